@@ -1,0 +1,177 @@
+import type { OperationId } from "../shared/http/operations.ts";
+
+/**
+ * Every function of the system: where its code is, what wakes it, what it may touch. The stacks, the bundler,
+ * the permission tests and the cold-start benchmark are all driven by this table.
+ */
+export interface FunctionSpec {
+  /** Source file, from the project's root. */
+  entry: string;
+  trigger: Trigger;
+  /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
+  table?: readonly TableAction[];
+  /** DynamoDB indexes that it queries. */
+  indexes?: readonly string[];
+  /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
+  archive?: readonly ArchiveAction[];
+  /** Megabytes. CPU grows with it. @default 512 */
+  memory?: number;
+  /** Seconds. @default 29, the REST API's own limit */
+  timeout?: number;
+}
+
+export type Trigger =
+  | { kind: "http"; operation: OperationId }
+  | { kind: "authorizer" }
+  | {
+      kind: "stream";
+      /** Event filter patterns; a record that matches any of them is delivered. */
+      filters: readonly object[];
+      batchSize: number;
+      /** Seconds to wait for a batch to fill. */
+      window: number;
+      retries: number;
+      parallelism: number;
+    }
+  | { kind: "schedule"; expression: string };
+
+export type TableAction =
+  | "GetItem"
+  | "PutItem"
+  | "UpdateItem"
+  | "DeleteItem"
+  | "Query"
+  | "BatchGetItem"
+  | "BatchWriteItem"
+  | "ConditionCheckItem"
+  | "DescribeTable";
+
+export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
+
+const archiveRead = ["GetObject"] as const;
+const archiveWrite = ["PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
+
+/** What finishing, restoring or deleting a session touches, whoever sets it off. */
+const lifecycle = [
+  "GetItem",
+  "Query",
+  "PutItem",
+  "UpdateItem",
+  "DeleteItem",
+  "BatchWriteItem",
+  "ConditionCheckItem",
+] as const;
+/** What the idempotency middleware of every POST touches. */
+const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
+
+export const functions = {
+  "auth-authorizer": {
+    entry: "functions/auth/authorizer.ts",
+    trigger: { kind: "authorizer" },
+    memory: 256,
+    timeout: 10,
+  },
+  "system-health": {
+    entry: "functions/system/health.ts",
+    trigger: { kind: "http", operation: "getHealth" },
+    table: ["Query"],
+    archive: ["ListBucket"],
+  },
+  "system-openapi": {
+    entry: "functions/system/openapi.ts",
+    trigger: { kind: "http", operation: "getOpenapi" },
+  },
+  "sessions-create": {
+    entry: "functions/sessions/create.ts",
+    trigger: { kind: "http", operation: "createSession" },
+    table: [...idempotency],
+  },
+  "sessions-list": {
+    entry: "functions/sessions/list.ts",
+    trigger: { kind: "http", operation: "listSessions" },
+    indexes: ["sessions_by_activity"],
+  },
+  "sessions-get": {
+    entry: "functions/sessions/get.ts",
+    trigger: { kind: "http", operation: "getSession" },
+    table: ["GetItem", "Query"],
+  },
+  "sessions-patch": {
+    entry: "functions/sessions/patch.ts",
+    trigger: { kind: "http", operation: "patchSession" },
+    table: lifecycle,
+    archive: archiveWrite,
+  },
+  "sessions-delete": {
+    entry: "functions/sessions/delete.ts",
+    trigger: { kind: "http", operation: "deleteSession" },
+    table: lifecycle,
+    archive: archiveWrite,
+  },
+  "sessions-reset": {
+    entry: "functions/sessions/reset.ts",
+    trigger: { kind: "http", operation: "resetSession" },
+    table: lifecycle,
+    archive: [...archiveRead, ...archiveWrite],
+  },
+  "sessions-restore": {
+    entry: "functions/sessions/restore.ts",
+    trigger: { kind: "http", operation: "restoreSession" },
+    table: lifecycle,
+    archive: [...archiveRead, ...archiveWrite],
+  },
+  "messages-list": {
+    entry: "functions/messages/list.ts",
+    trigger: { kind: "http", operation: "listMessages" },
+    table: ["GetItem", "Query"],
+    archive: archiveRead,
+    memory: 1024,
+  },
+  "messages-append": {
+    entry: "functions/messages/append.ts",
+    trigger: { kind: "http", operation: "appendMessages" },
+    table: lifecycle,
+    archive: [...archiveRead, ...archiveWrite],
+  },
+  "admin-cleanup-sessions": {
+    entry: "functions/admin/cleanup-sessions.ts",
+    trigger: { kind: "http", operation: "cleanupSessions" },
+    table: [...idempotency, "Query", "BatchGetItem"],
+    indexes: ["sessions_due"],
+  },
+  "jobs-archive": {
+    entry: "functions/jobs/archive.ts",
+    trigger: {
+      kind: "stream",
+      filters: [
+        {
+          eventName: ["REMOVE"],
+          userIdentity: {
+            type: ["Service"],
+            principalId: ["dynamodb.amazonaws.com"],
+          },
+          dynamodb: { Keys: { sk: { S: ["Z"] } } },
+        },
+      ],
+      batchSize: 100,
+      window: 1,
+      retries: 10,
+      parallelism: 10,
+    },
+    table: lifecycle,
+    archive: archiveWrite,
+    memory: 1024,
+    timeout: 300,
+  },
+  "jobs-reconcile": {
+    entry: "functions/jobs/reconcile.ts",
+    trigger: { kind: "schedule", expression: "rate(15 minutes)" },
+    table: lifecycle,
+    indexes: ["sessions_due"],
+    archive: archiveWrite,
+    memory: 1024,
+    timeout: 900,
+  },
+} as const satisfies Record<string, FunctionSpec>;
+
+export type FunctionName = keyof typeof functions;

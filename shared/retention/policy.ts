@@ -1,0 +1,90 @@
+/** Seconds in a day. */
+export const DAY = 86_400;
+
+/** The parts of the store that keep things. `object` prefixes are S3 keys in the archive bucket. */
+type Place = { item: string } | { object: string };
+
+export interface RetentionRule {
+  /** What it is, in the words of the documentation. */
+  record: string;
+  /** Where it is kept: the kind of an item (see `shared/dynamodb/keys.ts`) or an S3 key prefix. */
+  place: Place;
+  /** Seconds until it is deleted, counted from the last write of the record; `null` = never by age. */
+  seconds: number | null;
+  /** Seconds until it moves to a colder storage class (S3 objects only). */
+  coldAfterSeconds?: number;
+  /** Why, or what deletes it when age does not. */
+  note: string;
+}
+
+const ARCHIVE_SECONDS = 365 * DAY;
+
+/**
+ * How long anything lives: the only place that says so. Item TTLs, S3 lifecycle rules and the table in
+ * `docs/operations.md` are derived from it; a test fails when something stored has no row here.
+ */
+export const retention = {
+  session: {
+    record: "session header",
+    place: { item: "header" },
+    seconds: 7 * DAY,
+    note: "After the last activity (sliding); a session may set its own, a pinned one has none. Then the archive.",
+  },
+  message: {
+    record: "message",
+    place: { item: "message" },
+    seconds: null,
+    note: "Deleted by the archiver once its session is archived, and with its session.",
+  },
+  messageId: {
+    record: "message id chosen by a client",
+    place: { item: "message-id" },
+    seconds: null,
+    note: "Lives and dies with its message.",
+  },
+  anchor: {
+    record: "session anchor",
+    place: { item: "anchor" },
+    seconds: null,
+    note: "What the reconciler finds a session by; deleted with the archived stub.",
+  },
+  stub: {
+    record: "archived stub",
+    place: { item: "stub" },
+    seconds: ARCHIVE_SECONDS,
+    note: "From the day of archiving, as the object it points to.",
+  },
+  idempotency: {
+    record: "idempotency record",
+    place: { item: "idempotency" },
+    seconds: DAY,
+    note: "A repeated POST gives the first answer for this long.",
+  },
+  counter: {
+    record: "counter of active sessions",
+    place: { item: "counter" },
+    seconds: null,
+    note: "A fixed number of items.",
+  },
+  archive: {
+    record: "archived session",
+    place: { object: "archive/" },
+    seconds: ARCHIVE_SECONDS,
+    coldAfterSeconds: 30 * DAY,
+    note: "One object a session; Glacier Instant Retrieval from day 30.",
+  },
+  lakeMessages: {
+    record: "interactions (lake messages)",
+    place: { object: "lake/messages/" },
+    seconds: 180 * DAY,
+    note: "Rebuilt from the archive at any time.",
+  },
+  lakeSessions: {
+    record: "session summaries (lake)",
+    place: { object: "lake/session_summaries/" },
+    seconds: 730 * DAY,
+    note: "Counts, durations and costs; no text.",
+  },
+} as const satisfies Record<string, RetentionRule>;
+
+export type RetentionName = keyof typeof retention;

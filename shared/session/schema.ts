@@ -1,0 +1,137 @@
+import { z } from "zod";
+
+/** Bytes of UTF-8 that a message's content may have. */
+export const MAX_CONTENT_BYTES = 300 * 1024;
+/** Bytes of UTF-8 that `metadata` may have as JSON. */
+export const MAX_METADATA_BYTES = 4 * 1024;
+/** Messages that one request may append. */
+export const MAX_BATCH = 100;
+/** Seconds that a session may be idle at most, if it ever expires: ten years. */
+export const MAX_TTL_SECONDS = 3650 * 86_400;
+
+const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
+
+// A lone surrogate has no UTF-8 form: it would come back from the store as another character.
+const text = z.string().refine((value) => value.isWellFormed(), "holds a lone surrogate, which is not valid Unicode");
+
+/** Ids chosen by clients: what survives in a URL, a key and a file name as it is. */
+export const idSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,127}$/, "must be 1 to 128 letters, digits or any of . _ : @ = + -")
+  .meta({
+    description: "Time-ordered (UUIDv7) unless the client chose it.",
+    example: "019aa2f4-7a30-7c64-9c6b-0d8f5f1f9a51",
+  });
+
+/** Any ISO 8601 instant with an offset; normalized to UTC with milliseconds. */
+export const instantSchema = z.iso
+  .datetime({
+    offset: true,
+    message: "must be an ISO 8601 time with an offset, like 2026-11-21T09:30:00.000Z",
+  })
+  .refine((value) => {
+    const year = new Date(value).getUTCFullYear();
+    return year >= 1970 && year <= 9999;
+  }, "must lie between the years 1970 and 9999")
+  .transform((value) => new Date(value).toISOString())
+  .meta({ example: "2026-11-21T09:30:00.000Z" });
+
+const metadataSchema = z
+  .record(z.string(), z.json())
+  .refine(
+    (value) => utf8Bytes(JSON.stringify(value)) <= MAX_METADATA_BYTES,
+    `must be at most ${MAX_METADATA_BYTES} bytes of JSON`,
+  )
+  .refine((value) => JSON.stringify(value).isWellFormed(), "holds a lone surrogate, which is not valid Unicode")
+  .meta({ description: "Any JSON object of at most 4 KB." });
+
+const titleSchema = text.max(500, "must be at most 500 characters");
+const ttlSchema = z.int().min(0).max(MAX_TTL_SECONDS).meta({
+  description: "Seconds of idleness after which the session is archived; 0 = never.",
+});
+
+export const sessionSchema = z
+  .object({
+    id: idSchema,
+    user_id: z.string(),
+    title: z.string().nullable(),
+    status: z.enum(["active", "archived"]),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime().meta({
+      description: "The last write: what `from`, `to` and the order of lists go by.",
+    }),
+    expires_at: z.iso.datetime().nullable(),
+    ttl_seconds: ttlSchema,
+    pinned: z.boolean(),
+    message_count: z.int().min(0),
+    metadata: z.record(z.string(), z.json()),
+    archived_at: z.iso.datetime().optional(),
+  })
+  .meta({ id: "Session" });
+
+export const createSessionSchema = z
+  .strictObject({
+    id: idSchema.optional(),
+    title: titleSchema.nullable().optional(),
+    metadata: metadataSchema.optional(),
+    ttl_seconds: ttlSchema.optional(),
+    pinned: z.boolean().optional(),
+    created_at: instantSchema.optional(),
+  })
+  .meta({ id: "SessionCreate" });
+
+export const patchSessionSchema = z
+  .strictObject({
+    title: titleSchema.nullable().optional(),
+    metadata: metadataSchema.optional(),
+    ttl_seconds: ttlSchema.optional(),
+    pinned: z.boolean().optional(),
+  })
+  .refine((value) => Object.keys(value).length > 0, "must change at least one field")
+  .meta({ id: "SessionPatch" });
+
+export const roleSchema = z.enum(["system", "user", "assistant", "tool"]);
+
+export const messageSchema = z
+  .object({
+    id: idSchema,
+    session_id: idSchema,
+    role: roleSchema,
+    name: z.string().optional(),
+    content: z.string(),
+    created_at: z.iso.datetime(),
+    metadata: z.record(z.string(), z.json()).optional(),
+    model: z.string().optional(),
+    usage: z.object({ input_tokens: z.int(), output_tokens: z.int() }).optional(),
+    status: z.enum(["complete", "incomplete"]).optional(),
+  })
+  .meta({ id: "Message" });
+
+export const messageInputSchema = z
+  .strictObject({
+    id: idSchema.optional(),
+    role: roleSchema,
+    name: text.min(1).max(128).optional().meta({ description: "The speaker." }),
+    content: text
+      .refine((value) => utf8Bytes(value) <= MAX_CONTENT_BYTES, `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`)
+      .meta({ description: "Text of at most 300 KB." }),
+    created_at: instantSchema.optional(),
+    metadata: metadataSchema.optional(),
+  })
+  .meta({ id: "MessageInput" });
+
+export const appendMessagesSchema = z
+  .union([
+    messageInputSchema,
+    z.strictObject({
+      messages: z.array(messageInputSchema).min(1).max(MAX_BATCH),
+    }),
+  ])
+  .meta({ id: "MessageAppend" });
+
+export type Session = z.infer<typeof sessionSchema>;
+export type SessionCreate = z.infer<typeof createSessionSchema>;
+export type SessionPatch = z.infer<typeof patchSessionSchema>;
+export type Message = z.infer<typeof messageSchema>;
+export type MessageInput = z.infer<typeof messageInputSchema>;
+export type Role = z.infer<typeof roleSchema>;
