@@ -1,0 +1,148 @@
+import { NIL, v5 } from "uuid";
+import type { z } from "zod";
+import {
+  createSessionSchema,
+  idSchema,
+  MAX_BATCH,
+  type MessageInput,
+  messageInputSchema,
+  type SessionCreate,
+} from "../../shared/session/schema.ts";
+import { BadRecord } from "./bad-record.ts";
+import type { Conversation, SourceMessage } from "./conversation.ts";
+
+/**
+ * Messages a batch: with the session's header they fill one DynamoDB transaction, so that a batch is stored whole or not
+ * at all, and costs one write. The API itself takes one more.
+ */
+export const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
+
+/** Bytes of JSON a batch: half of what the server takes, and less than a transaction holds. */
+export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+
+const MAX_TITLE = 500;
+
+/** What an import sends for one conversation: the same for the same record, however often it runs. */
+export interface Plan {
+  session: SessionCreate & { id: string };
+  messages: MessageInput[];
+  /** What had to be changed on the way. */
+  changes: Changes;
+}
+
+export interface Changes {
+  /** Messages older than the one before them, which got a later time. */
+  moved: number;
+  /** Texts with half a surrogate pair, which has no UTF-8 form, or titles that were too long. */
+  mended: number;
+}
+
+/**
+ * Fits a conversation to the API's rules.
+ * @throws BadRecord naming the message and the rule that it breaks.
+ */
+export function planSession({ id, title, startedAt, messages }: Conversation, ttlSeconds?: number): Plan {
+  const changes: Changes = { moved: 0, mended: 0 };
+  const times = orderTimes(messages, startedAt, changes);
+  const mend = (text: string): string => {
+    if (text.isWellFormed()) return text;
+    changes.mended += 1;
+    return text.toWellFormed();
+  };
+  const createdAt = earliest(startedAt, times[0]);
+  return {
+    session: {
+      ...check(createSessionSchema, "session", {
+        ...(title !== undefined && { title: cutTitle(mend(title), changes) }),
+        ...(createdAt !== undefined && { created_at: new Date(createdAt).toISOString() }),
+        ...(ttlSeconds !== undefined && { ttl_seconds: ttlSeconds }),
+      }),
+      id: sessionId(id),
+    },
+    messages: messages.map(({ role, content, name, metadata }, index) => {
+      const at = times[index];
+      return check(messageInputSchema, `messages[${index}]`, {
+        role,
+        content: mend(content),
+        ...(name && { name: mend(name) }),
+        ...(at !== undefined && { created_at: new Date(at).toISOString() }),
+        ...(metadata && { metadata }),
+      });
+    }),
+    changes,
+  };
+}
+
+/** The source's id where the API takes it as it is, else a hash of it: the same in every run (UUIDv5). */
+export function sessionId(sourceId: string): string {
+  return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, v5("memocha:import", NIL));
+}
+
+export interface Batch {
+  /** Index of its first message in the session. */
+  start: number;
+  messages: MessageInput[];
+}
+
+/**
+ * The batches that are still to be sent when `from` messages are stored. Their limits are counted from the session's
+ * beginning whatever `from` is, so that a run which goes on after another one sends the same batches under the same keys.
+ */
+export function* batchesFrom(messages: readonly MessageInput[], from: number): Generator<Batch> {
+  for (let start = 0; start < messages.length; ) {
+    const end = endOfBatch(messages, start);
+    const first = Math.max(start, from);
+    if (first < end) yield { start: first, messages: messages.slice(first, end) };
+    start = end;
+  }
+}
+
+function endOfBatch(messages: readonly MessageInput[], start: number): number {
+  let bytes = 0;
+  let end = start;
+  for (const message of messages.slice(start, start + MAX_BATCH_MESSAGES)) {
+    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+    if (end > start && bytes > MAX_BATCH_BYTES) break;
+    end += 1;
+  }
+  return end;
+}
+
+/**
+ * A time for each message, never earlier than the one before: the order of the source counts more than its clock.
+ * Without any time in the source, and no start, the server's clock decides.
+ */
+function orderTimes(
+  messages: readonly SourceMessage[],
+  startedAt: number | undefined,
+  changes: Changes,
+): (number | undefined)[] {
+  let previous: number | undefined;
+  const first = startedAt ?? messages.find(({ at }) => at !== undefined)?.at;
+  return messages.map(({ at }) => {
+    const isMoved = at !== undefined && previous !== undefined && at < previous;
+    if (isMoved) changes.moved += 1;
+    const after = previous === undefined ? first : previous + 1;
+    previous = at === undefined || isMoved ? after : at;
+    return previous;
+  });
+}
+
+function earliest(...times: (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
+}
+
+function cutTitle(title: string, changes: Changes): string {
+  if (title.length <= MAX_TITLE) return title;
+  changes.mended += 1;
+  // Not between the halves of a surrogate pair.
+  return title.slice(0, title.slice(0, MAX_TITLE).isWellFormed() ? MAX_TITLE : MAX_TITLE - 1);
+}
+
+function check<T>(schema: z.ZodType<T>, what: string, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new BadRecord(`${[what, ...(issue?.path ?? [])].join(".")}: ${issue?.message ?? "not valid"}`);
+}

@@ -1,0 +1,70 @@
+/** What a file holds, and where its records begin in the bytes that were looked at. */
+export type Layout =
+  | { kind: "empty" }
+  | { kind: "lines"; start: number }
+  /** `start` is behind the array's bracket; `around`: brackets that are open around it. */
+  | { kind: "array"; start: number; around: 0 | 1 }
+  | { kind: "values"; start: number }
+  | { kind: "foreign"; problem: string };
+
+/** Bytes at the beginning of a file that may be looked at to tell what it is. */
+export const SNIFF_BYTES = 1024 * 1024;
+
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/**
+ * Tells the layout of a file from its beginning, never from its name: an array, an object with an array
+ * `conversations`, or one record a line. `undefined`: more bytes are needed.
+ * @param final there are no more bytes to be had.
+ */
+export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
+  const foreign = detectForeign(head);
+  if (foreign) return { kind: "foreign", problem: foreign };
+  const bom = head.subarray(0, 3).equals(BOM) ? 3 : 0;
+  const first = head.subarray(bom).findIndex((byte) => byte > 0x20);
+  if (first === -1) return final ? { kind: "empty" } : undefined;
+  const start = bom + first;
+  if (head[start] === 0x5b) return { kind: "array", start: start + 1, around: 0 };
+  // Anything but an object is a bad line, and is reported as one.
+  if (head[start] !== 0x7b) return { kind: "lines", start: bom };
+  const array = findArray(head, start, "conversations");
+  if (array === "unseen" && !final) return undefined;
+  if (typeof array === "number") return { kind: "array", start: array, around: 1 };
+  // A brace alone on its line opens a record that was printed over several lines.
+  const isAlone = /^\{[ \t\r]*\n/.test(head.toString("latin1", start, start + 64));
+  return isAlone ? { kind: "values", start } : { kind: "lines", start: bom };
+}
+
+function detectForeign(head: Buffer): string | undefined {
+  if (head.toString("latin1", 0, 4) === "PK\x03\x04")
+    return "a zip archive: unpack it and import its conversations.json";
+  const mark = head.length >= 2 ? head.readUInt16BE(0) : 0;
+  return mark === 0xfffe || mark === 0xfeff ? "UTF-16 text: convert it to UTF-8" : undefined;
+}
+
+/** Where the elements begin of the array that an object has under a key; `unseen` when the object goes on. */
+function findArray(head: Buffer, start: number, key: string): number | "none" | "unseen" {
+  const token = /"([^"\\]*(?:\\.[^"\\]*)*)"|[[\]{}:,]/gy;
+  const text = head.toString("latin1", start);
+  let depth = 0;
+  let last: string | undefined;
+  let named: string | undefined;
+  for (let i = 0; i < text.length; i++) {
+    token.lastIndex = i;
+    const match = token.exec(text);
+    if (!match) {
+      // A quote without its end: the string goes on behind what is here.
+      if (text[i] === '"') return "unseen";
+      continue;
+    }
+    i = token.lastIndex - 1;
+    const [found, string] = match;
+    if (string !== undefined) last = string;
+    else if (found === ":" && depth === 1) named = last;
+    else if (found === "," && depth === 1) named = undefined;
+    else if (found === "[" && depth === 1 && named === key) return start + token.lastIndex;
+    else if (found === "[" || found === "{") depth++;
+    else if ((found === "]" || found === "}") && --depth === 0) return "none";
+  }
+  return "unseen";
+}
