@@ -88,3 +88,15 @@ export const retention = {
 } as const satisfies Record<string, RetentionRule>;
 
 export type RetentionName = keyof typeof retention;
+
+/** How long the leftovers of running the system live, in seconds: what no record above stands for. */
+export const upkeep = {
+  /** Restoring the table to a point in time, and S3 versions that were overwritten or deleted: the undo of operators. */
+  recovery: 7 * DAY,
+  /** Records that failed for good and wait for a redrive. */
+  deadLetters: 14 * DAY,
+  /** Results of Athena queries: they hold conversations. */
+  queryResults: 7 * DAY,
+  /** Server access logs of the buckets. */
+  accessLogs: 90 * DAY,
+} as const;

@@ -1,0 +1,115 @@
+import { Duration } from "aws-cdk-lib";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type BucketProps,
+  type IBucket,
+  type LifecycleRule,
+  ObjectOwnership,
+  StorageClass,
+} from "aws-cdk-lib/aws-s3";
+import { Construct } from "constructs";
+import { type RetentionRule, retention, upkeep } from "../../shared/retention/policy.ts";
+import { acknowledge } from "../nag.ts";
+import type { Stage } from "../stage.ts";
+
+interface BucketsProps {
+  stage: Stage;
+  key: IKey | undefined;
+}
+
+/** The archive, which is the record of truth, and the results of analysts' queries. */
+export class Buckets extends Construct {
+  readonly archive: Bucket;
+  readonly queryResults: Bucket;
+
+  constructor(scope: Construct, id: string, { stage, key }: BucketsProps) {
+    super(scope, id);
+    // Dev has no access logs: S3 delivers them for hours, into a bucket that `cdk destroy` has just emptied.
+    const accessLogs = stage.durable ? accessLogsBucket(this, stage) : undefined;
+    const logging = (prefix: string): BucketProps =>
+      accessLogs ? { serverAccessLogsBucket: accessLogs as IBucket, serverAccessLogsPrefix: prefix } : {};
+
+    this.archive = new Bucket(this, "Archive", {
+      ...secured(stage, key),
+      ...logging("archive/"),
+      // An overwrite or a delete can be taken back for as long as the table can be restored to a point in time; after
+      // that, what was erased is gone.
+      versioned: true,
+      lifecycleRules: archiveRules(),
+    });
+    this.queryResults = new Bucket(this, "QueryResults", {
+      ...secured(stage, key),
+      ...logging("query-results/"),
+      lifecycleRules: [{ id: "results", expiration: Duration.seconds(upkeep.queryResults), ...abandonedUploads }],
+    });
+
+    if (!accessLogs) {
+      const reason =
+        "Dev holds no real data, and late log deliveries would keep `cdk destroy` from emptying the log bucket.";
+      acknowledge(this.archive, { S1: reason });
+      acknowledge(this.queryResults, { S1: reason });
+    }
+  }
+}
+
+const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: Duration.days(1) };
+
+/** The retention policy's rows of objects as lifecycle rules, and what versioning leaves behind. */
+export function archiveRules(): LifecycleRule[] {
+  const rows: [string, RetentionRule][] = Object.entries(retention);
+  const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds }]): LifecycleRule[] =>
+    "object" in place
+      ? [
+          {
+            id,
+            prefix: place.object,
+            ...(seconds === null ? {} : { expiration: Duration.seconds(seconds) }),
+            ...(coldAfterSeconds === undefined
+              ? {}
+              : {
+                  transitions: [
+                    {
+                      storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                      transitionAfter: Duration.seconds(coldAfterSeconds),
+                    },
+                  ],
+                }),
+          },
+        ]
+      : [],
+  );
+  return [
+    ...byPrefix,
+    {
+      id: "upkeep",
+      noncurrentVersionExpiration: Duration.seconds(upkeep.recovery),
+      expiredObjectDeleteMarker: true,
+      ...abandonedUploads,
+    },
+  ];
+}
+
+function accessLogsBucket(scope: Construct, stage: Stage): Bucket {
+  return new Bucket(scope, "AccessLogs", {
+    // S3 delivers access logs only to a bucket with its own encryption.
+    ...secured(stage, undefined),
+    lifecycleRules: [{ id: "access-logs", expiration: Duration.seconds(upkeep.accessLogs), ...abandonedUploads }],
+  });
+}
+
+/** What every bucket has: private, encrypted, TLS only, and gone or kept as the stage says. */
+function secured(stage: Stage, key: IKey | undefined): BucketProps {
+  return {
+    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+    objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+    enforceSSL: true,
+    ...(key
+      ? { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }
+      : { encryption: BucketEncryption.S3_MANAGED }),
+    removalPolicy: stage.removalPolicy,
+    autoDeleteObjects: !stage.durable,
+  };
+}

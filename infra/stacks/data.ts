@@ -1,0 +1,123 @@
+import { Aws, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { CfnWorkGroup } from "aws-cdk-lib/aws-athena";
+import {
+  AttributeType,
+  BillingMode,
+  ProjectionType,
+  StreamViewType,
+  Table,
+  TableEncryption,
+} from "aws-cdk-lib/aws-dynamodb";
+import { CfnDatabase } from "aws-cdk-lib/aws-glue";
+import { Key } from "aws-cdk-lib/aws-kms";
+import type { Construct } from "constructs";
+import { conversations } from "../../shared/dynamodb/tables.ts";
+import { DAY, upkeep } from "../../shared/retention/policy.ts";
+import { acknowledge } from "../nag.ts";
+import type { Options } from "../stage.ts";
+import { Buckets } from "./buckets.ts";
+import { UserPoolIdentity } from "./identity.ts";
+
+/** Bytes that one Athena query may scan: $0.05 at $5 a terabyte. */
+const MAX_QUERY_BYTES = 10 * 1024 ** 3;
+
+export interface DataProps extends StackProps {
+  options: Options;
+}
+
+/** Everything that keeps something: the table, the buckets, the catalog of the lake, the users. */
+export class DataStack extends Stack {
+  readonly table: Table;
+  readonly buckets: Buckets;
+  readonly key: Key | undefined;
+  /** Whose tokens are accepted. */
+  readonly oidc: { issuer: string; audience: string };
+
+  constructor(scope: Construct, id: string, props: DataProps) {
+    const { options } = props;
+    super(scope, id, { ...props, terminationProtection: options.stage.durable });
+
+    this.key = options.cmk
+      ? new Key(this, "Key", {
+          description: "Memocha: table and buckets",
+          enableKeyRotation: true,
+          removalPolicy: options.stage.removalPolicy,
+        })
+      : undefined;
+    this.table = this.conversations(options);
+    this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
+    this.catalog(options);
+    this.oidc = options.oidc ?? this.userPool(options);
+
+    new CfnOutput(this, "ConversationsTableName", { value: this.table.tableName });
+    new CfnOutput(this, "ArchiveBucketName", { value: this.buckets.archive.bucketName });
+  }
+
+  private conversations({ stage }: Options): Table {
+    const table = new Table(this, "Conversations", {
+      partitionKey: { name: conversations.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: conversations.sortKey, type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
+      timeToLiveAttribute: conversations.ttl,
+      // The default is a key of DynamoDB's own, which costs nothing; the AWS-managed key in KMS would.
+      ...(this.key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: this.key } : {}),
+      pointInTimeRecoverySpecification: stage.durable
+        ? { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: upkeep.recovery / DAY }
+        : { pointInTimeRecoveryEnabled: false },
+      deletionProtection: stage.durable,
+      removalPolicy: stage.removalPolicy,
+    });
+    for (const [indexName, index] of Object.entries(conversations.indexes)) {
+      table.addGlobalSecondaryIndex({
+        indexName,
+        partitionKey: { name: index.partitionKey, type: AttributeType.STRING },
+        sortKey: { name: index.sortKey, type: AttributeType.STRING },
+        ...("nonKeyAttributes" in index
+          ? { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...index.nonKeyAttributes] }
+          : { projectionType: ProjectionType.KEYS_ONLY }),
+      });
+    }
+    if (!stage.durable) {
+      acknowledge(table, { DDB3: "A dev table is made to be destroyed whole; prod has point-in-time recovery." });
+    }
+    return table;
+  }
+
+  /** The Glue database and the Athena workgroup; the tables of the lake are not here yet. */
+  private catalog({ stage }: Options): void {
+    const database = new CfnDatabase(this, "Lake", {
+      catalogId: Aws.ACCOUNT_ID,
+      databaseInput: { name: `memocha_${stage.name}`, description: "Memocha: the lake of conversations" },
+    });
+    database.applyRemovalPolicy(stage.removalPolicy);
+
+    const workgroup = new CfnWorkGroup(this, "Analysts", {
+      name: `memocha-${stage.name}`,
+      description: "Memocha: queries on the lake, with a limit on what one may scan",
+      recursiveDeleteOption: !stage.durable,
+      workGroupConfiguration: {
+        enforceWorkGroupConfiguration: true,
+        publishCloudWatchMetricsEnabled: true,
+        bytesScannedCutoffPerQuery: MAX_QUERY_BYTES,
+        engineVersion: { selectedEngineVersion: "Athena engine version 3" },
+        resultConfiguration: {
+          outputLocation: this.buckets.queryResults.s3UrlForObject("results/"),
+          expectedBucketOwner: Aws.ACCOUNT_ID,
+          encryptionConfiguration: this.key
+            ? { encryptionOption: "SSE_KMS", kmsKey: this.key.keyArn }
+            : { encryptionOption: "SSE_S3" },
+        },
+      },
+    });
+    new CfnOutput(this, "LakeDatabaseName", { value: database.ref });
+    new CfnOutput(this, "AthenaWorkgroupName", { value: workgroup.ref });
+  }
+
+  private userPool({ stage }: Options): { issuer: string; audience: string } {
+    const { pool, client } = new UserPoolIdentity(this, "Identity", { stage, tokenLifetime: Duration.hours(1) });
+    new CfnOutput(this, "UserPoolId", { value: pool.userPoolId });
+    new CfnOutput(this, "UserPoolClientId", { value: client.userPoolClientId });
+    return { issuer: pool.userPoolProviderUrl, audience: client.userPoolClientId };
+  }
+}

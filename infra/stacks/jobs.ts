@@ -1,0 +1,103 @@
+import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition } from "aws-cdk-lib/aws-lambda";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+import { upkeep } from "../../shared/retention/policy.ts";
+import { type FunctionName, functions, type Trigger } from "../functions.ts";
+import { acknowledge } from "../nag.ts";
+import { MemochaFunction, type Runtimes } from "./function.ts";
+
+/** What the table's stream and the clock wake, and the queue where what failed for good waits. */
+export class JobsStack extends Stack {
+  readonly deadLetters: Queue;
+  readonly streamJobs: MemochaFunction[] = [];
+  readonly scheduledJobs: MemochaFunction[] = [];
+
+  constructor(scope: Construct, id: string, props: Runtimes & StackProps) {
+    super(scope, id, props);
+    this.deadLetters = new Queue(this, "DeadLetters", {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.seconds(upkeep.deadLetters),
+    });
+    acknowledge(this.deadLetters, { SQS3: "This is the dead-letter queue." });
+
+    for (const [name, { trigger }] of Object.entries(functions) as [FunctionName, { trigger: Trigger }][]) {
+      if (trigger.kind === "stream") this.streamJobs.push(this.streamJob(name, trigger, props));
+      if (trigger.kind === "schedule") this.scheduledJobs.push(this.scheduledJob(name, trigger, props));
+    }
+
+    new CfnOutput(this, "DeadLetterQueueUrl", { value: this.deadLetters.queueUrl });
+    const reconcile = this.scheduledJobs.find(({ name }) => name === "jobs-reconcile");
+    if (reconcile) new CfnOutput(this, "ReconcileFunctionName", { value: reconcile.lambda.functionName });
+  }
+
+  private streamJob(name: FunctionName, trigger: Extract<Trigger, { kind: "stream" }>, props: Runtimes) {
+    const job = this.job(name, props);
+    const { table } = props.data;
+    job.role.addToPolicy(
+      new PolicyStatement({
+        sid: "Stream",
+        actions: ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+        resources: [streamArnOf(table.tableStreamArn)],
+      }),
+    );
+    // Lambda refuses a mapping without ListStreams, which knows no resources.
+    job.role.addToPolicy(new PolicyStatement({ sid: "Streams", actions: ["dynamodb:ListStreams"], resources: ["*"] }));
+
+    new EventSourceMapping(job, "Stream", {
+      target: job.lambda,
+      eventSourceArn: streamArnOf(table.tableStreamArn),
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      filters: trigger.filters.map((filter) => FilterCriteria.filter({ ...filter })),
+      batchSize: trigger.batchSize,
+      maxBatchingWindow: Duration.seconds(trigger.window),
+      parallelizationFactor: trigger.parallelism,
+      retryAttempts: trigger.retries,
+      // Younger than the stream's own day, so that a record is sent to the queue before the stream forgets it.
+      maxRecordAge: Duration.hours(20),
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      onFailure: { bind: () => ({ destination: this.deadLetters.queueArn }) },
+    });
+    return job;
+  }
+
+  private scheduledJob(name: FunctionName, trigger: Extract<Trigger, { kind: "schedule" }>, props: Runtimes) {
+    const job = this.job(name, props);
+    // The rule's own queue is for runs that never started, the function's for those that failed.
+    new Rule(job, "Schedule", {
+      schedule: Schedule.expression(trigger.expression),
+      targets: [
+        new LambdaTarget(job.lambda, {
+          deadLetterQueue: this.deadLetters,
+          retryAttempts: 2,
+          maxEventAge: Duration.hours(1),
+        }),
+      ],
+    });
+    new EventInvokeConfig(job, "Failures", {
+      function: job.lambda,
+      retryAttempts: 1,
+      maxEventAge: Duration.hours(1),
+      onFailure: { bind: () => ({ destination: this.deadLetters.queueArn }) },
+    });
+    return job;
+  }
+
+  private job(name: FunctionName, props: Runtimes): MemochaFunction {
+    const job = new MemochaFunction(this, name, props);
+    job.role.addToPolicy(
+      new PolicyStatement({ sid: "Failures", actions: ["sqs:SendMessage"], resources: [this.deadLetters.queueArn] }),
+    );
+    return job;
+  }
+}
+
+function streamArnOf(arn: string | undefined): string {
+  if (arn === undefined) throw new Error("The table has no stream");
+  return arn;
+}

@@ -1,0 +1,116 @@
+import { RemovalPolicy } from "aws-cdk-lib";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { Node } from "constructs";
+import { z } from "zod";
+import { retention } from "../shared/retention/policy.ts";
+
+/** What differs between the stages: the one place for it. */
+export interface Stage {
+  name: StageName;
+  /** Whether data outlives its stack: tables and buckets are kept, protected and recoverable. */
+  durable: boolean;
+  removalPolicy: RemovalPolicy;
+  logRetention: RetentionDays;
+  /** Requests a second, and how many may come at once. */
+  throttle: { rate: number; burst: number };
+  alarms: AlarmThresholds;
+}
+
+export interface AlarmThresholds {
+  /** Errors of one job function in 5 minutes. */
+  jobErrors: number;
+  /** Age of the oldest stream record that waits, in seconds. The stream keeps records for a day. */
+  iteratorAgeSeconds: number;
+  /** Share of requests answered with a 5xx, 0 to 1. */
+  serverErrorRate: number;
+  /** Milliseconds. */
+  p99Latency: number;
+  /** Throttled invocations or writes in 5 minutes. */
+  throttles: number;
+}
+
+/** How this deployment was asked for: `-c name=value` on the command line, or `context` in cdk.json. */
+export interface Options {
+  stage: Stage;
+  /** Seconds of idleness after which a session is archived; 0 = never. */
+  sessionTtlSeconds: number;
+  /** The issuer that replaces the Cognito user pool. */
+  oidc: { issuer: string; audience: string } | undefined;
+  corsOrigins: readonly string[];
+  alarmEmail: string | undefined;
+  /** Whether there is a dashboard: an account's first three are free, others cost $3 a month. */
+  dashboard: boolean;
+  /** A customer-managed key for table and buckets. */
+  cmk: boolean;
+  /** A web application firewall before the API. */
+  waf: boolean;
+}
+
+const stageNames = ["dev", "prod"] as const;
+export type StageName = (typeof stageNames)[number];
+
+const stages: Record<StageName, Omit<Stage, "name">> = {
+  dev: {
+    durable: false,
+    removalPolicy: RemovalPolicy.DESTROY,
+    logRetention: RetentionDays.ONE_WEEK,
+    throttle: { rate: 500, burst: 1000 },
+    alarms: { jobErrors: 5, iteratorAgeSeconds: 3600, serverErrorRate: 0.1, p99Latency: 10_000, throttles: 100 },
+  },
+  prod: {
+    durable: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+    logRetention: RetentionDays.THREE_MONTHS,
+    throttle: { rate: 1000, burst: 2000 },
+    alarms: { jobErrors: 1, iteratorAgeSeconds: 900, serverErrorRate: 0.01, p99Latency: 3000, throttles: 10 },
+  },
+};
+
+const flag = z.union([z.boolean(), z.enum(["true", "false"])]).transform((value) => value === true || value === "true");
+
+const origin = z
+  .string()
+  .regex(/^(\*|https?:\/\/[^/\s,]+)$/, "must be * or origins like https://chat.example.com, with no path");
+
+const schema = z
+  .object({
+    stage: z.enum(stageNames, "must be dev or prod: -c stage=dev"),
+    sessionTtlSeconds: z.coerce.number().int().min(0).default(retention.session.seconds),
+    oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
+    oidcAudience: z.string().min(1).optional(),
+    corsOrigins: z
+      .string()
+      .default("")
+      .transform((value) => value.split(",").filter(Boolean))
+      .pipe(z.array(origin)),
+    throttleRate: z.coerce.number().int().min(1).optional(),
+    throttleBurst: z.coerce.number().int().min(1).optional(),
+    alarmEmail: z.email().optional(),
+    dashboard: flag.default(true),
+    cmk: flag.default(false),
+    waf: flag.default(false),
+  })
+  .refine(
+    ({ oidcIssuer, oidcAudience }) => (oidcIssuer === undefined) === (oidcAudience === undefined),
+    "oidcIssuer and oidcAudience go together: give both, or neither for a Cognito user pool",
+  );
+
+/** Reads the context. Throws an Error that names the option when a value does not fit. */
+export function readOptions(node: Node): Options {
+  const names = Object.keys(schema.shape);
+  const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, node.tryGetContext(name)])));
+  if (!parsed.success) throw new Error(`Context that does not fit:\n${z.prettifyError(parsed.error)}`);
+
+  const { stage, oidcIssuer, oidcAudience, throttleRate, throttleBurst, ...rest } = parsed.data;
+  const defaults = stages[stage];
+  return {
+    ...rest,
+    stage: {
+      ...defaults,
+      name: stage,
+      throttle: { rate: throttleRate ?? defaults.throttle.rate, burst: throttleBurst ?? defaults.throttle.burst },
+    },
+    oidc: oidcIssuer && oidcAudience ? { issuer: oidcIssuer, audience: oidcAudience } : undefined,
+    alarmEmail: rest.alarmEmail,
+  };
+}
