@@ -1,3 +1,22 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { readPositions } from "../events/checkpoint.ts";
+import { findBinary } from "./binary.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import { freePort } from "./free-port.ts";
+import { maintainDatabase } from "./maintenance.ts";
+import { createMcpClient } from "./mcp.ts";
+import { endOrphan } from "./orphan.ts";
+
+/** Times that a start is tried: a free port may be taken before the engine binds it. */
+const START_ATTEMPTS = 5;
+/** Milliseconds between two attempts to bring back an engine that died. */
+const RESTART_DELAY = 200;
+
 export interface DynamoOptions {
   /** Where the database lives; null = nothing is kept after `close`. */
   directory: string | null;
@@ -8,13 +27,90 @@ export interface DynamoOptions {
 
 export interface Dynamo {
   endpoint: string;
-  /** Process id of the engine. */
+  /** Process id of the engine; another one after it died and was started again. */
   readonly pid: number;
   /** Deletes expired items, as DynamoDB's TTL does. Resolves with how many. */
   sweepTtl(): Promise<number>;
   close(): Promise<void>;
 }
 
-export async function startDynamo(_options: DynamoOptions): Promise<Dynamo> {
-  throw new Error("being written");
+/**
+ * Starts the embedded DynamoDB on a free port of 127.0.0.1 and keeps it running. Its file must belong to this process
+ * (see `lockDirectory`). Throws an Error with what to do when the engine is not installed.
+ */
+export async function startDynamo({ directory, checkpoints, log }: DynamoOptions): Promise<Dynamo> {
+  const binary = findBinary();
+  const home = directory ?? mkdtempSync(path.join(tmpdir(), "memocha-dynamodb-"));
+  mkdirSync(home, { recursive: true });
+  const database = path.resolve(home, "database.sqlite");
+  const files = { binary, database, pidFile: path.join(home, "engine.pid") };
+  await endOrphan(files.pidFile, database, log);
+
+  const positions = checkpoints === undefined ? [] : readPositions(checkpoints);
+  if (!maintainDatabase(database, positions)) {
+    // The first start: only the engine can make its tables, and they need their index before anything is written.
+    await (await startAnywhere(files)).engine.stop();
+    maintainDatabase(database, positions);
+  }
+  const { ports, engine: first } = await startAnywhere(files);
+  let engine = first;
+  const mcp = createMcpClient(`http://127.0.0.1:${ports.mcpPort}/mcp`, ports.mcpToken);
+  let closing = false;
+  const guard = keepRunning();
+
+  /** Ends when `close` was called and the last engine has ended. */
+  async function keepRunning(): Promise<void> {
+    for (;;) {
+      const reason = await engine.ended;
+      if (closing) return;
+      log(`The embedded DynamoDB (pid ${engine.pid}) died: ${reason}. Starting it again.`);
+      const next = await startAgain();
+      if (next === undefined) return;
+      engine = next;
+      log(`The embedded DynamoDB runs again (pid ${engine.pid}).`);
+      if (closing) await engine.stop();
+    }
+  }
+
+  async function startAgain(): Promise<Engine | undefined> {
+    while (!closing) {
+      try {
+        return await startEngine({ ...files, ...ports });
+      } catch (error) {
+        log(`The embedded DynamoDB does not start: ${error instanceof Error ? error.message : error}`);
+        await sleep(RESTART_DELAY);
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    endpoint: `http://127.0.0.1:${ports.port}`,
+    get pid() {
+      return engine.pid;
+    },
+    async sweepTtl() {
+      const answer = sweepSchema.parse(JSON.parse(await mcp.callTool("sweep_ttl")));
+      return answer.items_deleted;
+    },
+    async close() {
+      closing = true;
+      await engine.stop();
+      await guard;
+      if (directory === null) rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const sweepSchema = z.object({ items_deleted: z.number() });
+
+async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {
+  for (let attempt = 1; ; attempt++) {
+    const ports = { port: await freePort(), mcpPort: await freePort(), mcpToken: randomBytes(24).toString("hex") };
+    try {
+      return { ports, engine: await startEngine({ ...files, ...ports }) };
+    } catch (error) {
+      if (attempt === START_ATTEMPTS) throw error;
+    }
+  }
 }

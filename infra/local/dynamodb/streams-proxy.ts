@@ -1,7 +1,69 @@
-/** A DynamoDB Streams endpoint on loopback that real SDK clients understand, in front of the engine at `endpoint`. */
-export async function startStreamsProxy(_options: {
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import { postToEngine } from "./stream-reader.ts";
+import { changesNothing, type RawRecord } from "./stream-record.ts";
+
+const operations = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
+
+/**
+ * A DynamoDB Streams endpoint on 127.0.0.1 that the SDK's clients understand, in front of the engine at `endpoint`:
+ * `userIdentity` in AWS's casing, no records of changes that changed nothing. It only reads.
+ */
+export async function startStreamsProxy({
+  endpoint,
+  port = 0,
+}: {
   endpoint: string;
   port?: number;
 }): Promise<{ url: string; close(): Promise<void> }> {
-  throw new Error("being written");
+  const server = createServer((request, response) => {
+    answer(endpoint, request, response).catch((error) => fail(response, 500, "InternalServerError", String(error)));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  const bound = address !== null && typeof address === "object" ? address.port : port;
+  return {
+    url: `http://127.0.0.1:${bound}`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function answer(endpoint: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const operation = String(request.headers["x-amz-target"]).split("DynamoDBStreams_20120810.")[1] ?? "";
+  const body = await text(request);
+  if (!operations.includes(operation)) {
+    fail(response, 400, "UnknownOperationException", "This endpoint reads DynamoDB streams only.");
+    return;
+  }
+  const answered = await postToEngine(endpoint, operation, body);
+  const type = answered.headers.get("content-type") ?? "application/x-amz-json-1.0";
+  const content = await answered.text();
+  response.writeHead(answered.status, { "content-type": type });
+  response.end(operation === "GetRecords" && answered.ok ? withAwsCasing(content) : content);
+}
+
+function withAwsCasing(content: string): string {
+  const page: { Records?: RawRecord[] } = JSON.parse(content);
+  const Records = page.Records?.filter((record) => !changesNothing(record)).map(({ userIdentity, ...record }) => ({
+    ...record,
+    ...(userIdentity && {
+      userIdentity: {
+        PrincipalId: userIdentity.principalId ?? userIdentity.PrincipalId,
+        Type: userIdentity.type ?? userIdentity.Type,
+      },
+    }),
+  }));
+  return JSON.stringify({ ...page, Records });
+}
+
+function fail(response: ServerResponse, status: number, code: string, message: string): void {
+  if (!response.headersSent) response.writeHead(status, { "content-type": "application/x-amz-json-1.0" });
+  response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message }));
 }

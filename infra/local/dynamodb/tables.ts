@@ -1,16 +1,165 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  type DynamoDBClient,
+  ResourceNotFoundException,
+  type TableDescription,
+  UpdateTableCommand,
+  UpdateTimeToLiveCommand,
+} from "@aws-sdk/client-dynamodb";
+import { readTableProperties, type TableProperties } from "./table-properties.ts";
+
+/** Milliseconds between two looks at a table that is not ready yet, and how long to look. */
+const POLL = 50;
+const READY_TIMEOUT = 60_000;
 
 export interface EnsuredTable {
   tableName: string;
+  /** With the client's region, whatever region the engine writes into its own ARNs. */
   arn: string;
   streamArn?: string;
 }
 
-/** `properties`: resolved CloudFormation properties of AWS::DynamoDB::Table or ::GlobalTable, `TableName` included. */
+/**
+ * Makes the table of a template, or brings the existing one up to date: new indexes, the stream, TTL.
+ * `properties` are the resolved CloudFormation properties of an AWS::DynamoDB::Table or ::GlobalTable, `TableName` included.
+ * Throws an Error when the existing table has another key, which no update can change.
+ */
 export async function ensureTable(
-  _client: DynamoDBClient,
-  _properties: Record<string, unknown>,
-  _warn: (line: string) => void,
+  client: DynamoDBClient,
+  properties: Record<string, unknown>,
+  warn: (line: string) => void,
 ): Promise<EnsuredTable> {
-  throw new Error("being written");
+  const wanted = readTableProperties(properties, warn);
+  if (!(await describe(client, wanted.TableName))) await client.send(new CreateTableCommand(creation(wanted)));
+  const table = await update(client, wanted, warn);
+  await ensureTtl(client, wanted);
+  await addVectorIndexes(client, wanted, table);
+  const region = await client.config.region();
+  const arn = inRegion(table.TableArn ?? "", region);
+  const streamArn = wanted.StreamSpecification && table.LatestStreamArn;
+  return { tableName: wanted.TableName, arn, ...(streamArn && { streamArn: inRegion(streamArn, region) }) };
+}
+
+function creation(wanted: TableProperties) {
+  const { TableName, KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, LocalSecondaryIndexes } = wanted;
+  const { VectorIndexes, StreamSpecification } = wanted;
+  return {
+    TableName,
+    KeySchema,
+    AttributeDefinitions,
+    BillingMode: "PAY_PER_REQUEST" as const,
+    ...(GlobalSecondaryIndexes.length > 0 && { GlobalSecondaryIndexes }),
+    ...(LocalSecondaryIndexes.length > 0 && { LocalSecondaryIndexes }),
+    ...(VectorIndexes.length > 0 && { VectorIndexes }),
+    ...(StreamSpecification && { StreamSpecification: { StreamEnabled: true, ...StreamSpecification } }),
+  };
+}
+
+/** One change at a time, as DynamoDB itself demands. */
+async function update(
+  client: DynamoDBClient,
+  wanted: TableProperties,
+  warn: (line: string) => void,
+): Promise<TableDescription> {
+  const { TableName, AttributeDefinitions } = wanted;
+  const table = await ready(client, TableName);
+  if (!sameKeys(table.KeySchema ?? [], wanted.KeySchema)) {
+    throw new Error(`Table ${TableName} exists with another key: start with --fresh, or with another data directory.`);
+  }
+  for (const Create of missing(wanted.GlobalSecondaryIndexes, table.GlobalSecondaryIndexes)) {
+    const GlobalSecondaryIndexUpdates = [{ Create }];
+    await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, GlobalSecondaryIndexUpdates }));
+    await ready(client, TableName);
+  }
+  for (const { IndexName } of missing(wanted.LocalSecondaryIndexes, table.LocalSecondaryIndexes)) {
+    warn(`Table ${TableName}: the local index ${IndexName} cannot be added to an existing table.`);
+  }
+  // Only when it has none: setting the same again would begin a new stream.
+  if (wanted.StreamSpecification && !table.StreamSpecification?.StreamEnabled) {
+    const StreamSpecification = { StreamEnabled: true, ...wanted.StreamSpecification };
+    await client.send(new UpdateTableCommand({ TableName, StreamSpecification }));
+  }
+  warnOfChanges(wanted, table, warn);
+  return ready(client, TableName);
+}
+
+/** Last, and without waiting for them to be filled, which takes a while: until then searches fail, as on AWS. */
+async function addVectorIndexes(client: DynamoDBClient, wanted: TableProperties, table: TableDescription) {
+  const { TableName, AttributeDefinitions } = wanted;
+  for (const Create of missing(wanted.VectorIndexes, table.VectorIndexes)) {
+    await ready(client, TableName);
+    await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
+  }
+}
+
+function warnOfChanges(wanted: TableProperties, table: TableDescription, warn: (line: string) => void): void {
+  for (const { IndexName, KeySchema } of wanted.GlobalSecondaryIndexes) {
+    const stored = table.GlobalSecondaryIndexes?.find((index) => index.IndexName === IndexName);
+    if (stored && !sameKeys(stored.KeySchema ?? [], KeySchema)) {
+      warn(`Table ${wanted.TableName}: the index ${IndexName} exists with another key and stays as it is.`);
+    }
+  }
+  const stored = table.StreamSpecification?.StreamViewType;
+  const view = wanted.StreamSpecification?.StreamViewType;
+  if (stored && view && stored !== view) {
+    warn(`Table ${wanted.TableName}: its stream shows ${stored} and stays so; the template says ${view}.`);
+  }
+}
+
+async function ensureTtl(client: DynamoDBClient, wanted: TableProperties): Promise<void> {
+  const { TableName, TimeToLiveSpecification } = wanted;
+  if (!TimeToLiveSpecification) return;
+  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
+  const status = TimeToLiveDescription?.TimeToLiveStatus ?? "DISABLED";
+  const enabled = status === "ENABLED" || status === "ENABLING";
+  const { AttributeName, Enabled } = TimeToLiveSpecification;
+  if (enabled === Enabled && (!enabled || TimeToLiveDescription?.AttributeName === AttributeName)) return;
+  if (enabled && Enabled) {
+    const off = { AttributeName: TimeToLiveDescription?.AttributeName, Enabled: false };
+    await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: off }));
+  }
+  await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
+}
+
+async function describe(client: DynamoDBClient, TableName: string): Promise<TableDescription | undefined> {
+  try {
+    return (await client.send(new DescribeTableCommand({ TableName }))).Table;
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException) return undefined;
+    throw error;
+  }
+}
+
+async function ready(client: DynamoDBClient, tableName: string): Promise<TableDescription> {
+  for (const deadline = Date.now() + READY_TIMEOUT; ; await sleep(POLL)) {
+    const table = await describe(client, tableName);
+    const busy = table?.GlobalSecondaryIndexes?.some(({ IndexStatus }) => IndexStatus === "CREATING");
+    if (table?.TableStatus === "ACTIVE" && !busy) return table;
+    if (Date.now() > deadline) throw new Error(`Table ${tableName} did not become active.`);
+  }
+}
+
+function missing<T extends { IndexName: string }>(wanted: T[], stored: { IndexName?: string | undefined }[] = []): T[] {
+  return wanted.filter(({ IndexName }) => !stored.some((index) => index.IndexName === IndexName));
+}
+
+interface Key {
+  AttributeName?: string | undefined;
+  KeyType?: string | undefined;
+}
+
+function sameKeys(a: Key[], b: Key[]): boolean {
+  const text = (keys: Key[]) =>
+    keys
+      .map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`)
+      .sort()
+      .join();
+  return text(a) === text(b);
+}
+
+function inRegion(arn: string, region: string): string {
+  return arn.replace(/^arn:aws:dynamodb:[^:]*:/, `arn:aws:dynamodb:${region}:`);
 }

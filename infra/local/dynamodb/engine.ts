@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Milliseconds that the engine may take to answer after it was started, and to end after SIGTERM. */
+const READY_TIMEOUT = 10_000;
+const STOP_TIMEOUT = 5_000;
+
+export interface EngineOptions {
+  binary: string;
+  /** The SQLite file. */
+  database: string;
+  /** Where the process id is kept for the next start to find. */
+  pidFile: string;
+  port: number;
+  mcpPort: number;
+  mcpToken: string;
+}
+
+/** One run of the engine's process. */
+export interface Engine {
+  pid: number;
+  /** Resolves when the process has ended, with why in words. */
+  ended: Promise<string>;
+  /** Ends it: SIGTERM, then SIGKILL after a while. */
+  stop(): Promise<void>;
+}
+
+/** Starts the engine and waits until it answers. Throws an Error with its last words when it ends instead. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const child = spawnEngine(options);
+  const output = lastWords(child);
+  let running = true;
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}${output()}`));
+  }).then((reason) => {
+    running = false;
+    return reason;
+  });
+  if (child.pid === undefined) throw new Error(`The embedded DynamoDB did not start: ${await ended}`);
+  // At once: whoever kills this process now leaves an engine that the next start can find.
+  writeFileSync(options.pidFile, String(child.pid));
+
+  const stop = async () => {
+    child.kill("SIGTERM");
+    const late = new AbortController();
+    await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    if (running) child.kill("SIGKILL");
+    await ended;
+    rmSync(options.pidFile, { force: true });
+  };
+
+  const deadline = Date.now() + READY_TIMEOUT;
+  while (!(await answers(options.port)) || !(await answers(options.mcpPort))) {
+    if (!running) throw new Error(`The embedded DynamoDB ended while starting: ${await ended}`);
+    if (Date.now() > deadline) {
+      await stop();
+      throw new Error(`The embedded DynamoDB did not answer within ${READY_TIMEOUT / 1000} s.${output()}`);
+    }
+    await sleep(5);
+  }
+  // Another program may have taken the port, and be the one that answered.
+  if (!running) throw new Error(`The embedded DynamoDB ended while starting: ${await ended}`);
+  return { pid: child.pid, ended, stop };
+}
+
+function spawnEngine({ binary, database, port, mcpPort, mcpToken }: EngineOptions): ChildProcess {
+  const loopback = ["--host", "127.0.0.1", "--mcp-host", "127.0.0.1"];
+  const ports = ["--port", String(port), "--mcp", "--mcp-port", String(mcpPort)];
+  return spawn(binary, ["serve", ...loopback, ...ports, "--db-path", database], {
+    // By the environment: a command line is everybody's to read.
+    env: { DYNOXIDE_MCP_AUTH_TOKEN: mcpToken },
+    stdio: ["ignore", "pipe", "pipe"],
+    // Ctrl-C reaches a whole process group; the engine has to outlive the functions that are still writing.
+    detached: true,
+  });
+}
+
+/** Keeps the end of what the process prints, for error messages; reading it also keeps its pipes from filling up. */
+function lastWords(child: ChildProcess): () => string {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      text = (text + chunk).slice(-2_000);
+    });
+  }
+  return () => (text.trim() ? `; it said: ${text.trim()}` : "");
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(1_000) });
+    await response.arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}

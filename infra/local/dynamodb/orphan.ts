@@ -1,0 +1,32 @@
+import { readFileSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { commandLine } from "./process-identity.ts";
+
+/** Milliseconds that an orphan has to end by itself. */
+const GRACE = 3_000;
+
+/**
+ * Ends the engine that a killed host left running on `database`: two engines on one file corrupt each other's view.
+ * Process ids are used again, so only a process whose command line names this database is touched.
+ */
+export async function endOrphan(pidFile: string, database: string, log: (line: string) => void): Promise<void> {
+  const pid = readPid(pidFile);
+  const isOurs = () => pid !== undefined && commandLine(pid).split(" --db-path ")[1] === database;
+  if (pid !== undefined && isOurs()) {
+    log(`Ending the embedded DynamoDB (pid ${pid}) that an earlier host left behind.`);
+    process.kill(pid, "SIGTERM");
+    for (const deadline = Date.now() + GRACE; isOurs(); await sleep(10)) {
+      if (Date.now() > deadline) process.kill(pid, "SIGKILL");
+    }
+  }
+  rmSync(pidFile, { force: true });
+}
+
+function readPid(pidFile: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}

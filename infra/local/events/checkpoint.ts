@@ -1,0 +1,66 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import type { Position } from "../dynamodb/maintenance.ts";
+
+const schema = z.object({
+  streamArn: z.string(),
+  /** By shard id: the sequence number up to which every record is done. */
+  shards: z.record(z.string(), z.string()),
+});
+
+export interface Checkpoint {
+  get(shardId: string): string | undefined;
+  /** Moves a shard's position, durably before it returns. */
+  set(shardId: string, sequenceNumber: string): void;
+}
+
+/** Opens the checkpoint of one event source. One of another stream (the table was made anew) counts as none. */
+export function openCheckpoint(file: string, streamArn: string): Checkpoint {
+  const stored = readCheckpoint(file);
+  const shards = stored?.streamArn === streamArn ? stored.shards : {};
+  return {
+    get: (shardId) => shards[shardId],
+    set(shardId, sequenceNumber) {
+      if (shards[shardId] === sequenceNumber) return;
+      shards[shardId] = sequenceNumber;
+      mkdirSync(path.dirname(file), { recursive: true });
+      // Renaming is atomic: a process killed here leaves the old file or the new one, never half of one.
+      const written = `${file}.new`;
+      writeFileSync(written, JSON.stringify({ streamArn, shards }));
+      renameSync(written, file);
+    },
+  };
+}
+
+/** Every position in the checkpoint files (`*.json`) of a directory. */
+export function readPositions(directory: string): Position[] {
+  return filesIn(directory).flatMap((file) => {
+    const stored = readCheckpoint(file);
+    if (!stored) return [];
+    return Object.values(stored.shards).map((sequenceNumber) => ({
+      streamArn: stored.streamArn,
+      sequenceNumber: BigInt(sequenceNumber),
+    }));
+  });
+}
+
+function filesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => path.join(directory, name));
+  } catch {
+    return [];
+  }
+}
+
+function readCheckpoint(file: string): z.infer<typeof schema> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+  return schema.parse(JSON.parse(text));
+}

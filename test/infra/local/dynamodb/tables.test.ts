@@ -1,0 +1,118 @@
+import { DescribeTableCommand, DescribeTimeToLiveCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
+import { clientOf, quiet, streamed } from "./table.ts";
+
+let dynamo: Dynamo;
+let client: DynamoDBClient;
+
+beforeAll(async () => {
+  dynamo = await startDynamo({ directory: null, log: quiet });
+  client = clientOf(dynamo.endpoint);
+});
+
+afterAll(() => dynamo.close());
+
+const described = async (TableName: string) => (await client.send(new DescribeTableCommand({ TableName }))).Table!;
+const ttlOf = async (TableName: string) =>
+  (await client.send(new DescribeTimeToLiveCommand({ TableName }))).TimeToLiveDescription;
+const byOwner = {
+  IndexName: "by_owner",
+  KeySchema: [{ AttributeName: "owner", KeyType: "HASH" }],
+  Projection: { ProjectionType: "INCLUDE", NonKeyAttributes: ["title"] },
+};
+const owner = { AttributeName: "owner", AttributeType: "S" };
+const vectors = {
+  IndexName: "memories",
+  VectorAttribute: { AttributeName: "embedding" },
+  SearchSchema: [{ AttributeName: "owner", SearchSchemaElementType: "HASH" }],
+  Projection: { ProjectionType: "KEYS_ONLY" },
+  Dimensions: 4,
+  DistanceFunction: "COSINE",
+};
+
+describe("a table of the template", () => {
+  it("is made with its indexes, stream, TTL and vector index", async () => {
+    const made = await ensureTable(
+      client,
+      {
+        ...streamed,
+        TableName: "complete",
+        AttributeDefinitions: [...streamed.AttributeDefinitions, owner],
+        GlobalSecondaryIndexes: [byOwner],
+        VectorIndexes: [vectors],
+      },
+      quiet,
+    );
+    const table = await described("complete");
+    expect(made.arn).toBe("arn:aws:dynamodb:eu-west-1:000000000000:table/complete");
+    expect(made.streamArn).toBe(`${made.arn}/stream/${table.LatestStreamLabel}`);
+    expect(table.GlobalSecondaryIndexes).toMatchObject([byOwner]);
+    expect(table.VectorIndexes).toMatchObject([{ IndexName: "memories", Dimensions: 4, DistanceFunction: "COSINE" }]);
+    expect(table.StreamSpecification?.StreamViewType).toBe("NEW_AND_OLD_IMAGES");
+    expect(await ttlOf("complete")).toEqual({ AttributeName: "expires_at", TimeToLiveStatus: "ENABLED" });
+  });
+
+  it("is brought up to date without beginning a new stream", async () => {
+    const TableName = "growing";
+    const first = await ensureTable(client, { ...streamed, TableName, TimeToLiveSpecification: undefined }, quiet);
+    const second = await ensureTable(
+      client,
+      {
+        ...streamed,
+        TableName,
+        AttributeDefinitions: [...streamed.AttributeDefinitions, owner],
+        GlobalSecondaryIndexes: [byOwner],
+        VectorIndexes: [vectors],
+        TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: "true" },
+      },
+      quiet,
+    );
+    expect(second.streamArn).toBe(first.streamArn);
+    const table = await described(TableName);
+    expect(table.GlobalSecondaryIndexes).toMatchObject([byOwner]);
+    expect(table.VectorIndexes).toMatchObject([{ IndexName: "memories" }]);
+    expect(await ttlOf(TableName)).toEqual({ AttributeName: "expires_at", TimeToLiveStatus: "ENABLED" });
+  });
+
+  it("has the TTL attribute that the template names now", async () => {
+    const ttl = (AttributeName: string) => ({ TimeToLiveSpecification: { AttributeName, Enabled: true } });
+    await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("expires_at") }, quiet);
+    await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("gone_at") }, quiet);
+    expect(await ttlOf("moved")).toEqual({ AttributeName: "gone_at", TimeToLiveStatus: "ENABLED" });
+  });
+
+  it("is refused when it exists with another key", async () => {
+    await ensureTable(client, { ...streamed, TableName: "keyed" }, quiet);
+    const KeySchema = [{ AttributeName: "pk", KeyType: "HASH" }];
+    await expect(ensureTable(client, { ...streamed, TableName: "keyed", KeySchema }, quiet)).rejects.toThrow(
+      "exists with another key",
+    );
+  });
+
+  it("names what it does not understand, and is silent about what has no effect here", async () => {
+    const warnings: string[] = [];
+    await ensureTable(
+      client,
+      {
+        ...streamed,
+        TableName: "warned",
+        AttributeDefinitions: [...streamed.AttributeDefinitions, owner],
+        GlobalSecondaryIndexes: [{ ...byOwner, Colour: "red", OnDemandThroughput: {} }],
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        DeletionProtectionEnabled: true,
+        SSESpecification: { SSEEnabled: true },
+        BillingMode: "PAY_PER_REQUEST",
+        Replicas: [{ Region: "eu-west-1", Tags: [] }],
+        Tags: [],
+        ImportSourceSpecification: {},
+      },
+      (line) => warnings.push(line),
+    );
+    expect(warnings).toEqual([
+      "Table warned: the property ImportSourceSpecification is not understood locally.",
+      "Table warned: the property GlobalSecondaryIndexes.Colour is not understood locally.",
+    ]);
+  });
+});
