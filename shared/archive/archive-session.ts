@@ -1,0 +1,71 @@
+import { toInstant, toSeconds } from "../clock.ts";
+import { retention } from "../retention/policy.ts";
+import { contended, settled } from "../session/attempts.ts";
+import { readSession, recordOf } from "../session/read-session.ts";
+import { type Anchor, dueSoon, type SessionRecord } from "../session/session.ts";
+import type { Stores } from "../session/stores.ts";
+import { purgeSession } from "./purge-session.ts";
+
+/** What `archiveSession` did, or found. */
+export type Archived = "archived" | "already archived" | "stale" | "deleted";
+
+/** What is known of the session that has expired: its header as DynamoDB deleted it, or its anchor. */
+type Expired = SessionRecord | Anchor;
+
+/**
+ * Archives a session whose header DynamoDB has deleted: writes the object, then the stub, then deletes the messages.
+ * Each step may run again, at any point and beside another run, and changes nothing the second time: the object is a
+ * function of a generation that nobody can write to any more, only one stub can take the place of no header, and only
+ * messages of the archived generation and older ones are deleted.
+ */
+export function archiveSession(stores: Stores, expired: Expired): Promise<Archived> {
+  const session = { user: expired.user_id, id: expired.id };
+  const generation = "live_generation" in expired ? expired.live_generation : expired.generation;
+  return settled<Archived>(async () => {
+    const state = await readSession(stores, session);
+    if (state.kind === "none") {
+      await purgeSession(stores, expired);
+      return "deleted";
+    }
+    if (state.kind === "archived" && state.record.generation === generation) {
+      await clearHot(stores, state.record);
+      return "already archived";
+    }
+    if (state.kind !== "limbo" || state.anchor.live_generation !== generation) return "stale";
+
+    const { anchor } = state;
+    const { ref, messageCount, last } = await stores.archive.write(anchor, () =>
+      stores.messages.all(session, generation),
+    );
+    const now = stores.clock();
+    const stub: SessionRecord = {
+      ...recordOf(anchor, messageCount, last ?? anchor.created_at, now),
+      ...("version" in expired ? { updated_at: expired.updated_at, version: expired.version + 1 } : {}),
+      archived_at: toInstant(now),
+      expires_at: toSeconds(now) + retention.stub.seconds,
+      archive: ref,
+    };
+    const done = await stores.sessions.transit(session, {
+      from: null,
+      to: stub,
+      anchor: {
+        expect: { live: generation },
+        set: { state: "archived", due_at: dueSoon(now), cleanup: true },
+      },
+      active: -1,
+    });
+    if (!done) return contended;
+    await clearHot(stores, stub, anchor.generation);
+    return "archived";
+  });
+}
+
+/** When the reconciler removes what is left of a stub: DynamoDB deletes an expired item days late at times. ISO 8601. */
+export const dueAfterStub = (stub: SessionRecord): string => toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
+
+/** Deletes the hot copy of an archived session, and any older one. */
+async function clearHot(stores: Stores, stub: SessionRecord, newest = stub.generation): Promise<void> {
+  const session = { user: stub.user_id, id: stub.id };
+  await stores.messages.clear(session, (generation) => generation > stub.generation);
+  await stores.sessions.schedule(session, dueAfterStub(stub), newest);
+}

@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { gunzipSync } from "node:zlib";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { AppError } from "../errors.ts";
+import type { Archive, ArchivedHeader, ArchiveRef } from "./archive.ts";
+import { createWriter, parseLines } from "./format.ts";
+
+/** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
+const PART_SIZE = 8 * 1024 * 1024;
+
+/** Characters of a user's name in a key; longer ones are hashed (S3 keys have 1,024 bytes at most). */
+const MAX_USER = 200;
+
+type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
+
+/** The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket. */
+export function createArchive(s3: S3Client, Bucket: string): Archive {
+  const head = async (Key: string) => {
+    try {
+      const { ETag, Metadata } = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+      return { etag: ETag ?? "", generation: Number(Metadata?.generation) };
+    } catch (error) {
+      if (statusOf(error) === 404) return null;
+      throw translate(error);
+    }
+  };
+
+  /** Uploads unless something is in the way that the condition does not allow; then `null`. */
+  const upload = async (header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: object) => {
+    try {
+      const { ETag } = await new Upload({
+        client: s3,
+        partSize: PART_SIZE,
+        params: {
+          Bucket,
+          Key: keyOf(header),
+          Body: Readable.from(body, { objectMode: false }),
+          ContentType: "application/gzip",
+          Metadata: { generation: String(header.live_generation) },
+          ...condition,
+        },
+      }).done();
+      return ETag ?? null;
+    } catch (error) {
+      // 409: another conditional write of the same key was under way.
+      if (statusOf(error) === 412 || statusOf(error) === 409) return null;
+      throw translate(error);
+    }
+  };
+
+  return {
+    async write(header, messages) {
+      const key = keyOf(header);
+      let condition: object = { IfNoneMatch: "*" };
+      for (;;) {
+        const writer = createWriter(header);
+        let etag = await upload(header, writer.body(messages()), condition);
+        if (!etag) {
+          const present = await head(key);
+          if (present?.generation === header.live_generation) {
+            // What was not sent still has to be read, to know where its chunks are.
+            for await (const _ of writer.rest());
+            etag = present.etag;
+          } else {
+            condition = present ? { IfMatch: present.etag } : { IfNoneMatch: "*" };
+            continue;
+          }
+        }
+        const { chunks, bytes, messageCount, last } = writer.result();
+        return { ref: { key, etag, bytes, chunks }, messageCount, last };
+      }
+    },
+
+    async readChunk(ref, n) {
+      const chunk = ref.chunks[n];
+      if (!chunk) return [];
+      const end = (ref.chunks[n + 1]?.offset ?? ref.bytes) - 1;
+      try {
+        const { Body } = await s3.send(
+          new GetObjectCommand({ Bucket, Key: ref.key, IfMatch: ref.etag, Range: `bytes=${chunk.offset}-${end}` }),
+        );
+        const bytes = await Body?.transformToByteArray();
+        return parseLines(gunzipSync(bytes ?? new Uint8Array()));
+      } catch (error) {
+        if (statusOf(error) === 404 || statusOf(error) === 412) throw gone(error);
+        throw translate(error);
+      }
+    },
+
+    async find(session) {
+      return (await head(keyOf(session)))?.etag ?? null;
+    },
+
+    async remove(session, etag) {
+      try {
+        await s3.send(new DeleteObjectCommand({ Bucket, Key: keyOf(session), IfMatch: etag }));
+      } catch (error) {
+        // Gone already, or replaced by a newer one: either way this one is no longer there.
+        if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error);
+      }
+    },
+
+    async ping() {
+      try {
+        await s3.send(new HeadBucketCommand({ Bucket }));
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+  };
+}
+
+export function keyOf({ user_id, id, created_at }: Identity): string {
+  return `archive/dt=${created_at.slice(0, 10)}/${userPart(user_id)}/${encodeURIComponent(id)}.jsonl.gz`;
+}
+
+function userPart(user: string): string {
+  const name = encodeURIComponent(user);
+  // A dot alone would be a path of its own; nothing else that is encoded starts with `sha256-`, bar a user of that name.
+  if (name.length <= MAX_USER && !/^(\.+$|sha256-)/.test(name)) return name;
+  return `sha256-${createHash("sha256").update(user).digest("hex")}`;
+}
+
+const statusOf = (error: unknown): number | undefined =>
+  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+
+const gone = (cause: unknown): AppError => new AppError("not_found", "the archive of this session is gone", { cause });
+
+function translate(error: unknown): AppError {
+  const status = statusOf(error);
+  return status === undefined || status >= 500 || status === 429
+    ? new AppError("unavailable", "the archive does not answer", { cause: error, retryAfter: 1 })
+    : new AppError("internal", "the archive refused a call", { cause: error });
+}
+
+export type { ArchiveRef };

@@ -1,0 +1,55 @@
+import type { MessageRecord } from "../session/message.ts";
+import type { Anchor } from "../session/session.ts";
+
+/** An archived session: where it is and how to find a message in it. */
+export interface ArchiveRef {
+  /** Object key; a function of the session alone. */
+  key: string;
+  /** ETag of the object, so that one is never taken for another. */
+  etag: string;
+  /** Bytes of the object. */
+  bytes: number;
+  /** The parts that can be read on their own, in order. */
+  chunks: Chunk[];
+}
+
+export interface Chunk {
+  /** Byte at which it starts in the object; it ends where the next one starts. */
+  offset: number;
+  /** Position of its first message. */
+  first: string;
+}
+
+/** What is archived of a session beside its messages: what its anchor says. */
+export type ArchivedHeader = Pick<
+  Anchor,
+  "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation"
+>;
+
+/** The archive: the record of truth of every session that is no longer hot. */
+export interface Archive {
+  /**
+   * Stores a session whole, or nothing of it. Each generation is written once: when it is there, nothing is written;
+   * an older one is replaced. `messages` starts the reading of the messages, in order, and may be called again.
+   */
+  write(
+    header: ArchivedHeader,
+    messages: () => AsyncIterable<MessageRecord[]>,
+  ): Promise<{ ref: ArchiveRef; messageCount: number; last: string | null }>;
+  /** The messages of one chunk, in order. Throws `not_found` when the object is gone. */
+  readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
+  /** ETag of the session's object; `null` when there is none. */
+  find(session: { user_id: string; id: string; created_at: string }): Promise<string | null>;
+  /** Deletes the session's object, only if its ETag is still this one. */
+  remove(session: { user_id: string; id: string; created_at: string }, etag: string): Promise<void>;
+  /** Throws when the archive cannot be reached. */
+  ping(): Promise<void>;
+}
+
+/** Every message of an archived session, in order, a chunk at a time. */
+export async function* readArchive(
+  archive: Pick<Archive, "readChunk">,
+  ref: ArchiveRef,
+): AsyncIterable<MessageRecord[]> {
+  for (let chunk = 0; chunk < ref.chunks.length; chunk++) yield await archive.readChunk(ref, chunk);
+}

@@ -1,0 +1,28 @@
+import { toInstant } from "../clock.ts";
+import type { Stores } from "../session/stores.ts";
+
+/**
+ * Milliseconds that the tombstone of a deleted session stays: whoever was writing to it when it was deleted has
+ * given up by then, and the reconciler purges once more.
+ */
+const TOMBSTONE = 3_600_000;
+
+/** Deletes what a deleted session has left: messages and archive object. May be repeated. */
+export async function purgeSession(
+  stores: Stores,
+  { user_id, id, created_at }: { user_id: string; id: string; created_at: string },
+): Promise<void> {
+  const session = { user: user_id, id };
+  await stores.messages.clear(session, () => false);
+  await removeObject(stores, { user_id, id, created_at });
+  await stores.sessions.markPurged(session, toInstant(stores.clock() + TOMBSTONE));
+}
+
+/** Deletes the session's archive object, whichever it is. */
+export async function removeObject(
+  { archive }: Pick<Stores, "archive">,
+  session: { user_id: string; id: string; created_at: string },
+): Promise<void> {
+  const etag = await archive.find(session);
+  if (etag) await archive.remove(session, etag);
+}

@@ -1,0 +1,100 @@
+import { toInstant } from "../clock.ts";
+import { dueAfter, type SessionId, stateOf } from "../session/session.ts";
+import type { Stores } from "../session/stores.ts";
+import { archiveSession, dueAfterStub } from "./archive-session.ts";
+import { purgeSession, removeObject } from "./purge-session.ts";
+
+/** Sessions looked at at once. */
+const PARALLEL = 8;
+
+/** Milliseconds until another look at an expired session that DynamoDB has not deleted yet. */
+const TTL_LAG = 6 * 3_600_000;
+
+export interface Reconciliation {
+  looked: number;
+  /** Sessions that an archiver had left: what should be 0. */
+  archived: number;
+  cleaned: number;
+  deleted: number;
+  failed: number;
+  /** False when the deadline came first; the next run goes on. */
+  complete: boolean;
+}
+
+/**
+ * Looks at every session that is due and finishes what something left: sessions whose TTL deletion got lost, hot
+ * copies of archived sessions, archive objects of active ones, rests of deleted ones. Its cost grows with the sessions
+ * that are due, not with the table. Stops at `deadline` (epoch ms).
+ */
+export async function reconcile(
+  stores: Stores,
+  deadline: number,
+  report: (error: unknown) => void,
+): Promise<Reconciliation> {
+  const result: Reconciliation = { looked: 0, archived: 0, cleaned: 0, deleted: 0, failed: 0, complete: true };
+  for await (const page of stores.sessions.due(toInstant(stores.clock()))) {
+    for (let start = 0; start < page.length; start += PARALLEL) {
+      if (stores.clock() > deadline) return { ...result, complete: false };
+      await Promise.all(page.slice(start, start + PARALLEL).map(look));
+    }
+  }
+  return result;
+
+  async function look(session: SessionId): Promise<void> {
+    result.looked++;
+    try {
+      const outcome = await finish(stores, session);
+      if (outcome !== "nothing") result[outcome]++;
+    } catch (error) {
+      result.failed++;
+      report(error);
+    }
+  }
+}
+
+async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "archived" | "cleaned" | "deleted"> {
+  const { sessions, messages } = stores;
+  const anchor = await sessions.findAnchor(session);
+  if (!anchor) return "nothing";
+  const now = stores.clock();
+  const state = stateOf(await sessions.find(session), anchor, now);
+  switch (state.kind) {
+    case "limbo":
+      return (await archiveSession(stores, anchor)) === "archived" ? "archived" : "nothing";
+
+    case "none":
+      // A tombstone, or the anchor of an archive that has reached its age.
+      await purgeSession(stores, anchor);
+      if (anchor.purged || anchor.state === "archived") await sessions.forget(session);
+      return "deleted";
+
+    case "active":
+    case "expired": {
+      const { record } = state;
+      if (anchor.cleanup) {
+        await messages.clear(session, (generation) => generation === record.generation);
+        await removeObject(stores, record);
+      }
+      const dueAt = state.kind === "active" ? dueAfter(record, now) : toInstant(now + ttlLag(record.ttl_seconds));
+      await sessions.schedule(session, dueAt, anchor.generation);
+      return anchor.cleanup ? "cleaned" : "nothing";
+    }
+
+    case "archived": {
+      const { record } = state;
+      const dueAt = dueAfterStub(record);
+      if (!anchor.cleanup) {
+        await sessions.schedule(session, dueAt, anchor.generation);
+        return "nothing";
+      }
+      // A restore that is still writing loses its claim with this, so that nothing it has written is deleted under it.
+      const generation = await sessions.nextGeneration(session, dueAt);
+      if (generation === null) return "nothing";
+      await messages.clear(session, (other) => other > generation);
+      await sessions.schedule(session, dueAt, generation);
+      return "cleaned";
+    }
+  }
+}
+
+const ttlLag = (ttlSeconds: number): number => Math.min(TTL_LAG, Math.max(1, ttlSeconds) * 1000);

@@ -1,0 +1,92 @@
+import { toInstant } from "../clock.ts";
+import { contended, settled } from "../session/attempts.ts";
+import { notFound, readSession } from "../session/read-session.ts";
+import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "../session/session.ts";
+import type { Stores } from "../session/stores.ts";
+import { readArchive } from "./archive.ts";
+import { archiveSession } from "./archive-session.ts";
+
+/** Brings a session back whole, wherever it is; a hot one is left as it is. Throws `not_found`. */
+export function restoreSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
+  return settled(async () => {
+    const state = await readSession(stores, session);
+    switch (state.kind) {
+      case "none":
+        throw notFound();
+      case "active":
+        return state.record;
+      case "expired":
+        return revive(stores, session, state.record);
+      case "limbo":
+        await archiveSession(stores, state.anchor);
+        return contended;
+      case "archived":
+        return renew(stores, session, state.record, "keep");
+    }
+  });
+}
+
+/** Empties a session and keeps it, hot, wherever it was. Throws `not_found`. */
+export function resetSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
+  return settled(async () => {
+    const state = await readSession(stores, session);
+    switch (state.kind) {
+      case "none":
+        throw notFound();
+      case "limbo":
+        await archiveSession(stores, state.anchor);
+        return contended;
+      default:
+        return renew(stores, session, state.record, "drop");
+    }
+  });
+}
+
+/** Moves the expiry of a header that DynamoDB has not deleted yet. */
+async function revive(stores: Stores, session: SessionId, from: SessionRecord) {
+  const now = stores.clock();
+  const to = { ...from, updated_at: toInstant(now), expires_at: expiryOf(from, now), version: from.version + 1 };
+  const anchor = { expect: {}, set: { due_at: dueAfter(to, now) } };
+  return (await stores.sessions.transit(session, { from, to, anchor, active: 0 })) ? to : contended;
+}
+
+/**
+ * Gives a session a new generation of messages: those of its archive, or none. It is written beside the old one, which
+ * stays the valid one until the header changes; only then are the old one and the archive object deleted. A run that is
+ * interrupted leaves messages that nobody sees, and the reconciler deletes them.
+ */
+async function renew(stores: Stores, session: SessionId, from: SessionRecord, messages: "keep" | "drop") {
+  const { sessions, archive } = stores;
+  const generation = await sessions.nextGeneration(session, dueSoon(stores.clock()));
+  if (generation === null) return contended;
+  if (messages === "keep" && from.archive) {
+    for await (const chunk of readArchive(archive, from.archive)) {
+      await stores.messages.put(session, generation, chunk);
+    }
+  }
+  const now = stores.clock();
+  const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, ...rest } = from;
+  const to: SessionRecord = {
+    ...rest,
+    status: "active",
+    updated_at: toInstant(now),
+    expires_at: expiryOf(from, now),
+    message_count: messages === "keep" ? from.message_count : 0,
+    version: from.version + 1,
+    generation,
+  };
+  const done = await sessions.transit(session, {
+    from,
+    to,
+    anchor: {
+      expect: { newest: generation },
+      set: { state: "active", live_generation: generation, due_at: dueSoon(now), cleanup: true },
+    },
+    active: from.status === "archived" ? 1 : 0,
+  });
+  await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
+  if (!done) return contended;
+  if (ref) await archive.remove(from, ref.etag);
+  await sessions.schedule(session, dueAfter(to, now), generation);
+  return to;
+}

@@ -1,0 +1,81 @@
+/**
+ * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order
+ *
+ *   A                                   anchor: exists as long as the session does, wherever its messages are
+ *   I#<generation>#<message id>         a message id that a client chose, so that it is stored once
+ *   M#<generation>#<created_at>#<id>    message
+ *   Z                                   header, or the archived stub in its place
+ *
+ * so that one descending Query returns the header and the newest messages. A *generation* is one hot copy of the
+ * messages: a reset or a restore writes a new one, which makes the old one invisible before it is deleted.
+ */
+export const ANCHOR = "A";
+export const HEADER = "Z";
+
+/** Digits of a generation in a key: enough for 999,999 resets and restores of one session. */
+const GENERATION_DIGITS = 6;
+
+/** How many partitions the index of due sessions and the counter of active ones are spread over. */
+export const SHARDS = 16;
+
+export interface Key {
+  pk: string;
+  sk: string;
+}
+
+// `#` separates the parts of a key, so it may not stand inside one.
+const escaped = (part: string): string => part.replaceAll("%", "%25").replaceAll("#", "%23");
+
+export const userKey = (user: string): string => `U#${escaped(user)}`;
+export const sessionKey = (user: string, session: string): string => `${userKey(user)}#S#${escaped(session)}`;
+
+export const headerKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: HEADER });
+export const anchorKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: ANCHOR });
+
+const digits = (generation: number): string => String(generation).padStart(GENERATION_DIGITS, "0");
+
+/** All messages of a generation start with this. */
+export const messagePrefix = (generation: number): string => `M#${digits(generation)}#`;
+export const messageIdPrefix = (generation: number): string => `I#${digits(generation)}#`;
+
+/** `position` orders the messages of a session: `<created_at>#<id>`. */
+export const messageKey = (user: string, session: string, generation: number, position: string): Key => ({
+  pk: sessionKey(user, session),
+  sk: messagePrefix(generation) + position,
+});
+
+export const messageIdKey = (user: string, session: string, generation: number, id: string): Key => ({
+  pk: sessionKey(user, session),
+  sk: messageIdPrefix(generation) + id,
+});
+
+/** Generation and position in a message's sort key. */
+export function parseMessageKey(sk: string): { generation: number; position: string } {
+  const start = "M#".length;
+  const end = start + GENERATION_DIGITS;
+  return { generation: Number(sk.slice(start, end)), position: sk.slice(end + 1) };
+}
+
+/** The request that a user named by an `Idempotency-Key`; `digest` is the key's hash. */
+export const idempotencyKey = (user: string, digest: string): Key => ({ pk: `${userKey(user)}#K#${digest}`, sk: "K" });
+
+/** Part `n` of an answer too large for one item. */
+export const idempotencyPartKey = (user: string, digest: string, n: number): Key => ({
+  pk: `${userKey(user)}#K#${digest}`,
+  sk: `K#${String(n).padStart(3, "0")}`,
+});
+
+const ACTIVE_SESSIONS = "C#active_sessions";
+export const counterKey = (shard: string): Key => ({ pk: ACTIVE_SESSIONS, sk: shard });
+export const counterPartition = ACTIVE_SESSIONS;
+
+/** Spreads sessions over shards by a hash of their key (FNV-1a, 32 bit). */
+export function shardOf(user: string, session: string): string {
+  let hash = 0x811c9dc5;
+  for (const char of sessionKey(user, session)) {
+    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  }
+  return String(hash % SHARDS).padStart(2, "0");
+}
+
+export const shards: readonly string[] = Array.from({ length: SHARDS }, (_, n) => String(n).padStart(2, "0"));

@@ -1,0 +1,25 @@
+import { purgeSession } from "../archive/purge-session.ts";
+import { contended, settled } from "./attempts.ts";
+import { notFound, readSession } from "./read-session.ts";
+import { dueSoon, type SessionId } from "./session.ts";
+import type { Stores } from "./stores.ts";
+
+/**
+ * Deletes a session everywhere. From the first write on it does not exist for anyone; what a crash leaves of its
+ * messages or its archive object, the reconciler deletes. Throws `not_found`.
+ */
+export async function deleteSession(stores: Stores, session: SessionId): Promise<void> {
+  const createdAt = await settled(async () => {
+    const state = await readSession(stores, session);
+    if (state.kind === "none") throw notFound();
+    const from = state.kind === "limbo" ? null : state.record;
+    const done = await stores.sessions.transit(session, {
+      from,
+      to: null,
+      anchor: { expect: {}, set: { state: "deleted", due_at: dueSoon(stores.clock()), cleanup: true } },
+      active: state.kind === "archived" ? 0 : -1,
+    });
+    return done ? (from ?? (state as { anchor: { created_at: string } }).anchor).created_at : contended;
+  });
+  await purgeSession(stores, { user_id: session.user, id: session.id, created_at: createdAt });
+}

@@ -1,0 +1,41 @@
+import { toInstant, toSeconds } from "../clock.ts";
+import { isExpired, type SessionId, type SessionRecord } from "./session.ts";
+import type { Stores } from "./stores.ts";
+
+/** Headers read and expired at once. */
+const PARALLEL = 10;
+
+/**
+ * Lets every session expire now that is not pinned and was last written to before `idleSince` (epoch ms). Stops at
+ * `deadline` (epoch ms); what is left is found again by the next call.
+ */
+export async function expireIdle(
+  { sessions, clock }: Pick<Stores, "sessions" | "clock">,
+  idleSince: number,
+  deadline: number,
+): Promise<{ expired: number; complete: boolean }> {
+  let expired = 0;
+  for await (const page of sessions.due()) {
+    for (let start = 0; start < page.length; start += 100) {
+      if (clock() > deadline) return { expired, complete: false };
+      const idle = (await sessions.findMany(page.slice(start, start + 100))).filter((record) =>
+        isIdle(record, idleSince, clock()),
+      );
+      for (let n = 0; n < idle.length; n += PARALLEL) {
+        const done = await Promise.all(idle.slice(n, n + PARALLEL).map((record) => expire(record)));
+        expired += done.filter(Boolean).length;
+      }
+    }
+  }
+  return { expired, complete: true };
+
+  // A session that is written to in between is not idle: its version has changed, and it is left alone.
+  function expire(from: SessionRecord): Promise<boolean> {
+    const session: SessionId = { user: from.user_id, id: from.id };
+    const to = { ...from, expires_at: toSeconds(clock()), version: from.version + 1 };
+    return sessions.transit(session, { from, to, active: 0 });
+  }
+}
+
+const isIdle = (record: SessionRecord, idleSince: number, now: number): boolean =>
+  record.status === "active" && !record.pinned && !isExpired(record, now) && record.updated_at <= toInstant(idleSince);

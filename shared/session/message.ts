@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { toInstant } from "../clock.ts";
+import type { Message, MessageInput } from "./schema.ts";
+import type { RequestIdentity } from "./session.ts";
+
+/** Bytes of messages in one page of a list: a Lambda function answers with 6 MB at most. */
+export const MAX_PAGE_BYTES = 4_000_000;
+
+/** Bytes of a message as it is stored, about: content, metadata, and the rest by its upper bound. */
+export const sizeOf = (message: MessageRecord): number =>
+  Buffer.byteLength(message.content) + (message.metadata ? JSON.stringify(message.metadata).length : 0) + 400;
+
+/** A message as it is stored, hot and archived. */
+export interface MessageRecord extends Omit<Message, "session_id"> {
+  /** The client chose the id, so it is kept unique. */
+  keyed?: boolean;
+  /** Breaks ties of `created_at` by the order of arrival: the id, unless the client chose that. */
+  order?: string;
+}
+
+/** Where a message stands in its session: positions sort as the messages do. */
+export const positionOf = (message: MessageRecord): string => `${message.created_at}#${message.order ?? message.id}`;
+
+export const toMessage = ({ keyed: _keyed, order: _order, ...message }: MessageRecord, sessionId: string): Message => ({
+  ...message,
+  session_id: sessionId,
+});
+
+/** The messages that a request appends, with ids and times; the same request always gives the same. */
+export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {
+  return inputs.map((input, n) => {
+    const order = timeOrderedId(request, n);
+    const { id, created_at, ...rest } = input;
+    const message = { ...withoutUndefined(rest), created_at: created_at ?? toInstant(request.at) };
+    return id === undefined ? { ...message, id: order } : { ...message, id, order, keyed: true };
+  });
+}
+
+/**
+ * A UUIDv7 (RFC 9562, section 5.7) that is a function of the request and of `n`, the place in its batch: 48 bits of
+ * milliseconds, `n` in `rand_a` so that a batch keeps its order, and a hash of the seed in `rand_b`.
+ */
+export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string {
+  const time = at.toString(16).padStart(12, "0");
+  const place = (n & 0xfff).toString(16).padStart(3, "0");
+  const hash = createHash("sha256").update(`${seed}#${n}`).digest("hex");
+  const variant = ((Number.parseInt(hash.charAt(0), 16) & 0x3) | 0x8).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
+}
+
+// `exactOptionalPropertyTypes` tells an absent property from an undefined one; so does the store.
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

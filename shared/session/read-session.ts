@@ -1,0 +1,51 @@
+import { AppError } from "../errors.ts";
+import { type Anchor, type SessionId, type SessionRecord, type SessionState, stateOf } from "./session.ts";
+import type { Stores } from "./stores.ts";
+
+/** What a session is right now. One strongly consistent read of a session that is hot or archived. */
+export async function readSession(
+  { sessions, clock }: Pick<Stores, "sessions" | "clock">,
+  session: SessionId,
+): Promise<SessionState> {
+  const record = await sessions.find(session);
+  if (record) return stateOf(record, null, clock());
+  const anchor = await sessions.findAnchor(session);
+  if (!anchor || anchor.state === "deleted") return stateOf(null, anchor, clock());
+  // The archiver may have written the stub between the two reads.
+  return stateOf(await sessions.find(session), anchor, clock());
+}
+
+/** The session's record, whatever its state. Throws `not_found`. */
+export async function showSession(
+  stores: Pick<Stores, "sessions" | "messages" | "clock">,
+  session: SessionId,
+): Promise<SessionRecord> {
+  const state = await readSession(stores, session);
+  if (state.kind === "none") throw notFound();
+  if (state.kind !== "limbo") return state.record;
+  const { count, last } = await stores.messages.tally(session, state.anchor.live_generation);
+  return recordOf(state.anchor, count, last ?? state.anchor.created_at, stores.clock());
+}
+
+export const notFound = (): AppError => new AppError("not_found", "no such session");
+
+/** The stub that a session in limbo will have, as far as its anchor and messages tell. */
+export function recordOf(anchor: Anchor, messageCount: number, updatedAt: string, now: number): SessionRecord {
+  return {
+    user_id: anchor.user_id,
+    id: anchor.id,
+    status: "archived",
+    title: anchor.title,
+    metadata: anchor.metadata,
+    created_at: anchor.created_at,
+    updated_at: updatedAt,
+    archived_at: new Date(now).toISOString(),
+    expires_at: null,
+    ttl_seconds: anchor.ttl_seconds,
+    pinned: anchor.pinned,
+    message_count: messageCount,
+    // Any version that the session had before is smaller than a time.
+    version: now,
+    generation: anchor.live_generation,
+  };
+}

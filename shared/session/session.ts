@@ -1,0 +1,148 @@
+import type { ArchiveRef } from "../archive/archive.ts";
+import { toInstant, toSeconds } from "../clock.ts";
+import type { Session } from "./schema.ts";
+
+/** A session as it is stored: the header of a hot one, the stub of an archived one. */
+export interface SessionRecord {
+  user_id: string;
+  id: string;
+  status: "active" | "archived";
+  title: string | null;
+  metadata: Record<string, unknown>;
+  /** ISO 8601. */
+  created_at: string;
+  /** ISO 8601; the last write. */
+  updated_at: string;
+  /** ISO 8601; stubs only. */
+  archived_at?: string;
+  /** Epoch seconds at which DynamoDB may delete this item; `null` = never. A stub's is that of its archive. */
+  expires_at: number | null;
+  /** Seconds of idleness after which the session expires; 0 = never. */
+  ttl_seconds: number;
+  pinned: boolean;
+  message_count: number;
+  /** Grows with every write: the source of the ETag. */
+  version: number;
+  /** The hot copy that is valid; of a stub, the one that was archived. */
+  generation: number;
+  /** Where the archived session is; stubs only. */
+  archive?: ArchiveRef;
+  /** An append in several transactions that has begun and not ended. */
+  open_append?: OpenAppend;
+}
+
+export interface OpenAppend {
+  /** SHA-256 of what is appended. */
+  digest: string;
+  seed: string;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/**
+ * What exists of a session from its creation to its deletion, wherever its messages are. The reconciler finds the
+ * session by it, and a session whose header DynamoDB has deleted is known by it until the stub is written.
+ */
+export interface Anchor {
+  user_id: string;
+  id: string;
+  state: "active" | "archived" | "deleted";
+  title: string | null;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  ttl_seconds: number;
+  pinned: boolean;
+  /** The last generation given out; only its holder may make it the live one. */
+  generation: number;
+  live_generation: number;
+  /** The seed of the request that created the session, by which its retry knows its own. */
+  seed: string;
+  /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */
+  due_at?: string;
+  /** Something may be left over: an older generation, an object of a session that is active again. */
+  cleanup: boolean;
+  /** Deleted only: nothing is left but this tombstone. */
+  purged?: boolean;
+}
+
+/** What a session is at an instant. `limbo`: DynamoDB has deleted the header, the archiver has not yet come. */
+export type SessionState =
+  | { kind: "active"; record: SessionRecord }
+  | { kind: "expired"; record: SessionRecord }
+  | { kind: "archived"; record: SessionRecord }
+  | { kind: "limbo"; anchor: Anchor }
+  | { kind: "none"; anchor?: Anchor };
+
+/** An expired record counts as expired from its second on, whether or not DynamoDB has deleted it. */
+export const isExpired = (record: { expires_at: number | null }, now: number): boolean =>
+  record.expires_at !== null && record.expires_at <= toSeconds(now);
+
+/** The state that header (or stub) and anchor amount to at `now` (epoch ms). */
+export function stateOf(record: SessionRecord | null, anchor: Anchor | null, now: number): SessionState {
+  if (record?.status === "active") return { kind: isExpired(record, now) ? "expired" : "active", record };
+  if (record?.status === "archived" && !isExpired(record, now)) return { kind: "archived", record };
+  if (record === null && anchor?.state === "active") return { kind: "limbo", anchor };
+  return anchor ? { kind: "none", anchor } : { kind: "none" };
+}
+
+/** Epoch seconds at which a session that is written to at `now` (epoch ms) expires; `null` = never. */
+export function expiryOf(
+  { ttl_seconds, pinned }: { ttl_seconds: number; pinned: boolean },
+  now: number,
+): number | null {
+  return pinned || ttl_seconds === 0 ? null : toSeconds(now) + ttl_seconds;
+}
+
+const HOUR = 3600;
+
+/** Seconds until the reconciler looks again at a session that never expires. */
+const NEVER_EXPIRING = 30 * 86_400;
+
+/**
+ * When the reconciler looks after a session that expires at `expires_at`: an hour later, or one more of its own
+ * lifetime when that is shorter. ISO 8601.
+ */
+export function dueAfter(record: { expires_at: number | null; ttl_seconds: number }, now: number): string {
+  if (record.expires_at === null) return toInstant(now + NEVER_EXPIRING * 1000);
+  return toInstant((record.expires_at + Math.min(HOUR, Math.max(1, record.ttl_seconds))) * 1000);
+}
+
+/** When the reconciler looks after a change that is made of several steps: no request runs for so long. ISO 8601. */
+export const dueSoon = (now: number): string => toInstant(now + 15 * 60_000);
+
+/** The session as the API shows it at `now` (epoch ms). */
+export function toSession(record: SessionRecord, now: number): Session {
+  const archived = record.status === "archived" || isExpired(record, now);
+  const session: Session = {
+    id: record.id,
+    user_id: record.user_id,
+    title: record.title,
+    status: archived ? "archived" : "active",
+    created_at: record.created_at,
+    updated_at: record.updated_at,
+    expires_at: archived || record.expires_at === null ? null : toInstant(record.expires_at * 1000),
+    ttl_seconds: record.ttl_seconds,
+    pinned: record.pinned,
+    message_count: record.message_count,
+    metadata: record.metadata as Session["metadata"],
+  };
+  if (archived) session.archived_at = record.archived_at ?? toInstant((record.expires_at ?? 0) * 1000);
+  return session;
+}
+
+/** Strong ETag: changes with every write and when the session expires. */
+export const etagOf = (record: SessionRecord, now: number): string =>
+  `"${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
+
+/** The request on whose behalf something is written; a retry of it has the same seed and time. */
+export interface RequestIdentity {
+  /** Unguessable; ids made for the request derive from it. */
+  seed: string;
+  /** Epoch milliseconds of the first attempt. */
+  at: number;
+}
+
+export interface SessionId {
+  user: string;
+  id: string;
+}

@@ -1,0 +1,112 @@
+import type { MessageRecord } from "./message.ts";
+import type { Anchor, OpenAppend, SessionId, SessionRecord } from "./session.ts";
+
+/** A change of what a session is: its header or stub goes from one record to another, or to nothing, at once. */
+export interface Transition {
+  /** What must still be there, by version; `null` = no header and no stub may be there. */
+  from: SessionRecord | null;
+  to: SessionRecord | null;
+  /** What the anchor must be, and becomes. Absent = it is not touched. */
+  anchor?: {
+    /** Conditions. `newest` is the generation that must still be the last one given out. */
+    expect: { newest?: number; live?: number };
+    set: Partial<
+      Pick<Anchor, "state" | "title" | "metadata" | "ttl_seconds" | "pinned" | "live_generation" | "cleanup" | "due_at">
+    >;
+  };
+  /** What it does to the number of active sessions. */
+  active: -1 | 0 | 1;
+}
+
+export interface ListQuery {
+  status: "active" | "archived" | "all";
+  order: "asc" | "desc";
+  /** ISO 8601; inclusive. */
+  from?: string;
+  /** ISO 8601; exclusive. */
+  to?: string;
+  limit: number;
+  /** Where the page before ended. */
+  after?: { updated_at: string; id: string };
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** Headers, stubs and anchors of sessions. A stale read never comes back from `find` or `findAnchor`. */
+export interface SessionStore {
+  /** The header or stub. */
+  find(session: SessionId): Promise<SessionRecord | null>;
+  findAnchor(session: SessionId): Promise<Anchor | null>;
+  /** Stores a new session; false when the id is taken. */
+  create(record: SessionRecord, anchor: Anchor): Promise<boolean>;
+  /** Carries the change out whole; false when something was not as expected and nothing happened. */
+  transit(session: SessionId, transition: Transition): Promise<boolean>;
+  /** Gives out the next generation and has the reconciler look at `dueAt`; `null` when the session does not exist. */
+  nextGeneration(session: SessionId, dueAt: string): Promise<number | null>;
+  /** When the reconciler looks again, with nothing left over; changes nothing once a newer generation was given out. */
+  schedule(session: SessionId, dueAt: string, newest: number): Promise<void>;
+  /** Marks a deleted session as purged: its tombstone stays until `dueAt`. */
+  markPurged(session: SessionId, dueAt: string): Promise<void>;
+  /** Removes the tombstone of a deleted session. */
+  forget(session: SessionId): Promise<void>;
+  list(user: string, query: ListQuery): Promise<{ records: SessionRecord[]; more: boolean }>;
+  /** Sessions that the reconciler has to look at by then (ISO 8601); all of them when it is absent. */
+  due(by?: string): AsyncIterable<SessionId[]>;
+  /** Headers and stubs of many sessions, in any order; eventually consistent. */
+  findMany(sessions: readonly SessionId[]): Promise<SessionRecord[]>;
+  /** How many sessions are hot. */
+  countActive(): Promise<number>;
+}
+
+export interface AppendRequest {
+  /** The header as it was read. */
+  record: SessionRecord;
+  messages: readonly MessageRecord[];
+  /** Epoch milliseconds. */
+  now: number;
+  expiresAt: number | null;
+  /** Remembered until the append that it belongs to is whole; `null` = forgotten now. */
+  open?: OpenAppend | null;
+}
+
+export interface RangeQuery {
+  order: "asc" | "desc";
+  /** Position after which the page starts, in the order of the query. */
+  after?: string;
+  /** ISO 8601; inclusive. */
+  from?: string;
+  /** ISO 8601; exclusive. */
+  to?: string;
+  limit: number;
+}
+
+/** The messages of hot sessions. Reads are strongly consistent. */
+export interface MessageStore {
+  /** How many of the messages from index `from` on one `append` can take; at least one. */
+  maxPerAppend(messages: readonly MessageRecord[], from: number): number;
+  /**
+   * Stores messages and moves the header on, all or nothing. `stale`: the header is not as it was read. `present`:
+   * nothing was stored because these are there already, keyed by the id asked for.
+   */
+  append(
+    request: AppendRequest,
+  ): Promise<{ kind: "stored" | "stale" } | { kind: "present"; messages: Map<string, MessageRecord> }>;
+  /** The header or stub and the newest messages of the live generation, newest first, in one query. */
+  window(
+    session: SessionId,
+    limit: number,
+  ): Promise<{ record: SessionRecord | null; messages: MessageRecord[]; more: boolean }>;
+  range(
+    session: SessionId,
+    generation: number,
+    query: RangeQuery,
+  ): Promise<{ messages: MessageRecord[]; more: boolean }>;
+  /** All messages of a generation in order, a page at a time. */
+  all(session: SessionId, generation: number): AsyncIterable<MessageRecord[]>;
+  /** How many messages a generation has, and the time of the last. */
+  tally(session: SessionId, generation: number): Promise<{ count: number; last: string | null }>;
+  /** Stores messages of a generation that is not live yet; may be repeated. */
+  put(session: SessionId, generation: number, messages: readonly MessageRecord[]): Promise<void>;
+  /** Deletes the messages of all generations that `keep` does not name; may be repeated. */
+  clear(session: SessionId, keep: (generation: number) => boolean): Promise<void>;
+}
