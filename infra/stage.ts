@@ -36,6 +36,8 @@ export interface Options {
   sessionTtlSeconds: number;
   /** The issuer that replaces the Cognito user pool. */
   oidc: { issuer: string; audience: string } | undefined;
+  /** A client of the user pool for chat backends that act for their users; Cognito charges for each such client. */
+  backendClient: boolean;
   corsOrigins: readonly string[];
   alarmEmail: string | undefined;
   /** Whether there is a dashboard: an account's first three are free, others cost $3 a month. */
@@ -78,6 +80,7 @@ const schema = z
     sessionTtlSeconds: z.coerce.number().int().min(0).default(retention.session.seconds),
     oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
     oidcAudience: z.string().min(1).optional(),
+    backendClient: flag.default(false),
     corsOrigins: z
       .string()
       .default("")

@@ -1,4 +1,4 @@
-import { Aws, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { Aws, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { CfnWorkGroup } from "aws-cdk-lib/aws-athena";
 import {
   AttributeType,
@@ -110,14 +110,15 @@ export class DataStack extends Stack {
         },
       },
     });
+    workgroup.applyRemovalPolicy(stage.removalPolicy);
     new CfnOutput(this, "LakeDatabaseName", { value: database.ref });
     new CfnOutput(this, "AthenaWorkgroupName", { value: workgroup.ref });
   }
 
-  private userPool({ stage }: Options): { issuer: string; audience: string } {
-    const { pool, client } = new UserPoolIdentity(this, "Identity", { stage, tokenLifetime: Duration.hours(1) });
+  private userPool(options: Options): { issuer: string; audience: string } {
+    const { pool, client, audience } = new UserPoolIdentity(this, "Identity", options);
     new CfnOutput(this, "UserPoolId", { value: pool.userPoolId });
     new CfnOutput(this, "UserPoolClientId", { value: client.userPoolClientId });
-    return { issuer: pool.userPoolProviderUrl, audience: client.userPoolClientId };
+    return { issuer: pool.userPoolProviderUrl, audience };
   }
 }
