@@ -1,0 +1,94 @@
+import type { Stack, TemplateResource } from "./read.ts";
+
+/** The account, region and partition that the local host plays. */
+export const ACCOUNT = "000000000000";
+export const REGION = "us-east-1";
+export const PARTITION = "aws";
+
+/** What `Ref` (under the key `Ref`) and `Fn::GetAtt` of a resource give on this machine. */
+export type Attributes = Record<string, string>;
+
+/**
+ * The values that a resource has before anything runs: names that stay the same across restarts, because they come from
+ * the stack's name and the logical id, and ARNs made of them. What is only known once a server listens (queue URLs,
+ * stream ARNs, the issuer) is filled in by the host.
+ */
+export function plannedAttributes(stack: Stack, logicalId: string, resource: TemplateResource): Attributes {
+  const kind = resource.Type;
+  const nameProperty = nameProperties[kind];
+  const given = nameProperty ? resource.Properties?.[nameProperty] : undefined;
+  const name = typeof given === "string" ? given : physicalName(kind, stack.name, logicalId);
+  switch (kind) {
+    case "AWS::Lambda::Function":
+      return { Ref: name, Arn: arn("lambda", `function:${name}`) };
+    case "AWS::Lambda::Version":
+    case "AWS::Lambda::Alias":
+      return { Ref: name };
+    case "AWS::DynamoDB::Table":
+    case "AWS::DynamoDB::GlobalTable":
+      return { Ref: name, Arn: arn("dynamodb", `table/${name}`), TableId: name };
+    case "AWS::S3::Bucket":
+      return {
+        Ref: name,
+        Arn: `arn:${PARTITION}:s3:::${name}`,
+        DomainName: `${name}.s3.amazonaws.com`,
+        RegionalDomainName: `${name}.s3.${REGION}.amazonaws.com`,
+      };
+    case "AWS::SQS::Queue":
+      return { Ref: name, Arn: arn("sqs", name), QueueName: name };
+    case "AWS::SNS::Topic":
+      return { Ref: arn("sns", name), TopicArn: arn("sns", name), TopicName: name };
+    case "AWS::IAM::Role":
+      return { Ref: name, Arn: `arn:${PARTITION}:iam::${ACCOUNT}:role/${name}`, RoleId: name };
+    case "AWS::Logs::LogGroup":
+      return { Ref: name, Arn: `${arn("logs", `log-group:${name}`)}:*` };
+    case "AWS::ApiGateway::RestApi":
+      return { Ref: name, RestApiId: name, RootResourceId: `${name}-root` };
+    case "AWS::ApiGateway::Authorizer":
+      return { Ref: name, AuthorizerId: name };
+    case "AWS::ApiGateway::Resource":
+      return { Ref: name, ResourceId: name };
+    case "AWS::ApiGateway::Stage":
+      return { Ref: name };
+    case "AWS::Cognito::UserPool":
+      return { Ref: name, UserPoolId: name, Arn: arn("cognito-idp", `userpool/${name}`), ProviderName: name };
+    case "AWS::Cognito::UserPoolClient":
+      return { Ref: name, ClientId: name };
+    default:
+      return { Ref: name, Arn: arn(kind.split("::")[1]?.toLowerCase() ?? "unknown", name), Id: name };
+  }
+}
+
+const nameProperties: Record<string, string> = {
+  "AWS::Lambda::Function": "FunctionName",
+  "AWS::Lambda::Alias": "Name",
+  "AWS::DynamoDB::Table": "TableName",
+  "AWS::DynamoDB::GlobalTable": "TableName",
+  "AWS::S3::Bucket": "BucketName",
+  "AWS::SQS::Queue": "QueueName",
+  "AWS::SNS::Topic": "TopicName",
+  "AWS::IAM::Role": "RoleName",
+  "AWS::Logs::LogGroup": "LogGroupName",
+  "AWS::ApiGateway::Stage": "StageName",
+  "AWS::ApiGateway::Model": "Name",
+  "AWS::Athena::WorkGroup": "Name",
+  "AWS::Events::Rule": "Name",
+  "AWS::Scheduler::Schedule": "Name",
+};
+
+/** Buckets and queues have the narrowest rules for names: lower case, 63 and 80 characters. */
+function physicalName(kind: string, stackName: string, logicalId: string): string {
+  const full = `${stackName}-${logicalId}`;
+  if (kind === "AWS::S3::Bucket")
+    return full
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, "-")
+      .slice(-63)
+      .replace(/^-+/, "");
+  if (kind.startsWith("AWS::ApiGateway::")) return logicalId.toLowerCase();
+  return full.slice(-64);
+}
+
+function arn(service: string, resource: string): string {
+  return `arn:${PARTITION}:${service}:${REGION}:${ACCOUNT}:${resource}`;
+}

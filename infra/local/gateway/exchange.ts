@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { RestApi } from "./api.ts";
+import type { ProxyEvent } from "./event.ts";
+import { type GatewayResponseKind, renderGatewayResponse } from "./gateway-response.ts";
+
+/** Milliseconds in which a client may go on sending a body that was refused, so that it gets to read why. */
+const REFUSED_BODY_GRACE = 2_000;
+
+/** A request under way. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  api: RestApi;
+  event: ProxyEvent;
+  cause: string | undefined;
+}
+
+/** Answers as the gateway itself, if nothing has been answered yet. `cause` is for the log. */
+export function answer(current: Exchange, kind: GatewayResponseKind, message: string, cause?: string): void {
+  const { response, request, api, event } = current;
+  if (cause) current.cause = cause;
+  if (response.headersSent || response.destroyed) return;
+  const scope = { context: event.requestContext, headers: request.headers, query: event.queryStringParameters };
+  const rendered = renderGatewayResponse(api.gatewayResponses, kind, message, scope);
+  const body = Buffer.from(rendered.body, "utf8");
+  response.writeHead(rendered.status, withIds(current, { ...rendered.headers, "content-length": String(body.length) }));
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Answers without having read the body, and takes no more of it than what is already on its way. */
+export function refuse(current: Exchange, kind: GatewayResponseKind, message: string, cause?: string): void {
+  const { request, response } = current;
+  if (!request.complete && hasBody(request)) {
+    response.setHeader("connection", "close");
+    response.once("finish", () => setTimeout(() => request.destroy(), REFUSED_BODY_GRACE).unref());
+    request.on("error", () => {});
+  }
+  request.resume();
+  answer(current, kind, message, cause);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 64 * 1024;
+}
+
+/** Headers of an answer, with the request id that API Gateway adds to all. */
+export function withIds<T extends Record<string, string | string[]>>({ event }: Exchange, headers: T): T {
+  return { "x-amzn-requestid": event.requestContext.requestId, ...headers };
+}

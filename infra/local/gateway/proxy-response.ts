@@ -1,0 +1,64 @@
+/** What a proxy integration gives back: the head of a response and, when it is not streamed, its body. */
+export interface ProxyResponse {
+  status: number;
+  /** Name and value, or name and values. */
+  headers: Record<string, string | string[]>;
+  body: string;
+  isBase64Encoded: boolean;
+}
+
+/** Response headers that API Gateway passes on under another name. */
+const REMAPPED = new Set(["www-authenticate", "date", "server", "connection", "via"]);
+/** Response headers that are the connection's own. */
+const DROPPED = new Set(["content-length", "transfer-encoding", "keep-alive"]);
+
+/** Reads a function's answer. Undefined for one that API Gateway would call malformed (502). */
+export function readProxyResponse(payload: string): ProxyResponse | undefined {
+  const answer = parse(payload);
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return undefined;
+  const {
+    statusCode = 200,
+    headers,
+    multiValueHeaders,
+    cookies,
+    body,
+    isBase64Encoded,
+  } = answer as Record<string, unknown>;
+  const status = Number(statusCode);
+  if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
+  if (body !== undefined && body !== null && typeof body !== "string") return undefined;
+  const merged = readHeaders(headers, multiValueHeaders);
+  if (!merged) return undefined;
+  if (Array.isArray(cookies) && cookies.length > 0) merged["set-cookie"] = cookies.map(String);
+  return { status, headers: merged, body: body ?? "", isBase64Encoded: isBase64Encoded === true };
+}
+
+function readHeaders(headers: unknown, multiValueHeaders: unknown): Record<string, string | string[]> | undefined {
+  const merged: Record<string, string | string[]> = {};
+  for (const source of [headers, multiValueHeaders]) {
+    if (source === undefined || source === null) continue;
+    if (typeof source !== "object" || Array.isArray(source)) return undefined;
+    for (const [name, value] of Object.entries(source)) {
+      const lower = name.toLowerCase();
+      if (value === null || value === undefined || DROPPED.has(lower)) continue;
+      if (!Array.isArray(value) && typeof value === "object") return undefined;
+      merged[REMAPPED.has(lower) ? `x-amzn-remapped-${lower}` : lower] = Array.isArray(value)
+        ? value.map(headerValue)
+        : headerValue(value);
+    }
+  }
+  return merged;
+}
+
+/** Header values are bytes: characters beyond Latin-1 go as their UTF-8 bytes, and no value may break the line. */
+function headerValue(value: unknown): string {
+  return Buffer.from(String(value).replaceAll(/[\r\n\0]/g, " "), "utf8").toString("latin1");
+}
+
+function parse(payload: string): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
+}

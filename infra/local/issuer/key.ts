@@ -1,0 +1,44 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
+import { LOOPBACK } from "../listen.ts";
+
+/** The `aud` and `client_id` of local tokens: what `Ref` of the template's user pool client gives here. */
+export const LOCAL_CLIENT_ID = "memocha-local";
+
+/**
+ * The local OpenID Connect issuer. Its port is kept with its key: a token's `iss` must be the URL that the authorizer fetches
+ * the keys from, so a token stays good across restarts, whatever `--port` is, as long as this port can be had.
+ */
+export interface IssuerKey {
+  port: number;
+  privateKey: JWK & { kid: string };
+}
+
+/** The issuer's URL: the `iss` of its tokens. */
+export function issuerUrl({ port }: Pick<IssuerKey, "port">): string {
+  return `http://${LOOPBACK}:${port}`;
+}
+
+/** Reads the issuer of a data directory, or makes one. The file can be read by its owner only. */
+export async function loadIssuerKey(dataDirectory: string): Promise<IssuerKey> {
+  const file = path.join(dataDirectory, "issuer.json");
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as IssuerKey;
+  const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  const issuer: IssuerKey = { port: anyPort(), privateKey: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };
+  saveIssuerKey(dataDirectory, issuer);
+  return issuer;
+}
+
+export function saveIssuerKey(dataDirectory: string, issuer: IssuerKey): void {
+  mkdirSync(dataDirectory, { recursive: true });
+  const file = path.join(dataDirectory, "issuer.json");
+  writeFileSync(`${file}.new`, JSON.stringify(issuer), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** A port below the range that systems hand out to outgoing connections, so that it is likely free after a restart too. */
+export function anyPort(): number {
+  return 20_000 + Math.floor(Math.random() * 12_000);
+}

@@ -1,0 +1,58 @@
+import { REGION } from "../assembly/physical.ts";
+
+export interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** Where the services that functions call are on this machine. */
+export interface ServiceEndpoints {
+  dynamodb?: string | undefined;
+  s3?: string | undefined;
+  sqs?: string | undefined;
+  lambda?: string | undefined;
+}
+
+/**
+ * The whole environment of a function: the template's variables, and what Lambda's runtime sets beside them. Nothing of the
+ * host's own process gets in: not its variables, and not the user's AWS profile either.
+ */
+export function lambdaEnvironment(
+  spec: { name: string; directory: string; handler: string; memory: number; environment: Record<string, string> },
+  endpoints: ServiceEndpoints,
+  credentials: Credentials,
+): Record<string, string> {
+  return {
+    ...spec.environment,
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x",
+    AWS_LAMBDA_FUNCTION_NAME: spec.name,
+    AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memory),
+    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${spec.name}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: "local",
+    LAMBDA_TASK_ROOT: spec.directory,
+    _HANDLER: spec.handler,
+    LANG: "en_US.UTF-8",
+    PATH: "/usr/local/bin:/usr/bin/:/bin",
+    TZ: ":UTC",
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    // Without these the SDK would read the user's ~/.aws, which a function on Lambda never sees.
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...endpointVariables(endpoints),
+  };
+}
+
+function endpointVariables({ dynamodb, s3, sqs, lambda }: ServiceEndpoints): Record<string, string> {
+  return {
+    ...(dynamodb && { AWS_ENDPOINT_URL_DYNAMODB: dynamodb, AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodb }),
+    ...(s3 && { AWS_ENDPOINT_URL_S3: s3 }),
+    ...(sqs && { AWS_ENDPOINT_URL_SQS: sqs }),
+    ...(lambda && { AWS_ENDPOINT_URL_LAMBDA: lambda }),
+  };
+}

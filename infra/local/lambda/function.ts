@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import { errorPayload } from "./function-error.ts";
+import { type Call, type Instance, startInstance } from "./instance.ts";
+import { exceedsPayload, type FunctionError, type LogLevel } from "./messages.ts";
+
+/** Workers that one function may have with `--isolate`; what comes beyond waits its turn. */
+const MAX_ISOLATED_INSTANCES = 10;
+/** With many invocations in one worker, its heap has to hold what they all need. */
+const SHARED_HEAP_FACTOR = 4;
+
+export interface FunctionSpec {
+  name: string;
+  arn: string;
+  /** Where the bundle is. */
+  directory: string;
+  /** `file.export`. */
+  handler: string;
+  /** Megabytes. */
+  memory: number;
+  /** Seconds. */
+  timeout: number;
+  /** Invocations at once at most; absent = no limit of its own. */
+  reservedConcurrency?: number | undefined;
+  /** Complete: see `lambdaEnvironment`. */
+  environment: Record<string, string>;
+}
+
+export interface LambdaFunction {
+  readonly name: string;
+  readonly arn: string;
+  /** Runs the function once. Never rejects for what the function does: a failure is in the result. */
+  invoke(event: string, stream?: StreamSink): Promise<InvokeResult>;
+  stop(): Promise<void>;
+}
+
+/** Takes a streamed response as it comes. */
+export interface StreamSink {
+  onChunk(data: Uint8Array, consumed: () => void): void;
+  onEnd(): void;
+}
+
+export interface InvokeResult {
+  requestId: string;
+  /** JSON; of a streaming function without a sink, the bytes of its stream as text; empty when they went to the sink. */
+  payload: string;
+  /** Present when the function failed. */
+  error?: FunctionError;
+}
+
+export interface FunctionOptions {
+  /** One invocation at a time in each worker, as on Lambda. */
+  isolate: boolean;
+  log(level: LogLevel, functionName: string, requestId: string | undefined, text: string): void;
+}
+
+/** Hosts a function. Nothing is loaded before the first invocation. */
+export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOptions): LambdaFunction {
+  const capacity = isolate ? 1 : Number.POSITIVE_INFINITY;
+  const maxInstances = isolate ? Math.min(MAX_ISOLATED_INSTANCES, spec.reservedConcurrency ?? 10) : 1;
+  const instances = new Set<Instance>();
+  const waiting: Call[] = [];
+  let underWay = 0;
+  let stopped = false;
+
+  function start(): Instance {
+    const instance = startInstance({
+      setup: {
+        handler: spec.handler,
+        directory: spec.directory,
+        functionName: spec.name,
+        functionArn: spec.arn,
+        memory: spec.memory,
+      },
+      environment: spec.environment,
+      heap: isolate ? spec.memory : spec.memory * SHARED_HEAP_FACTOR,
+      log: (level, id, text) => log(level, spec.name, id, text),
+      onChange: () => {
+        if (!instance.usable() && instance.running() === 0) instances.delete(instance);
+        next();
+      },
+    });
+    instances.add(instance);
+    return instance;
+  }
+
+  function free(): Instance | undefined {
+    const usable = [...instances].filter((instance) => instance.usable());
+    const found = usable.find((instance) => instance.running() < capacity);
+    return found ?? (usable.length < maxInstances && !stopped ? start() : undefined);
+  }
+
+  function next(): void {
+    while (waiting.length > 0) {
+      const instance = free();
+      if (!instance) return;
+      const call = waiting.shift();
+      if (call) instance.run(call);
+    }
+  }
+
+  return {
+    name: spec.name,
+    arn: spec.arn,
+    async invoke(event, sink) {
+      const requestId = randomUUID();
+      const refuse = (errorType: string, errorMessage: string) => failure(requestId, { errorType, errorMessage });
+      if (stopped) return refuse("ServiceException", "The local host is stopping");
+      if (exceedsPayload(event)) return refuse("RequestEntityTooLargeException", "The event is larger than 6 MB");
+      if (underWay >= (spec.reservedConcurrency ?? Number.POSITIVE_INFINITY)) {
+        return refuse("TooManyRequestsException", "Rate Exceeded.");
+      }
+      underWay += 1;
+      try {
+        return await new Promise<InvokeResult>((resolve) => {
+          waiting.push(createCall(requestId, event, spec.timeout * 1000, sink, resolve));
+          next();
+        });
+      } finally {
+        underWay -= 1;
+      }
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all([...instances].map((instance) => instance.terminate()));
+      for (const call of waiting.splice(0)) {
+        call.settle({ error: { errorType: "ServiceException", errorMessage: "The local host is stopping" } });
+      }
+    },
+  };
+}
+
+function createCall(
+  id: string,
+  event: string,
+  timeout: number,
+  sink: StreamSink | undefined,
+  resolve: (result: InvokeResult) => void,
+): Call {
+  const chunks: Uint8Array[] = [];
+  return {
+    id,
+    event,
+    timeout,
+    onChunk(data, consumed) {
+      if (sink) return sink.onChunk(data, consumed);
+      chunks.push(data);
+      consumed();
+    },
+    onEnd: () => sink?.onEnd(),
+    settle(outcome) {
+      if ("error" in outcome) resolve(failure(id, outcome.error));
+      else
+        resolve({ requestId: id, payload: "payload" in outcome ? outcome.payload : Buffer.concat(chunks).toString() });
+    },
+  };
+}
+
+function failure(requestId: string, error: FunctionError): InvokeResult {
+  return { requestId, payload: errorPayload(error), error };
+}

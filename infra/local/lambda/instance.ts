@@ -1,0 +1,169 @@
+import { Worker } from "node:worker_threads";
+import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from "./messages.ts";
+
+/** Milliseconds that a bundle may take to load; Lambda gives 10 s and then tries once more. */
+const INIT_LIMIT = 20_000;
+/** Milliseconds without an answer after which a worker counts as stuck. */
+const STUCK_AFTER = 1_000;
+
+/** One execution environment of a function: a worker thread that has loaded its bundle. */
+export interface Instance {
+  /** Invocations under way. */
+  running(): number;
+  /** False once it must take no more invocations. */
+  usable(): boolean;
+  run(call: Call): void;
+  /** Takes no more invocations, and ends when those under way have ended. */
+  retire(): void;
+  terminate(): Promise<void>;
+}
+
+export interface Call {
+  id: string;
+  event: string;
+  /** Milliseconds; counted from when the bundle is loaded, as on Lambda. */
+  timeout: number;
+  /** Called for each piece of a response stream; `consumed` has to be called when it has gone to the client. */
+  onChunk(data: Uint8Array, consumed: () => void): void;
+  onEnd(): void;
+  /** Called once. */
+  settle(outcome: { payload: string } | { streamed: true } | { error: FunctionError }): void;
+}
+
+export interface InstanceOptions {
+  setup: WorkerSetup;
+  environment: Record<string, string>;
+  /** Megabytes of heap after which V8 gives the worker up, and only the worker. */
+  heap: number;
+  log(level: LogLevel, id: string | undefined, text: string): void;
+  /** Called when an invocation has ended and when the worker has. */
+  onChange(): void;
+}
+
+/** Starts a worker thread for a function. */
+export function startInstance({ setup, environment, heap, log, onChange }: InstanceOptions): Instance {
+  const calls = new Map<string, Call & { timer?: NodeJS.Timeout }>();
+  let ready = false;
+  let retired = false;
+  let exited = false;
+  let lastError: FunctionError | undefined;
+  let stuckTimer: NodeJS.Timeout | undefined;
+
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    workerData: setup,
+    env: environment,
+    argv: [],
+    execArgv: [],
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: heap },
+    name: setup.functionName,
+  });
+  const send = (message: ToWorker) => worker.postMessage(message);
+  const initTimer = setTimeout(() => {
+    lastError = timedOut("init", INIT_LIMIT);
+    void worker.terminate();
+  }, INIT_LIMIT);
+
+  worker.on("message", receive);
+  worker.on("error", (error: Error & { code?: string }) => {
+    lastError ??= { errorType: error.code ?? error.name, errorMessage: error.message };
+  });
+  worker.on("exit", (code) => {
+    exited = true;
+    clearTimeout(initTimer);
+    clearTimeout(stuckTimer);
+    const error = lastError ?? { errorType: "Runtime.ExitError", errorMessage: `Runtime exited with status ${code}` };
+    for (const call of calls.values()) end(call, { error });
+    onChange();
+  });
+  worker.stdout.on("data", (text: Buffer) => log("info", undefined, String(text)));
+  worker.stderr.on("data", (text: Buffer) => log("error", undefined, String(text)));
+
+  function receive(message: FromWorker): void {
+    if (message.kind === "ready") {
+      ready = true;
+      clearTimeout(initTimer);
+      for (const call of calls.values()) dispatch(call);
+    } else if (message.kind === "pong") {
+      clearTimeout(stuckTimer);
+      stuckTimer = undefined;
+    } else if (message.kind === "fatal") {
+      lastError = message.error;
+      retired = true;
+      if (message.error.detail) log("error", undefined, message.error.detail);
+    } else if (message.kind === "log") {
+      log(message.level, message.id, message.text);
+    } else {
+      const call = calls.get(message.id);
+      if (call) progress(call, message);
+      else if (message.kind === "chunk") send({ kind: "consumed", id: message.id, bytes: message.data.length });
+    }
+  }
+
+  function progress(
+    call: Call,
+    message: Extract<FromWorker, { id: string; kind: Exclude<FromWorker["kind"], "log"> }>,
+  ) {
+    const { id } = call;
+    if (message.kind === "chunk") {
+      const bytes = message.data.length;
+      call.onChunk(message.data, () => {
+        if (!exited) send({ kind: "consumed", id, bytes });
+      });
+    } else if (message.kind === "end") call.onEnd();
+    else if (message.kind === "result") end(call, { payload: message.payload });
+    else if (message.kind === "done") end(call, { streamed: true });
+    else end(call, { error: message.error });
+  }
+
+  function dispatch(call: Call & { timer?: NodeJS.Timeout }): void {
+    const { id, event, timeout } = call;
+    call.timer = setTimeout(() => expire(call), timeout);
+    send({ kind: "invoke", id, event, deadline: Date.now() + timeout });
+  }
+
+  /** On Lambda the environment ends with the invocation that timed out. Here others may share it: they may finish, if they can. */
+  function expire(call: Call): void {
+    retired = true;
+    end(call, { error: timedOut(call.id, call.timeout) });
+    if (calls.size === 0 || stuckTimer) return;
+    stuckTimer = setTimeout(() => void worker.terminate(), STUCK_AFTER);
+    send({ kind: "ping" });
+  }
+
+  function end(call: Call & { timer?: NodeJS.Timeout }, outcome: Parameters<Call["settle"]>[0]): void {
+    if (!calls.delete(call.id)) return;
+    clearTimeout(call.timer);
+    call.settle(outcome);
+    if (retired && calls.size === 0 && !exited) void worker.terminate();
+    onChange();
+  }
+
+  return {
+    running: () => calls.size,
+    usable: () => !retired && !exited,
+    run(call) {
+      const entry = { ...call };
+      calls.set(call.id, entry);
+      if (ready) dispatch(entry);
+    },
+    retire() {
+      retired = true;
+      if (calls.size === 0) void worker.terminate();
+    },
+    async terminate() {
+      retired = true;
+      await worker.terminate();
+    },
+  };
+}
+
+function timedOut(id: string, milliseconds: number): FunctionError {
+  const seconds = (milliseconds / 1000).toFixed(2);
+  return {
+    errorType: "Sandbox.Timedout",
+    errorMessage: `RequestId: ${id} Error: Task timed out after ${seconds} seconds`,
+  };
+}

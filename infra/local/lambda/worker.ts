@@ -1,0 +1,81 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { captureConsole, invocation } from "./console.ts";
+import { formatError } from "./function-error.ts";
+import { loadHandler } from "./load-handler.ts";
+import { exceedsPayload, type FromWorker, type FunctionError, type ToWorker, type WorkerSetup } from "./messages.ts";
+import { createResponseStreams, isStreaming } from "./response-stream.ts";
+
+// The entry of a function's worker thread: Lambda's Node.js runtime in small.
+
+const port = parentPort;
+if (!port) throw new Error("this file is the entry of a worker thread");
+const setup = workerData as WorkerSetup;
+const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+const fatal = (errorType: string) => (error: unknown) => {
+  post({ kind: "fatal", error: { ...formatError(error), errorType } });
+  process.exit(1);
+};
+process.on("uncaughtException", fatal("Runtime.UncaughtException"));
+process.on("unhandledRejection", fatal("Runtime.UnhandledPromiseRejection"));
+
+captureConsole(post);
+const streams = createResponseStreams(post);
+const loading = loadHandler(setup.directory, setup.handler);
+loading.then(
+  () => post({ kind: "ready" }),
+  (error) => {
+    post({ kind: "fatal", error: formatError(error) });
+    process.exit(1);
+  },
+);
+
+port.on("message", (message: ToWorker) => {
+  if (message.kind === "invoke") void invocation.run(message.id, invoke, message);
+  else if (message.kind === "consumed") streams.consumed(message.id, message.bytes);
+  else post({ kind: "pong" });
+});
+
+async function invoke({ id, event, deadline }: ToWorker & { kind: "invoke" }): Promise<void> {
+  try {
+    const handler = await loading;
+    const input: unknown = JSON.parse(event);
+    const context = createContext(id, deadline);
+    if (isStreaming(handler)) {
+      await streams.run(id, handler, input, context);
+      post({ kind: "done", id });
+      return;
+    }
+    const payload = serialize(await handler(input, context));
+    if (typeof payload === "string") post({ kind: "result", id, payload });
+    else post({ kind: "failed", id, error: payload });
+  } catch (error) {
+    post({ kind: "failed", id, error: formatError(error) });
+  }
+}
+
+function serialize(result: unknown): string | FunctionError {
+  let payload: string;
+  try {
+    payload = JSON.stringify(result) ?? "null";
+  } catch (error) {
+    return { ...formatError(error), errorType: "Runtime.MarshalError" };
+  }
+  if (!exceedsPayload(payload)) return payload;
+  const errorMessage = `Response payload size (${Buffer.byteLength(payload)} bytes) exceeded maximum allowed payload size (6291556 bytes).`;
+  return { errorType: "Function.ResponseSizeTooLarge", errorMessage };
+}
+
+function createContext(awsRequestId: string, deadline: number) {
+  return {
+    awsRequestId,
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: setup.functionName,
+    functionVersion: "$LATEST",
+    invokedFunctionArn: setup.functionArn,
+    memoryLimitInMB: String(setup.memory),
+    logGroupName: `/aws/lambda/${setup.functionName}`,
+    logStreamName: "local",
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  };
+}
