@@ -1,0 +1,192 @@
+import type { Template } from "aws-cdk-lib/assertions";
+import { describe, expect, it } from "vitest";
+import { functions } from "../../../infra/functions.ts";
+import { statusOf } from "../../../shared/errors.ts";
+import { type Operation, operations } from "../../../shared/http/operations.ts";
+import { onlyResource, type Resource, resourcesOf, synthesize } from "../synthesize.ts";
+
+const { api } = synthesize({ stage: "prod" });
+
+describe("each operation", () => {
+  const methods = Object.values(resourcesOf(api, "AWS::ApiGateway::Method"));
+
+  it("has exactly one method, and there is no other", () => {
+    const declared = Object.values(operations).map(({ method, path }) => `${method} ${path}`);
+    const deployed = methods.map(({ Properties }) => `${Properties.HttpMethod} ${pathOf(api, Properties.ResourceId)}`);
+    expect(deployed.sort()).toEqual(declared.sort());
+  });
+
+  it.each(Object.entries(operations) as [string, Operation][])(
+    "runs its function, for whom it is open to: %s",
+    (operationId, { access }) => {
+      const method = methods.find(({ Properties }) => Properties.OperationName === operationId)!.Properties;
+      const [name] = Object.entries(functions).find(
+        ([, { trigger }]) => trigger.kind === "http" && trigger.operation === operationId,
+      )!;
+      expect(method.Integration.Type).toBe("AWS_PROXY");
+      expect(JSON.stringify(method.Integration.Uri)).toContain(`"${name.replaceAll("-", "")}Function`);
+      if (access === "public") {
+        expect(method).toMatchObject({ AuthorizationType: "NONE" });
+        expect(method.AuthorizerId).toBeUndefined();
+      } else {
+        expect(method).toMatchObject({
+          AuthorizationType: "CUSTOM",
+          AuthorizerId: { Ref: expect.stringMatching(/^Authorizer/) },
+        });
+      }
+    },
+  );
+});
+
+describe("the authorizer", () => {
+  const authorizer = onlyResource(api, "AWS::ApiGateway::Authorizer").Properties;
+
+  it("is asked once a minute about a token", () => {
+    expect(authorizer).toMatchObject({
+      Type: "TOKEN",
+      IdentitySource: "method.request.header.Authorization",
+      AuthorizerResultTtlInSeconds: 60,
+    });
+  });
+
+  it.each([
+    ["Bearer eyJhbGciOi.eyJzdWI.c2ln-_", true],
+    ["bearer abc", true],
+    ["Basic dXNlcg==", false],
+    ["Bearer", false],
+    ["Bearer a b", false],
+    ["", false],
+  ])("is not asked about what cannot be a bearer token: %s", (header, asked) => {
+    expect(new RegExp(authorizer.IdentityValidationExpression).test(header)).toBe(asked);
+  });
+});
+
+describe("the stage", () => {
+  const stage = onlyResource(api, "AWS::ApiGateway::Stage").Properties;
+
+  it("limits the rate of requests, as the context says or by its own default", () => {
+    const limited = synthesize({ stage: "prod", throttleRate: "7", throttleBurst: "9" }).api;
+    expect(stage.MethodSettings[0]).toMatchObject({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 });
+    expect(onlyResource(limited, "AWS::ApiGateway::Stage").Properties.MethodSettings[0]).toMatchObject({
+      ResourcePath: "/*",
+      HttpMethod: "*",
+      ThrottlingRateLimit: 7,
+      ThrottlingBurstLimit: 9,
+    });
+  });
+
+  it("logs requests as JSON, with nothing of what users write or who they are", () => {
+    const fields = JSON.parse(stage.AccessLogSetting.Format) as Record<string, string>;
+    expect(fields).toMatchObject({
+      request_id: "$context.requestId",
+      route: "$context.resourcePath",
+      status: "$context.status",
+      latency_ms: "$context.responseLatency",
+      integration_latency_ms: "$context.integration.latency",
+    });
+    const personal = /\$context\.(path|identity|authorizer\.(principalId|claims))|messageString|validationError/;
+    expect(Object.values(fields).filter((value) => personal.test(value))).toEqual([]);
+    expect(stage.MethodSettings[0]).toMatchObject({ DataTraceEnabled: false, LoggingLevel: "ERROR" });
+  });
+
+  it("is traced, and keeps its logs no longer than the functions theirs", () => {
+    expect(stage.TracingEnabled).toBe(true);
+    const retention = Object.values(resourcesOf(api, "AWS::Logs::LogGroup")).map((g) => g.Properties.RetentionInDays);
+    expect(new Set(retention)).toEqual(new Set([90]));
+  });
+});
+
+describe("what the gateway answers by itself", () => {
+  const responses = Object.values(resourcesOf(api, "AWS::ApiGateway::GatewayResponse")).map((r) => r.Properties);
+  const byType = Object.fromEntries(responses.map((response) => [response.ResponseType, response]));
+
+  it.each(responses.map((response) => [response.ResponseType, response]))("is a problem: %s", (_, response) => {
+    expect(Object.keys(response.ResponseTemplates)).toEqual(["application/problem+json"]);
+    const problem = JSON.parse(response.ResponseTemplates["application/problem+json"]);
+    expect(Object.keys(problem)).toEqual(["type", "title", "status", "detail", "code", "request_id"]);
+    expect(problem.status).toBe(statusOf[problem.code as keyof typeof statusOf]);
+    expect(response.StatusCode).toBe(String(problem.status));
+    expect(response.ResponseParameters).toMatchObject({
+      "gatewayresponse.header.x-request-id": "context.requestId",
+      "gatewayresponse.header.cache-control": "'no-store'",
+      "gatewayresponse.header.strict-transport-security": expect.stringContaining("max-age="),
+      "gatewayresponse.header.x-content-type-options": "'nosniff'",
+    });
+  });
+
+  it.each([
+    ["UNAUTHORIZED", "401"],
+    ["ACCESS_DENIED", "403"],
+    ["MISSING_AUTHENTICATION_TOKEN", "404"],
+    ["REQUEST_TOO_LARGE", "413"],
+    ["UNSUPPORTED_MEDIA_TYPE", "415"],
+    ["THROTTLED", "429"],
+    ["DEFAULT_4XX", "400"],
+    ["DEFAULT_5XX", "500"],
+    ["INTEGRATION_TIMEOUT", "503"],
+  ])("has the status that the contract gives it: %s is %s", (type, status) => {
+    expect(byType[type].StatusCode).toBe(status);
+  });
+
+  it("says when to come back whenever it is busy", () => {
+    const busy = responses.filter(({ StatusCode }) => ["429", "503"].includes(StatusCode));
+    expect(busy).toHaveLength(4);
+    for (const { ResponseParameters } of busy) {
+      expect(ResponseParameters["gatewayresponse.header.retry-after"]).toMatch(/^'\d+'$/);
+    }
+  });
+});
+
+describe("browsers", () => {
+  const answers = (template: Template) =>
+    Object.values(resourcesOf(template, "AWS::ApiGateway::Method")).filter(
+      (m) => m.Properties.HttpMethod === "OPTIONS",
+    );
+  const allowed = (template: Template) =>
+    onlyResource(template, "AWS::ApiGateway::GatewayResponse", "UNAUTHORIZED").Properties.ResponseParameters[
+      "gatewayresponse.header.access-control-allow-origin"
+    ];
+
+  it("may call from nowhere by default", () => {
+    expect(answers(api)).toEqual([]);
+    expect(allowed(api)).toBeUndefined();
+    expect(environmentOf(onlyResource(api, "AWS::Lambda::Function", "sessions-get")).CORS_ORIGINS).toBe("");
+  });
+
+  it("may call from the origins of the configuration, and read the gateway's own answers", () => {
+    const one = synthesize({ stage: "prod", corsOrigins: "https://a.example" }).api;
+    const two = synthesize({ stage: "prod", corsOrigins: "https://a.example,https://b.example" }).api;
+    expect(answers(one).length).toBe(Object.keys(resourcesOf(one, "AWS::ApiGateway::Resource")).length + 1);
+    expect(answers(one).every((method) => method.Properties.AuthorizationType === "NONE")).toBe(true);
+    expect(allowed(one)).toBe("'https://a.example'");
+    expect(allowed(two)).toBe("method.request.header.Origin");
+    expect(environmentOf(onlyResource(two, "AWS::Lambda::Function", "sessions-get")).CORS_ORIGINS).toBe(
+      "https://a.example,https://b.example",
+    );
+  });
+});
+
+describe("the firewall", () => {
+  it("is an option", () => {
+    expect(resourcesOf(api, "AWS::WAFv2::WebACL")).toEqual({});
+    const guarded = synthesize({ stage: "prod", waf: "true" }).api;
+    expect(Object.keys(resourcesOf(guarded, "AWS::WAFv2::WebACLAssociation"))).toHaveLength(1);
+  });
+});
+
+describe("outputs", () => {
+  it("name the URL", () => {
+    expect(Object.keys(api.findOutputs("*"))).toContain("ApiUrl");
+  });
+});
+
+function environmentOf({ Properties }: Resource): Record<string, unknown> {
+  return Properties.Environment.Variables;
+}
+
+/** The path of a resource, from the API's root down. */
+function pathOf(template: Template, resourceId: { Ref?: string }): string {
+  const resource = resourceId.Ref ? resourcesOf(template, "AWS::ApiGateway::Resource")[resourceId.Ref] : undefined;
+  if (!resource) return "";
+  return `${pathOf(template, resource.Properties.ParentId)}/${resource.Properties.PathPart}`;
+}

@@ -1,0 +1,212 @@
+import { describe, expect, it } from "vitest";
+import { conversations } from "../../../shared/dynamodb/tables.ts";
+import { DAY, type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { build, onlyResource, type Resource, resourcesOf, synthesize } from "../synthesize.ts";
+
+const dev = synthesize({ stage: "dev" }).data;
+const prod = synthesize({ stage: "prod" }).data;
+const table = onlyResource(prod, "AWS::DynamoDB::Table").Properties;
+const archive = onlyResource(prod, "AWS::S3::Bucket", "Buckets/Archive/").Properties;
+
+describe("the table", () => {
+  it("has the keys and indexes of the specification, and is paid on demand", () => {
+    expect(table.BillingMode).toBe("PAY_PER_REQUEST");
+    expect(table.KeySchema).toEqual(keys(conversations.partitionKey, conversations.sortKey));
+    expect(table.GlobalSecondaryIndexes).toEqual(
+      Object.entries(conversations.indexes).map(([IndexName, index]) => ({
+        IndexName,
+        KeySchema: keys(index.partitionKey, index.sortKey),
+        Projection:
+          "nonKeyAttributes" in index
+            ? { ProjectionType: "INCLUDE", NonKeyAttributes: index.nonKeyAttributes }
+            : { ProjectionType: "KEYS_ONLY" },
+      })),
+    );
+  });
+
+  it("expires items by the attribute that they carry", () => {
+    expect(table.TimeToLiveSpecification).toEqual({ AttributeName: "expires_at", Enabled: true });
+  });
+
+  it("streams new and old images", () => {
+    expect(table.StreamSpecification).toEqual({ StreamViewType: "NEW_AND_OLD_IMAGES" });
+  });
+
+  it("can be restored to any second of the last week in prod", () => {
+    expect(table.PointInTimeRecoverySpecification).toEqual({
+      PointInTimeRecoveryEnabled: true,
+      RecoveryPeriodInDays: 7,
+    });
+  });
+});
+
+describe("the archive bucket", () => {
+  const rules: LifecycleRule[] = archive.LifecycleConfiguration.Rules;
+  const objectRows = (Object.values(retention) as RetentionRule[]).flatMap((row) =>
+    "object" in row.place ? [{ ...row, prefix: row.place.object }] : [],
+  );
+
+  it("has one lifecycle rule for each row of the retention policy that names objects, and no other with a prefix", () => {
+    const prefixes = rules.flatMap(({ Prefix }) => Prefix ?? []);
+    expect(prefixes.sort()).toEqual(objectRows.map(({ prefix }) => prefix).sort());
+  });
+
+  it.each(objectRows)("keeps $prefix as long as the policy says", ({ prefix, seconds, coldAfterSeconds }) => {
+    const rule = rules.find(({ Prefix }) => Prefix === prefix)!;
+    expect(rule.Status).toBe("Enabled");
+    expect(rule.ExpirationInDays).toBe(seconds === null ? undefined : seconds / DAY);
+    expect(rule.Transitions).toEqual(
+      coldAfterSeconds === undefined
+        ? undefined
+        : [{ StorageClass: "GLACIER_IR", TransitionInDays: coldAfterSeconds / DAY }],
+    );
+  });
+
+  it("forgets what was erased as soon as the table's backups do", () => {
+    expect(archive.VersioningConfiguration).toEqual({ Status: "Enabled" });
+    expect(rules.find(({ Prefix }) => Prefix === undefined)).toEqual({
+      Id: "upkeep",
+      Status: "Enabled",
+      NoncurrentVersionExpiration: { NoncurrentDays: table.PointInTimeRecoverySpecification.RecoveryPeriodInDays },
+      ExpiredObjectDeleteMarker: true,
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+    });
+  });
+});
+
+describe("every bucket", () => {
+  const buckets = Object.entries(resourcesOf(prod, "AWS::S3::Bucket"));
+
+  it.each(buckets)("is private, encrypted and its lifecycle ends: %s", (_, { Properties }) => {
+    expect(Properties.PublicAccessBlockConfiguration).toEqual({
+      BlockPublicAcls: true,
+      BlockPublicPolicy: true,
+      IgnorePublicAcls: true,
+      RestrictPublicBuckets: true,
+    });
+    expect(
+      Properties.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.SSEAlgorithm,
+    ).toBe("AES256");
+    expect(Properties.LifecycleConfiguration.Rules.length).toBeGreaterThan(0);
+  });
+
+  it.each(buckets)("refuses requests without TLS: %s", (id) => {
+    const policies = Object.values(resourcesOf(prod, "AWS::S3::BucketPolicy"));
+    const policy = policies.find(({ Properties }) => Properties.Bucket.Ref === id)!;
+    expect(policy.Properties.PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: "Deny",
+        Action: "s3:*",
+        Principal: { AWS: "*" },
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      }),
+    );
+  });
+});
+
+describe("what keeps data", () => {
+  const kinds = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Cognito::UserPool", "AWS::Glue::Database"];
+  const stateful = (template: typeof dev): [string, Resource][] =>
+    kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
+
+  it("outlives its stack in prod", () => {
+    expect(stateful(prod)).toHaveLength(6);
+    for (const [id, resource] of stateful(prod)) {
+      expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Retain", "Retain"]);
+    }
+  });
+
+  it("cannot be deleted by accident in prod", () => {
+    expect(table.DeletionProtectionEnabled).toBe(true);
+    expect(onlyResource(prod, "AWS::Cognito::UserPool").Properties.DeletionProtection).toBe("ACTIVE");
+    expect(build({ stage: "prod" }).stacks.data.terminationProtection).toBe(true);
+  });
+
+  it("goes with its stack in dev, objects and all", () => {
+    for (const [id, resource] of stateful(dev)) {
+      expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Delete", "Delete"]);
+    }
+    const emptied = Object.values(resourcesOf(dev, "Custom::S3AutoDeleteObjects"));
+    expect(emptied.map(({ Properties }) => Properties.BucketName.Ref).sort()).toEqual(
+      Object.keys(resourcesOf(dev, "AWS::S3::Bucket")).sort(),
+    );
+    expect(onlyResource(dev, "AWS::DynamoDB::Table").Properties.DeletionProtectionEnabled).toBe(false);
+    expect(onlyResource(dev, "AWS::Athena::WorkGroup").Properties.RecursiveDeleteOption).toBe(true);
+    expect(build({ stage: "dev" }).stacks.data.terminationProtection).toBe(false);
+  });
+});
+
+describe("analysts", () => {
+  const { WorkGroupConfiguration } = onlyResource(prod, "AWS::Athena::WorkGroup").Properties;
+
+  it("query in a workgroup that limits what a query scans and encrypts what it finds", () => {
+    expect(WorkGroupConfiguration.EnforceWorkGroupConfiguration).toBe(true);
+    expect(WorkGroupConfiguration.BytesScannedCutoffPerQuery).toBe(10 * 1024 ** 3);
+    expect(WorkGroupConfiguration.ResultConfiguration.EncryptionConfiguration).toEqual({ EncryptionOption: "SSE_S3" });
+  });
+
+  it("find the lake in a database of the stage", () => {
+    expect(onlyResource(prod, "AWS::Glue::Database").Properties.DatabaseInput.Name).toBe("memocha_prod");
+    expect(onlyResource(dev, "AWS::Glue::Database").Properties.DatabaseInput.Name).toBe("memocha_dev");
+  });
+});
+
+describe("users", () => {
+  it("are in a pool with a client, the group admin and the scope act-as", () => {
+    expect(onlyResource(prod, "AWS::Cognito::UserPoolGroup").Properties.GroupName).toBe("admin");
+    expect(onlyResource(prod, "AWS::Cognito::UserPoolClient").Properties.GenerateSecret).toBeUndefined();
+    expect(onlyResource(prod, "AWS::Cognito::UserPoolResourceServer").Properties).toMatchObject({
+      Identifier: "memocha",
+      Scopes: [{ ScopeName: "act-as" }],
+    });
+  });
+
+  it("are another issuer's when the deployment names one", () => {
+    const own = synthesize({ stage: "prod", oidcIssuer: "https://login.example.com", oidcAudience: "memocha" });
+    expect(resourcesOf(own.data, "AWS::Cognito::UserPool")).toEqual({});
+    const authorizer = onlyResource(own.api, "AWS::Lambda::Function", "auth-authorizer");
+    expect(authorizer.Properties.Environment.Variables).toMatchObject({
+      OIDC_ISSUER: "https://login.example.com",
+      OIDC_AUDIENCE: "memocha",
+    });
+  });
+
+  it("have a backend that acts for them, when asked for", () => {
+    const { data, api } = synthesize({ stage: "prod", backendClient: "true" });
+    const backend = onlyResource(data, "AWS::Cognito::UserPoolClient", "Backend").Properties;
+    expect(backend).toMatchObject({ GenerateSecret: true, AllowedOAuthFlows: ["client_credentials"] });
+    expect(JSON.stringify(backend.AllowedOAuthScopes)).toContain("/act-as");
+    const audience = onlyResource(api, "AWS::Lambda::Function", "auth-authorizer").Properties.Environment.Variables
+      .OIDC_AUDIENCE["Fn::Join"][1];
+    expect(audience).toHaveLength(3);
+    expect(audience[1]).toBe(",");
+  });
+});
+
+describe("outputs", () => {
+  it("name what operators and analysts need", () => {
+    const names = Object.keys(prod.findOutputs("*")).filter((name) => !name.startsWith("ExportsOutput"));
+    expect(names.sort()).toEqual([
+      "ArchiveBucketName",
+      "AthenaWorkgroupName",
+      "ConversationsTableName",
+      "LakeDatabaseName",
+      "UserPoolClientId",
+      "UserPoolId",
+    ]);
+  });
+});
+
+interface LifecycleRule {
+  Status: string;
+  Prefix?: string;
+  ExpirationInDays?: number;
+  Transitions?: object[];
+}
+
+function keys(partitionKey: string, sortKey: string): object[] {
+  return [
+    { AttributeName: partitionKey, KeyType: "HASH" },
+    { AttributeName: sortKey, KeyType: "RANGE" },
+  ];
+}

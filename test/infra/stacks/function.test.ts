@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { type FunctionSpec, functions } from "../../../infra/functions.ts";
+import { loadConfig } from "../../../shared/config.ts";
+import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
+
+const { api, jobs } = synthesize({ stage: "prod", sessionTtlSeconds: "3600", corsOrigins: "https://a.example" });
+const specs = Object.entries(functions) as [string, FunctionSpec][];
+const deployed = (name: string, type = "AWS::Lambda::Function") =>
+  onlyResource(name.startsWith("jobs-") ? jobs : api, type, `/${name}/`);
+
+describe("each function", () => {
+  it.each(specs)("runs as the map says: %s", (name, { memory = 512, timeout = 29 }) => {
+    const { Properties } = deployed(name);
+    expect(Properties).toMatchObject({
+      Architectures: ["arm64"],
+      Runtime: "nodejs24.x",
+      Handler: "index.handler",
+      MemorySize: memory,
+      Timeout: timeout,
+      TracingConfig: { Mode: "Active" },
+    });
+  });
+
+  it.each(specs)("logs to a group of its own that forgets: %s", (name) => {
+    const [id] = Object.entries(resourcesOf(name.startsWith("jobs-") ? jobs : api, "AWS::Logs::LogGroup")).find(
+      ([, { Metadata }]) => Metadata["aws:cdk:path"].includes(`/${name}/`),
+    )!;
+    expect(deployed(name).Properties.LoggingConfig).toEqual({ LogGroup: { Ref: id } });
+    expect(deployed(name, "AWS::Logs::LogGroup").Properties.RetentionInDays).toBe(90);
+  });
+
+  it.each(specs)("is told what it needs and nothing that no configuration reads: %s", (name, spec) => {
+    const { NODE_OPTIONS, ...told } = deployed(name).Properties.Environment.Variables;
+    expect(NODE_OPTIONS).toBe("--enable-source-maps");
+    expect(Object.keys(loadConfig())).toEqual(expect.arrayContaining(Object.keys(told)));
+    expect(Object.keys(told).sort()).toEqual(
+      [
+        "MEMOCHA_VERSION",
+        ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
+        ...(spec.archive ? ["ARCHIVE_BUCKET"] : []),
+        ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
+        ...(spec.trigger.kind === "authorizer" ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
+      ].sort(),
+    );
+  });
+
+  it("is told how long sessions live", () => {
+    expect(deployed("messages-append").Properties.Environment.Variables).toMatchObject({
+      SESSION_TTL_SECONDS: "3600",
+      CORS_ORIGINS: "https://a.example",
+    });
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { functions } from "../../../infra/functions.ts";
+import { onlyResource, synthesize } from "../synthesize.ts";
+
+const { jobs } = synthesize({ stage: "prod" });
+const deadLetters = { "Fn::GetAtt": [expect.stringMatching(/^DeadLetters/), "Arn"] };
+
+describe("the archiver", () => {
+  const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping").Properties;
+  const { trigger } = functions["jobs-archive"];
+
+  it("is woken by deletions of session headers that DynamoDB's TTL made, and by nothing else", () => {
+    const patterns = mapping.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
+    expect(patterns).toEqual([
+      {
+        eventName: ["REMOVE"],
+        userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
+        dynamodb: { Keys: { sk: { S: ["Z"] } } },
+      },
+    ]);
+    expect(patterns).toEqual(trigger.filters);
+  });
+
+  it("reports each record that failed, tries it again and then puts it aside", () => {
+    expect(mapping).toMatchObject({
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: trigger.retries,
+      MaximumRecordAgeInSeconds: 72_000,
+      DestinationConfig: { OnFailure: { Destination: deadLetters } },
+    });
+  });
+
+  it("reads the stream from its start, in batches, several at once", () => {
+    expect(mapping).toMatchObject({
+      StartingPosition: "TRIM_HORIZON",
+      BatchSize: trigger.batchSize,
+      MaximumBatchingWindowInSeconds: trigger.window,
+      ParallelizationFactor: trigger.parallelism,
+    });
+  });
+});
+
+describe("the reconciler", () => {
+  it("runs by the clock, and a run that cannot start or fails is put aside", () => {
+    const rule = onlyResource(jobs, "AWS::Events::Rule").Properties;
+    expect(rule).toMatchObject({
+      ScheduleExpression: functions["jobs-reconcile"].trigger.expression,
+      State: "ENABLED",
+      Targets: [
+        {
+          DeadLetterConfig: { Arn: deadLetters },
+          RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 3600 },
+        },
+      ],
+    });
+    expect(onlyResource(jobs, "AWS::Lambda::EventInvokeConfig").Properties).toMatchObject({
+      MaximumRetryAttempts: 1,
+      DestinationConfig: { OnFailure: { Destination: deadLetters } },
+    });
+  });
+});
+
+describe("the dead-letter queue", () => {
+  it("keeps what it gets for 14 days, encrypted", () => {
+    expect(onlyResource(jobs, "AWS::SQS::Queue").Properties).toMatchObject({
+      MessageRetentionPeriod: 14 * 86_400,
+      SqsManagedSseEnabled: true,
+    });
+  });
+
+  it("takes messages over TLS only, from this stack's rule only", () => {
+    const statements = onlyResource(jobs, "AWS::SQS::QueuePolicy").Properties.PolicyDocument.Statement;
+    expect(statements).toEqual([
+      expect.objectContaining({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+      expect.objectContaining({
+        Effect: "Allow",
+        Action: "sqs:SendMessage",
+        Principal: { Service: "events.amazonaws.com" },
+        Condition: { ArnEquals: { "aws:SourceArn": { "Fn::GetAtt": [expect.any(String), "Arn"] } } },
+      }),
+    ]);
+  });
+});
+
+describe("outputs", () => {
+  it("name what the redrive command needs", () => {
+    const names = Object.keys(jobs.findOutputs("*")).filter((name) => !name.startsWith("ExportsOutput"));
+    expect(names.sort()).toEqual(["DeadLetterQueueUrl", "ReconcileFunctionName"]);
+  });
+});

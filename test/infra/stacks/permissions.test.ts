@@ -1,0 +1,131 @@
+import type { Template } from "aws-cdk-lib/assertions";
+import { describe, expect, it } from "vitest";
+import { functions } from "../../../infra/functions.ts";
+import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
+
+const sessionLifecycle = "BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem";
+const archiveWrite = "s3 AbortMultipartUpload DeleteObject PutObject on archive/*";
+const archiveReadWrite = "s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*";
+const idempotency = "GetItem PutItem UpdateItem";
+
+/** What every function may do: its own logs and traces. */
+const everyone = [
+  "logs CreateLogStream PutLogEvents on its log group",
+  "xray PutTelemetryRecords PutTraceSegments on *",
+];
+
+/** Every function, and exactly what it may do besides. */
+const expected: Record<string, string[]> = {
+  "auth-authorizer": [],
+  "system-health": ["dynamodb Query on table", "s3 ListBucket on bucket where s3:prefix is archive/*"],
+  "system-openapi": [],
+  "sessions-create": [`dynamodb ${idempotency} on table`],
+  "sessions-list": ["dynamodb Query on index sessions_by_activity"],
+  "sessions-get": ["dynamodb GetItem Query on table"],
+  "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, archiveWrite],
+  "sessions-delete": [`dynamodb ${sessionLifecycle} on table`, archiveWrite],
+  "sessions-reset": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
+  "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
+  "messages-list": ["dynamodb GetItem Query on table", "s3 GetObject on archive/*"],
+  "messages-append": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
+  "admin-cleanup-sessions": [
+    "dynamodb BatchGetItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb Query on index sessions_due",
+  ],
+  "jobs-archive": [
+    `dynamodb ${sessionLifecycle} on table`,
+    archiveWrite,
+    "dynamodb DescribeStream GetRecords GetShardIterator on stream",
+    "dynamodb ListStreams on *",
+    "sqs SendMessage on dead letters",
+  ],
+  "jobs-reconcile": [
+    `dynamodb ${sessionLifecycle} on table`,
+    "dynamodb Query on index sessions_due",
+    archiveWrite,
+    "sqs SendMessage on dead letters",
+  ],
+};
+
+const templates = synthesize({ stage: "prod" });
+
+describe("each function", () => {
+  it("is named in this table", () => {
+    expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort());
+  });
+
+  it.each(Object.keys(expected))("may do what it does and nothing else: %s", (name) => {
+    expect(permissionsOf(name)).toEqual([...everyone, ...expected[name]!].sort());
+  });
+
+  it("has a role of its own, which no AWS-managed policy widens", () => {
+    const roles = functionResources("AWS::IAM::Role");
+    expect(Object.keys(roles).sort()).toEqual(Object.keys(functions).sort());
+    for (const role of Object.values(roles)) {
+      expect(role.Properties.ManagedPolicyArns).toBeUndefined();
+      expect(role.Properties.Policies).toBeUndefined();
+      expect(role.Properties.AssumeRolePolicyDocument.Statement).toEqual([
+        { Action: "sts:AssumeRole", Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" } },
+      ]);
+    }
+  });
+
+  it("may use the key of the data when there is one, and no other does", () => {
+    const withKey = synthesize({ stage: "prod", cmk: "true" });
+    const users = [withKey.api, withKey.jobs].flatMap((template) =>
+      Object.values(resourcesOf(template, "AWS::IAM::Policy"))
+        .filter((policy) => JSON.stringify(policy).includes("kms:Decrypt"))
+        .map(nameOf),
+    );
+    const needing = Object.entries(functions)
+      .filter(([, spec]) => "table" in spec || "indexes" in spec || "archive" in spec)
+      .map(([name]) => name);
+    expect(users.sort()).toEqual(needing.sort());
+  });
+});
+
+function permissionsOf(name: string): string[] {
+  const policy = functionResources("AWS::IAM::Policy")[name];
+  return (policy!.Properties.PolicyDocument.Statement as Statement[]).map(describeStatement).sort();
+}
+
+interface Statement {
+  Effect: string;
+  Action: string | string[];
+  Resource: unknown;
+  Condition?: { StringLike: Record<string, string> };
+}
+
+function describeStatement({ Effect, Action, Resource, Condition }: Statement): string {
+  expect(Effect).toBe("Allow");
+  const actions = [Action].flat().map((action) => action.split(":"));
+  const services = new Set(actions.map(([service]) => service));
+  const condition = Object.entries(Condition?.StringLike ?? {}).map(([key, value]) => ` where ${key} is ${value}`);
+  const verbs = actions.map(([, verb]) => verb).sort();
+  return `${[...services].join("+")} ${verbs.join(" ")} on ${[Resource].flat().map(describeResource).join(", ")}${condition.join("")}`;
+}
+
+function describeResource(resource: unknown): string {
+  const text = JSON.stringify(resource);
+  const index = /index\/(\w+)"/.exec(text)?.[1];
+  if (resource === "*") return "*";
+  if (index) return `index ${index}`;
+  if (/Archive\w+"\},"\/archive\/\*"/.test(text)) return "archive/*";
+  if (/^\{"Fn::ImportValue":"[^"]*Archive\w+"\}$/.test(text)) return "bucket";
+  if (/^\{"Fn::ImportValue":"[^"]*ConversationsBC\w+StreamArn\w+"\}$/.test(text)) return "stream";
+  if (/^\{"Fn::ImportValue":"[^"]*Conversations\w+Arn\w+"\}$/.test(text)) return "table";
+  if (/^\{"Fn::GetAtt":\["\w+Logs\w+","Arn"\]\}$/.test(text)) return "its log group";
+  if (/^\{"Fn::GetAtt":\["DeadLetters\w+","Arn"\]\}$/.test(text)) return "dead letters";
+  return text;
+}
+
+function functionResources(type: string): Record<string, Resource> {
+  const all = [templates.api, templates.jobs].flatMap((template: Template) =>
+    Object.values(resourcesOf(template, type)),
+  );
+  return Object.fromEntries(all.filter((resource) => nameOf(resource) in functions).map((r) => [nameOf(r), r]));
+}
+
+function nameOf({ Metadata }: Resource): string {
+  return Metadata["aws:cdk:path"].split("/")[1] ?? "";
+}

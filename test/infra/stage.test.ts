@@ -1,0 +1,59 @@
+import { App } from "aws-cdk-lib";
+import { describe, expect, it } from "vitest";
+import { readOptions } from "../../infra/stage.ts";
+
+const read = (context: Record<string, unknown>) => readOptions(new App({ context }).node);
+
+describe("the options of a deployment", () => {
+  it("have defaults for all but the stage", () => {
+    const options = read({ stage: "dev" });
+    expect(options.stage).toMatchObject({ name: "dev", durable: false });
+    expect(options).toMatchObject({
+      sessionTtlSeconds: 604_800,
+      oidc: undefined,
+      corsOrigins: [],
+      alarmEmail: undefined,
+      dashboard: true,
+      backendClient: false,
+      cmk: false,
+      waf: false,
+    });
+  });
+
+  it("come from the command line as text", () => {
+    const options = read({
+      stage: "prod",
+      sessionTtlSeconds: "0",
+      oidcIssuer: "https://login.example.com/tenant",
+      oidcAudience: "memocha",
+      corsOrigins: "https://a.example,http://localhost:5173",
+      throttleRate: "7",
+      throttleBurst: "9",
+      alarmEmail: "ops@example.com",
+      dashboard: "false",
+      cmk: "true",
+    });
+    expect(options.stage).toMatchObject({ name: "prod", durable: true, throttle: { rate: 7, burst: 9 } });
+    expect(options).toMatchObject({
+      sessionTtlSeconds: 0,
+      oidc: { issuer: "https://login.example.com/tenant", audience: "memocha" },
+      corsOrigins: ["https://a.example", "http://localhost:5173"],
+      alarmEmail: "ops@example.com",
+      dashboard: false,
+      cmk: true,
+    });
+  });
+
+  it.each([
+    [{}, "stage", "must be dev or prod"],
+    [{ stage: "test" }, "stage", "must be dev or prod"],
+    [{ stage: "dev", sessionTtlSeconds: "-1" }, "sessionTtlSeconds", ">=0"],
+    [{ stage: "dev", oidcIssuer: "https://login.example.com" }, "oidcAudience", "go together"],
+    [{ stage: "dev", oidcIssuer: "http://login.example.com", oidcAudience: "memocha" }, "oidcIssuer", "Invalid URL"],
+    [{ stage: "dev", corsOrigins: "chat.example.com" }, "corsOrigins", "https://chat.example.com"],
+    [{ stage: "dev", waf: "yes" }, "waf", "Invalid"],
+  ])("are refused when they do not fit: %o", (context, option, why) => {
+    expect(() => read(context)).toThrow(option);
+    expect(() => read(context)).toThrow(why);
+  });
+});
