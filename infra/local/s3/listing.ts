@@ -1,0 +1,99 @@
+import { readObject, type StoredObject } from "./objects.ts";
+import type { Store } from "./store.ts";
+
+export interface ListingQuery {
+  prefix: string;
+  /** Keys are rolled up at its first occurrence after the prefix; empty = not at all. */
+  delimiter: string;
+  /** Only what sorts after this key, or after this common prefix. */
+  after: string;
+  /** With `after`: start at that key again, with the versions older than this one. */
+  afterVersion?: string | undefined;
+  max: number;
+}
+
+export interface Listing {
+  objects: StoredObject[];
+  /** Common prefixes. */
+  prefixes: string[];
+  /** The last entry of this page, when there are more. */
+  next: { key: string; version: string | undefined } | undefined;
+}
+
+const LIVE =
+  "SELECT * FROM object WHERE bucket = ? AND current = 1 AND marker = 0 AND key >= ? AND key < ? ORDER BY key";
+const VERSIONS = "SELECT * FROM object WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key, id DESC";
+
+/** One page of the live objects, in the order of their UTF-8 bytes. Costs as much as the page holds. */
+export function listObjects(store: Store, bucket: string, query: ListingQuery): Listing {
+  return list(store, bucket, query, LIVE);
+}
+
+/** One page of all versions and delete markers, the newest of each key first. */
+export function listVersions(store: Store, bucket: string, query: ListingQuery): Listing {
+  return list(store, bucket, query, VERSIONS);
+}
+
+function list(store: Store, bucket: string, query: ListingQuery, statement: string): Listing {
+  const listing: Listing = { objects: [], prefixes: [], next: undefined };
+  if (query.max === 0) return listing;
+  const end = successor(Buffer.from(query.prefix));
+  const older = query.afterVersion === undefined ? undefined : idOf(store, bucket, query.after, query.afterVersion);
+  let from: Buffer | undefined = startOf(query, older !== undefined);
+  let last: Listing["next"];
+  while (from) {
+    let jump: Buffer | undefined;
+    for (const row of store.sql(statement).iterate(bucket, from, end)) {
+      const object = readObject(row);
+      if (older !== undefined && object.key === query.after && object.id >= older) continue;
+      if (listing.objects.length + listing.prefixes.length === query.max) return { ...listing, next: last };
+      const common = commonPrefix(object.key, query);
+      if (common === undefined) {
+        listing.objects.push(object);
+        last = { key: object.key, version: object.version };
+      } else {
+        listing.prefixes.push(common);
+        last = { key: common, version: undefined };
+        // Everything below the common prefix is skipped, not read.
+        jump = successor(Buffer.from(common));
+        break;
+      }
+    }
+    from = jump;
+  }
+  return listing;
+}
+
+function startOf(query: ListingQuery, inclusive: boolean): Buffer {
+  const prefix = Buffer.from(query.prefix);
+  if (query.after === "") return prefix;
+  const after = Buffer.from(query.after);
+  const start =
+    commonPrefix(query.after, query) === query.after
+      ? successor(after)
+      : inclusive
+        ? after
+        : Buffer.concat([after, Buffer.of(0)]);
+  return Buffer.compare(start, prefix) > 0 ? start : prefix;
+}
+
+function commonPrefix(key: string, { prefix, delimiter }: ListingQuery): string | undefined {
+  if (delimiter === "" || !key.startsWith(prefix)) return undefined;
+  const at = key.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : key.slice(0, at + delimiter.length);
+}
+
+/** The least byte string that sorts after everything with that prefix. No UTF-8 has a byte 0xff. */
+function successor(prefix: Buffer): Buffer {
+  if (prefix.length === 0) return Buffer.of(0xff);
+  const next = Buffer.from(prefix);
+  next[next.length - 1] = (next.at(-1) ?? 0) + 1;
+  return next;
+}
+
+function idOf(store: Store, bucket: string, key: string, version: string): number | undefined {
+  const row = store
+    .sql("SELECT id FROM object WHERE bucket = ? AND key = ? AND version = ?")
+    .get(bucket, Buffer.from(key), version);
+  return row && Number(row.id);
+}

@@ -1,0 +1,235 @@
+import { randomBytes } from "node:crypto";
+import type { Blob } from "./blobs.ts";
+import { versioningOf } from "./buckets.ts";
+import type { Checksum } from "./checksum.ts";
+import { S3Error } from "./error.ts";
+import type { Store } from "./store.ts";
+
+/** A piece of an object's body: the whole of it, or a part of a multipart upload. */
+export interface Part extends Blob {
+  /** Base64; kept for the parts of an upload with checksums. */
+  checksum?: string;
+}
+
+export interface Tag {
+  key: string;
+  value: string;
+}
+
+/** What an object is stored with, beside its body. */
+export interface Metadata {
+  /** Response headers in lower case: `content-type`, `cache-control`, … */
+  headers: Readonly<Record<string, string>>;
+  /** User metadata, without the `x-amz-meta-` prefix. */
+  user: Readonly<Record<string, string>>;
+  checksum?: Checksum | undefined;
+  /** Whether it came by a multipart upload, so that its parts can be asked for. */
+  multipart?: boolean;
+}
+
+/** What the caller says about an object to be written. */
+export interface NewObject {
+  parts: readonly Part[];
+  /** Hex MD5 of the body, or of the parts' MD5s with `-<parts>`; without quotes. */
+  etag: string;
+  storageClass: string;
+  metadata: Metadata;
+  tags: readonly Tag[];
+}
+
+/** A version of an object, or a delete marker. */
+export interface StoredObject extends NewObject {
+  id: number;
+  key: string;
+  /** `null` is the version of a bucket without versioning. */
+  version: string;
+  current: boolean;
+  marker: boolean;
+  /** Bytes. */
+  size: number;
+  /** Milliseconds since 1970. */
+  modified: number;
+  /** When it ceased to be current; `null` while it is. */
+  superseded: number | null;
+}
+
+/** Preconditions of a write; ETags as sent. */
+export interface WriteConditions {
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
+type Free = (blobs: readonly Blob[]) => void;
+
+/** The current version of a key, which may be a delete marker. */
+export function currentObject(store: Store, bucket: string, key: string): StoredObject | undefined {
+  const row = store
+    .sql("SELECT * FROM object WHERE bucket = ? AND key = ? ORDER BY id DESC LIMIT 1")
+    .get(bucket, Buffer.from(key));
+  return row && readObject(row);
+}
+
+export function objectVersion(store: Store, bucket: string, key: string, version: string): StoredObject | undefined {
+  const row = store
+    .sql("SELECT * FROM object WHERE bucket = ? AND key = ? AND version = ?")
+    .get(bucket, Buffer.from(key), version);
+  return row && readObject(row);
+}
+
+/**
+ * Makes an object the current version of its key; runs within a transaction. Throws PreconditionFailed, or NoSuchKey
+ * when there is nothing to match.
+ */
+export function insertObject(
+  store: Store,
+  free: Free,
+  bucket: string,
+  key: string,
+  object: NewObject,
+  conditions: WriteConditions = {},
+): { version: string | undefined } {
+  const current = currentObject(store, bucket, key);
+  checkWrite(current, conditions);
+  return addVersion(store, free, bucket, key, object, false);
+}
+
+/**
+ * Deletes a key: the object itself without versioning, else by a delete marker; with `version` that version for good.
+ * Runs within a transaction and returns the version that was made or deleted.
+ */
+export function deleteObject(
+  store: Store,
+  free: Free,
+  bucket: string,
+  key: string,
+  options: { version?: string | undefined; ifMatch?: string | undefined } = {},
+): { version: string | undefined; marker: boolean } {
+  const current = currentObject(store, bucket, key);
+  if (options.ifMatch !== undefined) checkDelete(current, options.ifMatch);
+  if (options.version !== undefined) {
+    const target = objectVersion(store, bucket, key, options.version);
+    if (target) removeVersion(store, free, bucket, target);
+    const versioned = versioningOf(store, bucket) !== undefined;
+    return { version: versioned ? options.version : undefined, marker: target?.marker ?? false };
+  }
+  if (versioningOf(store, bucket) === undefined) {
+    if (current) removeVersion(store, free, bucket, current);
+    return { version: undefined, marker: false };
+  }
+  const marker = { parts: [], etag: "", storageClass: "STANDARD", metadata: { headers: {}, user: {} }, tags: [] };
+  return { ...addVersion(store, free, bucket, key, marker, true), marker: true };
+}
+
+/** Takes one version away; the one before it becomes current. Runs within a transaction. */
+export function removeVersion(store: Store, free: Free, bucket: string, object: StoredObject): void {
+  store.sql("DELETE FROM object WHERE id = ?").run(object.id);
+  free(object.parts);
+  if (!object.current) return;
+  store
+    .sql(`UPDATE object SET current = 1, superseded = NULL WHERE id = (
+      SELECT max(id) FROM object WHERE bucket = ? AND key = ?)`)
+    .run(bucket, Buffer.from(object.key));
+}
+
+export function setTags(store: Store, object: StoredObject, tags: readonly Tag[]): void {
+  store.sql("UPDATE object SET tags = ? WHERE id = ?").run(JSON.stringify(tags), object.id);
+}
+
+export function setStorageClass(store: Store, object: StoredObject, storageClass: string): void {
+  store.sql("UPDATE object SET storage_class = ? WHERE id = ?").run(storageClass, object.id);
+}
+
+/** A row of the table `object`. */
+export function readObject(row: Record<string, unknown>): StoredObject {
+  return {
+    id: Number(row.id),
+    key: Buffer.from(row.key as Uint8Array).toString("utf8"),
+    version: String(row.version),
+    current: row.current === 1,
+    marker: row.marker === 1,
+    modified: Number(row.modified),
+    superseded: row.superseded === null ? null : Number(row.superseded),
+    size: Number(row.size),
+    etag: String(row.etag),
+    storageClass: String(row.storage_class),
+    parts: JSON.parse(String(row.parts)) as Part[],
+    metadata: JSON.parse(String(row.metadata)) as Metadata,
+    tags: JSON.parse(String(row.tags)) as Tag[],
+  };
+}
+
+/** Whether an ETag is among those of a condition header; `*` matches any. */
+export function matchesEtag(condition: string, etag: string): boolean {
+  return condition
+    .split(",")
+    .map((text) =>
+      text
+        .trim()
+        .replace(/^W\//, "")
+        .replace(/^"(.*)"$/, "$1"),
+    )
+    .some((text) => text === "*" || text === etag);
+}
+
+function addVersion(
+  store: Store,
+  free: Free,
+  bucket: string,
+  key: string,
+  object: NewObject,
+  marker: boolean,
+): { version: string | undefined } {
+  const versioning = versioningOf(store, bucket);
+  const version = versioning === "Enabled" ? randomBytes(24).toString("base64url") : "null";
+  const now = Date.now();
+  // Without versioning, or while it is suspended, there is one version that each write replaces.
+  const replaced = version === "null" ? objectVersion(store, bucket, key, version) : undefined;
+  if (replaced) {
+    store.sql("DELETE FROM object WHERE id = ?").run(replaced.id);
+    free(replaced.parts);
+  }
+  store
+    .sql("UPDATE object SET current = 0, superseded = ? WHERE bucket = ? AND key = ? AND current = 1")
+    .run(now, bucket, Buffer.from(key));
+  store
+    .sql(`INSERT INTO object
+      (bucket, key, version, current, marker, modified, size, etag, storage_class, parts, metadata, tags)
+      VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    .run(
+      bucket,
+      Buffer.from(key),
+      version,
+      marker ? 1 : 0,
+      now,
+      object.parts.reduce((sum, part) => sum + part.size, 0),
+      object.etag,
+      object.storageClass,
+      JSON.stringify(object.parts),
+      JSON.stringify(object.metadata),
+      JSON.stringify(object.tags),
+    );
+  return { version: versioning === undefined ? undefined : version };
+}
+
+function checkWrite(current: StoredObject | undefined, { ifMatch, ifNoneMatch }: WriteConditions): void {
+  const exists = current !== undefined && !current.marker;
+  if (ifNoneMatch !== undefined && exists) throw preconditionFailed("If-None-Match");
+  if (ifMatch === undefined) return;
+  if (!exists) throw noSuchKey();
+  if (!matchesEtag(ifMatch, current.etag)) throw preconditionFailed("If-Match");
+}
+
+function checkDelete(current: StoredObject | undefined, ifMatch: string): void {
+  if (!current) throw noSuchKey();
+  if (current.marker || !matchesEtag(ifMatch, current.etag)) throw preconditionFailed("If-Match");
+}
+
+export function preconditionFailed(condition: string): S3Error {
+  return new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
+    elements: { Condition: condition },
+  });
+}
+
+export function noSuchKey(headers: Record<string, string> = {}): S3Error {
+  return new S3Error("NoSuchKey", "The specified key does not exist.", { headers });
+}
