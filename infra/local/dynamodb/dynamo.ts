@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { readPositions } from "../events/checkpoint.ts";
 import { findBinary } from "./binary.ts";
 import { type Engine, startEngine } from "./engine.ts";

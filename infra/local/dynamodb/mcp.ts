@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The part of a JSON-RPC answer that is read here. */
 const answerSchema = z.object({

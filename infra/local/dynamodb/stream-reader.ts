@@ -13,16 +13,26 @@ export interface StreamReader {
   shards(streamArn: string): Promise<Shard[]>;
   iterator(streamArn: string, shardId: string, at: StartAt): Promise<string>;
   /**
-   * The next records, without those that tell of no change. `lastSequenceNumber` is that of the last record read,
-   * dropped or not; `next` is absent when the shard is closed and read to its end.
+   * Where a reader from LATEST would begin: AFTER_SEQUENCE_NUMBER of it, "0" = the beginning. Only the embedded engine
+   * tells, in its iterators; undefined with others.
    */
-  records(
-    iterator: string,
-    streamArn: string,
-    limit?: number,
-  ): Promise<{ records: StreamRecord[]; lastSequenceNumber?: string; next?: string }>;
+  latest(streamArn: string, shardId: string): Promise<string | undefined>;
+  records(iterator: string, streamArn: string, limit?: number): Promise<Page>;
   /** Attribute name of the table's partition key. */
   partitionKey(streamArn: string): Promise<string>;
+}
+
+/** What one read of a shard gave. */
+export interface Page {
+  /** Without those that tell of no change. */
+  records: StreamRecord[];
+  /** How many were read, and their size, dropped ones included. */
+  count: number;
+  bytes: number;
+  /** Of the last record read, dropped or not. */
+  lastSequenceNumber?: string;
+  /** Absent when the shard is closed and read to its end. */
+  next?: string;
 }
 
 /** An engine's answer that is an error; `name` is its code, such as "TrimmedDataAccessException". */
@@ -60,12 +70,17 @@ export function createStreamReader(endpoint: string): StreamReader {
       const request = { StreamArn: streamArn, ShardId: shardId, ShardIteratorType: at.type, ...position };
       return (await call<{ ShardIterator: string }>(endpoint, "GetShardIterator", request)).ShardIterator;
     },
+    async latest(streamArn, shardId) {
+      return positionIn(await this.iterator(streamArn, shardId, { type: "LATEST" }));
+    },
     async records(iterator, streamArn, limit = 1_000) {
       const request = { ShardIterator: iterator, Limit: limit };
-      const { Records = [], NextShardIterator: next } = await call<Page>(endpoint, "GetRecords", request);
+      const { Records = [], NextShardIterator: next } = await call<GetRecordsAnswer>(endpoint, "GetRecords", request);
       const lastSequenceNumber = Records.at(-1)?.dynamodb.SequenceNumber;
       return {
         records: Records.filter((record) => !changesNothing(record)).map((record) => toLambdaRecord(record, streamArn)),
+        count: Records.length,
+        bytes: Records.reduce((sum, { dynamodb }) => sum + dynamodb.SizeBytes, 0),
         ...(lastSequenceNumber !== undefined && { lastSequenceNumber }),
         ...(next != null && { next }),
       };
@@ -78,11 +93,20 @@ export function createStreamReader(endpoint: string): StreamReader {
   };
 }
 
+function positionIn(iterator: string): string | undefined {
+  try {
+    const { position } = JSON.parse(Buffer.from(iterator, "base64").toString());
+    return Number.isInteger(position) ? String(position) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 interface Description {
   StreamDescription: { Shards?: { ShardId: string; ParentShardId?: string }[]; LastEvaluatedShardId?: string };
 }
 
-interface Page {
+interface GetRecordsAnswer {
   Records?: RawRecord[];
   NextShardIterator?: string | null;
 }

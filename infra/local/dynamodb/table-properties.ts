@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Properties that have no effect on one machine: what they protect, bill or replicate is not there. */
 export const notLocal: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Position } from "../dynamodb/maintenance.ts";
 
 const schema = z.object({
@@ -62,5 +62,9 @@ function readCheckpoint(file: string): z.infer<typeof schema> | undefined {
   } catch {
     return undefined;
   }
-  return schema.parse(JSON.parse(text));
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Error(`The checkpoint ${file} cannot be read; without it the stream is read from its start.`, { cause });
+  }
 }

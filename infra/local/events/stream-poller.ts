@@ -1,3 +1,24 @@
+import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createStreamReader, type Shard } from "../dynamodb/stream-reader.ts";
+import type { StreamRecord } from "../dynamodb/stream-record.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import { type Backoff, deliver } from "./delivery.ts";
+import { invocationRecord } from "./invocation-record.ts";
+import { openLane } from "./lane.ts";
+import { readMapping } from "./mapping.ts";
+import { trackProgress } from "./progress.ts";
+import { readShard } from "./shard.ts";
+
+/** Milliseconds that `stop` waits for running invocations. */
+const STOP_TIMEOUT = 10_000;
+/** Milliseconds between two looks for new shards: the embedded engine never has any, others split them. */
+const SHARD_REFRESH = 30_000;
+/** Milliseconds between two looks at whether a shard that has ended is settled. */
+const DRAIN_POLL = 50;
+const BACKOFF: Backoff = { first: 200, most: 10_000 };
+
 export interface StreamPollerOptions {
   /** Of the engine (not of the streams proxy). */
   endpoint: string;
@@ -11,14 +32,136 @@ export interface StreamPollerOptions {
   sendToDestination: (record: object) => Promise<void>;
   log: (line: string) => void;
   warn: (line: string) => void;
+  /** Between retries. @default 0.2 s, doubled up to 10 s */
+  backoff?: Backoff;
 }
 
 export interface StreamPoller {
-  /** Waits for running invocations (bounded). */
+  /** Waits for running invocations, 10 seconds at most. What they finish counts; the rest comes again at the next start. */
   stop(): Promise<void>;
 }
 
-/** Throws when the mapping has a filter pattern that Lambda would refuse. */
-export function startStreamPoller(_options: StreamPollerOptions): StreamPoller {
-  throw new Error("being written");
+/**
+ * An event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and
+ * in order by partition key; the checkpoint moves only past records that are settled.
+ * Throws when the mapping is malformed or has a filter pattern that Lambda would refuse.
+ */
+export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
+  const { endpoint, streamArn, log, warn, backoff = BACKOFF } = options;
+  const mapping = readMapping(options.mapping, streamArn, warn);
+  if (!mapping.enabled) {
+    log(`Event source of ${mapping.functionName} is disabled.`);
+    return { stop: async () => undefined };
+  }
+  const reader = createStreamReader(endpoint);
+  const checkpoint = openCheckpoint(options.checkpointFile, streamArn);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // Every lane and every pause listens to it.
+  setMaxListeners(0, signal);
+
+  const poll = async () => {
+    const partitionKey = await untilItWorks(() => reader.partitionKey(streamArn));
+    const started = new Map<string, Promise<void>>();
+    const ended = new Set<string>();
+    while (!signal.aborted) {
+      for (const shard of await untilItWorks(() => reader.shards(streamArn))) {
+        // A shard's children continue it: they wait for its end.
+        const waits = shard.parentShardId && started.has(shard.parentShardId) && !ended.has(shard.parentShardId);
+        if (waits || started.has(shard.shardId)) continue;
+        started.set(
+          shard.shardId,
+          consume(shard, partitionKey).then(() => void ended.add(shard.shardId)),
+        );
+      }
+      await sleep(SHARD_REFRESH, undefined, { signal }).catch(() => undefined);
+    }
+    await Promise.all(started.values());
+  };
+
+  /** Reads one shard and deals its records out to lanes, until the shard ends or the poller stops. */
+  const consume = async ({ shardId }: Shard, partitionKey: string) => {
+    const progress = trackProgress(checkpoint.get(shardId));
+    const save = () => progress.position !== undefined && checkpoint.set(shardId, progress.position);
+    const done = (records: StreamRecord[]) => {
+      for (const { dynamodb } of records) progress.settle(dynamodb.SequenceNumber);
+      save();
+    };
+    const discard: Parameters<typeof deliver>[1]["discard"] = async (records, reason, outcome) => {
+      const [first, ...others] = records;
+      if (first && mapping.hasDestination) {
+        const record = invocationRecord({
+          records: [first, ...others],
+          shardId,
+          functionArn: mapping.functionArn,
+          reason,
+          ...outcome,
+        });
+        await untilItWorks(() => options.sendToDestination(record));
+      }
+      done(records);
+    };
+    const delivery = { mapping, invoke: options.invoke, done, discard, backoff, signal, log };
+    const lanes = Array.from({ length: mapping.parallelization }, () =>
+      openLane({ ...mapping, signal, deliver: (batch) => unlessStopped(deliver(batch, delivery)) }),
+    );
+    await readShard({
+      reader,
+      streamArn,
+      shardId,
+      start: mapping.startingPosition,
+      progress,
+      signal,
+      log,
+      take(records) {
+        for (const record of records.filter(mapping.accepts)) {
+          progress.add(record.dynamodb.SequenceNumber, record.dynamodb.SizeBytes);
+          lanes[laneOf(record, partitionKey, lanes.length)]?.add(record);
+        }
+        save();
+      },
+    });
+    while (!signal.aborted && progress.pending > 0) {
+      await sleep(DRAIN_POLL, undefined, { signal }).catch(() => undefined);
+    }
+    if (signal.aborted) await Promise.all(lanes.map((lane) => lane.finished));
+  };
+
+  async function untilItWorks<T>(work: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures++) {
+      signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        log(`Event source of ${mapping.functionName}: ${error instanceof Error ? error.message : error}`);
+        await sleep(Math.min(backoff.first * 2 ** failures, backoff.most), undefined, { signal });
+      }
+    }
+  }
+
+  async function unlessStopped(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  const polling = unlessStopped(poll());
+  return {
+    async stop() {
+      stopping.abort();
+      const timer = new AbortController();
+      const late = sleep(STOP_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined);
+      await Promise.race([polling, late]);
+      timer.abort();
+    },
+  };
+}
+
+/** Records of one partition always share a lane, and so keep their order. */
+function laneOf({ dynamodb }: StreamRecord, partitionKey: string, lanes: number): number {
+  if (lanes === 1) return 0;
+  const key = JSON.stringify(dynamodb.Keys[partitionKey]);
+  return createHash("md5").update(key).digest().readUInt32BE() % lanes;
 }

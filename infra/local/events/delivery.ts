@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StreamRecord } from "../dynamodb/stream-record.ts";
+import { firstFailure } from "./batch-response.ts";
+import type { DiscardReason } from "./invocation-record.ts";
+import type { Mapping } from "./mapping.ts";
+
+export interface Backoff {
+  /** Milliseconds before the first retry; doubled for each further one. */
+  first: number;
+  /** Milliseconds at most. */
+  most: number;
+}
+
+export interface Delivery {
+  mapping: Mapping;
+  invoke: (event: object) => Promise<unknown>;
+  /** These records are settled: handled, or given up. */
+  done: (records: StreamRecord[]) => void;
+  /** Gives records up. Resolves when the destination has them. */
+  discard: (records: StreamRecord[], reason: DiscardReason, outcome: Outcome) => Promise<void>;
+  backoff: Backoff;
+  /** Aborted: no further invocation, no further retry. */
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
+
+/** How the invocations of some records went so far. */
+export interface Outcome {
+  invokeCount: number;
+  threw: boolean;
+}
+
+/**
+ * Delivers a batch until every record is settled, as Lambda does: retries from the first record that failed, cuts
+ * batches in two down to the one that fails (a cut does not count as a retry), gives up after the retries or the age
+ * allowed. Retries are counted for the record that the batch fails at: progress starts the count anew.
+ * Rejects only when the signal is aborted; what was not settled then is delivered again by whoever reads it next.
+ */
+export async function deliver(batch: StreamRecord[], delivery: Delivery): Promise<void> {
+  const { mapping, done, discard, signal, log } = delivery;
+  const outcome: Outcome = { invokeCount: 0, threw: false };
+  let rest = batch;
+  let failures = 0;
+  while (rest.length > 0) {
+    const expired = rest.filter((record) => isTooOld(record, mapping.maximumAge));
+    if (expired.length > 0) {
+      await discard(expired, "RecordAgeExceeded", outcome);
+      rest = rest.filter((record) => !expired.includes(record));
+      continue;
+    }
+    signal.throwIfAborted();
+    const { failedAt, error } = await attempt(rest, delivery);
+    outcome.invokeCount++;
+    outcome.threw = error !== undefined;
+    done(rest.slice(0, failedAt));
+    if (failedAt > 0) failures = 0;
+    rest = rest.slice(failedAt);
+    if (rest.length === 0) return;
+
+    const cut = mapping.bisect && (failedAt > 0 || rest.length > 1);
+    if (!cut) failures++;
+    const reason = error instanceof Error ? (error.stack ?? error.message) : (error ?? "it reported item failures");
+    if (!cut && mapping.maximumRetries >= 0 && failures > mapping.maximumRetries) {
+      log(`${mapping.functionName}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`);
+      await discard(rest, "RetryAttemptsExhausted", outcome);
+      return;
+    }
+    const delay = Math.min(delivery.backoff.first * 2 ** Math.max(0, failures - 1), delivery.backoff.most);
+    log(`${mapping.functionName}: ${count(rest)} failed, trying again in ${delay / 1000} s: ${reason}`);
+    await sleep(delay, undefined, { signal });
+    if (cut && failedAt === 0) {
+      const middle = Math.ceil(rest.length / 2);
+      await deliver(rest.slice(0, middle), delivery);
+      rest = rest.slice(middle);
+    }
+  }
+}
+
+/** Index of the first record that failed, `records.length` when none did, and what the function threw if it did. */
+async function attempt(
+  records: StreamRecord[],
+  { mapping, invoke }: Delivery,
+): Promise<{ failedAt: number; error?: unknown }> {
+  try {
+    const response = await invoke({ Records: records });
+    return { failedAt: mapping.reportsItemFailures ? firstFailure(response, records) : records.length };
+  } catch (error) {
+    return { failedAt: 0, error: error ?? new Error("The function failed.") };
+  }
+}
+
+function isTooOld({ dynamodb }: StreamRecord, maximumAge: number): boolean {
+  return maximumAge >= 0 && Date.now() / 1000 - dynamodb.ApproximateCreationDateTime > maximumAge;
+}
+
+function count(records: StreamRecord[]): string {
+  return records.length === 1 ? "a record" : `a batch of ${records.length}`;
+}

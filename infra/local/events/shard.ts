@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type StartAt, StreamError, type StreamReader } from "../dynamodb/stream-reader.ts";
+import type { StreamRecord } from "../dynamodb/stream-record.ts";
+import type { Progress } from "./progress.ts";
+
+/** Milliseconds between two reads while records come, and at most when none do. */
+const BUSY_DELAY = 100;
+const IDLE_DELAY = 250;
+/** Milliseconds before another try after a failure. */
+const ERROR_DELAY = 500;
+/** Reading pauses while this much is waiting for delivery. */
+const PENDING_RECORDS = 10_000;
+const PENDING_BYTES = 64_000_000;
+/** Records a read; adapted so that a page has about so many bytes. */
+const FIRST_LIMIT = 100;
+const PAGE_BYTES = 4_000_000;
+
+/** Reads a shard from its position on and hands the records over in order, until the shard ends or the signal aborts. */
+export async function readShard(options: {
+  reader: StreamReader;
+  streamArn: string;
+  shardId: string;
+  /** Where to begin when there is no position yet. */
+  start: "TRIM_HORIZON" | "LATEST";
+  progress: Progress;
+  take: (records: StreamRecord[]) => void;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}): Promise<void> {
+  const { reader, streamArn, shardId, progress, signal, log } = options;
+  let position = progress.position;
+  let iterator: string | undefined;
+  let limit = FIRST_LIMIT;
+  let delay = BUSY_DELAY;
+
+  while (!signal.aborted) {
+    if (progress.pending > PENDING_RECORDS || progress.pendingBytes > PENDING_BYTES) {
+      await pause(BUSY_DELAY);
+      continue;
+    }
+    try {
+      if (position === undefined && options.start === "LATEST") {
+        // Kept before anything comes, so that what comes while this host is down is not "earlier" at its next start.
+        position = await reader.latest(streamArn, shardId);
+        if (position !== undefined) progress.readTo(position);
+        options.take([]);
+      }
+      iterator ??= await reader.iterator(streamArn, shardId, startAt());
+      const page = await reader.records(iterator, streamArn, limit);
+      iterator = page.next;
+      if (page.lastSequenceNumber !== undefined) {
+        position = page.lastSequenceNumber;
+        progress.readTo(position);
+        options.take(page.records);
+      }
+      if (iterator === undefined) return;
+      const isFull = page.count >= limit;
+      if (page.count > 0) limit = Math.min(1_000, Math.max(10, Math.floor((PAGE_BYTES * page.count) / page.bytes)));
+      delay = page.count > 0 ? BUSY_DELAY : Math.min(delay + 10, IDLE_DELAY);
+      if (!isFull) await pause(delay);
+    } catch (error) {
+      if (signal.aborted) return;
+      iterator = undefined;
+      if (error instanceof StreamError && error.name === "TrimmedDataAccessException") {
+        log(`${streamArn}: records after ${position} have left the stream; going on with the oldest there are.`);
+        position = "0";
+      } else {
+        log(`${streamArn}: reading failed, trying again: ${error instanceof Error ? error.message : error}`);
+      }
+      await pause(ERROR_DELAY);
+    }
+  }
+
+  function startAt(): StartAt {
+    if (position === undefined) return { type: options.start };
+    if (position === "0") return { type: "TRIM_HORIZON" };
+    return { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: position };
+  }
+
+  async function pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+  }
+}

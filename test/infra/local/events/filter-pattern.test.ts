@@ -1,0 +1,177 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compileFilter } from "../../../../infra/local/events/filter-pattern.ts";
+
+const matches = (pattern: object, event: unknown) => compileFilter(pattern)(event);
+
+const ttlRemoval = {
+  eventName: "REMOVE",
+  userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
+  dynamodb: { Keys: { pk: { S: "U#a#S#1" }, sk: { S: "Z" } }, SizeBytes: 120 },
+};
+
+describe("a filter pattern", () => {
+  it("takes the TTL deletions of headers, and nothing else", () => {
+    const pattern = {
+      eventName: ["REMOVE"],
+      userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
+      dynamodb: { Keys: { sk: { S: ["Z"] } } },
+    };
+    expect(matches(pattern, ttlRemoval)).toBe(true);
+    expect(matches(pattern, { ...ttlRemoval, userIdentity: undefined })).toBe(false);
+    expect(matches(pattern, { ...ttlRemoval, eventName: "MODIFY" })).toBe(false);
+    expect(matches(pattern, { ...ttlRemoval, dynamodb: { Keys: { sk: { S: "M#1" } } } })).toBe(false);
+  });
+
+  it.each<[string, unknown[], unknown, boolean]>([
+    ["equal strings", ["a"], "a", true],
+    ["a number is not its text", [5], "5", false],
+    ["equal numbers", [5], 5.0, true],
+    ["any of a list", ["a", 5, true], true, true],
+    ["null", [null], null, true],
+    ["null is not nothing", [null], undefined, false],
+    ["the empty string", [""], "", true],
+    ["exists", [{ exists: true }], "a", true],
+    ["null exists", [{ exists: true }], null, true],
+    ["nothing does not exist", [{ exists: true }], undefined, false],
+    ["exists not", [{ exists: false }], undefined, true],
+    ["exists after all", [{ exists: false }], 0, false],
+    ["an object is no value", [{ exists: true }], { a: 1 }, false],
+    ["prefix", [{ prefix: "ab" }], "abc", true],
+    ["no prefix", [{ prefix: "bc" }], "abc", false],
+    ["prefix of a number", [{ prefix: "1" }], 12, false],
+    ["prefix in any case", [{ prefix: { "equals-ignore-case": "AB" } }], "abc", true],
+    ["suffix", [{ suffix: "bc" }], "abc", true],
+    ["suffix in any case", [{ suffix: { "equals-ignore-case": "BC" } }], "abc", true],
+    ["any case", [{ "equals-ignore-case": "ABC" }], "abc", true],
+    ["another word", [{ "equals-ignore-case": "ABD" }], "abc", false],
+    ["anything but", [{ "anything-but": "a" }], "b", true],
+    ["but not that", [{ "anything-but": "a" }], "a", false],
+    ["anything but any of", [{ "anything-but": ["a", "b"] }], "b", false],
+    ["anything but a number", [{ "anything-but": [1] }], "1", true],
+    ["nothing is not anything", [{ "anything-but": "a" }], undefined, false],
+    ["anything but a prefix", [{ "anything-but": { prefix: "ab" } }], "abc", false],
+    ["anything but some suffixes", [{ "anything-but": { suffix: ["x", "y"] } }], "abc", true],
+    ["anything but, in any case", [{ "anything-but": { "equals-ignore-case": ["A"] } }], "a", false],
+    ["numeric equal", [{ numeric: ["=", 5] }], 5, true],
+    ["numeric range", [{ numeric: [">", 0, "<=", 5] }], 5, true],
+    ["out of range", [{ numeric: [">", 0, "<", 5] }], 5, false],
+    ["numeric of a text", [{ numeric: [">", 0] }], "5", false],
+    ["wildcard", [{ wildcard: "a*c*" }], "abcd", true],
+    ["wildcard with its own star", [{ wildcard: "a\\*c." }], "a*c.", true],
+    ["wildcard and a dot", [{ wildcard: "a.c" }], "abc", false],
+    ["one of an array", ["b"], ["a", "b"], true],
+    ["none of an array", ["c"], ["a", "b"], false],
+    ["an empty array holds nothing", [{ exists: false }], [], true],
+  ])("%s", (_name, rules, value, expected) => {
+    expect(matches({ at: rules }, { at: value })).toBe(expected);
+    expect(matches({ deep: { at: rules } }, { deep: { at: value, other: 1 } })).toBe(expected);
+  });
+
+  it("asks for nothing also below what is not there", () => {
+    expect(matches({ dynamodb: { OldImage: { x: { S: [{ exists: false }] } } } }, ttlRemoval)).toBe(true);
+  });
+
+  it("takes one object of a list whole", () => {
+    const pattern = { L: { a: [1], b: [2] } };
+    expect(matches(pattern, { L: [{ a: 1, b: 2 }] })).toBe(true);
+    expect(matches(pattern, { L: [{ a: 1 }, { b: 2 }] })).toBe(false);
+  });
+
+  it("understands $or beside other conditions, at any depth", () => {
+    const pattern = {
+      eventName: ["REMOVE"],
+      dynamodb: { $or: [{ Keys: { sk: { S: ["A"] } } }, { SizeBytes: [{ numeric: [">", 100] }] }] },
+    };
+    expect(matches(pattern, ttlRemoval)).toBe(true);
+    expect(matches(pattern, { ...ttlRemoval, dynamodb: { ...ttlRemoval.dynamodb, SizeBytes: 1 } })).toBe(false);
+    expect(matches({ $or: [{ eventName: ["INSERT"] }, { eventName: ["REMOVE"] }] }, ttlRemoval)).toBe(true);
+  });
+
+  it.each([
+    [{ a: [] }, "empty"],
+    [{ a: [{ cidr: "10.0.0.0/8" }] }, '"cidr" is not known'],
+    [{ a: [{ prefix: 1 }] }, "prefix takes a string"],
+    [{ a: [{ numeric: ["~", 1] }] }, 'numeric does not understand "~ 1"'],
+    [{ a: [{ prefix: "a", suffix: "b" }] }, "one operator"],
+    [{ a: "text" }, "is an object"],
+  ])("is refused when it is malformed: %j", (pattern, message) => {
+    expect(() => compileFilter(pattern)).toThrow(message);
+  });
+});
+
+/** Events as flat maps from dotted paths, and the plain meaning of each rule there. */
+const scalar = fc.oneof(
+  fc.constantFrom("a", "b", "ab", "ba", ""),
+  fc.constantFrom(0, 1, 2),
+  fc.boolean(),
+  fc.constant(null),
+);
+const paths = ["a", "b.a", "b.b", "c.a.a"];
+const eventModel = fc.dictionary(fc.constantFrom(...paths), scalar, { noNullPrototype: true });
+const rule = fc.oneof(
+  scalar.map((value) => ({ rule: value as unknown, holds: (v: unknown) => v === value })),
+  fc.boolean().map((wanted) => ({ rule: { exists: wanted }, holds: (v: unknown) => (v !== undefined) === wanted })),
+  fc.constantFrom("a", "b", "").map((text) => ({
+    rule: { prefix: text },
+    holds: (v: unknown) => typeof v === "string" && v.startsWith(text),
+  })),
+  fc.constantFrom("a", "b", "").map((text) => ({
+    rule: { suffix: text },
+    holds: (v: unknown) => typeof v === "string" && v.endsWith(text),
+  })),
+  fc
+    .array(
+      scalar.filter((v) => typeof v !== "boolean" && v !== null),
+      { minLength: 1 },
+    )
+    .map((values) => ({
+      rule: { "anything-but": values },
+      holds: (v: unknown) => v !== undefined && !(values as unknown[]).includes(v),
+    })),
+  fc.tuple(fc.constantFrom(0, 1, 2), fc.constantFrom(0, 1, 2)).map(([low, high]) => ({
+    rule: { numeric: [">=", low, "<", high] },
+    holds: (v: unknown) => typeof v === "number" && v >= low && v < high,
+  })),
+);
+const patternModel = fc.dictionary(fc.constantFrom(...paths), fc.array(rule, { minLength: 1, maxLength: 3 }), {
+  noNullPrototype: true,
+});
+
+it("agrees with the plain meaning of its rules, place by place", () => {
+  fc.assert(
+    fc.property(eventModel, patternModel, (event, pattern) => {
+      const expected = Object.entries(pattern).every(([at, rules]) => rules.some(({ holds }) => holds(event[at])));
+      const rules = Object.fromEntries(Object.entries(pattern).map(([at, list]) => [at, list.map((r) => r.rule)]));
+      expect(matches(nested(rules), nested(event))).toBe(expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it("takes what either of two patterns takes when they are joined by $or", () => {
+  fc.assert(
+    fc.property(eventModel, patternModel, patternModel, (event, one, other) => {
+      const [a, b] = [one, other].map((pattern) =>
+        nested(Object.fromEntries(Object.entries(pattern).map(([at, list]) => [at, list.map((r) => r.rule)]))),
+      );
+      const value = nested(event);
+      expect(matches({ $or: [a, b] }, value)).toBe(matches(a!, value) || matches(b!, value));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function nested(flat: Record<string, unknown>): object {
+  const root: Record<string, unknown> = {};
+  for (const [at, value] of Object.entries(flat)) {
+    const names = at.split(".");
+    let node = root;
+    for (const name of names.slice(0, -1)) {
+      node[name] ??= {};
+      node = node[name] as Record<string, unknown>;
+    }
+    node[names.at(-1)!] = value;
+  }
+  return root;
+}
