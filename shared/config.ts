@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { retention } from "./retention/policy.ts";
 
 const list = z

@@ -14,15 +14,7 @@ export async function purgeSession(
 ): Promise<void> {
   const session = { user: user_id, id };
   await stores.messages.clear(session, () => false);
-  await removeObject(stores, { user_id, id, created_at });
+  const etag = await stores.archive.find({ user_id, id, created_at });
+  if (etag) await stores.archive.remove({ user_id, id, created_at }, etag);
   await stores.sessions.markPurged(session, toInstant(stores.clock() + TOMBSTONE));
-}
-
-/** Deletes the session's archive object, whichever it is. */
-export async function removeObject(
-  { archive }: Pick<Stores, "archive">,
-  session: { user_id: string; id: string; created_at: string },
-): Promise<void> {
-  const etag = await archive.find(session);
-  if (etag) await archive.remove(session, etag);
 }

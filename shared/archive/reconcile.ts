@@ -2,7 +2,7 @@ import { toInstant } from "../clock.ts";
 import { dueAfter, type SessionId, stateOf } from "../session/session.ts";
 import type { Stores } from "../session/stores.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
-import { purgeSession, removeObject } from "./purge-session.ts";
+import { purgeSession } from "./purge-session.ts";
 
 /** Sessions looked at at once. */
 const PARALLEL = 8;
@@ -53,11 +53,14 @@ export async function reconcile(
 }
 
 async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "archived" | "cleaned" | "deleted"> {
-  const { sessions, messages } = stores;
+  const { sessions, messages, archive } = stores;
   const anchor = await sessions.findAnchor(session);
   if (!anchor) return "nothing";
+  // Looked for before the session is read: an object that is written later is not the one that was left over.
+  const stray = anchor.cleanup ? await archive.find(anchor) : null;
   const now = stores.clock();
-  const state = stateOf(await sessions.find(session), anchor, now);
+  const found = await sessions.find(session);
+  const state = stateOf(found, anchor, now);
   switch (state.kind) {
     case "limbo":
       return (await archiveSession(stores, anchor)) === "archived" ? "archived" : "nothing";
@@ -65,6 +68,7 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
     case "none":
       // A tombstone, or the anchor of an archive that has reached its age.
       await purgeSession(stores, anchor);
+      if (found) await sessions.transit(session, { from: found, to: null, active: 0 });
       if (anchor.purged || anchor.state === "archived") await sessions.forget(session);
       return "deleted";
 
@@ -72,8 +76,8 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
     case "expired": {
       const { record } = state;
       if (anchor.cleanup) {
-        await messages.clear(session, (generation) => generation === record.generation);
-        await removeObject(stores, record);
+        await messages.clear(session, (other) => other === record.generation || other > anchor.generation);
+        if (stray) await archive.remove(anchor, stray);
       }
       const dueAt = state.kind === "active" ? dueAfter(record, now) : toInstant(now + ttlLag(record.ttl_seconds));
       await sessions.schedule(session, dueAt, anchor.generation);

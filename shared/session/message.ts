@@ -21,6 +21,9 @@ export interface MessageRecord extends Omit<Message, "session_id"> {
 /** Where a message stands in its session: positions sort as the messages do. */
 export const positionOf = (message: MessageRecord): string => `${message.created_at}#${message.order ?? message.id}`;
 
+/** What a position looks like. */
+export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/;
+
 export const toMessage = ({ keyed: _keyed, order: _order, ...message }: MessageRecord, sessionId: string): Message => ({
   ...message,
   session_id: sessionId,

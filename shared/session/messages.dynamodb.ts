@@ -198,14 +198,16 @@ function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest)
 /** The sort keys between which a query's messages lie, both inclusive. */
 function bounds(generation: number, { order, after, from, to }: RangeQuery): { low: string; high: string } {
   const prefix = messagePrefix(generation);
-  const lows = [prefix, ...(from ? [prefix + from] : [])];
-  // A position starts with its time, and `from` itself is only a time: it sorts before all positions of its instant.
-  const highs = [`${prefix}~`, ...(to ? [prefix + to] : [])];
-  if (after && order === "asc") lows.push(`${prefix + after}\u0000`);
-  if (after && order === "desc") highs.push(before(prefix + after));
-  return { low: lows.reduce((a, b) => Math.max(a, b)), high: highs.reduce((a, b) => Math.min(a, b)) };
+  const lows = [""];
+  const highs = ["~"];
+  // A position starts with its time, so that `from` and `to`, times alone, sort before all positions of their instant.
+  if (from) lows.push(from);
+  if (to) highs.push(to);
+  if (after && order === "asc") lows.push(`${after}!`);
+  if (after && order === "desc") highs.push(before(after));
+  return { low: prefix + (lows.sort().at(-1) ?? ""), high: prefix + (highs.sort()[0] ?? "") };
 }
 
-// The greatest key of that length below `key`: positions end in an id, so nothing lies between the two.
-const before = (key: string): string =>
-  `${key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1)}~`;
+// What sorts just below a position: positions are of one alphabet, between `!` and `~`.
+const before = (position: string): string =>
+  `${position.slice(0, -1)}${String.fromCharCode(position.charCodeAt(position.length - 1) - 1)}~`;

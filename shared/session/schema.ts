@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Bytes of UTF-8 that a message's content may have. */
 export const MAX_CONTENT_BYTES = 300 * 1024;

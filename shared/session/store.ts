@@ -22,9 +22,9 @@ export interface ListQuery {
   status: "active" | "archived" | "all";
   order: "asc" | "desc";
   /** ISO 8601; inclusive. */
-  from?: string;
+  from?: string | undefined;
   /** ISO 8601; exclusive. */
-  to?: string;
+  to?: string | undefined;
   limit: number;
   /** Where the page before ended. */
   after?: { updated_at: string; id: string };
@@ -72,11 +72,11 @@ export interface AppendRequest {
 export interface RangeQuery {
   order: "asc" | "desc";
   /** Position after which the page starts, in the order of the query. */
-  after?: string;
+  after?: string | undefined;
   /** ISO 8601; inclusive. */
-  from?: string;
+  from?: string | undefined;
   /** ISO 8601; exclusive. */
-  to?: string;
+  to?: string | undefined;
   limit: number;
 }
 

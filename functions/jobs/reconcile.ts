@@ -1,0 +1,27 @@
+import type { Context } from "aws-lambda";
+import { reconcile } from "../../shared/archive/reconcile.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import { openStores } from "../dependencies/stores.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** Milliseconds that a run leaves unused, for the sessions that it is at. */
+const MARGIN = 30_000;
+
+/** Schedule: finishes what archivers, restores and deletions have left. Fails when a session could not be finished. */
+export const createReconcileJob =
+  (stores: Stores) =>
+  async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+    const deadline = stores.clock() + context.getRemainingTimeInMillis() - MARGIN;
+    const result = await reconcile(stores, deadline, (error) =>
+      console.error(JSON.stringify({ level: "error", job: "reconcile", message: String(error) })),
+    );
+    console.log(JSON.stringify({ level: "info", job: "reconcile", ...result }));
+    if (result.failed > 0) throw new Error(`${result.failed} sessions could not be finished`);
+  };
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createReconcileJob(openStores(settings, openTable(settings)));
+});

@@ -1,0 +1,24 @@
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { appendMessages } from "../../shared/session/append-messages.ts";
+import { toMessage } from "../../shared/session/message.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import { withIdempotency } from "../dependencies/http.ts";
+import { openStores } from "../dependencies/stores.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** POST /v1/sessions/{id}/messages */
+export const createAppendMessages = (deps: HttpDependencies & Stores) =>
+  createHttpHandler(operations.appendMessages, deps, async ({ user, params, body, identity }) => {
+    const inputs = "messages" in body ? body.messages : [body];
+    const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
+    return { status: 201, body: { data: messages.map((message) => toMessage(message, params.id)) } };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createAppendMessages({ ...withIdempotency(settings, table), ...openStores(settings, table) });
+});

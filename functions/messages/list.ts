@@ -1,0 +1,35 @@
+import { loadConfig } from "../../shared/config.ts";
+import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { checkRange } from "../../shared/http/range.ts";
+import { listMessages } from "../../shared/session/list-messages.ts";
+import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openStores } from "../dependencies/stores.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** GET /v1/sessions/{id}/messages */
+export const createListMessages = (deps: HttpDependencies & Stores) =>
+  createHttpHandler(operations.listMessages, deps, async ({ user, params, query }) => {
+    const { limit, cursor, ...filters } = query;
+    checkRange(filters);
+    const scope = ["messages", user, params.id, filters];
+    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [POSITION]);
+    const page = await listMessages(deps, { user, id: params.id }, { ...filters, limit, after });
+    const last = page.messages.at(-1);
+    return {
+      status: 200,
+      body: {
+        data: page.messages.map((message) => toMessage(message, params.id)),
+        next_cursor: page.more && last ? encodeCursor(scope, [positionOf(last)]) : null,
+      },
+    };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createListMessages({ ...httpOnly(settings), ...openStores(settings, openTable(settings)) });
+});

@@ -1,0 +1,33 @@
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createSession } from "../../shared/session/create-session.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { SessionStore } from "../../shared/session/store.ts";
+import { withIdempotency } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+import { sessionResponse } from "./session-response.ts";
+
+export interface Dependencies extends HttpDependencies {
+  sessions: SessionStore;
+  /** Seconds of idleness after which a session expires that does not say so itself. */
+  defaultTtlSeconds: number;
+}
+
+/** POST /v1/sessions */
+export const createCreateSession = (deps: Dependencies) =>
+  createHttpHandler(operations.createSession, deps, async ({ user, body, identity }) => {
+    const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
+    return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createCreateSession({
+    ...withIdempotency(settings, table),
+    sessions: createSessionStore(table),
+    defaultTtlSeconds: settings.SESSION_TTL_SECONDS,
+  });
+});

@@ -1,0 +1,21 @@
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { deleteSession } from "../../shared/session/delete-session.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openStores } from "../dependencies/stores.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** DELETE /v1/sessions/{id} */
+export const createDeleteSession = (deps: HttpDependencies & Stores) =>
+  createHttpHandler(operations.deleteSession, deps, async ({ user, params }) => {
+    await deleteSession(deps, { user, id: params.id });
+    return { status: 204 };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createDeleteSession({ ...httpOnly(settings), ...openStores(settings, openTable(settings)) });
+});

@@ -1,0 +1,37 @@
+import { loadConfig } from "../../shared/config.ts";
+import { matchesEtag } from "../../shared/http/etag.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
+import { showSession } from "../../shared/session/read-session.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { MessageStore, SessionStore } from "../../shared/session/store.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+import { sessionResponse } from "./session-response.ts";
+
+export interface Dependencies extends HttpDependencies {
+  sessions: SessionStore;
+  messages: MessageStore;
+}
+
+/** GET /v1/sessions/{id} */
+export const createGetSession = (deps: Dependencies) =>
+  createHttpHandler(operations.getSession, deps, async ({ user, params, header }) => {
+    const record = await showSession(deps, { user, id: params.id });
+    const response = sessionResponse(record, deps.clock());
+    const unchanged = header("if-none-match");
+    if (unchanged === undefined || !matchesEtag(unchanged, response.headers?.etag ?? "")) return response;
+    return { status: 304, headers: response.headers ?? {} };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createGetSession({
+    ...httpOnly(settings),
+    sessions: createSessionStore(table),
+    messages: createMessageStore(table),
+  });
+});

@@ -1,0 +1,44 @@
+import { loadConfig } from "../../shared/config.ts";
+import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { checkRange, INSTANT } from "../../shared/http/range.ts";
+import { toSession } from "../../shared/session/session.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { SessionStore } from "../../shared/session/store.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  sessions: Pick<SessionStore, "list">;
+}
+
+/** GET /v1/sessions */
+export const createListSessions = (deps: Dependencies) =>
+  createHttpHandler(operations.listSessions, deps, async ({ user, query }) => {
+    const { limit, cursor, ...filters } = query;
+    checkRange(filters);
+    const scope = ["sessions", user, filters];
+    const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, /^.{1,128}$/]);
+    const now = deps.clock();
+    const { records, more } = await deps.sessions.list(user, {
+      ...filters,
+      limit,
+      now,
+      ...(cursor === undefined ? {} : { after: { updated_at, id } }),
+    });
+    const last = records.at(-1);
+    return {
+      status: 200,
+      body: {
+        data: records.map((record) => toSession(record, now)),
+        next_cursor: more && last ? encodeCursor(scope, [last.updated_at, last.id]) : null,
+      },
+    };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createListSessions({ ...httpOnly(settings), sessions: createSessionStore(openTable(settings)) });
+});

@@ -1,0 +1,44 @@
+import type { Archive } from "../../shared/archive/archive.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { SessionStore } from "../../shared/session/store.ts";
+import { openArchive } from "../dependencies/archive.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  sessions: Pick<SessionStore, "countActive">;
+  archive: Pick<Archive, "ping">;
+  version: string;
+}
+
+/** GET /health */
+export const createHealth = (deps: Dependencies) =>
+  createHttpHandler(operations.getHealth, deps, async () => {
+    const [active, archive] = await Promise.allSettled([deps.sessions.countActive(), deps.archive.ping()]);
+    const isOk = active.status === "fulfilled" && archive.status === "fulfilled";
+    return {
+      status: isOk ? 200 : 503,
+      ...(isOk ? {} : { headers: { "retry-after": "5" } }),
+      body: {
+        status: isOk ? "ok" : "degraded",
+        dynamodb: active.status === "fulfilled" ? "connected" : "disconnected",
+        archive: archive.status === "fulfilled" ? "connected" : "disconnected",
+        active_sessions: active.status === "fulfilled" ? active.value : null,
+        version: deps.version,
+      },
+    };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createHealth({
+    ...httpOnly(settings),
+    sessions: createSessionStore(openTable(settings)),
+    archive: openArchive(settings),
+    version: settings.MEMOCHA_VERSION,
+  });
+});

@@ -1,0 +1,107 @@
+import middy from "@middy/core";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import type * as z from "zod";
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { RequestIdentity } from "../session/session.ts";
+import { answers } from "./answers.ts";
+import { headerOf } from "./headers.ts";
+import { type Answer, type IdempotencyStore, once } from "./idempotency.ts";
+import { type Claims, identify } from "./identity.ts";
+import type { Operation } from "./operations.ts";
+import { parseBody, validate } from "./validate.ts";
+
+/** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
+const TIMEOUT_MARGIN = 500;
+
+type Parsed<T> = T extends z.ZodType ? z.infer<T> : undefined;
+type Part<O, K extends keyof Operation> = O extends { [P in K]: infer T } ? Parsed<T> : undefined;
+
+/** A request as the handler of operation `O` sees it: everything checked against the operation's schemas. */
+export interface HttpRequest<O extends Operation> {
+  /** Whose data it reaches; empty for public operations. */
+  user: string;
+  params: Part<O, "params">;
+  query: Part<O, "query">;
+  body: Part<O, "body">;
+  header(name: string): string | undefined;
+  identity: RequestIdentity;
+  /** Epoch milliseconds by which the answer must be on its way. */
+  deadline: number;
+}
+
+export interface HttpResponse {
+  status: number;
+  headers?: Record<string, string>;
+  /** Sent as JSON; absent = no body. */
+  body?: unknown;
+}
+
+export interface HttpDependencies {
+  clock: Clock;
+  corsOrigins: readonly string[];
+  /** Needed by operations that are POSTs. */
+  idempotency?: IdempotencyStore;
+}
+
+export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+/** A Lambda function of one operation: checks the request against it, runs it, answers in the API's conventions. */
+export function createHttpHandler<O extends Operation>(
+  operation: O,
+  { clock, corsOrigins, idempotency }: HttpDependencies,
+  serve: (request: HttpRequest<O>) => Promise<HttpResponse>,
+): HttpHandler {
+  const handler = async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
+    const started = clock();
+    const remaining = context.getRemainingTimeInMillis();
+    const claims = event.requestContext.authorizer as Claims | undefined;
+    const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
+    const parts = read(operation, event);
+    const run = async (identity: RequestIdentity): Promise<Answer> => {
+      const request = {
+        ...parts,
+        user,
+        header: (name: string) => headerOf(event, name),
+        identity,
+        deadline: started + remaining - 2 * TIMEOUT_MARGIN,
+      } as HttpRequest<O>;
+      return toAnswer(await serve(request));
+    };
+    const key = operation.method === "POST" ? headerOf(event, "idempotency-key") : undefined;
+    const request = [operation.method, event.path, event.queryStringParameters, parts.body];
+    const answer = idempotency
+      ? await once({ store: idempotency, clock }, { user, key, request, remaining }, run)
+      : await run({ seed: crypto.randomUUID(), at: started });
+    return { statusCode: answer.status, headers: answer.headers, body: answer.body };
+  };
+
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
+    timeoutEarlyInMillis: TIMEOUT_MARGIN,
+    timeoutEarlyResponse: () => {
+      throw new AppError("unavailable", "the request took too long", { retryAfter: 1 });
+    },
+  })
+    .use(answers(corsOrigins))
+    .handler(handler) as unknown as HttpHandler;
+}
+
+function toAnswer({ status, headers, body }: HttpResponse): Answer {
+  if (body === undefined) return { status, headers: { ...headers }, body: "" };
+  return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) };
+}
+
+function read(operation: Operation, event: APIGatewayProxyEvent) {
+  return {
+    params: operation.params && validParams(operation.params, event.pathParameters ?? {}),
+    query: operation.query && validate(operation.query, event.queryStringParameters ?? {}),
+    body: operation.body && validate(operation.body, parseBody(event.body, event.isBase64Encoded) ?? {}),
+  };
+}
+
+/** What is no id names nothing that exists. */
+function validParams(schema: z.ZodObject, params: Record<string, unknown>): unknown {
+  const result = schema.safeParse(params);
+  if (result.success) return result.data;
+  throw new AppError("not_found", "no such resource");
+}

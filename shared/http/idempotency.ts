@@ -1,0 +1,112 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { RequestIdentity } from "../session/session.ts";
+
+/** An answer as it is kept for repeats. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What is known of a request that a client named by an `Idempotency-Key`. */
+export type Begun =
+  /** Nobody else runs it: run it with this identity, which is that of the first attempt. */
+  | { kind: "run"; identity: RequestIdentity }
+  | { kind: "answered"; answer: Answer }
+  | { kind: "running" }
+  | { kind: "mismatch" };
+
+/** Requests that can be repeated. `key` is the hash of the client's key. */
+export interface IdempotencyStore {
+  /** `digest` tells one request from another; the run belongs to the caller until `lockedUntil` (epoch ms). */
+  begin(
+    user: string,
+    key: string,
+    digest: string,
+    identity: RequestIdentity,
+    lockedUntil: number,
+    now: number,
+  ): Promise<Begun>;
+  finish(user: string, key: string, answer: Answer): Promise<void>;
+  /** Lets a repeat run at once, with the identity of the first attempt. */
+  release(user: string, key: string): Promise<void>;
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** Milliseconds that a repeat waits for the first attempt before it is told to come back. */
+const PATIENCE = 5000;
+const POLL = 150;
+
+/** Milliseconds beyond the function's own time after which a run counts as dead. */
+const LOCK_MARGIN = 1000;
+
+export interface Repeatable {
+  user: string;
+  /** The header's value; absent = the request is not to be told from others. */
+  key: string | undefined;
+  /** Method, path, query and body. */
+  request: readonly unknown[];
+  /** Milliseconds until the function is stopped. */
+  remaining: number;
+}
+
+/**
+ * Runs a request once per key: a repeat gets the first answer, one that meets a running first attempt waits for it, and
+ * one whose first attempt died takes it up with the same identity, so that ids and times come out the same. Answers of
+ * 5xx are not kept. Throws `bad_request`, `idempotency_mismatch`, `conflict`.
+ */
+export async function once(
+  { store, clock }: { store: IdempotencyStore; clock: Clock },
+  { user, key, request, remaining }: Repeatable,
+  run: (identity: RequestIdentity) => Promise<Answer>,
+): Promise<Answer> {
+  const identity = { seed: randomUUID(), at: clock() };
+  if (key === undefined) return run(identity);
+  if (!KEY.test(key)) throw badKey();
+  const hashed = sha256(key);
+  const digest = sha256(JSON.stringify(request));
+  const giveUp = clock() + PATIENCE;
+  for (;;) {
+    const now = clock();
+    const begun = await store.begin(user, hashed, digest, identity, now + remaining + LOCK_MARGIN, now);
+    if (begun.kind === "mismatch") {
+      throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
+    }
+    if (begun.kind === "answered") {
+      return { ...begun.answer, headers: { ...begun.answer.headers, "idempotency-replayed": "true" } };
+    }
+    if (begun.kind === "run") return runAndKeep(store, user, hashed, () => run(begun.identity));
+    if (now > giveUp) {
+      throw new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
+
+async function runAndKeep(
+  store: IdempotencyStore,
+  user: string,
+  key: string,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
+  let answer: Answer;
+  try {
+    answer = await run();
+  } catch (error) {
+    await store.release(user, key).catch(() => undefined);
+    throw error;
+  }
+  // An answer that could not be kept is not lost: a repeat runs again with the same identity, to the same effect.
+  await (answer.status < 500 ? store.finish(user, key, answer) : store.release(user, key)).catch(() => undefined);
+  return answer;
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+const badKey = (): AppError =>
+  new AppError("validation_failed", "Idempotency-Key: must be 1 to 255 visible ASCII characters", {
+    fields: [{ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" }],
+  });

@@ -1,0 +1,38 @@
+import { AppError } from "../errors.ts";
+import type { Access } from "./operations.ts";
+
+/** Characters of a user's id: what OpenID Connect allows a `sub`. */
+const MAX_USER = 255;
+
+/** Who calls: what the authorizer found in the token, as strings, which is all that API Gateway passes on. */
+export interface Claims {
+  sub?: string;
+  /** Comma-separated. */
+  groups?: string;
+  /** Space-separated. */
+  scope?: string;
+  /** Epoch seconds. */
+  exp?: string;
+}
+
+/**
+ * The user that a request is for. Throws `unauthorized` (also for a token that has expired since the authorizer's
+ * answer was cached) or `forbidden`.
+ */
+export function identify(claims: Claims | undefined, actFor: string | undefined, access: Access, now: number): string {
+  if (access === "public") return "";
+  if (!claims?.sub || !(Number(claims.exp) * 1000 > now)) throw new AppError("unauthorized", "the token has expired");
+  if (access === "admin" && !(claims.groups ?? "").split(",").includes("admin")) {
+    throw new AppError("forbidden", "this needs a token of the group admin");
+  }
+  if (actFor === undefined) return claims.sub;
+  if (!(claims.scope ?? "").split(" ").some((scope) => scope === "act-as" || scope.endsWith("/act-as"))) {
+    throw new AppError("forbidden", "X-User-Id needs a token with the scope act-as");
+  }
+  if (actFor === "" || actFor.length > MAX_USER || !actFor.isWellFormed()) {
+    throw new AppError("validation_failed", `X-User-Id: must be 1 to ${MAX_USER} characters`, {
+      fields: [{ path: "X-User-Id", message: `must be 1 to ${MAX_USER} characters` }],
+    });
+  }
+  return actFor;
+}

@@ -1,0 +1,43 @@
+import { AppError, type FieldError } from "../errors.ts";
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  request_id: string;
+  errors?: FieldError[];
+}
+
+const TITLES: Record<number, string> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  412: "Precondition Failed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** What a client may know of an error: everything about its own mistake, nothing about ours. */
+export function problemOf(error: unknown, requestId: string): Problem {
+  const known = error instanceof AppError ? error : new AppError("internal", "", { cause: error });
+  const { code, status, fields } = known;
+  return {
+    type: `urn:memocha:problem:${code}`,
+    title: TITLES[status] ?? "Error",
+    status,
+    detail: status >= 500 ? "The request could not be served. Its id tells the operators why." : known.message,
+    code,
+    request_id: requestId,
+    ...(fields.length > 0 ? { errors: fields } : {}),
+  };
+}
