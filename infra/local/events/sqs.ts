@@ -1,3 +1,13 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import { openQueueStore } from "./queue-store.ts";
+import { createSqsOperations, SqsError } from "./sqs-operations.ts";
+
+/** The account in queue URLs, as in every ARN of the local host. */
+const ACCOUNT = "000000000000";
+
 export interface Sqs {
   url: string;
   /** Creates the queue if there is none, and gives its URL. */
@@ -6,11 +16,72 @@ export interface Sqs {
   close(): Promise<void>;
 }
 
-export async function startSqs(_options: {
+/** A small SQS on 127.0.0.1 for dead letters: AWS's JSON protocol, standard queues, messages kept in `directory`. */
+export async function startSqs(options: {
   /** null = in memory. */
   directory: string | null;
   port?: number;
   log: (line: string) => void;
 }): Promise<Sqs> {
-  throw new Error("being written");
+  const { directory, port = 0, log } = options;
+  const store = openQueueStore(directory);
+  const closing = new AbortController();
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (body) => respond(response, 200, body),
+      (error) => {
+        if (error instanceof SqsError || error instanceof z.ZodError) return refuse(response, error);
+        log(`SQS: ${error instanceof Error ? error.stack : error}`);
+        respond(response, 500, { __type: "com.amazonaws.sqs#InternalFailure", message: "Internal failure." });
+      },
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : port}`;
+  const queueUrl = (name: string) => `${url}/${ACCOUNT}/${name}`;
+  const operations = createSqsOperations({ store, queueUrl, signal: closing.signal });
+
+  async function answer(request: IncomingMessage): Promise<object> {
+    const name = String(request.headers["x-amz-target"]).split("AmazonSQS.")[1] ?? "";
+    const operation = operations[name];
+    if (!operation) throw new SqsError("InvalidAction", `The local SQS does not know the operation "${name}".`);
+    return operation(JSON.parse((await text(request)) || "{}"));
+  }
+
+  return {
+    url,
+    ensureQueue(name) {
+      store.create(name);
+      return queueUrl(name);
+    },
+    async send(queueName, body) {
+      store.create(queueName);
+      store.send(queueName, body, {}, 0);
+    },
+    async close() {
+      closing.abort();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+      store.close();
+    },
+  };
+}
+
+function refuse(response: ServerResponse, error: SqsError | z.ZodError): void {
+  if (error instanceof z.ZodError) {
+    respond(response, 400, { __type: "com.amazonaws.sqs#InvalidParameterValue", message: z.prettifyError(error) });
+    return;
+  }
+  if (error.queryCode !== undefined) response.setHeader("x-amzn-query-error", `${error.queryCode};Sender`);
+  respond(response, 400, { __type: `com.amazonaws.sqs#${error.name}`, message: error.message });
+}
+
+function respond(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/x-amz-json-1.0", "x-amzn-requestid": randomUUID() });
+  response.end(JSON.stringify(body));
 }
