@@ -14,10 +14,16 @@ export type Properties = Record<string, unknown>;
 export interface Resolver {
   /** Resources of these types, resolved with what is known now; all when no type is given. */
   resources(...types: string[]): Resource[];
+  /** Every resource, unresolved. */
+  list(): Omit<Resource, "properties">[];
   /** Fills in what `Ref` (key `Ref`) and `Fn::GetAtt` of a resource give from now on. */
   learn(resource: Pick<Resource, "stack" | "logicalId">, attributes: Attributes): void;
-  /** Resolved outputs of a stack. */
-  outputs(stackName: string): Record<string, unknown>;
+  /** What `Ref` gives for a resource. */
+  ref(resource: Pick<Resource, "stack" | "logicalId">): string;
+  /** What `Fn::GetAtt` gives for a resource; empty when there is nothing known. */
+  attribute(resource: Pick<Resource, "stack" | "logicalId">, name: string): string;
+  /** Resolved outputs of all stacks. */
+  outputs(): Record<string, unknown>;
   /** Where the asset with this object key was bundled to. */
   asset(stackName: string, objectKey: string): string | undefined;
 }
@@ -179,19 +185,26 @@ export function createResolver(assembly: Assembly, warn: (message: string) => vo
 
   return {
     resources,
+    list: () =>
+      assembly.stacks.flatMap((stack) =>
+        Object.entries(stack.template.Resources ?? {})
+          .filter(([, { Condition }]) => holds(stack, Condition))
+          .map(([logicalId, { Type }]) => ({ stack: stack.name, logicalId, type: Type })),
+      ),
+    attribute: ({ stack, logicalId }, name) => attributes.get(`${stack}/${logicalId}`)?.[name] ?? "",
+    ref: ({ stack, logicalId }) => attributes.get(`${stack}/${logicalId}`)?.Ref ?? "",
     learn: ({ stack, logicalId }, known) => {
       const key = `${stack}/${logicalId}`;
       attributes.set(key, { ...attributes.get(key), ...known });
     },
-    outputs: (stackName) => {
-      const stack = assembly.stacks.find(({ name }) => name === stackName);
-      const outputs = Object.entries(stack?.template.Outputs ?? {}).filter(
-        ([, o]) => stack && holds(stack, o.Condition),
-      );
-      return Object.fromEntries(
-        outputs.map(([k, o]) => [k, stack && resolve(stack, o.Value, `${stackName}, output ${k}`)]),
-      );
-    },
+    outputs: () =>
+      Object.fromEntries(
+        assembly.stacks.flatMap((stack) =>
+          Object.entries(stack.template.Outputs ?? {})
+            .filter(([, { Condition }]) => holds(stack, Condition))
+            .map(([name, { Value }]) => [name, resolve(stack, Value, `${stack.name}, output ${name}`)]),
+        ),
+      ),
     asset: (stackName, objectKey) => assembly.stacks.find(({ name }) => name === stackName)?.assets.get(objectKey),
   };
 }

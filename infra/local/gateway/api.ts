@@ -1,4 +1,4 @@
-import type { Resource } from "../assembly/resolve.ts";
+import type { Resolver, Resource } from "../assembly/resolve.ts";
 import { functionName } from "../lambda/invoke-api.ts";
 import { type AuthorizerSpec, readAuthorizer } from "./authorizer-spec.ts";
 import { type GatewayResponseSpec, readGatewayResponses } from "./gateway-response.ts";
@@ -10,16 +10,7 @@ import { readThrottles } from "./throttle.ts";
 /** Milliseconds that the gateway waits for an integration when the method says nothing. */
 const DEFAULT_TIMEOUT = 29_000;
 
-/** The types of resources that make up a REST API. */
-export const apiTypes = [
-  "AWS::ApiGateway::RestApi",
-  "AWS::ApiGateway::Resource",
-  "AWS::ApiGateway::Method",
-  "AWS::ApiGateway::Authorizer",
-  "AWS::ApiGateway::GatewayResponse",
-  "AWS::ApiGateway::RequestValidator",
-  "AWS::ApiGateway::Stage",
-] as const;
+type ApiType = "RestApi" | "Resource" | "Method" | "Authorizer" | "GatewayResponse" | "RequestValidator" | "Stage";
 
 /** A REST API of the template, ready to be served. */
 export interface RestApi {
@@ -69,21 +60,22 @@ interface IntegrationProperties {
   TimeoutInMillis?: number;
 }
 
-/** Puts the REST API together. `resources` are those of `apiTypes`, resolved. Undefined when there is none. */
-export function buildApi(resources: Resource[], ids: Ids, warn: (message: string) => void): RestApi | undefined {
-  const of = (type: (typeof apiTypes)[number]) => resources.filter((resource) => resource.type === type);
-  const [api, ...others] = of("AWS::ApiGateway::RestApi");
+/** Puts the template's REST API together. Undefined when there is none. */
+export function buildApi(resolver: Resolver, warn: (message: string) => void): RestApi | undefined {
+  const of = (type: ApiType) => resolver.resources(`AWS::ApiGateway::${type}`);
+  const ref = (resource: Resource) => resolver.ref(resource);
+  const [api, ...others] = of("RestApi");
   if (!api) return undefined;
   for (const { logicalId } of others) warn(`${logicalId}: the local host serves one REST API, and this is another`);
-  const id = ids.ref(api);
-  const stages = of("AWS::ApiGateway::Stage").filter(({ properties }) => properties.RestApiId === id);
+  const id = ref(api);
+  const stages = of("Stage").filter(({ properties }) => properties.RestApiId === id);
   const stage = stages[0]?.properties ?? {};
   const throttles = readThrottles(stage.MethodSettings);
-  const paths = resourcePaths(of("AWS::ApiGateway::Resource"), ids.ref, ids.root(api));
-  const authorizers = new Map(of("AWS::ApiGateway::Authorizer").map((a) => [ids.ref(a), readAuthorizer(a, warn)]));
-  const validators = new Map(of("AWS::ApiGateway::RequestValidator").map((v) => [ids.ref(v), v.properties]));
+  const paths = resourcePaths(of("Resource"), ref, `${id}-root`);
+  const authorizers = new Map(of("Authorizer").map((a) => [ref(a), readAuthorizer(a, warn)]));
+  const validators = new Map(of("RequestValidator").map((v) => [ref(v), v.properties]));
 
-  const methods = of("AWS::ApiGateway::Method").flatMap(({ logicalId, properties }): Method[] => {
+  const methods = of("Method").flatMap(({ logicalId, properties }): Method[] => {
     const method = properties as unknown as MethodProperties;
     const resourcePath = paths.get(method.ResourceId);
     if (resourcePath === undefined) {
@@ -118,14 +110,8 @@ export function buildApi(resources: Resource[], ids: Ids, warn: (message: string
     stageVariables: (stage.Variables as Record<string, string> | undefined) ?? null,
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     router: createRouter(methods),
-    gatewayResponses: readGatewayResponses(of("AWS::ApiGateway::GatewayResponse")),
+    gatewayResponses: readGatewayResponses(of("GatewayResponse")),
   };
-}
-
-/** How resources refer to each other: what `Ref` gives, and the id of an API's root resource. */
-export interface Ids {
-  ref(resource: Resource): string;
-  root(api: Resource): string;
 }
 
 function readIntegration(

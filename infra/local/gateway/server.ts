@@ -8,9 +8,6 @@ import { answer, type Exchange, refuse, withIds } from "./exchange.ts";
 import { integrate } from "./integrate.ts";
 import { mockHeaders } from "./mock.ts";
 
-/** Milliseconds in which a client may go on sending a body that was refused, so that it gets to read why. */
-const REFUSED_BODY_GRACE = 2_000;
-
 /** One request, answered: what the log line is made of. */
 export interface RequestLog {
   method: string;

@@ -1,0 +1,241 @@
+import type { Properties, Resolver } from "./resolve.ts";
+
+/** `true` = it works here; a text = it has nothing to do here, and why; an object = its own properties. */
+type Understanding = true | string | { [property: string]: Understanding };
+
+const name = "the name is used as it is given";
+const described = "a description";
+const tags = "nobody is billed here";
+const permissions = "permissions are not enforced on this machine";
+const encryption = "the disk is the user's own";
+const logs = "logs go to the terminal";
+const tracing = "no traces are kept here";
+
+/** What the local host runs, property by property. What is not listed is named in a warning. */
+const hosted: Record<string, Record<string, Understanding>> = {
+  "AWS::Lambda::Function": {
+    FunctionName: name,
+    Code: { S3Bucket: "assets are read from the assembly", S3Key: true },
+    Handler: true,
+    Runtime: true,
+    Environment: { Variables: true },
+    Timeout: true,
+    MemorySize: true,
+    ReservedConcurrentExecutions: true,
+    DeadLetterConfig: true,
+    Architectures: "bundles are JavaScript, whatever the processor",
+    Description: described,
+    EphemeralStorage: "/tmp is the machine's own",
+    LoggingConfig: logs,
+    Role: permissions,
+    Tags: tags,
+    TracingConfig: tracing,
+  },
+  "AWS::Lambda::EventInvokeConfig": {
+    FunctionName: true,
+    MaximumRetryAttempts: true,
+    DestinationConfig: { OnFailure: true },
+    Qualifier: "there is one version here",
+    MaximumEventAgeInSeconds: "the local retries all fall within its minimum and a few minutes",
+  },
+  // Its properties are read, and warned about, where it is polled.
+  "AWS::Lambda::EventSourceMapping": anything(),
+  "AWS::DynamoDB::Table": anything(),
+  "AWS::DynamoDB::GlobalTable": anything(),
+  "AWS::S3::Bucket": {
+    BucketName: name,
+    VersioningConfiguration: { Status: true },
+    LifecycleConfiguration: true,
+    BucketEncryption: encryption,
+    PublicAccessBlockConfiguration: "the server listens on loopback only",
+    OwnershipControls: permissions,
+    LoggingConfiguration: logs,
+    Tags: "CDK's own marks",
+  },
+  "AWS::SQS::Queue": {
+    QueueName: name,
+    MessageRetentionPeriod: "messages stay until they are taken",
+    SqsManagedSseEnabled: encryption,
+    KmsMasterKeyId: encryption,
+    Tags: tags,
+  },
+  "AWS::Events::Rule": {
+    Name: name,
+    Description: described,
+    ScheduleExpression: true,
+    State: true,
+    Tags: tags,
+    Targets: {
+      Arn: true,
+      Id: name,
+      Input: true,
+      DeadLetterConfig: "delivery to a function on this machine does not fail",
+      RetryPolicy: "delivery to a function on this machine does not fail",
+    },
+  },
+  "AWS::Scheduler::Schedule": {
+    Name: name,
+    Description: described,
+    ScheduleExpression: true,
+    State: true,
+    FlexibleTimeWindow: "it fires on time",
+    Target: {
+      Arn: true,
+      Input: true,
+      RoleArn: permissions,
+      DeadLetterConfig: "delivery to a function on this machine does not fail",
+      RetryPolicy: "delivery to a function on this machine does not fail",
+    },
+  },
+  "AWS::ApiGateway::RestApi": {
+    Name: name,
+    Description: described,
+    BinaryMediaTypes: true,
+    EndpointConfiguration: "the endpoint is on loopback",
+    DisableExecuteApiEndpoint: "the endpoint is on loopback",
+    Tags: tags,
+  },
+  "AWS::ApiGateway::Resource": { ParentId: true, PathPart: true, RestApiId: true },
+  "AWS::ApiGateway::Method": {
+    ApiKeyRequired: { false: true },
+    AuthorizationType: true,
+    AuthorizerId: true,
+    HttpMethod: true,
+    OperationName: true,
+    RequestParameters: true,
+    RequestValidatorId: true,
+    RequestModels: "handlers validate bodies; a validator that would is named in a warning",
+    ResourceId: true,
+    RestApiId: true,
+    MethodResponses: "API Gateway uses them for SDKs; a mock's headers are in its integration",
+    Integration: {
+      Type: true,
+      Uri: true,
+      IntegrationHttpMethod: "functions are called directly",
+      TimeoutInMillis: true,
+      ResponseTransferMode: "the Uri says it too",
+      IntegrationResponses: true,
+      RequestTemplates: true,
+      PassthroughBehavior: "proxy integrations pass everything, and mocks read no body",
+      Credentials: permissions,
+    },
+  },
+  "AWS::ApiGateway::Authorizer": {
+    Name: name,
+    Type: true,
+    AuthorizerUri: true,
+    AuthorizerResultTtlInSeconds: true,
+    AuthorizerCredentials: permissions,
+    IdentitySource: true,
+    IdentityValidationExpression: true,
+    RestApiId: true,
+  },
+  "AWS::ApiGateway::GatewayResponse": {
+    ResponseType: true,
+    StatusCode: true,
+    ResponseParameters: true,
+    ResponseTemplates: true,
+    RestApiId: true,
+  },
+  "AWS::ApiGateway::RequestValidator": {
+    Name: name,
+    RestApiId: true,
+    ValidateRequestBody: true,
+    ValidateRequestParameters: true,
+  },
+  "AWS::ApiGateway::Stage": {
+    StageName: true,
+    RestApiId: true,
+    DeploymentId: "there is one deployment here",
+    Description: described,
+    Variables: true,
+    AccessLogSetting: "the terminal has a line for each request",
+    TracingEnabled: tracing,
+    Tags: tags,
+    MethodSettings: {
+      HttpMethod: true,
+      ResourcePath: true,
+      ThrottlingRateLimit: true,
+      ThrottlingBurstLimit: true,
+      DataTraceEnabled: logs,
+      LoggingLevel: logs,
+      MetricsEnabled: "no metrics are kept here",
+    },
+  },
+};
+
+/** Types that are understood and have nothing to run on this machine, and why. `*` stands for the rest of a name. */
+const inert: Record<string, string> = {
+  "AWS::ApiGateway::Account": logs,
+  "AWS::ApiGateway::Deployment": "the API is served as the template has it",
+  "AWS::ApiGateway::Model": "handlers validate bodies",
+  "AWS::ApiGateway::UsagePlan*": "nobody is metered here",
+  "AWS::ApiGateway::ApiKey": "nobody is metered here",
+  "AWS::Athena::*": "DuckDB queries the lake on this machine",
+  "AWS::Glue::*": "DuckDB queries the lake on this machine",
+  "AWS::CDK::Metadata": "CDK's own statistics",
+  "AWS::CloudWatch::*": "alarms and dashboards have nobody to page",
+  "AWS::Cognito::*": "the host issues tokens in the user pool's place",
+  "AWS::IAM::*": permissions,
+  "AWS::KMS::*": encryption,
+  "AWS::Lambda::LayerVersion": "bundles are complete",
+  "AWS::Lambda::Permission": permissions,
+  "AWS::Logs::*": logs,
+  "AWS::S3::BucketPolicy": permissions,
+  "AWS::SNS::*": "alarms and dashboards have nobody to page",
+  "AWS::SQS::QueuePolicy": permissions,
+  "AWS::WAFv2::*": "the gateway listens on loopback only",
+  "Custom::S3AutoDeleteObjects": "buckets go with the data directory",
+};
+
+/** Names what the local host does not understand in warnings, and what it knows to have nothing to run in notes. */
+export function reviewResources(resolver: Resolver, warn: (text: string) => void, note: (text: string) => void): void {
+  for (const { type, logicalId, properties } of resolver.resources(...Object.keys(hosted))) {
+    reviewProperties(hosted[type] ?? {}, properties, `${type} ${logicalId}`, warn, note);
+  }
+  const idle = new Map<string, number>();
+  for (const { type, logicalId } of resolver.list()) {
+    if (type in hosted) continue;
+    if (reasonFor(type)) idle.set(type, (idle.get(type) ?? 0) + 1);
+    else warn(`${type} ${logicalId}: the local host does not know this type of resource; nothing runs for it`);
+  }
+  for (const [type, count] of idle) note(`${type} (${count}): nothing to run here, ${reasonFor(type)}`);
+}
+
+function reviewProperties(
+  known: Record<string, Understanding>,
+  properties: Properties,
+  where: string,
+  warn: (text: string) => void,
+  note: (text: string) => void,
+): void {
+  for (const [property, value] of Object.entries(properties)) {
+    const understanding = known[property] ?? known["*"];
+    const at = `${where}: ${property}`;
+    if (understanding === undefined) warn(`${at} is not understood by the local host and has no effect`);
+    else if (typeof understanding === "string") note(`${at} has nothing to do here: ${understanding}`);
+    else if (understanding !== true) reviewNested(understanding, value, at, warn, note);
+  }
+}
+
+function reviewNested(
+  known: Record<string, Understanding>,
+  value: unknown,
+  where: string,
+  warn: (text: string) => void,
+  note: (text: string) => void,
+): void {
+  for (const item of Array.isArray(value) ? value : [value]) {
+    if (typeof item === "object" && item !== null) reviewProperties(known, item as Properties, where, warn, note);
+    else if (!(String(item) in known)) warn(`${where} = ${String(item)} is not understood by the local host`);
+  }
+}
+
+function reasonFor(type: string): string | undefined {
+  if (inert[type]) return inert[type];
+  return Object.entries(inert).find(([pattern]) => pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)))?.[1];
+}
+
+function anything(): Record<string, Understanding> {
+  return { "*": true };
+}

@@ -1,0 +1,203 @@
+import { rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readAssembly } from "./assembly/read.ts";
+import { createResolver, type Resolver } from "./assembly/resolve.ts";
+import { reviewResources } from "./assembly/understood.ts";
+import { lockDirectory } from "./dynamodb/lock-directory.ts";
+import { createFunctions, readAsynchronousSettings } from "./functions.ts";
+import { buildApi } from "./gateway/api.ts";
+import { createGateway } from "./gateway/server.ts";
+import { issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer/key.ts";
+import { startIssuer } from "./issuer/server.ts";
+import { signToken, type TokenClaims } from "./issuer/token.ts";
+import { createAsynchronousInvoker } from "./lambda/asynchronous.ts";
+import type { Credentials } from "./lambda/environment.ts";
+import type { LambdaFunction } from "./lambda/function.ts";
+import { startInvokeApi } from "./lambda/invoke-api.ts";
+import { type Listening, listen } from "./listen.ts";
+import { createLog, type Log } from "./log.ts";
+import type { HostOptions } from "./options.ts";
+import { startServices } from "./services.ts";
+import { ensureStorage } from "./storage.ts";
+import { synthesize } from "./synthesize.ts";
+import { startWaking } from "./wake.ts";
+
+/** Milliseconds that requests under way have to end when the host is stopped. */
+const GRACE = 10_000;
+
+export interface StartOptions extends Partial<HostOptions> {
+  data: string;
+  /** Directory of a cloud assembly that is there already. @default the app is synthesized into `<data>/cdk.out` */
+  assembly?: string;
+  /** @default warnings and errors on stderr */
+  log?: Log;
+}
+
+export interface Host {
+  /** Of the API. */
+  url: string;
+  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; lambda: string };
+  /** Names of tables, buckets and functions as they are here: what `Ref` gives, by logical id. */
+  names(type: string): Record<string, string>;
+  /** Outputs of every stack, by name. */
+  outputs: Record<string, unknown>;
+  /** Whether the template has a user pool, in whose place the host issues tokens. */
+  issuesTokens: boolean;
+  token(claims: TokenClaims): Promise<string>;
+  /** Lets requests under way end, then ends everything. Calling it again changes nothing. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs the template on this machine. Rejects, with nothing left running, when the port is taken (`EADDRINUSE`), when another host
+ * has the data directory, or when synthesis or an engine fails.
+ */
+export async function startHost(options: StartOptions): Promise<Host> {
+  const log = options.log ?? createLog({ verbose: false, write: (line) => process.stderr.write(line) });
+  const ends: (() => Promise<void> | void)[] = [];
+  const stop = once(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  try {
+    return await start(options, log, ends, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(options: StartOptions, log: Log, ends: (() => Promise<void> | void)[], stop: () => Promise<void>) {
+  const data = path.resolve(options.data);
+  const lock = lockDirectory(data);
+  ends.push(() => lock.release());
+  if (options.fresh) empty(data);
+
+  const functions = new Map<string, LambdaFunction>();
+  const find = (name: string) => functions.get(name);
+  const gateway = createGateway({ find, onRequest: log.request });
+  const http = await listen(gateway.server, options.port ?? 3000);
+  ends.push(() => http.close());
+
+  const abort = new AbortController();
+  const synthesis = options.assembly
+    ? Promise.resolve(options.assembly)
+    : synthesize(path.join(data, "cdk.out"), abort.signal).then(() => path.join(data, "cdk.out"));
+  synthesis.catch(() => {});
+  const services = await startServices({ data, external: externalEngines(), credentials: credentials(), log });
+  ends.push(() => services.close());
+  ends.push(() => {
+    abort.abort();
+    return synthesis.then(
+      () => {},
+      () => {},
+    );
+  });
+  const issuer = await startIssuer(data, await loadIssuerKey(data), log.warn);
+  ends.push(() => issuer.close());
+
+  const resolver = createResolver(readAssembly(await synthesis), unrepeated(log.warn));
+  await ensureStorage(resolver, services, log.warn);
+  const issuesTokens = learnIssuer(resolver, issuerUrl(issuer.issuer));
+
+  const sendToQueue = (arn: string, body: string) => services.sqs.send(arn.split(":").at(-1) ?? "", body);
+  const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
+  const lambda = await startInvokeApi(find, asynchronous);
+  const endpoints = { ...services.endpoints, lambda: lambda.url };
+  const created = createFunctions(
+    resolver,
+    { endpoints, credentials: services.credentials, isolate: options.isolate ?? false },
+    log,
+  );
+  for (const [name, hosted] of created) functions.set(name, hosted);
+  ends.push(async () => {
+    await lambda.close(GRACE);
+    await Promise.all([...functions.values()].map((hosted) => hosted.stop()));
+  });
+  ends.push(() => Promise.race([asynchronous.stop(), sleep(GRACE, undefined, { ref: false })]));
+
+  reviewResources(resolver, log.warn, log.detail);
+  const api = buildApi(resolver, log.warn);
+  if (api) gateway.serve(api);
+  const waking = startWaking(resolver, {
+    find,
+    asynchronous,
+    dynamodb: services.endpoints.dynamodb,
+    checkpoints: path.join(data, "checkpoints"),
+    scheduleEvery: options.scheduleEvery,
+    sendToQueue,
+    log,
+  });
+  ends.push(() => waking.stop());
+  services.startUpkeep(options.ttlSweep ?? 5);
+  ends.push(() => http.close(GRACE));
+  ends.push(announce(data, http, endpoints));
+
+  return {
+    url: http.url,
+    endpoints,
+    names: (type: string) => Object.fromEntries(resolver.resources(type).map((r) => [r.logicalId, resolver.ref(r)])),
+    outputs: resolver.outputs(),
+    issuesTokens,
+    token: (claims: TokenClaims) => signToken(issuer.issuer, claims),
+    stop,
+  };
+}
+
+/** What `--fresh` deletes: the host's own, whatever else is in the directory. The issuer's key stays, and tokens stay good. */
+function empty(data: string): void {
+  for (const name of ["dynamodb", "s3", "sqs", "checkpoints", "cdk.out", "host.json"]) {
+    rmSync(path.join(data, name), { recursive: true, force: true });
+  }
+}
+
+/** Gives the template's user pool, if it has one, the local issuer's URL, and its clients the local audience. */
+function learnIssuer(resolver: Resolver, url: string): boolean {
+  const pools = resolver.resources("AWS::Cognito::UserPool");
+  for (const pool of pools) resolver.learn(pool, { ProviderURL: url, ProviderName: url.replace("http://", "") });
+  for (const client of resolver.resources("AWS::Cognito::UserPoolClient")) {
+    resolver.learn(client, { Ref: LOCAL_CLIENT_ID, ClientId: LOCAL_CLIENT_ID });
+  }
+  return pools.length > 0;
+}
+
+/** Writes where everything is, for the commands that speak to a running host. */
+function announce(data: string, { url }: Listening, endpoints: Host["endpoints"]): () => void {
+  const file = path.join(data, "host.json");
+  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, endpoints }, null, 2)}\n`);
+  return () => rmSync(file, { force: true });
+}
+
+function externalEngines(): { dynamodb: string | undefined; s3: string | undefined } {
+  // biome-ignore lint/style/noProcessEnv: the user says with these variables which engines to use
+  const { DYNAMODB_ENDPOINT, S3_ENDPOINT } = process.env;
+  return { dynamodb: DYNAMODB_ENDPOINT || undefined, s3: S3_ENDPOINT || undefined };
+}
+
+/** The embedded engines take anything; others may want the user's own credentials. */
+function credentials(): Credentials {
+  // biome-ignore lint/style/noProcessEnv: as above
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+  const { dynamodb, s3 } = externalEngines();
+  if ((dynamodb || s3) && AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
+    return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
+  }
+  return { accessKeyId: "local", secretAccessKey: "local" };
+}
+
+function unrepeated(say: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (said.has(text)) return;
+    said.add(text);
+    say(text);
+  };
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= run();
+    return running;
+  };
+}

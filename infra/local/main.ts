@@ -1,0 +1,81 @@
+import { type Host, startHost } from "./host.ts";
+import { createLog } from "./log.ts";
+import { type HostOptions, readOptions, USAGE } from "./options.ts";
+
+// The clock of functions on Lambda is UTC; worker threads share this process's.
+// biome-ignore lint/style/noProcessEnv: the only way to set a process's time zone
+process.env.TZ = "UTC";
+
+const options = parse();
+const log = createLog({ verbose: options.verbose, write: (line) => process.stdout.write(line) });
+const began = performance.now();
+
+let host: Host | undefined;
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(signal));
+
+try {
+  host = await startHost({ ...options, log });
+  if (stopping) await end(host);
+  else await greet(host);
+} catch (error) {
+  fail(error);
+}
+
+async function stop(signal: string): Promise<void> {
+  if (stopping) process.exit(130);
+  stopping = true;
+  log.info(`${signal}: finishing what is under way; once more to end at once`);
+  // While it still starts, it is ended as soon as it has.
+  if (host) await end(host);
+}
+
+async function end(running: Host): Promise<void> {
+  await running.stop();
+  log.info("stopped");
+  process.exit(0);
+}
+
+async function greet({ url, token, issuesTokens }: Host): Promise<void> {
+  const ready = `ready in ${((performance.now() - began) / 1000).toFixed(1)} s: ${url}`;
+  if (!issuesTokens) {
+    log.info(`${ready}\n\n  The template has no user pool: tokens come from the issuer that it names.\n`);
+    return;
+  }
+  const user = await token({ user: "dev" });
+  const admin = await token({ user: "admin", admin: true });
+  log.info(
+    `${ready}
+
+  token of the user dev:
+  ${user}
+
+  token of an admin:
+  ${admin}
+
+  Try it:
+  curl -s ${url}/v1/sessions -H 'content-type: application/json' -d '{"title":"Hello"}' \\
+    -H 'authorization: Bearer ${user}'
+`,
+  );
+}
+
+function fail(error: unknown): never {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE")
+    log.error(`port ${options.port} is in use: stop what listens there, or choose another with --port`);
+  else log.error(options.verbose && error instanceof Error ? String(error.stack) : message);
+  process.exit(1);
+}
+
+function parse(): HostOptions {
+  try {
+    const { help, ...given } = readOptions(process.argv.slice(2));
+    if (!help) return given;
+    process.stdout.write(USAGE);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

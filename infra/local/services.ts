@@ -1,0 +1,97 @@
+import path from "node:path";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { S3Client } from "@aws-sdk/client-s3";
+import { REGION } from "./assembly/physical.ts";
+import { startDynamo } from "./dynamodb/dynamo.ts";
+import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
+import { type Sqs, startSqs } from "./events/sqs.ts";
+import type { Credentials } from "./lambda/environment.ts";
+import type { Log } from "./log.ts";
+import { repeat } from "./repeat.ts";
+import { startS3 } from "./s3/server.ts";
+
+/** Seconds between two runs of the lifecycle rules; S3 itself runs them once a day. */
+const LIFECYCLE_EVERY = 3600;
+
+/** What the functions call: the embedded engines, or those that the environment names in their place. */
+export interface Services {
+  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string };
+  credentials: Credentials;
+  dynamodb: DynamoDBClient;
+  s3: S3Client;
+  sqs: Sqs;
+  /** Begins what the engines have to be told to do: TTL deletions every so many seconds, lifecycle rules. */
+  startUpkeep(ttlSweep: number): void;
+  close(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  data: string;
+  /** Endpoints of engines that are used instead of the embedded ones. */
+  external: { dynamodb?: string | undefined; s3?: string | undefined };
+  credentials: Credentials;
+  log: Log;
+}
+
+/** Starts the engines, all at once. When one does not start, those that did are ended before this throws. */
+export async function startServices({ data, external, credentials, log }: ServiceOptions): Promise<Services> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const end of closers.splice(0).reverse()) await end();
+  };
+  async function started<T extends { close(): Promise<void> }>(starting: Promise<T>): Promise<T> {
+    const service = await starting;
+    closers.push(() => service.close());
+    return service;
+  }
+
+  const starting = [
+    external.dynamodb
+      ? undefined
+      : started(
+          startDynamo({
+            directory: path.join(data, "dynamodb"),
+            checkpoints: path.join(data, "checkpoints"),
+            log: log.detail,
+          }),
+        ),
+    external.s3 ? undefined : started(startS3({ directory: path.join(data, "s3"), ...credentials, log: log.detail })),
+    started(startSqs({ directory: path.join(data, "sqs"), log: log.detail })),
+  ] as const;
+  const failed = (await Promise.allSettled(starting)).find((result) => result.status === "rejected");
+  if (failed) {
+    await close();
+    throw failed.reason;
+  }
+  const [dynamo, store, sqs] = await Promise.all(starting);
+  const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
+  // Other engines write stream records as AWS does; the embedded one needs a translator.
+  const streams = dynamo ? (await started(startStreamsProxy({ endpoint: engine }))).url : engine;
+  const s3Endpoint = external.s3 ?? store?.url ?? "";
+  const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
+  const s3 = new S3Client({ endpoint: s3Endpoint, region: REGION, credentials, forcePathStyle: true });
+  closers.push(async () => {
+    dynamodb.destroy();
+    s3.destroy();
+  });
+
+  return {
+    endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url },
+    credentials,
+    dynamodb,
+    s3,
+    sqs,
+    startUpkeep(ttlSweep) {
+      const failing = (what: string) => (error: unknown) => log.error(`${what}: ${String(error)}`);
+      if (dynamo && ttlSweep > 0) {
+        closers.push(repeat(ttlSweep, async () => void (await dynamo.sweepTtl()), failing("TTL sweep")));
+      }
+      if (store) {
+        closers.push(
+          repeat(LIFECYCLE_EVERY, async () => void (await store.applyLifecycle()), failing("lifecycle rules")),
+        );
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,92 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  BucketAlreadyOwnedByYou,
+  CreateBucketCommand,
+  type LifecycleRule,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketVersioningCommand,
+  type S3Client,
+  type TransitionStorageClass,
+} from "@aws-sdk/client-s3";
+import type { Properties, Resolver, Resource } from "./assembly/resolve.ts";
+import { ensureTable } from "./dynamodb/tables.ts";
+import type { Sqs } from "./events/sqs.ts";
+
+/** Makes the template's tables, buckets and queues, or brings those that exist up to date, and tells the resolver about them. */
+export async function ensureStorage(
+  resolver: Resolver,
+  { dynamodb, s3, sqs }: { dynamodb: DynamoDBClient; s3: S3Client; sqs: Sqs },
+  warn: (text: string) => void,
+): Promise<void> {
+  for (const resource of resolver.resources("AWS::SQS::Queue")) {
+    const name = resolver.ref(resource);
+    resolver.learn(resource, { Ref: sqs.ensureQueue(name), QueueName: name });
+  }
+  const tables = resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable");
+  const buckets = resolver.resources("AWS::S3::Bucket");
+  await Promise.all([
+    ...tables.map(async (resource) => {
+      const properties = { ...resource.properties, TableName: resolver.ref(resource) };
+      const { arn, streamArn } = await ensureTable(dynamodb, properties, warn);
+      resolver.learn(resource, { Arn: arn, ...(streamArn && { StreamArn: streamArn }) });
+    }),
+    ...buckets.map((resource) => ensureBucket(s3, resolver.ref(resource), resource, warn)),
+  ]);
+}
+
+async function ensureBucket(
+  s3: S3Client,
+  Bucket: string,
+  { properties, logicalId }: Resource,
+  warn: (text: string) => void,
+): Promise<void> {
+  await s3.send(new CreateBucketCommand({ Bucket })).catch((error: unknown) => {
+    if (!(error instanceof BucketAlreadyOwnedByYou)) throw error;
+  });
+  const { Status } = (properties.VersioningConfiguration ?? {}) as { Status?: "Enabled" | "Suspended" };
+  if (Status) await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
+  const { Rules = [] } = (properties.LifecycleConfiguration ?? {}) as { Rules?: Properties[] };
+  if (Rules.length === 0) return;
+  const rules = Rules.map((rule) => lifecycleRule(rule, (text) => warn(`bucket ${logicalId}: ${text}`)));
+  await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: rules } }));
+}
+
+interface CloudFormationRule {
+  Id?: string;
+  Status?: "Enabled" | "Disabled";
+  Prefix?: string;
+  ExpirationInDays?: number;
+  ExpiredObjectDeleteMarker?: boolean;
+  NoncurrentVersionExpiration?: { NoncurrentDays?: number; NewerNoncurrentVersions?: number };
+  AbortIncompleteMultipartUpload?: { DaysAfterInitiation?: number };
+  Transitions?: { StorageClass: TransitionStorageClass; TransitionInDays?: number }[];
+}
+
+/** A rule as CloudFormation writes it, in the words of the S3 API. */
+function lifecycleRule(rule: Properties, warn: (text: string) => void): LifecycleRule {
+  const {
+    Id,
+    Status = "Enabled",
+    Prefix = "",
+    ExpirationInDays,
+    ExpiredObjectDeleteMarker,
+    NoncurrentVersionExpiration,
+    AbortIncompleteMultipartUpload,
+    Transitions,
+    ...rest
+  } = rule as CloudFormationRule;
+  for (const property of Object.keys(rest))
+    warn(`the lifecycle property ${property} is not understood and has no effect`);
+  return {
+    ID: Id,
+    Status,
+    Filter: { Prefix },
+    ...(ExpirationInDays !== undefined && { Expiration: { Days: ExpirationInDays } }),
+    ...(ExpiredObjectDeleteMarker && { Expiration: { ExpiredObjectDeleteMarker } }),
+    ...(NoncurrentVersionExpiration && { NoncurrentVersionExpiration }),
+    ...(AbortIncompleteMultipartUpload && { AbortIncompleteMultipartUpload }),
+    ...(Transitions && {
+      Transitions: Transitions.map(({ StorageClass, TransitionInDays }) => ({ StorageClass, Days: TransitionInDays })),
+    }),
+  };
+}
