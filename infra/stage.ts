@@ -1,8 +1,9 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Node } from "constructs";
-import { z } from "zod";
+import * as z from "zod";
 import { retention } from "../shared/retention/policy.ts";
+import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
 
 /** What differs between the stages: the one place for it. */
 export interface Stage {
@@ -76,8 +77,8 @@ const origin = z
 
 const schema = z
   .object({
-    stage: z.enum(stageNames, "must be dev or prod: -c stage=dev"),
-    sessionTtlSeconds: z.coerce.number().int().min(0).default(retention.session.seconds),
+    stage: z.enum(stageNames, { error: ({ input }) => `must be dev or prod (-c stage=dev), not ${input}` }),
+    sessionTtlSeconds: z.coerce.number().int().min(0).max(MAX_TTL_SECONDS).default(retention.session.seconds),
     oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
     oidcAudience: z.string().min(1).optional(),
     backendClient: flag.default(false),

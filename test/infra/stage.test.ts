@@ -45,8 +45,8 @@ describe("the options of a deployment", () => {
   });
 
   it.each([
-    [{}, "stage", "must be dev or prod"],
-    [{ stage: "test" }, "stage", "must be dev or prod"],
+    [{}, "stage", "must be dev or prod (-c stage=dev), not undefined"],
+    [{ stage: "test" }, "stage", "must be dev or prod (-c stage=dev), not test"],
     [{ stage: "dev", sessionTtlSeconds: "-1" }, "sessionTtlSeconds", ">=0"],
     [{ stage: "dev", oidcIssuer: "https://login.example.com" }, "oidcAudience", "go together"],
     [{ stage: "dev", oidcIssuer: "http://login.example.com", oidcAudience: "memocha" }, "oidcIssuer", "Invalid URL"],

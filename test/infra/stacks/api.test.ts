@@ -166,6 +166,19 @@ describe("browsers", () => {
   });
 });
 
+describe("destroying dev", () => {
+  it("leaves only the role by which the account's APIs write logs, those of other stages too", () => {
+    const all = synthesize({ stage: "dev" });
+    const kept = Object.values(all).flatMap((template) =>
+      (Object.values(template.toJSON().Resources) as Resource[]).filter((r) => r.DeletionPolicy?.startsWith("Retain")),
+    );
+    expect(kept.map(({ Metadata }) => Metadata["aws:cdk:path"]).sort()).toEqual([
+      "Memocha-dev-Api/Api/Account",
+      "Memocha-dev-Api/Api/CloudWatchRole/Resource",
+    ]);
+  });
+});
+
 describe("the firewall", () => {
   it("is an option", () => {
     expect(resourcesOf(api, "AWS::WAFv2::WebACL")).toEqual({});
