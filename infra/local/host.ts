@@ -131,7 +131,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   ends.push(() => waking.stop());
   services.startUpkeep(options.ttlSweep ?? 5);
   ends.push(() => http.close(GRACE));
-  ends.push(announce(data, http, endpoints));
+  ends.push(announce(data, http, endpoints, resolver.outputs()));
 
   return {
     url: http.url,
@@ -162,9 +162,14 @@ function learnIssuer(resolver: Resolver, url: string): boolean {
 }
 
 /** Writes where everything is, for the commands that speak to a running host. */
-function announce(data: string, { url }: Listening, endpoints: Host["endpoints"]): () => void {
+function announce(
+  data: string,
+  { url }: Listening,
+  endpoints: Host["endpoints"],
+  outputs: Host["outputs"],
+): () => void {
   const file = path.join(data, "host.json");
-  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, endpoints }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, endpoints, outputs }, null, 2)}\n`);
   return () => rmSync(file, { force: true });
 }
 
