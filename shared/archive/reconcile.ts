@@ -92,8 +92,9 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
         return "nothing";
       }
       // A restore that is still writing loses its claim with this, so that nothing it has written is deleted under it.
-      const generation = await sessions.nextGeneration(session, dueAt);
-      if (generation === null) return "nothing";
+      const next = await sessions.nextGeneration(session, dueAt);
+      if (!next) return "nothing";
+      const { generation } = next;
       await messages.clear(session, (other) => other > generation);
       await sessions.schedule(session, dueAt, generation);
       return "cleaned";

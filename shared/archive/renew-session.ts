@@ -57,8 +57,9 @@ async function revive(stores: Stores, session: SessionId, from: SessionRecord) {
  */
 async function renew(stores: Stores, session: SessionId, from: SessionRecord, messages: "keep" | "drop") {
   const { sessions, archive } = stores;
-  const generation = await sessions.nextGeneration(session, dueSoon(stores.clock()));
-  if (generation === null) return contended;
+  const next = await sessions.nextGeneration(session, dueSoon(stores.clock()));
+  if (!next) return contended;
+  const { generation } = next;
   if (messages === "keep" && from.archive) {
     for await (const chunk of readArchive(archive, from.archive)) {
       await stores.messages.put(session, generation, chunk);
@@ -87,6 +88,7 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);
-  await sessions.schedule(session, dueAfter(to, now), generation);
+  // What an earlier run has left of the archive is not known here, where the session was active: that is for the reconciler.
+  if (ref || !next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
   return to;
 }

@@ -61,9 +61,10 @@ export function createSessionStore(table: Table): SessionStore {
           ":one": 1,
           ":deleted": "deleted",
         },
-        ReturnValues: "UPDATED_NEW",
+        ReturnValues: "UPDATED_OLD",
       });
-      return outcome.done ? Number(outcome.item?.generation) : null;
+      if (!outcome.done) return null;
+      return { generation: Number(outcome.item?.generation) + 1, cleanup: outcome.item?.cleanup === true };
     },
 
     async schedule({ user, id }, dueAt, newest) {

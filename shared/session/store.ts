@@ -41,8 +41,11 @@ export interface SessionStore {
   create(record: SessionRecord, anchor: Anchor): Promise<boolean>;
   /** Carries the change out whole; false when something was not as expected and nothing happened. */
   transit(session: SessionId, transition: Transition): Promise<boolean>;
-  /** Gives out the next generation and has the reconciler look at `dueAt`; `null` when the session does not exist. */
-  nextGeneration(session: SessionId, dueAt: string): Promise<number | null>;
+  /**
+   * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
+   * `null` when the session does not exist.
+   */
+  nextGeneration(session: SessionId, dueAt: string): Promise<{ generation: number; cleanup: boolean } | null>;
   /** When the reconciler looks again, with nothing left over; changes nothing once a newer generation was given out. */
   schedule(session: SessionId, dueAt: string, newest: number): Promise<void>;
   /** Marks a deleted session as purged: its tombstone stays until `dueAt`. */

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { startDynamo } from "../../infra/local/dynamodb/dynamo.ts";
+import { ensureTable } from "../../infra/local/dynamodb/tables.ts";
+import { startS3 } from "../../infra/local/s3/server.ts";
+import { conversations, type TableSpec } from "../../shared/dynamodb/tables.ts";
+
+const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
+
+/** The embedded engines, empty, with the project's table and bucket. */
+export async function startEngines() {
+  const directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
+  const log = () => undefined;
+  const [dynamo, s3] = await Promise.all([
+    startDynamo({ directory: null, log }),
+    startS3({ directory, ...credentials, log }),
+  ]);
+  const dynamodb = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "us-east-1", credentials });
+  const objects = new S3Client({ endpoint: s3.url, region: "us-east-1", credentials, forcePathStyle: true });
+  const [tableName, bucket] = ["conversations", "archive"];
+  await ensureTable(dynamodb, tablePropertiesOf(tableName, conversations), () => undefined);
+  await objects.send(new CreateBucketCommand({ Bucket: bucket }));
+  return {
+    dynamodb: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
+    s3: objects,
+    tableName,
+    bucket,
+    endpoints: { dynamodb: dynamo.endpoint, s3: s3.url },
+    credentials,
+    async close() {
+      dynamodb.destroy();
+      objects.destroy();
+      await Promise.all([dynamo.close(), s3.close()]);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Engines = Awaited<ReturnType<typeof startEngines>>;
+
+/** The CloudFormation properties of a table. */
+export function tablePropertiesOf(TableName: string, spec: TableSpec): Record<string, unknown> {
+  const names = new Set([spec.partitionKey, spec.sortKey]);
+  const GlobalSecondaryIndexes = Object.entries(spec.indexes).map(([IndexName, index]) => {
+    names.add(index.partitionKey).add(index.sortKey);
+    return {
+      IndexName,
+      KeySchema: keySchema(index),
+      Projection: index.nonKeyAttributes
+        ? { ProjectionType: "INCLUDE", NonKeyAttributes: [...index.nonKeyAttributes] }
+        : { ProjectionType: "KEYS_ONLY" },
+    };
+  });
+  return {
+    TableName,
+    BillingMode: "PAY_PER_REQUEST",
+    KeySchema: keySchema(spec),
+    AttributeDefinitions: [...names].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+    GlobalSecondaryIndexes,
+    StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
+    TimeToLiveSpecification: { AttributeName: spec.ttl, Enabled: true },
+  };
+}
+
+const keySchema = ({ partitionKey, sortKey }: { partitionKey: string; sortKey: string }) => [
+  { AttributeName: partitionKey, KeyType: "HASH" },
+  { AttributeName: sortKey, KeyType: "RANGE" },
+];

@@ -1,0 +1,175 @@
+import { gunzipSync } from "node:zlib";
+import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { DeleteCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import type { DynamoDBRecord } from "aws-lambda";
+import { createArchiveJob } from "../../functions/jobs/archive.ts";
+import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { parseLines } from "../../shared/archive/format.ts";
+import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { appendMessages } from "../../shared/session/append-messages.ts";
+import { createSession } from "../../shared/session/create-session.ts";
+import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import type { Engines } from "./engines.ts";
+
+/** Epoch milliseconds at which the clock of a world stands at first. */
+export const NOON = Date.parse("2026-11-21T12:00:00.000Z");
+
+/**
+ * The stores of a test with a clock that it sets, a fault that it sets off, and DynamoDB's TTL played by hand, so that
+ * the test decides when a header is deleted and what becomes of its stream record.
+ */
+export function createWorld(engines: Engines) {
+  let now = NOON;
+  let calls = 0;
+  let fault: ((call: number) => "before" | "after" | undefined) | undefined;
+
+  /** Every call to an engine goes through here: a fault may stop it before it happens, or lose its answer. */
+  const faulty = <T extends { send(command: never): Promise<unknown> }>(client: T): T =>
+    new Proxy(client, {
+      get(target, name, receiver) {
+        if (name !== "send") return Reflect.get(target, name, receiver);
+        return async (command: never) => {
+          const kind = fault?.(calls++);
+          if (kind === "before") throw new Crash();
+          const answer = await target.send(command);
+          if (kind === "after") throw new Crash();
+          return answer;
+        };
+      },
+    });
+
+  const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
+  const stores: Stores = {
+    sessions: createSessionStore(table),
+    messages: createMessageStore(table),
+    archive: createArchive(faulty(engines.s3 as never), engines.bucket),
+    clock: () => now,
+  };
+  const archiveJob = createArchiveJob(stores);
+  let sequence = 0;
+
+  return {
+    stores,
+    table,
+    archiveJob,
+    advance: (milliseconds: number) => {
+      now += milliseconds;
+    },
+
+    /** Runs `work` with a crash at its nth call to an engine; says whether it got that far. */
+    async crashing(n: number, kind: "before" | "after", work: () => Promise<unknown>): Promise<boolean> {
+      let crashed = false;
+      calls = 0;
+      fault = (call) => {
+        if (call !== n) return crashed ? "before" : undefined;
+        crashed = true;
+        return kind;
+      };
+      try {
+        await work();
+      } catch (error) {
+        if (!isCrash(error)) throw error;
+      } finally {
+        fault = undefined;
+      }
+      return crashed;
+    },
+
+    /** How many calls to the engines `work` makes. */
+    async counting(work: () => Promise<unknown>): Promise<number> {
+      calls = 0;
+      fault = () => undefined;
+      await work().finally(() => {
+        fault = undefined;
+      });
+      return calls;
+    },
+
+    create: (user: string, id: string, ttl_seconds = 60, count = 0) =>
+      createSession(stores, user, { id, ttl_seconds }, { seed: `create ${id}`, at: now }, 60).then(async (record) => {
+        for (let n = 0; n < count; n += 50) {
+          const inputs = Array.from({ length: Math.min(50, count - n) }, (_, k) => ({
+            role: "user" as const,
+            content: `message ${n + k} of ${id}`,
+          }));
+          await appendMessages(stores, { user, id }, inputs, { seed: `append ${id} ${n}`, at: now + n });
+        }
+        return record;
+      }),
+
+    /** Deletes an expired header as TTL does, and gives its stream record; `null` when nothing has expired. */
+    async sweep(user: string, id: string): Promise<DynamoDBRecord | null> {
+      const { Attributes } = await engines.dynamodb
+        .send(
+          new DeleteCommand({
+            TableName: engines.tableName,
+            Key: headerKey(user, id),
+            ConditionExpression: "expires_at <= :now",
+            ExpressionAttributeValues: { ":now": Math.floor(now / 1000) },
+            ReturnValues: "ALL_OLD",
+          }),
+        )
+        .catch(() => ({ Attributes: undefined }));
+      if (!Attributes) return null;
+      sequence++;
+      return {
+        eventID: `event-${sequence}`,
+        eventName: "REMOVE",
+        userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
+        dynamodb: {
+          Keys: marshall(headerKey(user, id)) as never,
+          OldImage: marshall(Attributes) as never,
+          SequenceNumber: String(sequence).padStart(21, "0"),
+        },
+      } as DynamoDBRecord;
+    },
+
+    /** The contents of all messages that are stored hot, whichever generation they are of. */
+    async hot(user: string, id: string): Promise<string[]> {
+      const contents: string[] = [];
+      let ExclusiveStartKey: Record<string, unknown> | undefined;
+      do {
+        const page = await engines.dynamodb.send(
+          new QueryCommand({
+            TableName: engines.tableName,
+            KeyConditionExpression: "pk = :pk AND begins_with(sk, :m)",
+            ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":m": "M#" },
+            ExclusiveStartKey,
+          }),
+        );
+        contents.push(...(page.Items ?? []).map((item) => String(item.content)));
+        ExclusiveStartKey = page.LastEvaluatedKey;
+      } while (ExclusiveStartKey);
+      return contents;
+    },
+
+    /** The contents of all messages in archive objects of the session. */
+    async cold(user: string, id: string): Promise<string[]> {
+      const { Contents = [] } = await engines.s3.send(
+        new ListObjectsV2Command({ Bucket: engines.bucket, Prefix: "archive/" }),
+      );
+      const keys = Contents.map(({ Key }) => Key ?? "").filter((key) => key.endsWith(`/${user}/${id}.jsonl.gz`));
+      const contents: string[] = [];
+      for (const Key of keys) {
+        const { Body } = await engines.s3.send(new GetObjectCommand({ Bucket: engines.bucket, Key }));
+        const lines = parseLines(gunzipSync((await Body?.transformToByteArray()) ?? new Uint8Array()));
+        contents.push(...lines.filter(({ role }) => role !== undefined).map(({ content }) => content));
+      }
+      return contents;
+    },
+  };
+}
+
+export type World = ReturnType<typeof createWorld>;
+
+class Crash extends Error {}
+
+/** A crash may have been wrapped by whoever saw it. */
+function isCrash(error: unknown): boolean {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof Crash) return true;
+  return false;
+}
