@@ -1,0 +1,42 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+
+/** Seconds that a message stays hidden from others: more than the longest function may run. */
+const VISIBILITY = 960;
+
+/** Every message of the queue, each once. They stay hidden from others until they are deleted or released. */
+export async function* receiveAll(sqs: SQSClient, QueueUrl: string): AsyncGenerator<Message> {
+  const seen = new Set<string | undefined>();
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: VISIBILITY,
+        WaitTimeSeconds: 1,
+        MessageAttributeNames: ["All"],
+        MessageSystemAttributeNames: ["SentTimestamp"],
+      }),
+    );
+    const unseen = Messages.filter(({ MessageId }) => !seen.has(MessageId));
+    if (unseen.length === 0) return;
+    for (const message of unseen) seen.add(message.MessageId);
+    yield* unseen;
+  }
+}
+
+export async function deleteMessage(sqs: SQSClient, QueueUrl: string, { ReceiptHandle }: Message): Promise<void> {
+  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+}
+
+/** Makes messages visible to others at once. */
+export async function release(sqs: SQSClient, QueueUrl: string, messages: Message[]): Promise<void> {
+  for (const { ReceiptHandle } of messages) {
+    await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+  }
+}
