@@ -52,7 +52,7 @@ async function main(args: string[]): Promise<number> {
   await findFiles(options.files).catch(asUsageError);
   // biome-ignore lint/style/noProcessEnv: a token on the command line is seen by everybody on the machine.
   const given = options.token ?? process.env.MEMOCHA_TOKEN;
-  const target = await findTarget({ ...options, token: given || undefined }).catch(asUsageError);
+  const target = await findTarget({ ...options, token: given }).catch(asUsageError);
   const report = createProgressReport(process.stderr);
   const stop = stopOnSignals((text) => report.line(text));
   try {

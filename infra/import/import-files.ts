@@ -3,7 +3,7 @@ import { nameRecord } from "./formats/read-conversation.ts";
 import { createRecordImporter, type Outcome } from "./import-record.ts";
 import { findFiles, type InputFile } from "./read/find-files.ts";
 import { type InputRecord, readRecords } from "./read/read-records.ts";
-import { createApi, type Send } from "./send/api.ts";
+import { type ApiOptions, createApi } from "./send/api.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./send/backoff.ts";
 import { Refused, Unreachable } from "./send/errors.ts";
 import { emptySummary, MAX_LISTED, type Problem, type Summary } from "./summary.ts";
@@ -33,6 +33,9 @@ export const DEFAULT_CONCURRENCY = 8;
 /** Bytes of records that are being sent at once; one that is larger goes alone. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
+/** Attempts to reach the server at all: whoever has forgotten to start it learns so within a second or two. */
+const GREETINGS = 4;
+
 /** Sessions that fail one after the other for want of an answer before the server counts as gone. */
 const MAX_FAILURES_IN_A_ROW = 20;
 
@@ -55,12 +58,14 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   if (options.signal?.aborted) interrupt();
 
   const { token } = options;
-  const send = createApi({
+  const policy = { ...defaultRetryPolicy, ...options.retry };
+  const api: ApiOptions = {
     url: options.url.replace(/\/+$/, ""),
     token: typeof token === "string" ? async () => token : token,
-    policy: { ...defaultRetryPolicy, ...options.retry },
+    policy,
     signal: stop.signal,
-  });
+  };
+  const send = createApi(api);
   const importRecord = createRecordImporter(send, {
     ...options,
     onStored(messages) {
@@ -74,7 +79,7 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   });
   const note = createJudge(summary, stopFor, options.onProblem);
   try {
-    await greet(send, options.url);
+    await greet({ ...api, policy: { ...policy, attempts: Math.min(policy.attempts, GREETINGS) } });
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     await drain(items, { concurrency, maxSize: MAX_PENDING_BYTES, signal: stop.signal }, async (item) => {
       note(item, await importRecord(item.record.content));
@@ -110,12 +115,12 @@ async function* readAll(files: readonly InputFile[], onRead: (bytes: number) => 
 }
 
 /** @throws Error when no API answers; one that is not well may get well, and is asked again by every request. */
-async function greet(send: Send, url: string): Promise<void> {
+async function greet(api: ApiOptions): Promise<void> {
   try {
-    await send({ method: "GET", path: "/health", accept: [500, 502, 503, 504] });
+    await createApi(api)({ method: "GET", path: "/health", accept: [500, 502, 503, 504] });
   } catch (error) {
     if (!(error instanceof Unreachable)) return;
-    throw new Error(`no API answers at ${url}: ${error.message}. Is it running (npm start)?`, { cause: error });
+    throw new Error(`no API answers at ${api.url}: ${error.message}. Is it running (npm start)?`, { cause: error });
   }
 }
 

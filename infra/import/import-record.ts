@@ -18,7 +18,7 @@ export type Outcome =
 
 export interface RecordOptions extends UserChoice {
   ttlSeconds?: number | undefined;
-  /** Called with the number of messages of each batch that is stored. */
+  /** See `SendOptions`. */
   onStored: (messages: number) => void;
 }
 

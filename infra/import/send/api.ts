@@ -50,20 +50,32 @@ export function createApi({ url, token, policy, signal }: ApiOptions): Send {
   };
 
   async function attemptOnce(request: ApiRequest): Promise<ApiAnswer | Passing> {
-    const headers = await headersOf(request, await token());
+    const headers = headersOf(request, await token());
+    // AbortSignal.timeout would hold on to each request, its body included, until the time is over.
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(new TimedOut()), policy.timeoutMs);
     try {
       const response = await fetch(`${url}${request.path}`, {
         method: request.method,
         headers,
         body: request.body === undefined ? null : JSON.stringify(request.body),
         redirect: "error",
-        signal: AbortSignal.timeout(policy.timeoutMs),
+        signal: timeout.signal,
       });
       return judge(request, response, await response.text());
     } catch (error) {
       if (error instanceof Refused) throw error;
       return { reason: reasonOf(error), cause: error, retryAfter: null };
+    } finally {
+      clearTimeout(timer);
     }
+  }
+}
+
+class TimedOut extends Error {
+  constructor() {
+    super("no answer in time");
+    this.name = "TimedOut";
   }
 }
 
@@ -107,8 +119,8 @@ function detailOf(text: string): string | undefined {
 }
 
 function reasonOf(error: unknown): string {
-  const { message, cause, name } = error as Error;
-  if (name === "TimeoutError") return "no answer in time";
+  if (error instanceof TimedOut) return error.message;
+  const { message, cause } = error as Error;
   if (error instanceof SyntaxError) return "the answer was cut off, or is no JSON";
   // fetch says "fetch failed"; why is in its cause.
   const reason = cause as NodeJS.ErrnoException | undefined;

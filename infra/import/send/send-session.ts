@@ -7,7 +7,7 @@ export interface SendOptions {
   /** Whom the token acts for; its own user when absent. */
   user: string | undefined;
   send: Send;
-  /** Called with the number of messages of each batch that is stored. */
+  /** Called with the number of messages of each batch that is stored; negative when it turns out that they were not. */
   onStored: (messages: number) => void;
 }
 
@@ -42,7 +42,10 @@ export async function sendSession(
   await append(stored.message_count, String(stored.metadata.import_id ?? ""));
   // Where messages were taken away since (a reset), the old keys get old answers: only the count shows it.
   const { message_count: count } = await read();
-  if (count < plan.messages.length) await append(count, importId);
+  if (count < plan.messages.length) {
+    onStored(count - plan.messages.length);
+    await append(count, importId);
+  }
   return "resumed";
 
   /** Whether the session is new. Under a key: without, it would look like an earlier run's after a lost answer. */
