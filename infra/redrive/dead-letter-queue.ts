@@ -10,7 +10,7 @@ import {
 const VISIBILITY = 960;
 
 /** Every message of the queue, each once. They stay hidden from others until they are deleted or released. */
-export async function* receiveAll(sqs: SQSClient, QueueUrl: string): AsyncGenerator<Message> {
+export async function* receiveAll(sqs: SQSClient, QueueUrl: string, WaitTimeSeconds: number): AsyncGenerator<Message> {
   const seen = new Set<string | undefined>();
   for (;;) {
     const { Messages = [] } = await sqs.send(
@@ -18,7 +18,7 @@ export async function* receiveAll(sqs: SQSClient, QueueUrl: string): AsyncGenera
         QueueUrl,
         MaxNumberOfMessages: 10,
         VisibilityTimeout: VISIBILITY,
-        WaitTimeSeconds: 1,
+        WaitTimeSeconds,
         MessageAttributeNames: ["All"],
         MessageSystemAttributeNames: ["SentTimestamp"],
       }),

@@ -15,6 +15,8 @@ export interface Place {
   lambda: LambdaClient;
   streams: DynamoDBStreamsClient;
   deadLetterQueueUrl: string;
+  /** Seconds to wait for messages: SQS finds all of them only when it may take its time. */
+  waitSeconds: number;
   reconcileFunctionName: string;
 }
 
@@ -51,6 +53,7 @@ function localHost(data: string): Place {
     sqs: new SQSClient(at(host.endpoints.sqs)),
     lambda: new LambdaClient(at(host.endpoints.lambda)),
     streams: new DynamoDBStreamsClient(at(host.endpoints.streams)),
+    waitSeconds: 0,
     deadLetterQueueUrl: host.outputs.DeadLetterQueueUrl,
     reconcileFunctionName: host.outputs.ReconcileFunctionName,
   };
@@ -88,6 +91,7 @@ async function deployment(stage: string): Promise<Place> {
     sqs: new SQSClient(),
     lambda: new LambdaClient(),
     streams: new DynamoDBStreamsClient(),
+    waitSeconds: 2,
     deadLetterQueueUrl: read.data.DeadLetterQueueUrl,
     reconcileFunctionName: read.data.ReconcileFunctionName,
   };

@@ -26,7 +26,7 @@ export async function redrive(place: Place, { queue, list, write }: RedriveOptio
 
   write(`Dead letters of ${place.description}, queue ${url.split("/").at(-1)}`);
   try {
-    for await (const message of receiveAll(place.sqs, url)) {
+    for await (const message of receiveAll(place.sqs, url, place.waitSeconds)) {
       const letter = readDeadLetter(message);
       write(`${++number}. ${describe(message, letter)}`);
       left.push(message);
