@@ -19,7 +19,7 @@ const schema = z.object({
   SESSION_TTL_SECONDS: z.coerce.number().int().min(0).default(retention.session.seconds),
   /** The OpenID Connect issuer whose tokens are accepted. */
   OIDC_ISSUER: z.string().default(""),
-  /** What a token's `aud` or `client_id` must be. */
+  /** What a token's `aud` or `client_id` must be; one of several, when separated by commas. */
   OIDC_AUDIENCE: z.string().default(""),
   /** Origins that browsers may call from; `*` = any. */
   CORS_ORIGINS: list,

@@ -24,12 +24,12 @@ export function createWriter(header: ArchivedHeader) {
   };
 
   async function* generate(messages: AsyncIterable<MessageRecord[]>): AsyncGenerator<Buffer> {
-    yield member(toLine({ type: "session", ...sessionLine(header) }));
+    yield member(toLine(sessionLine(header)));
     let text = "";
     for await (const page of messages) {
       for (const message of page) {
         if (text === "") chunks.push({ offset: bytes, first: positionOf(message) });
-        text += toLine({ type: "message", session_id: header.id, ...message });
+        text += toLine(messageLine(header.id, message));
         messageCount++;
         last = message.created_at;
         if (text.length >= CHUNK_BYTES) {
@@ -76,7 +76,29 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
 
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
-function sessionLine({ live_generation, ...header }: ArchivedHeader): object {
-  const { user_id, id, title, metadata, created_at, ttl_seconds, pinned } = header;
-  return { user_id, id, title, metadata, created_at, ttl_seconds, pinned, generation: live_generation };
+// The fields are named one by one: DynamoDB gives an item's attributes in any order, and the same session must always
+// give the same bytes.
+function sessionLine(header: ArchivedHeader): object {
+  const { user_id, id, title, metadata, created_at, ttl_seconds, pinned, live_generation: generation } = header;
+  return { type: "session", user_id, id, title, metadata, created_at, ttl_seconds, pinned, generation };
+}
+
+function messageLine(session_id: string, message: MessageRecord): object {
+  const { id, role, name, content, created_at, metadata, model, usage, status, keyed, order } = message;
+  const { input_tokens, output_tokens } = usage ?? {};
+  return {
+    type: "message",
+    session_id,
+    id,
+    role,
+    name,
+    content,
+    created_at,
+    metadata,
+    model,
+    usage: usage && { input_tokens, output_tokens },
+    status,
+    keyed,
+    order,
+  };
 }

@@ -7,7 +7,7 @@ import { problemOf } from "./problem.ts";
 type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
 /** Headers of every answer: none of them may be stored, sniffed, framed or read by other origins. */
-const SECURITY_HEADERS = {
+export const SECURITY_HEADERS = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",

@@ -14,7 +14,8 @@ const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 
 /**
  * Verifies tokens of an OpenID Connect issuer against its published keys (OpenID Connect Discovery 1.0, section 4).
- * The audience is in `aud`, or in `client_id` as in Cognito's access tokens; an empty one is not checked.
+ * The audience is in `aud`, or in `client_id` as in Cognito's access tokens; an empty one is not checked,
+ * several are separated by commas.
  * Throws when the issuer cannot be reached.
  */
 export function createOidcVerifier(issuer: string, audience: string): TokenVerifier {
@@ -50,5 +51,6 @@ export function createOidcVerifier(issuer: string, audience: string): TokenVerif
 }
 
 function isFor({ aud, client_id }: JWTPayload, audience: string): boolean {
-  return audience === "" || [aud].flat().includes(audience) || client_id === audience;
+  const accepted: unknown[] = audience.split(",");
+  return audience === "" || [aud, client_id].flat().some((one) => accepted.includes(one));
 }
