@@ -48,8 +48,10 @@ export type TableAction =
 
 export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
 
-const archiveRead = ["GetObject"] as const;
-const archiveWrite = ["PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
+// Without ListBucket S3 answers 403, not 404, to what is not there.
+const archiveRead = ["GetObject", "ListBucket"] as const;
+// HEAD takes GetObject, as deletes and overwrites with If-Match do.
+const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
 /** What finishing, restoring or deleting a session touches, whoever sets it off. */
 const lifecycle = [
@@ -112,13 +114,13 @@ export const functions = {
     entry: "functions/sessions/reset.ts",
     trigger: { kind: "http", operation: "resetSession" },
     table: lifecycle,
-    archive: [...archiveRead, ...archiveWrite],
+    archive: archiveWrite,
   },
   "sessions-restore": {
     entry: "functions/sessions/restore.ts",
     trigger: { kind: "http", operation: "restoreSession" },
     table: lifecycle,
-    archive: [...archiveRead, ...archiveWrite],
+    archive: archiveWrite,
   },
   "messages-list": {
     entry: "functions/messages/list.ts",
@@ -131,7 +133,7 @@ export const functions = {
     entry: "functions/messages/append.ts",
     trigger: { kind: "http", operation: "appendMessages" },
     table: lifecycle,
-    archive: [...archiveRead, ...archiveWrite],
+    archive: archiveWrite,
   },
   "admin-cleanup-sessions": {
     entry: "functions/admin/cleanup-sessions.ts",

@@ -101,7 +101,9 @@ function permissionsOf(spec: FunctionSpec, { table, buckets, key }: DataStack): 
     );
   }
   if (spec.archive?.includes("ListBucket")) {
-    allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], { StringLike: { "s3:prefix": ARCHIVED } });
+    // HEAD on the bucket, and S3's choice of 404 over 403 for what is not there, name no prefix.
+    const condition = { StringLikeIfExists: { "s3:prefix": ARCHIVED } };
+    allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
   }
   if (key && (spec.table ?? spec.indexes ?? spec.archive)) {
     allow("Key", keyActions, [key.keyArn]);

@@ -1,118 +1,69 @@
 import { ResponseType, type RestApi } from "aws-cdk-lib/aws-apigateway";
-import { type ErrorCode, statusOf } from "../../shared/errors.ts";
+import { AppError, type ErrorCode } from "../../shared/errors.ts";
+import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
+import { problemOf } from "../../shared/http/problem.ts";
 
 interface GatewayProblem {
   type: ResponseType;
   code: ErrorCode;
-  title: string;
-  detail: string;
+  detail?: string;
   /** Seconds after which a retry makes sense. */
   retryAfter?: number;
 }
 
-const noRoute = {
-  code: "not_found",
-  title: "Not Found",
-  detail: "There is no such route, or it does not take this method.",
-} as const;
-const internal = {
-  code: "internal",
-  title: "Internal Server Error",
-  detail: "Something went wrong here. The request may be tried again.",
-} as const;
-const unavailable = {
-  code: "unavailable",
-  title: "Service Unavailable",
-  detail: "The answer took too long or never came. The request may be tried again.",
-  retryAfter: 1,
-} as const;
+const noRoute = { code: "not_found", detail: "there is no such route, or it does not take this method" } as const;
+const noAnswer = { code: "unavailable", retryAfter: 1 } as const;
 
 /** What the gateway answers itself, without a handler. The two defaults stand for every type that is not listed. */
 const problems: readonly GatewayProblem[] = [
-  { type: ResponseType.DEFAULT_4XX, code: "bad_request", title: "Bad Request", detail: "The request cannot be read." },
-  { type: ResponseType.DEFAULT_5XX, ...internal },
-  {
-    type: ResponseType.UNAUTHORIZED,
-    code: "unauthorized",
-    title: "Unauthorized",
-    detail: "A valid bearer token is required.",
-  },
-  {
-    type: ResponseType.ACCESS_DENIED,
-    code: "forbidden",
-    title: "Forbidden",
-    detail: "The token does not allow this.",
-  },
-  {
-    type: ResponseType.WAF_FILTERED,
-    code: "forbidden",
-    title: "Forbidden",
-    detail: "The firewall refused the request.",
-  },
+  { type: ResponseType.DEFAULT_4XX, code: "bad_request", detail: "the request cannot be read" },
+  { type: ResponseType.DEFAULT_5XX, code: "internal" },
+  { type: ResponseType.INTEGRATION_TIMEOUT, ...noAnswer },
+  { type: ResponseType.INTEGRATION_FAILURE, ...noAnswer },
+  { type: ResponseType.UNAUTHORIZED, code: "unauthorized", detail: "a valid bearer token is needed" },
+  { type: ResponseType.ACCESS_DENIED, code: "forbidden", detail: "the token does not allow this" },
+  { type: ResponseType.WAF_FILTERED, code: "forbidden", detail: "the firewall has refused the request" },
   // No method is authorized by an AWS signature: the gateway only says these of routes that do not exist.
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, ...noRoute },
   { type: ResponseType.INVALID_SIGNATURE, ...noRoute },
   { type: ResponseType.EXPIRED_TOKEN, ...noRoute },
   { type: ResponseType.RESOURCE_NOT_FOUND, ...noRoute },
-  {
-    type: ResponseType.REQUEST_TOO_LARGE,
-    code: "payload_too_large",
-    title: "Payload Too Large",
-    detail: "The body is larger than the gateway takes.",
-  },
-  {
-    type: ResponseType.UNSUPPORTED_MEDIA_TYPE,
-    code: "unsupported_media_type",
-    title: "Unsupported Media Type",
-    detail: "The body must be application/json.",
-  },
+  { type: ResponseType.REQUEST_TOO_LARGE, code: "payload_too_large", detail: "the body is larger than can be taken" },
+  { type: ResponseType.UNSUPPORTED_MEDIA_TYPE, code: "unsupported_media_type", detail: "the body must be JSON" },
   {
     type: ResponseType.THROTTLED,
     code: "too_many_requests",
-    title: "Too Many Requests",
-    detail: "The service takes no more requests at this moment.",
+    detail: "too many requests at this moment",
     retryAfter: 1,
   },
-  {
-    type: ResponseType.QUOTA_EXCEEDED,
-    code: "too_many_requests",
-    title: "Too Many Requests",
-    detail: "The quota is used up.",
-    retryAfter: 3600,
-  },
-  { type: ResponseType.INTEGRATION_TIMEOUT, ...unavailable },
-  { type: ResponseType.INTEGRATION_FAILURE, ...unavailable },
+  { type: ResponseType.QUOTA_EXCEEDED, code: "too_many_requests", detail: "the quota is used up", retryAfter: 3600 },
 ];
 
-/** Makes everything that the gateway answers by itself a problem (RFC 9457) with the request's id. */
+/** Makes everything that the gateway answers by itself a problem (RFC 9457), as the handlers' own are. */
 export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]): void {
-  for (const { type, code, title, detail, retryAfter } of problems) {
-    const status = statusOf[code];
+  for (const { type, code, detail = "", retryAfter } of problems) {
+    // The gateway puts the request's id in the name's place.
+    const problem = problemOf(new AppError(code, detail), "$context.requestId");
     api.addGatewayResponse(type.responseType, {
       type,
-      statusCode: String(status),
+      statusCode: String(problem.status),
       responseHeaders: {
-        "cache-control": "'no-store'",
-        "strict-transport-security": "'max-age=63072000; includeSubDomains'",
-        "x-content-type-options": "'nosniff'",
+        ...securityHeaders(),
         "x-request-id": "context.requestId",
         ...(code === "unauthorized" ? { "www-authenticate": "'Bearer'" } : {}),
         ...(retryAfter === undefined ? {} : { "retry-after": `'${retryAfter}'` }),
         ...corsHeaders(corsOrigins),
       },
       // With one template its content type is the answer's, whatever the client accepts.
-      templates: {
-        "application/problem+json": JSON.stringify({
-          type: "about:blank",
-          title,
-          status,
-          detail,
-          code,
-          request_id: "$context.requestId",
-        }),
-      },
+      templates: { "application/problem+json": JSON.stringify(problem) },
     });
   }
+}
+
+/** Those of the handlers, as the gateway's literals: in single quotes, so that none may stand inside. */
+function securityHeaders(): Record<string, string> {
+  const literal = Object.entries(SECURITY_HEADERS).filter(([, value]) => !value.includes("'"));
+  return Object.fromEntries(literal.map(([name, value]) => [name, `'${value}'`]));
 }
 
 /**

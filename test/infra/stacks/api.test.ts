@@ -121,6 +121,7 @@ describe("what the gateway answers by itself", () => {
     ["REQUEST_TOO_LARGE", "413"],
     ["UNSUPPORTED_MEDIA_TYPE", "415"],
     ["THROTTLED", "429"],
+    ["QUOTA_EXCEEDED", "429"],
     ["DEFAULT_4XX", "400"],
     ["DEFAULT_5XX", "500"],
     ["INTEGRATION_TIMEOUT", "503"],

@@ -4,8 +4,9 @@ import { functions } from "../../../infra/functions.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem";
-const archiveWrite = "s3 AbortMultipartUpload DeleteObject PutObject on archive/*";
-const archiveReadWrite = "s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*";
+const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, is archive/*";
+const archiveRead = ["s3 GetObject on archive/*", archiveList];
+const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "GetItem PutItem UpdateItem";
 
 /** What every function may do: its own logs and traces. */
@@ -17,24 +18,24 @@ const everyone = [
 /** Every function, and exactly what it may do besides. */
 const expected: Record<string, string[]> = {
   "auth-authorizer": [],
-  "system-health": ["dynamodb Query on table", "s3 ListBucket on bucket where s3:prefix is archive/*"],
+  "system-health": ["dynamodb Query on table", archiveList],
   "system-openapi": [],
   "sessions-create": [`dynamodb ${idempotency} on table`],
   "sessions-list": ["dynamodb Query on index sessions_by_activity"],
   "sessions-get": ["dynamodb GetItem Query on table"],
-  "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, archiveWrite],
-  "sessions-delete": [`dynamodb ${sessionLifecycle} on table`, archiveWrite],
-  "sessions-reset": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
-  "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
-  "messages-list": ["dynamodb GetItem Query on table", "s3 GetObject on archive/*"],
-  "messages-append": [`dynamodb ${sessionLifecycle} on table`, archiveReadWrite],
+  "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-delete": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-reset": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
+  "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "admin-cleanup-sessions": [
     "dynamodb BatchGetItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
   ],
   "jobs-archive": [
     `dynamodb ${sessionLifecycle} on table`,
-    archiveWrite,
+    ...archiveWrite,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
@@ -42,7 +43,7 @@ const expected: Record<string, string[]> = {
   "jobs-reconcile": [
     `dynamodb ${sessionLifecycle} on table`,
     "dynamodb Query on index sessions_due",
-    archiveWrite,
+    ...archiveWrite,
     "sqs SendMessage on dead letters",
   ],
 };
@@ -93,14 +94,16 @@ interface Statement {
   Effect: string;
   Action: string | string[];
   Resource: unknown;
-  Condition?: { StringLike: Record<string, string> };
+  Condition?: { StringLikeIfExists: Record<string, string> };
 }
 
 function describeStatement({ Effect, Action, Resource, Condition }: Statement): string {
   expect(Effect).toBe("Allow");
   const actions = [Action].flat().map((action) => action.split(":"));
   const services = new Set(actions.map(([service]) => service));
-  const condition = Object.entries(Condition?.StringLike ?? {}).map(([key, value]) => ` where ${key} is ${value}`);
+  const condition = Object.entries(Condition?.StringLikeIfExists ?? {}).map(
+    ([key, value]) => ` where ${key}, if there is one, is ${value}`,
+  );
   const verbs = actions.map(([, verb]) => verb).sort();
   return `${[...services].join("+")} ${verbs.join(" ")} on ${[Resource].flat().map(describeResource).join(", ")}${condition.join("")}`;
 }
