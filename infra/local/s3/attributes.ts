@@ -77,9 +77,8 @@ export function checkTags(tags: Tag[]): Tag[] {
   return tags;
 }
 
-function refuseUnsupported({ header, message }: S3Request): void {
-  const names = Object.keys(message.headers);
-  const refused = names.find((name) =>
+function refuseUnsupported({ header, headers }: S3Request): void {
+  const refused = [...headers.keys()].find((name) =>
     /^x-amz-(grant-|object-lock-|server-side-encryption-customer-|copy-source-server-side-encryption|write-offset-bytes)/.test(
       name,
     ),
@@ -91,11 +90,10 @@ function refuseUnsupported({ header, message }: S3Request): void {
   if (encryption && encryption !== "AES256") throw notImplemented(`x-amz-server-side-encryption: ${encryption}`);
 }
 
-function readUserMetadata({ message, query }: S3Request): Record<string, string> {
-  const sources = [...Object.entries(message.headers), ...query].map(([name, value]) => [name.toLowerCase(), value]);
-  const entries = sources.flatMap(([name, value]) =>
-    typeof name === "string" && name.startsWith("x-amz-meta-") ? [[name.slice(11), String(value)] as const] : [],
-  );
+function readUserMetadata({ headers }: S3Request): Record<string, string> {
+  const entries = [...headers]
+    .filter(([name]) => name.startsWith("x-amz-meta-"))
+    .map(([name, value]): [string, string] => [name.slice(11), value]);
   const size = entries.reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
   if (size > MAX_USER_METADATA) {
     throw new S3Error("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size");

@@ -14,7 +14,8 @@ export interface S3Request {
   query: ReadonlyMap<string, string>;
   bucket: string | undefined;
   key: string | undefined;
-  /** A header's value; presigned URLs carry `x-amz-*` headers in the query, where they count the same. */
+  /** By lower-case name. Presigned URLs carry `x-amz-*` headers in the query, where they count the same. */
+  headers: ReadonlyMap<string, string>;
   header(name: string): string | undefined;
   message: IncomingMessage;
   /** Tells a client that waits (`Expect: 100-continue`) to send the body. */
@@ -40,8 +41,7 @@ export function readRequest(message: IncomingMessage, response: ServerResponse):
   const query = readQuery(mark < 0 ? "" : url.slice(mark + 1));
   if (!rawPath.startsWith("/")) throw new S3Error("InvalidURI", "Couldn't parse the specified URI.");
   const { bucket, key } = locate(message.headers.host ?? "", rawPath);
-  const presigned = query.has("X-Amz-Signature");
-  const hoisted = new Map(presigned ? [...query].filter(([name]) => isHoisted(name)).map(lowerName) : []);
+  const headers = readHeaders(message, query);
   let waiting = message.headers.expect !== undefined;
   return {
     id: randomBytes(8).toString("hex").toUpperCase(),
@@ -50,10 +50,8 @@ export function readRequest(message: IncomingMessage, response: ServerResponse):
     query,
     bucket,
     key,
-    header: (name) => {
-      const value = message.headers[name];
-      return (Array.isArray(value) ? value.join(",") : value) ?? hoisted.get(name);
-    },
+    headers,
+    header: (name) => headers.get(name),
     message,
     accept: () => {
       if (waiting) response.writeContinue();
@@ -63,16 +61,13 @@ export function readRequest(message: IncomingMessage, response: ServerResponse):
   };
 }
 
-/**
- * Whether a query parameter stands for a header. A checksum does not: the SDK puts that of an empty body into every
- * presigned PUT, which S3 passes over.
- */
-function isHoisted(name: string): boolean {
-  return /^x-amz-(?!checksum-|sdk-)/i.test(name);
-}
-
-function lowerName([name, value]: [string, string]): [string, string] {
-  return [name.toLowerCase(), value];
+function readHeaders(message: IncomingMessage, query: Map<string, string>): Map<string, string> {
+  // A checksum in the query is passed over, as S3 does: the SDK puts that of an empty body into every presigned PUT.
+  const hoisted = query.has("X-Amz-Signature")
+    ? [...query].filter(([name]) => /^x-amz-(?!checksum-|sdk-)/i.test(name))
+    : [];
+  const own = Object.entries(message.headers).map(([name, value]): [string, string] => [name, String(value)]);
+  return new Map([...hoisted.map(([name, value]): [string, string] => [name.toLowerCase(), value]), ...own]);
 }
 
 /** Path style (`/bucket/key`) on the bare host, virtual-host style (`bucket.localhost/key`) below it. */

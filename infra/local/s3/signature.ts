@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import { S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
 
@@ -52,10 +52,7 @@ export function verifySignature(request: S3Request, credentials: Credentials, no
   }
   checkSignedHeaders(request, claim.signedHeaders);
   const scope = `${date}/${region}/s3/aws4_request`;
-  const key = [date, region, "s3", "aws4_request"].reduce<string | Buffer>(
-    (secret, part) => createHmac("sha256", secret).update(part).digest(),
-    `AWS4${credentials.secretAccessKey}`,
-  );
+  const key = signingKey(credentials.secretAccessKey, date, region);
   const sign = (text: string): string => createHmac("sha256", key).update(text).digest("hex");
   const canonical = canonicalRequest(request, claim);
   const hash = createHash("sha256").update(canonical).digest("hex");
@@ -68,6 +65,20 @@ export function verifySignature(request: S3Request, credentials: Credentials, no
     );
   }
   return { payload: claim.payload, sign, time: claim.time, scope, signature: expected };
+}
+
+/** The last key made: clients use the same for a day, and making it costs as much as the rest of the verification. */
+let lastKey: { name: string; key: KeyObject } | undefined;
+
+function signingKey(secret: string, date: string, region: string): KeyObject {
+  const name = [secret, date, region].join("/");
+  if (lastKey?.name === name) return lastKey.key;
+  const key = [date, region, "s3", "aws4_request"].reduce<string | Buffer>(
+    (previous, part) => createHmac("sha256", previous).update(part).digest(),
+    `AWS4${secret}`,
+  );
+  lastKey = { name, key: createSecretKey(Buffer.from(key)) };
+  return lastKey.key;
 }
 
 /** Compares without telling by the time it takes how far two texts agree. */

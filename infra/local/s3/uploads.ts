@@ -82,7 +82,11 @@ export function putPart(
   upload: string,
   part: Omit<UploadedPart, "modified">,
 ): void {
-  free(listParts(store, upload).filter(({ number }) => number === part.number));
+  const replaced = store
+    .sql("SELECT * FROM upload_part WHERE upload = ? AND number = ?")
+    .all(upload, part.number)
+    .map(readPart);
+  free(replaced);
   store
     .sql(`INSERT OR REPLACE INTO upload_part (upload, number, blob, size, etag, checksum, modified)
       VALUES (?, ?, ?, ?, ?, ?, ?)`)
@@ -91,17 +95,7 @@ export function putPart(
 
 /** All parts of an upload, by number. */
 export function listParts(store: Store, upload: string): UploadedPart[] {
-  return store
-    .sql("SELECT * FROM upload_part WHERE upload = ? ORDER BY number")
-    .all(upload)
-    .map((row) => ({
-      id: String(row.blob),
-      number: Number(row.number),
-      size: Number(row.size),
-      etag: String(row.etag),
-      checksum: row.checksum === null ? undefined : String(row.checksum),
-      modified: Number(row.modified),
-    }));
+  return store.sql("SELECT * FROM upload_part WHERE upload = ? ORDER BY number").all(upload).map(readPart);
 }
 
 /** Forgets an upload. Its parts' blobs are the caller's to free or to keep. Runs within a transaction. */
@@ -121,5 +115,16 @@ function readUpload(row: Record<string, unknown>): Upload {
     tags: JSON.parse(String(row.tags)) as Tag[],
     algorithm: (row.algorithm as ChecksumAlgorithm | null) ?? undefined,
     checksumType: (row.checksum_type as Checksum["type"] | null) ?? undefined,
+  };
+}
+
+function readPart(row: Record<string, unknown>): UploadedPart {
+  return {
+    id: String(row.blob),
+    number: Number(row.number),
+    size: Number(row.size),
+    etag: String(row.etag),
+    checksum: row.checksum === null ? undefined : String(row.checksum),
+    modified: Number(row.modified),
   };
 }

@@ -103,7 +103,7 @@ function partSpan(request: S3Request, object: StoredObject): Span | undefined {
     throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
   }
   const from = object.parts.slice(0, Number(text) - 1).reduce((sum, { size }) => sum + size, 0);
-  return { from, to: from + part.size };
+  return part.size === 0 ? undefined : { from, to: from + part.size };
 }
 
 /** `response-content-type=…` and its like, which presigned URLs use. */

@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bucket, failure, type S3Fixture, startFixture } from "./s3-fixture.ts";
+
+const MB = 1024 * 1024;
+let s3: S3Fixture;
+beforeAll(async () => {
+  s3 = await startFixture();
+});
+afterAll(() => s3.stop());
+
+async function bytes(Key: string, more: object = {}): Promise<Buffer> {
+  const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: bucket, Key, ...more }));
+  return Buffer.from((await Body?.transformToByteArray()) ?? []);
+}
+
+async function begin(Key: string, more: object = {}): Promise<{ Bucket: string; Key: string; UploadId: string }> {
+  const { UploadId = "" } = await s3.client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key, ...more }));
+  return { Bucket: bucket, Key, UploadId };
+}
+
+test("a body of known length is uploaded in parts, and read whole, by range and by part", async () => {
+  const body = randomBytes(11 * MB);
+  const params = { Bucket: bucket, Key: "big", Body: body, Metadata: { m: "1" } };
+  const result = await new Upload({ client: s3.client, params, partSize: 5 * MB }).done();
+  const md5s = [body.subarray(0, 5 * MB), body.subarray(5 * MB, 10 * MB), body.subarray(10 * MB)].map((part) =>
+    createHash("md5").update(part).digest(),
+  );
+  expect(result.ETag).toBe(`"${createHash("md5").update(Buffer.concat(md5s)).digest("hex")}-3"`);
+  expect((await bytes("big")).equals(body)).toBe(true);
+  expect(
+    (await bytes("big", { Range: `bytes=${5 * MB - 3}-${10 * MB + 2}` })).equals(
+      body.subarray(5 * MB - 3, 10 * MB + 3),
+    ),
+  ).toBe(true);
+  expect((await bytes("big", { PartNumber: 2 })).equals(body.subarray(5 * MB, 10 * MB))).toBe(true);
+  const head = await s3.client.send(
+    new HeadObjectCommand({ Bucket: bucket, Key: "big", PartNumber: 1, ChecksumMode: "ENABLED" }),
+  );
+  expect([head.PartsCount, head.ContentLength, head.Metadata]).toEqual([3, 5 * MB, { m: "1" }]);
+});
+
+test("a stream of unknown length is uploaded in parts", async () => {
+  const body = randomBytes(11 * MB);
+  const stream = Readable.from([body.subarray(0, 7e6), body.subarray(7e6)]);
+  const params = { Bucket: bucket, Key: "big-stream", Body: stream };
+  await new Upload({ client: s3.client, params, partSize: 5 * MB }).done();
+  expect((await bytes("big-stream")).equals(body)).toBe(true);
+});
+
+test("parts and uploads are listed; an upload that is aborted leaves nothing", async () => {
+  const before = (await s3.files()).length;
+  const one = await begin("listed/1");
+  const two = await begin("listed/2");
+  await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 7, Body: "seven" }));
+  await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 2, Body: "two" }));
+  await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 2, Body: "two again" }));
+  const first = await s3.client.send(new ListPartsCommand({ ...one, MaxParts: 1 }));
+  expect([first.IsTruncated, first.Parts?.map(({ PartNumber, Size }) => [PartNumber, Size])]).toEqual([true, [[2, 9]]]);
+  const rest = await s3.client.send(new ListPartsCommand({ ...one, PartNumberMarker: first.NextPartNumberMarker }));
+  expect(rest.Parts?.map(({ PartNumber }) => PartNumber)).toEqual([7]);
+  const list = (more: object = {}) =>
+    s3.client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: "listed/", ...more }));
+  const page = await list({ MaxUploads: 1 });
+  expect([page.IsTruncated, page.Uploads?.map(({ Key }) => Key)]).toEqual([true, ["listed/1"]]);
+  const next = await list({ KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker });
+  expect(next.Uploads?.map(({ Key }) => Key)).toEqual(["listed/2"]);
+  await s3.client.send(new AbortMultipartUploadCommand(one));
+  await s3.client.send(new AbortMultipartUploadCommand(two));
+  expect((await list()).Uploads).toBeUndefined();
+  expect((await s3.files()).length).toBe(before);
+  expect(await failure(s3.client.send(new ListPartsCommand(one)))).toEqual({ status: 404, name: "NoSuchUpload" });
+});
+
+test("an upload is completed only by parts that are there, in order and big enough", async () => {
+  const upload = await begin("strict");
+  const put = async (PartNumber: number, size: number) => {
+    const { ETag } = await s3.client.send(new UploadPartCommand({ ...upload, PartNumber, Body: "x".repeat(size) }));
+    return { PartNumber, ETag };
+  };
+  const complete = (...Parts: object[]) =>
+    s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));
+  const [small, big] = [await put(1, 10), await put(2, 5 * MB)];
+  expect(await failure(complete(small, big))).toEqual({ status: 400, name: "EntityTooSmall" });
+  expect(await failure(complete(big, small))).toEqual({ status: 400, name: "InvalidPartOrder" });
+  expect(await failure(complete({ ...small, ETag: big.ETag }))).toEqual({ status: 400, name: "InvalidPart" });
+  expect(await failure(complete({ PartNumber: 3, ETag: big.ETag }))).toEqual({ status: 400, name: "InvalidPart" });
+  await complete(big);
+  expect((await bytes("strict")).length).toBe(5 * MB);
+  // The part that was not chosen is gone with the upload.
+  expect(await failure(complete(big))).toEqual({ status: 404, name: "NoSuchUpload" });
+});
+
+test("an upload is completed on condition", async () => {
+  await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: "taken", Body: "1" }));
+  const upload = await begin("taken");
+  const { ETag } = await s3.client.send(new UploadPartCommand({ ...upload, PartNumber: 1, Body: "2" }));
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+  const call = s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload, IfNoneMatch: "*" }));
+  expect((await failure(call)).status).toBe(412);
+  expect(await s3.text("taken")).toBe("1");
+});
+
+test("a checksum of the full object is computed from its parts and verified", async () => {
+  const body = Buffer.concat([Buffer.alloc(5 * MB, "a"), Buffer.from("tail")]);
+  const upload = await begin("full", { ChecksumAlgorithm: "CRC64NVME" });
+  const parts = [body.subarray(0, 5 * MB), body.subarray(5 * MB)];
+  const Parts = await Promise.all(
+    parts.map(async (Body, i) => {
+      const ChecksumAlgorithm = "CRC64NVME";
+      const sent = await s3.client.send(
+        new UploadPartCommand({ ...upload, PartNumber: i + 1, Body, ChecksumAlgorithm }),
+      );
+      return { PartNumber: i + 1, ETag: sent.ETag, ChecksumCRC64NVME: sent.ChecksumCRC64NVME };
+    }),
+  );
+  const complete = (more: object) =>
+    s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts }, ...more }));
+  expect(await failure(complete({ ChecksumCRC64NVME: "AAAAAAAAAAA=" }))).toEqual({ status: 400, name: "BadDigest" });
+  expect((await failure(complete({ MpuObjectSize: 3 }))).status).toBe(400);
+  const done = await complete({ MpuObjectSize: body.length });
+  const whole = await s3.client.send(
+    new PutObjectCommand({ Bucket: bucket, Key: "whole", Body: body, ChecksumAlgorithm: "CRC64NVME" }),
+  );
+  expect([done.ChecksumType, done.ChecksumCRC64NVME]).toEqual(["FULL_OBJECT", whole.ChecksumCRC64NVME]);
+});
+
+test("parts are copied from other objects, by range", async () => {
+  await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: "source", Body: "0123456789" }));
+  const upload = await begin("pieced");
+  const part = { ...upload, PartNumber: 1, CopySource: `${bucket}/source` };
+  const { CopyPartResult } = await s3.client.send(new UploadPartCopyCommand({ ...part, CopySourceRange: "bytes=2-5" }));
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag: CopyPartResult?.ETag }] };
+  await s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload }));
+  expect(await s3.text("pieced")).toBe("2345");
+});

@@ -1,0 +1,316 @@
+import { createHash, randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectAttributesCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutObjectAclCommand,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+} from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bucket, failure, type S3Fixture, startFixture } from "./s3-fixture.ts";
+
+let s3: S3Fixture;
+beforeAll(async () => {
+  s3 = await startFixture();
+});
+afterAll(() => s3.stop());
+
+const put = (Key: string, Body: string, more: object = {}) =>
+  s3.client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ...more }));
+const get = (Key: string, more: object = {}) => s3.client.send(new GetObjectCommand({ Bucket: bucket, Key, ...more }));
+const head = (Key: string, more: object = {}) =>
+  s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key, ...more }));
+const md5 = (text: string) => `"${createHash("md5").update(text).digest("hex")}"`;
+
+describe("buckets", () => {
+  test("are made, found, listed, and deleted once they are empty", async () => {
+    await s3.client.send(new CreateBucketCommand({ Bucket: "another" }));
+    await s3.client.send(new HeadBucketCommand({ Bucket: "another" }));
+    const { Buckets } = await s3.client.send(new ListBucketsCommand({}));
+    expect(Buckets?.map(({ Name }) => Name)).toEqual(["another", bucket]);
+    expect(await failure(s3.client.send(new CreateBucketCommand({ Bucket: "another" })))).toEqual({
+      status: 409,
+      name: "BucketAlreadyOwnedByYou",
+    });
+    await s3.client.send(new PutObjectCommand({ Bucket: "another", Key: "k", Body: "" }));
+    expect(await failure(s3.client.send(new DeleteBucketCommand({ Bucket: "another" })))).toEqual({
+      status: 409,
+      name: "BucketNotEmpty",
+    });
+    await s3.client.send(new DeleteObjectCommand({ Bucket: "another", Key: "k" }));
+    await s3.client.send(new DeleteBucketCommand({ Bucket: "another" }));
+    expect((await failure(s3.client.send(new HeadBucketCommand({ Bucket: "another" })))).status).toBe(404);
+    expect(await failure(s3.client.send(new ListObjectsV2Command({ Bucket: "another" })))).toEqual({
+      status: 404,
+      name: "NoSuchBucket",
+    });
+  });
+});
+
+describe("an object", () => {
+  test("comes back with its body, metadata and system headers", async () => {
+    const saved = await put("a/1.txt", "hello world", {
+      ContentType: "text/plain",
+      CacheControl: "no-store",
+      ContentEncoding: "gzip",
+      ContentDisposition: "attachment",
+      Metadata: { foo: "bar", k2: "v2" },
+      StorageClass: "STANDARD_IA",
+      Tagging: "team=chat&kind=a%20b",
+    });
+    expect(saved.ETag).toBe(md5("hello world"));
+    expect(saved.ChecksumCRC32).toBe("DUoRhQ==");
+    const found = await head("a/1.txt", { ChecksumMode: "ENABLED" });
+    expect(found).toMatchObject({
+      ContentLength: 11,
+      ContentType: "text/plain",
+      CacheControl: "no-store",
+      ContentEncoding: "gzip",
+      ContentDisposition: "attachment",
+      Metadata: { foo: "bar", k2: "v2" },
+      StorageClass: "STANDARD_IA",
+      ChecksumCRC32: "DUoRhQ==",
+      ChecksumType: "FULL_OBJECT",
+      ETag: md5("hello world"),
+    });
+    expect(found.VersionId).toBeUndefined();
+    expect(await s3.text("a/1.txt")).toBe("hello world");
+  });
+
+  test("sent as a stream is stored without the framing of aws-chunked", async () => {
+    const body = randomBytes(150_000).toString("hex");
+    const parts = [Buffer.from(body.slice(0, 100_000)), Buffer.from(body.slice(100_000))];
+    const stream = Readable.from(parts);
+    await s3.client.send(
+      new PutObjectCommand({ Bucket: bucket, Key: "stream", Body: stream, ContentLength: body.length }),
+    );
+    expect(await s3.text("stream")).toBe(body);
+    expect((await head("stream")).ContentEncoding).toBeUndefined();
+  });
+
+  test.each(["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const)(
+    "is verified with a %s checksum",
+    async (ChecksumAlgorithm) => {
+      const key = `sum-${ChecksumAlgorithm}`;
+      const field = `Checksum${ChecksumAlgorithm}`;
+      const digest: Record<string, string> = {
+        CRC32: "y/Q5Jg==",
+        CRC32C: "4waSgw==",
+        CRC64NVME: "rosUhgp5mIg=",
+        SHA1: createHash("sha1").update("123456789").digest("base64"),
+        SHA256: createHash("sha256").update("123456789").digest("base64"),
+      };
+      const saved = await put(key, "123456789", { ChecksumAlgorithm });
+      const found = await head(key, { ChecksumMode: "ENABLED" });
+      const value = found[field as keyof typeof found];
+      expect(value).toBe(saved[field as keyof typeof saved]);
+      expect(value).toBe(digest[ChecksumAlgorithm]);
+      const wrong = Buffer.from(String(value), "base64").fill(1).toString("base64");
+      expect(await failure(put(key, "other", { [field]: wrong }))).toEqual({ status: 400, name: "BadDigest" });
+      expect(await s3.text(key)).toBe("123456789");
+    },
+  );
+
+  test.each([
+    { ChecksumSHA512: createHash("sha512").update("123456789").digest("base64") },
+    { ChecksumMD5: createHash("md5").update("123456789").digest("base64") },
+    { ChecksumXXHASH64: Buffer.from("8cb841db40e6ae83", "hex").toString("base64") },
+  ])("is verified with a checksum that the client computed: %o", async (checksum) => {
+    expect(await put("own-sum", "123456789", checksum)).toMatchObject(checksum);
+    expect(await failure(put("own-sum", "12345678", checksum))).toEqual({ status: 400, name: "BadDigest" });
+    expect((await head("own-sum")).ContentLength).toBe(9);
+  });
+
+  test("with a wrong Content-MD5 is refused and leaves no file", async () => {
+    const before = (await s3.files()).length;
+    const ContentMD5 = createHash("md5").update("x").digest("base64");
+    expect(await failure(put("bad-md5", "y", { ContentMD5 }))).toEqual({ status: 400, name: "BadDigest" });
+    expect(await failure(get("bad-md5"))).toEqual({ status: 404, name: "NoSuchKey" });
+    expect((await s3.files()).length).toBe(before);
+  });
+
+  test("that is replaced or deleted leaves no file", async () => {
+    const before = (await s3.files()).length;
+    await put("short-lived", "1");
+    await put("short-lived", "2");
+    expect((await s3.files()).length).toBe(before + 1);
+    await s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: "short-lived" }));
+    expect((await s3.files()).length).toBe(before);
+  });
+
+  test("written by twenty at once is always one of what they wrote, whole", async () => {
+    const body = (writer: number) => String(writer).padStart(2, "0").repeat(10_000);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, writer) => put("contended", body(writer), { Metadata: { w: `${writer}` } })),
+    );
+    const found = await get("contended");
+    expect(await found.Body?.transformToString()).toBe(body(Number(found.Metadata?.w)));
+  });
+
+  test("is still read to its end when it is deleted meanwhile", async () => {
+    const body = "z".repeat(3_000_000);
+    await put("going", body);
+    const found = await get("going");
+    await s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: "going" }));
+    expect(await found.Body?.transformToString()).toBe(body);
+    expect((await failure(head("going"))).status).toBe(404);
+  });
+
+  test("is read by range", async () => {
+    await put("range", "hello world");
+    const middle = await get("range", { Range: "bytes=6-10" });
+    expect([await middle.Body?.transformToString(), middle.ContentRange, middle.$metadata.httpStatusCode]).toEqual([
+      "world",
+      "bytes 6-10/11",
+      206,
+    ]);
+    const read = async (Range: string) => (await get("range", { Range })).Body?.transformToString();
+    expect(await read("bytes=-5")).toBe("world");
+    expect(await read("bytes=6-")).toBe("world");
+    expect(await read("bytes=6-999")).toBe("world");
+    expect(await read("bytes=-999")).toBe("hello world");
+    expect(await failure(get("range", { Range: "bytes=50-60" }))).toEqual({ status: 416, name: "InvalidRange" });
+  });
+
+  test("is read on condition", async () => {
+    const { ETag } = await put("cond-read", "1");
+    const past = new Date(Date.now() - 60_000);
+    const future = new Date(Date.now() + 60_000);
+    expect((await failure(get("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
+    expect((await failure(head("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
+    expect((await failure(get("cond-read", { IfModifiedSince: future }))).status).toBe(304);
+    expect((await failure(get("cond-read", { IfMatch: md5("2") }))).status).toBe(412);
+    expect((await failure(get("cond-read", { IfUnmodifiedSince: past }))).status).toBe(412);
+    const read = await get("cond-read", { IfMatch: ETag, IfUnmodifiedSince: past, IfNoneMatch: md5("2") });
+    expect(await read.Body?.transformToString()).toBe("1");
+    expect((await get("cond-read", { IfModifiedSince: past })).$metadata.httpStatusCode).toBe(200);
+  });
+
+  test("is written on condition", async () => {
+    const { ETag } = await put("cond-write", "1", { IfNoneMatch: "*" });
+    expect(await failure(put("cond-write", "2", { IfNoneMatch: "*" }))).toEqual({
+      status: 412,
+      name: "PreconditionFailed",
+    });
+    expect((await failure(put("cond-write", "3", { IfMatch: md5("0") }))).status).toBe(412);
+    expect(await failure(put("cond-absent", "3", { IfMatch: ETag }))).toEqual({ status: 404, name: "NoSuchKey" });
+    await put("cond-write", "3", { IfMatch: ETag });
+    expect(await s3.text("cond-write")).toBe("3");
+    expect((await failure(put("cond-write", "4", { IfNoneMatch: ETag }))).status).toBe(501);
+  });
+
+  test("is created by exactly one of twenty that want to be the first", async () => {
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, writer) => put("race", String(writer), { IfNoneMatch: "*" })),
+    );
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await s3.text("race")).toBe(String(results.findIndex(({ status }) => status === "fulfilled")));
+  });
+
+  test("is deleted on condition", async () => {
+    const remove = (Key: string, IfMatch: string) =>
+      s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key, IfMatch }));
+    const { ETag = "" } = await put("cond-delete", "1");
+    expect((await failure(remove("cond-delete", md5("2")))).status).toBe(412);
+    expect(await s3.text("cond-delete")).toBe("1");
+    await remove("cond-delete", ETag);
+    expect((await failure(remove("cond-delete", ETag))).status).toBe(404);
+  });
+
+  test("is deleted with others, each with its own result", async () => {
+    await Promise.all(["many/a", "many/b & <c>\r\n", "many/d"].map((key) => put(key, key)));
+    const Objects = [
+      { Key: "many/a" },
+      { Key: "many/b & <c>\r\n" },
+      { Key: "many/d", ETag: md5("x") },
+      { Key: "many/none" },
+    ];
+    const result = await s3.client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }));
+    expect(result.Deleted?.map(({ Key }) => Key)).toEqual(["many/a", "many/b & <c>\r\n", "many/none"]);
+    expect(result.Errors).toMatchObject([{ Key: "many/d", Code: "PreconditionFailed" }]);
+    const left = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "many/" }));
+    expect(left.Contents?.map(({ Key }) => Key)).toEqual(["many/d"]);
+  });
+
+  test("is copied with or without its metadata", async () => {
+    await put("origin ü+%", "copied", { ContentType: "text/a", Metadata: { m: "1" }, Tagging: "t=1" });
+    const CopySource = `${bucket}/${encodeURIComponent("origin ü+%")}`;
+    const copy = (Key: string, more: object = {}) =>
+      s3.client.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource, ...more }));
+    const { CopyObjectResult } = await copy("copy-1");
+    expect(CopyObjectResult?.ETag).toBe(md5("copied"));
+    expect(await head("copy-1")).toMatchObject({ ContentType: "text/a", Metadata: { m: "1" }, TagCount: 1 });
+    await copy("copy-2", { MetadataDirective: "REPLACE", ContentType: "text/b", TaggingDirective: "REPLACE" });
+    const replaced = await head("copy-2");
+    expect([replaced.ContentType, replaced.Metadata, replaced.TagCount]).toEqual(["text/b", {}, undefined]);
+    expect(await s3.text("copy-2")).toBe("copied");
+    expect((await failure(copy("origin ü+%"))).status).toBe(400);
+    expect((await failure(copy("copy-3", { CopySourceIfMatch: md5("x") }))).status).toBe(412);
+    await copy("origin ü+%", { MetadataDirective: "REPLACE", Metadata: { m: "2" } });
+    expect((await head("origin ü+%")).Metadata).toEqual({ m: "2" });
+  });
+
+  test("keeps its tags apart from its content", async () => {
+    await put("tagged", "1");
+    const TagSet = [{ Key: "x", Value: "y & z" }];
+    await s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "tagged", Tagging: { TagSet } }));
+    const tags = await s3.client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: "tagged" }));
+    expect(tags.TagSet).toEqual(TagSet);
+    const twice = { TagSet: [...TagSet, ...TagSet] };
+    const call = s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "tagged", Tagging: twice }));
+    expect(await failure(call)).toEqual({ status: 400, name: "InvalidTag" });
+  });
+
+  test("tells its attributes", async () => {
+    await put("attributes", "123456789", { ChecksumAlgorithm: "SHA1" });
+    const found = await s3.client.send(
+      new GetObjectAttributesCommand({
+        Bucket: bucket,
+        Key: "attributes",
+        ObjectAttributes: ["ETag", "ObjectSize", "Checksum", "StorageClass"],
+      }),
+    );
+    expect(found).toMatchObject({
+      ETag: md5("123456789").replaceAll('"', ""),
+      ObjectSize: 9,
+      StorageClass: "STANDARD",
+      Checksum: { ChecksumSHA1: createHash("sha1").update("123456789").digest("base64") },
+    });
+  });
+
+  test("in a deep archive cannot be read before it is restored", async () => {
+    await put("frozen", "1", { StorageClass: "DEEP_ARCHIVE" });
+    expect(await failure(get("frozen"))).toEqual({ status: 403, name: "InvalidObjectState" });
+    await put("cool", "1", { StorageClass: "GLACIER_IR" });
+    expect(await s3.text("cool")).toBe("1");
+  });
+});
+
+test("what is not supported is refused by name", async () => {
+  const call = s3.client.send(new PutObjectAclCommand({ Bucket: bucket, Key: "a/1.txt", ACL: "public-read" }));
+  await expect(call).rejects.toThrow(/does not implement PutObjectAcl/);
+  expect(await failure(put("locked", "1", { ObjectLockMode: "GOVERNANCE" }))).toEqual({
+    status: 501,
+    name: "NotImplemented",
+  });
+  expect((await failure(put("public", "1", { ACL: "public-read" }))).status).toBe(501);
+  expect((await failure(put("kms", "1", { ServerSideEncryption: "aws:kms" }))).status).toBe(501);
+});
+
+test("an error has a code, a message and the id of its request", async () => {
+  const error: unknown = await get("nowhere").catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ name: "NoSuchKey", message: "The specified key does not exist." });
+  const { requestId } = (error as { $metadata: { requestId?: string } }).$metadata;
+  expect(requestId).toMatch(/^[0-9A-F]{16}$/);
+});

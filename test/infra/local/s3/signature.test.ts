@@ -1,0 +1,147 @@
+import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bucket, createClient, credentials, failure, type S3Fixture, startFixture } from "./s3-fixture.ts";
+import { type RawRequest, sendRaw } from "./signer.ts";
+
+let s3: S3Fixture;
+beforeAll(async () => {
+  s3 = await startFixture();
+  await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: "a/1.txt", Body: "hello world" }));
+});
+afterAll(() => s3.stop());
+
+const raw = (more: Partial<RawRequest>) =>
+  sendRaw({ method: "GET", endpoint: s3.server.url, path: `/${bucket}/a/1.txt`, credentials, ...more });
+const code = (body: string) => /<Code>(.*?)<\/Code>/.exec(body)?.[1];
+
+describe("a presigned URL", () => {
+  const presign = (command: GetObjectCommand | PutObjectCommand, expiresIn = 60) =>
+    getSignedUrl(s3.client, command, { expiresIn });
+  const get = new GetObjectCommand({ Bucket: bucket, Key: "a/1.txt", ResponseContentType: "text/html" });
+
+  test("reads and writes without other credentials", async () => {
+    const read = await fetch(await presign(get));
+    expect([read.status, await read.text(), read.headers.get("content-type")]).toEqual([
+      200,
+      "hello world",
+      "text/html",
+    ]);
+    const put = new PutObjectCommand({ Bucket: bucket, Key: "pre signed+ü", Metadata: { a: "b" } });
+    expect((await fetch(await presign(put), { method: "PUT", body: "pp" })).status).toBe(200);
+    expect(await s3.text("pre signed+ü")).toBe("pp");
+    const found = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: "pre signed+ü" }));
+    expect(found.Metadata).toEqual({ a: "b" });
+  });
+
+  test("that was tampered with is refused", async () => {
+    const url = await presign(get);
+    const signature = await fetch(url.replace(/X-Amz-Signature=.{6}/, "X-Amz-Signature=000000"));
+    expect([signature.status, code(await signature.text())]).toEqual([403, "SignatureDoesNotMatch"]);
+    expect((await fetch(url.replace("1.txt", "2.txt"))).status).toBe(403);
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(403);
+    expect((await fetch(url.replace("X-Amz-Expires=60", "X-Amz-Expires=600"))).status).toBe(403);
+  });
+
+  test("that has expired is refused", async () => {
+    const url = await getSignedUrl(s3.client, get, { expiresIn: 60, signingDate: new Date(Date.now() - 61_000) });
+    const response = await fetch(url);
+    expect([response.status, code(await response.text())]).toEqual([403, "AccessDenied"]);
+  });
+});
+
+describe("a request", () => {
+  test("without a signature is refused", async () => {
+    const response = await fetch(`${s3.server.url}/${bucket}/a/1.txt`);
+    expect([response.status, code(await response.text())]).toEqual([403, "AccessDenied"]);
+  });
+
+  test("with another key or secret is refused", async () => {
+    const other = createClient(s3.server.url, { credentials: { ...credentials, secretAccessKey: "wrong" } });
+    const command = new GetObjectCommand({ Bucket: bucket, Key: "a/1.txt" });
+    expect(await failure(other.send(command))).toEqual({ status: 403, name: "SignatureDoesNotMatch" });
+    const stranger = createClient(s3.server.url, { credentials: { ...credentials, accessKeyId: "stranger" } });
+    expect(await failure(stranger.send(command))).toEqual({ status: 403, name: "InvalidAccessKeyId" });
+    other.destroy();
+    stranger.destroy();
+  });
+
+  test("from a clock that is far off is refused", async () => {
+    const response = await raw({ now: new Date(Date.now() - 16 * 60_000) });
+    expect([response.status, code(response.body)]).toEqual([403, "RequestTimeTooSkewed"]);
+  });
+
+  test("with an x-amz header that is not signed is refused", async () => {
+    expect((await raw({})).body).toBe("hello world");
+    const response = await raw({ unsigned: { "x-amz-meta-added": "on the way" } });
+    expect([response.status, code(response.body)]).toEqual([403, "AccessDenied"]);
+  });
+
+  test("whose body is not the one that was signed is refused", async () => {
+    const response = await raw({ method: "PUT", path: `/${bucket}/swapped`, payload: "0".repeat(64), body: "x" });
+    expect([response.status, code(response.body)]).toEqual([400, "XAmzContentSHA256Mismatch"]);
+    expect((await raw({ path: `/${bucket}/swapped` })).status).toBe(404);
+  });
+
+  test.each(["127.0.0.1", "localhost", "s3.localhost"])("may name its bucket in the host, below %s", async (base) => {
+    const host = `${bucket}.${base}:${new URL(s3.server.url).port}`;
+    expect((await raw({ host, path: "/a/1.txt" })).body).toBe("hello world");
+    expect((await raw({ host, path: "/" })).body).toContain("<ListBucketResult");
+  });
+});
+
+describe("a signed stream", () => {
+  const size = (text: string) => ({ "x-amz-decoded-content-length": String(text.length) });
+  const stream = (more: Partial<RawRequest>) =>
+    raw({ method: "PUT", path: `/${bucket}/streamed`, payload: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", ...more });
+
+  test("is stored when every chunk's signature fits", async () => {
+    const body = "a".repeat(70_000);
+    const sent = await stream({
+      headers: size(`${body}tail`),
+      body: ({ chunk }) => chunk(body) + chunk("tail") + chunk(""),
+    });
+    expect([sent.status, await s3.text("streamed")]).toEqual([200, `${body}tail`]);
+  });
+
+  test("is refused when a chunk was changed, and the object stays as it was", async () => {
+    await stream({ headers: size("good"), body: ({ chunk }) => chunk("good") + chunk("") });
+    const sent = await stream({
+      headers: size("evil"),
+      body: ({ chunk }) => (chunk("live") + chunk("")).replace("live", "evil"),
+    });
+    expect([sent.status, code(sent.body), await s3.text("streamed")]).toEqual([403, "SignatureDoesNotMatch", "good"]);
+  });
+
+  test("carries its checksum in a signed trailer", async () => {
+    const trailing = (checksum: string, spoil = (text: string) => text) =>
+      stream({
+        payload: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        headers: { ...size("123456789"), "x-amz-trailer": "x-amz-checksum-crc32c" },
+        body: ({ chunk, trailer }) =>
+          chunk("123456789") + chunk("") + spoil(trailer(`x-amz-checksum-crc32c:${checksum}\n`)),
+      });
+    expect((await trailing("4waSgw==")).status).toBe(200);
+    expect(code((await trailing("AAAAAA==")).body)).toBe("BadDigest");
+    expect(code((await trailing("AAAAAA==", (text) => text.replace("AAAAAA==", "4waSgw=="))).body)).toBe(
+      "SignatureDoesNotMatch",
+    );
+    expect(code((await trailing("4waSgw==", () => "\r\n")).body)).toBe("SignatureDoesNotMatch");
+  });
+
+  test("that is shorter or longer than it says is refused", async () => {
+    const short = await stream({ headers: size("12345"), body: ({ chunk }) => chunk("1234") + chunk("") });
+    const long = await stream({ headers: size("123"), body: ({ chunk }) => chunk("1234") + chunk("") });
+    const cut = await stream({ headers: size("1234"), body: ({ chunk }) => chunk("1234").slice(0, -3) });
+    expect([short, long, cut].map(({ body }) => code(body))).toEqual(Array(3).fill("IncompleteBody"));
+  });
+
+  test("that lacks its announced trailer is refused", async () => {
+    const sent = await stream({
+      payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+      headers: { ...size("1234"), "x-amz-trailer": "x-amz-checksum-crc32" },
+      body: "4\r\n1234\r\n0\r\n\r\n",
+    });
+    expect([sent.status, code(sent.body)]).toEqual([400, "MalformedTrailerError"]);
+  });
+});

@@ -1,0 +1,108 @@
+import { createHash, createHmac } from "node:crypto";
+import { request as send } from "node:http";
+
+/** A client of Signature Version 4 written apart from the SDK's, for what the SDK never sends. */
+export interface RawRequest {
+  method: string;
+  /** `http://127.0.0.1:<port>` */
+  endpoint: string;
+  path: string;
+  /** @default the endpoint's own */
+  host?: string;
+  headers?: Record<string, string>;
+  /** Sent without being signed. */
+  unsigned?: Record<string, string>;
+  /** `x-amz-content-sha256` @default UNSIGNED-PAYLOAD */
+  payload?: string;
+  body?: string | ((signer: ChunkSigner) => string);
+  credentials: { accessKeyId: string; secretAccessKey: string };
+  now?: Date;
+}
+
+export interface ChunkSigner {
+  /** Frames and signs a chunk; the last one is empty. */
+  chunk(data: string): string;
+  /** The trailer's lines with their signature. */
+  trailer(lines: string): string;
+}
+
+export async function sendRaw(request: RawRequest): Promise<{ status: number; body: string }> {
+  const time = (request.now ?? new Date()).toISOString().replace(/[-:]|\.\d+/g, "");
+  const payload = request.payload ?? "UNSIGNED-PAYLOAD";
+  const host = request.host ?? new URL(request.endpoint).host;
+  const headers: Record<string, string> = {
+    host,
+    "x-amz-content-sha256": payload,
+    "x-amz-date": time,
+    ...request.headers,
+  };
+  const names = Object.keys(headers).sort();
+  const canonical = [
+    request.method,
+    request.path,
+    "",
+    ...names.map((name) => `${name}:${headers[name]}`),
+    "",
+    names.join(";"),
+    payload,
+  ].join("\n");
+  const scope = `${time.slice(0, 8)}/eu-west-3/s3/aws4_request`;
+  const key = scope
+    .split("/")
+    .reduce<Buffer>((secret, part) => hmac(secret, part), Buffer.from(`AWS4${request.credentials.secretAccessKey}`));
+  const signature = hmac(key, ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n")).toString("hex");
+  const body =
+    typeof request.body === "function" ? request.body(chunkSigner(key, time, scope, signature)) : request.body;
+  const authorization = `AWS4-HMAC-SHA256 Credential=${request.credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(request.endpoint);
+    const outgoing = send(
+      {
+        hostname,
+        port,
+        method: request.method,
+        path: request.path,
+        headers: {
+          ...headers,
+          ...request.unsigned,
+          authorization,
+          ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+        },
+      },
+      async (response) => {
+        let text = "";
+        for await (const chunk of response) text += chunk;
+        resolve({ status: response.statusCode ?? 0, body: text });
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+function chunkSigner(key: Buffer, time: string, scope: string, seed: string): ChunkSigner {
+  let previous = seed;
+  const sign = (kind: string, ...rest: string[]): string => {
+    previous = hmac(key, [`AWS4-HMAC-SHA256-${kind}`, time, scope, previous, ...rest].join("\n")).toString("hex");
+    return previous;
+  };
+  return {
+    chunk: (data) => {
+      const signature = sign("PAYLOAD", sha256(""), sha256(data));
+      const head = `${Buffer.byteLength(data).toString(16)};chunk-signature=${signature}\r\n`;
+      return data === "" ? head : `${head}${data}\r\n`;
+    },
+    trailer: (lines) => {
+      const signature = sign("TRAILER", sha256(lines));
+      return `${lines.replaceAll("\n", "\r\n")}x-amz-trailer-signature:${signature}\r\n\r\n`;
+    },
+  };
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
