@@ -30,8 +30,10 @@ export interface StartOptions extends Partial<HostOptions> {
   data: string;
   /** Directory of a cloud assembly that is there already. @default the app is synthesized into `<data>/cdk.out` */
   assembly?: string;
-  /** @default warnings and errors on stderr */
+  /** @default everything but details on stderr */
   log?: Log;
+  /** Gives up starting. */
+  signal?: AbortSignal;
 }
 
 export interface Host {
@@ -80,9 +82,10 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   ends.push(() => http.close());
 
   const abort = new AbortController();
+  const signal = options.signal ? AbortSignal.any([abort.signal, options.signal]) : abort.signal;
   const synthesis = options.assembly
     ? Promise.resolve(options.assembly)
-    : synthesize(path.join(data, "cdk.out"), abort.signal).then(() => path.join(data, "cdk.out"));
+    : synthesize(path.join(data, "cdk.out"), signal).then(() => path.join(data, "cdk.out"));
   synthesis.catch(() => {});
   const services = await startServices({ data, external: externalEngines(), credentials: credentials(), log });
   ends.push(() => services.close());

@@ -10,12 +10,13 @@ const options = parse();
 const log = createLog({ verbose: options.verbose, write: (line) => process.stdout.write(line) });
 const began = performance.now();
 
+const starting = new AbortController();
 let host: Host | undefined;
 let stopping = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(signal));
 
 try {
-  host = await startHost({ ...options, log });
+  host = await startHost({ ...options, log, signal: starting.signal });
   if (stopping) await end(host);
   else await greet(host);
 } catch (error) {
@@ -26,8 +27,8 @@ async function stop(signal: string): Promise<void> {
   if (stopping) process.exit(130);
   stopping = true;
   log.info(`${signal}: finishing what is under way; once more to end at once`);
-  // While it still starts, it is ended as soon as it has.
   if (host) await end(host);
+  else starting.abort();
 }
 
 async function end(running: Host): Promise<void> {
@@ -61,6 +62,7 @@ async function greet({ url, token, issuesTokens }: Host): Promise<void> {
 }
 
 function fail(error: unknown): never {
+  if (stopping) process.exit(0);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE")
     log.error(`port ${options.port} is in use: stop what listens there, or choose another with --port`);

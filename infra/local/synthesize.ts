@@ -43,9 +43,14 @@ function run(directory: string, signal: AbortSignal | undefined): Promise<void> 
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [path.join(root, "infra/app.ts")], {
       cwd: root,
-      // The CDK app is one of the user's own programs, not a function: it gets the user's environment.
-      // biome-ignore lint/style/noProcessEnv: see above
-      env: { ...process.env, CDK_OUTDIR: path.resolve(directory), CDK_CONTEXT_JSON: JSON.stringify(context()) },
+      env: {
+        // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
+        ...process.env,
+        CDK_OUTDIR: path.resolve(directory),
+        CDK_CONTEXT_JSON: JSON.stringify(context()),
+        // Checking the templates takes seconds and changes nothing in them; `npm run synth` does it.
+        CDK_VALIDATION: "false",
+      },
       stdio: ["ignore", "pipe", "pipe"],
       ...(signal && { signal }),
     });

@@ -1,0 +1,148 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { TemplateResource } from "../../../infra/local/assembly/read.ts";
+
+export interface FixtureRoute {
+  method: string;
+  path: string;
+  function?: string;
+  authorizer?: boolean;
+  streaming?: boolean;
+  /** Milliseconds. */
+  timeout?: number;
+  /** Properties of the method beside those. */
+  properties?: object;
+}
+
+export interface FixtureFunction {
+  /** Source of index.mjs. */
+  code: string;
+  /** Properties of the function beside code and handler. */
+  properties?: object;
+}
+
+export interface Fixture {
+  /** Name to source, or source and properties. */
+  functions?: Record<string, string | FixtureFunction>;
+  routes?: FixtureRoute[];
+  /** Other resources, by logical id. */
+  resources?: Record<string, TemplateResource>;
+  /** Properties of the authorizer; its function is the one called `authorizer`. */
+  authorizer?: object;
+  outputs?: object;
+}
+
+/** A fresh directory in the system's temporary one; `remove` deletes it. */
+export function temporaryDirectory(): { directory: string; remove(): void } {
+  const directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Writes a cloud assembly as CDK would, with one stack named `Fixture`. */
+export function writeAssembly(directory: string, { functions = {}, outputs, ...fixture }: Fixture): void {
+  const files: Record<string, object> = {};
+  const resources: Record<string, object> = { ...apiResources(fixture), ...fixture.resources };
+  for (const [name, given] of Object.entries(functions)) {
+    const { code, properties } = typeof given === "string" ? { code: given, properties: {} } : given;
+    mkdirSync(path.join(directory, `asset.${name}`), { recursive: true });
+    writeFileSync(path.join(directory, `asset.${name}`, "index.mjs"), code);
+    files[name] = {
+      source: { path: `asset.${name}`, packaging: "zip" },
+      destinations: { current: { bucketName: "assets", objectKey: `${name}.zip` } },
+    };
+    resources[name] = {
+      Type: "AWS::Lambda::Function",
+      Properties: {
+        FunctionName: name,
+        Code: { S3Bucket: { "Fn::Join": ["-", ["assets", { Ref: "AWS::AccountId" }]] }, S3Key: `${name}.zip` },
+        Handler: "index.handler",
+        Runtime: "nodejs24.x",
+        Timeout: 10,
+        MemorySize: 128,
+        ...properties,
+      },
+    };
+  }
+  const write = (file: string, content: object) => writeFileSync(path.join(directory, file), JSON.stringify(content));
+  write("Fixture.template.json", { Resources: resources, Outputs: outputs ?? {} });
+  write("Fixture.assets.json", { files });
+  write("manifest.json", {
+    artifacts: {
+      "Fixture.assets": { type: "cdk:asset-manifest", properties: { file: "Fixture.assets.json" } },
+      Fixture: { type: "aws:cloudformation:stack", properties: { templateFile: "Fixture.template.json" } },
+    },
+  });
+}
+
+function apiResources({ routes = [], authorizer }: Fixture): Record<string, TemplateResource> {
+  if (routes.length === 0) return {};
+  const RestApiId = { Ref: "Api" };
+  const resources: Record<string, TemplateResource> = {
+    Api: { Type: "AWS::ApiGateway::RestApi", Properties: { Name: "fixture" } },
+    Stage: { Type: "AWS::ApiGateway::Stage", Properties: { RestApiId, StageName: "test" } },
+    Authorizer: {
+      Type: "AWS::ApiGateway::Authorizer",
+      Properties: {
+        RestApiId,
+        Type: "TOKEN",
+        IdentitySource: "method.request.header.Authorization",
+        AuthorizerUri: functionUri("authorizer", false),
+        ...authorizer,
+      },
+    },
+  };
+  const ids = new Map<string, object>([["", { "Fn::GetAtt": ["Api", "RootResourceId"] }]]);
+  for (const route of routes) {
+    const parts = route.path.split("/").filter(Boolean);
+    parts.forEach((PathPart, at) => {
+      const full = `/${parts.slice(0, at + 1).join("/")}`;
+      if (ids.has(full)) return;
+      const id = `Resource${ids.size}`;
+      const ParentId = ids.get(at === 0 ? "" : `/${parts.slice(0, at).join("/")}`);
+      resources[id] = { Type: "AWS::ApiGateway::Resource", Properties: { RestApiId, PathPart, ParentId } };
+      ids.set(full, { Ref: id });
+    });
+    const ResourceId = ids.get(parts.length === 0 ? "" : `/${parts.join("/")}`);
+    resources[`Method${Object.keys(resources).length}`] = {
+      Type: "AWS::ApiGateway::Method",
+      Properties: {
+        RestApiId,
+        ResourceId,
+        HttpMethod: route.method,
+        AuthorizationType: route.authorizer ? "CUSTOM" : "NONE",
+        ...(route.authorizer && { AuthorizerId: { Ref: "Authorizer" } }),
+        ...(route.function && {
+          Integration: {
+            Type: "AWS_PROXY",
+            IntegrationHttpMethod: "POST",
+            Uri: functionUri(route.function, route.streaming ?? false),
+            ...(route.timeout && { TimeoutInMillis: route.timeout }),
+          },
+        }),
+        ...route.properties,
+      },
+    };
+  }
+  return resources;
+}
+
+function functionUri(name: string, streaming: boolean): object {
+  const [version, action] = streaming
+    ? ["2021-11-15", "response-streaming-invocations"]
+    : ["2015-03-31", "invocations"];
+  return {
+    "Fn::Join": [
+      "",
+      [
+        "arn:",
+        { Ref: "AWS::Partition" },
+        ":apigateway:",
+        { Ref: "AWS::Region" },
+        `:lambda:path/${version}/functions/`,
+        { "Fn::GetAtt": [name, "Arn"] },
+        `/${action}`,
+      ],
+    ],
+  };
+}

@@ -1,0 +1,54 @@
+import { readAssembly } from "../../../infra/local/assembly/read.ts";
+import { createResolver } from "../../../infra/local/assembly/resolve.ts";
+import { createFunctions } from "../../../infra/local/functions.ts";
+import { buildApi } from "../../../infra/local/gateway/api.ts";
+import { createGateway, type RequestLog } from "../../../infra/local/gateway/server.ts";
+import type { LogLevel } from "../../../infra/local/lambda/messages.ts";
+import { listen } from "../../../infra/local/listen.ts";
+import { type Fixture, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
+
+export interface RunningGateway {
+  url: string;
+  port: number;
+  /** One for each request that is over. */
+  requests: RequestLog[];
+  logs: { level: LogLevel; text: string }[];
+  warnings: string[];
+  stop(): Promise<void>;
+}
+
+/** Serves a fixture's API with its functions and nothing else: no engines. */
+export async function startGateway(fixture: Fixture, { isolate = false } = {}): Promise<RunningGateway> {
+  const { directory, remove } = temporaryDirectory();
+  writeAssembly(directory, fixture);
+  const requests: RequestLog[] = [];
+  const logs: RunningGateway["logs"] = [];
+  const warnings: string[] = [];
+  const warn = (text: string) => void warnings.push(text);
+  const resolver = createResolver(readAssembly(directory), warn);
+  const log = {
+    info: () => {},
+    detail: (text: string) => void logs.push({ level: "info", text }),
+    warn,
+    error: (text: string) => void logs.push({ level: "error", text }),
+    request: (entry: RequestLog) => void requests.push(entry),
+  };
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  const functions = createFunctions(resolver, { endpoints: {}, credentials, isolate }, log);
+  const gateway = createGateway({ find: (name) => functions.get(name), onRequest: log.request });
+  const api = buildApi(resolver, warn);
+  if (api) gateway.serve(api);
+  const { url, port, close } = await listen(gateway.server, 0);
+  return {
+    url,
+    port,
+    requests,
+    logs,
+    warnings,
+    async stop() {
+      await close();
+      await Promise.all([...functions.values()].map((hosted) => hosted.stop()));
+      remove();
+    },
+  };
+}

@@ -1,0 +1,326 @@
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type RunningGateway, startGateway } from "../fixture-gateway.ts";
+
+const echo = `export const handler = async (event, context) => ({
+  statusCode: 200,
+  headers: { "X-Plain": "plain", "WWW-Authenticate": "Bearer" },
+  multiValueHeaders: { "Set-Cookie": ["a=1", "b=2"] },
+  body: JSON.stringify({ event, functionName: context.functionName }),
+});`;
+
+const authorizer = `let asked = 0;
+export const handler = async ({ authorizationToken: token, methodArn }) => {
+  asked += 1;
+  if (token === "Bearer wrong") throw new Error("Unauthorized");
+  if (token === "Bearer broken") throw new Error("no database");
+  if (token === "Bearer nonsense") return { principalId: "x" };
+  const allow = { Effect: "Allow", Action: "execute-api:Invoke", Resource: methodArn.replace(/test\\/.*$/, "test/*") };
+  const deny = { Effect: "Deny", Action: "*", Resource: "*/DELETE/*" };
+  return {
+    principalId: "alice",
+    policyDocument: { Version: "2012-10-17", Statement: [allow, deny] },
+    context: { asked, admin: true },
+  };
+};`;
+
+let gateway: RunningGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    functions: {
+      echo,
+      authorizer,
+      slow: `export const handler = () => new Promise((done) => setTimeout(done, 2000, { statusCode: 200 }));`,
+      throws: `export const handler = async () => { throw new Error("no such table", { cause: new Error("gone") }); };`,
+      malformed: `export const handler = async () => ({ statusCode: 200, body: { not: "text" } });`,
+      image: `export const handler = async () => ({ statusCode: 200, headers: { "content-type": "image/png" },
+        isBase64Encoded: true, body: Buffer.from([137, 80, 255, 0]).toString("base64") });`,
+      empty: `export const handler = async () => ({ statusCode: 204 });`,
+    },
+    routes: [
+      { method: "GET", path: "/echo", function: "echo" },
+      { method: "POST", path: "/echo", function: "echo" },
+      { method: "GET", path: "/items/{id}", function: "echo" },
+      { method: "GET", path: "/files/{proxy+}", function: "echo" },
+      { method: "ANY", path: "/any", function: "echo" },
+      { method: "GET", path: "/private", function: "echo", authorizer: true },
+      { method: "DELETE", path: "/private", function: "echo", authorizer: true },
+      { method: "GET", path: "/slow", function: "slow", timeout: 100 },
+      { method: "GET", path: "/throws", function: "throws" },
+      { method: "GET", path: "/malformed", function: "malformed" },
+      { method: "GET", path: "/image", function: "image" },
+      { method: "GET", path: "/empty", function: "empty" },
+      { method: "GET", path: "/throttled", function: "echo" },
+      { method: "GET", path: "/iam", function: "echo", properties: { AuthorizationType: "AWS_IAM" } },
+      {
+        method: "OPTIONS",
+        path: "/echo",
+        properties: {
+          Integration: {
+            Type: "MOCK",
+            RequestTemplates: { "application/json": "{ statusCode: 200 }" },
+            IntegrationResponses: [
+              {
+                StatusCode: "204",
+                ResponseParameters: {
+                  "method.response.header.Access-Control-Allow-Origin": "'https://a.example'",
+                  "method.response.header.Vary": "'Origin'",
+                },
+                ResponseTemplates: {
+                  "application/json":
+                    '#set($origin = $input.params().header.get("Origin"))\n#if($origin == "")\n  #set($origin = $input.params().header.get("origin"))\n#end\n#if($origin == "https://b.example")\n  #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n#end',
+                },
+              },
+            ],
+          },
+        },
+      },
+    ],
+    authorizer: { AuthorizerResultTtlInSeconds: 60, IdentityValidationExpression: "Bearer .+" },
+    resources: {
+      NoRoute: {
+        Type: "AWS::ApiGateway::GatewayResponse",
+        Properties: {
+          ResponseType: "MISSING_AUTHENTICATION_TOKEN",
+          StatusCode: "404",
+          ResponseParameters: {
+            "gatewayresponse.header.x-request-id": "context.requestId",
+            "gatewayresponse.header.access-control-allow-origin": "method.request.header.Origin",
+            "gatewayresponse.header.cache-control": "'no-store'",
+          },
+          ResponseTemplates: {
+            "application/problem+json":
+              '{"title":"Not Found","detail":$context.error.messageString,"request_id":"$context.requestId"}',
+          },
+        },
+      },
+      Failed: {
+        Type: "AWS::ApiGateway::GatewayResponse",
+        Properties: { ResponseType: "DEFAULT_5XX", StatusCode: "500" },
+      },
+      Stage: {
+        Type: "AWS::ApiGateway::Stage",
+        Properties: {
+          RestApiId: { Ref: "Api" },
+          StageName: "test",
+          MethodSettings: [
+            { HttpMethod: "*", ResourcePath: "/*", ThrottlingRateLimit: 10_000, ThrottlingBurstLimit: 5000 },
+            { HttpMethod: "GET", ResourcePath: "/~1throttled", ThrottlingRateLimit: 0.001, ThrottlingBurstLimit: 2 },
+          ],
+        },
+      },
+    },
+  });
+});
+
+afterAll(() => gateway.stop());
+
+const get = (path: string, init?: RequestInit) => fetch(gateway.url + path, init);
+const eventOf = async (response: Response) => ((await response.json()) as { event: Record<string, unknown> }).event;
+
+describe("the event of a proxy integration", () => {
+  test("carries headers, query and body, single and multiple", async () => {
+    const response = await get("/echo?a=1&a=2&b=%C3%BC+x", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Mine": "yes", "X-Forwarded-For": "10.0.0.1" },
+      body: '{"hello":"wörld"}',
+    });
+    const event = await eventOf(response);
+    expect(event).toMatchObject({
+      resource: "/echo",
+      path: "/echo",
+      httpMethod: "POST",
+      queryStringParameters: { a: "2", b: "ü x" },
+      multiValueQueryStringParameters: { a: ["1", "2"], b: ["ü x"] },
+      pathParameters: null,
+      body: '{"hello":"wörld"}',
+      isBase64Encoded: false,
+      requestContext: {
+        accountId: "000000000000",
+        stage: "test",
+        path: "/test/echo",
+        resourcePath: "/echo",
+        httpMethod: "POST",
+        protocol: "HTTP/1.1",
+        identity: { sourceIp: "127.0.0.1" },
+      },
+    });
+    expect(event.headers).toMatchObject({ "X-Forwarded-For": "10.0.0.1, 127.0.0.1", "X-Forwarded-Proto": "http" });
+    expect(event.headers).not.toHaveProperty("connection");
+    expect((event.requestContext as { requestId: string }).requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(response.headers.get("x-amzn-requestid")).toBe((event.requestContext as { requestId: string }).requestId);
+  });
+
+  test("without query or body has null in their place", async () => {
+    expect(await eventOf(await get("/echo"))).toMatchObject({
+      queryStringParameters: null,
+      multiValueQueryStringParameters: null,
+      body: null,
+    });
+  });
+
+  test("carries path parameters as the client sent them, percent-encoded, like API Gateway's REST APIs", async () => {
+    const event = await eventOf(await get("/items/a%2Fb%20c%ff%"));
+    expect(event).toMatchObject({ path: "/items/a%2Fb%20c%ff%", pathParameters: { id: "a%2Fb%20c%ff%" } });
+    expect(await eventOf(await get("/files/x/y.txt"))).toMatchObject({ pathParameters: { proxy: "x/y.txt" } });
+  });
+
+  test("carries bytes that are no UTF-8 as replacement characters", async () => {
+    const event = await eventOf(await get("/echo", { method: "POST", body: new Uint8Array([0x61, 0xff, 0x62]) }));
+    expect(event.body).toBe("a\ufffdb");
+  });
+});
+
+describe("routing", () => {
+  test("answers what no route takes by the template's gateway response", async () => {
+    const response = await get("/nowhere", { headers: { origin: "https://a.example" } });
+    expect(response.status).toBe(404);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(response.headers.get("access-control-allow-origin")).toBe("https://a.example");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    const body = (await response.json()) as { detail: string; request_id: string };
+    expect(body.detail).toBe("Missing Authentication Token");
+    expect(body.request_id).toBe(response.headers.get("x-request-id"));
+  });
+
+  test("refuses a method that the path does not have", async () => {
+    expect((await get("/items/1", { method: "POST" })).status).toBe(404);
+  });
+
+  test("takes any method where the template says so", async () => {
+    expect(await eventOf(await get("/any", { method: "PUT" }))).toMatchObject({ httpMethod: "PUT" });
+  });
+
+  test("closes a method whose authorization cannot be had here, with a warning", async () => {
+    expect((await get("/iam")).status).toBe(403);
+    expect(gateway.warnings.join()).toContain("authorization AWS_IAM cannot be had here");
+  });
+});
+
+describe("answers of functions", () => {
+  test("keep single and multiple headers, and remap those that API Gateway remaps", async () => {
+    const response = await get("/echo");
+    expect(response.headers.get("x-plain")).toBe("plain");
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+    expect(response.headers.get("www-authenticate")).toBeNull();
+    expect(response.headers.get("x-amzn-remapped-www-authenticate")).toBe("Bearer");
+    expect(response.headers.get("content-type")).toBe("application/json");
+  });
+
+  test("may have no body", async () => {
+    const response = await get("/empty");
+    expect(response.status).toBe(204);
+    expect(await response.text()).toBe("");
+  });
+
+  test("in Base64 stay text when the API declares no binary media types", async () => {
+    expect(await (await get("/image")).text()).toBe("iVD/AA==");
+  });
+
+  test("that are malformed, or errors, become the 5xx of the template, and the log says why", async () => {
+    for (const [path, cause] of [
+      ["/malformed", "malformed Lambda proxy response"],
+      ["/throws", "no such table"],
+    ] as const) {
+      const response = await get(path);
+      expect(response.status).toBe(500);
+      expect(await response.json()).toEqual({ message: "Internal server error" });
+      await expect.poll(() => gateway.requests.find((entry) => entry.path === path)?.cause).toContain(cause);
+    }
+    expect(gateway.requests.find(({ path }) => path === "/throws")?.cause).toContain("[cause]: Error: gone");
+  });
+
+  test("that come too late are 504s of the gateway", async () => {
+    const response = await get("/slow");
+    expect(await response.json()).toEqual({ message: "Endpoint request timed out" });
+  });
+});
+
+describe("a TOKEN authorizer", () => {
+  const call = (token: string | undefined, method = "GET") =>
+    get("/private", { method, headers: token === undefined ? {} : { authorization: token } });
+
+  test("is not asked without a token, or with one that looks wrong", async () => {
+    expect((await call(undefined)).status).toBe(401);
+    expect((await call("Basic eDp5")).status).toBe(401);
+    expect(await (await call(undefined)).json()).toEqual({ message: "Unauthorized" });
+  });
+
+  test("answers 401 when it throws Unauthorized, 500 when it fails or gives no policy", async () => {
+    expect((await call("Bearer wrong")).status).toBe(401);
+    expect((await call("Bearer broken")).status).toBe(500);
+    expect((await call("Bearer nonsense")).status).toBe(500);
+  });
+
+  test("passes its context on as text, and is asked once a token", async () => {
+    const answers = await Promise.all(["good", "good", "other"].map((token) => call(`Bearer ${token}`).then(eventOf)));
+    const contexts = answers.map(({ requestContext }) => (requestContext as { authorizer: object }).authorizer);
+    expect(contexts[0]).toMatchObject({ principalId: "alice", admin: "true" });
+    expect(contexts[1]).toEqual(contexts[0]);
+    expect(contexts[2]).not.toEqual(contexts[0]);
+  });
+
+  test("decides by its policy for each method, the remembered one too", async () => {
+    expect((await call("Bearer good")).status).toBe(200);
+    const denied = await call("Bearer good", "DELETE");
+    expect(denied.status).toBe(403);
+    expect(((await denied.json()) as { message: string }).message).toContain("explicit deny");
+  });
+});
+
+describe("CORS preflight by a mock", () => {
+  test("answers the first origin by default and another of the list with itself", async () => {
+    const preflight = (origin: string) => get("/echo", { method: "OPTIONS", headers: { origin } });
+    const first = await preflight("https://elsewhere.example");
+    expect(first.status).toBe(204);
+    expect(first.headers.get("access-control-allow-origin")).toBe("https://a.example");
+    const second = await preflight("https://b.example");
+    expect(second.headers.get("access-control-allow-origin")).toBe("https://b.example");
+    expect(gateway.warnings.filter((text) => text.includes("mapping template"))).toEqual([]);
+  });
+});
+
+describe("limits", () => {
+  test("throttle a method by the stage's settings", async () => {
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await get("/throttled")).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+
+  test("refuse an event of more than Lambda's 6 MB", async () => {
+    const response = await get("/echo", { method: "POST", body: "x".repeat(6_300_000) });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toEqual({ message: "Request Too Long" });
+  });
+
+  test("refuse a body of more than 10 MB before it is sent", async () => {
+    const answer = await raw(`POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: ${11 * 1024 * 1024}\r\n\r\nabc`);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*connection: close/s);
+  });
+
+  test("refuse a body of unknown length once it is over 10 MB", async () => {
+    const chunk = `100000\r\n${"x".repeat(0x100000)}\r\n`;
+    const head = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    expect(await raw(head + chunk.repeat(12))).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test("leave the server standing after requests that are none", async () => {
+    expect(await raw("NONSENSE\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await get("/echo")).status).toBe(200);
+  });
+});
+
+/** Sends bytes as they are; resolves with what comes back until the server closes. */
+function raw(request: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(gateway.port, "127.0.0.1", () => socket.write(request));
+    socket.on("data", (data) => {
+      answer += String(data);
+      if (answer.includes("\r\n\r\n")) socket.end();
+    });
+    socket.on("error", () => resolve(answer));
+    socket.on("close", () => resolve(answer));
+  });
+}

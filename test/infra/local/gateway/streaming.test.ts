@@ -1,0 +1,122 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RunningGateway, startGateway } from "../fixture-gateway.ts";
+
+/** A stream whose handler writes what `body` says. */
+const streaming = (body: string) => `import { setTimeout as sleep } from "node:timers/promises";
+import { once } from "node:events";
+export const handler = awslambda.streamifyResponse(async (event, responseStream, context) => {
+  const begin = (prelude) => awslambda.HttpResponseStream.from(responseStream, prelude);
+  ${body}
+});`;
+
+const head = `{ statusCode: 201, headers: { "content-type": "text/event-stream" }, multiValueHeaders: { "x-many": ["a", "b"] } }`;
+
+let gateway: RunningGateway;
+
+beforeAll(async () => {
+  const functions = {
+    ticks: streaming(`const out = begin(${head});
+      for (let i = 0; i < 3; i++) { out.write("data: " + i + "\\n\\n"); await sleep(150); }
+      out.end();`),
+    large: streaming(`const out = begin({ statusCode: 200 });
+      globalThis.written = 0;
+      for (let i = 0; i < 320; i++) {
+        globalThis.written += 65536;
+        if (!out.write(Buffer.alloc(65536, 97))) await once(out, "drain");
+      }
+      out.end();`),
+    early: streaming(`throw new Error("before anything");`),
+    late: streaming(
+      `const out = begin(${head}); out.write("some"); await sleep(50); throw new Error("in the middle");`,
+    ),
+    bare: streaming(`responseStream.write("no prelude"); responseStream.end();`),
+    silent: streaming(`begin({ statusCode: 200 }).end();`),
+    endless: streaming(`const out = begin({ statusCode: 200 });
+      for (let i = 0; i < 20; i++) { out.write("x"); await sleep(20); }
+      console.error("ran to its end");
+      out.end();`),
+    plain: `export const handler = async () => ({ statusCode: 200, body: "not streamed" });`,
+  };
+  const routes = Object.keys(functions).map((name) => ({
+    method: "GET",
+    path: `/${name}`,
+    function: name,
+    streaming: true,
+  }));
+  gateway = await startGateway({ functions, routes });
+});
+
+afterAll(() => gateway.stop());
+
+test("a stream reaches the client piece by piece, with status and headers first", async () => {
+  const response = await fetch(`${gateway.url}/ticks`);
+  expect(response.status).toBe(201);
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  expect(response.headers.get("x-many")).toBe("a, b");
+  const at: number[] = [];
+  let text = "";
+  for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+    at.push(performance.now());
+    text += Buffer.from(piece).toString();
+  }
+  expect(text).toBe("data: 0\n\ndata: 1\n\ndata: 2\n\n");
+  expect((at.at(-1) ?? 0) - (at[0] ?? 0)).toBeGreaterThan(200);
+});
+
+test("a large stream arrives whole", async () => {
+  const body = await (await fetch(`${gateway.url}/large`)).bytes();
+  expect(body.length).toBe(320 * 65_536);
+  expect(body.every((byte) => byte === 97)).toBe(true);
+});
+
+test("a function waits for a client that does not read", async () => {
+  const response = await new Promise<import("node:http").IncomingMessage>((resolve) => {
+    request(`${gateway.url}/large`, resolve).end();
+  });
+  response.pause();
+  let before = -1;
+  let buffered = 0;
+  // What the sockets and windows hold is a few megabytes; the whole would be 20.
+  while (buffered !== before) {
+    before = buffered;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    buffered = response.socket.bytesRead;
+  }
+  expect(buffered).toBeLessThan(2_000_000);
+  let length = 0;
+  for await (const piece of response) length += (piece as Buffer).length;
+  expect(length).toBe(320 * 65_536);
+});
+
+test("an error before the first byte is a 502, and so is a stream that has no prelude", async () => {
+  for (const path of ["early", "bare", "silent", "plain"]) {
+    const response = await fetch(`${gateway.url}/${path}`);
+    expect([path, response.status]).toEqual([path, 502]);
+    expect(await response.json()).toEqual({ message: "Internal server error" });
+  }
+});
+
+test("an error in the middle cuts the connection, so that the client knows", async () => {
+  const response = await fetch(`${gateway.url}/late`);
+  expect(response.status).toBe(201);
+  await expect(response.text()).rejects.toThrow();
+  await expect.poll(() => gateway.requests.find(({ path }) => path === "/late")?.cause).toContain("in the middle");
+});
+
+test("a function runs to its end when its client goes away, as on Lambda", async () => {
+  const abort = new AbortController();
+  const response = await fetch(`${gateway.url}/endless`, { signal: abort.signal });
+  await response.body?.getReader().read();
+  abort.abort();
+  await expect.poll(() => gateway.logs.map(({ text }) => text).join(), { timeout: 5000 }).toContain("ran to its end");
+});
+
+test("a function that streams takes many requests at once in one worker", async () => {
+  const began = performance.now();
+  const texts = await Promise.all(
+    Array.from({ length: 100 }, async () => await (await fetch(`${gateway.url}/ticks`)).text()),
+  );
+  expect(new Set(texts)).toEqual(new Set(["data: 0\n\ndata: 1\n\ndata: 2\n\n"]));
+  expect(performance.now() - began).toBeLessThan(10_000);
+});

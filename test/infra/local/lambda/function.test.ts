@@ -1,0 +1,206 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, afterEach, expect, test } from "vitest";
+import { lambdaEnvironment } from "../../../../infra/local/lambda/environment.ts";
+import { createFunction, type FunctionSpec, type LambdaFunction } from "../../../../infra/local/lambda/function.ts";
+import { temporaryDirectory } from "../fixture-assembly.ts";
+
+const { directory, remove } = temporaryDirectory();
+const running: LambdaFunction[] = [];
+const logs: string[] = [];
+let count = 0;
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((hosted) => hosted.stop()));
+  logs.length = 0;
+});
+afterAll(remove);
+
+function host(code: string, { isolate = false, ...given }: Partial<FunctionSpec> & { isolate?: boolean } = {}) {
+  const own = path.join(directory, String(count++));
+  mkdirSync(own);
+  writeFileSync(path.join(own, "index.mjs"), code);
+  const spec = { name: "probe", directory: own, handler: "index.handler", memory: 128, timeout: 5, ...given };
+  const environment = lambdaEnvironment(
+    { ...spec, environment: { MINE: "yes", ...given.environment } },
+    { dynamodb: "http://127.0.0.1:1", s3: "http://127.0.0.1:2" },
+    { accessKeyId: "id", secretAccessKey: "secret" },
+  );
+  const hosted = createFunction(
+    { ...spec, arn: "arn:aws:lambda:us-east-1:000000000000:function:probe", environment },
+    { isolate, log: (level, _name, id, text) => void logs.push(`${level} ${id ? "own" : "-"} ${text}`) },
+  );
+  running.push(hosted);
+  return hosted;
+}
+
+const call = async (hosted: LambdaFunction, event: unknown = {}) => {
+  const { payload, error } = await hosted.invoke(JSON.stringify(event));
+  return { value: JSON.parse(payload) as unknown, error };
+};
+
+test("a function gets its event and Lambda's context", async () => {
+  const { value } = await call(
+    host(
+      `export const handler = async (event, context) => ({ event, context: { ...context, left: context.getRemainingTimeInMillis() } });`,
+    ),
+    { a: 1 },
+  );
+  expect(value).toMatchObject({
+    event: { a: 1 },
+    context: {
+      functionName: "probe",
+      functionVersion: "$LATEST",
+      memoryLimitInMB: "128",
+      invokedFunctionArn: "arn:aws:lambda:us-east-1:000000000000:function:probe",
+      logGroupName: "/aws/lambda/probe",
+    },
+  });
+  const { context } = value as { context: { awsRequestId: string; left: number } };
+  expect(context.awsRequestId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(context.left).toBeGreaterThan(3000);
+  expect(context.left).toBeLessThanOrEqual(5000);
+});
+
+test("its environment is the template's and the runtime's, and nothing of the host's", async () => {
+  const { value } = await call(host("export const handler = async () => process.env;"));
+  expect(value).toMatchObject({
+    MINE: "yes",
+    AWS_REGION: "us-east-1",
+    AWS_LAMBDA_FUNCTION_NAME: "probe",
+    AWS_ACCESS_KEY_ID: "id",
+    AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:1",
+    AWS_ENDPOINT_URL_S3: "http://127.0.0.1:2",
+  });
+  expect(
+    Object.keys(value as object).filter((name) => !/^(AWS_|LAMBDA_|_HANDLER$|LANG$|PATH$|TZ$|MINE$)/.test(name)),
+  ).toEqual([]);
+});
+
+test("nothing is loaded before the first invocation, and the worker stays for the next", async () => {
+  const hosted = host("console.log('loading'); let n = 0; export const handler = async () => ++n;");
+  expect(logs).toEqual([]);
+  expect([(await call(hosted)).value, (await call(hosted)).value]).toEqual([1, 2]);
+  expect(logs).toEqual(["info - loading"]);
+});
+
+const slow = `import { threadId } from "node:worker_threads";
+export const handler = async () => { await new Promise((r) => setTimeout(r, 200)); return threadId; };`;
+
+test("several invocations share a worker", async () => {
+  const hosted = host(slow);
+  await call(hosted);
+  const began = performance.now();
+  const threads = await Promise.all(Array.from({ length: 20 }, () => call(hosted)));
+  expect(new Set(threads.map(({ value }) => value)).size).toBe(1);
+  expect(performance.now() - began).toBeLessThan(2000);
+});
+
+test("isolated, each has a worker of its own, and no more than there may be", async () => {
+  const hosted = host(slow, { isolate: true, reservedConcurrency: 3 });
+  const three = await Promise.all(Array.from({ length: 3 }, () => call(hosted)));
+  expect(new Set(three.map(({ value }) => value)).size).toBe(3);
+  const five = await Promise.all(Array.from({ length: 5 }, () => call(hosted)));
+  expect(five.filter(({ error }) => error?.errorType === "TooManyRequestsException")).toHaveLength(2);
+});
+
+test("a failed invocation says what was thrown, and its payload has no more than Lambda's", async () => {
+  const hosted = host(
+    `export const handler = async () => { throw new TypeError("bad", { cause: new Error("deep") }); };`,
+  );
+  const { value, error } = await call(hosted);
+  expect(value).toMatchObject({ errorType: "TypeError", errorMessage: "bad" });
+  expect(Object.keys(value as object).sort()).toEqual(["errorMessage", "errorType", "trace"]);
+  expect(error?.detail).toContain("[cause]: Error: deep");
+});
+
+test("a bundle that does not load fails its invocations, and is tried again", async () => {
+  const hosted = host(`throw new Error("no configuration");`);
+  expect((await call(hosted)).error).toMatchObject({ errorType: "Error", errorMessage: "no configuration" });
+  expect((await call(hosted)).error).toMatchObject({ errorMessage: "no configuration" });
+  expect((await call(host("export const other = 1;"))).error).toMatchObject({ errorType: "Runtime.HandlerNotFound" });
+  expect((await call(host("", { handler: "nowhere.handler" }))).error).toMatchObject({
+    errorType: "Runtime.ImportModuleError",
+  });
+  const callback = "export const handler = (event, context, callback) => callback(null, 1);";
+  expect((await call(host(callback))).error).toMatchObject({ errorType: "Runtime.CallbackHandlerDeprecated" });
+});
+
+test("an invocation that takes too long fails; others in its worker may end, and the next gets a new worker", async () => {
+  const hosted = host(
+    `import { threadId } from "node:worker_threads";
+     export const handler = async ({ wait }) => { await new Promise((r) => setTimeout(r, wait)); return threadId; };`,
+    { timeout: 0.5 },
+  );
+  const first = await call(hosted, { wait: 0 });
+  const late = call(hosted, { wait: 3000 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const other = call(hosted, { wait: 350 });
+  const failed = await late;
+  expect(failed.error?.errorType).toBe("Sandbox.Timedout");
+  expect(failed.error?.errorMessage).toMatch(/Task timed out after 0\.50 seconds$/);
+  expect((await other).value).toBe(first.value);
+  expect((await call(hosted, { wait: 0 })).value).not.toBe(first.value);
+});
+
+test("a worker that is stuck is replaced", async () => {
+  const hosted = host("export const handler = async ({ stuck }) => { while (stuck); return 'fine'; };", {
+    timeout: 0.5,
+  });
+  await call(hosted);
+  const results = await Promise.all([call(hosted, { stuck: true }), call(hosted)]);
+  expect(results.map(({ error }) => error?.errorType)).toEqual(["Sandbox.Timedout", "Sandbox.Timedout"]);
+  expect((await call(hosted)).value).toBe("fine");
+});
+
+test("a rejection that nothing handles ends the worker with all that runs in it, and the next gets a new one", async () => {
+  const hosted = host(`export const handler = async ({ crash }) => {
+    if (crash) setTimeout(() => Promise.reject(new Error("nobody awaits me")));
+    await new Promise((r) => setTimeout(r, crash ? 5000 : 20));
+    return "fine";
+  };`);
+  await call(hosted);
+  const { error } = await call(hosted, { crash: true });
+  expect(error).toMatchObject({ errorType: "Runtime.UnhandledPromiseRejection", errorMessage: "nobody awaits me" });
+  expect(logs.join()).toContain("nobody awaits me");
+  expect((await call(hosted)).value).toBe("fine");
+});
+
+test("process.exit and running out of memory fail the invocation, not the host", async () => {
+  const exits = host("export const handler = async () => process.exit(3);");
+  expect((await call(exits)).error).toMatchObject({ errorType: "Runtime.ExitError" });
+  const hungry = host(
+    "const kept = []; export const handler = async () => { for (;;) kept.push(new Array(1e5).fill({})); };",
+    {
+      isolate: true,
+      memory: 32,
+      timeout: 20,
+    },
+  );
+  expect((await call(hungry)).error).toMatchObject({ errorType: "ERR_WORKER_OUT_OF_MEMORY" });
+});
+
+test("what a function logs is known with its invocation; what it writes to stderr counts as errors", async () => {
+  const hosted = host(`export const handler = async () => {
+    console.log("a %d", 1); console.error("b"); process.stderr.write("c");
+  };`);
+  expect((await call(hosted)).value).toBe(null);
+  await expect.poll(() => logs.toSorted()).toEqual(["error - c", "error own b", "info own a 1"]);
+});
+
+test("events and answers over 6 MB are refused", async () => {
+  const hosted = host("export const handler = async ({ size }) => 'x'.repeat(size ?? 0);");
+  const large = await hosted.invoke(JSON.stringify({ text: "ü".repeat(3_200_000) }));
+  expect(large.error?.errorType).toBe("RequestEntityTooLargeException");
+  expect((await call(hosted, { size: 6_300_000 })).error?.errorType).toBe("Function.ResponseSizeTooLarge");
+  expect((await call(hosted, { size: 6_000_000 })).error).toBeUndefined();
+});
+
+test("stopping ends what runs", async () => {
+  const hosted = host("export const handler = () => new Promise((r) => setTimeout(r, 60_000));", { timeout: 90 });
+  const pending = call(hosted);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await hosted.stop();
+  expect((await pending).error).toBeDefined();
+  expect((await call(hosted)).error?.errorType).toBe("ServiceException");
+});
