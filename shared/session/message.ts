@@ -24,10 +24,22 @@ export const positionOf = (message: MessageRecord): string => `${message.created
 /** What a position looks like. */
 export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/;
 
-export const toMessage = ({ keyed: _keyed, order: _order, ...message }: MessageRecord, sessionId: string): Message => ({
-  ...message,
-  session_id: sessionId,
-});
+/** The message as the API shows it. */
+export function toMessage(message: MessageRecord, session_id: string): Message {
+  const { id, role, name, content, created_at, metadata, model, usage, status } = message;
+  return withoutUndefined({
+    id,
+    session_id,
+    role,
+    name,
+    content,
+    created_at,
+    metadata,
+    model,
+    usage,
+    status,
+  }) as Message;
+}
 
 /** The messages that a request appends, with ids and times; the same request always gives the same. */
 export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {

@@ -1,0 +1,30 @@
+import * as z from "zod";
+import { appendMessagesSchema, messageSchema } from "../../session/schema.ts";
+import type { Operation } from "./operation.ts";
+import { orderSchema, page, pageQuery, rangeQuery } from "./page.ts";
+import { sessionParams } from "./sessions.ts";
+
+export const messageOperations = {
+  listMessages: {
+    method: "GET",
+    path: "/v1/sessions/{id}/messages",
+    access: "user",
+    summary: "List a session's messages, archived ones too",
+    params: sessionParams,
+    query: z.object({
+      ...pageQuery,
+      ...rangeQuery,
+      order: orderSchema.default("asc"),
+    }),
+    answers: { 200: page(messageSchema) },
+  },
+  appendMessages: {
+    method: "POST",
+    path: "/v1/sessions/{id}/messages",
+    access: "user",
+    summary: "Capture one message or up to 100",
+    params: sessionParams,
+    body: appendMessagesSchema,
+    answers: { 201: z.object({ data: z.array(messageSchema) }) },
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,19 @@
+import * as z from "zod";
+import { instantSchema } from "../../session/schema.ts";
+
+/** A page of a list, and where the next one starts. */
+export const page = (item: z.ZodType) => z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+
+/** Query parameters of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().min(1).max(2048).optional().meta({ description: "`next_cursor` of the page before." }),
+};
+
+/** Query parameters of lists that go by time. */
+export const rangeQuery = {
+  from: instantSchema.optional().meta({ description: "Inclusive." }),
+  to: instantSchema.optional().meta({ description: "Exclusive." }),
+};
+
+export const orderSchema = z.enum(["asc", "desc"]);

@@ -1,0 +1,80 @@
+import * as z from "zod";
+import { createSessionSchema, idSchema, patchSessionSchema, sessionSchema } from "../../session/schema.ts";
+import type { Operation } from "./operation.ts";
+import { orderSchema, page, pageQuery, rangeQuery } from "./page.ts";
+
+/** Path parameters of what belongs to a session. */
+export const sessionParams = z.object({ id: idSchema });
+
+export const sessionOperations = {
+  createSession: {
+    method: "POST",
+    path: "/v1/sessions",
+    access: "user",
+    summary: "Create a session",
+    body: createSessionSchema,
+    answers: { 201: sessionSchema },
+  },
+  listSessions: {
+    method: "GET",
+    path: "/v1/sessions",
+    access: "user",
+    summary: "List sessions, newest activity first",
+    query: z.object({
+      ...pageQuery,
+      ...rangeQuery,
+      status: z.enum(["active", "archived", "all"]).default("all"),
+      order: orderSchema.default("desc"),
+    }),
+    answers: { 200: page(sessionSchema) },
+  },
+  getSession: {
+    method: "GET",
+    path: "/v1/sessions/{id}",
+    access: "user",
+    summary: "Read a session",
+    params: sessionParams,
+    answers: { 200: sessionSchema },
+  },
+  patchSession: {
+    method: "PATCH",
+    path: "/v1/sessions/{id}",
+    access: "user",
+    summary: "Change a session's title, metadata or lifetime",
+    params: sessionParams,
+    body: patchSessionSchema,
+    answers: { 200: sessionSchema },
+  },
+  deleteSession: {
+    method: "DELETE",
+    path: "/v1/sessions/{id}",
+    access: "user",
+    summary: "Delete a session everywhere: messages, archive and all",
+    params: sessionParams,
+    answers: { 204: null },
+  },
+  resetSession: {
+    method: "POST",
+    path: "/v1/sessions/{id}/reset",
+    access: "user",
+    summary: "Delete a session's messages and keep the session",
+    params: sessionParams,
+    answers: { 200: sessionSchema },
+  },
+  restoreSession: {
+    method: "POST",
+    path: "/v1/sessions/{id}/restore",
+    access: "user",
+    summary: "Bring an archived session back, whole",
+    params: sessionParams,
+    answers: { 200: sessionSchema },
+  },
+  cleanupSessions: {
+    method: "POST",
+    path: "/admin/cleanup-sessions",
+    access: "admin",
+    summary: "Expire the sessions that have been idle for longer than so many days",
+    query: z.object({ days: z.coerce.number().min(0).max(3650).default(7) }),
+    answers: { 200: z.object({ expired: z.int() }) },
+  },
+} as const satisfies Record<string, Operation>;
