@@ -42,8 +42,8 @@ export interface Changes {
  * @throws BadRecord naming the message and the rule that it breaks.
  */
 export function planSession({ id, title, startedAt, messages }: Conversation, ttlSeconds?: number): Plan {
-  const changes: Changes = { moved: 0, mended: 0 };
-  const times = orderTimes(messages, startedAt, changes);
+  const { times, moved } = orderTimes(messages, startedAt);
+  const changes: Changes = { moved, mended: 0 };
   const mend = (text: string): string => {
     if (text.isWellFormed()) return text;
     changes.mended += 1;
@@ -59,16 +59,18 @@ export function planSession({ id, title, startedAt, messages }: Conversation, tt
       }),
       id: sessionId(id),
     },
-    messages: messages.map(({ role, content, name, metadata }, index) => {
-      const at = times[index];
-      return check(messageInputSchema, `messages[${index}]`, {
-        role,
-        content: mend(content),
-        ...(name && { name: mend(name) }),
-        ...(at !== undefined && { created_at: new Date(at).toISOString() }),
-        ...(metadata && { metadata }),
-      });
-    }),
+    messages: separateBatches(
+      messages.map(({ role, content, name, metadata }, index) => {
+        const at = times[index];
+        return check(messageInputSchema, `messages[${index}]`, {
+          role,
+          content: mend(content),
+          ...(name && { name: mend(name) }),
+          ...(at !== undefined && { created_at: new Date(at).toISOString() }),
+          ...(metadata && { metadata }),
+        });
+      }),
+    ),
     changes,
   };
 }
@@ -115,16 +117,32 @@ function endOfBatch(messages: readonly MessageInput[], start: number): number {
 function orderTimes(
   messages: readonly SourceMessage[],
   startedAt: number | undefined,
-  changes: Changes,
-): (number | undefined)[] {
+): { times: (number | undefined)[]; moved: number } {
   let previous: number | undefined;
+  let moved = 0;
   const first = startedAt ?? messages.find(({ at }) => at !== undefined)?.at;
-  return messages.map(({ at }) => {
-    const isMoved = at !== undefined && previous !== undefined && at < previous;
-    if (isMoved) changes.moved += 1;
-    const after = previous === undefined ? first : previous + 1;
-    previous = at === undefined || isMoved ? after : at;
+  const times = messages.map(({ at }) => {
+    const isEarlier = at !== undefined && previous !== undefined && at < previous;
+    if (isEarlier) moved += 1;
+    const next = previous === undefined ? first : previous + 1;
+    previous = at === undefined || isEarlier ? next : at;
     return previous;
+  });
+  return { times, moved };
+}
+
+/**
+ * The API sorts by time, and equal times by arrival. Those of one request arrive in their order; those of two do as far as
+ * the server's clocks agree. So in a session of several batches no two times are equal, by as many milliseconds as it takes.
+ */
+function separateBatches(messages: MessageInput[]): MessageInput[] {
+  const [, second] = batchesFrom(messages, 0);
+  if (!second) return messages;
+  let previous = Number.NEGATIVE_INFINITY;
+  return messages.map((message) => {
+    if (message.created_at === undefined) return message;
+    previous = Math.max(Date.parse(message.created_at), previous + 1);
+    return { ...message, created_at: new Date(previous).toISOString() };
   });
 }
 

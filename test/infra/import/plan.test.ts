@@ -45,6 +45,12 @@ describe("times", () => {
     expect(plan([message(), message(9000)]).changes.moved).toBe(0);
   });
 
+  test("are never equal in a session of several batches: the API sorts equal ones by arrival", () => {
+    const found = times(Array.from({ length: 250 }, (_, i) => message(i === 249 ? 5100 : 5000)));
+    expect(found).toEqual(Array.from({ length: 250 }, (_, i) => 5000 + i));
+    expect(times(Array.from({ length: 99 }, () => message(5000)))).toEqual(Array(99).fill(5000));
+  });
+
   test("that nobody knows are left to the server", () => {
     const { session, messages } = plan([message(), message()]);
     expect(messages).toEqual([
