@@ -111,7 +111,8 @@ async function send(
   response.setHeader("x-amz-request-id", id);
   response.setHeader("x-amz-id-2", id);
   response.setHeader("server", "memocha-local-s3");
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) response.setHeader(name, headerText(value));
   if (typeof body === "string" && body !== "" && !response.hasHeader("content-type")) {
     response.setHeader("content-type", "application/xml");
   }
@@ -128,6 +129,11 @@ async function send(
     response.once("close", resolve);
     response.end(message.method === "HEAD" ? undefined : body, resolve);
   });
+}
+
+/** Presigned URLs bring metadata that no header can hold; S3 writes it as RFC 2047 says. */
+function headerText(value: string): string {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? value : `=?UTF-8?B?${Buffer.from(value).toString("base64")}?=`;
 }
 
 function describeError(error: unknown, message: IncomingMessage, id: string): S3Response {

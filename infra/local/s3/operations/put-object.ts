@@ -5,6 +5,7 @@ import { requireBucket } from "../buckets.ts";
 import { checksumHeaders } from "../checksum.ts";
 import { writeConditions } from "../conditions.ts";
 import type { Body, Digests } from "../digest.ts";
+import { S3Error } from "../error.ts";
 import { insertObject } from "../objects.ts";
 import type { Operation } from "../operation.ts";
 import type { Store } from "../store.ts";
@@ -34,7 +35,7 @@ export const putObject: Operation = async (store, request, signed) => {
   });
 };
 
-/** Writes a body to a blob and hands it to `keep`; when that fails, the blob is removed again. */
+/** Writes a body to a blob and hands it to `keep`; when that refuses it, the blob is removed again. */
 export async function storeBody<T>(
   store: Store,
   body: Body,
@@ -44,7 +45,8 @@ export async function storeBody<T>(
   try {
     return await keep(blob, body.digests());
   } catch (error) {
-    await store.blobs.remove([blob]);
+    // After any other failure the index may refer to the file all the same; if not, the next start removes it.
+    if (error instanceof S3Error) await store.blobs.remove([blob]);
     throw error;
   }
 }

@@ -34,6 +34,13 @@ describe("a presigned URL", () => {
     expect(found.Metadata).toEqual({ a: "b" });
   });
 
+  test("may carry metadata that no header can hold", async () => {
+    const put = new PutObjectCommand({ Bucket: bucket, Key: "named", Metadata: { title: "日記\n" } });
+    expect((await fetch(await presign(put), { method: "PUT", body: "x" })).status).toBe(200);
+    const found = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: "named" }));
+    expect(found.Metadata).toEqual({ title: `=?UTF-8?B?${Buffer.from("日記\n").toString("base64")}?=` });
+  });
+
   test("that was tampered with is refused", async () => {
     const url = await presign(get);
     const signature = await fetch(url.replace(/X-Amz-Signature=.{6}/, "X-Amz-Signature=000000"));
