@@ -3,7 +3,7 @@ import { CfnBucket } from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { addNag } from "../../infra/nag.ts";
-import { build } from "./synthesize.ts";
+import { assemblyDirectory, build } from "./synthesize.ts";
 
 const everyOption = {
   backendClient: "true",
@@ -31,7 +31,7 @@ describe("the AWS Solutions rules", () => {
   });
 
   it("fail the synthesis when they find something", () => {
-    const app = new App({ builtinCloudFormationValidation: false });
+    const app = new App({ outdir: assemblyDirectory(), builtinCloudFormationValidation: false });
     new CfnBucket(new Stack(app, "Careless"), "Open");
     addNag(app);
     expect(() => app.synth()).toThrow("The S3 Bucket has server access logs disabled");

@@ -1,8 +1,12 @@
-import { App } from "aws-cdk-lib";
+import { RootConstruct } from "constructs";
 import { describe, expect, it } from "vitest";
 import { readOptions } from "../../infra/stage.ts";
 
-const read = (context: Record<string, unknown>) => readOptions(new App({ context }).node);
+function read(context: Record<string, unknown>) {
+  const { node } = new RootConstruct();
+  for (const [name, value] of Object.entries(context)) node.setContext(name, value);
+  return readOptions(node);
+}
 
 describe("the options of a deployment", () => {
   it("have defaults for all but the stage", () => {

@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Code } from "aws-cdk-lib/aws-lambda";
+import { afterAll } from "vitest";
 import { addStacks } from "../../infra/stacks/memocha.ts";
 
 type Context = Record<string, string>;
@@ -9,10 +12,19 @@ type Stacks = ReturnType<typeof addStacks>;
 
 const { context: flags } = JSON.parse(readFileSync(new URL("../../cdk.json", import.meta.url), "utf8"));
 
+const directory = mkdtempSync(path.join(tmpdir(), "memocha-synth-"));
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** A directory for one assembly, gone after the tests. */
+export const assemblyDirectory = (): string => mkdtempSync(path.join(directory, "assembly-"));
+
 /** The stacks as `cdk synth -c name=value` makes them, with the code of no function. */
 export function build(context: Context = {}): { app: App; stacks: Stacks } {
   const app = new App({
     analyticsReporting: false,
+    outdir: assemblyDirectory(),
     // Seconds of a validator that every `cdk synth` runs again.
     builtinCloudFormationValidation: false,
     context: { ...flags, "aws:cdk:enable-path-metadata": true, ...context },
