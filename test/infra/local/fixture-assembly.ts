@@ -81,16 +81,18 @@ function apiResources({ routes = [], authorizer }: Fixture): Record<string, Temp
   const resources: Record<string, TemplateResource> = {
     Api: { Type: "AWS::ApiGateway::RestApi", Properties: { Name: "fixture" } },
     Stage: { Type: "AWS::ApiGateway::Stage", Properties: { RestApiId, StageName: "test" } },
-    Authorizer: {
-      Type: "AWS::ApiGateway::Authorizer",
-      Properties: {
-        RestApiId,
-        Type: "TOKEN",
-        IdentitySource: "method.request.header.Authorization",
-        AuthorizerUri: functionUri("authorizer", false),
-        ...authorizer,
+    ...(authorizer && {
+      Authorizer: {
+        Type: "AWS::ApiGateway::Authorizer",
+        Properties: {
+          RestApiId,
+          Type: "TOKEN",
+          IdentitySource: "method.request.header.Authorization",
+          AuthorizerUri: functionUri("authorizer", false),
+          ...authorizer,
+        },
       },
-    },
+    }),
   };
   const ids = new Map<string, object>([["", { "Fn::GetAtt": ["Api", "RootResourceId"] }]]);
   for (const route of routes) {

@@ -1,0 +1,137 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
+
+// What `npm start` and `npm run token` run, with the real app: synthesis, engines, gateway, functions.
+
+const run = promisify(execFile);
+const temporary = temporaryDirectory();
+const data = path.join(temporary.directory, "data");
+const children: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of children.splice(0)) if (child.exitCode === null) child.kill("SIGKILL");
+});
+afterAll(temporary.remove);
+
+interface Started {
+  child: ChildProcess;
+  url: string;
+  /** The token of the user dev, and that of an admin. */
+  tokens: string[];
+  /** What was printed to be tried in a shell. */
+  curl: string;
+  seconds: number;
+  output(): string;
+}
+
+/** Starts the host and waits for its ready line and all that comes with it. */
+async function start(...options: string[]): Promise<Started> {
+  const began = performance.now();
+  const main = path.resolve("infra/local/main.ts");
+  const child = spawn(process.execPath, [main, "--port", "0", "--data", data, ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let output = "";
+  await new Promise<void>((resolve, reject) => {
+    const take = (chunk: Buffer) => {
+      output += String(chunk);
+      if (/Try it:[\s\S]*\n\n/.test(output)) resolve();
+    };
+    child.stdout?.on("data", take);
+    child.stderr?.on("data", take);
+    child.on("exit", (code) => reject(new Error(`the host ended with ${code}:\n${output}`)));
+  });
+  return {
+    child,
+    url: /ready in .*: (http\S+)/.exec(output)?.[1] ?? "",
+    tokens: [...output.matchAll(/^ {2}(ey\S+)$/gm)].map(([, token]) => String(token)),
+    curl: /Try it:\n {2}(curl[\s\S]*?)\n\n/.exec(output)?.[1] ?? "",
+    seconds: (performance.now() - began) / 1000,
+    output: () => output,
+  };
+}
+
+const call = async (url: string, token: string, method: string, route: string, body?: object) =>
+  await fetch(url + route, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+
+describe("the local host of the real template", () => {
+  test("is ready with everything that it prints working, and ends with nothing left", {
+    timeout: 120_000,
+  }, async () => {
+    const host = await start();
+    const [dev = "", admin = ""] = host.tokens;
+    expect(host.output()).not.toContain("warning");
+
+    const health = await fetch(`${host.url}/health`);
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({ status: "ok", dynamodb: "connected", archive: "connected" });
+
+    const { stdout } = await run("sh", ["-c", host.curl]);
+    expect(JSON.parse(stdout)).toMatchObject({ title: "Hello", user_id: "dev", status: "active" });
+
+    const made = await call(host.url, dev, "POST", "/v1/sessions", { id: "mine" });
+    expect(made.status).toBe(201);
+    const listed = (await (await call(host.url, dev, "GET", "/v1/sessions")).json()) as { data: { id: string }[] };
+    expect(listed.data.map(({ id }) => id)).toContain("mine");
+    expect((await call(host.url, "nonsense", "GET", "/v1/sessions")).status).toBe(401);
+    expect((await call(host.url, dev, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(403);
+    expect((await call(host.url, admin, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(200);
+
+    const token = await run(process.execPath, [path.resolve("infra/cli/token.ts"), "--user", "bob", "--data", data]);
+    expect((await call(host.url, token.stdout.trim(), "GET", "/v1/sessions/mine")).status).toBe(404);
+
+    const engine = Number(/\d+/.exec(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8"))?.[0]);
+    host.child.kill("SIGTERM");
+    const [code] = await once(host.child, "exit");
+    expect(code).toBe(0);
+    expect(() => process.kill(engine, 0)).toThrow("ESRCH");
+    await expect(fetch(host.url)).rejects.toThrow();
+    expect(host.output()).toContain("stopped");
+  });
+
+  test("keeps every acknowledged write through kill -9, and tokens printed before stay good", {
+    timeout: 120_000,
+  }, async () => {
+    const host = await start();
+    const [dev = ""] = host.tokens;
+    await call(host.url, dev, "POST", "/v1/sessions", { id: "survivor" });
+    const acknowledged: string[] = [];
+    const writing = (async () => {
+      for (let n = 0; ; n++) {
+        const body = { id: `m${n}`, role: "user", content: `message ${n}` };
+        const answer = await call(host.url, dev, "POST", "/v1/sessions/survivor/messages", body).catch(() => undefined);
+        if (answer?.status !== 201) return;
+        acknowledged.push(body.id);
+      }
+    })();
+    await expect.poll(() => acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(20);
+    host.child.kill("SIGKILL");
+    await writing;
+
+    const again = await start();
+    const stored: string[] = [];
+    let cursor = "";
+    do {
+      const route = `/v1/sessions/survivor/messages?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+      const page = (await (await call(again.url, dev, "GET", route)).json()) as {
+        data: { id: string }[];
+        next_cursor: string | null;
+      };
+      stored.push(...page.data.map(({ id }) => id));
+      cursor = page.next_cursor ?? "";
+    } while (cursor);
+    expect(stored.slice(0, acknowledged.length)).toEqual(acknowledged);
+    again.child.kill("SIGINT");
+    expect((await once(again.child, "exit"))[0]).toBe(0);
+  });
+});

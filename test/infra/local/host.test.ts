@@ -1,0 +1,251 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
+import type { Log } from "../../../infra/local/log.ts";
+import { temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
+
+const sdk = `import { createRequire } from "node:module";
+const require = createRequire(${JSON.stringify(path.resolve("package.json"))});
+const { DynamoDBClient, PutItemCommand, GetItemCommand } = require("@aws-sdk/client-dynamodb");
+const { S3Client, PutObjectCommand, GetObjectCommand } = require("@aws-sdk/client-s3");
+const table = process.env.TABLE, Bucket = process.env.BUCKET;
+const dynamo = new DynamoDBClient({}), s3 = new S3Client({});
+const put = (pk, value) => dynamo.send(new PutItemCommand({ TableName: table, Item: { pk: { S: pk }, value: { S: value } } }));
+const get = async (pk) => (await dynamo.send(new GetItemCommand({ TableName: table, Key: { pk: { S: pk } }, ConsistentRead: true }))).Item?.value.S;
+`;
+
+const storeCode = `${sdk}
+export const handler = async ({ httpMethod, pathParameters: { id }, body }) => {
+  if (httpMethod === "PUT") {
+    await put(id, body);
+    if (id.startsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 1000));
+    await s3.send(new PutObjectCommand({ Bucket, Key: id, Body: body }));
+    return { statusCode: 204 };
+  }
+  const item = await get(id);
+  const object = await s3.send(new GetObjectCommand({ Bucket, Key: id })).then((o) => o.Body.transformToString(), (e) => e.name);
+  return { statusCode: 200, body: JSON.stringify({ item: item ?? null, object }) };
+};`;
+
+const temporary = temporaryDirectory();
+const assembly = path.join(temporary.directory, "assembly");
+let data = "";
+let count = 0;
+const started: Host[] = [];
+const said: string[] = [];
+const log: Log = {
+  info: (text) => void said.push(text),
+  detail: () => {},
+  warn: (text) => void said.push(`warning ${text}`),
+  error: (text) => void said.push(`error ${text}`),
+  request: () => {},
+};
+
+beforeAll(() => {
+  const properties = {
+    Timeout: 20,
+    MemorySize: 256,
+    Environment: { Variables: { TABLE: { Ref: "Table" }, BUCKET: { Ref: "Bucket" } } },
+  };
+  writeAssembly(assembly, {
+    functions: {
+      store: { code: storeCode, properties },
+      streamed: {
+        code: `${sdk}export const handler = async ({ Records }) => {
+          for (const { eventName, dynamodb } of Records) await put("seen-" + dynamodb.Keys.pk.S, eventName);
+        };`,
+        properties,
+      },
+      scheduled: {
+        code: `${sdk}export const handler = async (event) => { await put("schedule", event["detail-type"] ?? event.from); };`,
+        properties,
+      },
+    },
+    routes: [
+      { method: "GET", path: "/items/{id}", function: "store" },
+      { method: "PUT", path: "/items/{id}", function: "store" },
+    ],
+    resources: {
+      Table: {
+        Type: "AWS::DynamoDB::Table",
+        Properties: {
+          KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
+          AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+          BillingMode: "PAY_PER_REQUEST",
+          StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
+        },
+      },
+      Bucket: {
+        Type: "AWS::S3::Bucket",
+        Properties: {
+          VersioningConfiguration: { Status: "Enabled" },
+          LifecycleConfiguration: { Rules: [{ Id: "old", Status: "Enabled", Prefix: "old/", ExpirationInDays: 1 }] },
+        },
+      },
+      Queue: { Type: "AWS::SQS::Queue", Properties: {} },
+      Cluster: { Type: "AWS::ECS::Cluster", Properties: {} },
+      Mapping: {
+        Type: "AWS::Lambda::EventSourceMapping",
+        Properties: {
+          EventSourceArn: { "Fn::GetAtt": ["Table", "StreamArn"] },
+          FunctionName: { Ref: "streamed" },
+          StartingPosition: "TRIM_HORIZON",
+          BatchSize: 10,
+          FilterCriteria: { Filters: [{ Pattern: '{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"watch"}]}}}}' }] },
+        },
+      },
+      Rule: {
+        Type: "AWS::Events::Rule",
+        Properties: {
+          ScheduleExpression: "rate(1 day)",
+          State: "ENABLED",
+          Targets: [{ Id: "0", Arn: { "Fn::GetAtt": ["scheduled", "Arn"] } }],
+        },
+      },
+    },
+    outputs: { TableName: { Value: { Ref: "Table" } } },
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((host) => host.stop()));
+  said.length = 0;
+});
+afterAll(temporary.remove);
+
+const start = async (options: Partial<StartOptions> = {}) => {
+  const host = await startHost({ data, assembly, port: 0, log, ...options });
+  started.push(host);
+  return host;
+};
+const fresh = () => {
+  data = path.join(temporary.directory, `data-${count++}`);
+};
+const put = async ({ url }: Host, id: string, body: string) => {
+  expect((await fetch(`${url}/items/${id}`, { method: "PUT", body })).status).toBe(204);
+};
+const get = async ({ url }: Host, id: string) => await (await fetch(`${url}/items/${id}`)).json();
+
+describe("a host of an assembly", () => {
+  test("serves its routes with its functions, tables and buckets, and names what it does not understand", async () => {
+    fresh();
+    const host = await start();
+    await put(host, "a", "hello");
+    expect(await get(host, "a")).toEqual({ item: "hello", object: "hello" });
+    expect(host.outputs).toEqual({ TableName: "Fixture-Table" });
+    expect(host.names("AWS::S3::Bucket")).toEqual({ Bucket: "fixture-bucket" });
+    expect(host.issuesTokens).toBe(false);
+    expect(said.filter((text) => text.startsWith("warning"))).toEqual([
+      "warning AWS::ECS::Cluster Cluster: the local host does not know this type of resource; nothing runs for it",
+    ]);
+  });
+
+  test("wakes functions by streams and by schedules", async () => {
+    fresh();
+    const host = await start({ scheduleEvery: 1 });
+    await put(host, "watch-1", "x");
+    await expect.poll(() => get(host, "seen-watch-1"), { timeout: 15_000 }).toMatchObject({ item: "INSERT" });
+    await expect.poll(() => get(host, "schedule"), { timeout: 15_000 }).toMatchObject({ item: "Scheduled Event" });
+  });
+
+  test("keeps its state across restarts, and starts empty when asked to", async () => {
+    fresh();
+    const first = await start();
+    await put(first, "a", "kept");
+    await first.stop();
+    const second = await start();
+    expect(await get(second, "a")).toEqual({ item: "kept", object: "kept" });
+    await second.stop();
+    const third = await start({ fresh: true });
+    expect(await get(third, "a")).toEqual({ item: null, object: "NoSuchKey" });
+  });
+
+  test("says in host.json where everything is, while it runs", async () => {
+    fresh();
+    const host = await start();
+    const file = path.join(data, "host.json");
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
+      pid: process.pid,
+      url: host.url,
+      endpoints: host.endpoints,
+    });
+    const client = new LambdaClient({
+      endpoint: host.endpoints.lambda,
+      region: "us-east-1",
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    });
+    const Payload = JSON.stringify({ httpMethod: "PUT", pathParameters: { id: "b" }, body: "by invoke" });
+    await client.send(new InvokeCommand({ FunctionName: "store", Payload }));
+    client.destroy();
+    expect(await get(host, "b")).toEqual({ item: "by invoke", object: "by invoke" });
+    await host.stop();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test("lets requests under way end when it is stopped, and leaves no process", async () => {
+    fresh();
+    const host = await start();
+    const engine = Number(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8").match(/\d+/)?.[0]);
+    expect(alive(engine)).toBe(true);
+    const writes = ["slow-x", "slow-y"].map((id) => put(host, id, id));
+    for (const id of ["slow-x", "slow-y"]) await expect.poll(() => get(host, id)).toMatchObject({ item: id });
+    await Promise.all([host.stop(), ...writes]);
+    expect(alive(engine)).toBe(false);
+    await expect(fetch(host.url)).rejects.toThrow();
+  });
+
+  test("is refused a port or a data directory that is taken, and leaves nothing behind", async () => {
+    fresh();
+    const host = await start();
+    await expect(start()).rejects.toThrow(/Another host \(pid \d+\) is running on/);
+    const taken = Number(new URL(host.url).port);
+    const other = path.join(temporary.directory, `data-${count++}`);
+    await expect(start({ data: other, port: taken })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await start({ data: other });
+  });
+
+  test("that cannot read its assembly ends all that it had started", async () => {
+    fresh();
+    await expect(start({ assembly: temporary.directory })).rejects.toThrow("holds no cloud assembly");
+    rmSync(data, { recursive: true });
+    await start();
+  });
+});
+
+describe("the command", () => {
+  const run = promisify(execFile);
+  const main = (...args: string[]) =>
+    run(process.execPath, [path.resolve("infra/local/main.ts"), ...args]).catch(
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+
+  test("shows its options", async () => {
+    expect((await main("--help")).stdout).toContain("--schedule-every N");
+  });
+
+  test("refuses what it does not know with exit code 2", async () => {
+    const failed = await main("--port", "none");
+    expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('not "none"') });
+  });
+
+  test("says that the port is taken with exit code 1", async () => {
+    fresh();
+    const host = await start();
+    const { port } = new URL(host.url);
+    const failed = await main("--port", port, "--data", path.join(temporary.directory, `data-${count++}`));
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining(`port ${port} is in use`) });
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

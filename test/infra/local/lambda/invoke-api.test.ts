@@ -1,0 +1,95 @@
+import { InvokeCommand, LambdaClient, ResourceNotFoundException } from "@aws-sdk/client-lambda";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createAsynchronousInvoker } from "../../../../infra/local/lambda/asynchronous.ts";
+import type { LambdaFunction } from "../../../../infra/local/lambda/function.ts";
+import { startInvokeApi } from "../../../../infra/local/lambda/invoke-api.ts";
+import type { Listening } from "../../../../infra/local/listen.ts";
+
+const events: string[] = [];
+const failures: object[] = [];
+const arn = "arn:aws:lambda:us-east-1:000000000000:function:probe";
+const probe: LambdaFunction = {
+  name: "probe",
+  arn,
+  async invoke(event) {
+    events.push(event);
+    if (event.includes("fail")) {
+      const error = { errorType: "Error", errorMessage: "failed" };
+      return { requestId: "r", payload: JSON.stringify(error), error };
+    }
+    return { requestId: "r", payload: `{"got":${event}}` };
+  },
+  stop: async () => {},
+};
+const asynchronous = createAsynchronousInvoker(
+  () => ({ retries: 0, onFailure: async (record) => void failures.push(record) }),
+  () => {},
+);
+let api: Listening;
+let client: LambdaClient;
+
+beforeAll(async () => {
+  api = await startInvokeApi((name) => (name === "probe" ? probe : undefined), asynchronous);
+  client = new LambdaClient({
+    endpoint: api.url,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    maxAttempts: 1,
+  });
+});
+afterAll(async () => {
+  client.destroy();
+  await asynchronous.stop();
+  await api.close();
+});
+
+const invoke = (FunctionName: string, payload?: string, InvocationType?: "Event" | "DryRun") =>
+  client.send(
+    new InvokeCommand({
+      FunctionName,
+      ...(payload !== undefined && { Payload: payload }),
+      ...(InvocationType && { InvocationType }),
+    }),
+  );
+
+test.each(["probe", "probe:$LATEST", arn, `${arn}:$LATEST`, "000000000000:function:probe"])(
+  "the SDK invokes a function named %s",
+  async (name) => {
+    const { StatusCode, Payload, FunctionError } = await invoke(name, '{"a":"ü"}');
+    expect([StatusCode, FunctionError, Payload?.transformToString()]).toEqual([200, undefined, '{"got":{"a":"ü"}}']);
+  },
+);
+
+test("without a payload the event is an empty object", async () => {
+  expect((await invoke("probe")).Payload?.transformToString()).toBe('{"got":{}}');
+});
+
+test("a failed function is a FunctionError, with its error as the payload", async () => {
+  const { StatusCode, FunctionError, Payload } = await invoke("probe", '"fail"');
+  expect([StatusCode, FunctionError]).toEqual([200, "Unhandled"]);
+  expect(JSON.parse(Payload?.transformToString() ?? "")).toEqual({ errorType: "Error", errorMessage: "failed" });
+});
+
+test("an Event is accepted at once; one that fails for good goes to the destination", async () => {
+  expect((await invoke("probe", '{"fail":1}', "Event")).StatusCode).toBe(202);
+  await expect
+    .poll(() => failures)
+    .toMatchObject([
+      {
+        requestContext: { condition: "RetriesExhausted", approximateInvokeCount: 1, functionArn: `${arn}:$LATEST` },
+        requestPayload: { fail: 1 },
+        responsePayload: { errorMessage: "failed" },
+      },
+    ]);
+  const before = events.length;
+  expect((await invoke("probe", "{}", "DryRun")).StatusCode).toBe(204);
+  expect(events.length).toBe(before);
+});
+
+test("no function, no JSON and too much of it are the client's errors", async () => {
+  await expect(invoke("nobody")).rejects.toBeInstanceOf(ResourceNotFoundException);
+  await expect(invoke("probe", "{")).rejects.toMatchObject({ name: "InvalidRequestContentException" });
+  await expect(invoke("probe", JSON.stringify("x".repeat(6_300_000)))).rejects.toMatchObject({
+    name: "RequestTooLargeException",
+  });
+});
