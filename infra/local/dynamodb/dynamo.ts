@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as z from "zod";
 import { readPositions } from "../events/checkpoint.ts";
 import { findBinary } from "./binary.ts";
 import { type Engine, startEngine } from "./engine.ts";
@@ -11,11 +11,14 @@ import { freePort } from "./free-port.ts";
 import { maintainDatabase } from "./maintenance.ts";
 import { createMcpClient } from "./mcp.ts";
 import { endOrphan } from "./orphan.ts";
+import { createSweeper } from "./sweeper.ts";
 
 /** Times that a start is tried: a free port may be taken before the engine binds it. */
 const START_ATTEMPTS = 5;
 /** Milliseconds between two attempts to bring back an engine that died. */
 const RESTART_DELAY = 200;
+/** Milliseconds to wait while the engine is writing. */
+const LOCK_TIMEOUT = 200;
 
 export interface DynamoOptions {
   /** Where the database lives; null = nothing is kept after `close`. */
@@ -55,6 +58,8 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const { ports, engine: first } = await startAnywhere(files);
   let engine = first;
   const mcp = createMcpClient(`http://127.0.0.1:${ports.mcpPort}/mcp`, ports.mcpToken);
+  const db = new DatabaseSync(database, { timeout: LOCK_TIMEOUT });
+  const sweep = createSweeper(db, () => mcp.callTool("sweep_ttl"));
   let closing = false;
   const guard = keepRunning();
 
@@ -89,20 +94,17 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
     get pid() {
       return engine.pid;
     },
-    async sweepTtl() {
-      const answer = sweepSchema.parse(JSON.parse(await mcp.callTool("sweep_ttl")));
-      return answer.items_deleted;
-    },
+    sweepTtl: async () => (closing ? 0 : sweep()),
     async close() {
+      if (closing) return guard;
       closing = true;
+      db.close();
       await engine.stop();
       await guard;
       if (directory === null) rmSync(home, { recursive: true, force: true });
     },
   };
 }
-
-const sweepSchema = z.object({ items_deleted: z.number() });
 
 async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {
   for (let attempt = 1; ; attempt++) {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { indexTtl } from "./ttl-index.ts";
 
 /** Seconds that a stream keeps its records, as on AWS. */
 const STREAM_RETENTION = 86_400;
@@ -10,8 +11,8 @@ export interface Position {
 }
 
 /**
- * Puts in order what the engine leaves to others, on the closed database file: the index without which every stream
- * write reads all records before it, and the records that nobody will read again. Does nothing to a file that the
+ * Puts in order what the engine leaves to others, on the closed database file: the indexes without which every stream
+ * write reads all records before it and every TTL sweep all items, and the records that nobody will read again. Does nothing to a file that the
  * engine has not set up yet; resolves with whether it had.
  */
 export function maintainDatabase(database: string, positions: Position[], now: Date = new Date()): boolean {
@@ -23,6 +24,7 @@ export function maintainDatabase(database: string, positions: Position[], now: D
       "CREATE INDEX IF NOT EXISTS memocha_stream_records_by_sequence " +
         "ON _stream_records(table_name, CAST(sequence_number AS INTEGER))",
     );
+    indexTtl(db);
     // The engine numbers the next record by the highest one stored: were that gone, numbers below the checkpoints would
     // be given out again, and pollers would skip them.
     const trim = db.prepare(

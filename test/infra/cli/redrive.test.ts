@@ -11,6 +11,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Dynamo, startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
 import { startStreamsProxy } from "../../../infra/local/dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "../../../infra/local/events/sqs.ts";
+import { findPlace } from "../../../infra/redrive/place.ts";
+import { redrive } from "../../../infra/redrive/redrive.ts";
 import { clientOf, ensureStreamed, put, quiet } from "../local/dynamodb/table.ts";
 
 const ARCHIVE = "arn:aws:lambda:us-east-1:000000000000:function:Memocha-dev-Jobs-jobsarchiveFunction1A2B";
@@ -77,7 +79,8 @@ function announce(pid: number): void {
   writeFileSync(path.join(data, "host.json"), JSON.stringify({ pid, url: "", endpoints, outputs }));
 }
 
-async function run(args: string[] = ["--data", data], env: Record<string, string> = {}) {
+/** The command itself. */
+async function command(args: string[] = ["--data", data], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ["infra/cli/redrive.ts", ...args], {
     // biome-ignore lint/style/noProcessEnv: what a shell would hand down
     env: { ...process.env, ...env },
@@ -88,6 +91,14 @@ async function run(args: string[] = ["--data", data], env: Record<string, string
     text(child.stderr),
   ]);
   return { code, out, err };
+}
+
+/** What the command does on the local host, without the time that a process takes to start. */
+async function run(options: { list?: boolean; queue?: string } = {}) {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(`${line}\n`);
+  const left = await redrive(await findPlace({ data }), { list: false, ...options, write });
+  return { left, out: lines.join("") };
 }
 
 function failedBatch(start: number, end: number, batchSize: number): string {
@@ -143,7 +154,7 @@ describe("npm run redrive", () => {
     await expireHeaders("a", "b");
     // Records 1 to 4 are puts, 5 and 6 the deletions, in whichever order.
     await sqs.send("dead", failedBatch(3, 6, 2));
-    const { code, out } = await run();
+    const { code, out } = await command();
     expect(out).toBe(
       `Dead letters of the local host on ${data}, queue dead\n` +
         "1. jobs-archive: 2 stream records, 3 to 6, 2026-11-21T10:00:00.000Z (RetryAttemptsExhausted)\n" +
@@ -167,14 +178,14 @@ describe("npm run redrive", () => {
 
   it("invokes a function again with the event that it failed on", async () => {
     await sqs.send("dead", failedEvent);
-    const { code, out } = await run();
+    const { left, out } = await run();
     expect(out).toContain(
       "1. jobs-reconcile: an event, 2026-11-21T10:00:00.000Z (RetriesExhausted, TypeError: x is undefined)\n",
     );
     expect(calls).toEqual([
       { function: `arn:aws:lambda:us-east-1:000000000000:function:${RECONCILE}`, payload: { source: "aws.events" } },
     ]);
-    expect([code, await waiting()]).toEqual([0, 0]);
+    expect([left, await waiting()]).toEqual([0, 0]);
   });
 
   it("delivers what EventBridge could not", async () => {
@@ -202,8 +213,8 @@ describe("npm run redrive", () => {
       if (!call.payload.Records) throw new TypeError("still undefined");
       return { batchItemFailures: [{ itemIdentifier: "3" }] };
     };
-    const { code, out } = await run();
-    expect(code).toBe(1);
+    const { left, out } = await run();
+    expect(left).toBe(3);
     expect(out).toContain("   Failed: record 3 failed again. Left in the queue.\n");
     expect(out).toContain("   Failed: TypeError: still undefined. Left in the queue.\n");
     expect(out).toContain("3. A message of another kind: hello\n   It is none of Memocha's: left in the queue.\n");
@@ -215,10 +226,10 @@ describe("npm run redrive", () => {
     await expireHeaders("a");
     await sqs.send("dead", failedBatch(900, 901, 2));
     await sqs.send("dead", failedBatch(950, 950, 1));
-    const { code, out } = await run();
+    const { left, out } = await run();
     expect(out.match(/its records have left the stream.*the reconciler was run instead/g)).toHaveLength(2);
     expect(calls).toEqual([{ function: RECONCILE, payload: {} }]);
-    expect([code, await waiting()]).toEqual([0, 0]);
+    expect([left, await waiting()]).toEqual([0, 0]);
   });
 
   it("leaves the message when the reconciler fails, too", async () => {
@@ -227,7 +238,7 @@ describe("npm run redrive", () => {
       throw new Error("no");
     };
     expect(await run()).toMatchObject({
-      code: 1,
+      left: 1,
       out: expect.stringContaining("Failed: Error: no. Left in the queue."),
     });
     expect(await waiting()).toBe(1);
@@ -235,19 +246,16 @@ describe("npm run redrive", () => {
 
   it("lists what is there and changes nothing", async () => {
     await sqs.send("dead", failedBatch(1, 1, 1));
-    const { code, out } = await run(["--data", data, "--list"]);
+    const { left, out } = await run({ list: true });
     expect(out).toBe(
       `Dead letters of the local host on ${data}, queue dead\n` +
         "1. jobs-archive: a stream record, 1, 2026-11-21T10:00:00.000Z (RetryAttemptsExhausted)\n" +
         "1 in all. Without --list they are delivered again.\n",
     );
-    expect([code, calls.length, await waiting()]).toEqual([0, 0, 1]);
+    expect([left, calls.length, await waiting()]).toEqual([1, 0, 1]);
     sqs.ensureQueue("other");
-    expect((await run(["--data", data, "--queue", "other"])).out).toContain("queue other\nThere are none.\n");
-    expect(await run(["--data", data, "--queue", "none"])).toMatchObject({
-      code: 1,
-      err: `There is no queue none on the local host on ${data}.\n`,
-    });
+    expect((await run({ queue: "other" })).out).toContain("queue other\nThere are none.\n");
+    await expect(run({ queue: "none" })).rejects.toThrow(`There is no queue none on the local host on ${data}.`);
   });
 
   it("finds the queue and the reconciler of a deployment in its stack's outputs", async () => {
@@ -283,11 +291,11 @@ describe("npm run redrive", () => {
       AWS_ENDPOINT_URL_DYNAMODB_STREAMS: proxy.url,
     };
     try {
-      const { code, out } = await run(["--stage", "dev"], env);
+      const { code, out } = await command(["--stage", "dev"], env);
       expect(out).toContain("Dead letters of the deployment dev, queue dead\n");
       expect([code, await waiting()]).toEqual([0, 0]);
       expect(calls).toEqual([{ function: RECONCILE, payload: {} }]);
-      expect(await run(["--stage", "prod"], env)).toMatchObject({
+      expect(await command(["--stage", "prod"], env)).toMatchObject({
         code: 1,
         err: "The stack Memocha-prod-Jobs cannot be read: Stack with id Memocha-prod-Jobs does not exist\n",
       });
@@ -300,13 +308,13 @@ describe("npm run redrive", () => {
 
   it("says what to do when no host runs, and how it is used", async () => {
     announce(2 ** 22 + 1);
-    const gone = await run();
+    const gone = await command();
     expect(gone).toMatchObject({ code: 1, out: "" });
     expect(gone.err).toBe(
       `No local host is running on ${data}. Start one (npm start), name its directory (--data DIR), or name a deployment (--stage dev).\n`,
     );
-    expect((await run(["--help"])).out).toContain("npm run redrive [-- --list]");
-    expect(await run(["--wrong"])).toMatchObject({
+    expect((await command(["--help"])).out).toContain("npm run redrive [-- --list]");
+    expect(await command(["--wrong"])).toMatchObject({
       code: 2,
       err: expect.stringContaining("--help tells how it is used"),
     });
