@@ -34,6 +34,9 @@ Exit code: 0 = everything is imported, 1 = some records are not, or the import e
 
 const INTERRUPTED = 130;
 
+/** Milliseconds in which a second signal is the first one again: the terminal sends Ctrl-C here, and npm passes it on. */
+const ECHO = 1000;
+
 class UsageError extends Error {}
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
@@ -81,8 +84,13 @@ function formatProblem({ kind, file, place, id, reason }: Problem): string {
 /** The first Ctrl-C ends the import cleanly, the second at once. */
 function stopOnSignals(say: (text: string) => void): { signal: AbortSignal; forget: () => void } {
   const controller = new AbortController();
+  let first = 0;
   const stop = (): void => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    if (controller.signal.aborted) {
+      if (Date.now() - first > ECHO) process.exit(INTERRUPTED);
+      return;
+    }
+    first = Date.now();
     say(
       "Stopping: what is under way is finished first. Run the same command again to go on; Ctrl-C again stops at once.",
     );

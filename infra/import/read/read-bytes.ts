@@ -3,8 +3,8 @@ import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 
-/** Bytes a chunk: large enough that its cost vanishes, small enough that a few of them weigh nothing. */
-const CHUNK_BYTES = 256 * 1024;
+/** Bytes a chunk: also the steps in which the progress of a small file moves. */
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * The bytes of a file, unpacked when it is gzip (its first bytes say), read no faster than they are asked for.

@@ -19,7 +19,7 @@ export interface ProgressReport {
 const BAR_EVERY = 100;
 const LINE_EVERY = 5000;
 
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 16;
 const CLEAR = "\r\u001b[K";
 
 export function createProgressReport(output: Output, now: () => number = Date.now): ProgressReport {

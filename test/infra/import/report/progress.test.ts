@@ -20,7 +20,7 @@ test("a terminal shows a bar that is drawn over, and lines stay above it", () =>
   pass(100);
   update(half);
   end();
-  const bar = `\r\u001b[K${"█".repeat(12)}${"░".repeat(12)} ${STATE}`.slice(0, 119 + 4);
+  const bar = `\r\u001b[K${"█".repeat(8)}${"░".repeat(8)} ${STATE}`.slice(0, 119 + 4);
   expect(written).toEqual([bar, "\r\u001b[K", "skipped: x\n", bar, bar, "\r\u001b[K"]);
 });
 
