@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -45,7 +45,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const binary = findBinary();
   const home = directory ?? mkdtempSync(path.join(tmpdir(), "memocha-dynamodb-"));
   mkdirSync(home, { recursive: true });
-  const database = path.resolve(home, "database.sqlite");
+  const database = path.join(realpathSync(home), "database.sqlite");
   const files = { binary, database, pidFile: path.join(home, "engine.pid") };
   await endOrphan(files.pidFile, database, log);
 

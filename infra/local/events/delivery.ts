@@ -22,6 +22,8 @@ export interface Delivery {
   /** Aborted: no further invocation, no further retry. */
   signal: AbortSignal;
   log: (line: string) => void;
+  /** Told what is given up, and why. */
+  warn: (line: string) => void;
 }
 
 /** How the invocations of some records went so far. */
@@ -37,13 +39,14 @@ export interface Outcome {
  * Rejects only when the signal is aborted; what was not settled then is delivered again by whoever reads it next.
  */
 export async function deliver(batch: StreamRecord[], delivery: Delivery): Promise<void> {
-  const { mapping, done, discard, signal, log } = delivery;
+  const { mapping, done, discard, signal, log, warn } = delivery;
   const outcome: Outcome = { invokeCount: 0, threw: false };
   let rest = batch;
   let failures = 0;
   while (rest.length > 0) {
     const expired = rest.filter((record) => isTooOld(record, mapping.maximumAge));
     if (expired.length > 0) {
+      warn(`${mapping.functionName}: giving up ${count(expired)} older than ${mapping.maximumAge} s`);
       await discard(expired, "RecordAgeExceeded", outcome);
       rest = rest.filter((record) => !expired.includes(record));
       continue;
@@ -61,7 +64,7 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
     if (!cut) failures++;
     const reason = error instanceof Error ? (error.stack ?? error.message) : (error ?? "it reported item failures");
     if (!cut && mapping.maximumRetries >= 0 && failures > mapping.maximumRetries) {
-      log(`${mapping.functionName}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`);
+      warn(`${mapping.functionName}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`);
       await discard(rest, "RetryAttemptsExhausted", outcome);
       return;
     }

@@ -101,7 +101,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
       }
       done(records);
     };
-    const delivery = { mapping, invoke: options.invoke, done, discard, backoff, signal, log };
+    const delivery = { mapping, invoke: options.invoke, done, discard, backoff, signal, log, warn };
     const lanes = Array.from({ length: mapping.parallelization }, () =>
       openLane({ ...mapping, signal, deliver: (batch) => unlessStopped(deliver(batch, delivery)) }),
     );

@@ -127,6 +127,18 @@ describe("the embedded DynamoDB", () => {
     expect((await get(dynamo, "a"))?.x).toEqual({ N: "1" });
   });
 
+  it("finds every acknowledged write after host and engine were killed at once", async () => {
+    const { host, pid, endpoint } = await hostInAnotherProcess();
+    await ensureStreamed(clientOf(endpoint));
+    for (let i = 0; i < 20; i++) await put(clientOf(endpoint), `k${i}`);
+    host.kill("SIGKILL");
+    process.kill(pid, "SIGKILL");
+    await new Promise((resolve) => host.once("exit", resolve));
+    const dynamo = await start();
+    const found = await clientOf(dynamo.endpoint).send(new ScanCommand({ TableName: "items", Select: "COUNT" }));
+    expect(found.Count).toBe(20);
+  });
+
   it("leaves a stranger alone whose process id is in the pid file", async () => {
     const stranger = spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"]);
     try {

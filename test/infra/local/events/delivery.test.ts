@@ -32,7 +32,13 @@ async function run(
 ) {
   const stop = new AbortController();
   const numbers = (list: StreamRecord[]) => list.map(({ dynamodb }) => Number(dynamodb.SequenceNumber));
-  const seen = { calls: [] as number[][], done: [] as number[], discarded: [] as unknown[], stopped: false };
+  const seen = {
+    calls: [] as number[][],
+    done: [] as number[],
+    discarded: [] as unknown[],
+    warnings: [] as string[],
+    stopped: false,
+  };
   const delivery: Delivery = {
     mapping: readMapping(
       { FunctionName: "job", StartingPosition: "TRIM_HORIZON", ...properties },
@@ -53,6 +59,7 @@ async function run(
     backoff: { first: 0.1, most: 1 },
     signal: stop.signal,
     log: () => undefined,
+    warn: (line) => seen.warnings.push(line),
   };
   await deliver(records, delivery).catch(() => {
     seen.stopped = true;
@@ -87,6 +94,9 @@ describe("a batch of stream records", () => {
     const seen = await run(2, { MaximumRetryAttempts: 2 }, () => fail());
     expect(seen.calls).toHaveLength(3);
     expect(seen.discarded).toEqual([[[1, 2], "RetryAttemptsExhausted", 3, true]]);
+    expect(seen.warnings).toEqual([
+      expect.stringMatching(/^job: giving up a batch of 2 after 3 invocations: Error: no/),
+    ]);
     expect(await run(2, {}, () => fail())).toMatchObject({ stopped: true, done: [], discarded: [] });
   });
 
