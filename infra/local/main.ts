@@ -2,6 +2,9 @@ import { type Host, startHost } from "./host.ts";
 import { createLog } from "./log.ts";
 import { type HostOptions, readOptions, USAGE } from "./options.ts";
 
+/** Milliseconds in which a second signal is the first one again: Ctrl-C comes from the terminal and through npm. */
+const SAME_SIGNAL = 1_000;
+
 // The clock of functions on Lambda is UTC; worker threads share this process's.
 // biome-ignore lint/style/noProcessEnv: the only way to set a process's time zone
 process.env.TZ = "UTC";
@@ -12,20 +15,25 @@ const began = performance.now();
 
 const starting = new AbortController();
 let host: Host | undefined;
-let stopping = false;
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(signal));
+let stopping: number | undefined;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
+// Whoever read the output may be gone; the host is not the less running for that.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 try {
   host = await startHost({ ...options, log, signal: starting.signal });
-  if (stopping) await end(host);
+  if (stopping !== undefined) await end(host);
   else await greet(host);
 } catch (error) {
   fail(error);
 }
 
 async function stop(signal: string): Promise<void> {
-  if (stopping) process.exit(130);
-  stopping = true;
+  if (stopping !== undefined) {
+    if (performance.now() - stopping > SAME_SIGNAL) process.exit(130);
+    return;
+  }
+  stopping = performance.now();
   log.info(`${signal}: finishing what is under way; once more to end at once`);
   if (host) await end(host);
   else starting.abort();
@@ -62,7 +70,7 @@ async function greet({ url, token, issuesTokens }: Host): Promise<void> {
 }
 
 function fail(error: unknown): never {
-  if (stopping) process.exit(0);
+  if (stopping !== undefined) process.exit(0);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE")
     log.error(`port ${options.port} is in use: stop what listens there, or choose another with --port`);

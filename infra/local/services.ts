@@ -64,6 +64,7 @@ export async function startServices({ data, external, credentials, log }: Servic
     throw failed.reason;
   }
   const [dynamo, store, sqs] = await Promise.all(starting);
+  if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
   const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
   // Other engines write stream records as AWS does; the embedded one needs a translator.
   const streams = dynamo ? (await started(startStreamsProxy({ endpoint: engine }))).url : engine;
@@ -94,4 +95,17 @@ export async function startServices({ data, external, credentials, log }: Servic
     },
     close,
   };
+}
+
+/** However this process ends, short of `kill -9`, the engine's ends too. Gives what undoes it. */
+function endWithProcess(pid: () => number): () => Promise<void> {
+  const end = () => {
+    try {
+      process.kill(pid(), "SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+  };
+  process.once("exit", end);
+  return async () => void process.off("exit", end);
 }

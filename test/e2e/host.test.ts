@@ -91,7 +91,9 @@ describe("the local host of the real template", () => {
     expect((await call(host.url, token.stdout.trim(), "GET", "/v1/sessions/mine")).status).toBe(404);
 
     const engine = Number(/\d+/.exec(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8"))?.[0]);
-    host.child.kill("SIGTERM");
+    // Ctrl-C under npm comes twice: from the terminal, and passed on by npm.
+    host.child.kill("SIGINT");
+    host.child.kill("SIGINT");
     const [code] = await once(host.child, "exit");
     expect(code).toBe(0);
     expect(() => process.kill(engine, 0)).toThrow("ESRCH");
@@ -131,7 +133,7 @@ describe("the local host of the real template", () => {
       cursor = page.next_cursor ?? "";
     } while (cursor);
     expect(stored.slice(0, acknowledged.length)).toEqual(acknowledged);
-    again.child.kill("SIGINT");
+    again.child.kill("SIGTERM");
     expect((await once(again.child, "exit"))[0]).toBe(0);
   });
 });

@@ -34,10 +34,10 @@ test("a property that the host does not know is named in a warning, nested ones 
   });
   expect(warnings).toEqual([
     "AWS::Lambda::Function Function: VpcConfig is not understood by the local host and has no effect",
-    "AWS::ApiGateway::Method Method: Integration: ConnectionId is not understood by the local host and has no effect",
+    "AWS::ApiGateway::Method Method: Integration.ConnectionId is not understood by the local host and has no effect",
     "AWS::ApiGateway::Method Method: ApiKeyRequired = true is not understood by the local host",
     "AWS::Events::Rule Rule: EventPattern is not understood by the local host and has no effect",
-    "AWS::Events::Rule Rule: Targets: InputPath is not understood by the local host and has no effect",
+    "AWS::Events::Rule Rule: Targets.InputPath is not understood by the local host and has no effect",
   ]);
 });
 
@@ -49,7 +49,7 @@ test("what is known to have nothing to run is in the notes, with the reason", ()
   });
   expect(warnings).toEqual([]);
   expect(notes).toEqual([
-    "AWS::SQS::Queue Queue: SqsManagedSseEnabled has nothing to do here: the disk is the user's own",
-    "AWS::IAM::Role (2): nothing to run here, permissions are not enforced on this machine",
+    "nothing to run for AWS::SQS::Queue SqsManagedSseEnabled: the disk is the user's own",
+    "nothing to run for AWS::IAM::Role: permissions are not enforced on this machine (2 times)",
   ]);
 });
