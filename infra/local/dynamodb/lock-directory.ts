@@ -12,7 +12,7 @@ export function lockDirectory(directory: string): { release(): void } {
   const pidFile = path.join(directory, "host.pid");
   const lock = new DatabaseSync(path.join(directory, "host.lock"), { timeout: 0 });
   try {
-    lock.exec("BEGIN EXCLUSIVE");
+    lock.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
     throw new Error(
