@@ -1,4 +1,4 @@
-import { type Host, startHost } from "./host.ts";
+import type { Host } from "./host.ts";
 import { createLog } from "./log.ts";
 import { type HostOptions, readOptions, USAGE } from "./options.ts";
 
@@ -21,6 +21,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 try {
+  // Loaded late, so that a mistake on the command line is answered at once.
+  const { startHost } = await import("./host.ts");
   host = await startHost({ ...options, log, signal: starting.signal });
   if (stopping !== undefined) await end(host);
   else await greet(host);

@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockDirectory } from "./dynamodb/lock-directory.ts";
@@ -27,11 +25,10 @@ export async function synthesize(directory: string, signal?: AbortSignal): Promi
 }
 
 async function waitForLock(signal: AbortSignal | undefined): Promise<{ release(): void }> {
-  const key = createHash("sha256").update(root).digest("hex").slice(0, 16);
   const deadline = Date.now() + LOCK_TIMEOUT;
   for (;;) {
     try {
-      return lockDirectory(path.join(tmpdir(), `memocha-synthesis-${key}`));
+      return lockDirectory(path.join(root, "node_modules/.cache/memocha-synthesis"));
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await sleep(100, undefined, signal && { signal });

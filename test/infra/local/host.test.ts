@@ -3,9 +3,12 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
+import { startS3 } from "../../../infra/local/s3/server.ts";
 import { temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 
 const sdk = `import { createRequire } from "node:module";
@@ -60,8 +63,9 @@ beforeAll(() => {
         };`,
         properties,
       },
+      failing: 'export const handler = async () => { throw new Error("always"); };',
       scheduled: {
-        code: `${sdk}export const handler = async (event) => { await put("schedule", event["detail-type"] ?? event.from); };`,
+        code: `${sdk}export const handler = async (event) => { await put(event.from ?? "rule", event["detail-type"] ?? "no event"); };`,
         properties,
       },
     },
@@ -96,6 +100,23 @@ beforeAll(() => {
           StartingPosition: "TRIM_HORIZON",
           BatchSize: 10,
           FilterCriteria: { Filters: [{ Pattern: '{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"watch"}]}}}}' }] },
+        },
+      },
+      Schedule: {
+        Type: "AWS::Scheduler::Schedule",
+        Properties: {
+          ScheduleExpression: "cron(0 3 * * ? *)",
+          FlexibleTimeWindow: { Mode: "OFF" },
+          Target: { Arn: { "Fn::GetAtt": ["scheduled", "Arn"] }, Input: '{"from":"scheduler"}' },
+        },
+      },
+      Failures: {
+        Type: "AWS::Lambda::EventInvokeConfig",
+        Properties: {
+          FunctionName: { Ref: "failing" },
+          Qualifier: "$LATEST",
+          MaximumRetryAttempts: 0,
+          DestinationConfig: { OnFailure: { Destination: { "Fn::GetAtt": ["Queue", "Arn"] } } },
         },
       },
       Rule: {
@@ -149,7 +170,8 @@ describe("a host of an assembly", () => {
     const host = await start({ scheduleEvery: 1 });
     await put(host, "watch-1", "x");
     await expect.poll(() => get(host, "seen-watch-1"), { timeout: 15_000 }).toMatchObject({ item: "INSERT" });
-    await expect.poll(() => get(host, "schedule"), { timeout: 15_000 }).toMatchObject({ item: "Scheduled Event" });
+    await expect.poll(() => get(host, "rule"), { timeout: 15_000 }).toMatchObject({ item: "Scheduled Event" });
+    await expect.poll(() => get(host, "scheduler"), { timeout: 15_000 }).toMatchObject({ item: "no event" });
   });
 
   test("keeps its state across restarts, and starts empty when asked to", async () => {
@@ -186,6 +208,24 @@ describe("a host of an assembly", () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  test("sends events that fail for good to the queue of the template", async () => {
+    fresh();
+    const host = await start();
+    const clients = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+    const lambda = new LambdaClient({ ...clients, endpoint: host.endpoints.lambda });
+    const sqs = new SQSClient({ ...clients, endpoint: host.endpoints.sqs });
+    await lambda.send(new InvokeCommand({ FunctionName: "failing", InvocationType: "Event", Payload: '{"a":1}' }));
+    const QueueUrl = host.names("AWS::SQS::Queue").Queue;
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
+    expect(JSON.parse(Messages?.[0]?.Body ?? "")).toMatchObject({
+      requestContext: { condition: "RetriesExhausted" },
+      requestPayload: { a: 1 },
+      responsePayload: { errorMessage: "always" },
+    });
+    lambda.destroy();
+    sqs.destroy();
+  });
+
   test("lets requests under way end when it is stopped, and leaves no process", async () => {
     fresh();
     const host = await start();
@@ -206,6 +246,35 @@ describe("a host of an assembly", () => {
     const other = path.join(temporary.directory, `data-${count++}`);
     await expect(start({ data: other, port: taken })).rejects.toMatchObject({ code: "EADDRINUSE" });
     await start({ data: other });
+  });
+
+  test("uses the engines that the environment names in place of its own", async () => {
+    fresh();
+    const elsewhere = path.join(temporary.directory, `engines-${count++}`);
+    const dynamo = await startDynamo({ directory: null, log: () => {} });
+    const s3 = await startS3({ directory: elsewhere, accessKeyId: "other", secretAccessKey: "secret" });
+    vi.stubEnv("DYNAMODB_ENDPOINT", dynamo.endpoint);
+    vi.stubEnv("S3_ENDPOINT", s3.url);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "other");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+    try {
+      const host = await start();
+      expect(host.endpoints).toMatchObject({ dynamodb: dynamo.endpoint, s3: s3.url });
+      await put(host, "a", "elsewhere");
+      expect(await get(host, "a")).toEqual({ item: "elsewhere", object: "elsewhere" });
+      expect([existsSync(path.join(data, "dynamodb")), existsSync(path.join(data, "s3"))]).toEqual([false, false]);
+      await host.stop();
+    } finally {
+      vi.unstubAllEnvs();
+      await Promise.all([dynamo.close(), s3.close()]);
+    }
+  });
+
+  test("serves the same with one invocation at a time in each worker", async () => {
+    fresh();
+    const host = await start({ isolate: true });
+    await Promise.all(Array.from({ length: 20 }, (_, i) => put(host, `i${i}`, String(i))));
+    expect(await get(host, "i19")).toEqual({ item: "19", object: "19" });
   });
 
   test("that cannot read its assembly ends all that it had started", async () => {

@@ -307,6 +307,7 @@ describe("limits", () => {
 
   test("leave the server standing after requests that are none", async () => {
     expect(await raw("NONSENSE\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await raw(`GET /echo HTTP/1.1\r\nx: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
     expect((await get("/echo")).status).toBe(200);
   });
 });
