@@ -1,0 +1,54 @@
+/** What a model takes and costs. */
+export interface ModelSpec {
+  /** Tokens that prompt and answer may have together. */
+  context: number;
+  /** USD for a million tokens of the prompt. */
+  input: number;
+  /** USD for a million tokens of the answer. */
+  output: number;
+}
+
+/**
+ * Known models, by the beginning of their names: dated versions cost what their family costs. Prices are OpenAI's list prices
+ * (https://openai.com/api/pricing) and are overridden by `CHAT_PRICES`.
+ */
+export const knownModels: Readonly<Record<string, ModelSpec>> = {
+  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2 },
+  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4 },
+  "gpt-5": { context: 400_000, input: 1.25, output: 10 },
+  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6 },
+  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4 },
+  "gpt-4.1": { context: 1_047_576, input: 2, output: 8 },
+  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6 },
+  "gpt-4o": { context: 128_000, input: 2.5, output: 10 },
+  "gpt-4-turbo": { context: 128_000, input: 10, output: 30 },
+  "gpt-4": { context: 8192, input: 30, output: 60 },
+  "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5 },
+  "o4-mini": { context: 200_000, input: 1.1, output: 4.4 },
+  "o3-mini": { context: 200_000, input: 1.1, output: 4.4 },
+  o3: { context: 200_000, input: 2, output: 8 },
+  offline: { context: 128_000, input: 0, output: 0 },
+};
+
+/** A model that nobody has listed: a self-hosted one, most likely. */
+const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
+
+/** What is known of a model; `overrides` come first, and the longest name that fits wins. */
+export function specOf(model: string, overrides: Readonly<Record<string, Partial<ModelSpec>>> = {}): ModelSpec {
+  const find = <T>(table: Readonly<Record<string, T>>): T | undefined => {
+    const name = Object.keys(table)
+      .filter((prefix) => model === prefix || model.startsWith(`${prefix}-`))
+      .sort((a, b) => b.length - a.length)[0];
+    return name === undefined ? undefined : table[name];
+  };
+  return { ...UNKNOWN, ...find(knownModels), ...find(overrides) };
+}
+
+/** Whether the price of a model is known. */
+export const isPriced = (model: string, overrides: Readonly<Record<string, Partial<ModelSpec>>> = {}): boolean =>
+  specOf(model, overrides).input > 0;
+
+/** USD. */
+export const costOf = (spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number =>
+  // To a billionth: binary fractions would show.
+  Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;

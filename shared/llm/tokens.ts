@@ -1,0 +1,38 @@
+/** Tokens that a message costs beside its content (https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken). */
+const PER_MESSAGE = 4;
+
+/** Pieces that byte-pair encoders split text into before they merge: words, numbers, blanks, and anything else. */
+const PIECES = /[A-Za-z]+|\d+|[\s]+|[\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]+|[^\s]/gu;
+
+/**
+ * Tokens of a text, estimated from above: the encoding of OpenAI's models has 200,000 entries (2 MB), and a prompt that is a little
+ * too short costs less than a function that is slow to start. The test beside it holds the estimate between 1 and 1.8 times what
+ * the real encoder counts, for prose in several languages, code, JSON and emoji.
+ */
+export function estimateTokens(text: string): number {
+  let tokens = 0;
+  for (const [piece] of text.matchAll(PIECES)) tokens += tokensOf(piece);
+  return Math.ceil(tokens);
+}
+
+/** Tokens of a whole prompt. */
+export function estimatePrompt(messages: readonly { content: string; name?: string }[]): number {
+  return messages.reduce((sum, { content, name }) => sum + messageTokens(content, name), PER_MESSAGE);
+}
+
+export const messageTokens = (content: string, name = ""): number =>
+  estimateTokens(content) + estimateTokens(name) + PER_MESSAGE;
+
+function tokensOf(piece: string): number {
+  const code = piece.codePointAt(0) ?? 0;
+  if (code < 0x80) {
+    if (/[A-Za-z]/.test(piece)) return piece.length <= 6 ? 1.25 : piece.length / 4.5;
+    if (/\d/.test(piece)) return Math.ceil(piece.length / 3);
+    if (/\s/.test(piece)) return piece === " " ? 0 : 1;
+    return 1;
+  }
+  // Letters of alphabets with accents, Greek, Cyrillic: a token holds two of them or more.
+  if (/[\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]/.test(piece)) return Math.max(1, piece.length / 2);
+  // Chinese, Japanese, Korean: a token a character. What lies beyond, emoji above all, is spelled in bytes.
+  return code > 0xffff ? 3 : code >= 0x2e80 ? 1.2 : 2;
+}
