@@ -1,24 +1,23 @@
-import { rmSync } from "node:fs";
 import path from "node:path";
 import { build } from "esbuild";
 import { functions } from "./functions.ts";
+import { slim } from "./slim.ts";
 
 /** The project's root. */
-export const root = path.resolve(import.meta.dirname, "..");
+const root = path.resolve(import.meta.dirname, "..");
 
-/** Where the bundles go: `dist/<function name>/index.mjs`, with its source map beside it. */
-export const dist = path.join(root, "dist");
-
-/** Bundles every function in one pass: ESM, minified, tree-shaken, with source maps. */
-export async function bundleFunctions(): Promise<void> {
-  rmSync(dist, { recursive: true, force: true });
+/**
+ * Bundles every function in one pass: ESM, minified, tree-shaken, with source maps. Each goes to
+ * `<directory>/<function name>/index.mjs`.
+ */
+export async function bundleFunctions(directory: string): Promise<void> {
   await build({
     absWorkingDir: root,
     entryPoints: Object.entries(functions).map(([name, { entry }]) => ({
       in: entry,
       out: `${name}/index`,
     })),
-    outdir: dist,
+    outdir: directory,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     format: "esm",
@@ -31,7 +30,8 @@ export async function bundleFunctions(): Promise<void> {
     sourcesContent: false,
     legalComments: "none",
     logLevel: "warning",
-    // Packages published as CommonJS call `require` for Node's own modules.
+    plugins: [slim],
+    // Node's own modules are loaded by `require`; see slim.ts.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
     },

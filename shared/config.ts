@@ -13,6 +13,8 @@ const list = z
 const schema = z.object({
   /** Name of the DynamoDB table `conversations`. */
   CONVERSATIONS_TABLE: z.string().default("conversations"),
+  /** Name of the DynamoDB table `metrics`. */
+  METRICS_TABLE: z.string().default("metrics"),
   /** Name of the S3 bucket that holds `archive/` and `lake/`. */
   ARCHIVE_BUCKET: z.string().default("archive"),
   /** Seconds of idleness after which a session is archived; 0 = never. */

@@ -45,3 +45,11 @@ export const conversations = {
     [SESSIONS_DUE]: { partitionKey: "due_shard", sortKey: "due_at" },
   },
 } as const satisfies TableSpec;
+
+/** Metrics, their aggregates, events and the state of jobs: see `shared/metrics/keys.ts`. */
+export const metrics = {
+  partitionKey: "pk",
+  sortKey: "sk",
+  ttl: "expires_at",
+  indexes: {},
+} as const satisfies TableSpec;

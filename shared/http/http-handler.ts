@@ -3,12 +3,14 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import type * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import type { Recorder } from "../metrics/record.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers } from "./answers.ts";
 import { headerOf } from "./headers.ts";
 import { type Answer, type IdempotencyStore, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
+import { type Observed, recorded } from "./recorded.ts";
 import { parseBody, validate } from "./validate.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
@@ -26,6 +28,8 @@ export interface HttpRequest<O extends Operation> {
   body: Part<O, "body">;
   header(name: string): string | undefined;
   identity: RequestIdentity;
+  /** Adds what the request did to its metric: sessions created, messages stored. */
+  observe(observed: Observed): void;
   /** Epoch milliseconds by which the answer must be on its way. */
   deadline: number;
 }
@@ -42,6 +46,8 @@ export interface HttpDependencies {
   corsOrigins: readonly string[];
   /** Needed by operations that are POSTs. */
   idempotency?: IdempotencyStore;
+  /** Where each request leaves its metric. @default nowhere */
+  recorder?: Recorder;
 }
 
 export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
@@ -49,9 +55,10 @@ export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Pro
 /** A Lambda function of one operation: checks the request against it, runs it, answers in the API's conventions. */
 export function createHttpHandler<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, idempotency }: HttpDependencies,
+  { clock, corsOrigins, idempotency, recorder }: HttpDependencies,
   serve: (request: HttpRequest<O>) => Promise<HttpResponse>,
 ): HttpHandler {
+  const observed = new WeakMap<APIGatewayProxyEvent, Observed>();
   const handler = async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
     const started = clock();
     const remaining = context.getRemainingTimeInMillis();
@@ -64,6 +71,7 @@ export function createHttpHandler<O extends Operation>(
         user,
         header: (name: string) => headerOf(event, name),
         identity,
+        observe: (more: Observed) => void observed.set(event, { ...observed.get(event), ...more }),
         deadline: started + remaining - 2 * TIMEOUT_MARGIN,
       } as HttpRequest<O>;
       return toAnswer(await serve(request));
@@ -76,7 +84,7 @@ export function createHttpHandler<O extends Operation>(
     return { statusCode: answer.status, headers: answer.headers, body: answer.body };
   };
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
+  const answered = middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
     timeoutEarlyInMillis: TIMEOUT_MARGIN,
     timeoutEarlyResponse: () => {
       throw new AppError("unavailable", "the request took too long", { retryAfter: 1 });
@@ -84,6 +92,7 @@ export function createHttpHandler<O extends Operation>(
   })
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
+  return recorder ? recorded(operation, recorder, answered, (event) => observed.get(event)) : answered;
 }
 
 function toAnswer({ status, headers, body }: HttpResponse): Answer {

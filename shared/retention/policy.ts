@@ -7,7 +7,7 @@ type Place = { item: string } | { object: string };
 export interface RetentionRule {
   /** What it is, in the words of the documentation. */
   record: string;
-  /** Where it is kept: the kind of an item (see `shared/dynamodb/keys.ts`) or an S3 key prefix. */
+  /** Where it is kept: the kind of an item (see `shared/dynamodb/keys.ts`, `shared/metrics/keys.ts`) or an S3 key prefix. */
   place: Place;
   /** Seconds until it is deleted, counted from the last write of the record; `null` = never by age. */
   seconds: number | null;
@@ -66,6 +66,42 @@ export const retention = {
     seconds: null,
     note: "A fixed number of items.",
   },
+  rawMetric: {
+    record: "raw performance metric",
+    place: { item: "raw-metric" },
+    seconds: 30 * DAY,
+    note: "One item a request, LLM, embedding or search call; folded into hourly aggregates.",
+  },
+  hourlyAggregate: {
+    record: "hourly aggregate",
+    place: { item: "hourly-aggregate" },
+    seconds: 90 * DAY,
+    note: "From the start of its hour; folded into daily aggregates.",
+  },
+  dailyAggregate: {
+    record: "daily aggregate",
+    place: { item: "daily-aggregate" },
+    seconds: 365 * DAY,
+    note: "From the start of its day; folded into monthly aggregates.",
+  },
+  monthlyAggregate: {
+    record: "monthly aggregate",
+    place: { item: "monthly-aggregate" },
+    seconds: null,
+    note: "A bounded number a month.",
+  },
+  event: {
+    record: "event (feedback, conversion, engagement, content, custom)",
+    place: { item: "event" },
+    seconds: 365 * DAY,
+    note: "Then the lake; its counts and values stay in the aggregates.",
+  },
+  jobState: {
+    record: "what a job has done last",
+    place: { item: "job" },
+    seconds: null,
+    note: "One item a job: its checkpoint and its last success.",
+  },
   archive: {
     record: "archived session",
     place: { object: "archive/" },
@@ -84,6 +120,12 @@ export const retention = {
     place: { object: "lake/session_summaries/" },
     seconds: 730 * DAY,
     note: "Counts, durations and costs; no text.",
+  },
+  report: {
+    record: "monthly business report",
+    place: { object: "reports/" },
+    seconds: null,
+    note: "A JSON document and an HTML page a month.",
   },
 } as const satisfies Record<string, RetentionRule>;
 

@@ -1,0 +1,56 @@
+import type { Embedder, Passage } from "./embedder.ts";
+import { hashOf } from "./hash.ts";
+import { rarityOf } from "./statistics.ts";
+import { countTerms, termsOf } from "./terms.ts";
+
+/** Names the built-in embedding; its vectors change with how it is made, and its name then has to. */
+export const LEXICAL_MODEL = "lexical-1";
+
+/** Share of what was said right before: answers seldom repeat the words of their question. */
+const BEFORE = 0.3;
+
+/** Digits that are kept of a number: vectors are stored as text, and the index keeps no more than single precision. */
+const DIGITS = 5;
+
+/**
+ * An embedding without a model: each term falls by its hash into one dimension, with a sign. Memories are weighted by the
+ * logarithm of a term's count; queries by the square of its rarity in the user's own memories, so that the product comes
+ * close to what BM25 finds. (Signs: Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning".)
+ */
+export function createLexicalEmbedder(dimensions: number): Embedder {
+  const project = (weights: Iterable<readonly [string, number]>): Float64Array => {
+    const vector = new Float64Array(dimensions);
+    for (const [term, weight] of weights) {
+      const hash = hashOf(term);
+      const at = hash % dimensions;
+      vector[at] = (vector[at] ?? 0) + (hash >>> 31 ? weight : -weight);
+    }
+    return vector;
+  };
+
+  const embed = ({ counts, before }: Passage): number[] => {
+    const own = unit(project(logarithmic(counts)));
+    if (!before || before.size === 0) return rounded(own);
+    const context = unit(project(logarithmic(before)));
+    return rounded(unit(own.map((value, n) => value + BEFORE * (context[n] ?? 0))));
+  };
+
+  return {
+    space: { model: LEXICAL_MODEL, dimensions },
+    embed: async (passages) => passages.map(embed),
+    async embedQuery(text, statistics) {
+      const terms = [...countTerms(termsOf(text)).keys()];
+      return rounded(unit(project(terms.map((term) => [term, rarityOf(statistics, term) ** 2]))));
+    },
+  };
+}
+
+const logarithmic = (counts: ReadonlyMap<string, number>): [string, number][] =>
+  [...counts].map(([term, count]) => [term, 1 + Math.log(count)]);
+
+function unit(vector: Float64Array): Float64Array {
+  const length = Math.hypot(...vector);
+  return length === 0 ? vector : vector.map((value) => value / length);
+}
+
+const rounded = (vector: Float64Array): number[] => Array.from(vector, (value) => Number(value.toPrecision(DIGITS)));

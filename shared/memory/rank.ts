@@ -1,0 +1,118 @@
+import type { Candidate } from "./record.ts";
+import { rarityOf, type TermStatistics } from "./statistics.ts";
+import { countTerms, termsOf } from "./terms.ts";
+
+/**
+ * What counts how much. `k1` and `b` are BM25's, on the low side because turns are short. The shares of neighbours and session
+ * are round numbers from a coarse grid, tried on LoCoMo and kept small so that the turn itself decides: with neighbours
+ * alone, chats between people got worse. A turn that follows a question of somebody else is likely its answer.
+ */
+export const weights = {
+  k1: 0.9,
+  b: 0.4,
+  /** Share of the score of the turn before and of the one after, and of those two away. */
+  neighbour: 0.2,
+  distant: 0.1,
+  /** Share of the turn before when it is a question that somebody else asked. */
+  question: 0.5,
+  /** Share of what the candidates of the session say together. */
+  session: 0.2,
+  /** Share of a score that a memory keeps however old it is, and the days in which it loses half of the rest. */
+  ageless: 0.97,
+  halfLife: 180,
+  /** What one unit of cosine similarity counts, against rarities of terms. Of a real model only: a lexical one's is in the terms. */
+  similarity: 10,
+} as const;
+
+/** Two memories with this share of their terms in common say the same. */
+const DUPLICATE = 0.9;
+
+const DAY = 86_400_000;
+
+export interface Ranked {
+  candidate: Candidate;
+  score: number;
+}
+
+export interface RankRequest {
+  text: string;
+  statistics: TermStatistics;
+  /** Candidates, with the cosine similarity of a model that understands more than terms. */
+  candidates: readonly { candidate: Candidate; similarity: number | undefined }[];
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** Orders candidates by what they, their neighbours and their session say about the query; near-duplicates are dropped. */
+export function rank({ text, statistics, candidates, now }: RankRequest): Ranked[] {
+  const query = [...countTerms(termsOf(text)).keys()].map((term) => ({ term, rarity: rarityOf(statistics, term) }));
+  const averageLength = statistics.length / Math.max(1, statistics.memories) || 1;
+
+  const own = new Map<Candidate, number>();
+  const byTurn = new Map<string, Candidate>();
+  const sessions = new Map<string, Map<string, number>>();
+  for (const { candidate, similarity = 0 } of candidates) {
+    const { counts, session_id } = candidate;
+    const pivot = 1 - weights.b + (weights.b * lengthOf(counts)) / averageLength;
+    own.set(
+      candidate,
+      sum(query, ({ term, rarity }) => rarity * saturated(counts.get(term) ?? 0, pivot)) +
+        weights.similarity * similarity,
+    );
+    byTurn.set(placeOf(candidate, 0), candidate);
+    const said = sessions.get(session_id) ?? new Map<string, number>();
+    for (const { term } of query) said.set(term, (said.get(term) ?? 0) + (counts.get(term) ?? 0));
+    sessions.set(session_id, said);
+  }
+
+  const neighbour = (candidate: Candidate, distance: number): number => {
+    const other = byTurn.get(placeOf(candidate, distance));
+    if (!other) return 0;
+    const isAnswer = distance === -1 && other.asks && other.speaker !== candidate.speaker;
+    const near = isAnswer ? weights.question : weights.neighbour;
+    return (own.get(other) ?? 0) * (Math.abs(distance) === 1 ? near : weights.distant);
+  };
+
+  const ranked = candidates.map(({ candidate }) => {
+    const said = sessions.get(candidate.session_id);
+    const session = sum(query, ({ term, rarity }) => rarity * saturated(said?.get(term) ?? 0, 1));
+    const relevance =
+      (own.get(candidate) ?? 0) +
+      sum([-2, -1, 1, 2], (distance) => neighbour(candidate, distance)) +
+      weights.session * session;
+    return { candidate, score: relevance * freshness(candidate, now) };
+  });
+  return withoutRepeats(ranked.sort((a, b) => b.score - a.score || (a.candidate.id < b.candidate.id ? 1 : -1)));
+}
+
+const placeOf = ({ session_id, turn }: Candidate, distance: number): string => `${turn + distance} ${session_id}`;
+
+const saturated = (count: number, pivot: number): number => (count * (weights.k1 + 1)) / (count + weights.k1 * pivot);
+
+function freshness({ created_at }: Candidate, now: number): number {
+  const days = Math.max(0, now - Date.parse(created_at)) / DAY;
+  return weights.ageless + (1 - weights.ageless) * 0.5 ** (days / weights.halfLife);
+}
+
+/** Keeps the better one of two that say the same. */
+function withoutRepeats(ranked: readonly Ranked[]): Ranked[] {
+  const kept: Ranked[] = [];
+  for (const entry of ranked) {
+    if (!kept.some(({ candidate }) => isRepeat(candidate.counts, entry.candidate.counts))) kept.push(entry);
+  }
+  return kept;
+}
+
+function isRepeat(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  // Sets of sizes m <= n share m / n at most: most pairs end here.
+  if (small.size < DUPLICATE * large.size) return false;
+  let common = 0;
+  for (const term of small.keys()) if (large.has(term)) common++;
+  return common >= DUPLICATE * (a.size + b.size - common);
+}
+
+const lengthOf = (counts: ReadonlyMap<string, number>): number => sum([...counts.values()], (count) => count);
+
+const sum = <T>(all: readonly T[], value: (one: T) => number): number =>
+  all.reduce((total, one) => total + value(one), 0);

@@ -1,0 +1,53 @@
+import type { Role } from "../session/schema.ts";
+import type { SessionId } from "../session/session.ts";
+import type { Memory } from "./memory.ts";
+
+/** A memory as it is stored, less its vectors. */
+export interface MemoryRecord {
+  user_id: string;
+  /** UUIDv7 by when it was said: a function of the message and of the place in it. */
+  id: string;
+  session_id: string;
+  message_id: string;
+  role: Role;
+  /** The speaker, if the message names one. */
+  name?: string;
+  content: string;
+  /** ISO 8601; when it was said. */
+  created_at: string;
+  /** Epoch milliseconds at which the message was captured. */
+  arrived: number;
+  /** Generation of the session's messages that it was made from. */
+  generation: number;
+  /** Its place among the memories of its session, so that neighbours know each other. */
+  turn: number;
+  /** Terms with speaker and date. */
+  counts: ReadonlyMap<string, number>;
+}
+
+/** A memory that is still to be embedded and placed among its neighbours. */
+export type Draft = Omit<MemoryRecord, "turn">;
+
+/** What re-ranking needs to know of a memory: what a search of the index brings back. */
+export type Candidate = Pick<MemoryRecord, "id" | "session_id" | "created_at" | "arrived" | "turn" | "counts"> & {
+  /** Who said it: a name, or a role. */
+  speaker: string;
+  /** It ends with a question. */
+  asks: boolean;
+};
+
+export const sessionOf = ({ user_id, session_id }: Pick<MemoryRecord, "user_id" | "session_id">): SessionId => ({
+  user: user_id,
+  id: session_id,
+});
+
+export const speakerOf = ({ name, role }: Pick<MemoryRecord, "name" | "role">): string => name ?? role;
+
+/** Whether a text ends with a question. */
+export const asksSomething = (content: string): boolean => /[?？؟][\s"'”’)\]]*$/u.test(content);
+
+/** The memory as the API shows it. */
+export function toMemory(record: MemoryRecord, score?: number): Memory {
+  const { id, session_id, message_id, role, content, created_at } = record;
+  return { id, session_id, message_id, role, content, created_at, ...(score === undefined ? {} : { score }) };
+}

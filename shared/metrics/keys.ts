@@ -1,0 +1,55 @@
+import { toInstant } from "../clock.ts";
+import type { Key } from "../dynamodb/keys.ts";
+
+/**
+ * The keys of the table `metrics`, in one place.
+ *
+ *   R#<hour>#<shard>      <instant>#<id>        raw metric
+ *   H#<day>#<series>      <hour>#<dimensions>   hourly aggregate
+ *   D#<month>#<series>    <day>#<dimensions>    daily aggregate
+ *   M#<series>            <month>#<dimensions>  monthly aggregate
+ *   E#<day>#<shard>       <instant>#<id>        event
+ *   J                     <name>                what a job has done last: checkpoints and housekeeping
+ *
+ * A window of any size is a bounded set of Queries, and no Query reads beyond its window.
+ */
+
+/**
+ * Partitions that an hour's raw metrics are spread over. Sized for 4,000 metrics a second (1,000 requests, each with
+ * an LLM, an embedding and a search call): 250 a second and partition, where DynamoDB takes 1,000 writes.
+ */
+export const RAW_SHARDS = 16;
+
+/** Partitions of a day's events: 200 a second before one of them has 50. */
+export const EVENT_SHARDS = 4;
+
+export const rawShards: readonly number[] = Array.from({ length: RAW_SHARDS }, (_, n) => n);
+export const eventShards: readonly number[] = Array.from({ length: EVENT_SHARDS }, (_, n) => n);
+
+/** `at`: epoch milliseconds. */
+export const rawKey = (at: number, id: string): Key => ({
+  pk: rawPartition(hourOf(at), shardOf(id, RAW_SHARDS)),
+  sk: `${toInstant(at)}#${id}`,
+});
+
+/** `hour` as in 2026-11-21T09. */
+export const rawPartition = (hour: string, shard: number): string => `R#${hour}#${digits(shard)}`;
+
+export const eventKey = (at: number, id: string): Key => ({
+  pk: eventPartition(toInstant(at).slice(0, 10), shardOf(id, EVENT_SHARDS)),
+  sk: `${toInstant(at)}#${id}`,
+});
+
+export const eventPartition = (day: string, shard: number): string => `E#${day}#${digits(shard)}`;
+
+export const jobKey = (name: string): Key => ({ pk: "J", sk: name });
+
+const hourOf = (at: number): string => toInstant(at).slice(0, 13);
+const digits = (shard: number): string => String(shard).padStart(2, "0");
+
+/** FNV-1a, 32 bit. */
+function shardOf(id: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (let n = 0; n < id.length; n++) hash = Math.imul(hash ^ id.charCodeAt(n), 0x01000193) >>> 0;
+  return hash % shards;
+}

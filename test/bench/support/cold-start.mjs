@@ -1,0 +1,25 @@
+// What Lambda's runtime does at a cold start: asks the Runtime API for the first event, loads the function, answers
+// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+import http from "node:http";
+
+const [bundle] = process.argv.slice(2);
+const api = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
+
+const call = (url, method, body) =>
+  new Promise((resolve, reject) => {
+    const request = http.request(url, { method }, async (response) => {
+      const chunks = await response.toArray();
+      resolve({ headers: response.headers, body: Buffer.concat(chunks).toString("utf8") });
+    });
+    request.once("error", reject);
+    request.end(body);
+  });
+
+const { handler } = await import(bundle);
+const next = await call(`${api}/next`, "GET");
+const context = { awsRequestId: next.headers["lambda-runtime-aws-request-id"], getRemainingTimeInMillis: () => 29_000 };
+const answer = await Promise.resolve(handler(JSON.parse(next.body), context)).catch((error) => ({
+  error: String(error),
+}));
+await call(`${api}/${context.awsRequestId}/response`, "POST", JSON.stringify(answer ?? null));
+process.exit(0);
