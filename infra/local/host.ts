@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readAssembly } from "./assembly/read.ts";
 import { createResolver, type Resolver } from "./assembly/resolve.ts";
-import { reviewResources } from "./assembly/understood.ts";
+import { reviewResources } from "./assembly/review.ts";
 import { lockDirectory } from "./dynamodb/lock-directory.ts";
 import { createFunctions, readAsynchronousSettings } from "./functions.ts";
 import { buildApi } from "./gateway/api.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { TemplateResource } from "../../../../infra/local/assembly/read.ts";
 import { createResolver } from "../../../../infra/local/assembly/resolve.ts";
-import { reviewResources } from "../../../../infra/local/assembly/understood.ts";
+import { reviewResources } from "../../../../infra/local/assembly/review.ts";
 
 function review(Resources: Record<string, TemplateResource>) {
   const warnings: string[] = [];
