@@ -10,6 +10,8 @@ export interface FunctionSpec {
   trigger: Trigger;
   /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
   table?: readonly TableAction[];
+  /** DynamoDB actions on the table `metrics`; every HTTP function may also put the metrics of its requests. */
+  metrics?: readonly TableAction[];
   /** DynamoDB indexes that it queries. */
   indexes?: readonly string[];
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
@@ -47,6 +49,10 @@ export type TableAction =
   | "DescribeTable";
 
 export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
+
+/** What a function may do on the table `metrics`. */
+export const metricsActionsOf = ({ trigger, metrics = [] }: FunctionSpec): readonly TableAction[] =>
+  trigger.kind === "http" ? [...new Set<TableAction>(["PutItem", ...metrics])] : metrics;
 
 // Without ListBucket S3 answers 403, not 404, to what is not there.
 const archiveRead = ["GetObject", "ListBucket"] as const;

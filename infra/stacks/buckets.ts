@@ -61,7 +61,7 @@ const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: D
 export function archiveRules(): LifecycleRule[] {
   const rows: [string, RetentionRule][] = Object.entries(retention);
   const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds }]): LifecycleRule[] =>
-    "object" in place
+    "object" in place && (seconds !== null || coldAfterSeconds !== undefined)
       ? [
           {
             id,

@@ -11,7 +11,7 @@ import {
 import { CfnDatabase } from "aws-cdk-lib/aws-glue";
 import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
-import { conversations } from "../../shared/dynamodb/tables.ts";
+import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
 import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
@@ -25,9 +25,10 @@ export interface DataProps extends StackProps {
   options: Options;
 }
 
-/** Everything that keeps something: the table, the buckets, the catalog of the lake, the users. */
+/** Everything that keeps something: the tables, the buckets, the catalog of the lake, the users. */
 export class DataStack extends Stack {
   readonly table: Table;
+  readonly metrics: Table;
   readonly buckets: Buckets;
   readonly key: Key | undefined;
   /** Whose tokens are accepted. */
@@ -44,22 +45,24 @@ export class DataStack extends Stack {
           removalPolicy: options.stage.removalPolicy,
         })
       : undefined;
-    this.table = this.conversations(options);
+    this.table = this.tableOf("Conversations", conversations, options);
+    this.metrics = this.tableOf("Metrics", metrics, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
     this.catalog(options);
     this.oidc = options.oidc ?? this.userPool(options);
 
     new CfnOutput(this, "ConversationsTableName", { value: this.table.tableName });
+    new CfnOutput(this, "MetricsTableName", { value: this.metrics.tableName });
     new CfnOutput(this, "ArchiveBucketName", { value: this.buckets.archive.bucketName });
   }
 
-  private conversations({ stage }: Options): Table {
-    const table = new Table(this, "Conversations", {
-      partitionKey: { name: conversations.partitionKey, type: AttributeType.STRING },
-      sortKey: { name: conversations.sortKey, type: AttributeType.STRING },
+  private tableOf(id: string, spec: TableSpec, { stage }: Options): Table {
+    const table = new Table(this, id, {
+      partitionKey: { name: spec.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: spec.sortKey, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       stream: StreamViewType.NEW_AND_OLD_IMAGES,
-      timeToLiveAttribute: conversations.ttl,
+      timeToLiveAttribute: spec.ttl,
       // The default is a key of DynamoDB's own, which costs nothing; the AWS-managed key in KMS would.
       ...(this.key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: this.key } : {}),
       pointInTimeRecoverySpecification: stage.durable
@@ -68,12 +71,12 @@ export class DataStack extends Stack {
       deletionProtection: stage.durable,
       removalPolicy: stage.removalPolicy,
     });
-    for (const [indexName, index] of Object.entries(conversations.indexes)) {
+    for (const [indexName, index] of Object.entries(spec.indexes)) {
       table.addGlobalSecondaryIndex({
         indexName,
         partitionKey: { name: index.partitionKey, type: AttributeType.STRING },
         sortKey: { name: index.sortKey, type: AttributeType.STRING },
-        ...("nonKeyAttributes" in index
+        ...(index.nonKeyAttributes
           ? { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...index.nonKeyAttributes] }
           : { projectionType: ProjectionType.KEYS_ONLY }),
       });

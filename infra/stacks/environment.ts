@@ -1,21 +1,19 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Config } from "../../shared/config.ts";
-import type { FunctionSpec } from "../functions.ts";
+import { type FunctionSpec, metricsActionsOf } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 
 /** The environment of a function: of what `shared/config.ts` reads, what this function needs. */
-export function environmentOf(
-  { table, indexes, archive, trigger }: FunctionSpec,
-  options: Options,
-  data: DataStack,
-): Record<string, string> {
+export function environmentOf(spec: FunctionSpec, options: Options, data: DataStack): Record<string, string> {
+  const { table, indexes, archive, trigger } = spec;
   const environment: Partial<Record<keyof Config | "NODE_OPTIONS", string>> = {
     NODE_OPTIONS: "--enable-source-maps",
     MEMOCHA_VERSION: packageJson.version,
     ...((table ?? indexes)
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),
+    ...(metricsActionsOf(spec).length ? { METRICS_TABLE: data.metrics.tableName } : {}),
     ...(archive ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience } : {}),
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),

@@ -4,7 +4,7 @@ import { Architecture, type Code, Function as LambdaFunction, Runtime, Tracing }
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { retention } from "../../shared/retention/policy.ts";
-import { type FunctionName, type FunctionSpec, functions } from "../functions.ts";
+import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../functions.ts";
 import { acknowledge, wildcardBelow } from "../nag.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -73,7 +73,7 @@ export class MemochaFunction extends Construct {
 }
 
 /** The map's table, index and archive actions as policy statements. */
-function permissionsOf(spec: FunctionSpec, { table, buckets, key }: DataStack): PolicyStatement[] {
+function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key }: DataStack): PolicyStatement[] {
   const statements: PolicyStatement[] = [];
   const allow = (sid: string, actions: string[], resources: string[], conditions = {}) =>
     statements.push(new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources, conditions }));
@@ -83,6 +83,14 @@ function permissionsOf(spec: FunctionSpec, { table, buckets, key }: DataStack): 
       "Table",
       spec.table.map((action) => `dynamodb:${action}`),
       [table.tableArn],
+    );
+  }
+  const metricsActions = metricsActionsOf(spec);
+  if (metricsActions.length) {
+    allow(
+      "Metrics",
+      metricsActions.map((action) => `dynamodb:${action}`),
+      [metrics.tableArn],
     );
   }
   if (spec.indexes?.length) {
@@ -105,7 +113,7 @@ function permissionsOf(spec: FunctionSpec, { table, buckets, key }: DataStack): 
     const condition = { StringLikeIfExists: { "s3:prefix": ARCHIVED } };
     allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
   }
-  if (key && (spec.table ?? spec.indexes ?? spec.archive)) {
+  if (key && statements.length) {
     allow("Key", keyActions, [key.keyArn]);
   }
   return statements;

@@ -7,11 +7,11 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { startDynamo } from "../../infra/local/dynamodb/dynamo.ts";
 import { ensureTable } from "../../infra/local/dynamodb/tables.ts";
 import { startS3 } from "../../infra/local/s3/server.ts";
-import { conversations, type TableSpec } from "../../shared/dynamodb/tables.ts";
+import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 
-/** The embedded engines, empty, with the project's table and bucket. */
+/** The embedded engines, empty, with the project's tables and bucket. */
 export async function startEngines() {
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
   const log = () => undefined;
@@ -21,13 +21,15 @@ export async function startEngines() {
   ]);
   const dynamodb = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "us-east-1", credentials });
   const objects = new S3Client({ endpoint: s3.url, region: "us-east-1", credentials, forcePathStyle: true });
-  const [tableName, bucket] = ["conversations", "archive"];
+  const [tableName, metricsTable, bucket] = ["conversations", "metrics", "archive"];
   await ensureTable(dynamodb, tablePropertiesOf(tableName, conversations), () => undefined);
+  await ensureTable(dynamodb, tablePropertiesOf(metricsTable, metrics), () => undefined);
   await objects.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
     dynamodb: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
     s3: objects,
     tableName,
+    metricsTable,
     bucket,
     endpoints: { dynamodb: dynamo.endpoint, s3: s3.url },
     credentials,
@@ -60,7 +62,7 @@ export function tablePropertiesOf(TableName: string, spec: TableSpec): Record<st
     BillingMode: "PAY_PER_REQUEST",
     KeySchema: keySchema(spec),
     AttributeDefinitions: [...names].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
-    GlobalSecondaryIndexes,
+    ...(GlobalSecondaryIndexes.length > 0 ? { GlobalSecondaryIndexes } : {}),
     StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
     TimeToLiveSpecification: { AttributeName: spec.ttl, Enabled: true },
   };

@@ -5,7 +5,7 @@ import { build, onlyResource, type Resource, resourcesOf, synthesize } from "../
 
 const dev = synthesize({ stage: "dev" }).data;
 const prod = synthesize({ stage: "prod" }).data;
-const table = onlyResource(prod, "AWS::DynamoDB::Table").Properties;
+const table = onlyResource(prod, "AWS::DynamoDB::Table", "/Conversations/").Properties;
 const archive = onlyResource(prod, "AWS::S3::Bucket", "Buckets/Archive/").Properties;
 
 describe("the table", () => {
@@ -43,10 +43,10 @@ describe("the table", () => {
 describe("the archive bucket", () => {
   const rules: LifecycleRule[] = archive.LifecycleConfiguration.Rules;
   const objectRows = (Object.values(retention) as RetentionRule[]).flatMap((row) =>
-    "object" in row.place ? [{ ...row, prefix: row.place.object }] : [],
+    "object" in row.place && row.seconds !== null ? [{ ...row, prefix: row.place.object }] : [],
   );
 
-  it("has one lifecycle rule for each row of the retention policy that names objects, and no other with a prefix", () => {
+  it("has one lifecycle rule for each row of the retention policy that ages objects, and no other with a prefix", () => {
     const prefixes = rules.flatMap(({ Prefix }) => Prefix ?? []);
     expect(prefixes.sort()).toEqual(objectRows.map(({ prefix }) => prefix).sort());
   });
@@ -110,7 +110,7 @@ describe("what keeps data", () => {
     kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
 
   it("outlives its stack in prod", () => {
-    expect(stateful(prod)).toHaveLength(6);
+    expect(stateful(prod)).toHaveLength(7);
     for (const [id, resource] of stateful(prod)) {
       expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Retain", "Retain"]);
     }
@@ -130,7 +130,9 @@ describe("what keeps data", () => {
     expect(emptied.map(({ Properties }) => Properties.BucketName.Ref).sort()).toEqual(
       Object.keys(resourcesOf(dev, "AWS::S3::Bucket")).sort(),
     );
-    expect(onlyResource(dev, "AWS::DynamoDB::Table").Properties.DeletionProtectionEnabled).toBe(false);
+    expect(onlyResource(dev, "AWS::DynamoDB::Table", "/Conversations/").Properties.DeletionProtectionEnabled).toBe(
+      false,
+    );
     expect(onlyResource(dev, "AWS::Athena::WorkGroup").Properties.RecursiveDeleteOption).toBe(true);
     expect(build({ stage: "dev" }).stacks.data.terminationProtection).toBe(false);
   });
@@ -191,6 +193,7 @@ describe("outputs", () => {
       "AthenaWorkgroupName",
       "ConversationsTableName",
       "LakeDatabaseName",
+      "MetricsTableName",
       "UserPoolClientId",
       "UserPoolId",
     ]);

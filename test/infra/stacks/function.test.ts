@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FunctionSpec, functions } from "../../../infra/functions.ts";
+import { type FunctionSpec, functions, metricsActionsOf } from "../../../infra/functions.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
@@ -37,6 +37,7 @@ describe("each function", () => {
       [
         "MEMOCHA_VERSION",
         ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
+        ...(metricsActionsOf(spec).length ? ["METRICS_TABLE"] : []),
         ...(spec.archive ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
         ...(spec.trigger.kind === "authorizer" ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
