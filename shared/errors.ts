@@ -30,6 +30,8 @@ interface AppErrorOptions {
   fields?: FieldError[];
   /** Seconds after which a retry makes sense; sent as `Retry-After`. */
   retryAfter?: number;
+  /** Sent with the answer. */
+  headers?: Record<string, string>;
 }
 
 /** The only error that domain code and adapters throw. Its message reaches the client for 4xx, never for 5xx. */
@@ -37,6 +39,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly fields: FieldError[];
   readonly retryAfter: number | undefined;
+  readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -44,6 +47,7 @@ export class AppError extends Error {
     this.code = code;
     this.fields = options.fields ?? [];
     this.retryAfter = options.retryAfter;
+    this.headers = options.headers ?? {};
   }
 
   get status(): number {

@@ -2,7 +2,9 @@
  * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order
  *
  *   A                                   anchor: exists as long as the session does, wherever its messages are
+ *   E#<memory id>                       memory, or the name of one that was forgotten
  *   I#<generation>#<message id>         a message id that a client chose, so that it is stored once
+ *   L#<generation>#<message id>         what a running turn has said so far
  *   M#<generation>#<created_at>#<id>    message
  *   Z                                   header, or the archived stub in its place
  *
@@ -49,11 +51,35 @@ export const messageIdKey = (user: string, session: string, generation: number, 
   sk: messageIdPrefix(generation) + id,
 });
 
+export const liveTextKey = (user: string, session: string, generation: number, id: string): Key => ({
+  pk: sessionKey(user, session),
+  sk: `L#${digits(generation)}#${id}`,
+});
+
 /** Generation and position in a message's sort key. */
 export function parseMessageKey(sk: string): { generation: number; position: string } {
   const start = "M#".length;
   const end = start + GENERATION_DIGITS;
   return { generation: Number(sk.slice(start, end)), position: sk.slice(end + 1) };
+}
+
+export const MEMORY_PREFIX = "E#";
+
+export const memoryKey = (user: string, session: string, id: string): Key => ({
+  pk: sessionKey(user, session),
+  sk: MEMORY_PREFIX + id,
+});
+
+/** What is known of all memories of a user. */
+export const memorySummaryKey = (user: string): Key => ({ pk: userKey(user), sk: "E" });
+
+/** Where the vectors of all memories are. */
+export const memoryLayoutKey: Key = { pk: "C#memories", sk: "layout" };
+
+/** User and session in a partition key. */
+export function parseSessionKey(pk: string): { user: string; id: string } {
+  const [, user = "", , id = ""] = pk.split("#");
+  return { user: decodeURIComponent(user), id: decodeURIComponent(id) };
 }
 
 /** The request that a user named by an `Idempotency-Key`; `digest` is the key's hash. */
@@ -64,6 +90,12 @@ export const idempotencyPartKey = (user: string, digest: string, n: number): Key
   pk: `${userKey(user)}#K#${digest}`,
   sk: `K#${String(n).padStart(3, "0")}`,
 });
+
+/** What a user has used, and may use. */
+export const limitsKey = (user: string): Key => ({ pk: `${userKey(user)}#L`, sk: "L" });
+
+/** What all instances know of a provider of models; `provider` is its host. */
+export const providerKey = (provider: string, what: "breaker" | "queue"): Key => ({ pk: `P#${provider}`, sk: what });
 
 const ACTIVE_SESSIONS = "C#active_sessions";
 export const counterKey = (shard: string): Key => ({ pk: ACTIVE_SESSIONS, sk: shard });

@@ -16,7 +16,8 @@ export const SECURITY_HEADERS = {
 } as const;
 
 /** Headers that a browser's script may read. */
-const EXPOSED = "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, idempotency-replayed";
+const EXPOSED =
+  "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, idempotency-replayed";
 
 /** Middleware: request id, security and CORS headers on every answer; a problem (RFC 9457) for every error. */
 export function answers(corsOrigins: readonly string[]): Answers {
@@ -36,6 +37,7 @@ export function answers(corsOrigins: readonly string[]): Answers {
           headers: {
             "content-type": "application/problem+json",
             ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
+            ...(request.error instanceof AppError ? request.error.headers : {}),
           },
           body: JSON.stringify(problem),
         },

@@ -13,6 +13,8 @@ export interface Claims {
   scope?: string;
   /** Epoch seconds. */
   exp?: string;
+  /** What the user may use: a name in the configuration's table of plans. */
+  plan?: string;
 }
 
 /**

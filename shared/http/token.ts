@@ -18,10 +18,13 @@ export async function verifyToken(verify: TokenVerifier, header: string): Promis
   if (typeof sub !== "string" || sub === "" || sub.length > MAX_SUB || typeof exp !== "number") return null;
   const groups = payload["cognito:groups"] ?? payload.groups;
   const scope = payload.scope;
+  // Cognito puts attributes of its own users behind a prefix.
+  const plan = payload.plan ?? payload["custom:plan"];
   return {
     sub,
     exp: String(exp),
     groups: Array.isArray(groups) ? groups.join(",") : typeof groups === "string" ? groups : "",
     scope: Array.isArray(scope) ? scope.join(" ") : typeof scope === "string" ? scope : "",
+    plan: typeof plan === "string" ? plan : "",
   };
 }

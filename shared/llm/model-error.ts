@@ -2,9 +2,9 @@ import { AppError } from "../errors.ts";
 
 /**
  * Why a model did not answer. `busy`: try again later (408, 409, 429). `down`: 5xx, network, timeouts. `refused`: it will not take
- * this request, however often it is asked. `misconfigured`: it does not know us or the model.
+ * this request, however often it is asked. `unusable`: it does not know us or the model, or its circuit is open.
  */
-export type ModelFailure = "busy" | "down" | "refused" | "misconfigured";
+export type ModelFailure = "busy" | "down" | "refused" | "unusable";
 
 interface ModelErrorOptions {
   cause?: unknown;

@@ -60,6 +60,24 @@ export const retention = {
     seconds: DAY,
     note: "A repeated POST gives the first answer for this long.",
   },
+  liveText: {
+    record: "text of a running turn",
+    place: { item: "live-text" },
+    seconds: 900,
+    note: "Written while a long answer runs, for clients that come back to it; deleted with its session as well.",
+  },
+  limits: {
+    record: "usage of a user's day",
+    place: { item: "limits" },
+    seconds: 2 * DAY,
+    note: "What rate limits and token budgets are enforced with; one item a user.",
+  },
+  provider: {
+    record: "state of a model provider",
+    place: { item: "provider" },
+    seconds: DAY,
+    note: "Circuit breaker and queue; two items a provider.",
+  },
   counter: {
     record: "counter of active sessions",
     place: { item: "counter" },

@@ -26,7 +26,7 @@ export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/
 
 /** The message as the API shows it. */
 export function toMessage(message: MessageRecord, session_id: string): Message {
-  const { id, role, name, content, created_at, metadata, model, usage, status } = message;
+  const { id, role, name, content, created_at, metadata, model, usage, status, latency_ms } = message;
   return withoutUndefined({
     id,
     session_id,
@@ -38,6 +38,7 @@ export function toMessage(message: MessageRecord, session_id: string): Message {
     model,
     usage,
     status,
+    latency_ms,
   }) as Message;
 }
 

@@ -102,8 +102,15 @@ export const messageSchema = z
     created_at: z.iso.datetime(),
     metadata: z.record(z.string(), z.json()).optional(),
     model: z.string().optional(),
-    usage: z.object({ input_tokens: z.int(), output_tokens: z.int() }).optional(),
+    usage: z
+      .object({
+        input_tokens: z.int(),
+        output_tokens: z.int(),
+        cost_usd: z.number().optional(),
+      })
+      .optional(),
     status: z.enum(["complete", "incomplete"]).optional(),
+    latency_ms: z.int().optional().meta({ description: "From the question to the end of the answer." }),
   })
   .meta({ id: "Message" });
 

@@ -1,0 +1,83 @@
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from "cockatiel";
+import type { Clock } from "../clock.ts";
+import { isOutage, ModelError } from "./model-error.ts";
+import type { BreakerState, ProviderStore } from "./provider-store.ts";
+
+/** Milliseconds for which an instance takes the shared state for granted. */
+const CACHE = 1000;
+
+export interface BreakerSettings {
+  /** Outages in a row that open the circuit. */
+  threshold: number;
+  /** Milliseconds for which it stays open before one call may try. */
+  openFor: number;
+  /** Milliseconds that such a try may take. */
+  probeFor: number;
+}
+
+/** Runs calls to a provider; throws a `ModelError` at once while the provider's circuit is open. */
+export type Breaker = <T>(provider: string, call: () => Promise<T>) => Promise<T>;
+
+/**
+ * A circuit breaker for each provider whose state all instances share. A function instance serves one request at a time and would
+ * never see enough outages by itself, so its breaker is made from the stored state for each call, and what becomes of it is stored.
+ * When the store fails, calls go through.
+ */
+export function createBreaker(
+  store: ProviderStore,
+  { threshold, openFor, probeFor }: BreakerSettings,
+  clock: Clock,
+): Breaker {
+  const cache = new Map<string, { state: BreakerState; at: number }>();
+  const quietly = <T>(work: Promise<T>, otherwise: T): Promise<T> => work.catch(() => otherwise);
+
+  async function stateOf(provider: string): Promise<BreakerState> {
+    const known = cache.get(provider);
+    if (known && clock() - known.at < CACHE) return known.state;
+    const state = await quietly(store.breaker(provider), known?.state ?? { failures: 0, openedAt: null });
+    cache.set(provider, { state, at: clock() });
+    return state;
+  }
+
+  return async (provider, call) => {
+    const shared = await stateOf(provider);
+    const isOpen = shared.openedAt !== null;
+    const isDue = shared.openedAt !== null && clock() - shared.openedAt >= openFor;
+    // Of all instances, one may try; for the others the circuit stays open.
+    if (isOpen && !(isDue && (await quietly(store.claimProbe(provider, clock(), clock() + probeFor), true)))) {
+      throw broken(provider, shared.openedAt ?? 0);
+    }
+    const policy = circuitBreaker(handleWhen(isOutage), {
+      halfOpenAfter: openFor,
+      breaker: new ConsecutiveBreaker(threshold),
+      initialState: {
+        ownState: isOpen
+          ? { value: CircuitState.Open, openedAt: shared.openedAt, attemptNo: 1 }
+          : { value: CircuitState.Closed },
+        breakerState: shared.failures,
+      },
+    });
+    try {
+      const result = await policy.execute(call);
+      if (isOpen || shared.failures > 0) {
+        cache.delete(provider);
+        await quietly(store.close(provider), undefined);
+      }
+      return result;
+    } catch (error) {
+      if (error instanceof BrokenCircuitError) throw broken(provider, shared.openedAt ?? 0);
+      if (isOutage(error)) {
+        cache.delete(provider);
+        const failures = await quietly(store.countFailure(provider), 0);
+        if (policy.state === CircuitState.Open || failures >= threshold)
+          await quietly(store.open(provider, clock()), undefined);
+      }
+      throw error;
+    }
+  };
+
+  function broken(provider: string, openedAt: number): ModelError {
+    const retryAfter = Math.max(1000, openedAt + openFor - clock());
+    return new ModelError("unusable", `the circuit of ${provider} is open`, { retryAfter });
+  }
+}

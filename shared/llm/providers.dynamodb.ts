@@ -1,0 +1,89 @@
+import { toSeconds } from "../clock.ts";
+import { providerKey } from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import { AppError } from "../errors.ts";
+import { retention } from "../retention/policy.ts";
+import type { ProviderStore } from "./provider-store.ts";
+
+/** Attempts at a queue in which others take places at the same time. */
+const MAX_ATTEMPTS = 5;
+
+/** Circuit breakers and queues of providers in the table `conversations`: an item each. */
+export function createProviderStore(table: Table): ProviderStore {
+  const expiry = (now: number) => toSeconds(now) + retention.provider.seconds;
+
+  return {
+    async breaker(provider) {
+      const item = await table.get(providerKey(provider, "breaker"));
+      return {
+        failures: Number(item?.failures ?? 0),
+        openedAt: typeof item?.opened_at === "number" ? item.opened_at : null,
+      };
+    },
+
+    async countFailure(provider) {
+      const outcome = await table.update({
+        Key: providerKey(provider, "breaker"),
+        UpdateExpression: "SET expires_at = :expires ADD failures :one",
+        ExpressionAttributeValues: { ":one": 1, ":expires": expiry(Date.now()) },
+        ReturnValues: "UPDATED_NEW",
+      });
+      return Number(outcome.item?.failures ?? 0);
+    },
+
+    async open(provider, now) {
+      await table.update({
+        Key: providerKey(provider, "breaker"),
+        UpdateExpression: "SET opened_at = :now, expires_at = :expires REMOVE probe_until",
+        ExpressionAttributeValues: { ":now": now, ":expires": expiry(now) },
+      });
+    },
+
+    async close(provider) {
+      await table.update({
+        Key: providerKey(provider, "breaker"),
+        UpdateExpression: "SET failures = :zero REMOVE opened_at, probe_until",
+        ExpressionAttributeValues: { ":zero": 0 },
+      });
+    },
+
+    async claimProbe(provider, now, until) {
+      const outcome = await table.update({
+        Key: providerKey(provider, "breaker"),
+        UpdateExpression: "SET probe_until = :until",
+        ConditionExpression:
+          "attribute_exists(opened_at) AND (attribute_not_exists(probe_until) OR probe_until <= :now)",
+        ExpressionAttributeValues: { ":until": until, ":now": now },
+      });
+      return outcome.done;
+    },
+
+    async takePlace(provider, { cost, now, burst, latest }) {
+      const key = providerKey(provider, "queue");
+      const expires = { ":expires": expiry(now) };
+      // `next` is when the queue is empty. While there is one, a place at its end is one unconditional addition.
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        const joined = await table.update({
+          Key: key,
+          UpdateExpression: "SET next_at = next_at + :cost, expires_at = :expires",
+          ConditionExpression: "next_at > :floor AND next_at <= :latest",
+          ExpressionAttributeValues: { ":cost": cost, ":floor": now - burst, ":latest": latest, ...expires },
+          ReturnValues: "UPDATED_NEW",
+          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+        });
+        if (joined.done) return { taken: true, at: nextAt(joined.item) - cost };
+        if (nextAt(joined.item) > latest) return { taken: false, at: nextAt(joined.item) };
+        const began = await table.update({
+          Key: key,
+          UpdateExpression: "SET next_at = :next, expires_at = :expires",
+          ConditionExpression: "attribute_not_exists(next_at) OR next_at <= :floor",
+          ExpressionAttributeValues: { ":next": now - burst + cost, ":floor": now - burst, ...expires },
+        });
+        if (began.done) return { taken: true, at: now };
+      }
+      throw new AppError("unavailable", "the queue of the provider is contended", { retryAfter: 1 });
+    },
+  };
+}
+
+const nextAt = (item: Item | undefined): number => Number(item?.next_at ?? 0);

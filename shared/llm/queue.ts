@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../clock.ts";
+import { ModelError } from "./model-error.ts";
+import type { ProviderStore } from "./provider-store.ts";
+
+const MINUTE = 60_000;
+
+/** Milliseconds' worth of calls that may go out at once after a pause. */
+const BURST = 5000;
+
+export interface QueueSettings {
+  /** Requests that a provider takes a minute; 0 = no limit. */
+  requestsPerMinute: number;
+  /** Tokens that it takes a minute; 0 = no limit. */
+  tokensPerMinute: number;
+  /** Milliseconds that a turn waits for its place at most. */
+  patience: number;
+}
+
+/** Waits until a call of so many tokens may go out. Throws a `ModelError` when that is not before `deadline` (epoch ms). */
+export type Queue = (provider: string, tokens: number, deadline: number, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Keeps all instances together within a provider's limits: the calls stand in one queue, in which each takes as long as its share of
+ * the minute, by requests or by tokens, whichever is longer (a leaky bucket as a meter, as in ATM's generic cell rate algorithm). A
+ * minute in which a burst went out is no fuller: the shares are those of a minute and a burst.
+ */
+export function createQueue(store: ProviderStore, settings: QueueSettings, clock: Clock): Queue {
+  const { requestsPerMinute, tokensPerMinute, patience } = settings;
+  return async (provider, tokens, deadline, signal) => {
+    const cost = Math.max(
+      requestsPerMinute > 0 ? (MINUTE + BURST) / requestsPerMinute : 0,
+      tokensPerMinute > 0 ? (tokens * (MINUTE + BURST)) / tokensPerMinute : 0,
+    );
+    if (cost === 0) return;
+    const now = clock();
+    const latest = Math.min(deadline, now + patience);
+    const { taken, at } = await store.takePlace(provider, { cost: Math.ceil(cost), now, burst: BURST, latest });
+    if (!taken) throw new ModelError("unusable", `the queue of ${provider} is too long`, { retryAfter: at - now });
+    if (at > now) await sleep(at - now, undefined, { signal });
+  };
+}

@@ -1,0 +1,44 @@
+import { AppError } from "../errors.ts";
+import { isPriced, type ModelSpec } from "./models.ts";
+
+/** A model of a provider. */
+export interface Target {
+  /** What breaker and limiter know the provider by: the host of its URL. */
+  provider: string;
+  baseUrl: string;
+  model: string;
+  isOpenAI: boolean;
+}
+
+export interface TargetSettings {
+  baseUrl: string;
+  /** The model of turns that name none. */
+  model: string;
+  /** In order; `model` of the same provider or `model@https://host/v1` of another. */
+  fallbacks: readonly string[];
+  prices: Readonly<Record<string, Partial<ModelSpec>>>;
+}
+
+/**
+ * Where a turn is sent, in order: the model it asks for, then the fallbacks. Throws `validation_failed` for a model of OpenAI whose
+ * price nobody knows; a server of one's own may be asked for anything.
+ */
+export function targetsOf({ baseUrl, model, fallbacks, prices }: TargetSettings, asked = model): Target[] {
+  const first = createTarget(asked, baseUrl);
+  const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
+  if (first.isOpenAI && !configured.includes(asked) && !isPriced(asked, prices)) {
+    throw new AppError("validation_failed", `model: ${JSON.stringify(asked)} is not offered`, {
+      fields: [{ path: "model", message: "is not offered" }],
+    });
+  }
+  const others = fallbacks.map((entry) => {
+    const at = entry.indexOf("@");
+    return at < 0 ? createTarget(entry, baseUrl) : createTarget(entry.slice(0, at), entry.slice(at + 1));
+  });
+  return [first, ...others.filter((other) => other.model !== first.model || other.baseUrl !== first.baseUrl)];
+}
+
+function createTarget(model: string, baseUrl: string): Target {
+  const { host } = new URL(baseUrl);
+  return { provider: host, baseUrl, model, isOpenAI: host === "api.openai.com" };
+}
