@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { importFiles } from "../../infra/import/import-files.ts";
+import { startDynamo } from "../../infra/local/dynamodb/dynamo.ts";
+import { loadIssuerKey } from "../../infra/local/issuer/key.ts";
+import { signToken } from "../../infra/local/issuer/token.ts";
+import { startCapacityProxy } from "./support/capacity-proxy.ts";
+import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
+import { type HostProcess, startHostProcess } from "./support/host.ts";
+import { takeStock } from "./support/stock.ts";
+import { mebibytes, printTable } from "./support/table.ts";
+
+/** Conversations that are read back through the API, and those of them that are restored. */
+const SAMPLE = 100;
+const RESTORED = 30;
+
+/** Conversations that are lived through a second time with every call to DynamoDB metered, which is slower. */
+const METERED = 200;
+
+/** Sessions imported at once. */
+const CONCURRENCY = 16;
+
+/** Milliseconds without a session archived after which the rest counts as lost. */
+const PATIENCE = 120_000;
+
+interface Options {
+  users: number;
+  /** Seconds. */
+  ttl: number;
+}
+
+/** Takes every conversation of a JSON Lines file through its whole life in a fresh host, and counts what became of it. */
+export async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { users: { type: "string", default: "20" }, ttl: { type: "string", default: "20" } },
+  });
+  const [file] = positionals;
+  if (!file) throw new Error("npm run bench -- life FILE [--users N] [--ttl SECONDS]");
+  const options = { users: Number(values.users), ttl: Number(values.ttl) };
+  const scratch = mkdtempSync(path.join(tmpdir(), "memocha-life-"));
+  try {
+    const part = await prepareConversations(file, path.join(scratch, "part.jsonl"), options.users, METERED);
+    const whole = await prepareConversations(file, path.join(scratch, "whole.jsonl"), options.users);
+    await live(path.basename(file), whole, path.join(scratch, "data"), options);
+    await liveMetered(part, path.join(scratch, "metered"), options);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function live(name: string, input: Input, data: string, options: Options): Promise<void> {
+  const host = await startHostProcess(data);
+  try {
+    const { written, messages } = input;
+    const { summary, importSeconds } = await importAll(input, host, data, options);
+    const archiveSeconds = importSeconds + (await untilArchived(host));
+    say("reading everything in the archive and in the table");
+    const before = await takeStock(host, written);
+
+    const step = Math.max(1, Math.floor(written.length / SAMPLE));
+    const sample = written.filter((_, n) => n % step === 0).slice(0, SAMPLE);
+    const restored = sample.slice(0, RESTORED);
+    const wrong = { archived: 0, restored: 0 };
+    for (const each of sample) if (!(await readsBack(host, data, each))) wrong.archived++;
+    for (const { user, session } of restored) {
+      // Not to expire again before they are counted.
+      await call(host, data, user, "PATCH", `/v1/sessions/${session}`, { ttl_seconds: 3600 });
+      await call(host, data, user, "POST", `/v1/sessions/${session}/restore`);
+    }
+    for (const each of restored) if (!(await readsBack(host, data, each))) wrong.restored++;
+    const after = await takeStock(host, written);
+
+    const memory = host.peak();
+    printTable(
+      `The life of ${name}: ${options.users} users, a TTL of ${options.ttl} s`,
+      ["", "sessions", "messages"],
+      [
+        ["in the file", written.length, messages],
+        ["imported", summary.imported, summary.messages],
+        ["archived", before.archivedSessions, before.archived],
+        ["lost", written.length - before.archivedSessions, before.lost],
+        ["duplicated", before.objects - before.archivedSessions, before.duplicated],
+        ["read back from the archive", sample.length, count(sample)],
+        ["  of these, wrong", wrong.archived, ""],
+        ["restored", restored.length, after.hot],
+        ["  of these, wrong", wrong.restored, ""],
+        ["lost after restoring", "", after.lost],
+        ["duplicated after restoring", "", after.duplicated],
+      ],
+    );
+    printTable(
+      "Rates",
+      ["", "sessions/s", "messages/s", "seconds"],
+      [
+        ["imported", summary.imported / importSeconds, summary.messages / importSeconds, importSeconds],
+        [
+          "imported, expired and archived",
+          before.archivedSessions / archiveSeconds,
+          before.archived / archiveSeconds,
+          archiveSeconds,
+        ],
+      ],
+    );
+    const contents = written.reduce((all, each) => all + Buffer.byteLength(each.contents.join("")), 0);
+    printTable(
+      "Sizes",
+      ["", ""],
+      [
+        ["objects in the archive", before.objects],
+        ["bytes in the archive", mebibytes(before.bytes)],
+        ["bytes of content", mebibytes(contents)],
+        ["peak memory of the host", mebibytes(memory.host)],
+        ["peak memory of the embedded DynamoDB", mebibytes(memory.engine)],
+        ["peak memory of this process: importer and counts", mebibytes(process.resourceUsage().maxRSS * 1024)],
+      ],
+    );
+    const faults = before.lost + before.duplicated + after.lost + after.duplicated + wrong.archived + wrong.restored;
+    if (faults > 0) process.exitCode = 1;
+  } finally {
+    await host.stop();
+  }
+}
+
+/** A part of the conversations again, in a DynamoDB of their own with a meter before it. */
+async function liveMetered(input: Input, data: string, options: Options): Promise<void> {
+  const dynamo = await startDynamo({ directory: null, log: () => undefined });
+  const meter = await startCapacityProxy(dynamo.endpoint);
+  const host = await startHostProcess(data, { DYNAMODB_ENDPOINT: meter.url });
+  const sweeps = setInterval(() => dynamo.sweepTtl().catch(() => undefined), 1000);
+  try {
+    await importAll(input, host, data, options);
+    const imported = meter.take();
+    await untilArchived(host);
+    const archived = meter.take();
+    const row = (what: string, { calls, rru, wru }: typeof imported) =>
+      [what, calls / input.messages, rru / input.messages, wru / input.messages] as const;
+    printTable(
+      `Consumed by a message of ${input.written.length} conversations (${input.messages} messages)`,
+      ["", "calls", "RRU", "WRU"],
+      [row("import", imported), row("archive", archived)],
+    );
+  } finally {
+    clearInterval(sweeps);
+    await host.stop();
+    await meter.close();
+    await dynamo.close();
+  }
+}
+
+async function importAll({ file, written }: Input, host: HostProcess, data: string, { ttl }: Options) {
+  const began = performance.now();
+  let said = began;
+  const summary = await importFiles({
+    files: [file],
+    url: host.url,
+    token: () => token(data, "bench", true),
+    userField: "user",
+    ttlSeconds: ttl,
+    concurrency: CONCURRENCY,
+    onProgress: ({ imported }) => {
+      if (performance.now() - said < 5000) return;
+      said = performance.now();
+      say(`imported ${imported} of ${written.length} conversations`);
+    },
+  });
+  for (const { place, reason } of summary.problems.slice(0, 5)) say(`not imported: ${place}: ${reason}`);
+  return { summary, importSeconds: (performance.now() - began) / 1000 };
+}
+
+/** Waits until no session is hot any more, or no further one gets archived. Seconds. */
+async function untilArchived(host: HostProcess): Promise<number> {
+  const began = performance.now();
+  let last = { active: Number.POSITIVE_INFINITY, at: began };
+  for (let n = 1; ; n++) {
+    const { active_sessions: active } = (await (await fetch(`${host.url}/health`)).json()) as {
+      active_sessions: number;
+    };
+    const now = performance.now();
+    if (active === 0 || now - last.at > PATIENCE) return (now - began) / 1000;
+    if (active < last.active) last = { active, at: now };
+    if (n % 10 === 0) say(`${active} sessions are still hot`);
+    await sleep(500);
+  }
+}
+
+/** Whether the API gives the conversation's messages, all of them and in order. */
+async function readsBack(host: HostProcess, data: string, { user, session, contents }: Written): Promise<boolean> {
+  const found: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? "" : `&cursor=${cursor}`;
+    const page = await call(host, data, user, "GET", `/v1/sessions/${session}/messages?limit=100${query}`);
+    found.push(...(page.data as { content: string }[]).map(({ content }) => content));
+    cursor = page.next_cursor as string | null;
+  } while (cursor !== null);
+  return JSON.stringify(found) === JSON.stringify(contents);
+}
+
+async function call(host: HostProcess, data: string, user: string, method: string, route: string, body?: object) {
+  const response = await fetch(host.url + route, {
+    method,
+    headers: { authorization: `Bearer ${await token(data, user, false)}`, "content-type": "application/json" },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+const token = async (data: string, user: string, actAs: boolean): Promise<string> =>
+  signToken(await loadIssuerKey(data), { user, actAs });
+
+const count = (written: readonly Written[]): number => written.reduce((sum, { contents }) => sum + contents.length, 0);
+
+const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../../infra/local/main.ts", import.meta.url));
+
+/** Milliseconds that a host may take to be ready, on a machine that does other things too. */
+const READY_TIMEOUT = 120_000;
+
+interface HostFile {
+  pid: number;
+  url: string;
+  endpoints: { dynamodb: string; s3: string };
+  outputs: Record<string, unknown>;
+}
+
+/** A local host of its own process, empty, as `npm start` runs it. */
+export async function startHostProcess(data: string, environment: Record<string, string> = {}) {
+  const options = ["--port", "0", "--data", data, "--fresh", "--ttl-sweep", "1"];
+  const child = spawn(process.execPath, [MAIN, ...options], {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, ...environment },
+  });
+  const { pid, url, endpoints, outputs } = await ready(child, path.join(data, "host.json"));
+  return {
+    url,
+    endpoints,
+    table: String(outputs.ConversationsTableName),
+    bucket: String(outputs.ArchiveBucketName),
+    /** Bytes of memory at most, so far. */
+    peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
+    async stop() {
+      child.kill("SIGTERM");
+      if (child.exitCode === null) await once(child, "exit");
+    },
+  };
+}
+
+export type HostProcess = Awaited<ReturnType<typeof startHostProcess>>;
+
+const enginePidOf = (data: string): number =>
+  Number(/\d+/.exec(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8"))?.[0]);
+
+async function ready(child: ChildProcess, file: string): Promise<HostFile> {
+  const giveUp = Date.now() + READY_TIMEOUT;
+  while (!existsSync(file)) {
+    if (child.exitCode !== null) throw new Error(`the host ended with ${child.exitCode}`);
+    if (Date.now() > giveUp) throw new Error("the host is not ready in time");
+    await sleep(100);
+  }
+  await sleep(100);
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** The high-water mark of a process's memory, as Linux tells it; NaN elsewhere. */
+function peakOf(pid: number): number {
+  try {
+    const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return Number(kibibytes) * 1024;
+  } catch {
+    return Number.NaN;
+  }
+}

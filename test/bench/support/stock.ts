@@ -1,0 +1,87 @@
+import { gunzipSync } from "node:zlib";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import type { Written } from "./conversations.ts";
+
+/** What there is of every conversation, in the archive and in the table, against what should be. */
+export interface Stock {
+  /** Sessions with an archive object. */
+  archivedSessions: number;
+  /** Messages in the archive, and in the table. */
+  archived: number;
+  hot: number;
+  /** Messages that are nowhere, and those that are somewhere more than once, or that nobody wrote. */
+  lost: number;
+  duplicated: number;
+  objects: number;
+  bytes: number;
+}
+
+interface Places {
+  endpoints: { dynamodb: string; s3: string };
+  table: string;
+  bucket: string;
+}
+
+const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+
+/** Reads everything there is and compares it message by message with what was written. */
+export async function takeStock({ endpoints, table, bucket }: Places, written: readonly Written[]): Promise<Stock> {
+  const expected = new Map<string, Map<string, number>>();
+  for (const { user, session, contents } of written) expected.set(`${user}/${session}`, countOf(contents));
+  const stock: Stock = { archivedSessions: 0, archived: 0, hot: 0, lost: 0, duplicated: 0, objects: 0, bytes: 0 };
+  const take = (owner: string, content: string) => {
+    const left = expected.get(owner)?.get(content) ?? 0;
+    if (left === 0) stock.duplicated++;
+    else expected.get(owner)?.set(content, left - 1);
+  };
+
+  const s3 = new S3Client({ ...client, endpoint: endpoints.s3, forcePathStyle: true });
+  for await (const { key, size } of objectsOf(s3, bucket)) {
+    stock.objects++;
+    stock.bytes += size;
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const lines = gunzipSync((await Body?.transformToByteArray()) ?? new Uint8Array())
+      .toString("utf8")
+      .trim()
+      .split("\n");
+    const [header, ...messages] = lines.map((line) => JSON.parse(line));
+    stock.archivedSessions++;
+    stock.archived += messages.length;
+    for (const { content } of messages) take(`${header.user_id}/${header.id}`, content);
+  }
+  s3.destroy();
+
+  const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: endpoints.dynamodb }));
+  let ExclusiveStartKey: Record<string, unknown> | undefined;
+  do {
+    const page = await dynamodb.send(new ScanCommand({ TableName: table, ExclusiveStartKey }));
+    for (const { pk, sk, content } of page.Items ?? []) {
+      if (!String(sk).startsWith("M#")) continue;
+      const [, user, , session] = String(pk).split("#");
+      stock.hot++;
+      take(`${user}/${session}`, String(content));
+    }
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey);
+  dynamodb.destroy();
+
+  for (const contents of expected.values()) for (const left of contents.values()) stock.lost += left;
+  return stock;
+}
+
+async function* objectsOf(s3: S3Client, Bucket: string): AsyncIterable<{ key: string; size: number }> {
+  let ContinuationToken: string | undefined;
+  do {
+    const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: "archive/", ContinuationToken }));
+    for (const { Key = "", Size = 0 } of page.Contents ?? []) yield { key: Key, size: Size };
+    ContinuationToken = page.NextContinuationToken;
+  } while (ContinuationToken);
+}
+
+function countOf(contents: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const content of contents) counts.set(content, (counts.get(content) ?? 0) + 1);
+  return counts;
+}
