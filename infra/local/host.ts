@@ -18,8 +18,6 @@ import { startInvokeApi } from "./lambda/invoke-api.ts";
 import { type Listening, listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import type { HostOptions } from "./options.ts";
-import { startServices } from "./services.ts";
-import { ensureStorage } from "./storage.ts";
 import { synthesize } from "./synthesize.ts";
 import { startWaking } from "./wake.ts";
 
@@ -87,6 +85,8 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     ? Promise.resolve(options.assembly)
     : synthesize(path.join(data, "cdk.out"), signal).then(() => path.join(data, "cdk.out"));
   synthesis.catch(() => {});
+  // Loaded while the app synthesizes: the SDK takes a while.
+  const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
   const services = await startServices({ data, external: externalEngines(), credentials: credentials(), log });
   ends.push(() => services.close());
   ends.push(() => {

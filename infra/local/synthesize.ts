@@ -1,39 +1,16 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { lockDirectory } from "./dynamodb/lock-directory.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-
-/** Milliseconds to wait for another synthesis of the same checkout. */
-const LOCK_TIMEOUT = 60_000;
 
 /**
  * Bundles the functions and writes the cloud assembly into `directory`, as the CDK CLI would for `-c stage=dev`, without the CLI.
  * Throws an Error with what the app printed when it fails.
  */
 export async function synthesize(directory: string, signal?: AbortSignal): Promise<void> {
-  // Bundles go through one directory of the checkout: two hosts that start at once must not mix them.
-  const lock = await waitForLock(signal);
-  try {
-    rmSync(directory, { recursive: true, force: true });
-    await run(directory, signal);
-  } finally {
-    lock.release();
-  }
-}
-
-async function waitForLock(signal: AbortSignal | undefined): Promise<{ release(): void }> {
-  const deadline = Date.now() + LOCK_TIMEOUT;
-  for (;;) {
-    try {
-      return lockDirectory(path.join(root, "node_modules/.cache/memocha-synthesis"));
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(100, undefined, signal && { signal });
-    }
-  }
+  rmSync(directory, { recursive: true, force: true });
+  await run(directory, signal);
 }
 
 function run(directory: string, signal: AbortSignal | undefined): Promise<void> {
