@@ -1,10 +1,9 @@
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { archiveSession } from "../../shared/archive/archive-session.ts";
 import { purgeSession } from "../../shared/archive/purge-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { fromHeaderItem } from "../../shared/session/items.dynamodb.ts";
+import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -40,7 +39,7 @@ export const createArchiveJob =
 
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<void> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
-  const record = fromHeaderItem(unmarshall(dynamodb.OldImage as Parameters<typeof unmarshall>[0]));
+  const record = fromHeaderImage(dynamodb.OldImage as Parameters<typeof fromHeaderImage>[0]);
   if (record.status === "active") await archiveSession(stores, record);
   else await purgeSession(stores, record);
 }

@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { AppError } from "../errors.ts";
-import type { Archive, ArchivedHeader, ArchiveRef } from "./archive.ts";
+import type { Archive, ArchivedHeader } from "./archive.ts";
 import { createWriter, parseLines } from "./format.ts";
 
 /** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
@@ -140,5 +140,3 @@ function translate(error: unknown): AppError {
     ? new AppError("unavailable", "the archive does not answer", { cause: error, retryAfter: 1 })
     : new AppError("internal", "the archive refused a call", { cause: error });
 }
-
-export type { ArchiveRef };

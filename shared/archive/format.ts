@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { type MessageRecord, positionOf } from "../session/message.ts";
-import type { ArchivedHeader, Chunk } from "./archive.ts";
+import type { ArchivedHeader } from "./archive.ts";
+import type { Chunk } from "./archive-ref.ts";
 
 /** Bytes of JSON Lines in one chunk, about: what reading one page of an archived session has to fetch and unpack. */
 const CHUNK_BYTES = 1024 * 1024;

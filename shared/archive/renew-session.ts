@@ -66,7 +66,7 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
     }
   }
   const now = stores.clock();
-  const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, ...rest } = from;
+  const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...rest } = from;
   const to: SessionRecord = {
     ...rest,
     status: "active",

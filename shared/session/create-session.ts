@@ -16,7 +16,7 @@ export async function createSession(
   const now = clock();
   const record = newRecord(user, input, request, defaultTtlSeconds, now);
   const session = { user, id: record.id };
-  if (await sessions.create(record, anchorOf(record, request.seed, now))) return record;
+  if (await sessions.create(record, anchorOf(record, request, now))) return record;
   const anchor = await sessions.findAnchor(session);
   const stored = anchor?.seed === request.seed ? await sessions.find(session) : null;
   if (stored) return stored;
@@ -47,7 +47,7 @@ function newRecord(
   };
 }
 
-function anchorOf(record: SessionRecord, seed: string, now: number): Anchor {
+function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: number): Anchor {
   return {
     user_id: record.user_id,
     id: record.id,
@@ -59,6 +59,7 @@ function anchorOf(record: SessionRecord, seed: string, now: number): Anchor {
     pinned: record.pinned,
     generation: 1,
     live_generation: 1,
+    begun: at,
     seed,
     due_at: dueAfter(record, now),
     cleanup: false,

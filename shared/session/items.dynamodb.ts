@@ -1,4 +1,5 @@
-import { anchorKey, headerKey, messageIdKey, messageKey } from "../dynamodb/keys.ts";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { anchorKey, headerKey, messageIdKey, messageKey, parseMessageKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
 import type { Anchor, SessionId, SessionRecord } from "./session.ts";
@@ -7,8 +8,11 @@ import type { Anchor, SessionId, SessionRecord } from "./session.ts";
 const toJson = (value: unknown): string => JSON.stringify(value);
 const fromJson = <T>(text: unknown, absent: T): T => (typeof text === "string" ? (JSON.parse(text) as T) : absent);
 
+/** Attributes of a header that name turns under way start with this. */
+export const TURN_PREFIX = "turn_";
+
 export function toHeaderItem(record: SessionRecord): Item {
-  const { user_id, expires_at, metadata, archive, ...rest } = record;
+  const { user_id, expires_at, metadata, archive, turns, ...rest } = record;
   return {
     ...headerKey(user_id, record.id),
     owner: user_id,
@@ -19,6 +23,10 @@ export function toHeaderItem(record: SessionRecord): Item {
   };
 }
 
+/** The header or stub in the image of a stream record. */
+export const fromHeaderImage = (image: Parameters<typeof unmarshall>[0]): SessionRecord =>
+  fromHeaderItem(unmarshall(image));
+
 export function fromHeaderItem(item: Item): SessionRecord {
   const { pk: _pk, sk: _sk, owner, metadata, archive, expires_at, title, ...rest } = item;
   return {
@@ -28,6 +36,9 @@ export function fromHeaderItem(item: Item): SessionRecord {
     metadata: fromJson<Record<string, unknown>>(metadata, {}),
     expires_at: typeof expires_at === "number" ? expires_at : null,
     ...(typeof archive === "string" ? { archive: JSON.parse(archive) } : {}),
+    ...(turns.length > 0
+      ? { turns: Object.fromEntries(turns.map(([name, until]) => [name.slice(TURN_PREFIX.length), Number(until)])) }
+      : {}),
   };
 }
 
@@ -50,22 +61,39 @@ export function fromAnchorItem(item: Item): Anchor {
   };
 }
 
+/**
+ * A message without what its key says already: a context window is read with every turn, and DynamoDB bills reads by the
+ * byte. `usage` is stored as its numbers.
+ */
 export function toMessageItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
-  const { metadata, ...rest } = message;
+  const { metadata, usage, status, created_at: _at, order: _order, id: messageId, ...rest } = message;
   return {
     ...messageKey(user, id, generation, positionOf(message)),
     ...rest,
+    ...(message.keyed ? { id: messageId } : {}),
+    ...(status === undefined || status === ANSWERED ? {} : { status }),
+    ...(usage ? { usage: [usage.input_tokens, usage.output_tokens, usage.cost_usd] } : {}),
     ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
   };
 }
 
 export function fromMessageItem(item: Item): MessageRecord {
-  const { pk: _pk, sk: _sk, metadata, ...rest } = item;
+  const { pk: _pk, sk, metadata, usage, ...rest } = item;
+  const [created_at = "", order = ""] = parseMessageKey(String(sk)).position.split("#");
+  const [input_tokens = 0, output_tokens = 0, cost_usd] = (usage ?? []) as number[];
   return {
-    ...(rest as unknown as MessageRecord),
+    id: order,
+    ...(rest as unknown as Omit<MessageRecord, "id" | "created_at">),
+    created_at,
+    ...(item.keyed ? { order } : {}),
+    ...(usage ? { usage: { input_tokens, output_tokens, ...(cost_usd === undefined ? {} : { cost_usd }) } } : {}),
+    ...(usage && item.status === undefined ? { status: ANSWERED } : {}),
     ...(metadata === undefined ? {} : { metadata: fromJson(metadata, {}) }),
   };
 }
+
+/** The status of an answer of a model that says nothing else. */
+const ANSWERED = "complete";
 
 /** The item that keeps a client's message id unique; it names the message's sort key. */
 export function toMessageIdItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {

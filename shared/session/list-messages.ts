@@ -1,4 +1,4 @@
-import type { ArchiveRef } from "../archive/archive.ts";
+import type { ArchiveRef } from "../archive/archive-ref.ts";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "./attempts.ts";
 import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeOf } from "./message.ts";

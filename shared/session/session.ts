@@ -1,4 +1,4 @@
-import type { ArchiveRef } from "../archive/archive.ts";
+import type { ArchiveRef } from "../archive/archive-ref.ts";
 import { toInstant, toSeconds } from "../clock.ts";
 import type { Session } from "./schema.ts";
 
@@ -29,6 +29,11 @@ export interface SessionRecord {
   archive?: ArchiveRef;
   /** An append in several transactions that has begun and not ended. */
   open_append?: OpenAppend;
+  /**
+   * Turns under way, by the id that their answer will have, and the epoch milliseconds from which on each counts as dead.
+   * The question of each is stored and not yet in `message_count`.
+   */
+  turns?: Record<string, number>;
 }
 
 export interface OpenAppend {
@@ -55,6 +60,8 @@ export interface Anchor {
   /** The last generation given out; only its holder may make it the live one. */
   generation: number;
   live_generation: number;
+  /** Epoch milliseconds of the request that created the session: what was captured earlier is of another one with its id. */
+  begun?: number;
   /** The seed of the request that created the session, by which its retry knows its own. */
   seed: string;
   /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */
@@ -123,7 +130,7 @@ export function toSession(record: SessionRecord, now: number): Session {
     expires_at: archived || record.expires_at === null ? null : toInstant(record.expires_at * 1000),
     ttl_seconds: record.ttl_seconds,
     pinned: record.pinned,
-    message_count: record.message_count,
+    message_count: record.message_count + Object.keys(record.turns ?? {}).length,
     metadata: record.metadata as Session["metadata"],
   };
   if (archived) session.archived_at = record.archived_at ?? toInstant((record.expires_at ?? 0) * 1000);

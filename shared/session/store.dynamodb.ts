@@ -1,5 +1,14 @@
 import { toSeconds } from "../clock.ts";
-import { anchorKey, counterKey, counterPartition, HEADER, headerKey, shardOf, shards } from "../dynamodb/keys.ts";
+import {
+  anchorKey,
+  counterKey,
+  counterPartition,
+  HEADER,
+  headerKey,
+  parseSessionKey,
+  shardOf,
+  shards,
+} from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { SESSIONS_BY_ACTIVITY, SESSIONS_DUE } from "../dynamodb/tables.ts";
 import { fromAnchorItem, fromHeaderItem, toAnchorItem, toHeaderItem } from "./items.dynamodb.ts";
@@ -239,9 +248,4 @@ function listParameters(user: string, { status, order, from, to, now }: ListQuer
     },
     ScanIndexForward: order === "asc",
   };
-}
-
-function parseSessionKey(pk: string): SessionId {
-  const [, user = "", , id = ""] = pk.split("#");
-  return { user: decodeURIComponent(user), id: decodeURIComponent(id) };
 }
