@@ -82,7 +82,6 @@ function announce(pid: number): void {
 /** The command itself. */
 async function command(args: string[] = ["--data", data], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ["infra/cli/redrive.ts", ...args], {
-    // biome-ignore lint/style/noProcessEnv: what a shell would hand down
     env: { ...process.env, ...env },
   });
   const [code, out, err] = await Promise.all([

@@ -38,7 +38,6 @@ interface Surroundings {
 }
 
 function start(args: string[], { cwd, flags = [], token }: Surroundings = { token: "ann" }): Run {
-  // biome-ignore lint/style/noProcessEnv: the command reads its environment.
   const env = { ...process.env, MEMOCHA_TOKEN: token };
   const child = spawn(process.execPath, [...flags, ...COMMAND, ...args], {
     cwd: cwd ?? createScratch().directory,
