@@ -25,7 +25,7 @@ const storeCode = `${sdk}
 export const handler = async ({ httpMethod, pathParameters: { id }, body }) => {
   if (httpMethod === "PUT") {
     await put(id, body);
-    if (id.startsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 1000));
+    if (id.startsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 2000));
     await s3.send(new PutObjectCommand({ Bucket, Key: id, Body: body }));
     return { statusCode: 204 };
   }
@@ -232,7 +232,9 @@ describe("a host of an assembly", () => {
     const engine = Number(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8").match(/\d+/)?.[0]);
     expect(alive(engine)).toBe(true);
     const writes = ["slow-x", "slow-y"].map((id) => put(host, id, id));
-    for (const id of ["slow-x", "slow-y"]) await expect.poll(() => get(host, id)).toMatchObject({ item: id });
+    for (const id of ["slow-x", "slow-y"]) {
+      await expect.poll(() => get(host, id), { timeout: 15_000 }).toMatchObject({ item: id });
+    }
     await Promise.all([host.stop(), ...writes]);
     expect(alive(engine)).toBe(false);
     await expect(fetch(host.url)).rejects.toThrow();
