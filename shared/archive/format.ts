@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { ArchivedHeader } from "./archive.ts";
@@ -17,6 +18,7 @@ export function createWriter(header: ArchivedHeader) {
   let messageCount = 0;
   let last: string | null = null;
   let source: AsyncIterator<Buffer> | undefined;
+  const identity = identityOf(header);
 
   const member = (text: string): Buffer => {
     const compressed = gzipSync(text);
@@ -25,12 +27,12 @@ export function createWriter(header: ArchivedHeader) {
   };
 
   async function* generate(messages: AsyncIterable<MessageRecord[]>): AsyncGenerator<Buffer> {
-    yield member(toLine(sessionLine(header)));
+    yield member(toLine(sessionLine(identity, header)));
     let text = "";
     for await (const page of messages) {
       for (const message of page) {
         if (text === "") chunks.push({ offset: bytes, first: positionOf(message) });
-        text += toLine(messageLine(header.id, message));
+        text += toLine(messageLine(identity, message));
         messageCount++;
         last = message.created_at;
         if (text.length >= CHUNK_BYTES) {
@@ -63,6 +65,30 @@ export function createWriter(header: ArchivedHeader) {
   }
 }
 
+/** A line of an archived session that is not a message: the first one. */
+export interface SessionLine extends LineIdentity {
+  type: "session";
+  user_id: string;
+  id: string;
+  title: string | null;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  ttl_seconds: number;
+  pinned: boolean;
+}
+
+export interface MessageLine extends LineIdentity, Omit<MessageRecord, "keyed" | "order"> {
+  type: "message";
+  session_id: string;
+}
+
+/** Whose line it is, for those who must tell sessions apart without knowing users. */
+interface LineIdentity {
+  /** Unique among all sessions of all users, and says nothing of either: 32 hexadecimal digits. */
+  session_key: string;
+  generation: number;
+}
+
 /** The messages in unpacked JSON Lines. */
 export function parseLines(bytes: Uint8Array): MessageRecord[] {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -70,25 +96,42 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => {
-      const { type: _type, session_id: _session, ...message } = JSON.parse(line);
-      return message as MessageRecord;
+      const {
+        type: _type,
+        session_key: _key,
+        generation: _generation,
+        session_id: _session,
+        ...rest
+      } = JSON.parse(line);
+      return rest as MessageRecord;
     });
 }
 
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
-// The fields are named one by one: DynamoDB gives an item's attributes in any order, and the same session must always
-// give the same bytes.
-function sessionLine(header: ArchivedHeader): object {
-  const { user_id, id, title, metadata, created_at, ttl_seconds, pinned, live_generation: generation } = header;
-  return { type: "session", user_id, id, title, metadata, created_at, ttl_seconds, pinned, generation };
+function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): LineIdentity & { session_id: string } {
+  // The seed is what keeps the key from being guessed: ids and users alone could be tried out.
+  const digest = createHash("sha256")
+    .update(JSON.stringify([seed, user_id, id]))
+    .digest("hex");
+  return { session_key: digest.slice(0, 32), generation: live_generation, session_id: id };
 }
 
-function messageLine(session_id: string, message: MessageRecord): object {
-  const { id, role, name, content, created_at, metadata, model, usage, status, keyed, order } = message;
-  const { input_tokens, output_tokens } = usage ?? {};
+// The fields are named one by one: DynamoDB gives an item's attributes in any order, and the same session must always
+// give the same bytes.
+function sessionLine({ session_key, generation }: LineIdentity, header: ArchivedHeader): object {
+  const { user_id, id, title, metadata, created_at, ttl_seconds, pinned } = header;
+  return { type: "session", session_key, generation, user_id, id, title, metadata, created_at, ttl_seconds, pinned };
+}
+
+function messageLine(identity: LineIdentity & { session_id: string }, message: MessageRecord): object {
+  const { session_key, generation, session_id } = identity;
+  const { id, role, name, content, created_at, metadata, model, usage, status, latency_ms, keyed, order } = message;
+  const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
+    session_key,
+    generation,
     session_id,
     id,
     role,
@@ -97,8 +140,9 @@ function messageLine(session_id: string, message: MessageRecord): object {
     created_at,
     metadata,
     model,
-    usage: usage && { input_tokens, output_tokens },
+    usage: usage && { input_tokens, output_tokens, cost_usd },
     status,
+    latency_ms,
     keyed,
     order,
   };

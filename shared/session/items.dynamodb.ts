@@ -20,6 +20,7 @@ export function toHeaderItem(record: SessionRecord): Item {
     metadata: toJson(metadata),
     ...(archive ? { archive: toJson(archive) } : {}),
     ...(expires_at === null ? {} : { expires_at }),
+    ...Object.fromEntries(Object.entries(turns ?? {}).map(([answer, until]) => [TURN_PREFIX + answer, until])),
   };
 }
 
@@ -28,7 +29,9 @@ export const fromHeaderImage = (image: Parameters<typeof unmarshall>[0]): Sessio
   fromHeaderItem(unmarshall(image));
 
 export function fromHeaderItem(item: Item): SessionRecord {
-  const { pk: _pk, sk: _sk, owner, metadata, archive, expires_at, title, ...rest } = item;
+  const { pk: _pk, sk: _sk, owner, metadata, archive, expires_at, title, ...others } = item;
+  const turns = Object.entries(others).filter(([name]) => name.startsWith(TURN_PREFIX));
+  const rest = Object.fromEntries(Object.entries(others).filter(([name]) => !name.startsWith(TURN_PREFIX)));
   return {
     ...(rest as unknown as SessionRecord),
     title: (title as string | null | undefined) ?? null,
