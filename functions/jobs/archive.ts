@@ -4,6 +4,8 @@ import { purgeSession } from "../../shared/archive/purge-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import type { ChangedDays } from "../../shared/lake/lake.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -13,29 +15,51 @@ const PARALLEL = 10;
 
 /**
  * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive; a stub that it has deleted is one
- * whose archive has reached its age. Records are independent of each other, and each may come again.
+ * whose archive has reached its age; any other record tells that an object of the archive has come, gone or been replaced,
+ * and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
  */
 export const createArchiveJob =
-  (stores: Stores) =>
+  (stores: Stores, changes: Pick<ChangedDays, "mark">) =>
   async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const pending = [...Records];
+    const expired = Records.filter(isExpiry);
+    const changed = Map.groupBy(
+      Records.filter((record) => !isExpiry(record)),
+      dayOf,
+    );
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+    for (const [day, records] of changed) {
+      if (day !== undefined) await attempt(records, () => changes.mark([day]));
+    }
     await Promise.all(Array.from({ length: PARALLEL }, work));
     return { batchItemFailures };
 
     async function work(): Promise<void> {
-      for (let record = pending.shift(); record; record = pending.shift()) {
-        try {
-          await finish(stores, record);
-        } catch (error) {
-          console.error(
-            JSON.stringify({ level: "error", event: record.eventID, message: String(error), cause: causeOf(error) }),
-          );
-          batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
-        }
+      for (let record = expired.shift(); record; record = expired.shift()) {
+        const current = record;
+        await attempt([current], () => finish(stores, current));
+      }
+    }
+
+    async function attempt(records: readonly DynamoDBRecord[], what: () => Promise<void>): Promise<void> {
+      try {
+        await what();
+      } catch (error) {
+        const events = records.map(({ eventID }) => eventID).join(", ");
+        console.error(
+          JSON.stringify({ level: "error", event: events, message: String(error), cause: causeOf(error) }),
+        );
+        for (const { dynamodb } of records) batchItemFailures.push({ itemIdentifier: dynamodb?.SequenceNumber ?? "" });
       }
     }
   };
+
+const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
+  eventName === "REMOVE" && userIdentity?.principalId === "dynamodb.amazonaws.com";
+
+/** The day of the archive that the item's session is filed under. */
+function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
+  return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
+}
 
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<void> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
@@ -49,5 +73,6 @@ const causeOf = (error: unknown): string | undefined =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createArchiveJob(openStores(settings, openTable(settings)));
+  const table = openTable(settings);
+  return createArchiveJob(openStores(settings, table), createChangedDays(table));
 });

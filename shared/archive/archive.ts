@@ -5,7 +5,7 @@ import type { ArchiveRef } from "./archive-ref.ts";
 /** What is archived of a session beside its messages: what its anchor says. */
 export type ArchivedHeader = Pick<
   Anchor,
-  "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation"
+  "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation" | "seed"
 >;
 
 /** The archive: the record of truth of every session that is no longer hot. */

@@ -101,6 +101,10 @@ const ACTIVE_SESSIONS = "C#active_sessions";
 export const counterKey = (shard: string): Key => ({ pk: ACTIVE_SESSIONS, sk: shard });
 export const counterPartition = ACTIVE_SESSIONS;
 
+/** Days whose partitions of the lake have to be built, one item each. */
+export const lakeDays = "L#days";
+export const lakeDayKey = (day: string): Key => ({ pk: lakeDays, sk: day });
+
 /** Spreads sessions over shards by a hash of their key (FNV-1a, 32 bit). */
 export function shardOf(user: string, session: string): string {
   let hash = 0x811c9dc5;

@@ -127,6 +127,12 @@ export const retention = {
     coldAfterSeconds: 30 * DAY,
     note: "One object a session; Glacier Instant Retrieval from day 30.",
   },
+  lakeDay: {
+    record: "mark of a day that the lake has to build",
+    place: { item: "lake-day" },
+    seconds: null,
+    note: "One a day at most; deleted once the day is built and nothing of it has an age to reach.",
+  },
   lakeMessages: {
     record: "interactions (lake messages)",
     place: { object: "lake/messages/" },

@@ -10,6 +10,7 @@ import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -49,7 +50,7 @@ export function createWorld(engines: Engines) {
     archive: createArchive(faulty(engines.s3 as never), engines.bucket),
     clock: () => now,
   };
-  const archiveJob = createArchiveJob(stores);
+  const archiveJob = createArchiveJob(stores, createChangedDays(table));
   let sequence = 0;
 
   return {

@@ -1,0 +1,37 @@
+import type { Context } from "aws-lambda";
+import * as z from "zod";
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import type { BuildPorts } from "../../shared/lake/build-day.ts";
+import { buildLake } from "../../shared/lake/build-lake.ts";
+import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { openLake } from "../dependencies/lake.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** Milliseconds that a run leaves unused, for the day that it is at. */
+const MARGIN = 300_000;
+
+/** What an operator may invoke the function with: days to look at although nothing has changed. */
+const requestSchema = z.looseObject({
+  rebuild: z.union([z.literal("all"), z.array(z.iso.date())]).optional(),
+});
+
+/** Schedule: builds the partitions of the lake whose archive objects have changed. Fails when a day could not be built. */
+export const createLakeJob =
+  (open: () => Promise<BuildPorts & { changes: ChangedDays }>, clock: () => number) =>
+  async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+    const deadline = clock() + context.getRemainingTimeInMillis() - MARGIN;
+    const ports = await open();
+    const { rebuild } = requestSchema.parse(event ?? {});
+    if (rebuild) await ports.changes.mark(rebuild === "all" ? await ports.archived.days() : rebuild);
+    const run = await buildLake({ ...ports, clock }, deadline, (day, error) =>
+      console.error(JSON.stringify({ level: "error", job: "lake", day, message: String(error) })),
+    );
+    console.log(JSON.stringify({ level: "info", job: "lake", ...run }));
+    if (run.failed > 0) throw new Error(`${run.failed} days could not be built`);
+  };
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createLakeJob(openLake(settings, openTable(settings)), Date.now);
+});

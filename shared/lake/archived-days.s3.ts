@@ -1,0 +1,96 @@
+import { pipeline, type Readable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import { createGunzip, gunzipSync } from "node:zlib";
+import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { AppError } from "../errors.ts";
+import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./lake.ts";
+
+/** Bytes of an object, packed, up to which it is read whole: gzip makes a thousandth of a text at best. */
+const WHOLE = 64 * 1024;
+
+/** The archive's days as prefixes `archive/dt=<day>/` of a bucket. */
+export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
+  const pages = async function* (parameters: { Prefix: string; Delimiter?: string }) {
+    let ContinuationToken: string | undefined;
+    do {
+      const page = await s3
+        .send(new ListObjectsV2Command({ Bucket, ...parameters, ContinuationToken }))
+        .catch((error: unknown) => fail(error));
+      yield page;
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken);
+  };
+
+  const get = async ({ key, etag }: ArchivedObject) => {
+    const { Body } = await s3
+      .send(new GetObjectCommand({ Bucket, Key: key, IfMatch: etag }))
+      .catch((error: unknown) => fail(error));
+    return Body;
+  };
+
+  return {
+    async days() {
+      const days: string[] = [];
+      for await (const { CommonPrefixes = [] } of pages({ Prefix: "archive/dt=", Delimiter: "/" })) {
+        days.push(...CommonPrefixes.map(({ Prefix = "" }) => Prefix.slice("archive/dt=".length, -1)));
+      }
+      return days;
+    },
+
+    async *list(day) {
+      for await (const { Contents = [] } of pages({ Prefix: `archive/dt=${day}/` })) {
+        for (const { Key = "", ETag = "", Size = 0, LastModified } of Contents) {
+          const object = { key: Key, etag: ETag, bytes: Size, archivedAt: LastModified?.getTime() ?? 0 };
+          yield { ...object, user: userOf(Key) };
+        }
+      }
+    },
+
+    async open(object) {
+      if (object.bytes > WHOLE) return large(() => get(object));
+      const bytes = await (await get(object))?.transformToByteArray().catch((error: unknown) => fail(error));
+      return small(bytes ?? new Uint8Array());
+    },
+  };
+}
+
+async function* small(bytes: Uint8Array): AsyncGenerator<ArchiveLine[]> {
+  yield gunzipSync(bytes)
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as ArchiveLine);
+}
+
+/** Fetched only once it is read, as nothing that waits should hold a connection. */
+async function* large(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]> {
+  const unpacked = pipeline((await get()) as Readable, createGunzip(), () => undefined);
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
+  try {
+    for await (const chunk of unpacked) {
+      const lines = (rest + decoder.write(chunk as Buffer)).split("\n");
+      rest = lines.pop() ?? "";
+      yield lines.map((line) => JSON.parse(line) as ArchiveLine);
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error;
+    fail(error);
+  }
+}
+
+/** The user in a key, unless the key has a hash in the user's place. */
+function userOf(key: string): string {
+  const part = key.split("/")[2] ?? "";
+  return part.startsWith("sha256-") ? part : decodeURIComponent(part);
+}
+
+function fail(error: unknown): never {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  if (status === 404 || status === 412) {
+    throw new AppError("conflict", "an archive object has changed since it was listed", { cause: error });
+  }
+  throw status === undefined || status >= 500 || status === 429
+    ? new AppError("unavailable", "the archive does not answer", { cause: error, retryAfter: 1 })
+    : new AppError("internal", "the archive refused a call", { cause: error });
+}

@@ -1,0 +1,55 @@
+import { randomUUID } from "node:crypto";
+import { lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import type { ChangedDay, ChangedDays } from "./lake.ts";
+
+/** Marks of changed days as items of one partition: few, as a day has one at most. */
+export function createChangedDays(table: Table): ChangedDays {
+  return {
+    async mark(days) {
+      for (const day of new Set(days)) {
+        await table.update({
+          Key: lakeDayKey(day),
+          UpdateExpression: "SET #token = :token REMOVE due",
+          ExpressionAttributeNames: { "#token": "token" },
+          ExpressionAttributeValues: { ":token": randomUUID() },
+        });
+      }
+    },
+
+    async due(now) {
+      const changed: ChangedDay[] = [];
+      let lastKey: Item | undefined;
+      do {
+        const page = await table.query({
+          KeyConditionExpression: "pk = :pk",
+          FilterExpression: "attribute_not_exists(due) OR due <= :now",
+          ExpressionAttributeValues: { ":pk": lakeDays, ":now": now },
+          ExclusiveStartKey: lastKey,
+        });
+        changed.push(...page.items.map(({ sk, token }) => ({ day: String(sk), token: String(token) })));
+        lastKey = page.lastKey;
+      } while (lastKey);
+      return changed;
+    },
+
+    async settle({ day, token }, next) {
+      const condition = {
+        ConditionExpression: "#token = :token",
+        ExpressionAttributeNames: { "#token": "token" },
+      };
+      if (next === null) {
+        await table.transact([
+          { Delete: { Key: lakeDayKey(day), ...condition, ExpressionAttributeValues: { ":token": token } } },
+        ]);
+      } else {
+        await table.update({
+          Key: lakeDayKey(day),
+          UpdateExpression: "SET due = :due",
+          ...condition,
+          ExpressionAttributeValues: { ":token": token, ":due": next },
+        });
+      }
+    },
+  };
+}

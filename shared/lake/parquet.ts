@@ -1,0 +1,88 @@
+import { zstdCompressSync } from "node:zlib";
+import { ByteWriter, type ColumnSource, ParquetWriter } from "hyparquet-writer";
+import { type Column, type ColumnType, type Row, type TableName, tables } from "./tables.ts";
+
+/** Rows of a row group at most: what a reader skips or reads as one, and what is held in memory to write it. */
+const GROUP_ROWS = 20_000;
+
+/** Characters of text in a row group at most. */
+const GROUP_CHARS = 8 * 1024 * 1024;
+
+type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
+
+export interface ParquetFile<T extends TableName> {
+  add(row: Row<T>): Promise<void>;
+  /** Writes the rest and the footer. */
+  finish(): Promise<void>;
+}
+
+/** Writes the rows of a table as Parquet, a row group at a time, to `emit`. Every column is a page of its own, packed with ZSTD. */
+export function createParquetFile<T extends TableName>(
+  table: T,
+  emit: (bytes: Uint8Array) => Promise<void>,
+): ParquetFile<T> {
+  const columns: readonly Column[] = tables[table].columns;
+  const bytes = new ByteWriter();
+  const writer = new ParquetWriter({
+    writer: bytes,
+    schema: [{ name: "root", num_children: columns.length }, ...columns.map(elementOf)],
+    codec: "ZSTD",
+    compressors: { ZSTD: (page) => zstdCompressSync(page) },
+    // Whole ids: the first 16 of their 32 digits would prune as well, but readers show them.
+    statisticsTruncateLength: 64,
+    createdBy: "memocha",
+  });
+  let rows: Record<string, unknown>[] = [];
+  let chars = 0;
+
+  const flush = async () => {
+    const chunk = bytes.getBytes().slice();
+    bytes.index = 0;
+    await emit(chunk);
+  };
+
+  const writeGroup = async () => {
+    await writer.write({ columnData: columns.map((column) => sourceOf(column, rows)), rowGroupSize: GROUP_ROWS });
+    rows = [];
+    chars = 0;
+    await flush();
+  };
+
+  return {
+    async add(row) {
+      rows.push(row);
+      chars += charsOf(row);
+      if (rows.length >= GROUP_ROWS || chars >= GROUP_CHARS) await writeGroup();
+    },
+    async finish() {
+      if (rows.length > 0) await writeGroup();
+      await writer.finish();
+      await flush();
+    },
+  };
+}
+
+function charsOf(row: object): number {
+  let chars = 0;
+  for (const value of Object.values(row)) if (typeof value === "string") chars += value.length;
+  return chars;
+}
+
+function sourceOf({ name, type, lookup }: Column, rows: readonly Record<string, unknown>[]): ColumnSource {
+  return {
+    name,
+    data: rows.map((row) => (type === "timestamp" && row[name] !== null ? BigInt(row[name] as number) : row[name])),
+    ...(lookup ? { bloomFilter: true } : {}),
+  };
+}
+
+const physical: Record<ColumnType, Omit<SchemaElement, "name">> = {
+  string: { type: "BYTE_ARRAY", converted_type: "UTF8" },
+  int: { type: "INT32" },
+  double: { type: "DOUBLE" },
+  boolean: { type: "BOOLEAN" },
+  // Not "adjusted to UTC", so that Athena and DuckDB both take it for a plain timestamp, in no session's time zone.
+  timestamp: { type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MILLIS" } },
+};
+
+const elementOf = ({ name, type }: Column): SchemaElement => ({ name, repetition_type: "OPTIONAL", ...physical[type] });

@@ -1,0 +1,90 @@
+import type { MessageLine, SessionLine } from "../archive/format.ts";
+import { costOf, isPriced, specOf } from "../llm/models.ts";
+import type { Row } from "./tables.ts";
+
+export interface SessionFacts {
+  userHash: string;
+  /** Epoch milliseconds. */
+  archivedAt: number;
+  /** Whether columns of content are filled. */
+  content: boolean;
+  prices: Prices;
+}
+
+/** What models cost where it is not the list price. */
+export type Prices = NonNullable<Parameters<typeof specOf>[1]>;
+
+/** Makes the rows of one session, line by line; `summary` is complete once all its lines were given. */
+export function createSessionRows(
+  line: SessionLine,
+  { userHash, archivedAt, content, prices }: SessionFacts,
+) {
+  const whose = { user_hash: userHash, session_key: line.session_key, session_id: line.id };
+  const summary: Row<"session_summaries"> & { message_count: number; content_chars: number } = {
+    ...whose,
+    generation: line.generation,
+    created_at: Date.parse(line.created_at),
+    first_message_at: null,
+    last_message_at: null,
+    archived_at: archivedAt,
+    duration_seconds: null,
+    message_count: 0,
+    user_messages: 0,
+    assistant_messages: 0,
+    content_chars: 0,
+    input_tokens: null,
+    output_tokens: null,
+    cost_usd: null,
+    pinned: line.pinned,
+    ttl_seconds: line.ttl_seconds,
+  };
+
+  return {
+    summary,
+    message(message: MessageLine): Row<"messages"> {
+      const created = Date.parse(message.created_at);
+      const row: Row<"messages"> = {
+        ...whose,
+        message_id: message.id,
+        position: summary.message_count,
+        role: message.role,
+        name: content ? (message.name ?? null) : null,
+        content: content ? message.content : null,
+        content_chars: codePoints(message.content),
+        created_at: created,
+        model: message.model ?? null,
+        input_tokens: message.usage?.input_tokens ?? null,
+        output_tokens: message.usage?.output_tokens ?? null,
+        cost_usd: priceOf(message, prices),
+        status: message.status ?? null,
+        metadata: content && message.metadata ? JSON.stringify(message.metadata) : null,
+      };
+      summary.message_count++;
+      if (message.role === "user") summary.user_messages = (summary.user_messages ?? 0) + 1;
+      if (message.role === "assistant") summary.assistant_messages = (summary.assistant_messages ?? 0) + 1;
+      summary.content_chars += row.content_chars ?? 0;
+      summary.first_message_at ??= created;
+      summary.last_message_at = created;
+      summary.duration_seconds = (created - summary.first_message_at) / 1000;
+      summary.input_tokens = sum(summary.input_tokens, row.input_tokens);
+      summary.output_tokens = sum(summary.output_tokens, row.output_tokens);
+      summary.cost_usd = sum(summary.cost_usd, row.cost_usd);
+      return row;
+    },
+  };
+}
+
+/** US dollars; `null` when the message cost nothing that is known. */
+function priceOf({ model, usage }: MessageLine, prices: Prices): number | null {
+  if (!usage || model === undefined || !isPriced(model, prices)) return null;
+  return costOf(specOf(model, prices), usage);
+}
+
+const sum = (total: number | null, value: number | null): number | null =>
+  value === null ? total : (total ?? 0) + value;
+
+function codePoints(text: string): number {
+  let count = text.length;
+  for (let n = 0; n < text.length; n++) if ((text.charCodeAt(n) & 0xfc00) === 0xd800) count--;
+  return count;
+}

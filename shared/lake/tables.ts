@@ -1,0 +1,95 @@
+/** Types that Parquet, Athena and DuckDB have in common. `timestamp` is UTC, to the millisecond. */
+export type ColumnType = "string" | "int" | "double" | "boolean" | "timestamp";
+
+export interface Column {
+  name: string;
+  type: ColumnType;
+  /** What it is and in which unit: shown in the Glue catalog and in `docs/analysts.md`. */
+  comment: string;
+  /** What people said or what describes it: left out (`null`) when the lake is to hold no content. */
+  content?: true;
+  /** Worth a Bloom filter: looked up by value, and sorted by nothing. */
+  lookup?: true;
+}
+
+const whose = [
+  { name: "user_hash", type: "string", comment: "the user, as a keyed hash of the id: 32 hexadecimal digits" },
+  {
+    name: "session_key",
+    type: "string",
+    comment: "the session, unique among all users: 32 hexadecimal digits; what tables are joined by",
+  },
+  {
+    name: "session_id",
+    type: "string",
+    comment: "the session's id in the API; two users may have chosen the same",
+    lookup: true,
+  },
+] as const satisfies Column[];
+
+/**
+ * The tables of the lake: columns in the order of the files. Every table has a column `dt` more, which is the partition: the day
+ * on which the session was created (UTC), as text like 2026-11-21.
+ */
+export const tables = {
+  messages: {
+    comment: "One row per message of an archived session, sorted by user, session and time",
+    columns: [
+      ...whose,
+      { name: "message_id", type: "string", comment: "unique in its session" },
+      { name: "position", type: "int", comment: "place in the session, from 0" },
+      { name: "role", type: "string", comment: "system, user, assistant or tool" },
+      { name: "name", type: "string", comment: "the speaker, if named", content: true },
+      { name: "content", type: "string", comment: "the text", content: true },
+      { name: "content_chars", type: "int", comment: "length of the text in characters" },
+      { name: "created_at", type: "timestamp", comment: "when it was said, UTC" },
+      { name: "model", type: "string", comment: "the model that wrote it" },
+      { name: "input_tokens", type: "int", comment: "tokens of the prompt that it answers" },
+      { name: "output_tokens", type: "int", comment: "tokens of the answer" },
+      { name: "cost_usd", type: "double", comment: "US dollars, by the list price of the model when this was built" },
+      { name: "status", type: "string", comment: "complete, or incomplete when the answer broke off" },
+      { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
+    ],
+  },
+  session_summaries: {
+    comment: "One row per archived session: counts, durations, tokens, cost; no text",
+    columns: [
+      ...whose,
+      { name: "generation", type: "int", comment: "grows each time the session is restored or reset" },
+      { name: "created_at", type: "timestamp", comment: "when the session was created, UTC" },
+      { name: "first_message_at", type: "timestamp", comment: "UTC; null without messages" },
+      { name: "last_message_at", type: "timestamp", comment: "UTC; null without messages" },
+      { name: "archived_at", type: "timestamp", comment: "when it went to the archive, UTC" },
+      { name: "duration_seconds", type: "double", comment: "seconds from the first message to the last" },
+      { name: "message_count", type: "int", comment: "messages of all roles" },
+      { name: "user_messages", type: "int", comment: "messages of the user" },
+      { name: "assistant_messages", type: "int", comment: "messages of the assistant" },
+      { name: "content_chars", type: "int", comment: "characters of all messages" },
+      { name: "input_tokens", type: "int", comment: "tokens of all prompts" },
+      { name: "output_tokens", type: "int", comment: "tokens of all answers" },
+      { name: "cost_usd", type: "double", comment: "US dollars, as in messages" },
+      { name: "pinned", type: "boolean", comment: "whether it was pinned" },
+      { name: "ttl_seconds", type: "int", comment: "seconds of idleness after which it expired" },
+    ],
+  },
+} as const satisfies Record<string, { comment: string; columns: readonly Column[] }>;
+
+export type TableName = keyof typeof tables;
+export const tableNames = Object.keys(tables) as TableName[];
+
+interface Values {
+  string: string;
+  int: number;
+  double: number;
+  boolean: boolean;
+  /** Epoch milliseconds. */
+  timestamp: number;
+}
+
+/** A row of a table; absent is `null`. */
+export type Row<T extends TableName> = {
+  [C in (typeof tables)[T]["columns"][number] as C["name"]]: Values[C["type"]] | null;
+};
+
+/** The one object of a partition. Its key stays the same: S3 replaces an object atomically, but never two. */
+export const partitionKey = (table: TableName, day: string): string => `lake/${table}/dt=${day}/${table}.parquet`;
