@@ -90,7 +90,8 @@ async function update(
 async function addVectorIndexes(client: DynamoDBClient, wanted: TableProperties, table: TableDescription) {
   const { TableName, AttributeDefinitions } = wanted;
   for (const Create of missing(wanted.VectorIndexes, table.VectorIndexes)) {
-    await ready(client, TableName);
+    // One at a time: the next has to wait for the one before.
+    await ready(client, TableName, true);
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
   }
 }
@@ -133,10 +134,11 @@ async function describe(client: DynamoDBClient, TableName: string): Promise<Tabl
   }
 }
 
-async function ready(client: DynamoDBClient, tableName: string): Promise<TableDescription> {
+async function ready(client: DynamoDBClient, tableName: string, vectors = false): Promise<TableDescription> {
   for (const deadline = Date.now() + READY_TIMEOUT; ; await sleep(POLL)) {
     const table = await describe(client, tableName);
-    const busy = table?.GlobalSecondaryIndexes?.some(({ IndexStatus }) => IndexStatus === "CREATING");
+    const indexes = [...(table?.GlobalSecondaryIndexes ?? []), ...((vectors && table?.VectorIndexes) || [])];
+    const busy = indexes.some(({ IndexStatus }) => IndexStatus === "CREATING");
     if (table?.TableStatus === "ACTIVE" && !busy) return table;
     if (Date.now() > deadline) throw new Error(`Table ${tableName} did not become active.`);
   }
