@@ -21,7 +21,7 @@ const ARCHIVE_SECONDS = 365 * DAY;
 
 /**
  * How long anything lives: the only place that says so. Item TTLs, S3 lifecycle rules and the table in
- * `docs/operations.md` are derived from it; a test fails when something stored has no row here.
+ * the README are derived from it; a test fails when something stored has no row here.
  */
 export const retention = {
   session: {

@@ -1,0 +1,16 @@
+import { DAY, type RetentionRule, retention } from "../../shared/retention/policy.ts";
+
+/** The retention policy as the Markdown table that the README has. */
+export function retentionTable(): string {
+  const rows = (Object.values(retention) as RetentionRule[]).map(
+    ({ record, seconds, note }) => `| ${record} | ${duration(seconds)} | ${note} |`,
+  );
+  return ["| record | deleted after | |", "|---|---|---|", ...rows, ""].join("\n");
+}
+
+function duration(seconds: number | null): string {
+  if (seconds === null) return "–";
+  const [size, unit] = seconds % DAY === 0 ? [DAY, "day"] : seconds % 3600 === 0 ? [3600, "hour"] : [60, "minute"];
+  const count = seconds / size;
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
