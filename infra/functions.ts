@@ -14,6 +14,10 @@ export interface FunctionSpec {
   metrics?: readonly TableAction[];
   /** DynamoDB indexes that it queries. */
   indexes?: readonly string[];
+  /** Vector indexes that it searches. */
+  searches?: readonly string[];
+  /** It embeds text, by the model that is configured. */
+  embeds?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
   /** Megabytes. CPU grows with it. @default 512 */
@@ -58,6 +62,8 @@ export const metricsActionsOf = ({ trigger, metrics = [] }: FunctionSpec): reado
 const archiveRead = ["GetObject", "ListBucket"] as const;
 // HEAD takes GetObject, as deletes and overwrites with If-Match do.
 const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
+
+const vectorIndexes = ["memories_a", "memories_b"] as const;
 
 /** What finishing, restoring or deleting a session touches, whoever sets it off. */
 const lifecycle = [
@@ -141,6 +147,32 @@ export const functions = {
     table: lifecycle,
     archive: archiveWrite,
   },
+  "memories-search": {
+    entry: "functions/memories/search.ts",
+    trigger: { kind: "http", operation: "searchMemories" },
+    table: [...idempotency, "BatchGetItem"],
+    searches: vectorIndexes,
+    embeds: true,
+    memory: 1024,
+  },
+  "memories-list": {
+    entry: "functions/memories/list.ts",
+    trigger: { kind: "http", operation: "listMemories" },
+    table: ["GetItem", "BatchGetItem"],
+    indexes: ["memories_by_time"],
+  },
+  "memories-delete": {
+    entry: "functions/memories/delete.ts",
+    trigger: { kind: "http", operation: "deleteMemory" },
+    table: ["GetItem", "BatchGetItem", "PutItem", "DeleteItem"],
+    indexes: ["memories_by_time"],
+  },
+  "memories-delete-all": {
+    entry: "functions/memories/delete-all.ts",
+    trigger: { kind: "http", operation: "deleteMemories" },
+    table: ["GetItem", "PutItem", "BatchWriteItem"],
+    indexes: ["memories_by_time"],
+  },
   "admin-cleanup-sessions": {
     entry: "functions/admin/cleanup-sessions.ts",
     trigger: { kind: "http", operation: "cleanupSessions" },
@@ -168,6 +200,21 @@ export const functions = {
     },
     table: lifecycle,
     archive: archiveWrite,
+    memory: 1024,
+    timeout: 300,
+  },
+  "jobs-remember": {
+    entry: "functions/jobs/remember.ts",
+    trigger: {
+      kind: "stream",
+      filters: [{ eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } }],
+      batchSize: 100,
+      window: 1,
+      retries: 10,
+      parallelism: 4,
+    },
+    table: ["GetItem", "Query", "PutItem", "DeleteItem", "BatchGetItem", "ConditionCheckItem"],
+    embeds: true,
     memory: 1024,
     timeout: 300,
   },

@@ -41,6 +41,10 @@ export interface Options {
   backendClient: boolean;
   corsOrigins: readonly string[];
   alarmEmail: string | undefined;
+  /** The model that makes memories searchable, where a provider of models is configured. */
+  embeddingModel: string;
+  /** Of the two vector indexes of memories. To change the dimensions, change those of the one that is not in use, then re-embed. */
+  embeddingDimensions: { a: number; b: number };
   /** Whether there is a dashboard: an account's first three are free, others cost $3 a month. */
   dashboard: boolean;
   /** A customer-managed key for table and buckets. */
@@ -90,6 +94,16 @@ const schema = z
     throttleRate: z.coerce.number().int().min(1).optional(),
     throttleBurst: z.coerce.number().int().min(1).optional(),
     alarmEmail: z.email().optional(),
+    embeddingModel: z.string().min(1).default("text-embedding-3-small"),
+    embeddingDimensions: z
+      .string()
+      .regex(/^\d{1,4},\d{1,4}$/, "must be two numbers like 512,1024: the dimensions of the vector indexes a and b")
+      .transform((value) => {
+        const [a = 0, b = 0] = value.split(",").map(Number);
+        return { a, b };
+      })
+      .refine(({ a, b }) => [a, b].every((n) => n >= 1 && n <= 4096), "must lie between 1 and 4096")
+      .default({ a: 512, b: 512 }),
     dashboard: flag.default(true),
     cmk: flag.default(false),
     waf: flag.default(false),

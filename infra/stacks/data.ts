@@ -3,6 +3,7 @@ import { CfnWorkGroup } from "aws-cdk-lib/aws-athena";
 import {
   AttributeType,
   BillingMode,
+  type CfnTable,
   ProjectionType,
   StreamViewType,
   Table,
@@ -11,7 +12,7 @@ import {
 import { CfnDatabase } from "aws-cdk-lib/aws-glue";
 import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
-import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
+import { conversations, metrics, type TableSpec, type VectorIndexSpec } from "../../shared/dynamodb/tables.ts";
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
 import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
@@ -56,7 +57,7 @@ export class DataStack extends Stack {
     new CfnOutput(this, "ArchiveBucketName", { value: this.buckets.archive.bucketName });
   }
 
-  private tableOf(id: string, spec: TableSpec, { stage }: Options): Table {
+  private tableOf(id: string, spec: TableSpec, { stage, embeddingDimensions }: Options): Table {
     const table = new Table(this, id, {
       partitionKey: { name: spec.partitionKey, type: AttributeType.STRING },
       sortKey: { name: spec.sortKey, type: AttributeType.STRING },
@@ -81,6 +82,7 @@ export class DataStack extends Stack {
           : { projectionType: ProjectionType.KEYS_ONLY }),
       });
     }
+    if (spec.vectorIndexes) addVectorIndexes(table, spec.vectorIndexes, embeddingDimensions);
     if (!stage.durable) {
       acknowledge(table, { DDB3: "A dev table is made to be destroyed whole; prod has point-in-time recovery." });
     }
@@ -124,4 +126,31 @@ export class DataStack extends Stack {
     new CfnOutput(this, "UserPoolClientId", { value: client.userPoolClientId });
     return { issuer: pool.userPoolProviderUrl, audience };
   }
+}
+
+/** The table as CloudFormation knows it takes vector indexes; the construct above it does not yet. */
+function addVectorIndexes(
+  table: Table,
+  indexes: Readonly<Record<string, VectorIndexSpec>>,
+  dimensions: Options["embeddingDimensions"],
+): void {
+  const resource = table.node.defaultChild as CfnTable;
+  const defined = resource.attributeDefinitions as CfnTable.AttributeDefinitionProperty[];
+  const used = Object.values(indexes).flatMap(({ partitionKey, filters }) => [partitionKey, ...filters]);
+  const missing = [...new Set(used)].filter((name) => !defined.some(({ attributeName }) => attributeName === name));
+  resource.attributeDefinitions = [
+    ...defined,
+    ...missing.map((attributeName) => ({ attributeName, attributeType: AttributeType.STRING })),
+  ];
+  resource.vectorIndexes = Object.entries(indexes).map(([indexName, index]) => ({
+    indexName,
+    vectorAttribute: { attributeName: index.vector },
+    dimensions: dimensions[index.slot],
+    distanceFunction: "COSINE",
+    searchSchema: [
+      { attributeName: index.partitionKey, searchSchemaElementType: "HASH" },
+      ...index.filters.map((attributeName) => ({ attributeName, searchSchemaElementType: "INLINE_FILTER" })),
+    ],
+    projection: { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...index.nonKeyAttributes] },
+  }));
 }

@@ -14,6 +14,12 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),
     ...(metricsActionsOf(spec).length ? { METRICS_TABLE: data.metrics.tableName } : {}),
+    ...(spec.embeds
+      ? {
+          EMBEDDING_MODEL: options.embeddingModel,
+          EMBEDDING_DIMENSIONS: `${options.embeddingDimensions.a},${options.embeddingDimensions.b}`,
+        }
+      : {}),
     ...(archive ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience } : {}),
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),

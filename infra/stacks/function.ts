@@ -100,6 +100,14 @@ function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key }: Dat
       spec.indexes.map((index) => `${table.tableArn}/index/${index}`),
     );
   }
+  if (spec.searches?.length) {
+    // In a statement of its own: DynamoDB's condition keys do not apply to it.
+    allow(
+      "Vectors",
+      ["dynamodb:SearchVectors"],
+      spec.searches.map((index) => `${table.tableArn}/index/${index}`),
+    );
+  }
   const objectActions = objectActionsOf(spec);
   if (objectActions.length) {
     allow(

@@ -1,3 +1,4 @@
+import { SearchVectorsCommand } from "@aws-sdk/client-dynamodb";
 import {
   BatchGetCommand,
   BatchWriteCommand,
@@ -13,7 +14,7 @@ import {
   UpdateCommand,
   type UpdateCommandInput,
 } from "@aws-sdk/lib-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { backOff } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Key } from "./keys.ts";
@@ -36,12 +37,24 @@ export interface Refusal {
 /** Attempts at a transaction or batch that meets another one on the same items. */
 const MAX_ATTEMPTS = 10;
 
+/** Attempts at a search that an index refuses, which takes 3 s at most. */
+const INDEX_ATTEMPTS = 5;
+
 /** Items of one BatchWriteItem and of one BatchGetItem call. */
 const BATCH_WRITE = 25;
 const BATCH_GET = 100;
 
 /** BatchWriteItem calls under way at once. */
 const PARALLEL_BATCHES = 4;
+
+export interface VectorSearch {
+  index: string;
+  vector: readonly number[];
+  /** Attributes of the index's search schema, and the values that they must have. */
+  where: Record<string, string>;
+  /** 100 at most. */
+  limit: number;
+}
 
 /** One DynamoDB table, in its own terms. SDK errors do not leave it: throttling and timeouts become `unavailable`. */
 export interface Table {
@@ -51,7 +64,10 @@ export interface Table {
   update(input: Unnamed<UpdateCommandInput>): Promise<Outcome>;
   /** All or nothing; `null` = done. Waits for and repeats after conflicts with other transactions. */
   transact(actions: UnnamedAction[]): Promise<Refusal[] | null>;
-  batchGet(keys: readonly Key[]): Promise<Item[]>;
+  /** In any order. @default eventually consistent */
+  batchGet(keys: readonly Key[], options?: { consistent: boolean }): Promise<Item[]>;
+  /** The items whose vectors are nearest, nearest first, as far as the index projects them. Waits for an index that is being made. */
+  searchVectors(input: VectorSearch): Promise<{ item: Item; distance: number }[]>;
   /** Puts or deletes any number of items, unconditionally and in any order. */
   batchWrite(puts: readonly Item[], deletes: readonly Key[]): Promise<void>;
 }
@@ -98,18 +114,41 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
       throw new AppError("unavailable", "the session is being written to by too many requests", { retryAfter: 1 });
     },
 
-    async batchGet(keys) {
+    async batchGet(keys, { consistent } = { consistent: false }) {
       const items: Item[] = [];
       for (const batch of batches(keys, BATCH_GET)) {
         await untilEmpty([...batch], async (Keys) => {
           const answer = await translated(
-            client.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys } } })),
+            client.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: consistent } } })),
           );
           items.push(...(answer.Responses?.[TableName] ?? []));
           return (answer.UnprocessedKeys?.[TableName]?.Keys ?? []) as Key[];
         });
       }
       return items;
+    },
+
+    async searchVectors({ index, vector, where, limit }) {
+      const names = Object.keys(where);
+      const command = new SearchVectorsCommand({
+        TableName,
+        IndexName: index,
+        SearchVector: vector.map((value) => ({ N: String(value) })),
+        SearchConditionExpression: names.map((name) => `#${name} = :${name}`).join(" AND "),
+        ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        ExpressionAttributeValues: marshall(Object.fromEntries(names.map((name) => [`:${name}`, where[name]]))),
+        TopK: limit,
+      });
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const { SearchResults = [] } = await client.send(command);
+          return SearchResults.map(({ Item = {}, Score = 0 }) => ({ item: unmarshall(Item), distance: Score }));
+        } catch (error) {
+          // A new index refuses searches for a while, with the same error as for a search that is wrong.
+          if ((error as Error).name !== "ValidationException" || attempt === INDEX_ATTEMPTS) throw translate(error);
+        }
+        await backOff(attempt, 100);
+      }
     },
 
     async batchWrite(puts, deletes) {

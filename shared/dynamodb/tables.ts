@@ -5,6 +5,7 @@ export interface TableSpec {
   /** The attribute of DynamoDB's native TTL: epoch seconds. */
   ttl: string;
   indexes: Record<string, IndexSpec>;
+  vectorIndexes?: Record<string, VectorIndexSpec>;
 }
 
 export interface IndexSpec {
@@ -14,11 +15,36 @@ export interface IndexSpec {
   nonKeyAttributes?: readonly string[];
 }
 
+/** Searched by cosine similarity. An item without the vector or the partition key is not in it. */
+export interface VectorIndexSpec {
+  /** Which of the configured numbers of dimensions it has. */
+  slot: "a" | "b";
+  vector: string;
+  /** Every search names its value. */
+  partitionKey: string;
+  /** Attributes that a search may name the value of. */
+  filters: readonly string[];
+  nonKeyAttributes: readonly string[];
+}
+
 /** Sessions of a user by last activity: headers and archived stubs have `owner`, nothing else does. */
 export const SESSIONS_BY_ACTIVITY = "sessions_by_activity";
 
 /** Sessions whose state the reconciler has to look at, by when: anchors have `due_shard`, nothing else does. */
 export const SESSIONS_DUE = "sessions_due";
+
+/** Memories of a user by id, which is by when they were said. */
+export const MEMORIES_BY_TIME = "memories_by_time";
+
+/** Memories of a user by what they mean, by slot. */
+export const MEMORY_VECTORS = { a: "memories_a", b: "memories_b" } as const;
+
+const memoryVectors = {
+  partitionKey: "memory_of",
+  filters: ["session_id", "said_in_month", "said_in_year"],
+  // What re-ranking reads of a hundred candidates: not their text.
+  nonKeyAttributes: ["id", "created_at", "arrived", "turn", "speaker", "asks", "terms"],
+} as const;
 
 export const conversations = {
   partitionKey: "pk",
@@ -43,6 +69,15 @@ export const conversations = {
       ],
     },
     [SESSIONS_DUE]: { partitionKey: "due_shard", sortKey: "due_at" },
+    [MEMORIES_BY_TIME]: {
+      partitionKey: "memory_of",
+      sortKey: "id",
+      nonKeyAttributes: ["session_id", "message_id", "role", "name", "content", "created_at", "arrived"],
+    },
+  },
+  vectorIndexes: {
+    [MEMORY_VECTORS.a]: { slot: "a", vector: "vector_a", ...memoryVectors },
+    [MEMORY_VECTORS.b]: { slot: "b", vector: "vector_b", ...memoryVectors },
   },
 } as const satisfies TableSpec;
 

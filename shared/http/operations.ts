@@ -1,4 +1,6 @@
+import { memoryOperations } from "./operations/memories.ts";
 import { messageOperations } from "./operations/messages.ts";
+import { metricsOperations } from "./operations/metrics.ts";
 import { sessionOperations } from "./operations/sessions.ts";
 import { systemOperations } from "./operations/system.ts";
 
@@ -9,6 +11,8 @@ export const operations = {
   ...systemOperations,
   ...sessionOperations,
   ...messageOperations,
+  ...metricsOperations,
+  ...memoryOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

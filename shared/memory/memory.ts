@@ -6,6 +6,8 @@ export interface Memory {
   session_id: string;
   message_id: string;
   role: Role;
+  /** The speaker, if the message names one. */
+  name?: string;
   content: string;
   /** ISO 8601; when it was said. */
   created_at: string;

@@ -2,7 +2,7 @@ import { type MessageRecord, positionOf, timeOrderedId } from "../session/messag
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import { chunksOf } from "./chunk.ts";
-import { type Draft, speakerOf } from "./record.ts";
+import type { Draft } from "./record.ts";
 import { countTerms, isCourtesy, termsOf } from "./terms.ts";
 
 /** Who says things that are worth remembering: instructions to the model and outputs of tools are neither said nor asked. */
@@ -29,20 +29,13 @@ export function planMemories(session: SessionId, generation: number, message: Me
     created_at,
     arrived: arrivalOf(message),
     generation,
-    counts: countTerms(termsOf(withContext({ role, name, content: chunk, created_at }))),
+    counts: countTerms(termsOf(`${contextOf(name ?? role, created_at)}: ${chunk}`)),
   }));
 }
 
-/** A text with who said it and on which day: questions name both. */
-export function withContext({
-  role,
-  name,
-  content,
-  created_at,
-}: Pick<MessageRecord, "role" | "content" | "created_at"> & { name?: string | undefined }): string {
-  const speaker = name === undefined ? role : speakerOf({ name, role });
-  return `${speaker}, ${DATE.format(new Date(created_at))}: ${content}`;
-}
+/** Who said it and on which day: questions name both. */
+export const contextOf = (speaker: string, created_at: string): string =>
+  `${speaker}, ${DATE.format(new Date(created_at))}`;
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
 

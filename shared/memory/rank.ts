@@ -1,3 +1,4 @@
+import { contextOf } from "./plan-memories.ts";
 import type { Candidate } from "./record.ts";
 import { rarityOf, type TermStatistics } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
@@ -24,8 +25,9 @@ export const weights = {
   similarity: 10,
 } as const;
 
-/** Two memories with this share of their terms in common say the same. */
+/** Two memories with this share of their terms in common say the same, if they say anything much. */
 const DUPLICATE = 0.9;
+const MIN_TERMS = 3;
 
 const DAY = 86_400_000;
 
@@ -94,22 +96,32 @@ function freshness({ created_at }: Candidate, now: number): number {
   return weights.ageless + (1 - weights.ageless) * 0.5 ** (days / weights.halfLife);
 }
 
-/** Keeps the better one of two that say the same. */
+/** Keeps the better one of two that say the same, whoever said it and whenever. */
 function withoutRepeats(ranked: readonly Ranked[]): Ranked[] {
   const kept: Ranked[] = [];
+  const said: Set<string>[] = [];
   for (const entry of ranked) {
-    if (!kept.some(({ candidate }) => isRepeat(candidate.counts, entry.candidate.counts))) kept.push(entry);
+    const terms = saidIn(entry.candidate);
+    if (said.some((other) => isRepeat(other, terms))) continue;
+    kept.push(entry);
+    said.push(terms);
   }
   return kept;
 }
 
-function isRepeat(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+/** The terms of a memory without those of its speaker and date. */
+function saidIn({ counts, speaker, created_at }: Candidate): Set<string> {
+  const left = new Map(counts);
+  for (const term of termsOf(contextOf(speaker, created_at))) left.set(term, (left.get(term) ?? 0) - 1);
+  return new Set([...left].flatMap(([term, count]) => (count > 0 ? [term] : [])));
+}
+
+function isRepeat(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   const [small, large] = a.size < b.size ? [a, b] : [b, a];
   // Sets of sizes m <= n share m / n at most: most pairs end here.
-  if (small.size < DUPLICATE * large.size) return false;
-  let common = 0;
-  for (const term of small.keys()) if (large.has(term)) common++;
-  return common >= DUPLICATE * (a.size + b.size - common);
+  if (small.size < MIN_TERMS || small.size < DUPLICATE * large.size) return false;
+  const common = [...small].filter((term) => large.has(term)).length;
+  return common >= DUPLICATE * (small.size + large.size - common);
 }
 
 const lengthOf = (counts: ReadonlyMap<string, number>): number => sum([...counts.values()], (count) => count);

@@ -1,6 +1,14 @@
+import type { MessageRecord } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Memory } from "./memory.ts";
+
+/** A message as it was captured. */
+export interface Captured {
+  session: SessionId;
+  generation: number;
+  message: MessageRecord;
+}
 
 /** A memory as it is stored, less its vectors. */
 export interface MemoryRecord {
@@ -47,7 +55,18 @@ export const speakerOf = ({ name, role }: Pick<MemoryRecord, "name" | "role">): 
 export const asksSomething = (content: string): boolean => /[?？؟][\s"'”’)\]]*$/u.test(content);
 
 /** The memory as the API shows it. */
-export function toMemory(record: MemoryRecord, score?: number): Memory {
-  const { id, session_id, message_id, role, content, created_at } = record;
-  return { id, session_id, message_id, role, content, created_at, ...(score === undefined ? {} : { score }) };
+export function toMemory(
+  { id, session_id, message_id, role, name, content, created_at }: MemoryRecord,
+  score?: number,
+): Memory {
+  return {
+    id,
+    session_id,
+    message_id,
+    role,
+    ...(name === undefined ? {} : { name }),
+    content,
+    created_at,
+    ...(score === undefined ? {} : { score: Math.round(score * 1e4) / 1e4 }),
+  };
 }

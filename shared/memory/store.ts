@@ -20,8 +20,8 @@ export interface Summary {
   statistics: TermStatistics;
   /** Epoch milliseconds: what was captured before is forgotten, stored or not. 0 = nothing is. */
   forgottenBefore: number;
-  /** Grows with every change; 0 = nothing is stored yet. */
-  version: number;
+  /** Another one after every change; empty = nothing is stored yet. */
+  version: string;
 }
 
 export type Vectors = Partial<Record<Slot, number[]>>;

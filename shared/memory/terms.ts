@@ -4,6 +4,9 @@ import { courtesyWords, stopWords } from "./stop-words.ts";
 /** Characters of a word that count: what is longer is no word. */
 const MAX_WORD = 40;
 
+/** Letters of a stem that count: "allergic" and "allergy" differ after the sixth. */
+const STEM = 6;
+
 /** Scripts that are written without spaces. */
 const UNSPACED =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]+$/u;
@@ -35,7 +38,7 @@ const wordsOf = (text: string): string[] =>
 function toTerms(word: string): string[] {
   if (stopWords.has(word)) return [];
   if (UNSPACED.test(word)) return pairsOf(word);
-  return [stemmer(word.slice(0, MAX_WORD))];
+  return [stemmer(word.slice(0, MAX_WORD)).slice(0, STEM)];
 }
 
 function pairsOf(run: string): string[] {

@@ -57,12 +57,27 @@ export function tablePropertiesOf(TableName: string, spec: TableSpec): Record<st
         : { ProjectionType: "KEYS_ONLY" },
     };
   });
+  const VectorIndexes = Object.entries(spec.vectorIndexes ?? {}).map(([IndexName, index]) => {
+    for (const name of [index.partitionKey, ...index.filters]) names.add(name);
+    return {
+      IndexName,
+      VectorAttribute: { AttributeName: index.vector },
+      Dimensions: 512,
+      DistanceFunction: "COSINE",
+      SearchSchema: [
+        { AttributeName: index.partitionKey, SearchSchemaElementType: "HASH" },
+        ...index.filters.map((AttributeName) => ({ AttributeName, SearchSchemaElementType: "INLINE_FILTER" })),
+      ],
+      Projection: { ProjectionType: "INCLUDE", NonKeyAttributes: [...index.nonKeyAttributes] },
+    };
+  });
   return {
     TableName,
     BillingMode: "PAY_PER_REQUEST",
     KeySchema: keySchema(spec),
     AttributeDefinitions: [...names].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
     ...(GlobalSecondaryIndexes.length > 0 ? { GlobalSecondaryIndexes } : {}),
+    ...(VectorIndexes.length > 0 ? { VectorIndexes } : {}),
     StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
     TimeToLiveSpecification: { AttributeName: spec.ttl, Enabled: true },
   };

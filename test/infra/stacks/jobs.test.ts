@@ -6,7 +6,7 @@ const { jobs } = synthesize({ stage: "prod" });
 const deadLetters = { "Fn::GetAtt": [expect.stringMatching(/^DeadLetters/), "Arn"] };
 
 describe("the archiver", () => {
-  const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping").Properties;
+  const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
   const { trigger } = functions["jobs-archive"];
 
   it("is woken by deletions of session headers that DynamoDB's TTL made, and by nothing else", () => {

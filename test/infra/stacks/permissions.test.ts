@@ -29,6 +29,19 @@ const expected: Record<string, string[]> = {
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
   "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "memories-search": [
+    `dynamodb BatchGetItem ${idempotency} on table`,
+    "dynamodb SearchVectors on index memories_a, index memories_b",
+  ],
+  "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
+  "memories-delete": [
+    "dynamodb BatchGetItem DeleteItem GetItem PutItem on table",
+    "dynamodb Query on index memories_by_time",
+  ],
+  "memories-delete-all": [
+    "dynamodb BatchWriteItem GetItem PutItem on table",
+    "dynamodb Query on index memories_by_time",
+  ],
   "admin-cleanup-sessions": [
     "dynamodb BatchGetItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",

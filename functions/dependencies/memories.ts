@@ -1,0 +1,29 @@
+import type { Config } from "../../shared/config.ts";
+import type { Table } from "../../shared/dynamodb/table.ts";
+import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
+import { createOpenAIEmbedder } from "../../shared/memory/embedder.openai.ts";
+import type { Embedder, Space } from "../../shared/memory/embedder.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import type { MemoryDependencies } from "../../shared/memory/remember.ts";
+
+/** What remembering and recalling need. Which model a table's vectors are of, the table says; this is for an empty one. */
+export const openMemories = (config: Config, table: Table): MemoryDependencies => ({
+  memories: createMemoryStore(table),
+  embedderOf: (space) =>
+    space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openAI(config, space),
+  defaultSpace: configuredSpace(config, "a"),
+  clock: Date.now,
+});
+
+/** The space that the configuration asks for, with the dimensions that the index of this slot has. */
+export const configuredSpace = (config: Config, slot: "a" | "b"): Space => ({
+  model: hasModels(config) ? config.EMBEDDING_MODEL : LEXICAL_MODEL,
+  dimensions: config.EMBEDDING_DIMENSIONS[slot],
+});
+
+/** A server of one's own may want no key. */
+const hasModels = ({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Config): boolean =>
+  OPENAI_API_KEY !== "" || OPENAI_SECRET_ARN !== "" || new URL(OPENAI_BASE_URL).host !== "api.openai.com";
+
+const openAI = ({ OPENAI_API_KEY, OPENAI_BASE_URL }: Config, space: Space): Embedder =>
+  createOpenAIEmbedder({ apiKey: async () => OPENAI_API_KEY || "none", baseURL: OPENAI_BASE_URL }, space);

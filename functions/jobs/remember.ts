@@ -1,0 +1,55 @@
+import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
+import type { Captured } from "../../shared/memory/record.ts";
+import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
+import { openMemories } from "../dependencies/memories.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** Users whose messages are remembered at once. */
+const PARALLEL = 4;
+
+/** Stream consumer: new messages become memories, off the path of the requests that wrote them. */
+export const createRememberJob =
+  (deps: MemoryDependencies) =>
+  async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+    const pending = [...Map.groupBy(Records.map(read), ({ captured }) => captured.session.user)];
+    const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    return { batchItemFailures };
+
+    async function work(): Promise<void> {
+      for (let next = pending.shift(); next; next = pending.shift()) {
+        const [user, entries] = next;
+        try {
+          await remember(
+            deps,
+            user,
+            entries.map(({ captured }) => captured),
+          );
+        } catch (error) {
+          console.error(
+            JSON.stringify({ level: "error", job: "remember", message: String(error), cause: causeOf(error) }),
+          );
+          batchItemFailures.push(...entries.map(({ itemIdentifier }) => ({ itemIdentifier })));
+        }
+      }
+    }
+  };
+
+function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured: Captured } {
+  if (!dynamodb?.NewImage) throw new Error("the record has no new image");
+  return {
+    itemIdentifier: dynamodb.SequenceNumber ?? "",
+    captured: fromMessageImage(dynamodb.NewImage as Parameters<typeof fromMessageImage>[0]),
+  };
+}
+
+const causeOf = (error: unknown): string | undefined =>
+  error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createRememberJob(openMemories(settings, openTable(settings)));
+});

@@ -1,0 +1,35 @@
+import { loadConfig } from "../../shared/config.ts";
+import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { listMemories } from "../../shared/memory/list-memories.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { toMemory } from "../../shared/memory/record.ts";
+import type { MemoryStore } from "../../shared/memory/store.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  memories: MemoryStore;
+}
+
+/** GET /v1/memories */
+export const createListMemories = (deps: Dependencies) =>
+  createHttpHandler(operations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
+    const scope = ["memories", user];
+    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
+    const { records, last } = await listMemories(deps.memories, user, { limit, after });
+    return {
+      status: 200,
+      body: {
+        data: records.map((record) => toMemory(record)),
+        next_cursor: last === undefined ? null : encodeCursor(scope, [last]),
+      },
+    };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createListMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings)) });
+});

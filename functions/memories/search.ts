@@ -1,0 +1,31 @@
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { checkRange } from "../../shared/http/range.ts";
+import type { Recall } from "../../shared/memory/memory.ts";
+import { createRecall } from "../../shared/memory/recall.ts";
+import { withIdempotency } from "../dependencies/http.ts";
+import { openMemories } from "../dependencies/memories.ts";
+import { openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  recall: Recall;
+}
+
+/** POST /v1/memories/search */
+export const createSearchMemories = (deps: Dependencies) =>
+  createHttpHandler(operations.searchMemories, deps, async ({ user, body }) => {
+    const { query: text, ...rest } = body;
+    checkRange(rest);
+    return { status: 200, body: { data: await deps.recall(user, { text, ...rest }) } };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createSearchMemories({
+    ...withIdempotency(settings, table),
+    recall: createRecall(openMemories(settings, table)),
+  });
+});

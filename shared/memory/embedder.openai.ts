@@ -1,0 +1,93 @@
+import OpenAI, { APIError } from "openai";
+import { AppError } from "../errors.ts";
+import type { Embedder, Space } from "./embedder.ts";
+
+/** Inputs of one request: far below the 2,048 and 300,000 tokens that OpenAI takes, and what smaller servers take too. */
+const BATCH = 64;
+
+/** Attempts beyond the first, with backoff, by the client: at 408, 409, 429 (as `Retry-After` says) and 5xx. */
+const MAX_RETRIES = 4;
+
+/** Milliseconds. */
+const TIMEOUT = 10_000;
+
+/** Digits that are kept of a number: vectors are stored as text, and the index keeps no more than single precision. */
+const DIGITS = 5;
+
+export interface OpenAISettings {
+  /** Asked for each request. */
+  apiKey: () => Promise<string>;
+  /** @default OpenAI's own */
+  baseURL?: string | undefined;
+}
+
+/** Embeds with a model of OpenAI or of any server that speaks its API. */
+export function createOpenAIEmbedder({ apiKey, baseURL }: OpenAISettings, space: Space): Embedder {
+  const client = new OpenAI({
+    apiKey,
+    ...(baseURL ? { baseURL } : {}),
+    maxRetries: MAX_RETRIES,
+    timeout: TIMEOUT,
+    logLevel: "off",
+  });
+
+  const embedBatch = async (input: string[]): Promise<number[][]> => {
+    try {
+      const { data } = await client.embeddings.create({
+        model: space.model,
+        dimensions: space.dimensions,
+        encoding_format: "float",
+        input,
+      });
+      return vectorsOf(data, input.length, space);
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+
+  const embedTexts = async (texts: readonly string[]): Promise<number[][]> => {
+    const vectors: number[][] = [];
+    for (let start = 0; start < texts.length; start += BATCH) {
+      vectors.push(...(await embedBatch(texts.slice(start, start + BATCH))));
+    }
+    return vectors;
+  };
+
+  return {
+    space,
+    embed: (passages) => embedTexts(passages.map(({ text }) => text)),
+    async embedQuery(text) {
+      const [vector = []] = await embedTexts([text]);
+      return vector;
+    },
+  };
+}
+
+/** Checks the answer before anything of it is stored: servers that do not know `dimensions` ignore it. */
+function vectorsOf(
+  data: readonly { index: number; embedding: number[] }[],
+  count: number,
+  { model, dimensions }: Space,
+): number[][] {
+  if (data.length !== count) throw new AppError("internal", `${model} gave ${data.length} vectors for ${count} texts`);
+  return data
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ embedding }) => {
+      if (embedding.length !== dimensions) {
+        throw new AppError(
+          "internal",
+          `${model} gives ${embedding.length} dimensions, and the index has ${dimensions}`,
+        );
+      }
+      return embedding.map((value) => Number(value.toPrecision(DIGITS)));
+    });
+}
+
+function translate(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const status = error instanceof APIError ? (error.status as number | undefined) : undefined;
+  const isRefusal = status !== undefined && status < 500 && status !== 408 && status !== 409 && status !== 429;
+  return isRefusal
+    ? new AppError("internal", `the embedding model refused a request (${status})`, { cause: error })
+    : new AppError("unavailable", "the embedding model does not answer", { cause: error, retryAfter: 5 });
+}

@@ -1,0 +1,82 @@
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
+import type { Item } from "../dynamodb/table.ts";
+import { fromMessageItem } from "../session/items.dynamodb.ts";
+import { asksSomething, type Candidate, type Captured, type MemoryRecord, speakerOf } from "./record.ts";
+import { noStatistics } from "./statistics.ts";
+import type { Layout, Slot, Summary, Vectors } from "./store.ts";
+
+export const vectorOf = (slot: Slot): string => `vector_${slot}`;
+
+/** The message in a stream record's image. */
+export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captured {
+  const item = unmarshall(image);
+  return {
+    session: parseSessionKey(String(item.pk)),
+    generation: parseMessageKey(String(item.sk)).generation,
+    message: fromMessageItem(item),
+  };
+}
+
+export function toMemoryItem(record: MemoryRecord, vectors: Vectors): Item {
+  const { user_id, counts, ...rest } = record;
+  return {
+    ...memoryKey(user_id, record.session_id, record.id),
+    memory_of: user_id,
+    ...rest,
+    speaker: speakerOf(record),
+    asks: asksSomething(record.content),
+    terms: toTerms(counts),
+    said_in_month: record.created_at.slice(0, 7),
+    said_in_year: record.created_at.slice(0, 4),
+    ...Object.fromEntries(Object.entries(vectors).map(([slot, vector]) => [vectorOf(slot as Slot), vector])),
+  };
+}
+
+export function fromMemoryItem(item: Item): MemoryRecord {
+  const { id, session_id, message_id, role, name, content, created_at, arrived, generation, turn } = item;
+  return {
+    user_id: String(item.memory_of),
+    ...({ id, session_id, message_id, role, content, created_at, arrived, generation, turn } as Omit<
+      MemoryRecord,
+      "user_id" | "counts"
+    >),
+    ...(name === undefined ? {} : { name: String(name) }),
+    counts: fromTerms(item.terms),
+  };
+}
+
+export function toCandidate(item: Item): Candidate {
+  const { id, session_id, created_at, arrived, turn, speaker, asks } = item as unknown as Candidate;
+  return { id, session_id, created_at, arrived, turn, speaker, asks, counts: fromTerms(item.terms) };
+}
+
+export function fromSummaryItem(item: Item | undefined): Summary {
+  if (!item) return { statistics: noStatistics(), forgottenBefore: 0, version: "" };
+  return {
+    statistics: {
+      memories: Number(item.memories),
+      length: Number(item.length),
+      frequencies: item.frequencies as Uint8Array,
+    },
+    forgottenBefore: Number(item.forgotten_before),
+    version: String(item.version),
+  };
+}
+
+export const fromLayoutItem = (item: Item | null | undefined): Layout | null =>
+  item ? (JSON.parse(String(item.layout)) as Layout) : null;
+
+// Terms hold letters and digits only.
+const toTerms = (counts: ReadonlyMap<string, number>): string =>
+  [...counts].map(([term, count]) => (count === 1 ? term : `${term}:${count}`)).join(" ");
+
+function fromTerms(text: unknown): Map<string, number> {
+  const entries = typeof text === "string" && text !== "" ? text.split(" ") : [];
+  return new Map(
+    entries.map((entry) => {
+      const [term = "", count = "1"] = entry.split(":");
+      return [term, Number(count)];
+    }),
+  );
+}

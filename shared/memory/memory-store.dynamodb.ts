@@ -1,0 +1,269 @@
+import { randomUUID } from "node:crypto";
+import {
+  anchorKey,
+  type Key,
+  MEMORY_PREFIX,
+  memoryKey,
+  memoryLayoutKey,
+  memorySummaryKey,
+  parseSessionKey,
+  sessionKey,
+} from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import { MEMORIES_BY_TIME, MEMORY_VECTORS } from "../dynamodb/tables.ts";
+import type { Anchor, SessionId } from "../session/session.ts";
+import {
+  fromLayoutItem,
+  fromMemoryItem,
+  fromSummaryItem,
+  toCandidate,
+  toMemoryItem,
+  vectorOf,
+} from "./items.dynamodb.ts";
+import { type MemoryRecord, sessionOf } from "./record.ts";
+import type { TermStatistics } from "./statistics.ts";
+import type { Change, MemoryStore, Summary } from "./store.ts";
+
+/** Memories of one transaction: with the summary and a session for each, they stay below its 100 actions. */
+const MAX_PER_CHANGE = 45;
+
+/**
+ * Milliseconds by which the clock of the function that captured a message may lag behind that of the one which created the
+ * session, for the message not to count as one of an earlier session of the same id.
+ */
+const CLOCK_SKEW = 5000;
+
+/** Memories in the table `conversations`. */
+export function createMemoryStore(table: Table): MemoryStore {
+  async function* pagesOf({ user, id }: SessionId) {
+    let lastKey: Item | undefined;
+    do {
+      const page = await table.query({
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":prefix": MEMORY_PREFIX },
+        ConsistentRead: true,
+        ExclusiveStartKey: lastKey,
+      });
+      yield page.items;
+      lastKey = page.lastKey;
+    } while (lastKey);
+  }
+
+  return {
+    maxPerChange: MAX_PER_CHANGE,
+
+    summary: async (user) => fromSummaryItem((await table.get(memorySummaryKey(user))) ?? undefined),
+
+    async overview(user) {
+      const items = await table.batchGet([memorySummaryKey(user), memoryLayoutKey], { consistent: true });
+      const find = (key: Key) => items.find(({ pk, sk }) => pk === key.pk && sk === key.sk);
+      return { summary: fromSummaryItem(find(memorySummaryKey(user))), layout: fromLayoutItem(find(memoryLayoutKey)) };
+    },
+
+    layout: async () => fromLayoutItem(await table.get(memoryLayoutKey)),
+
+    async setLayout(from, to) {
+      const { done } = await table.put({
+        Item: { ...memoryLayoutKey, layout: JSON.stringify(to) },
+        ...(from
+          ? { ConditionExpression: "layout = :from", ExpressionAttributeValues: { ":from": JSON.stringify(from) } }
+          : { ConditionExpression: "attribute_not_exists(pk)" }),
+      });
+      return done;
+    },
+
+    async search(user, { slot, vector, limit, session_id, period }) {
+      const found = await table.searchVectors({
+        index: MEMORY_VECTORS[slot],
+        vector,
+        limit,
+        where: {
+          memory_of: user,
+          ...(session_id === undefined ? {} : { session_id }),
+          ...(period === undefined ? {} : { [period.length === 4 ? "said_in_year" : "said_in_month"]: period }),
+        },
+      });
+      return found.map(({ item, distance }) => ({ candidate: toCandidate(item), similarity: 1 - distance }));
+    },
+
+    async find(memories) {
+      const keys = memories.map(({ session, id }) => memoryKey(session.user, session.id, id));
+      const items = await table.batchGet(keys, { consistent: true });
+      return items.filter(isMemory).map(fromMemoryItem);
+    },
+
+    async present(drafts) {
+      const items = await table.batchGet(
+        drafts.map(({ user_id, session_id, id }) => memoryKey(user_id, session_id, id)),
+      );
+      return new Set(items.map(({ sk }) => String(sk).slice(MEMORY_PREFIX.length)));
+    },
+
+    async before(session, id, limit) {
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues: {
+          ":pk": sessionKey(session.user, session.id),
+          ":first": MEMORY_PREFIX,
+          ":last": MEMORY_PREFIX + id,
+        },
+        ConsistentRead: true,
+        ScanIndexForward: false,
+        Limit: limit + 1,
+      });
+      return items.filter((item) => isMemory(item) && item.id !== id).map(fromMemoryItem);
+    },
+
+    async add(user, memories, from, to) {
+      const sessions = new Map<string, MemoryRecord[]>();
+      for (const { record } of memories)
+        sessions.set(record.session_id, [...(sessions.get(record.session_id) ?? []), record]);
+      const refusals = await table.transact([
+        summaryAction(user, from, to),
+        ...memories.map(({ record, vectors }) => ({
+          Put: { Item: toMemoryItem(record, vectors), ConditionExpression: "attribute_not_exists(pk)" },
+        })),
+        ...[...sessions.values()].map(anchorCheck),
+      ]);
+      if (!refusals) return { kind: "done" };
+      const ids = new Set(memories.filter((_, n) => refusals[n + 1]?.failed).map(({ record }) => record.id));
+      for (const [n, records] of [...sessions.values()].entries()) {
+        const refusal = refusals[n + 1 + memories.length];
+        if (!refusal?.failed) continue;
+        for (const record of records) if (!isWelcome(record, refusal.item as Anchor | undefined)) ids.add(record.id);
+      }
+      return changeOf(ids);
+    },
+
+    async remove(records, from, to, keepName) {
+      const user = records[0]?.user_id ?? "";
+      const refusals = await table.transact([
+        summaryAction(user, from, to),
+        ...records.map((record) => {
+          const Key = memoryKey(record.user_id, record.session_id, record.id);
+          const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
+          return keepName
+            ? { Put: { Item: { ...Key, forgotten: true }, ConditionExpression } }
+            : { Delete: { Key, ConditionExpression } };
+        }),
+      ]);
+      if (!refusals) return { kind: "done" };
+      return changeOf(new Set(records.filter((_, n) => refusals[n + 1]?.failed).map(({ id }) => id)));
+    },
+
+    async forgetAll(user, from, now) {
+      const refused = await table.transact([summaryAction(user, { ...from, forgottenBefore: now }, null)]);
+      return refused === null;
+    },
+
+    async erase(records) {
+      await table.batchWrite(
+        [],
+        records.map(({ user_id, session_id, id }) => memoryKey(user_id, session_id, id)),
+      );
+    },
+
+    async *ofSession(session) {
+      for await (const items of pagesOf(session)) yield items.filter(isMemory).map(fromMemoryItem);
+    },
+
+    async clearNames(session) {
+      for await (const items of pagesOf(session)) {
+        const names = items.filter((item) => !isMemory(item));
+        await table.batchWrite([], names as unknown as Key[]);
+      }
+    },
+
+    async list(user, { limit, after }) {
+      const { items } = await table.query({
+        IndexName: MEMORIES_BY_TIME,
+        KeyConditionExpression: after === undefined ? "memory_of = :user" : "memory_of = :user AND id < :after",
+        ExpressionAttributeValues: { ":user": user, ...(after === undefined ? {} : { ":after": after }) },
+        ScanIndexForward: false,
+        Limit: limit + 1,
+      });
+      return { records: items.slice(0, limit).map(fromMemoryItem), more: items.length > limit };
+    },
+
+    async locate(user, id) {
+      const { items } = await table.query({
+        IndexName: MEMORIES_BY_TIME,
+        KeyConditionExpression: "memory_of = :user AND id = :id",
+        ExpressionAttributeValues: { ":user": user, ":id": id },
+      });
+      return items[0] ? parseSessionKey(String(items[0].pk)) : null;
+    },
+
+    async setVector(record, slot, vector) {
+      await table.update({
+        Key: memoryKey(record.user_id, record.session_id, record.id),
+        UpdateExpression: vector ? "SET #vector = :vector" : "REMOVE #vector",
+        ConditionExpression: "attribute_exists(memory_of)",
+        ExpressionAttributeNames: { "#vector": vectorOf(slot) },
+        ...(vector ? { ExpressionAttributeValues: { ":vector": vector } } : {}),
+      });
+    },
+  };
+}
+
+const isMemory = (item: Item): boolean => item.forgotten !== true;
+
+const changeOf = (ids: Set<string>): Change => (ids.size > 0 ? { kind: "refused", ids } : { kind: "stale" });
+
+/** Replaces the summary that was read. `statistics` null = nothing is counted any more. */
+function summaryAction(user: string, from: Summary, statistics: TermStatistics | null) {
+  const { version, forgottenBefore } = from;
+  const condition =
+    version === ""
+      ? { ConditionExpression: "attribute_not_exists(pk)" }
+      : { ConditionExpression: "version = :version", ExpressionAttributeValues: { ":version": version } };
+  const {
+    memories = 0,
+    length = 0,
+    frequencies = new Uint8Array(from.statistics.frequencies.length),
+  } = statistics ?? {};
+  // Nothing is left to know of a user without memories, unless it is what has to stay forgotten.
+  if (memories === 0 && forgottenBefore === 0 && version !== "")
+    return { Delete: { Key: memorySummaryKey(user), ...condition } };
+  return {
+    Put: {
+      Item: {
+        ...memorySummaryKey(user),
+        memories,
+        length,
+        frequencies,
+        forgotten_before: forgottenBefore,
+        version: randomUUID(),
+      },
+      ...condition,
+    },
+  };
+}
+
+/** The session of these memories must exist, as the one that the messages were captured in, with no newer generation. */
+function anchorCheck(records: readonly MemoryRecord[]) {
+  const [first] = records;
+  if (!first) throw new Error("a session without memories");
+  const { user, id } = sessionOf(first);
+  return {
+    ConditionCheck: {
+      Key: anchorKey(user, id),
+      ConditionExpression:
+        "attribute_exists(pk) AND #state <> :deleted AND live_generation <= :generation" +
+        " AND (attribute_not_exists(begun) OR begun <= :arrived)",
+      ExpressionAttributeNames: { "#state": "state" },
+      ExpressionAttributeValues: {
+        ":deleted": "deleted",
+        ":generation": Math.min(...records.map(({ generation }) => generation)),
+        ":arrived": Math.min(...records.map(({ arrived }) => arrived)) + CLOCK_SKEW,
+      },
+    },
+  };
+}
+
+/** What `anchorCheck` asks, of one memory. */
+const isWelcome = ({ generation, arrived }: MemoryRecord, anchor: Anchor | undefined): boolean =>
+  anchor !== undefined &&
+  anchor.state !== "deleted" &&
+  anchor.live_generation <= generation &&
+  (anchor.begun ?? 0) <= arrived + CLOCK_SKEW;

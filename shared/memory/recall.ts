@@ -1,0 +1,57 @@
+import { LEXICAL_MODEL } from "./embedder.lexical.ts";
+import { newLayout } from "./layout.ts";
+import type { Memory, Recall, RecallQuery } from "./memory.ts";
+import { periodsOf } from "./periods.ts";
+import { rank } from "./rank.ts";
+import { type Candidate, toMemory } from "./record.ts";
+import type { MemoryDependencies } from "./remember.ts";
+import type { SearchRequest } from "./store.ts";
+import { termsOf } from "./terms.ts";
+
+/** What the first stage hands to the second: as many as an index returns. */
+const CANDIDATES = 100;
+
+/**
+ * Recalls in two stages: the index finds candidates by their vectors, then plain code ranks them by what terms they, their
+ * neighbours and their session share with the query. What comes back was there at this moment: an index may still
+ * hold what was deleted.
+ */
+export const createRecall =
+  ({ memories, embedderOf, defaultSpace, clock }: MemoryDependencies): Recall =>
+  async (user, query) => {
+    const { summary, layout } = await memories.overview(user);
+    if (summary.statistics.memories === 0) return [];
+    const { slot, space } = layout ?? newLayout(defaultSpace);
+    if (space.model === LEXICAL_MODEL && termsOf(query.text).length === 0) return [];
+    const vector = await embedderOf(space).embedQuery(query.text, summary.statistics);
+    const found = await search({ slot, vector, limit: CANDIDATES, session_id: query.session_id });
+    const candidates = found
+      .filter(({ candidate }) => candidate.arrived >= summary.forgottenBefore && isWithin(candidate, query))
+      .map(({ candidate, similarity }) => ({
+        candidate,
+        similarity: space.model === LEXICAL_MODEL ? undefined : similarity,
+      }));
+    const ranked = rank({ text: query.text, statistics: summary.statistics, candidates, now: clock() });
+    return present(ranked);
+
+    async function search(request: SearchRequest): Promise<{ candidate: Candidate; similarity: number }[]> {
+      const searches = periodsOf(query, clock()).map((period) => memories.search(user, { ...request, period }));
+      const found = (await Promise.all(searches)).flat();
+      return [...new Map(found.map((entry) => [entry.candidate.id, entry])).values()];
+    }
+
+    async function present(entries: ReturnType<typeof rank>): Promise<Memory[]> {
+      const best = entries.filter(({ score }) => score > 0).slice(0, query.limit);
+      const records = await memories.find(
+        best.map(({ candidate }) => ({ session: { user, id: candidate.session_id }, id: candidate.id })),
+      );
+      const byId = new Map(records.map((record) => [record.id, record]));
+      return best.flatMap(({ candidate, score }) => {
+        const record = byId.get(candidate.id);
+        return record ? [toMemory(record, score)] : [];
+      });
+    }
+  };
+
+const isWithin = ({ created_at }: Candidate, { from, to }: RecallQuery): boolean =>
+  (from === undefined || created_at >= from) && (to === undefined || created_at < to);
