@@ -20,6 +20,8 @@ export interface FunctionSpec {
   embeds?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
+  /** S3 actions on objects below `lake/`. Whoever has any also reads the key of the users' hashes. */
+  lake?: readonly ArchiveAction[];
   /** Megabytes. CPU grows with it. @default 512 */
   memory?: number;
   /** Seconds. @default 29, the REST API's own limit */
@@ -77,6 +79,8 @@ const lifecycle = [
 ] as const;
 /** What the idempotency middleware of every POST touches. */
 const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
+/** What folding metrics into aggregates touches: nothing is deleted. */
+const folding = ["GetItem", "Query", "BatchWriteItem", "UpdateItem"] as const;
 
 export const functions = {
   "auth-authorizer": {
@@ -192,6 +196,17 @@ export const functions = {
           },
           dynamodb: { Keys: { sk: { S: ["Z"] } } },
         },
+        // What follows every change of an archive object, once it has happened: a stub is written; an anchor says that nothing
+        // is left over any more; a session is deleted, and purged.
+        { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
+        {
+          dynamodb: {
+            Keys: { sk: { S: ["A"] } },
+            OldImage: { cleanup: { BOOL: [true] } },
+            NewImage: { cleanup: { BOOL: [false] } },
+          },
+        },
+        { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
       ],
       batchSize: 100,
       window: 1,
@@ -218,12 +233,49 @@ export const functions = {
     memory: 1024,
     timeout: 300,
   },
+  "jobs-lake": {
+    entry: "functions/jobs/lake.ts",
+    trigger: { kind: "schedule", expression: "rate(1 hour)" },
+    table: ["Query", "UpdateItem", "DeleteItem"],
+    archive: archiveRead,
+    lake: archiveWrite,
+    memory: 2048,
+    timeout: 900,
+  },
   "jobs-reconcile": {
     entry: "functions/jobs/reconcile.ts",
     trigger: { kind: "schedule", expression: "rate(15 minutes)" },
     table: lifecycle,
     indexes: ["sessions_due"],
     archive: archiveWrite,
+    memory: 1024,
+    timeout: 900,
+  },
+  "metrics-get": {
+    entry: "functions/metrics/get.ts",
+    trigger: { kind: "http", operation: "getMetrics" },
+    metrics: ["GetItem", "Query"],
+    memory: 1024,
+  },
+  "jobs-fold-hourly": {
+    entry: "functions/jobs/fold-hourly.ts",
+    trigger: { kind: "schedule", expression: "cron(5 * * * ? *)" },
+    metrics: folding,
+    memory: 1024,
+    timeout: 900,
+  },
+  "jobs-fold-daily": {
+    entry: "functions/jobs/fold-daily.ts",
+    trigger: { kind: "schedule", expression: "cron(20 0 * * ? *)" },
+    metrics: folding,
+    memory: 1024,
+    timeout: 900,
+  },
+  // Daily, so that a run that fails on the first is made up for on the second.
+  "jobs-fold-monthly": {
+    entry: "functions/jobs/fold-monthly.ts",
+    trigger: { kind: "schedule", expression: "cron(35 0 * * ? *)" },
+    metrics: folding,
     memory: 1024,
     timeout: 900,
   },

@@ -1,5 +1,6 @@
 import { toInstant } from "../clock.ts";
 import type { Key } from "../dynamodb/keys.ts";
+import { type Granularity, windowOf } from "./window.ts";
 
 /**
  * The keys of the table `metrics`, in one place.
@@ -41,6 +42,21 @@ export const eventKey = (at: number, id: string): Key => ({
 });
 
 export const eventPartition = (day: string, shard: number): string => `E#${day}#${digits(shard)}`;
+
+const TIER = { hour: "H", day: "D", month: "M" } as const;
+const UNIT = { hour: "day", day: "month" } as const;
+
+/** `window`: the aggregate's own, or the larger one that shares its partition. */
+export function aggregatePartition(granularity: Granularity, series: string, window: string): string {
+  const shared = granularity === "month" ? "" : `${windowOf(UNIT[granularity], window)}#`;
+  return `${TIER[granularity]}#${shared}${series}`;
+}
+
+/** `dimensions` as in `route=GET /v1/sessions&status=2xx`. */
+export const aggregateKey = (granularity: Granularity, series: string, window: string, dimensions: string): Key => ({
+  pk: aggregatePartition(granularity, series, window),
+  sk: `${window}#${dimensions}`,
+});
 
 export const jobKey = (name: string): Key => ({ pk: "J", sk: name });
 

@@ -12,11 +12,11 @@ export const vocabulary = {
   "embedding.call": { dimensions: ["model", "plan"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
   "search.call": { dimensions: ["plan"], measures: ["duration_ms", "results"] },
   "session.end": { dimensions: [], measures: ["length_s", "messages"] },
-  "event.feedback": { dimensions: ["name"], measures: ["value"] },
-  "event.conversion": { dimensions: ["name"], measures: ["value"] },
-  "event.engagement": { dimensions: ["name"], measures: ["value"] },
-  "event.content": { dimensions: ["name"], measures: ["value"] },
-  "event.custom": { dimensions: ["name"], measures: ["value"] },
+  "event.feedback": { dimensions: ["event"], measures: ["value"] },
+  "event.conversion": { dimensions: ["event"], measures: ["value"] },
+  "event.engagement": { dimensions: ["event"], measures: ["value"] },
+  "event.content": { dimensions: ["event"], measures: ["value"] },
+  "event.custom": { dimensions: ["event"], measures: ["value"] },
 } as const satisfies Record<string, { dimensions: readonly string[]; measures: readonly [string, ...string[]] }>;
 
 export type Kind = keyof typeof vocabulary;
@@ -57,22 +57,35 @@ const PRECISION: Record<Measure, number> = {
 
 /** Whole parts of the measure's unit. */
 export const toParts = (measure: Measure, value: number): number => Math.round(value * PRECISION[measure]);
-export const fromParts = (measure: Measure, parts: number): number => parts / PRECISION[measure];
 
 export const kinds = Object.keys(vocabulary) as Kind[];
 
-/** Every name that aggregates have, with the kind and measure behind it. */
-export const series: ReadonlyMap<string, { kind: Kind; measure: Measure }> = new Map(
-  kinds.flatMap((kind) =>
-    vocabulary[kind].measures.map((measure, n): [string, { kind: Kind; measure: Measure }] => [
-      n === 0 ? kind : `${kind}.${measure}`,
-      { kind, measure },
-    ]),
-  ),
-);
+/** One per request that has a user; the only series that also knows how many different users there were. */
+export const USERS = "api.users";
 
 export const seriesOf = (kind: Kind, measure: string): string =>
   measure === vocabulary[kind].measures[0] ? kind : `${kind}.${measure}`;
+
+/** Every series that metrics of a kind have values for. */
+export const seriesOfKind = (kind: Kind): string[] => [
+  ...vocabulary[kind].measures.map((measure) => seriesOf(kind, measure)),
+  ...(kind === "api.request" ? [USERS] : []),
+];
+
+/** The measure behind every name that aggregates have. */
+const measures = new Map<string, Measure>([
+  ...kinds.flatMap((kind) =>
+    vocabulary[kind].measures.map((measure): [string, Measure] => [seriesOf(kind, measure), measure]),
+  ),
+  // A count, as sessions are.
+  [USERS, "sessions"],
+]);
+
+/** Every name that aggregates have. */
+export const seriesNames: readonly string[] = [...measures.keys()];
+
+/** A value of this series in its unit. */
+export const inUnit = (series: string, parts: number): number => parts / PRECISION[measures.get(series) ?? "value"];
 
 /** Characters of a dimension's value. */
 const MAX_VALUE = 64;

@@ -43,7 +43,7 @@ describe("the archiver", () => {
 
 describe("the reconciler", () => {
   it("runs by the clock, and a run that cannot start or fails is put aside", () => {
-    const rule = onlyResource(jobs, "AWS::Events::Rule").Properties;
+    const rule = onlyResource(jobs, "AWS::Events::Rule", "/jobs-reconcile/").Properties;
     expect(rule).toMatchObject({
       ScheduleExpression: functions["jobs-reconcile"].trigger.expression,
       State: "ENABLED",
@@ -54,7 +54,7 @@ describe("the reconciler", () => {
         },
       ],
     });
-    expect(onlyResource(jobs, "AWS::Lambda::EventInvokeConfig").Properties).toMatchObject({
+    expect(onlyResource(jobs, "AWS::Lambda::EventInvokeConfig", "/jobs-reconcile/").Properties).toMatchObject({
       MaximumRetryAttempts: 1,
       DestinationConfig: { OnFailure: { Destination: deadLetters } },
     });

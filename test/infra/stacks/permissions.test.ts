@@ -8,6 +8,7 @@ const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, i
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "GetItem PutItem UpdateItem";
+const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
 
 /** What every function may do: its own logs and traces. */
 const everyone = [
@@ -53,12 +54,22 @@ const expected: Record<string, string[]> = {
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
   ],
+  "jobs-remember": [
+    "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query on table",
+    "dynamodb DescribeStream GetRecords GetShardIterator on stream",
+    "dynamodb ListStreams on *",
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-reconcile": [
     `dynamodb ${sessionLifecycle} on table`,
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
     "sqs SendMessage on dead letters",
   ],
+  "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
+  "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],
+  "jobs-fold-daily": [folding, "sqs SendMessage on dead letters"],
+  "jobs-fold-monthly": [folding, "sqs SendMessage on dead letters"],
 };
 
 const templates = synthesize({ stage: "prod" });

@@ -1,0 +1,38 @@
+import type { Context } from "aws-lambda";
+import type { Clock } from "../../shared/clock.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { fold } from "../../shared/metrics/fold.ts";
+import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/store.ts";
+import type { Granularity } from "../../shared/metrics/window.ts";
+import { openMetricsTable } from "./table.ts";
+
+/** Milliseconds that a run leaves unused, for the window that it is at. */
+const MARGIN = 60_000;
+
+const JOB = { hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const;
+
+export interface FoldDependencies {
+  store: MetricStore;
+  book: Pick<JobBook, "succeeded">;
+  clock: Clock;
+}
+
+/** A scheduled fold. An operator may name the window to fold from again: `{"from": "2026-11-21T09"}`. */
+export const createFoldJob =
+  (deps: FoldDependencies, granularity: Granularity) =>
+  async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+    const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
+    const result = await fold(deps, granularity, { deadline, ...(event.from ? { from: event.from } : {}) });
+    console.log(JSON.stringify({ level: "info", job: JOB[granularity], ...result }));
+    if (result.complete) await deps.book.succeeded(JOB[granularity]);
+  };
+
+export function openFoldJob(granularity: Granularity) {
+  const table = openMetricsTable(loadConfig());
+  return createFoldJob(
+    { store: createMetricStore(table), book: createJobBook(table, Date.now), clock: Date.now },
+    granularity,
+  );
+}

@@ -1,0 +1,42 @@
+import { toInstant } from "../../shared/clock.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { checkRange } from "../../shared/http/range.ts";
+import { queryMetrics } from "../../shared/metrics/query.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/store.ts";
+import { DAY } from "../../shared/retention/policy.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openMetricsTable } from "../dependencies/table.ts";
+
+/** Seconds before `to` at which a range begins that does not say so. */
+const DEFAULT_RANGE = { hour: DAY, day: 30 * DAY, month: 365 * DAY } as const;
+
+export interface Dependencies extends HttpDependencies {
+  store: MetricStore;
+}
+
+/** GET /v1/metrics */
+export const createGetMetrics = (deps: Dependencies) =>
+  createHttpHandler(operations.getMetrics, deps, async ({ query }) => {
+    const { name, granularity, from, to = toInstant(deps.clock()), ...dimensions } = query;
+    checkRange({ from, to });
+    const data = await queryMetrics(deps, {
+      name,
+      granularity,
+      from: from ?? toInstant(Math.max(0, Date.parse(to) - DEFAULT_RANGE[granularity] * 1000)),
+      to,
+      dimensions: Object.fromEntries(Object.entries(dimensions).filter(([, value]) => value !== undefined)) as Record<
+        string,
+        string
+      >,
+    });
+    return { status: 200, body: { data } };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createGetMetrics({ ...httpOnly(settings), store: createMetricStore(openMetricsTable(settings)) });
+});

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { seriesNames } from "../../metrics/metric.ts";
+import type { Operation } from "./operation.ts";
+import { rangeQuery } from "./page.ts";
+
+const number = z.number();
+
+const metricRowSchema = z
+  .object({
+    start: z.iso.datetime(),
+    name: z.string(),
+    dimensions: z.record(z.string(), z.string()),
+    count: z.int(),
+    errors: z.int(),
+    sum: number,
+    min: number,
+    max: number,
+    mean: number,
+    p50: number,
+    p95: number,
+    p99: number,
+    distinct: z.int().optional().meta({ description: "Different users; of `api.users` only." }),
+  })
+  .meta({ id: "MetricAggregate" });
+
+const dimension = z.string().max(128).optional().meta({ description: "Only aggregates with this dimension." });
+
+export const metricsOperations = {
+  getMetrics: {
+    method: "GET",
+    path: "/v1/metrics",
+    access: "admin",
+    summary: "Aggregates of requests, calls and events by hour, day or month, the running one included",
+    query: z.object({
+      name: z.enum(seriesNames as [string, ...string[]]).optional(),
+      granularity: z.enum(["hour", "day", "month"]).default("hour"),
+      ...rangeQuery,
+      route: dimension,
+      status: dimension,
+      plan: dimension,
+      model: dimension,
+      event: dimension,
+    }),
+    answers: { 200: z.object({ data: z.array(metricRowSchema) }) },
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,165 @@
+import { type Clock, toInstant } from "../clock.ts";
+import { retention } from "../retention/policy.ts";
+import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
+import { encodeDistinct } from "./distinct.ts";
+import { type Kind, seriesNames, seriesOfKind } from "./metric.ts";
+import { encodeSketch } from "./sketch.ts";
+import type { MetricStore, Windowed } from "./store.ts";
+import { endOf, finer, type Granularity, shift, windowOf, windowsBetween } from "./window.ts";
+
+/** Windows before the newest that are folded once more, for what came late. */
+const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
+
+/** Windows that the first run looks back: a deployment starts empty. */
+const FIRST_RUN = { hour: 24, day: 2, month: 1 } as const;
+
+/** Seconds for which what a window is folded from is kept: an older window must not be folded from what is left. */
+const SOURCE = {
+  hour: retention.rawMetric.seconds,
+  day: retention.hourlyAggregate.seconds,
+  month: retention.dailyAggregate.seconds,
+} as const;
+
+export interface Folded {
+  granularity: Granularity;
+  /** Windows folded in this run. */
+  windows: number;
+  /** Aggregates that this run wrote: those that are new or have changed. */
+  written: number;
+  /** The last window folded so far; `null` = none. */
+  through: string | null;
+  /** False when time ran out, or finer windows have yet to be folded: the next run goes on. */
+  complete: boolean;
+}
+
+export interface FoldOptions {
+  /** Epoch milliseconds at which it stops between two windows. */
+  deadline: number;
+  /** Folds from this window on, whatever the checkpoint says. */
+  from?: string;
+}
+
+/**
+ * Folds the windows that have ended: hours from raw metrics, days from hours, months from days. It goes on from the
+ * checkpoint, a few windows before it, and reads nothing but its windows. A window's aggregates are a function of what
+ * is stored for it, so a run that is repeated, or ends half way, does no harm. Nothing is ever deleted: TTL does that.
+ */
+export async function fold(
+  { store, clock }: { store: MetricStore; clock: Clock },
+  granularity: Granularity,
+  { deadline, from }: FoldOptions,
+): Promise<Folded> {
+  const now = clock();
+  const through = (await store.checkpoint(granularity))?.through ?? null;
+  const result: Folded = { granularity, windows: 0, written: 0, through, complete: true };
+  const newest = shift(granularity, windowOf(granularity, toInstant(now)), -1);
+  const ready = await readyThrough(store, granularity);
+
+  for (const window of windowsBetween(granularity, firstOf(granularity, from, through, newest, now), newest)) {
+    if ((ready !== null && endOf(granularity, window) > ready) || clock() >= deadline) {
+      return { ...result, complete: false };
+    }
+    result.written += await foldWindow(store, granularity, window);
+    result.windows++;
+    if (result.through !== null && window <= result.through) continue;
+    await store.advance(granularity, window);
+    result.through = window;
+  }
+  return result;
+}
+
+/** The instant up to which finer windows have been folded; `null` for hours, which wait for nothing. */
+async function readyThrough(store: MetricStore, granularity: Granularity): Promise<string | null> {
+  if (granularity === "hour") return null;
+  const checkpoint = await store.checkpoint(finer[granularity]);
+  return checkpoint === null ? "" : endOf(finer[granularity], checkpoint.through);
+}
+
+function firstOf(
+  granularity: Granularity,
+  from: string | undefined,
+  through: string | null,
+  newest: string,
+  now: number,
+): string {
+  const usual =
+    through === null
+      ? shift(granularity, newest, 1 - FIRST_RUN[granularity])
+      : shift(granularity, through < newest ? through : newest, 1 - REFOLDED[granularity]);
+  const oldest = shift(granularity, windowOf(granularity, toInstant(now - SOURCE[granularity] * 1000)), 1);
+  const wanted = from ?? usual;
+  // Not Math.max: windows are names.
+  return [wanted, oldest].reduce((latest, window) => (window > latest ? window : latest));
+}
+
+/** Folds one window and writes the aggregates that are not stored as they are. Gives how many those were. */
+export async function foldWindow(store: MetricStore, granularity: Granularity, window: string): Promise<number> {
+  const accumulator = createAccumulator();
+  const stored = new Map<string, string>();
+  /** Lets what an earlier run has written keep its place, and remembers it. */
+  const prepare = async (series: string) => {
+    for await (const rows of store.aggregates(granularity, series, window, window)) {
+      accumulator.admit(
+        series,
+        rows.map(({ dimensions }) => dimensions),
+      );
+      for (const row of rows) stored.set(placeOf(row), fingerprint(row));
+    }
+  };
+
+  if (granularity === "hour") {
+    const prepared = new Set<Kind>();
+    for await (const page of rawOf(store, window)) {
+      const fresh = [...new Set(page.map(({ kind }) => kind))].filter((kind) => !prepared.has(kind));
+      await Promise.all(fresh.flatMap(seriesOfKind).map(prepare));
+      for (const kind of fresh) prepared.add(kind);
+      for (const raw of page) accumulator.addRaw(raw);
+    }
+  } else {
+    const [first, last] = partsOf(granularity, window);
+    for (const series of seriesNames) {
+      for await (const rows of store.aggregates(finer[granularity], series, first, last)) {
+        if (rows.length > 0 && !accumulator.has(series)) await prepare(series);
+        for (const row of rows) accumulator.merge(row);
+      }
+    }
+  }
+
+  const rows = accumulator.result().map((row) => ({ ...row, window }));
+  const changed = rows.filter((row) => stored.get(placeOf(row)) !== fingerprint(row));
+  await store.put(granularity, changed);
+  return changed.length;
+}
+
+/** An hour's raw metrics, shard by shard: their first pages are asked for at once, the others one after the other. */
+async function* rawOf(store: MetricStore, hour: string): AsyncIterable<RawMetric[]> {
+  const shards = Array.from({ length: store.shards }, (_, shard) => store.raw(hour, shard)[Symbol.asyncIterator]());
+  const first = shards.map((pages) => pages.next());
+  await Promise.all(first);
+  for (const [shard, pages] of shards.entries()) {
+    for (let page = await first[shard]; page && !page.done; page = await pages.next()) yield page.value;
+  }
+}
+
+/** The first and the last of the finer windows that a window is made of. */
+export function partsOf(granularity: "day" | "month", window: string): [first: string, last: string] {
+  const part = finer[granularity];
+  const end = windowOf(part, endOf(granularity, window));
+  return [windowOf(part, `${window}${"0000-01-01T00".slice(window.length)}`), shift(part, end, -1)];
+}
+
+const placeOf = ({ series, dimensions }: Windowed): string => `${series}#${dimensionKey(dimensions)}`;
+
+/** Equal for equal aggregates. */
+function fingerprint({ count, errors, sum, min, max, sketch, users }: Windowed): string {
+  const bytes = Buffer.from(encodeSketch(sketch)).toString("base64");
+  return JSON.stringify([
+    count,
+    errors,
+    sum,
+    min,
+    max,
+    bytes,
+    users ? Buffer.from(encodeDistinct(users)).toString("base64") : "",
+  ]);
+}

@@ -1,0 +1,58 @@
+import type { Clock } from "../clock.ts";
+import type { Table } from "../dynamodb/table.ts";
+import { jobKey } from "./keys.ts";
+
+const HOUR = 3_600_000;
+
+/**
+ * Every schedule, and the milliseconds after its last success at which it is late: about twice its interval, so that
+ * one run may fail before anybody is woken.
+ */
+export const allowedSilence = {
+  "jobs-reconcile": HOUR,
+  "jobs-fold-hourly": 2.25 * HOUR,
+  "jobs-fold-daily": 26 * HOUR,
+  "jobs-fold-monthly": 26 * HOUR,
+  "jobs-report": 26 * HOUR,
+} as const;
+
+export type JobName = keyof typeof allowedSilence;
+
+/** What is known of a schedule. Epoch milliseconds. */
+export interface JobState {
+  name: JobName;
+  /** `null` = it has never succeeded. */
+  succeededAt: number | null;
+  isLate: boolean;
+}
+
+/** Where every scheduled job writes down when it has last succeeded: its owner item in the table `metrics`. */
+export interface JobBook {
+  succeeded(name: JobName): Promise<void>;
+  all(): Promise<JobState[]>;
+}
+
+export function createJobBook(table: Pick<Table, "query" | "update">, clock: Clock): JobBook {
+  return {
+    async succeeded(name) {
+      await table.update({
+        Key: jobKey(name),
+        UpdateExpression: "SET succeeded_at = :now, first_seen = if_not_exists(first_seen, :now)",
+        ExpressionAttributeValues: { ":now": clock() },
+      });
+    },
+
+    async all() {
+      const { pk } = jobKey("");
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": pk },
+      });
+      const found = new Map(items.map((item) => [String(item.sk), Number(item.succeeded_at)]));
+      return (Object.keys(allowedSilence) as JobName[]).map((name) => {
+        const succeededAt = found.get(name) ?? null;
+        return { name, succeededAt, isLate: succeededAt === null || clock() - succeededAt > allowedSilence[name] };
+      });
+    },
+  };
+}

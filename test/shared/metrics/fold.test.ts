@@ -1,0 +1,295 @@
+import { PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createFoldJob } from "../../../functions/dependencies/fold.ts";
+import { toInstant } from "../../../shared/clock.ts";
+import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
+import { createJobBook } from "../../../shared/metrics/job-book.ts";
+import type { Metric } from "../../../shared/metrics/metric.ts";
+import { type MetricRow, queryMetrics } from "../../../shared/metrics/query.ts";
+import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import type { Granularity } from "../../../shared/metrics/window.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const START = Date.parse("2026-10-29T00:00:00.000Z");
+const ROUTES = ["GET /v1/sessions", "POST /v1/sessions/{id}/messages"] as const;
+
+let engines: Engines;
+let table: Table;
+let now = START;
+let calls = 0;
+let crashAt: { call: number; kind: "before" | "after" } | undefined;
+
+/** One request of the test, as it is recorded and as it is checked. */
+interface Sample {
+  at: number;
+  id: string;
+  route: string;
+  duration: number;
+  failed: boolean;
+  user: string;
+}
+
+beforeAll(async () => {
+  engines = await startEngines();
+  const faulty = new Proxy(engines.dynamodb, {
+    get(target, name, receiver) {
+      if (name !== "send") return Reflect.get(target, name, receiver);
+      return async (command: never) => {
+        const crash = crashAt?.call === calls++ ? crashAt.kind : undefined;
+        if (crash === "before") throw new Crash();
+        const answer = await target.send(command);
+        if (crash === "after") throw new Crash();
+        return answer;
+      };
+    },
+  });
+  table = createTable(faulty, engines.metricsTable);
+});
+afterAll(() => engines.close());
+beforeEach(async () => {
+  crashAt = undefined;
+  await table.batchWrite(
+    [],
+    (await everything()).map(({ pk, sk }) => ({ pk: String(pk), sk: String(sk) })),
+  );
+});
+
+class Crash extends Error {}
+
+const everything = async () => {
+  const items: Record<string, unknown>[] = [];
+  let ExclusiveStartKey: Record<string, unknown> | undefined;
+  do {
+    const page = await engines.dynamodb.send(new ScanCommand({ TableName: engines.metricsTable, ExclusiveStartKey }));
+    items.push(...(page.Items ?? []));
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey);
+  return items;
+};
+
+/** Aggregates as they are stored, to compare them byte by byte. */
+const aggregates = async () =>
+  (await everything())
+    .filter(({ pk }) => /^[HDM]#/.test(String(pk)))
+    .map((item) =>
+      Object.entries(item)
+        .map(
+          ([name, value]) =>
+            `${name}=${value instanceof Uint8Array ? Buffer.from(value).toString("hex") : JSON.stringify(value)}`,
+        )
+        .sort()
+        .join(" "),
+    )
+    .sort();
+
+const deps = () => ({ store: createMetricStore(table), book: createJobBook(table, () => now), clock: () => now });
+const run = (granularity: Granularity, event = {}) =>
+  createFoldJob(deps(), granularity)(event, { getRemainingTimeInMillis: () => 900_000 });
+
+/** Deterministic, long-tailed and never the same for two samples. */
+const sampleAt = (at: number, n: number): Sample => ({
+  at,
+  id: `${at}-${n}`,
+  route: ROUTES[n % 2]!,
+  duration: Math.round(1000 * Math.exp(((n * 7919) % 1000) / 120)) / 1000,
+  failed: n % 17 === 0,
+  user: `user ${n % 23}`,
+});
+
+const toMetric = ({ at, id, route, duration, failed, user }: Sample): Metric => ({
+  kind: "api.request",
+  dimensions: { route, status: failed ? "5xx" : "2xx" },
+  measures: { duration_ms: duration, messages: 2 },
+  ...(failed ? { error: "internal" } : {}),
+  user,
+  at,
+  id,
+});
+
+const store = (samples: readonly Sample[]) =>
+  table.batchWrite(
+    samples.map((sample) => toRawItem(toMetric(sample), now)),
+    [],
+  );
+
+const query = (granularity: Granularity, from: number, to: number, name = "api.request") =>
+  queryMetrics(deps(), { name, granularity, from: toInstant(from), to: toInstant(to), dimensions: {} });
+
+/** What the rows of a window have to be, computed from all values. */
+function expectExact(rows: MetricRow[], samples: readonly Sample[], length: number): void {
+  const groups = Map.groupBy(samples, ({ at, route, failed }) => `${Math.floor(at / length)} ${route} ${failed}`);
+  expect(rows).toHaveLength(groups.size);
+  for (const row of rows) {
+    const failed = row.dimensions.status === "5xx";
+    const key = `${Math.floor(Date.parse(row.start) / length)} ${row.dimensions.route} ${failed}`;
+    const values = groups
+      .get(key)!
+      .map(({ duration }) => duration)
+      .sort((a, b) => a - b);
+    const sum = values.reduce((total, value) => total + Math.round(value * 1000), 0) / 1000;
+    expect(row).toMatchObject({
+      count: values.length,
+      sum,
+      min: values[0],
+      max: values.at(-1),
+      errors: failed ? values.length : 0,
+    });
+    expect(row.mean).toBe(sum / values.length);
+    for (const [name, share] of [
+      ["p50", 0.5],
+      ["p95", 0.95],
+      ["p99", 0.99],
+    ] as const) {
+      const exact = values[Math.floor(share * (values.length - 1))]!;
+      expect(Math.abs(row[name] - exact) / exact).toBeLessThan(0.01);
+    }
+  }
+}
+
+describe("folding several days with late, duplicate and missing runs", () => {
+  it("gives exact counts and sums, and percentiles within 1 %, in every tier", async () => {
+    const all: Sample[] = [];
+    const days = 4; // over the end of October
+    for (let hour = 0; hour < days * 24; hour++) {
+      const begin = START + hour * HOUR;
+      const samples = Array.from({ length: 12 + (hour % 5) * 4 }, (_, n) =>
+        sampleAt(begin + n * 60_000 + hour, n * (hour + 1)),
+      );
+      const late = hour % 6 === 2 ? samples.splice(0, 3) : [];
+      now = begin + HOUR;
+      await store(samples);
+      await store(samples.slice(0, 5)); // delivered twice
+      all.push(...samples, ...late);
+      now = begin + HOUR + 5 * 60_000;
+      const isMissing = hour % 2 === 1 || (hour >= 30 && hour < 37); // at one time nobody ran for hours
+      if (!isMissing) await run("hour");
+      if (hour % 12 === 0) await run("hour"); // a run too many
+      await store(late);
+      if (hour % 24 === 0 && hour > 0) await run("day");
+    }
+    now = START + days * DAY + 5 * 60_000;
+    await run("hour");
+    now += 15 * 60_000;
+    await run("day");
+    await run("month");
+
+    expectExact(await query("hour", START, now), all, HOUR);
+    expectExact(await query("day", START, START + days * DAY), all, DAY);
+    const october = all.filter(({ at }) => toInstant(at) < "2026-11");
+    const months = await query("month", Date.parse("2026-10-01"), Date.parse("2026-11-01"));
+    expectExact(months, october, Number.MAX_SAFE_INTEGER);
+    const [messages] = await query("month", Date.parse("2026-10-01"), Date.parse("2026-11-01"), "api.request.messages");
+    expect(messages).toMatchObject({ sum: messages!.count * 2, p50: 2 });
+    const [users] = await query("month", Date.parse("2026-10-01"), Date.parse("2026-11-01"), "api.users");
+    expect(users).toMatchObject({ count: october.length, distinct: 23 });
+    expect((await deps().book.all()).filter(({ isLate }) => !isLate).map(({ name }) => name)).toEqual([
+      "jobs-fold-hourly",
+      "jobs-fold-daily",
+      "jobs-fold-monthly",
+    ]);
+  });
+
+  it("ends the same wherever a run was cut off, and a repeated run writes nothing", async () => {
+    const samples = Array.from({ length: 60 }, (_, n) => sampleAt(START + n * 150_000, n));
+    now = START + 5 * HOUR + 20 * 60_000;
+    const fold = async () => {
+      await run("hour");
+      await run("day", { from: "2026-10-29" });
+    };
+    await store(samples);
+    await fold();
+    const expected = await aggregates();
+    expect(expected.length).toBeGreaterThan(10);
+    await fold();
+    expect(await aggregates()).toEqual(expected);
+
+    calls = 0;
+    await fold();
+    const steps = calls;
+    for (const kind of ["before", "after"] as const) {
+      for (let call = 0; call < steps; call += Math.ceil(steps / 7)) {
+        await table.batchWrite(
+          [],
+          (await everything()).map(({ pk, sk }) => ({ pk: String(pk), sk: String(sk) })),
+        );
+        await store(samples);
+        calls = 0;
+        crashAt = { call, kind };
+        await expect(fold()).rejects.toThrow();
+        crashAt = undefined;
+        await fold();
+        expect(await aggregates()).toEqual(expected);
+      }
+    }
+  });
+
+  it("keeps aggregates for as long as the policy says, and monthly ones for good", async () => {
+    await store([sampleAt(START, 1)]);
+    now = Date.parse("2026-11-01T00:40:00.000Z");
+    await run("hour", { from: "2026-10-29T00" });
+    await run("day", { from: "2026-10-29" });
+    await run("month");
+    const lifetimes = (await everything())
+      .filter(({ series }) => series === "api.request")
+      .map(({ pk, window, expires_at }) => {
+        const start = Date.parse(`${window}${"0000-01-01T00:00Z".slice(String(window).length)}`);
+        return [String(pk)[0], expires_at === undefined ? null : (Number(expires_at) * 1000 - start) / DAY];
+      });
+    expect(Object.fromEntries(lifetimes)).toEqual({ H: 90, D: 365, M: null });
+  });
+
+  it("bounds the dimensions of a window, and keeps to its choice when more come late", async () => {
+    const routes = Array.from({ length: 300 }, (_, n) => ({
+      ...sampleAt(START + n * 1000, n),
+      route: `GET /${n}`,
+      failed: false,
+    }));
+    now = START + HOUR + 5 * 60_000;
+    await store(routes.slice(100));
+    await run("hour");
+    const first = await query("hour", START, now);
+    expect(first).toHaveLength(200);
+    expect(first.find(({ dimensions }) => dimensions.route === "other")).toMatchObject({
+      count: 1,
+      dimensions: { status: "other" },
+    });
+    await store(routes.slice(0, 100));
+    await run("hour");
+    const second = await query("hour", START, now);
+    expect(second.map(({ dimensions }) => dimensions)).toEqual(first.map(({ dimensions }) => dimensions));
+    expect(second.reduce((sum, { count }) => sum + count, 0)).toBe(300);
+  });
+});
+
+describe("metrics that are not folded yet", () => {
+  it("are in the running hour, day and month", async () => {
+    const samples = Array.from({ length: 90 }, (_, n) => sampleAt(START + n * 60_000, n));
+    await store(samples);
+    now = START + HOUR + 2 * 60_000; // the hour before has ended and waits for its fold
+    expectExact(await query("hour", START, now), samples, HOUR);
+    now = START + 90 * 60_000;
+    await run("hour");
+    for (const [granularity, from] of [
+      ["hour", START],
+      ["day", START],
+      ["month", Date.parse("2026-10-01")],
+    ] as const) {
+      const rows = await query(granularity, from, now);
+      expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(90);
+    }
+  });
+
+  it("are counted once beside those that are", async () => {
+    await engines.dynamodb.send(
+      new PutCommand({ TableName: engines.metricsTable, Item: toRawItem(toMetric(sampleAt(START, 1)), now) }),
+    );
+    now = START + HOUR + 5 * 60_000;
+    await run("hour");
+    await store([sampleAt(now, 3)]);
+    const rows = await query("day", START, now + 1);
+    expect(rows.map(({ count }) => count)).toEqual([2]);
+  });
+});
