@@ -149,7 +149,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
 
 /** What `--fresh` deletes: the host's own, whatever else is in the directory. The issuer's key stays, and tokens stay good. */
 function empty(data: string): void {
-  for (const name of ["dynamodb", "s3", "sqs", "checkpoints", "cdk.out", "host.json"]) {
+  for (const name of ["dynamodb", "s3", "sqs", "checkpoints", "cdk.out", "cdk.out.tmp", "host.json"]) {
     rmSync(path.join(data, name), { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -9,18 +9,25 @@ const root = path.resolve(import.meta.dirname, "../..");
  * Throws an Error with what the app printed when it fails.
  */
 export async function synthesize(directory: string, signal?: AbortSignal): Promise<void> {
+  // The app's temporary files go with it, even when it is killed.
+  const temporary = `${path.resolve(directory)}.tmp`;
   rmSync(directory, { recursive: true, force: true });
-  await run(directory, signal);
+  mkdirSync(temporary, { recursive: true });
+  try {
+    await run({ CDK_OUTDIR: path.resolve(directory), TMPDIR: temporary }, signal);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
 }
 
-function run(directory: string, signal: AbortSignal | undefined): Promise<void> {
+function run(environment: Record<string, string>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [path.join(root, "infra/app.ts")], {
       cwd: root,
       env: {
         // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
         ...process.env,
-        CDK_OUTDIR: path.resolve(directory),
+        ...environment,
         CDK_CONTEXT_JSON: JSON.stringify(context()),
         // Checking the templates takes seconds and changes nothing in them; `npm run synth` does it.
         CDK_VALIDATION: "false",
@@ -31,10 +38,15 @@ function run(directory: string, signal: AbortSignal | undefined): Promise<void> 
     const output: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
-    child.on("error", reject);
+    let failure: Error | undefined;
+    child.on("error", (error) => {
+      failure = error;
+      if (child.pid === undefined) reject(error);
+    });
     child.on("close", (code) => {
       if (code === 0) resolve();
-      else reject(new Error(`synthesis failed (infra/app.ts ended with ${code}):\n${Buffer.concat(output)}`));
+      else
+        reject(failure ?? new Error(`synthesis failed (infra/app.ts ended with ${code}):\n${Buffer.concat(output)}`));
     });
   });
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -13,8 +13,15 @@ const temporary = temporaryDirectory();
 const data = path.join(temporary.directory, "data");
 const children: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill("SIGKILL");
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  }
+  // What a host that was killed has left, when no other has come after it.
+  const file = path.join(data, "dynamodb", "engine.pid");
+  if (existsSync(file)) process.kill(Number(/\d+/.exec(readFileSync(file, "utf8"))?.[0]), "SIGKILL");
 });
 afterAll(temporary.remove);
 
