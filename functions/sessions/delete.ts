@@ -10,8 +10,8 @@ import { openTable } from "../dependencies/table.ts";
 
 /** DELETE /v1/sessions/{id} */
 export const createDeleteSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.deleteSession, deps, async ({ user, params }) => {
-    await deleteSession(deps, { user, id: params.id });
+  createHttpHandler(operations.deleteSession, deps, async ({ user, params, deadline }) => {
+    await deleteSession(deps, { user, id: params.id }, deadline);
     return { status: 204 };
   });
 

@@ -5,10 +5,14 @@ import { dueSoon, type SessionId } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * Deletes a session everywhere. From the first write on it does not exist for anyone; what a crash leaves of its
- * messages or its archive object, the reconciler deletes. Throws `not_found`.
+ * Deletes a session everywhere. From the first write on it does not exist for anyone; what of its messages or its
+ * archive object a fault leaves, or is still there at `deadline` (epoch ms), the reconciler deletes. Throws `not_found`.
  */
-export async function deleteSession(stores: Stores, session: SessionId): Promise<void> {
+export async function deleteSession(
+  stores: Stores,
+  session: SessionId,
+  deadline = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const createdAt = await settled(async () => {
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
@@ -21,5 +25,12 @@ export async function deleteSession(stores: Stores, session: SessionId): Promise
     });
     return done ? (from ?? (state as { anchor: { created_at: string } }).anchor).created_at : contended;
   });
-  await purgeSession(stores, { user_id: session.user, id: session.id, created_at: createdAt });
+  const purged = purgeSession(stores, { user_id: session.user, id: session.id, created_at: createdAt });
+  await Promise.race([purged.catch(() => undefined), until(deadline - stores.clock())]);
+}
+
+function until(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (milliseconds < Number.POSITIVE_INFINITY) setTimeout(resolve, milliseconds).unref();
+  });
 }
