@@ -1,5 +1,6 @@
 import type { Config } from "../../shared/config.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -9,6 +10,7 @@ import { openArchive } from "./archive.ts";
 export const openStores = (config: Config, table: Table): Stores => ({
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
+  memories: createMemoryStore(table),
   archive: openArchive(config),
   clock: Date.now,
 });

@@ -1,4 +1,5 @@
 import { toInstant } from "../clock.ts";
+import { forgetSession } from "../memory/forget.ts";
 import type { Stores } from "../session/stores.ts";
 
 /**
@@ -7,12 +8,13 @@ import type { Stores } from "../session/stores.ts";
  */
 const TOMBSTONE = 3_600_000;
 
-/** Deletes what a deleted session has left: messages and archive object. May be repeated. */
+/** Deletes what a deleted session has left: messages, memories and archive object. May be repeated. */
 export async function purgeSession(
   stores: Stores,
   { user_id, id, created_at }: { user_id: string; id: string; created_at: string },
 ): Promise<void> {
   const session = { user: user_id, id };
+  await forgetSession(stores.memories, session);
   await stores.messages.clear(session, () => false);
   const etag = await stores.archive.find({ user_id, id, created_at });
   if (etag) await stores.archive.remove({ user_id, id, created_at }, etag);

@@ -1,5 +1,6 @@
 import { toInstant } from "../clock.ts";
-import { dueAfter, type SessionId, stateOf } from "../session/session.ts";
+import { forgetSession } from "../memory/forget.ts";
+import { type Anchor, dueAfter, type SessionId, stateOf } from "../session/session.ts";
 import type { Stores } from "../session/stores.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
 import { purgeSession } from "./purge-session.ts";
@@ -76,6 +77,7 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
     case "expired": {
       const { record } = state;
       if (anchor.cleanup) {
+        await forgetBeforeReset(stores, session, anchor);
         await messages.clear(session, (other) => other === record.generation || other > anchor.generation);
         if (stray) await archive.remove(anchor, stray);
       }
@@ -95,11 +97,18 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
       const next = await sessions.nextGeneration(session, dueAt);
       if (!next) return "nothing";
       const { generation } = next;
+      await forgetBeforeReset(stores, session, anchor);
       await messages.clear(session, (other) => other > generation);
       await sessions.schedule(session, dueAt, generation);
       return "cleaned";
     }
   }
+}
+
+/** Finishes a reset that broke off: what was said before it is forgotten, wherever the session is now. */
+async function forgetBeforeReset({ memories }: Stores, session: SessionId, anchor: Anchor): Promise<void> {
+  const since = anchor.reset_generation;
+  if (since !== undefined) await forgetSession(memories, session, (generation) => generation >= since);
 }
 
 const ttlLag = (ttlSeconds: number): number => Math.min(TTL_LAG, Math.max(1, ttlSeconds) * 1000);

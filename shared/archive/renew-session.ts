@@ -1,4 +1,5 @@
 import { toInstant } from "../clock.ts";
+import { forgetSession } from "../memory/forget.ts";
 import { contended, settled } from "../session/attempts.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "../session/session.ts";
@@ -81,10 +82,17 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
     to,
     anchor: {
       expect: { newest: generation },
-      set: { state: "active", live_generation: generation, due_at: dueSoon(now), cleanup: true },
+      set: {
+        state: "active",
+        live_generation: generation,
+        ...(messages === "drop" ? { reset_generation: generation } : {}),
+        due_at: dueSoon(now),
+        cleanup: true,
+      },
     },
     active: from.status === "archived" ? 1 : 0,
   });
+  if (done && messages === "drop") await forgetSession(stores.memories, session, (other) => other >= generation);
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);

@@ -19,16 +19,18 @@ export async function forgetSession(
   session: SessionId,
   keep: (generation: number) => boolean = () => false,
 ): Promise<void> {
+  const names: string[] = [];
   let isWhole = true;
-  for await (const records of memories.ofSession(session)) {
+  for await (const { records, forgotten } of memories.ofSession(session)) {
+    names.push(...forgotten);
     const gone = records.filter(({ generation }) => !keep(generation));
     isWhole &&= gone.length === records.length;
     for (let start = 0; start < gone.length; start += memories.maxPerChange) {
       await removeAll(memories, session.user, gone.slice(start, start + memories.maxPerChange), false);
     }
   }
-  // Names guard against records that come again. Of older generations none is let in any more, so they have done their work.
-  if (isWhole) await memories.clearNames(session);
+  // They guard against records that come again. Of older generations none is let in any more, so they have done their work.
+  if (isWhole) await memories.clearForgotten(session, names);
 }
 
 /** Removes one memory for good: its message will not become one again. Throws `not_found`. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  ANCHOR,
   anchorKey,
   type Key,
   MEMORY_PREFIX,
@@ -11,7 +12,7 @@ import {
 } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS } from "../dynamodb/tables.ts";
-import type { Anchor, SessionId } from "../session/session.ts";
+import type { Anchor } from "../session/session.ts";
 import {
   fromLayoutItem,
   fromMemoryItem,
@@ -35,20 +36,6 @@ const CLOCK_SKEW = 5000;
 
 /** Memories in the table `conversations`. */
 export function createMemoryStore(table: Table): MemoryStore {
-  async function* pagesOf({ user, id }: SessionId) {
-    let lastKey: Item | undefined;
-    do {
-      const page = await table.query({
-        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":prefix": MEMORY_PREFIX },
-        ConsistentRead: true,
-        ExclusiveStartKey: lastKey,
-      });
-      yield page.items;
-      lastKey = page.lastKey;
-    } while (lastKey);
-  }
-
   return {
     maxPerChange: MAX_PER_CHANGE,
 
@@ -88,15 +75,24 @@ export function createMemoryStore(table: Table): MemoryStore {
 
     async find(memories) {
       const keys = memories.map(({ session, id }) => memoryKey(session.user, session.id, id));
-      const items = await table.batchGet(keys, { consistent: true });
-      return items.filter(isMemory).map(fromMemoryItem);
+      const anchors = new Map(memories.map(({ session: { user, id } }) => [sessionKey(user, id), anchorKey(user, id)]));
+      const items = await table.batchGet([...keys, ...anchors.values()], { consistent: true });
+      const anchorOf = new Map(
+        items.filter(({ sk }) => sk === ANCHOR).map((item) => [item.pk, item as unknown as Anchor]),
+      );
+      return items
+        .filter((item) => item.sk !== ANCHOR && isMemory(item))
+        .flatMap((item) => {
+          const record = fromMemoryItem(item);
+          return isOfLivingSession(record, anchorOf.get(item.pk)) ? [record] : [];
+        });
     },
 
     async present(drafts) {
       const items = await table.batchGet(
         drafts.map(({ user_id, session_id, id }) => memoryKey(user_id, session_id, id)),
       );
-      return new Set(items.map(({ sk }) => String(sk).slice(MEMORY_PREFIX.length)));
+      return new Set(items.map(idOf));
     },
 
     async before(session, id, limit) {
@@ -164,14 +160,27 @@ export function createMemoryStore(table: Table): MemoryStore {
     },
 
     async *ofSession(session) {
-      for await (const items of pagesOf(session)) yield items.filter(isMemory).map(fromMemoryItem);
+      let lastKey: Item | undefined;
+      do {
+        const page = await table.query({
+          KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
+          ExpressionAttributeValues: { ":pk": sessionKey(session.user, session.id), ":prefix": MEMORY_PREFIX },
+          ConsistentRead: true,
+          ExclusiveStartKey: lastKey,
+        });
+        yield {
+          records: page.items.filter(isMemory).map(fromMemoryItem),
+          forgotten: page.items.filter((item) => !isMemory(item)).map(idOf),
+        };
+        lastKey = page.lastKey;
+      } while (lastKey);
     },
 
-    async clearNames(session) {
-      for await (const items of pagesOf(session)) {
-        const names = items.filter((item) => !isMemory(item));
-        await table.batchWrite([], names as unknown as Key[]);
-      }
+    async clearForgotten({ user, id }, ids) {
+      await table.batchWrite(
+        [],
+        ids.map((memory) => memoryKey(user, id, memory)),
+      );
     },
 
     async list(user, { limit, after }) {
@@ -205,6 +214,8 @@ export function createMemoryStore(table: Table): MemoryStore {
     },
   };
 }
+
+const idOf = ({ sk }: Item): string => String(sk).slice(MEMORY_PREFIX.length);
 
 const isMemory = (item: Item): boolean => item.forgotten !== true;
 
@@ -262,8 +273,12 @@ function anchorCheck(records: readonly MemoryRecord[]) {
 }
 
 /** What `anchorCheck` asks, of one memory. */
-const isWelcome = ({ generation, arrived }: MemoryRecord, anchor: Anchor | undefined): boolean =>
+const isWelcome = (record: MemoryRecord, anchor: Anchor | undefined): boolean =>
+  isOfLivingSession(record, anchor) && (anchor?.live_generation ?? 0) <= record.generation;
+
+/** Whether the session is there and was not reset since: deletions of large sessions go on after they were answered. */
+const isOfLivingSession = ({ generation, arrived }: MemoryRecord, anchor: Anchor | undefined): boolean =>
   anchor !== undefined &&
   anchor.state !== "deleted" &&
-  anchor.live_generation <= generation &&
+  (anchor.reset_generation ?? 0) <= generation &&
   (anchor.begun ?? 0) <= arrived + CLOCK_SKEW;

@@ -55,7 +55,7 @@ export interface MemoryStore {
   setLayout(from: Layout | null, to: Layout): Promise<boolean>;
   /** The nearest memories of the user, nearest first, with their cosine similarity. */
   search(user: string, request: SearchRequest): Promise<{ candidate: Candidate; similarity: number }[]>;
-  /** Those of the memories that are there and not forgotten. Strongly consistent. */
+  /** Those of the memories that are there and not forgotten, nor of a session that was deleted or reset. Strongly consistent. */
   find(memories: readonly { session: SessionId; id: string }[]): Promise<MemoryRecord[]>;
   /** Ids of those that are there, forgotten or not; may miss the very newest. */
   present(drafts: readonly Draft[]): Promise<Set<string>>;
@@ -77,10 +77,10 @@ export interface MemoryStore {
   forgetAll(user: string, from: Summary, now: number): Promise<boolean>;
   /** Deletes memories without counting: what is forgotten already. */
   erase(records: readonly MemoryRecord[]): Promise<void>;
-  /** Every memory of a session in order, a page at a time. Strongly consistent; forgotten ones too where names are asked for. */
-  ofSession(session: SessionId): AsyncIterable<MemoryRecord[]>;
+  /** Every memory of a session in order, a page at a time, and the ids of those that were forgotten. Strongly consistent. */
+  ofSession(session: SessionId): AsyncIterable<{ records: MemoryRecord[]; forgotten: string[] }>;
   /** Deletes what forgotten memories of a session have left. */
-  clearNames(session: SessionId): Promise<void>;
+  clearForgotten(session: SessionId, ids: readonly string[]): Promise<void>;
   /** Memories of a user by id, newest first; may miss the very newest. */
   list(
     user: string,

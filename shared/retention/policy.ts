@@ -78,6 +78,30 @@ export const retention = {
     seconds: DAY,
     note: "Circuit breaker and queue; two items a provider.",
   },
+  memory: {
+    record: "memory: what was said, its vector and its terms",
+    place: { item: "memory" },
+    seconds: null,
+    note: "Lives as long as its session, archived or not, and is deleted with it.",
+  },
+  forgottenMemory: {
+    record: "name of a memory that was forgotten",
+    place: { item: "forgotten-memory" },
+    seconds: null,
+    note: "Keeps its message from becoming a memory again; no content. Deleted with its session.",
+  },
+  memorySummary: {
+    record: "term statistics of a user's memories",
+    place: { item: "memory-summary" },
+    seconds: null,
+    note: "One item a user, counts by hash; deleted with the last memory. Stays when the user had everything forgotten, to say since when.",
+  },
+  memoryLayout: {
+    record: "layout of the memories' vectors",
+    place: { item: "memory-layout" },
+    seconds: null,
+    note: "One item: which index holds vectors of which model.",
+  },
   counter: {
     record: "counter of active sessions",
     place: { item: "counter" },

@@ -62,6 +62,8 @@ export interface Anchor {
   live_generation: number;
   /** Epoch milliseconds of the request that created the session: what was captured earlier is of another one with its id. */
   begun?: number;
+  /** Generation of the last reset: of what is older nothing may be remembered. */
+  reset_generation?: number;
   /** The seed of the request that created the session, by which its retry knows its own. */
   seed: string;
   /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */

@@ -11,7 +11,18 @@ export interface Transition {
     /** Conditions. `newest` is the generation that must still be the last one given out. */
     expect: { newest?: number; live?: number };
     set: Partial<
-      Pick<Anchor, "state" | "title" | "metadata" | "ttl_seconds" | "pinned" | "live_generation" | "cleanup" | "due_at">
+      Pick<
+        Anchor,
+        | "state"
+        | "title"
+        | "metadata"
+        | "ttl_seconds"
+        | "pinned"
+        | "live_generation"
+        | "reset_generation"
+        | "cleanup"
+        | "due_at"
+      >
     >;
   };
   /** What it does to the number of active sessions. */

@@ -2,6 +2,7 @@ import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { archiveSession } from "../../shared/archive/archive-session.ts";
 import { restoreSession } from "../../shared/archive/renew-session.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
@@ -28,6 +29,7 @@ export async function run(): Promise<void> {
     const stores: Stores = {
       sessions: createSessionStore(table),
       messages: createMessageStore(table),
+      memories: createMemoryStore(table),
       archive: createArchive(engines.s3, engines.bucket),
       clock: () => now,
     };

@@ -8,6 +8,8 @@ import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { parseLines } from "../../shared/archive/format.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
@@ -47,7 +49,8 @@ export function createWorld(engines: Engines) {
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
-    archive: createArchive(faulty(engines.s3 as never), engines.bucket),
+    memories: createMemoryStore(table),
+    archive: createArchive(s3, engines.bucket),
     clock: () => now,
   };
   const archiveJob = createArchiveJob(stores, createChangedDays(table));
