@@ -18,16 +18,16 @@ export interface Stage {
 }
 
 export interface AlarmThresholds {
-  /** Errors of one job function in 5 minutes. */
-  jobErrors: number;
   /** Age of the oldest stream record that waits, in seconds. The stream keeps records for a day. */
   iteratorAgeSeconds: number;
   /** Share of requests answered with a 5xx, 0 to 1. */
   serverErrorRate: number;
   /** Milliseconds. */
   p99Latency: number;
-  /** Throttled invocations or writes in 5 minutes. */
-  throttles: number;
+  /** Sessions that are overdue for two hours. */
+  sessionsOverdue: number;
+  /** Minutes in a row for which jobs, or the lake, are late. */
+  lateMinutes: number;
 }
 
 /** How this deployment was asked for: `-c name=value` on the command line, or `context` in cdk.json. */
@@ -40,7 +40,11 @@ export interface Options {
   /** A client of the user pool for chat backends that act for their users; Cognito charges for each such client. */
   backendClient: boolean;
   corsOrigins: readonly string[];
+  /** Whether the lake's messages hold what was said; without it they hold its length, time, tokens and cost. */
+  lakeContent: boolean;
   alarmEmail: string | undefined;
+  /** Dollars a month that models may cost before an alarm goes off. */
+  monthlyBudgetUsd: number;
   /** The model that makes memories searchable, where a provider of models is configured. */
   embeddingModel: string;
   /** Of the two vector indexes of memories. To change the dimensions, change those of the one that is not in use, then re-embed. */
@@ -62,14 +66,20 @@ const stages: Record<StageName, Omit<Stage, "name">> = {
     removalPolicy: RemovalPolicy.DESTROY,
     logRetention: RetentionDays.ONE_WEEK,
     throttle: { rate: 500, burst: 1000 },
-    alarms: { jobErrors: 5, iteratorAgeSeconds: 3600, serverErrorRate: 0.1, p99Latency: 10_000, throttles: 100 },
+    alarms: {
+      iteratorAgeSeconds: 3600,
+      serverErrorRate: 0.1,
+      p99Latency: 10_000,
+      sessionsOverdue: 100,
+      lateMinutes: 60,
+    },
   },
   prod: {
     durable: true,
     removalPolicy: RemovalPolicy.RETAIN,
     logRetention: RetentionDays.THREE_MONTHS,
     throttle: { rate: 1000, burst: 2000 },
-    alarms: { jobErrors: 1, iteratorAgeSeconds: 900, serverErrorRate: 0.01, p99Latency: 3000, throttles: 10 },
+    alarms: { iteratorAgeSeconds: 900, serverErrorRate: 0.01, p99Latency: 3000, sessionsOverdue: 1, lateMinutes: 15 },
   },
 };
 
@@ -94,6 +104,7 @@ const schema = z
     throttleRate: z.coerce.number().int().min(1).optional(),
     throttleBurst: z.coerce.number().int().min(1).optional(),
     alarmEmail: z.email().optional(),
+    monthlyBudgetUsd: z.coerce.number().min(0).default(100),
     embeddingModel: z.string().min(1).default("text-embedding-3-small"),
     embeddingDimensions: z
       .string()
@@ -105,6 +116,7 @@ const schema = z
       .refine(({ a, b }) => [a, b].every((n) => n >= 1 && n <= 4096), "must lie between 1 and 4096")
       .default({ a: 512, b: 512 }),
     dashboard: flag.default(true),
+    lakeContent: flag.default(true),
     cmk: flag.default(false),
     waf: flag.default(false),
   })

@@ -1,11 +1,11 @@
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { Config } from "../../shared/config.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
 import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
-import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { readLakeKey } from "../../shared/lake/key.aws.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
+import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
 import type { Prices } from "../../shared/lake/rows.ts";
 import { createS3 } from "../../shared/s3/client.ts";
@@ -20,13 +20,14 @@ export function openLake(config: Config, table: Table): () => Promise<BuildPorts
   };
   let key: string | undefined;
   return async () => {
-    key ??= await readKey(config.LAKE_KEY_SECRET);
-    return { ...ports, settings: { pseudonym: createPseudonyms(key), content: config.LAKE_CONTENT, prices: config.CHAT_PRICES as Prices } };
+    key ??= await readLakeKey(config.LAKE_KEY_SECRET);
+    return {
+      ...ports,
+      settings: {
+        pseudonym: createPseudonyms(key),
+        content: config.LAKE_CONTENT,
+        prices: config.CHAT_PRICES as Prices,
+      },
+    };
   };
-}
-
-async function readKey(SecretId: string): Promise<string> {
-  const { SecretString } = await new SecretsManagerClient().send(new GetSecretValueCommand({ SecretId }));
-  if (!SecretString) throw new Error("the secret with the key of the users' hashes is empty");
-  return SecretString;
 }

@@ -3,9 +3,9 @@ import { archiveSession } from "../../shared/archive/archive-session.ts";
 import { purgeSession } from "../../shared/archive/purge-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -45,9 +45,7 @@ export const createArchiveJob =
         await what();
       } catch (error) {
         const events = records.map(({ eventID }) => eventID).join(", ");
-        console.error(
-          JSON.stringify({ level: "error", event: events, message: String(error), cause: causeOf(error) }),
-        );
+        console.error(JSON.stringify({ level: "error", event: events, message: String(error), cause: causeOf(error) }));
         for (const { dynamodb } of records) batchItemFailures.push({ itemIdentifier: dynamodb?.SequenceNumber ?? "" });
       }
     }

@@ -9,17 +9,19 @@ import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
 import { repeat } from "./repeat.ts";
 import { startS3 } from "./s3/server.ts";
+import { type Secrets, startSecrets } from "./secrets/server.ts";
 
 /** Seconds between two runs of the lifecycle rules; S3 itself runs them once a day. */
 const LIFECYCLE_EVERY = 3600;
 
 /** What the functions call: the embedded engines, or those that the environment names in their place. */
 export interface Services {
-  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string };
+  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
   s3: S3Client;
   sqs: Sqs;
+  secrets: Secrets;
   /** Begins what the engines have to be told to do: TTL deletions every so many seconds, lifecycle rules. */
   startUpkeep(ttlSweep: number): void;
   close(): Promise<void>;
@@ -57,13 +59,14 @@ export async function startServices({ data, external, credentials, log }: Servic
         ),
     external.s3 ? undefined : started(startS3({ directory: path.join(data, "s3"), ...credentials, log: log.detail })),
     started(startSqs({ directory: path.join(data, "sqs"), log: log.detail })),
+    started(startSecrets(path.join(data, "secrets.json"))),
   ] as const;
   const failed = (await Promise.allSettled(starting)).find((result) => result.status === "rejected");
   if (failed) {
     await close();
     throw failed.reason;
   }
-  const [dynamo, store, sqs] = await Promise.all(starting);
+  const [dynamo, store, sqs, secrets] = await Promise.all(starting);
   if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
   const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
   // Other engines write stream records as AWS does; the embedded one needs a translator.
@@ -77,11 +80,12 @@ export async function startServices({ data, external, credentials, log }: Servic
   });
 
   return {
-    endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url },
+    endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
     credentials,
     dynamodb,
     s3,
     sqs,
+    secrets,
     startUpkeep(ttlSweep) {
       const failing = (what: string) => (error: unknown) => log.error(`${what}: ${String(error)}`);
       if (dynamo && ttlSweep > 0) {

@@ -11,16 +11,20 @@ import {
 import type { Properties, Resolver, Resource } from "./assembly/resolve.ts";
 import { ensureTable } from "./dynamodb/tables.ts";
 import type { Sqs } from "./events/sqs.ts";
+import type { Secrets } from "./secrets/server.ts";
 
-/** Makes the template's tables, buckets and queues, or brings those that exist up to date, and tells the resolver about them. */
+/** Makes the template's tables, buckets, queues and secrets, or brings those that exist up to date, and tells the resolver about them. */
 export async function ensureStorage(
   resolver: Resolver,
-  { dynamodb, s3, sqs }: { dynamodb: DynamoDBClient; s3: S3Client; sqs: Sqs },
+  { dynamodb, s3, sqs, secrets }: { dynamodb: DynamoDBClient; s3: S3Client; sqs: Sqs; secrets: Secrets },
   warn: (text: string) => void,
 ): Promise<void> {
   for (const resource of resolver.resources("AWS::SQS::Queue")) {
     const name = resolver.ref(resource);
     resolver.learn(resource, { Ref: sqs.ensureQueue(name), QueueName: name });
+  }
+  for (const resource of resolver.resources("AWS::SecretsManager::Secret")) {
+    if (resource.properties.GenerateSecretString) secrets.ensureSecret(resolver.ref(resource));
   }
   const tables = resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable");
   const buckets = resolver.resources("AWS::S3::Bucket");

@@ -1,5 +1,4 @@
-import { Aws, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
-import { CfnWorkGroup } from "aws-cdk-lib/aws-athena";
+import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import {
   AttributeType,
   BillingMode,
@@ -9,8 +8,8 @@ import {
   Table,
   TableEncryption,
 } from "aws-cdk-lib/aws-dynamodb";
-import { CfnDatabase } from "aws-cdk-lib/aws-glue";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
 import { conversations, metrics, type TableSpec, type VectorIndexSpec } from "../../shared/dynamodb/tables.ts";
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
@@ -18,9 +17,7 @@ import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
 import { UserPoolIdentity } from "./identity.ts";
-
-/** Bytes that one Athena query may scan: $0.05 at $5 a terabyte. */
-const MAX_QUERY_BYTES = 10 * 1024 ** 3;
+import { addCatalog } from "./lake.ts";
 
 export interface DataProps extends StackProps {
   options: Options;
@@ -32,6 +29,8 @@ export class DataStack extends Stack {
   readonly metrics: Table;
   readonly buckets: Buckets;
   readonly key: Key | undefined;
+  /** The key of the users' hashes in the lake. */
+  readonly lakeKey: Secret;
   /** Whose tokens are accepted. */
   readonly oidc: { issuer: string; audience: string };
 
@@ -49,7 +48,8 @@ export class DataStack extends Stack {
     this.table = this.tableOf("Conversations", conversations, options);
     this.metrics = this.tableOf("Metrics", metrics, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
-    this.catalog(options);
+    addCatalog(this, { options, buckets: this.buckets, key: this.key });
+    this.lakeKey = this.secretOf("LakeKey", options);
     this.oidc = options.oidc ?? this.userPool(options);
 
     new CfnOutput(this, "ConversationsTableName", { value: this.table.tableName });
@@ -89,35 +89,16 @@ export class DataStack extends Stack {
     return table;
   }
 
-  /** The Glue database and the Athena workgroup; the tables of the lake are not here yet. */
-  private catalog({ stage }: Options): void {
-    const database = new CfnDatabase(this, "Lake", {
-      catalogId: Aws.ACCOUNT_ID,
-      databaseInput: { name: `memocha_${stage.name}`, description: "Memocha: the lake of conversations" },
+  /** A secret that is made up when the stack is: nobody has to know it. */
+  private secretOf(id: string, { stage }: Options): Secret {
+    const secret = new Secret(this, id, {
+      description: "Memocha: key of the hashes that stand for users in the lake",
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+      ...(this.key ? { encryptionKey: this.key } : {}),
+      removalPolicy: stage.removalPolicy,
     });
-    database.applyRemovalPolicy(stage.removalPolicy);
-
-    const workgroup = new CfnWorkGroup(this, "Analysts", {
-      name: `memocha-${stage.name}`,
-      description: "Memocha: queries on the lake, with a limit on what one may scan",
-      recursiveDeleteOption: !stage.durable,
-      workGroupConfiguration: {
-        enforceWorkGroupConfiguration: true,
-        publishCloudWatchMetricsEnabled: true,
-        bytesScannedCutoffPerQuery: MAX_QUERY_BYTES,
-        engineVersion: { selectedEngineVersion: "Athena engine version 3" },
-        resultConfiguration: {
-          outputLocation: this.buckets.queryResults.s3UrlForObject("results/"),
-          expectedBucketOwner: Aws.ACCOUNT_ID,
-          encryptionConfiguration: this.key
-            ? { encryptionOption: "SSE_KMS", kmsKey: this.key.keyArn }
-            : { encryptionOption: "SSE_S3" },
-        },
-      },
-    });
-    workgroup.applyRemovalPolicy(stage.removalPolicy);
-    new CfnOutput(this, "LakeDatabaseName", { value: database.ref });
-    new CfnOutput(this, "AthenaWorkgroupName", { value: workgroup.ref });
+    acknowledge(secret, { SMG4: "With another key every user would be another one in the lake." });
+    return secret;
   }
 
   private userPool(options: Options): { issuer: string; audience: string } {

@@ -1,6 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Config } from "../../shared/config.ts";
-import { type FunctionSpec, metricsActionsOf } from "../functions.ts";
+import { type FunctionSpec, functions, metricsActionsOf } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 
@@ -10,9 +10,11 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
   const environment: Partial<Record<keyof Config | "NODE_OPTIONS", string>> = {
     NODE_OPTIONS: "--enable-source-maps",
     MEMOCHA_VERSION: packageJson.version,
+    MEMOCHA_STAGE: options.stage.name,
     ...((table ?? indexes)
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),
+    ...(spec.entry === functions["jobs-watch"].entry ? { MONTHLY_BUDGET_USD: String(options.monthlyBudgetUsd) } : {}),
     ...(metricsActionsOf(spec).length ? { METRICS_TABLE: data.metrics.tableName } : {}),
     ...(spec.embeds
       ? {
@@ -20,6 +22,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
           EMBEDDING_DIMENSIONS: `${options.embeddingDimensions.a},${options.embeddingDimensions.b}`,
         }
       : {}),
+    ...(spec.lake ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) } : {}),
     ...(archive ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience } : {}),
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),

@@ -13,6 +13,9 @@ import { environmentOf } from "./environment.ts";
 /** The keys of archived sessions. */
 const ARCHIVED = `${retention.archive.place.object}*`;
 
+/** The keys of the lake's partitions. */
+const LAKE = "lake/*";
+
 /** Where the code of a function comes from: bundles when deploying, a dummy in tests. */
 export type CodeProvider = (name: FunctionName) => Code;
 
@@ -68,12 +71,18 @@ export class MemochaFunction extends Construct {
               "The archive has one object a session: users and sessions are not known when deploying.",
           }
         : {}),
+      ...(spec.lake
+        ? {
+            [wildcardBelow(data, data.buckets.archive.bucketArn, `/${LAKE}`)]:
+              "The lake has an object a day and table: days are not known when deploying.",
+          }
+        : {}),
     });
   }
 }
 
 /** The map's table, index and archive actions as policy statements. */
-function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key }: DataStack): PolicyStatement[] {
+function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key, lakeKey }: DataStack): PolicyStatement[] {
   const statements: PolicyStatement[] = [];
   const allow = (sid: string, actions: string[], resources: string[], conditions = {}) =>
     statements.push(new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources, conditions }));
@@ -120,6 +129,13 @@ function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key }: Dat
     // HEAD on the bucket, and S3's choice of 404 over 403 for what is not there, name no prefix.
     const condition = { StringLikeIfExists: { "s3:prefix": ARCHIVED } };
     allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
+  }
+  if (spec.lake?.length) {
+    const actions = spec.lake.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
+    allow("Lake", actions, [buckets.archive.arnForObjects(LAKE)]);
+    const condition = { StringLikeIfExists: { "s3:prefix": LAKE } };
+    allow("ListLake", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
+    allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
   }
   if (key && statements.length) {
     allow("Key", keyActions, [key.keyArn]);

@@ -15,10 +15,7 @@ export interface SessionFacts {
 export type Prices = NonNullable<Parameters<typeof specOf>[1]>;
 
 /** Makes the rows of one session, line by line; `summary` is complete once all its lines were given. */
-export function createSessionRows(
-  line: SessionLine,
-  { userHash, archivedAt, content, prices }: SessionFacts,
-) {
+export function createSessionRows(line: SessionLine, { userHash, archivedAt, content, prices }: SessionFacts) {
   const whose = { user_hash: userHash, session_key: line.session_key, session_id: line.id };
   const summary: Row<"session_summaries"> & { message_count: number; content_chars: number } = {
     ...whose,

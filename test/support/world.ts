@@ -12,7 +12,6 @@ import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
-import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -45,6 +44,7 @@ export function createWorld(engines: Engines) {
       },
     });
 
+  const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
   const stores: Stores = {
     sessions: createSessionStore(table),
@@ -59,6 +59,7 @@ export function createWorld(engines: Engines) {
   return {
     stores,
     table,
+    s3,
     archiveJob,
     advance: (milliseconds: number) => {
       now += milliseconds;

@@ -50,6 +50,13 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     LoggingConfiguration: logs,
     Tags: "CDK's own marks",
   },
+  "AWS::SecretsManager::Secret": {
+    Name: name,
+    Description: described,
+    GenerateSecretString: true,
+    KmsKeyId: encryption,
+    Tags: tags,
+  },
   "AWS::SQS::Queue": {
     QueueName: name,
     MessageRetentionPeriod: "messages stay until they are taken",

@@ -11,6 +11,7 @@ export interface ServiceEndpoints {
   s3?: string | undefined;
   sqs?: string | undefined;
   lambda?: string | undefined;
+  secrets?: string | undefined;
 }
 
 /**
@@ -48,11 +49,12 @@ export function lambdaEnvironment(
   };
 }
 
-function endpointVariables({ dynamodb, s3, sqs, lambda }: ServiceEndpoints): Record<string, string> {
+function endpointVariables({ dynamodb, s3, sqs, lambda, secrets }: ServiceEndpoints): Record<string, string> {
   return {
     ...(dynamodb && { AWS_ENDPOINT_URL_DYNAMODB: dynamodb, AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodb }),
     ...(s3 && { AWS_ENDPOINT_URL_S3: s3 }),
     ...(sqs && { AWS_ENDPOINT_URL_SQS: sqs }),
     ...(lambda && { AWS_ENDPOINT_URL_LAMBDA: lambda }),
+    ...(secrets && { AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets }),
   };
 }

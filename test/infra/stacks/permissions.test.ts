@@ -60,16 +60,31 @@ const expected: Record<string, string[]> = {
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
   ],
+  "jobs-lake": [
+    "dynamodb DeleteItem Query UpdateItem on table",
+    ...archiveRead,
+    "s3 AbortMultipartUpload DeleteObject GetObject PutObject on lake/*",
+    "s3 ListBucket on bucket where s3:prefix, if there is one, is lake/*",
+    "secretsmanager GetSecretValue on the key of users' hashes",
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-reconcile": [
     `dynamodb ${sessionLifecycle} on table`,
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
     "sqs SendMessage on dead letters",
   ],
+  "events-create": [`dynamodb ${idempotency} on table`, "dynamodb BatchWriteItem PutItem on metrics"],
   "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
   "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],
   "jobs-fold-daily": [folding, "sqs SendMessage on dead letters"],
   "jobs-fold-monthly": [folding, "sqs SendMessage on dead letters"],
+  "jobs-watch": [
+    "dynamodb Query on table",
+    "dynamodb Query on index sessions_due",
+    "dynamodb GetItem Query UpdateItem on metrics",
+    "sqs SendMessage on dead letters",
+  ],
 };
 
 const templates = synthesize({ stage: "prod" });
@@ -144,6 +159,8 @@ function describeResource(resource: unknown): string {
   if (resource === "*") return "*";
   if (index) return `index ${index}`;
   if (/Archive\w+"\},"\/archive\/\*"/.test(text)) return "archive/*";
+  if (/Archive\w+"\},"\/lake\/\*"/.test(text)) return "lake/*";
+  if (/^\{"Fn::ImportValue":"[^"]*LakeKey\w+"\}$/.test(text)) return "the key of users' hashes";
   if (/^\{"Fn::ImportValue":"[^"]*Archive\w+"\}$/.test(text)) return "bucket";
   if (/^\{"Fn::ImportValue":"[^"]*ConversationsBC\w+StreamArn\w+"\}$/.test(text)) return "stream";
   if (/^\{"Fn::ImportValue":"[^"]*Metrics\w+Arn\w+"\}$/.test(text)) return "metrics";

@@ -1,0 +1,47 @@
+import { tables } from "../../shared/lake/tables.ts";
+
+/** Fields of the archive's lines, and their types for Athena: what the table `archive_lines` shows. Users are left out. */
+export const archiveLines: readonly { name: string; type: string; comment: string }[] = [
+  { name: "type", type: "string", comment: "session (the first line of an object) or message" },
+  { name: "session_key", type: "string", comment: "as in messages" },
+  { name: "generation", type: "int", comment: "as in session_summaries" },
+  { name: "session_id", type: "string", comment: "the session's id in the API; messages only" },
+  { name: "id", type: "string", comment: "id of the message, or of the session" },
+  { name: "role", type: "string", comment: "as in messages" },
+  { name: "name", type: "string", comment: "as in messages" },
+  { name: "content", type: "string", comment: "as in messages" },
+  { name: "created_at", type: "string", comment: "ISO 8601, UTC" },
+  { name: "metadata", type: "string", comment: "as in messages" },
+  { name: "model", type: "string", comment: "as in messages" },
+  { name: "usage", type: "struct<input_tokens:int,output_tokens:int>", comment: "tokens, as in messages" },
+  { name: "status", type: "string", comment: "as in messages" },
+];
+
+/**
+ * The view `messages_all`, in SQL that Athena and DuckDB both take: the rows of `messages`, and those lines of the archive that the
+ * builder has not reached. A session that the lake has in this generation is not looked at again, and a message that the lake has of
+ * an earlier one is not taken twice. Users and costs are only known once the lake is built.
+ */
+export function messagesAll({ content }: { content: boolean }): string {
+  const names = [...tables.messages.columns.map(({ name }) => name), "dt"];
+  const raw: Record<string, string> = {
+    user_hash: "cast(null as varchar)",
+    message_id: "r.id",
+    position: "cast(null as integer)",
+    content_chars: "cast(length(r.content) as integer)",
+    created_at: "cast(replace(replace(r.created_at, 'T', ' '), 'Z', '') as timestamp)",
+    input_tokens: "r.usage.input_tokens",
+    output_tokens: "r.usage.output_tokens",
+    cost_usd: "cast(null as double)",
+  };
+  const hidden = tables.messages.columns.flatMap((column) => ("content" in column && !content ? [column.name] : []));
+  for (const name of hidden) raw[name] = "cast(null as varchar)";
+  return `select ${names.join(", ")}
+from messages
+union all
+select ${names.map((name) => `${raw[name] ?? `r.${name}`} as ${name}`).join(",\n  ")}
+from archive_lines r
+left join session_summaries s on s.dt = r.dt and s.session_key = r.session_key and s.generation = r.generation
+left join messages m on m.dt = r.dt and m.session_key = r.session_key and m.message_id = r.id
+where r.type = 'message' and s.session_key is null and m.message_id is null`;
+}

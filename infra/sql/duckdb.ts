@@ -1,0 +1,109 @@
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
+import { archiveLines, messagesAll } from "../lake/messages-all.ts";
+import type { LakeCopy } from "./lake-copy.ts";
+
+export interface Result {
+  columns: string[];
+  rows: unknown[][];
+}
+
+export interface LakeDatabase {
+  /** Runs statements on what the lake holds now, and gives the result of the last. Throws DuckDB's Error when one is wrong. */
+  query(sql: string, parameters?: readonly string[]): Promise<Result>;
+  close(): void;
+}
+
+/** Opens DuckDB on the lake's tables and views, by the names that they have in Athena. */
+export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<LakeDatabase> {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run("set timezone = 'UTC'");
+  for (const table of tableNames) await connection.run(parquetView(table, []));
+  await connection.run(rawView([]));
+  await connection.run(`create view messages_all as ${messagesAll({ content })}`);
+
+  return {
+    async query(sql, parameters = []) {
+      const needed = tablesIn(sql);
+      for (const table of tableNames) {
+        if (needed.has(table)) await connection.run(parquetView(table, await copy.bring(`lake/${table}/`)));
+      }
+      if (needed.has("archive_lines")) await connection.run(rawView(await copy.bring("archive/")));
+      return await run(connection, sql, parameters);
+    },
+    close() {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+/** The tables that a text of SQL may read. One named in a comment is brought for nothing. */
+function tablesIn(sql: string): Set<string> {
+  const words = new Set(sql.toLowerCase().match(/[a-z_]+/g));
+  if (words.has("messages_all")) return new Set([...tableNames, "archive_lines"]);
+  return words;
+}
+
+const duckTypes: Record<ColumnType, string> = {
+  string: "VARCHAR",
+  int: "INTEGER",
+  double: "DOUBLE",
+  boolean: "BOOLEAN",
+  timestamp: "TIMESTAMP",
+};
+
+function parquetView(table: TableName, files: readonly string[]): string {
+  if (files.length > 0) {
+    return `create or replace view ${table} as select * replace (cast(dt as varchar) as dt)
+      from read_parquet(${listOf(files)}, hive_partitioning = true, hive_types_autocast = false)`;
+  }
+  const columns = tables[table].columns.map(({ name, type }) => `cast(null as ${duckTypes[type]}) as ${name}`);
+  return `create or replace view ${table} as select ${columns.join(", ")}, cast(null as varchar) as dt where false`;
+}
+
+function rawView(files: readonly string[]): string {
+  const columns = archiveLines.map(({ name, type }) => ({ name, type: duckType(type) }));
+  if (files.length > 0) {
+    const types = columns.map(({ name, type }) => `${quoted(name)}: ${quoted(type)}`);
+    return `create or replace view archive_lines as select * from read_json(${listOf(files)}, format = 'newline_delimited',
+      compression = 'gzip', hive_partitioning = true, hive_types_autocast = false, columns = {${types.join(", ")}})`;
+  }
+  const nothing = columns.map(({ name, type }) => `cast(null as ${type}) as ${name}`);
+  return `create or replace view archive_lines as select ${nothing.join(", ")}, cast(null as varchar) as dt where false`;
+}
+
+/** A type of the Glue catalog in DuckDB's words. */
+function duckType(type: string): string {
+  const struct = /^struct<(.*)>$/.exec(type)?.[1];
+  if (struct) return `STRUCT(${struct.replaceAll(":", " ")})`;
+  return type === "string" ? "VARCHAR" : type;
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+const listOf = (files: readonly string[]): string => `[${files.map(quoted).join(", ")}]`;
+
+async function run(connection: DuckDBConnection, sql: string, parameters: readonly string[]): Promise<Result> {
+  const statements = await connection.extractStatements(sql);
+  let result: Result = { columns: [], rows: [] };
+  for (let n = 0; n < statements.count; n++) {
+    const prepared = await statements.prepare(n);
+    if (prepared.parameterCount !== parameters.length && prepared.parameterCount > 0) {
+      throw new Error(`the query takes ${prepared.parameterCount} parameters (--param), not ${parameters.length}`);
+    }
+    for (let each = 0; each < prepared.parameterCount; each++) prepared.bindVarchar(each + 1, parameters[each] ?? "");
+    const reader = await prepared.runAndReadAll();
+    const numeric = reader.columnTypes().map((type) => /^(HUGEINT|BIGINT|U?BIGINT|DECIMAL)/.test(type.toString()));
+    const rows = reader.getRowsJson().map((row) => row.map((value, c) => (numeric[c] ? toNumber(value) : value)));
+    result = { columns: reader.columnNames(), rows };
+  }
+  return result;
+}
+
+/** Numbers come as text where JavaScript might not hold them; those that it does are given as numbers. */
+function toNumber(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const number = Number(value);
+  return Number.isInteger(number) && !Number.isSafeInteger(number) ? value : number;
+}

@@ -1,0 +1,180 @@
+import { Aws, CfnOutput, type Stack } from "aws-cdk-lib";
+import { CfnNamedQuery, CfnWorkGroup } from "aws-cdk-lib/aws-athena";
+import { CfnDatabase, CfnTable } from "aws-cdk-lib/aws-glue";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
+import { archiveLines, messagesAll } from "../lake/messages-all.ts";
+import { namedQueries } from "../lake/queries.ts";
+import type { Options } from "../stage.ts";
+import type { Buckets } from "./buckets.ts";
+
+/** Bytes that one Athena query may scan: $0.05 at $5 a terabyte. */
+const MAX_QUERY_BYTES = 10 * 1024 ** 3;
+
+/**
+ * The first day that Athena looks for. A query that names no days makes it ask S3 for each from here on, and sessions created
+ * earlier (imported ones) are not found.
+ */
+const FIRST_DAY = "2020-01-01";
+
+interface CatalogProps {
+  options: Options;
+  buckets: Buckets;
+  key: IKey | undefined;
+}
+
+/** What Athena knows of the lake: a database with its tables and its view, a workgroup, and the queries that analysts want first. */
+export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps): void {
+  const { stage } = options;
+  const databaseName = `memocha_${stage.name}`;
+  const database = new CfnDatabase(stack, "Lake", {
+    catalogId: Aws.ACCOUNT_ID,
+    databaseInput: { name: databaseName, description: "Memocha: the lake of conversations" },
+  });
+  database.applyRemovalPolicy(stage.removalPolicy);
+
+  const addTable = (id: string, tableInput: CfnTable.TableInputProperty) => {
+    const table = new CfnTable(stack, id, { catalogId: Aws.ACCOUNT_ID, databaseName: database.ref, tableInput });
+    // What the catalog says is in the template: nothing is lost with it.
+    table.addDependency(database);
+    return table;
+  };
+  for (const name of tableNames) addTable(tableIds[name], parquetTable(name, buckets));
+  addTable("LakeArchiveLines", rawTable(buckets));
+  addTable("LakeMessagesAll", view(databaseName, options.lakeContent));
+
+  const workgroup = new CfnWorkGroup(stack, "Analysts", {
+    name: `memocha-${stage.name}`,
+    description: "Memocha: queries on the lake, with a limit on what one may scan",
+    recursiveDeleteOption: !stage.durable,
+    workGroupConfiguration: {
+      enforceWorkGroupConfiguration: true,
+      publishCloudWatchMetricsEnabled: true,
+      bytesScannedCutoffPerQuery: MAX_QUERY_BYTES,
+      engineVersion: { selectedEngineVersion: "Athena engine version 3" },
+      resultConfiguration: {
+        outputLocation: buckets.queryResults.s3UrlForObject("results/"),
+        expectedBucketOwner: Aws.ACCOUNT_ID,
+        encryptionConfiguration: key
+          ? { encryptionOption: "SSE_KMS", kmsKey: key.keyArn }
+          : { encryptionOption: "SSE_S3" },
+      },
+    },
+  });
+  workgroup.applyRemovalPolicy(stage.removalPolicy);
+
+  for (const { name, description, sql } of namedQueries()) {
+    const query = new CfnNamedQuery(stack, `Query-${name}`, {
+      name: `memocha-${name}`,
+      description,
+      database: databaseName,
+      workGroup: workgroup.ref,
+      queryString: sql,
+    });
+    query.addDependency(database);
+  }
+  new CfnOutput(stack, "LakeDatabaseName", { value: database.ref });
+  new CfnOutput(stack, "AthenaWorkgroupName", { value: workgroup.ref });
+}
+
+/** Construct ids, which are contract. */
+const tableIds: Record<TableName, string> = { messages: "LakeMessages", session_summaries: "LakeSessionSummaries" };
+
+const hiveTypes: Record<ColumnType, string> = {
+  string: "string",
+  int: "int",
+  double: "double",
+  boolean: "boolean",
+  timestamp: "timestamp",
+};
+
+/** What Athena itself calls a column's type. */
+const athenaTypes: Record<ColumnType, string> = {
+  string: "varchar",
+  int: "integer",
+  double: "double",
+  boolean: "boolean",
+  timestamp: "timestamp(3)",
+};
+
+const day = { name: "dt", comment: "the day on which the session was created, UTC, like 2026-11-21" };
+
+/** Days follow from the calendar, so nobody has to register partitions. */
+const projection = (location: string) => ({
+  EXTERNAL: "TRUE",
+  "projection.enabled": "true",
+  "projection.dt.type": "date",
+  "projection.dt.format": "yyyy-MM-dd",
+  "projection.dt.interval": "1",
+  "projection.dt.interval.unit": "DAYS",
+  // A day ahead, for clocks east of UTC that ask for today.
+  "projection.dt.range": `${FIRST_DAY},NOW+1DAYS`,
+  "storage.location.template": `${location}dt=\${dt}/`,
+});
+
+function parquetTable(name: TableName, buckets: Buckets): CfnTable.TableInputProperty {
+  const location = buckets.archive.s3UrlForObject(`lake/${name}/`);
+  const { comment, columns } = tables[name];
+  return {
+    name,
+    description: comment,
+    tableType: "EXTERNAL_TABLE",
+    partitionKeys: [{ ...day, type: "string" }],
+    parameters: { ...projection(location), classification: "parquet" },
+    storageDescriptor: {
+      location,
+      inputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+      outputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+      serdeInfo: { serializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
+      columns: columns.map(({ name: column, type, comment: text }) => ({
+        name: column,
+        type: hiveTypes[type],
+        comment: text,
+      })),
+    },
+  };
+}
+
+/** The archive itself, line by line: for what the lake does not have yet. Packed text, so every query reads all of its days. */
+function rawTable(buckets: Buckets): CfnTable.TableInputProperty {
+  const location = buckets.archive.s3UrlForObject("archive/");
+  return {
+    name: "archive_lines",
+    description: "The archive's own lines: read by messages_all for what the lake does not have yet",
+    tableType: "EXTERNAL_TABLE",
+    partitionKeys: [{ ...day, type: "string" }],
+    parameters: { ...projection(location), classification: "json", compressionType: "gzip" },
+    storageDescriptor: {
+      location,
+      inputFormat: "org.apache.hadoop.mapred.TextInputFormat",
+      outputFormat: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+      serdeInfo: { serializationLibrary: "org.openx.data.jsonserde.JsonSerDe" },
+      columns: [...archiveLines],
+    },
+  };
+}
+
+/** A view as Athena writes it into the catalog. */
+function view(schema: string, content: boolean): CfnTable.TableInputProperty {
+  const columns = [...tables.messages.columns, { ...day, type: "string" as const }];
+  const definition = {
+    originalSql: messagesAll({ content }),
+    catalog: "awsdatacatalog",
+    schema,
+    columns: columns.map(({ name, type }) => ({ name, type: athenaTypes[type] })),
+  };
+  return {
+    name: "messages_all",
+    description: "messages, and those of the archive that the lake does not have yet",
+    tableType: "VIRTUAL_VIEW",
+    parameters: { presto_view: "true", comment: "Presto View" },
+    partitionKeys: [],
+    viewOriginalText: `/* Presto View: ${Buffer.from(JSON.stringify(definition)).toString("base64")} */`,
+    viewExpandedText: "/* Presto View */",
+    storageDescriptor: {
+      location: "",
+      serdeInfo: {},
+      columns: columns.map(({ name, type, comment }) => ({ name, type: hiveTypes[type], comment })),
+    },
+  };
+}

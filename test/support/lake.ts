@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { openLakeDatabase } from "../../infra/sql/duckdb.ts";
+import { createLakeCopy } from "../../infra/sql/lake-copy.ts";
+import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
+import { buildLake } from "../../shared/lake/build-lake.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import { createLake } from "../../shared/lake/lake.s3.ts";
+import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
+import type { Engines } from "./engines.ts";
+import { createStream } from "./stream.ts";
+import { createWorld, NOON } from "./world.ts";
+
+/** A world with a lake: its builder, the marks that the table's stream leads to, and DuckDB to read it with. */
+export async function createLakeWorld(engines: Engines, options: { content?: boolean; maxSessions?: number } = {}) {
+  const world = createWorld(engines);
+  const nextRecords = await createStream(engines);
+  const directory = mkdtempSync(path.join(tmpdir(), "memocha-lake-"));
+  const database = await openLakeDatabase(createLakeCopy(engines.s3, engines.bucket, directory), options.content);
+  const pseudonym = createPseudonyms("a key");
+  const { content = true, ...rest } = options;
+  const ports = {
+    archived: createArchivedDays(world.s3, engines.bucket),
+    lake: createLake(world.s3, engines.bucket),
+    changes: createChangedDays(world.table),
+    settings: { pseudonym, content, prices: {}, ...rest },
+    // Objects have the times of the real clock.
+    clock: () => Date.now() + world.stores.clock() - NOON,
+  };
+  const errors: unknown[] = [];
+
+  return {
+    world,
+    ports,
+    pseudonym,
+    errors,
+
+    /** Delivers what the stream holds to the archive job, as its event source mapping would. */
+    async deliver(): Promise<void> {
+      const Records = await nextRecords();
+      const { batchItemFailures } = await world.archiveJob({ Records });
+      if (batchItemFailures.length > 0) throw new Error("the archive job failed");
+    },
+
+    /** Makes a session of so many messages and lets it expire and be archived. */
+    async archived(user: string, id: string, messages: number): Promise<void> {
+      await world.create(user, id, 60, messages);
+      world.advance(61_000);
+      const record = await world.sweep(user, id);
+      if (!record) throw new Error("nothing had expired");
+      await world.archiveJob({ Records: [record] });
+      await this.deliver();
+    },
+
+    build: () =>
+      buildLake(ports, Number.POSITIVE_INFINITY, (_day, error) => {
+        errors.push(error);
+      }),
+
+    async sql(text: string, parameters: string[] = []): Promise<Record<string, unknown>[]> {
+      const { columns, rows } = await database.query(text, parameters);
+      return rows.map((row) => Object.fromEntries(row.map((value, n) => [columns[n] ?? "", value])));
+    },
+
+    close(): void {
+      database.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type LakeWorld = Awaited<ReturnType<typeof createLakeWorld>>;

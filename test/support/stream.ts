@@ -1,0 +1,39 @@
+import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
+import type { DynamoDBRecord } from "aws-lambda";
+import { functions } from "../../infra/functions.ts";
+import { createStreamReader } from "../../infra/local/dynamodb/stream-reader.ts";
+import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
+import type { Engines } from "./engines.ts";
+
+/** Reads the table's stream as the event source mapping of `jobs-archive` does: only what its filters let through. */
+export async function createStream({ dynamodb, tableName, endpoints }: Engines) {
+  const reader = createStreamReader(endpoints.dynamodb);
+  const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
+  const arn = Table.LatestStreamArn;
+  const filters = functions["jobs-archive"].trigger.filters.map(compileFilter);
+  const positions = new Map<string, string>();
+
+  /** The records since the last call. */
+  return async (): Promise<DynamoDBRecord[]> => {
+    const found: DynamoDBRecord[] = [];
+    for (const { shardId } of await reader.shards(arn)) {
+      const sequenceNumber = positions.get(shardId);
+      let iterator: string | undefined = await reader.iterator(
+        arn,
+        shardId,
+        sequenceNumber ? { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber } : { type: "TRIM_HORIZON" },
+      );
+      while (iterator) {
+        const page = await reader.records(iterator, arn);
+        found.push(...(page.records as unknown as DynamoDBRecord[]));
+        if (page.lastSequenceNumber) positions.set(shardId, page.lastSequenceNumber);
+        iterator = page.count > 0 ? page.next : undefined;
+      }
+    }
+    return found.filter((record) => filters.some((matches) => matches(record)));
+  };
+}
+
+interface Description {
+  Table: { LatestStreamArn: string };
+}
