@@ -4,6 +4,7 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { operations } from "../../shared/http/operations.ts";
 import { checkRange, INSTANT } from "../../shared/http/range.ts";
+import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
@@ -20,7 +21,7 @@ export const createListSessions = (deps: Dependencies) =>
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["sessions", user, filters];
-    const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, /^.{1,128}$/]);
+    const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, ID]);
     const now = deps.clock();
     const { records, more } = await deps.sessions.list(user, {
       ...filters,

@@ -2,6 +2,7 @@ import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { AppError } from "../errors.ts";
 import { headerOf } from "./headers.ts";
+import type { Answer } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
 
 type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
@@ -26,25 +27,27 @@ export function answers(corsOrigins: readonly string[]): Answers {
       if (request.response) Object.assign(request.response, withHeaders(request.response, request.event, corsOrigins));
     },
     onError: (request) => {
-      const requestId = requestIdOf(request.event);
-      const problem = problemOf(request.error, requestId);
-      if (problem.status >= 500) log(request.event, request.error);
-      const retryAfter = request.error instanceof AppError ? request.error.retryAfter : undefined;
-      const seconds = retryAfter ?? (problem.status === 503 || problem.status === 429 ? 1 : undefined);
-      request.response = withHeaders(
-        {
-          statusCode: problem.status,
-          headers: {
-            "content-type": "application/problem+json",
-            ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
-            ...(request.error instanceof AppError ? request.error.headers : {}),
-          },
-          body: JSON.stringify(problem),
-        },
-        request.event,
-        corsOrigins,
-      );
+      const { status, headers, body } = problemAnswer(request.error, requestIdOf(request.event));
+      if (status >= 500) log(request.event, request.error);
+      request.response = withHeaders({ statusCode: status, headers, body }, request.event, corsOrigins);
     },
+  };
+}
+
+/** An error as the problem (RFC 9457) that the client is told. */
+export function problemAnswer(error: unknown, requestId: string): Answer {
+  const problem = problemOf(error, requestId);
+  const known = error instanceof AppError ? error : undefined;
+  const seconds = known?.retryAfter ?? (problem.status === 503 || problem.status === 429 ? 1 : undefined);
+  return {
+    status: problem.status,
+    headers: {
+      "content-type": "application/problem+json",
+      ...(problem.status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
+      ...known?.headers,
+    },
+    body: JSON.stringify(problem),
   };
 }
 

@@ -5,13 +5,14 @@ import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { RequestIdentity } from "../session/session.ts";
-import { answers } from "./answers.ts";
+import { answers, problemAnswer, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
 import { type Answer, type IdempotencyStore, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
+import { parseBody } from "./parse-body.ts";
 import { type Observed, recorded } from "./recorded.ts";
-import { parseBody, validate } from "./validate.ts";
+import { validate } from "./validate.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
 const TIMEOUT_MARGIN = 500;
@@ -30,6 +31,8 @@ export interface HttpRequest<O extends Operation> {
   identity: RequestIdentity;
   /** Adds what the request did to its metric: sessions created, messages stored. */
   observe(observed: Observed): void;
+  /** The plan that the token names; empty = none. */
+  plan: string;
   /** Epoch milliseconds by which the answer must be on its way. */
   deadline: number;
 }
@@ -64,20 +67,25 @@ export function createHttpHandler<O extends Operation>(
     const remaining = context.getRemainingTimeInMillis();
     const claims = event.requestContext.authorizer as Claims | undefined;
     const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
-    const parts = read(operation, event);
+    const parts = readRequest(operation, event);
     const run = async (identity: RequestIdentity): Promise<Answer> => {
       const request = {
         ...parts,
         user,
         header: (name: string) => headerOf(event, name),
         identity,
+        plan: claims?.plan ?? "",
         observe: (more: Observed) => void observed.set(event, { ...observed.get(event), ...more }),
         deadline: started + remaining - 2 * TIMEOUT_MARGIN,
       } as HttpRequest<O>;
-      return toAnswer(await serve(request));
+      try {
+        return toAnswer(await serve(request));
+      } catch (error) {
+        return finalAnswer(error, requestIdOf(event));
+      }
     };
     const key = operation.method === "POST" ? headerOf(event, "idempotency-key") : undefined;
-    const request = [operation.method, event.path, event.queryStringParameters, parts.body];
+    const request = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
     const answer = idempotency
       ? await once({ store: idempotency, clock }, { user, key, request, remaining }, run)
       : await run({ seed: crypto.randomUUID(), at: started });
@@ -100,17 +108,36 @@ function toAnswer({ status, headers, body }: HttpResponse): Answer {
   return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) };
 }
 
-function read(operation: Operation, event: APIGatewayProxyEvent) {
+/** A refusal that no repeat would change is an answer like any other; what can be tried again stays an error. */
+function finalAnswer(error: unknown, requestId: string): Answer {
+  const isFinal = error instanceof AppError && error.status < 500 && error.status !== 429 && !error.retryAfter;
+  if (isFinal) return problemAnswer(error, requestId);
+  throw error;
+}
+
+/** What the operation's schemas make of a request. Throws `validation_failed`, `not_found`, and what is wrong with the body. */
+export function readRequest(operation: Operation, event: APIGatewayProxyEvent) {
   return {
     params: operation.params && validParams(operation.params, event.pathParameters ?? {}),
     query: operation.query && validate(operation.query, event.queryStringParameters ?? {}),
-    body: operation.body && validate(operation.body, parseBody(event.body, event.isBase64Encoded) ?? {}),
+    body: operation.body && validate(operation.body, bodyOf(event)),
   };
 }
 
-/** What is no id names nothing that exists. */
-function validParams(schema: z.ZodObject, params: Record<string, unknown>): unknown {
-  const result = schema.safeParse(params);
-  if (result.success) return result.data;
+/** No body is an empty object: which fields are missing is for the schema to say. */
+function bodyOf({ body, isBase64Encoded }: APIGatewayProxyEvent): unknown {
+  const value = parseBody(body, isBase64Encoded);
+  return value === undefined ? {} : value;
+}
+
+/** What is no id names nothing that exists. API Gateway hands path parameters on as they stand in the URL. */
+function validParams(schema: z.ZodObject, params: Record<string, string | undefined>): unknown {
+  try {
+    const decoded = Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value ?? "")]);
+    const result = schema.safeParse(Object.fromEntries(decoded));
+    if (result.success) return result.data;
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+  }
   throw new AppError("not_found", "no such resource");
 }

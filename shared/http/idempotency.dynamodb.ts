@@ -3,7 +3,7 @@ import { type Clock, toSeconds } from "../clock.ts";
 import { idempotencyKey, idempotencyPartKey } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
-import type { Answer, IdempotencyStore } from "./idempotency.ts";
+import type { Answer, Begun, IdempotencyStore } from "./idempotency.ts";
 
 /** Bytes of a kept answer in one item; DynamoDB's own limit is 400 KB. */
 const PART_BYTES = 350_000;
@@ -16,6 +16,7 @@ export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyS
         ...idempotencyKey(user, key),
         digest,
         ...identity,
+        holder: identity.seed,
         locked_until: lockedUntil,
         expires_at: toSeconds(now) + retention.idempotency.seconds,
       };
@@ -30,16 +31,18 @@ export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyS
       if (!stored) return { kind: "running" };
       if (stored.digest !== digest) return { kind: "mismatch" };
       if (typeof stored.status === "number") return { kind: "answered", answer: await readAnswer(user, key, stored) };
-      if (Number(stored.locked_until) > now) return { kind: "running" };
+      const run = { kind: "run", identity: { seed: String(stored.seed), at: Number(stored.at) } } satisfies Begun;
+      // The SDK has sent the same write again because the answer to the first one got lost.
+      if (stored.holder === identity.seed) return run;
+      if (Number(stored.locked_until) > now) return { kind: "running", identity: run.identity };
       const taken = await table.update({
         Key: idempotencyKey(user, key),
-        UpdateExpression: "SET locked_until = :until",
+        UpdateExpression: "SET locked_until = :until, holder = :me",
         ConditionExpression: "locked_until = :seen AND attribute_not_exists(#status)",
         ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: { ":until": lockedUntil, ":seen": stored.locked_until },
+        ExpressionAttributeValues: { ":until": lockedUntil, ":me": identity.seed, ":seen": stored.locked_until },
       });
-      if (!taken.done) return { kind: "running" };
-      return { kind: "run", identity: { seed: String(stored.seed), at: Number(stored.at) } };
+      return taken.done ? run : { kind: "running", identity: run.identity };
     },
 
     async finish(user, key, { status, headers, body }) {

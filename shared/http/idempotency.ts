@@ -15,7 +15,7 @@ export type Begun =
   /** Nobody else runs it: run it with this identity, which is that of the first attempt. */
   | { kind: "run"; identity: RequestIdentity }
   | { kind: "answered"; answer: Answer }
-  | { kind: "running" }
+  | { kind: "running"; identity?: RequestIdentity }
   | { kind: "mismatch" };
 
 /** Requests that can be repeated. `key` is the hash of the client's key. */
@@ -41,7 +41,7 @@ const PATIENCE = 5000;
 const POLL = 150;
 
 /** Milliseconds beyond the function's own time after which a run counts as dead. */
-const LOCK_MARGIN = 1000;
+export const LOCK_MARGIN = 1000;
 
 export interface Repeatable {
   user: string;
@@ -56,7 +56,7 @@ export interface Repeatable {
 /**
  * Runs a request once per key: a repeat gets the first answer, one that meets a running first attempt waits for it, and
  * one whose first attempt died takes it up with the same identity, so that ids and times come out the same. Answers of
- * 5xx are not kept. Throws `bad_request`, `idempotency_mismatch`, `conflict`.
+ * 5xx and those that say when to come back are not kept. Throws `bad_request`, `idempotency_mismatch`, `conflict`.
  */
 export async function once(
   { store, clock }: { store: IdempotencyStore; clock: Clock },
@@ -65,9 +65,7 @@ export async function once(
 ): Promise<Answer> {
   const identity = { seed: randomUUID(), at: clock() };
   if (key === undefined) return run(identity);
-  if (!KEY.test(key)) throw badKey();
-  const hashed = sha256(key);
-  const digest = sha256(JSON.stringify(request));
+  const { hashed, digest } = namesOf(key, request);
   const giveUp = clock() + PATIENCE;
   for (;;) {
     const now = clock();
@@ -84,6 +82,12 @@ export async function once(
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
   }
+}
+
+/** The hashes that a store knows a client's key and its request by. Throws `validation_failed`. */
+export function namesOf(key: string, request: readonly unknown[]): { hashed: string; digest: string } {
+  if (!KEY.test(key)) throw badKey();
+  return { hashed: sha256(key), digest: sha256(JSON.stringify(request)) };
 }
 
 async function runAndKeep(

@@ -1,7 +1,7 @@
 import type { ArchiveRef } from "../archive/archive-ref.ts";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "./attempts.ts";
-import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeOf } from "./message.ts";
+import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";
 import { isExpired, type SessionId, type SessionState } from "./session.ts";
 import type { RangeQuery } from "./store.ts";
@@ -79,7 +79,7 @@ async function readPage({ archive }: Stores, ref: ArchiveRef, query: RangeQuery)
     const chunk = await archive.readChunk(ref, n);
     for (const message of ascending ? chunk : chunk.reverse()) {
       if (!isWanted(positionOf(message))) continue;
-      bytes += sizeOf(message);
+      bytes += sizeInAnswer(message);
       if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
         return { messages, more: true };
       }

@@ -4,7 +4,21 @@ import type { Message, MessageInput } from "./schema.ts";
 import type { RequestIdentity } from "./session.ts";
 
 /** Bytes of messages in one page of a list: a Lambda function answers with 6 MB at most. */
-export const MAX_PAGE_BYTES = 4_000_000;
+export const MAX_PAGE_BYTES = 5_000_000;
+
+/** Bytes of a message in an answer, about: as JSON inside of the JSON that a function returns, where quotes are escaped twice. */
+export const sizeInAnswer = (message: MessageRecord): number =>
+  Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
+
+/** The first messages, of which one page holds `limit` at most, and at least one. */
+export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
+  let bytes = 0;
+  const end = messages.findIndex((message, n) => {
+    bytes += sizeInAnswer(message);
+    return n === limit || (n > 0 && bytes > MAX_PAGE_BYTES);
+  });
+  return messages.slice(0, end < 0 ? messages.length : end);
+}
 
 /** Bytes of a message as it is stored, about: content, metadata, and the rest by its upper bound. */
 export const sizeOf = (message: MessageRecord): number =>
@@ -63,6 +77,9 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
   const variant = ((Number.parseInt(hash.charAt(0), 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }
+
+/** Epoch milliseconds in a time-ordered id. */
+export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
 
 // `exactOptionalPropertyTypes` tells an absent property from an undefined one; so does the store.
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -2,7 +2,7 @@ import { toInstant, toSeconds } from "../clock.ts";
 import { HEADER, headerKey, type Key, messagePrefix, parseMessageKey, sessionKey } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { fromHeaderItem, fromMessageItem, toMessageIdItem, toMessageItem } from "./items.dynamodb.ts";
-import { MAX_PAGE_BYTES, type MessageRecord, sizeOf } from "./message.ts";
+import { fitting, MAX_PAGE_BYTES, type MessageRecord, sizeInAnswer, sizeOf } from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
 
@@ -48,7 +48,7 @@ export function createMessageStore(table: Table): MessageStore {
     const order = { ScanIndexForward: query.order === "asc", Limit: query.limit + 1 };
     for await (const { items } of pages(session, low, high, order)) {
       for (const message of items.map(fromMessageItem)) {
-        bytes += sizeOf(message);
+        bytes += sizeInAnswer(message);
         if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
           return { messages, more: true };
         }
@@ -111,7 +111,8 @@ export function createMessageStore(table: Table): MessageStore {
       const record = fromHeaderItem(first);
       const live = rest.filter(({ sk }) => parseMessageKey(String(sk)).generation === record.generation);
       if (live.length === rest.length && (live.length > limit || !page.lastKey)) {
-        return { record, messages: live.slice(0, limit).map(fromMessageItem), more: live.length > limit };
+        const messages = fitting(live.map(fromMessageItem), limit);
+        return { record, messages, more: messages.length < live.length };
       }
       // Large messages, or what a reset has not deleted yet: ask for the live generation alone.
       return { record, ...(await range(session, record.generation, { order: "desc", limit })) };

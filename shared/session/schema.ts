@@ -14,14 +14,13 @@ const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
 // A lone surrogate has no UTF-8 form: it would come back from the store as another character.
 const text = z.string().refine((value) => value.isWellFormed(), "holds a lone surrogate, which is not valid Unicode");
 
-/** Ids chosen by clients: what survives in a URL, a key and a file name as it is. */
-export const idSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,127}$/, "must be 1 to 128 letters, digits or any of . _ : @ = + -")
-  .meta({
-    description: "Time-ordered (UUIDv7) unless the client chose it.",
-    example: "019aa2f4-7a30-7c64-9c6b-0d8f5f1f9a51",
-  });
+/** What an id looks like: what survives in a URL, a key and a file name as it is. */
+export const ID = /^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,127}$/;
+
+export const idSchema = z.string().regex(ID, "must be 1 to 128 letters, digits or any of . _ : @ = + -").meta({
+  description: "Time-ordered (UUIDv7) unless the client chose it.",
+  example: "019aa2f4-7a30-7c64-9c6b-0d8f5f1f9a51",
+});
 
 /** Any ISO 8601 instant with an offset; normalized to UTC with milliseconds. */
 export const instantSchema = z.iso
@@ -31,18 +30,18 @@ export const instantSchema = z.iso
   })
   .refine((value) => {
     const year = new Date(value).getUTCFullYear();
-    return year >= 1970 && year <= 9999;
+    // What is no time at all has been said above.
+    return Number.isNaN(year) || (year >= 1970 && year <= 9999);
   }, "must lie between the years 1970 and 9999")
   .transform((value) => new Date(value).toISOString())
   .meta({ example: "2026-11-21T09:30:00.000Z" });
 
-const metadataSchema = z
+export const metadataSchema = z
   .record(z.string(), z.json())
   .refine(
     (value) => utf8Bytes(JSON.stringify(value)) <= MAX_METADATA_BYTES,
     `must be at most ${MAX_METADATA_BYTES} bytes of JSON`,
   )
-  .refine((value) => JSON.stringify(value).isWellFormed(), "holds a lone surrogate, which is not valid Unicode")
   .meta({ description: "Any JSON object of at most 4 KB." });
 
 const titleSchema = text.max(500, "must be at most 500 characters");

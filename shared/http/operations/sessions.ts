@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { createSessionSchema, idSchema, patchSessionSchema, sessionSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { orderSchema, page, pageQuery, rangeQuery } from "./page.ts";
+import { orderSchema, page, pageQuery, queryNumber, rangeQuery } from "./page.ts";
 
 /** Path parameters of what belongs to a session. */
 export const sessionParams = z.object({ id: idSchema });
@@ -74,7 +74,12 @@ export const sessionOperations = {
     path: "/admin/cleanup-sessions",
     access: "admin",
     summary: "Expire the sessions that have been idle for longer than so many days",
-    query: z.object({ days: z.coerce.number().min(0).max(3650).default(7) }),
-    answers: { 200: z.object({ expired: z.int() }) },
+    query: z.object({ days: queryNumber(z.number().min(0).max(3650).default(7)) }),
+    answers: {
+      200: z.object({
+        expired: z.int(),
+        complete: z.boolean().meta({ description: "False when time ran out: call again for the rest." }),
+      }),
+    },
   },
 } as const satisfies Record<string, Operation>;

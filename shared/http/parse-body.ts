@@ -1,0 +1,79 @@
+import { AppError } from "../errors.ts";
+
+/** Bytes that a request body may have: Lambda's own limit is 6 MB with the event around it, in which quotes are escaped. */
+export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** Levels that JSON in a body may nest. */
+const MAX_DEPTH = 64;
+
+/**
+ * The JSON of a body; `undefined` when there is none. Throws `payload_too_large`, `bad_request` for what is not UTF-8 or
+ * not JSON, and `validation_failed` for what would not come back from the store as it was sent.
+ */
+export function parseBody(body: string | null, isBase64Encoded: boolean): unknown {
+  const text = body === null || body === "" ? "" : decode(body, isBase64Encoded);
+  if (text.trim() === "") return undefined;
+  if (depthOf(text) > MAX_DEPTH) throw new AppError("bad_request", `the body nests deeper than ${MAX_DEPTH} levels`);
+  const value = parse(text);
+  refuseUnstorable(value, []);
+  return value;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError("bad_request", `the body is not valid JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A key `__proto__` is lost wherever objects are copied, and a lone surrogate has no UTF-8 form. */
+function refuseUnstorable(value: unknown, path: readonly string[]): void {
+  if (typeof value === "string" && !value.isWellFormed()) throw unstorable(path, LONE_SURROGATE);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === "__proto__") throw unstorable([...path, key], "cannot be used as a key");
+    if (!key.isWellFormed()) throw unstorable([...path, key.toWellFormed()], LONE_SURROGATE);
+    refuseUnstorable(inner, [...path, key]);
+  }
+}
+
+const LONE_SURROGATE = "holds a lone surrogate, which is not valid Unicode";
+
+function unstorable(parts: readonly string[], message: string): AppError {
+  const path = parts.join(".");
+  return new AppError("validation_failed", `${path || "body"}: ${message}`, { fields: [{ path, message }] });
+}
+
+function decode(body: string, isBase64Encoded: boolean): string {
+  const size = isBase64Encoded ? (body.length / 4) * 3 - 2 : Buffer.byteLength(body);
+  if (size > MAX_BODY_BYTES) throw new AppError("payload_too_large", `the body has more than ${MAX_BODY_BYTES} bytes`);
+  if (!isBase64Encoded) return body;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(body, "base64"));
+  } catch (cause) {
+    throw new AppError("bad_request", "the body is not valid UTF-8", { cause });
+  }
+}
+
+/** How deep the brackets outside of strings nest, without parsing: a parser would recurse on them. */
+function depthOf(text: string): number {
+  let deepest = 0;
+  let depth = 0;
+  let inString = false;
+  for (let n = 0; n < text.length; n++) {
+    const char = text.charCodeAt(n);
+    if (inString) {
+      if (char === BACKSLASH) n++;
+      else if (char === QUOTE) inString = false;
+    } else if (char === QUOTE) inString = true;
+    else if (char === BRACE || char === BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (char === BRACE + 2 || char === BRACKET + 2) depth--;
+  }
+  return deepest;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;

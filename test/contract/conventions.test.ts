@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Api, ORIGIN, startApi } from "../support/api.ts";
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  await api.post("/v1/sessions", { id: "hers" });
+});
+afterAll(() => api.close());
+
+const ROUTES: [string, string, unknown?][] = [
+  ["GET", "/v1/sessions/hers"],
+  ["PATCH", "/v1/sessions/hers", { title: "mine now" }],
+  ["DELETE", "/v1/sessions/hers"],
+  ["POST", "/v1/sessions/hers/reset"],
+  ["POST", "/v1/sessions/hers/restore"],
+  ["GET", "/v1/sessions/hers/messages"],
+  ["POST", "/v1/sessions/hers/messages", { role: "user", content: "hello" }],
+];
+
+describe("who may call", () => {
+  it.each([...ROUTES, ["GET", "/v1/sessions"], ["POST", "/v1/sessions"], ["POST", "/admin/cleanup-sessions"]] as const)(
+    "%s %s is refused without a token, and with one that has expired since it was looked at",
+    async (method, path, body) => {
+      const now = Math.floor(api.world.stores.clock() / 1000);
+      const expired = await api.call(method, path, { body, claims: { exp: String(now) } });
+      expect([expired.status, expired.body.code, expired.headers["www-authenticate"]]).toEqual([
+        401,
+        "unauthorized",
+        "Bearer",
+      ]);
+      expect((await api.call(method, path, { body, user: null })).status).toBe(401);
+      expect((await api.call(method, path, { body, claims: { exp: "" } })).status).toBe(401);
+    },
+  );
+
+  it.each(ROUTES)("%s %s of someone else is a 404, the same as for what does not exist", async (method, path, body) => {
+    const foreign = await api.call(method, path, { body, user: "bob" });
+    const absent = await api.call(method, path.replace("hers", "nobodys"), { body, user: "bob" });
+    expect(foreign.status).toBe(404);
+    expect({ ...foreign.body, request_id: "" }).toEqual({ ...absent.body, request_id: "" });
+  });
+
+  it("someone else's id is free for a session of one's own", async () => {
+    expect((await api.post("/v1/sessions", { id: "hers" }, { user: "bob" })).status).toBe(201);
+    expect((await api.get("/v1/sessions", { user: "bob" })).body.data).toHaveLength(1);
+    expect((await api.get("/v1/sessions/hers")).body.user_id).toBe("ann");
+  });
+
+  it("admin routes are for the group admin alone", async () => {
+    for (const groups of ["", "users", "administrators", "not-admin"]) {
+      const { status, body } = await api.post("/admin/cleanup-sessions", undefined, { claims: { groups } });
+      expect([status, body.code]).toEqual([403, "forbidden"]);
+    }
+    expect((await api.post("/admin/cleanup-sessions", undefined, { claims: { groups: "users,admin" } })).status).toBe(
+      200,
+    );
+  });
+
+  it("a token with the scope act-as reaches the sessions of the user it names, and only those", async () => {
+    const backend = { user: "backend", headers: { "X-User-Id": "ann" } };
+    expect(
+      (await api.get("/v1/sessions/hers", { ...backend, claims: { scope: "openid memocha/act-as" } })).status,
+    ).toBe(200);
+    expect((await api.get("/v1/sessions/hers", { ...backend, claims: { scope: "act-as" } })).body.user_id).toBe("ann");
+    expect((await api.get("/v1/sessions/hers", { user: "backend", claims: { scope: "act-as" } })).status).toBe(404);
+    for (const scope of ["", "openid", "react-as", "act-as-if"]) {
+      expect((await api.get("/v1/sessions/hers", { ...backend, claims: { scope } })).status).toBe(403);
+    }
+  });
+
+  it.each(["", "x".repeat(256)])("an X-User-Id of %# names nobody", async (name) => {
+    const { status, body } = await api.get("/v1/sessions", {
+      claims: { scope: "act-as" },
+      headers: { "x-user-id": name },
+    });
+    expect([status, body.errors[0].path]).toEqual([400, "X-User-Id"]);
+  });
+
+  it.each(["ann#S#hers", "U#ann", "a%23b", "../ann", "ünï 🐱", "x".repeat(255), "🐱".repeat(127), "a b\tc", "."])(
+    "a user called %j has sessions of their own",
+    async (user) => {
+      const created = await api.post("/v1/sessions", { id: "hers", title: user }, { user });
+      expect([created.status, created.body.user_id]).toEqual([201, user]);
+      await api.post("/v1/sessions/hers/messages", { role: "user", content: `of ${user}` }, { user });
+      const { body } = await api.get("/v1/sessions/hers/messages", { user });
+      expect(body.data.map((message: { content: string }) => message.content)).toEqual([`of ${user}`]);
+      expect((await api.get("/v1/sessions", { user })).body.data).toHaveLength(1);
+    },
+  );
+});
+
+describe("every answer", () => {
+  it("lets pages of the configured origins read it, and no others", async () => {
+    const allowed = await api.get("/v1/sessions/hers", { headers: { Origin: ORIGIN } });
+    expect(allowed.headers["access-control-allow-origin"]).toBe(ORIGIN);
+    expect(allowed.headers["access-control-expose-headers"]).toContain("x-request-id");
+    const refused = await api.get("/v1/sessions/hers", { headers: { origin: "https://evil.example.com" } });
+    expect(refused.headers["access-control-allow-origin"]).toBeUndefined();
+    const problem = await api.get("/v1/sessions/none", { headers: { origin: ORIGIN } });
+    expect(problem.headers["access-control-allow-origin"]).toBe(ORIGIN);
+  });
+
+  it("is a problem that names its kind when something is wrong", async () => {
+    const { status, body } = await api.post("/v1/sessions", { title: 7, pinned: "yes" });
+    expect(status).toBe(400);
+    expect(body).toEqual({
+      type: "urn:memocha:problem:validation_failed",
+      title: "Bad Request",
+      status: 400,
+      detail: "title: Invalid input: expected string, received number",
+      code: "validation_failed",
+      request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      errors: [
+        { path: "title", message: "Invalid input: expected string, received number" },
+        { path: "pinned", message: "Invalid input: expected boolean, received string" },
+      ],
+    });
+  });
+
+  it("says nothing of what broke inside, while the log does", async () => {
+    await api.world.crashing(0, "before", async () => {
+      const { status, body } = await api.get("/v1/sessions/hers");
+      expect(status).toBe(500);
+      expect(body.detail).toBe("The request could not be served. Its id tells the operators why.");
+      expect(api.logged.at(-1)).toContain(body.request_id);
+    });
+  });
+});

@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import type { APIGatewayProxyEvent, Context } from "aws-lambda";
+import { expect, vi } from "vitest";
+import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
+import { createAppendMessages } from "../../functions/messages/append.ts";
+import { createListMessages } from "../../functions/messages/list.ts";
+import { createCreateSession } from "../../functions/sessions/create.ts";
+import { createDeleteSession } from "../../functions/sessions/delete.ts";
+import { createGetSession } from "../../functions/sessions/get.ts";
+import { createListSessions } from "../../functions/sessions/list.ts";
+import { createPatchSession } from "../../functions/sessions/patch.ts";
+import { createResetSession } from "../../functions/sessions/reset.ts";
+import { createRestoreSession } from "../../functions/sessions/restore.ts";
+import { createHealth } from "../../functions/system/health.ts";
+import { createGetOpenapi } from "../../functions/system/openapi.ts";
+import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
+import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import { startEngines } from "./engines.ts";
+import { createWorld } from "./world.ts";
+
+export const ORIGIN = "https://chat.example.com";
+export const VERSION = "1.2.3";
+
+/** Seconds until a session of these tests expires that does not say so itself. */
+export const DEFAULT_TTL = 3600;
+
+export interface Call {
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Sent as it is. */
+  raw?: string;
+  /** Sent as binary bodies are. */
+  bytes?: Uint8Array;
+  headers?: Record<string, string>;
+  /** The token's `sub`; `null` = no token. @default "ann" */
+  user?: string | null;
+  /** More of what the authorizer says of the token. */
+  claims?: Record<string, string>;
+}
+
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  body: any;
+  text: string;
+}
+
+/** The API of sessions and messages in this process, on the embedded engines, with the clock and the faults of a world. */
+export async function startApi() {
+  const engines = await startEngines();
+  const world = createWorld(engines);
+  const logged: string[] = [];
+  const silenced = vi.spyOn(console, "error").mockImplementation((line) => void logged.push(String(line)));
+  const { stores, table } = world;
+  const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
+  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table, stores.clock) };
+  const handlers: Partial<Record<OperationId, HttpHandler>> = {
+    getHealth: createHealth({ ...http, ...stores, version: VERSION }),
+    getOpenapi: createGetOpenapi({ ...http, version: VERSION }),
+    createSession: createCreateSession({ ...posts, defaultTtlSeconds: DEFAULT_TTL }),
+    listSessions: createListSessions({ ...http, ...stores }),
+    getSession: createGetSession({ ...http, ...stores }),
+    patchSession: createPatchSession({ ...http, ...stores }),
+    deleteSession: createDeleteSession({ ...http, ...stores }),
+    resetSession: createResetSession(posts),
+    restoreSession: createRestoreSession(posts),
+    listMessages: createListMessages({ ...http, ...stores }),
+    appendMessages: createAppendMessages(posts),
+    cleanupSessions: createCleanupSessions(posts),
+  };
+  const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
+    const operation: Operation = operations[id];
+    const pattern = operation.path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)");
+    return { operation, handler, pattern: new RegExp(`^${pattern}$`) };
+  });
+
+  async function call(method: string, url: string, options: Call = {}): Promise<Reply> {
+    const [path = "", search = ""] = url.split("?");
+    const route = routes.find((one) => one.operation.method === method && one.pattern.test(path));
+    if (!route) throw new Error(`no route ${method} ${path}`);
+    const requestId = randomUUID();
+    const event = eventOf(route.operation, method, path, search, requestId, options, stores.clock());
+    event.pathParameters = { ...route.pattern.exec(path)?.groups };
+    const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
+    const answer = await route.handler(event, context);
+    const reply = {
+      status: answer.statusCode,
+      headers: answer.headers as Record<string, string>,
+      body: answer.body ? JSON.parse(answer.body) : undefined,
+      text: answer.body,
+    };
+    expectConventions(route.operation, reply, requestId);
+    return reply;
+  }
+
+  return {
+    call,
+    engines,
+    world,
+    /** What was logged as an error, one line of JSON each. */
+    logged,
+    get: (url: string, options?: Call) => call("GET", url, options),
+    post: (url: string, body?: unknown, options?: Call) => call("POST", url, { body, ...options }),
+    patch: (url: string, body?: unknown, options?: Call) => call("PATCH", url, { body, ...options }),
+    del: (url: string, options?: Call) => call("DELETE", url, options),
+    async close() {
+      silenced.mockRestore();
+      await engines.close();
+    },
+  };
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+/** The event of a proxy integration, with what the authorizer says of the token. */
+function eventOf(
+  operation: Operation,
+  method: string,
+  path: string,
+  search: string,
+  requestId: string,
+  { body, raw, bytes, headers = {}, user = "ann", claims = {} }: Call,
+  now: number,
+): APIGatewayProxyEvent {
+  const exp = String(Math.floor(now / 1000) + 3600);
+  const text = raw ?? (body === undefined ? null : JSON.stringify(body));
+  return {
+    resource: operation.path,
+    path,
+    httpMethod: method,
+    headers,
+    queryStringParameters: search === "" ? null : Object.fromEntries(new URLSearchParams(search)),
+    body: bytes ? Buffer.from(bytes).toString("base64") : text,
+    isBase64Encoded: bytes !== undefined,
+    requestContext: {
+      requestId,
+      ...(user === null ? {} : { authorizer: { sub: user, exp, groups: "", scope: "", plan: "", ...claims } }),
+    },
+  } as unknown as APIGatewayProxyEvent;
+}
+
+/** What holds for every answer: its schema, its headers, and that problems tell nothing of ours. */
+function expectConventions(operation: Operation, { status, headers, body, text }: Reply, requestId: string): void {
+  expect(headers).toMatchObject({ ...SECURITY_HEADERS, "x-request-id": requestId, vary: "origin" });
+  if (status === 304) return;
+  if (status in operation.answers) {
+    const schema = operation.answers[status];
+    if (schema) expect(schema.parse(body)).toEqual(body);
+    else expect(text).toBe("");
+    return;
+  }
+  expect(headers["content-type"]).toBe("application/problem+json");
+  expect(body).toMatchObject({ type: `urn:memocha:problem:${body.code}`, status, request_id: expect.any(String) });
+  expect(Object.keys(body)).toEqual(expect.arrayContaining(["title", "detail"]));
+  expect(text).not.toMatch(/\.ts:|node_modules|TransactionCanceled|Exception/);
+  if (status === 503 || status === 429) expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+}
+
+/** Follows cursors to the end of a list, with what comes between two pages. */
+export async function pages(
+  api: Api,
+  url: string,
+  options: Call & { between?: (page: number) => Promise<unknown> } = {},
+  // biome-ignore lint/suspicious/noExplicitAny: items of every list.
+): Promise<any[][]> {
+  const { between, ...call } = options;
+  const all = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const { status, body } = await api.get(
+      `${url}${url.includes("?") ? "&" : "?"}${cursor ? `cursor=${cursor}` : ""}`,
+      call,
+    );
+    expect(status).toBe(200);
+    all.push(body.data);
+    cursor = body.next_cursor;
+    await between?.(all.length);
+  }
+  return all;
+}
