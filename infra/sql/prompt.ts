@@ -20,13 +20,21 @@ export async function prompt(run: (sql: string) => Promise<string>, historyFile:
   });
   if (process.stdin.isTTY) process.stdout.write("Statements end with ;   Ctrl-D ends.   Try: show tables;\n");
   let statement = "";
+  let closed = false;
+  terminal.on("close", () => {
+    closed = true;
+  });
   terminal.on("SIGINT", () => {
     statement = "";
     process.stdout.write("\n");
     terminal.setPrompt("lake> ");
     terminal.prompt();
   });
-  terminal.prompt();
+  const ask = () => {
+    // Input from a file is at its end long before its last statement has run.
+    if (process.stdin.isTTY && !closed) terminal.prompt();
+  };
+  ask();
   for await (const line of terminal) {
     if (line.trim() !== "") history.push(line);
     statement += `${line}\n`;
@@ -35,8 +43,10 @@ export async function prompt(run: (sql: string) => Promise<string>, historyFile:
       statement = "";
     }
     terminal.setPrompt(statement.trim() === "" ? "lake> " : "  ... ");
-    terminal.prompt();
+    ask();
   }
+  if (statement.trim() !== "") process.stdout.write(await run(statement).catch((error: Error) => `${error.message}\n`));
+  if (!process.stdin.isTTY) return;
   process.stdout.write("\n");
   writeFileSync(historyFile, `${history.slice(-HISTORY).join("\n")}\n`, { mode: 0o600 });
 }

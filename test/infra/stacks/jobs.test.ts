@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { functions } from "../../../infra/functions.ts";
-import { onlyResource, synthesize } from "../synthesize.ts";
+import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { jobs } = synthesize({ stage: "prod" });
 const deadLetters = { "Fn::GetAtt": [expect.stringMatching(/^DeadLetters/), "Arn"] };
@@ -9,7 +9,7 @@ describe("the archiver", () => {
   const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
   const { trigger } = functions["jobs-archive"];
 
-  it("is woken by deletions of session headers that DynamoDB's TTL made, and by nothing else", () => {
+  it("is woken by deletions of session headers that DynamoDB's TTL made, and by what follows a change of the archive", () => {
     const patterns = mapping.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
     expect(patterns).toEqual([
       {
@@ -17,6 +17,15 @@ describe("the archiver", () => {
         userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
         dynamodb: { Keys: { sk: { S: ["Z"] } } },
       },
+      { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
+      {
+        dynamodb: {
+          Keys: { sk: { S: ["A"] } },
+          OldImage: { cleanup: { BOOL: [true] } },
+          NewImage: { cleanup: { BOOL: [false] } },
+        },
+      },
+      { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
     ]);
     expect(patterns).toEqual(trigger.filters);
   });
@@ -69,17 +78,18 @@ describe("the dead-letter queue", () => {
     });
   });
 
-  it("takes messages over TLS only, from this stack's rule only", () => {
-    const statements = onlyResource(jobs, "AWS::SQS::QueuePolicy").Properties.PolicyDocument.Statement;
-    expect(statements).toEqual([
-      expect.objectContaining({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
-      expect.objectContaining({
+  it("takes messages over TLS only, from this stack's rules only", () => {
+    const [overTls, ...others] = onlyResource(jobs, "AWS::SQS::QueuePolicy").Properties.PolicyDocument.Statement;
+    expect(overTls).toMatchObject({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } });
+    expect(others).toHaveLength(Object.keys(resourcesOf(jobs, "AWS::Events::Rule")).length);
+    for (const statement of others) {
+      expect(statement).toMatchObject({
         Effect: "Allow",
         Action: "sqs:SendMessage",
         Principal: { Service: "events.amazonaws.com" },
         Condition: { ArnEquals: { "aws:SourceArn": { "Fn::GetAtt": [expect.any(String), "Arn"] } } },
-      }),
-    ]);
+      });
+    }
   });
 });
 
