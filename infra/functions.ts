@@ -251,6 +251,12 @@ export const functions = {
     memory: 1024,
     timeout: 900,
   },
+  "events-create": {
+    entry: "functions/events/create.ts",
+    trigger: { kind: "http", operation: "createEvent" },
+    table: [...idempotency],
+    metrics: ["BatchWriteItem"],
+  },
   "metrics-get": {
     entry: "functions/metrics/get.ts",
     trigger: { kind: "http", operation: "getMetrics" },
@@ -278,6 +284,14 @@ export const functions = {
     metrics: folding,
     memory: 1024,
     timeout: 900,
+  },
+  "jobs-watch": {
+    entry: "functions/jobs/watch.ts",
+    trigger: { kind: "schedule", expression: "rate(5 minutes)" },
+    table: ["Query"],
+    indexes: ["sessions_due"],
+    metrics: ["GetItem", "Query", "UpdateItem"],
+    timeout: 60,
   },
 } as const satisfies Record<string, FunctionSpec>;
 

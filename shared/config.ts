@@ -105,6 +105,10 @@ const schema = z.object({
   LAKE_KEY_SECRET: z.string().default(""),
   /** Whether the lake's messages hold what was said, or only its length, time, tokens and cost. */
   LAKE_CONTENT: z.stringbool().default(true),
+  /** Dollars a month that models may cost before somebody is told. */
+  MONTHLY_BUDGET_USD: z.coerce.number().min(0).default(100),
+  /** Name of the stage: which one a metric is about. */
+  MEMOCHA_STAGE: z.string().default("local"),
   /** Version of the deployed code, shown by /health. */
   MEMOCHA_VERSION: z.string().default("0.0.0"),
 });

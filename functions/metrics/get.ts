@@ -21,10 +21,10 @@ export interface Dependencies extends HttpDependencies {
 /** GET /v1/metrics */
 export const createGetMetrics = (deps: Dependencies) =>
   createHttpHandler(operations.getMetrics, deps, async ({ query }) => {
-    const { name, granularity, from, to = toInstant(deps.clock()), ...dimensions } = query;
+    const { granularity, from, to = toInstant(deps.clock()), name, ...dimensions } = query;
     checkRange({ from, to });
     const data = await queryMetrics(deps, {
-      name,
+      ...(name === undefined ? {} : { name }),
       granularity,
       from: from ?? toInstant(Math.max(0, Date.parse(to) - DEFAULT_RANGE[granularity] * 1000)),
       to,

@@ -1,45 +1,102 @@
 import { Duration } from "aws-cdk-lib";
-import { Dashboard, GraphWidget, type IMetric } from "aws-cdk-lib/aws-cloudwatch";
+import {
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  LogQueryVisualizationType,
+  LogQueryWidget,
+  Metric,
+} from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
+import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
 import type { ObservabilityProps } from "./observability.ts";
 
-const FIVE_MINUTES = { period: Duration.minutes(5) };
+const PERIOD = { period: Duration.minutes(5) };
 
-/** Adds one page: how the API answers, how the jobs keep up, what the table is asked for. */
+const troubles: Trouble[] = ["BreakerOpen", "ArchiveBehind", "LakeStale", "JobsLate", "CostAboveBudget"];
+
+/**
+ * Adds one page. What CloudWatch does not measure by itself is drawn from the log lines of `jobs-watch` and
+ * `jobs-archive`: a query costs half a cent a gigabyte when somebody looks, a metric costs $0.30 a month whether or not.
+ */
 export function addDashboard(scope: Construct, { options, api, jobs, data }: ObservabilityProps): void {
   const all = [...jobs.streamJobs, ...jobs.scheduledJobs];
-  const latency = (statistic: string) => api.api.metricLatency({ ...FIVE_MINUTES, statistic, label: statistic });
+  const latency = (statistic: string) => api.api.metricLatency({ ...PERIOD, statistic, label: statistic });
+  const lambda = (metricName: string) =>
+    new Metric({ namespace: "AWS/Lambda", metricName, statistic: "Sum", ...PERIOD });
+  const throttled = (name: "table" | "metrics") =>
+    data[name].metric("WriteThrottleEvents", { ...PERIOD, statistic: "Sum", label: `writes to ${name}` });
+  const logOf = (job: string) => all.find(({ name }) => name === job)?.lambda.logGroup.logGroupName ?? "";
+  const gauges = (title: string, names: string[], log = "jobs-watch") =>
+    new LogQueryWidget({
+      title,
+      logGroupNames: [logOf(log)],
+      view: LogQueryVisualizationType.LINE,
+      width: 8,
+      height: 6,
+      queryLines: [
+        `filter job = "${log.replace("jobs-", "")}"`,
+        `stats ${names.map((name) => `max(${name}) as ${name}_`).join(", ")} by bin(5m)`,
+      ],
+    });
 
   new Dashboard(scope, "Dashboard", {
     dashboardName: `memocha-${options.stage.name}`,
     widgets: [
       [
-        graph("Requests and errors", [
-          api.api.metricCount(FIVE_MINUTES),
-          api.api.metricClientError(FIVE_MINUTES),
-          api.api.metricServerError(FIVE_MINUTES),
+        graph("Traffic and errors", [
+          api.api.metricCount(PERIOD),
+          api.api.metricClientError(PERIOD),
+          api.api.metricServerError(PERIOD),
         ]),
         graph("Latency, ms", [latency("p50"), latency("p95"), latency("p99")]),
-        graph("Table: consumed units", [
-          data.table.metricConsumedReadCapacityUnits(FIVE_MINUTES),
-          data.table.metricConsumedWriteCapacityUnits(FIVE_MINUTES),
-        ]),
+        graph("Throttles", [lambda("Throttles"), throttled("table"), throttled("metrics")]),
+      ],
+      [
+        gauges("LLM: calls and errors in the last full hour", ["llm_calls", "llm_errors"]),
+        gauges("LLM: p95 in the last full hour, ms", ["llm_p95_ms"]),
+        gauges("Cost of the month so far and budget, $", ["cost_usd", "budget_usd"]),
       ],
       [
         graph(
-          "Jobs: runs and errors",
-          all.flatMap(({ name, lambda }) => [
-            lambda.metricInvocations({ ...FIVE_MINUTES, label: `${name} runs` }),
-            lambda.metricErrors({ ...FIVE_MINUTES, label: `${name} errors` }),
-          ]),
-        ),
-        graph(
-          "Stream: age of the oldest record, ms",
-          jobs.streamJobs.map(({ name, lambda }) =>
-            lambda.metric("IteratorAge", { ...FIVE_MINUTES, statistic: "Maximum", label: name }),
+          "Trouble: breaker, archive, lake, jobs, budget (no line = none)",
+          troubles.map(
+            (metricName) =>
+              new Metric({
+                namespace: NAMESPACE,
+                metricName,
+                dimensionsMap: { stage: options.stage.name },
+                statistic: "Maximum",
+                ...PERIOD,
+              }),
           ),
         ),
-        graph("Dead letters", [jobs.deadLetters.metricApproximateNumberOfMessagesVisible(FIVE_MINUTES)]),
+        gauges("Freshness: sessions overdue, age of the lake, s", ["sessions_overdue", "lake_age_s"]),
+        gauges("TTL: lag of DynamoDB's deletions, s", ["ttl_lag_s"], "jobs-archive"),
+      ],
+      [
+        graph(
+          "Stream: age of the oldest record, ms",
+          jobs.streamJobs.map((job) =>
+            job.lambda.metric("IteratorAge", { ...PERIOD, statistic: "Maximum", label: job.name }),
+          ),
+        ),
+        graph(
+          "Jobs: errors",
+          all.map((job) => job.lambda.metricErrors({ ...PERIOD, label: job.name })),
+        ),
+        graph("Dead letters", [jobs.deadLetters.metricApproximateNumberOfMessagesVisible(PERIOD)]),
+      ],
+      [
+        graph("Tables: consumed write units", [
+          data.table.metricConsumedWriteCapacityUnits({ ...PERIOD, label: "conversations" }),
+          data.metrics.metricConsumedWriteCapacityUnits({ ...PERIOD, label: "metrics" }),
+        ]),
+        graph("Tables: consumed read units", [
+          data.table.metricConsumedReadCapacityUnits({ ...PERIOD, label: "conversations" }),
+          data.metrics.metricConsumedReadCapacityUnits({ ...PERIOD, label: "metrics" }),
+        ]),
+        gauges("Active sessions", ["active_sessions"]),
       ],
     ],
   });

@@ -5,6 +5,7 @@ import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Construct } from "constructs";
+import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
 import type { Options } from "../stage.ts";
 import type { ApiStack } from "./api.ts";
 import { addDashboard } from "./dashboard.ts";
@@ -12,6 +13,9 @@ import type { DataStack } from "./data.ts";
 import type { JobsStack } from "./jobs.ts";
 
 const FIVE_MINUTES = Duration.minutes(5);
+
+/** In the repository; each alarm has the section of its name. */
+export const RUNBOOK = "docs/runbook.md";
 
 export interface ObservabilityProps extends StackProps {
   options: Options;
@@ -21,8 +25,8 @@ export interface ObservabilityProps extends StackProps {
 }
 
 /**
- * The topic that alarms go to, the alarms, the dashboard. Every alarm watches one metric, as each costs $0.10 a month
- * after an account's first ten: what a handler of the API fails at shows as a 5xx of the API.
+ * The topic that alarms go to, the alarms, the dashboard. There are ten alarms, as many as an account has for free, of
+ * one metric each: what a handler of the API fails at shows as a 5xx of the API, what throttles do shows as one too.
  */
 export class ObservabilityStack extends Stack {
   private readonly topic: Topic;
@@ -32,6 +36,7 @@ export class ObservabilityStack extends Stack {
     this.topic = this.alarmTopic(props.options);
     this.jobAlarms(props);
     this.apiAlarms(props);
+    this.troubleAlarms(props);
     if (props.options.dashboard) addDashboard(this, props);
     new CfnOutput(this, "AlarmTopicArn", { value: this.topic.topicArn });
   }
@@ -52,43 +57,8 @@ export class ObservabilityStack extends Stack {
     return topic;
   }
 
-  private jobAlarms({ options, jobs }: ObservabilityProps): void {
-    const thresholds = options.stage.alarms;
-    this.alarm("DeadLetters", {
-      alarmDescription: "Something failed for good and waits in the dead-letter queue: see why, then redrive.",
-      metric: jobs.deadLetters.metricApproximateNumberOfMessagesVisible({ period: FIVE_MINUTES, statistic: "Maximum" }),
-      threshold: 1,
-      evaluationPeriods: 1,
-    });
-    for (const { name, lambda } of [...jobs.streamJobs, ...jobs.scheduledJobs]) {
-      this.alarm(`Errors-${name}`, {
-        alarmDescription: `${name} fails.`,
-        metric: lambda.metricErrors({ period: FIVE_MINUTES }),
-        threshold: thresholds.jobErrors,
-        evaluationPeriods: 1,
-      });
-    }
-    for (const { name, lambda } of jobs.streamJobs) {
-      this.alarm(`IteratorAge-${name}`, {
-        alarmDescription: `${name} falls behind the stream, which forgets records after 24 hours.`,
-        metric: lambda.metric("IteratorAge", { period: FIVE_MINUTES, statistic: "Maximum" }),
-        threshold: thresholds.iteratorAgeSeconds * 1000,
-        evaluationPeriods: 2,
-      });
-    }
-    for (const { name, lambda } of jobs.scheduledJobs) {
-      this.alarm(`Silence-${name}`, {
-        alarmDescription: `${name} has not run for an hour.`,
-        metric: lambda.metricInvocations({ period: Duration.hours(1) }),
-        threshold: 1,
-        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-        evaluationPeriods: 1,
-        treatMissingData: TreatMissingData.BREACHING,
-      });
-    }
-  }
-
-  private apiAlarms({ options, api, data }: ObservabilityProps): void {
+  /** What the requests of clients show. */
+  private apiAlarms({ options, api }: ObservabilityProps): void {
     const thresholds = options.stage.alarms;
     this.alarm("ServerErrors", {
       alarmDescription: "Too many requests are answered with a 5xx.",
@@ -105,19 +75,65 @@ export class ObservabilityStack extends Stack {
       evaluationPeriods: 3,
       datapointsToAlarm: 3,
     });
-    this.alarm("Throttles", {
-      alarmDescription: "Lambda refuses invocations: the account's functions use all of its concurrency.",
-      // With no dimension it is the sum over the account, whose functions share one limit.
-      metric: new Metric({ namespace: "AWS/Lambda", metricName: "Throttles", statistic: "Sum", period: FIVE_MINUTES }),
-      threshold: thresholds.throttles,
+  }
+
+  /** What jobs leave behind. A job that fails ends in the dead-letter queue, one that does not run is late. */
+  private jobAlarms({ options, jobs }: ObservabilityProps): void {
+    this.alarm("DeadLetters", {
+      alarmDescription: "Something failed for good and waits in the dead-letter queue.",
+      metric: jobs.deadLetters.metricApproximateNumberOfMessagesVisible({ period: FIVE_MINUTES, statistic: "Maximum" }),
+      threshold: 1,
       evaluationPeriods: 1,
     });
-    this.alarm("WriteThrottles", {
-      alarmDescription: "DynamoDB refuses writes to the table: a partition is too hot, or it grows faster than it may.",
-      metric: data.table.metric("WriteThrottleEvents", { period: FIVE_MINUTES, statistic: "Sum" }),
-      threshold: thresholds.throttles,
-      evaluationPeriods: 1,
-    });
+    for (const { name, lambda } of [...jobs.streamJobs, ...jobs.scheduledJobs]) {
+      // Other readers of streams that fall behind come to the dead-letter queue before the stream forgets anything.
+      if (name === "jobs-archive") {
+        this.alarm(`IteratorAge-${name}`, {
+          alarmDescription: "The archiver falls behind the stream, which forgets records after 24 hours.",
+          metric: lambda.metric("IteratorAge", { period: FIVE_MINUTES, statistic: "Maximum" }),
+          threshold: options.stage.alarms.iteratorAgeSeconds * 1000,
+          evaluationPeriods: 2,
+        });
+      }
+      if (name === "jobs-watch") {
+        this.alarm("WatchSilent", {
+          alarmDescription: "Nobody has looked after the other jobs for an hour.",
+          metric: lambda.metricInvocations({ period: Duration.hours(1) }),
+          threshold: 1,
+          comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+          evaluationPeriods: 1,
+          treatMissingData: TreatMissingData.BREACHING,
+        });
+      }
+    }
+  }
+
+  /** What the system says of itself, and only while it is so: a metric without data costs nothing. */
+  private troubleAlarms({ options }: ObservabilityProps): void {
+    const { sessionsOverdue, lateMinutes } = options.stage.alarms;
+    const trouble = (metricName: Trouble, alarmDescription: string, threshold = 1, minutes = 5) =>
+      this.alarm(metricName, {
+        alarmDescription,
+        metric: new Metric({
+          namespace: NAMESPACE,
+          metricName,
+          dimensionsMap: { stage: options.stage.name },
+          period: FIVE_MINUTES,
+          statistic: "Maximum",
+        }),
+        threshold,
+        evaluationPeriods: minutes / 5,
+      });
+    trouble("BreakerOpen", "A provider of models fails, and turns are refused or sent elsewhere.");
+    trouble("ArchiveBehind", "Sessions have been due for two hours and are not archived.", sessionsOverdue, 15);
+    trouble("LakeStale", "The lake has not been built for too long.", 1, lateMinutes);
+    trouble(
+      "JobsLate",
+      "A scheduled job (aggregates, reports, housekeeping) has not succeeded in time.",
+      1,
+      lateMinutes,
+    );
+    trouble("CostAboveBudget", "Models have cost more this month than the budget.", 0.01);
   }
 
   private alarm(id: string, props: AlarmProps): void {
@@ -125,6 +141,7 @@ export class ObservabilityStack extends Stack {
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
       ...props,
+      alarmDescription: `${props.alarmDescription} What to do: ${RUNBOOK}#${id.toLowerCase()}`,
     });
     alarm.addAlarmAction(new SnsAction(this.topic));
     alarm.addOkAction(new SnsAction(this.topic));

@@ -1,3 +1,5 @@
+import { eventsOperations } from "./operations/events.ts";
+import { chatOperations } from "./operations/chat.ts";
 import { memoryOperations } from "./operations/memories.ts";
 import { messageOperations } from "./operations/messages.ts";
 import { metricsOperations } from "./operations/metrics.ts";
@@ -11,7 +13,9 @@ export const operations = {
   ...systemOperations,
   ...sessionOperations,
   ...messageOperations,
+  ...chatOperations,
   ...metricsOperations,
+  ...eventsOperations,
   ...memoryOperations,
 } as const;
 

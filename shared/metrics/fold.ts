@@ -88,8 +88,8 @@ function firstOf(
       : shift(granularity, through < newest ? through : newest, 1 - REFOLDED[granularity]);
   const oldest = shift(granularity, windowOf(granularity, toInstant(now - SOURCE[granularity] * 1000)), 1);
   const wanted = from ?? usual;
-  // Not Math.max: windows are names.
-  return [wanted, oldest].reduce((latest, window) => (window > latest ? window : latest));
+  if (wanted < oldest) return oldest;
+  return wanted;
 }
 
 /** Folds one window and writes the aggregates that are not stored as they are. Gives how many those were. */

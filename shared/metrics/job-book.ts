@@ -13,7 +13,9 @@ export const allowedSilence = {
   "jobs-fold-hourly": 2.25 * HOUR,
   "jobs-fold-daily": 26 * HOUR,
   "jobs-fold-monthly": 26 * HOUR,
+  "jobs-export": 26 * HOUR,
   "jobs-report": 26 * HOUR,
+  "jobs-lake": 3 * HOUR,
 } as const;
 
 export type JobName = keyof typeof allowedSilence;
@@ -29,15 +31,19 @@ export interface JobState {
 /** Where every scheduled job writes down when it has last succeeded: its owner item in the table `metrics`. */
 export interface JobBook {
   succeeded(name: JobName): Promise<void>;
+  /** How every job is doing. Whoever calls it first sets the time from which jobs are expected to have run. */
   all(): Promise<JobState[]>;
 }
+
+/** The item that knows since when jobs are watched. */
+const WATCH = "jobs-watch";
 
 export function createJobBook(table: Pick<Table, "query" | "update">, clock: Clock): JobBook {
   return {
     async succeeded(name) {
       await table.update({
         Key: jobKey(name),
-        UpdateExpression: "SET succeeded_at = :now, first_seen = if_not_exists(first_seen, :now)",
+        UpdateExpression: "SET succeeded_at = :now",
         ExpressionAttributeValues: { ":now": clock() },
       });
     },
@@ -48,11 +54,21 @@ export function createJobBook(table: Pick<Table, "query" | "update">, clock: Clo
         KeyConditionExpression: "pk = :pk",
         ExpressionAttributeValues: { ":pk": pk },
       });
-      const found = new Map(items.map((item) => [String(item.sk), Number(item.succeeded_at)]));
+      const times = new Map(items.map((item) => [String(item.sk), Number(item.succeeded_at ?? item.watched_from)]));
+      const watchedFrom = times.get(WATCH) ?? (await begin(table, clock()));
       return (Object.keys(allowedSilence) as JobName[]).map((name) => {
-        const succeededAt = found.get(name) ?? null;
-        return { name, succeededAt, isLate: succeededAt === null || clock() - succeededAt > allowedSilence[name] };
+        const succeededAt = times.get(name) ?? null;
+        return { name, succeededAt, isLate: clock() - (succeededAt ?? watchedFrom) > allowedSilence[name] };
       });
     },
   };
+}
+
+async function begin(table: Pick<Table, "update">, now: number): Promise<number> {
+  await table.update({
+    Key: jobKey(WATCH),
+    UpdateExpression: "SET watched_from = if_not_exists(watched_from, :now)",
+    ExpressionAttributeValues: { ":now": now },
+  });
+  return now;
 }

@@ -19,13 +19,15 @@ const LIVE_PAGES = 64;
 
 export interface MetricsQuery {
   /** Series; absent = all. */
-  name?: string | undefined;
+  name?: string;
   granularity: Granularity;
   /** Instants; the windows that begin at or after `from` and before `to`. */
   from: string;
   to: string;
-  /** What dimensions must be. */
-  dimensions: Record<string, string>;
+  /** What dimensions must be. @default anything */
+  dimensions?: Record<string, string>;
+  /** Leaves out the hours that are not folded yet, and so all raw metrics. @default false */
+  foldedOnly?: boolean;
 }
 
 /** An aggregate in the measure's unit, as the API shows it. */
@@ -47,26 +49,38 @@ export interface MetricRow {
 }
 
 /**
+ * The aggregates of a range of windows, as the API shows them. Throws `validation_failed` for a range with more than
+ * 10,000 rows.
+ */
+export async function queryMetrics(ports: Ports, query: MetricsQuery): Promise<MetricRow[]> {
+  return (await readAggregates(ports, query)).map(toMetricRow);
+}
+
+interface Ports {
+  store: MetricStore;
+  clock: Clock;
+}
+
+/**
  * The aggregates of a range of windows. Windows that have been folded are read as they are stored, so their cost does
  * not grow with the requests in them; the running ones, and those not folded yet, are added up from what is finer.
- * Throws `validation_failed` for a range with more than 10,000 rows.
  */
-export async function queryMetrics(
-  { store, clock }: { store: MetricStore; clock: Clock },
-  { name, granularity, from, to, dimensions }: MetricsQuery,
-): Promise<MetricRow[]> {
+export async function readAggregates(
+  { store, clock }: Ports,
+  { name, granularity, from, to, dimensions = {}, foldedOnly }: MetricsQuery,
+): Promise<Windowed[]> {
   const now = toInstant(clock());
   const last = windowOf(granularity, toInstant(Date.parse(earlier(to, now)) - 1));
   const begun = windowOf(granularity, from);
   const first = startOf(begun) < from ? shift(granularity, begun, 1) : begun;
   const range = { names: name === undefined ? seriesNames : [name], first, last };
-  const live = await liveHours(store, now);
-  const rows: MetricRow[] = [];
+  const live = await liveHours(store, now, foldedOnly ? 0 : LIVE_HOURS);
+  const rows: Windowed[] = [];
   for await (const found of read(store, granularity, range, live)) {
-    for (const row of found) if (matches(row, dimensions)) rows.push(toMetricRow(row));
+    for (const row of found) if (matches(row, dimensions)) rows.push(row);
     if (rows.length > MAX_ROWS) throw tooMany();
   }
-  return rows.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  return rows.sort((a, b) => (a.window < b.window ? -1 : a.window > b.window ? 1 : 0));
 }
 
 interface Range {
@@ -118,9 +132,9 @@ async function addUp(
   return accumulator.result().map((row) => ({ ...row, window }));
 }
 
-async function liveHours(store: MetricStore, now: string): Promise<Live> {
+async function liveHours(store: MetricStore, now: string, count: number): Promise<Live> {
   const running = windowOf("hour", now);
-  const oldest = shift("hour", running, 1 - LIVE_HOURS);
+  const oldest = shift("hour", running, 1 - count);
   const hours = new Map<string, Promise<Windowed[]>>();
   return {
     now,

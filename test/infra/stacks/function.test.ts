@@ -36,6 +36,8 @@ describe("each function", () => {
     expect(Object.keys(told).sort()).toEqual(
       [
         "MEMOCHA_VERSION",
+        "MEMOCHA_STAGE",
+        ...(name === "jobs-watch" ? ["MONTHLY_BUDGET_USD"] : []),
         ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
         ...(metricsActionsOf(spec).length ? ["METRICS_TABLE"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { RUNBOOK } from "../../../infra/stacks/observability.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { observability } = synthesize({ stage: "prod", alarmEmail: "ops@example.com" });
@@ -6,10 +8,20 @@ const alarms = Object.values(resourcesOf(observability, "AWS::CloudWatch::Alarm"
 const alarm = (id: string) => onlyResource(observability, "AWS::CloudWatch::Alarm", `/${id}/`).Properties;
 
 describe("alarms", () => {
-  it("cost less than a dollar a month, even with no free ones left", () => {
-    // $0.10 for each metric that an alarm watches.
+  it("are as many as an account has for free, of one metric each", () => {
     const metrics = alarms.reduce((sum, { Properties }) => sum + (Properties.Metrics?.length ?? 1), 0);
-    expect(metrics * 10).toBeLessThan(100);
+    expect(metrics).toBeLessThanOrEqual(10);
+  });
+
+  it("name the section of the runbook that says what to do", () => {
+    const sections = [...readFileSync(RUNBOOK, "utf8").matchAll(/^## (.+)$/gm)].map(([, title]) =>
+      String(title).toLowerCase(),
+    );
+    for (const { Properties } of alarms) {
+      const [, file, section] = /What to do: (\S+)#(\S+)$/.exec(Properties.AlarmDescription)!;
+      expect(file).toBe(RUNBOOK);
+      expect(sections).toContain(section);
+    }
   });
 
   it("say what is wrong, and when it is over, to the topic", () => {
@@ -33,20 +45,21 @@ describe("alarms", () => {
   });
 
   it.each([
-    ["Errors-jobs-archive", "AWS/Lambda", "Errors", 1],
-    ["Errors-jobs-reconcile", "AWS/Lambda", "Errors", 1],
     ["IteratorAge-jobs-archive", "AWS/Lambda", "IteratorAge", 900_000],
-    ["Throttles", "AWS/Lambda", "Throttles", 10],
-    ["WriteThrottles", "AWS/DynamoDB", "WriteThrottleEvents", 10],
     ["ServerErrors", "AWS/ApiGateway", "5XXError", 0.01],
     ["Latency", "AWS/ApiGateway", "Latency", 3000],
+    ["BreakerOpen", "Memocha", "BreakerOpen", 1],
+    ["ArchiveBehind", "Memocha", "ArchiveBehind", 1],
+    ["LakeStale", "Memocha", "LakeStale", 1],
+    ["JobsLate", "Memocha", "JobsLate", 1],
+    ["CostAboveBudget", "Memocha", "CostAboveBudget", 0.01],
   ])("watch %s", (id, namespace, metric, threshold) => {
     expect(alarm(id)).toMatchObject({ Namespace: namespace, MetricName: metric, Threshold: threshold });
     expect(alarm(id).TreatMissingData).toBe("notBreaching");
   });
 
-  it("go off when the reconciler stops running, of which there is no data", () => {
-    expect(alarm("Silence-jobs-reconcile")).toMatchObject({
+  it("go off when nobody looks after the jobs, of which there is no data", () => {
+    expect(alarm("WatchSilent")).toMatchObject({
       MetricName: "Invocations",
       Period: 3600,
       Threshold: 1,
@@ -57,7 +70,7 @@ describe("alarms", () => {
 
   it("bear more in dev", () => {
     const dev = synthesize({ stage: "dev" }).observability;
-    expect(onlyResource(dev, "AWS::CloudWatch::Alarm", "/Errors-jobs-archive/").Properties.Threshold).toBe(5);
+    expect(onlyResource(dev, "AWS::CloudWatch::Alarm", "/ArchiveBehind/").Properties.Threshold).toBe(100);
   });
 });
 

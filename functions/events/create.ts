@@ -1,0 +1,33 @@
+import { loadConfig } from "../../shared/config.ts";
+import { createEvent } from "../../shared/events/create-event.ts";
+import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import type { EventStore } from "../../shared/events/store.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { SessionStore } from "../../shared/session/store.ts";
+import { withIdempotency } from "../dependencies/http.ts";
+import { openMetricsTable, openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  events: EventStore;
+  sessions: Pick<SessionStore, "findAnchor">;
+}
+
+/** POST /v1/events */
+export const createCreateEvent = (deps: Dependencies) =>
+  createHttpHandler(operations.createEvent, deps, async ({ user, body, identity }) => ({
+    status: 201,
+    body: await createEvent(deps, user, body, identity),
+  }));
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createCreateEvent({
+    ...withIdempotency(settings, table),
+    events: createEventStore(openMetricsTable(settings)),
+    sessions: createSessionStore(table),
+  });
+});

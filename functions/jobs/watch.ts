@@ -1,0 +1,30 @@
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { troubleLine } from "../../shared/metrics/emf.ts";
+import { createJobBook } from "../../shared/metrics/job-book.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { openMetricsTable, openTable } from "../dependencies/table.ts";
+
+/** Schedule: writes one line about how the system is doing, and one more for each thing that should wake somebody. */
+export const createWatchJob = (deps: WatchDependencies, stage: string) => async (): Promise<void> => {
+  const { gauges, troubles } = await watch(deps);
+  console.log(JSON.stringify({ level: "info", job: "watch", ...gauges }));
+  for (const [trouble, value] of troubles) console.log(troubleLine(stage, trouble, value, deps.clock()));
+};
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const [table, metrics] = [openTable(settings), openMetricsTable(settings)];
+  return createWatchJob(
+    {
+      store: createMetricStore(metrics),
+      book: createJobBook(metrics, Date.now),
+      sessions: createSessionStore(table),
+      clock: Date.now,
+      budget: settings.MONTHLY_BUDGET_USD,
+    },
+    settings.MEMOCHA_STAGE,
+  );
+});

@@ -1,0 +1,36 @@
+import * as z from "zod";
+import { idSchema, metadataSchema } from "../session/schema.ts";
+
+export const eventTypes = ["feedback", "conversion", "engagement", "content", "custom"] as const;
+
+/** Largest value either way: sums of them stay exact. */
+const MAX_VALUE = 1e9;
+
+export const createEventSchema = z
+  .strictObject({
+    type: z.enum(eventTypes),
+    session_id: idSchema.optional().meta({ description: "The session that it is about." }),
+    message_id: idSchema.optional().meta({ description: "The message that it is about." }),
+    value: z.number().min(-MAX_VALUE).max(MAX_VALUE).optional().meta({
+      description: "Of feedback, above 0 = satisfied; of a conversion, what it is worth.",
+    }),
+    name: z.string().min(1).max(64).optional().meta({ description: "What events of a type are told apart by." }),
+    metadata: metadataSchema.optional(),
+  })
+  .meta({ id: "EventCreate" });
+
+export const eventSchema = z
+  .object({
+    id: idSchema,
+    type: z.enum(eventTypes),
+    session_id: idSchema.optional(),
+    message_id: idSchema.optional(),
+    value: z.number().optional(),
+    name: z.string().optional(),
+    metadata: z.record(z.string(), z.json()).optional(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: "Event" });
+
+export type EventCreate = z.infer<typeof createEventSchema>;
+export type Event = z.infer<typeof eventSchema>;

@@ -1,0 +1,60 @@
+import { toSeconds } from "../clock.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import { eventKey, eventPartition, eventShards } from "../metrics/keys.ts";
+import { toRawItem } from "../metrics/record.dynamodb.ts";
+import { retention } from "../retention/policy.ts";
+import type { EventRecord, EventStore } from "./store.ts";
+
+/** Events in the table `metrics`. */
+export function createEventStore(table: Pick<Table, "query" | "batchWrite">): EventStore {
+  return {
+    async add(event) {
+      const at = Date.parse(event.created_at);
+      const metric = toRawItem(
+        {
+          kind: `event.${event.type}`,
+          dimensions: event.name === undefined ? {} : { event: event.name },
+          // An event without a value counts and adds nothing.
+          measures: { value: event.value ?? 0 },
+          user: event.user_id,
+          at,
+          id: event.id,
+        },
+        at,
+      );
+      await table.batchWrite([toItem(event, at), metric], []);
+    },
+
+    async *ofDay(day) {
+      for (const shard of eventShards) {
+        let start: Item | undefined;
+        do {
+          const page = await table.query({
+            KeyConditionExpression: "pk = :pk",
+            ExpressionAttributeValues: { ":pk": eventPartition(day, shard) },
+            ExclusiveStartKey: start,
+          });
+          yield page.items.map(fromItem);
+          start = page.lastKey;
+        } while (start);
+      }
+    },
+  };
+}
+
+function toItem({ metadata, ...event }: EventRecord, at: number): Item {
+  return {
+    ...eventKey(at, event.id),
+    ...event,
+    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+    expires_at: toSeconds(at) + retention.event.seconds,
+  };
+}
+
+function fromItem(item: Item): EventRecord {
+  const { pk: _pk, sk: _sk, expires_at: _expires, metadata, ...event } = item;
+  return {
+    ...(event as unknown as EventRecord),
+    ...(metadata === undefined ? {} : { metadata: JSON.parse(String(metadata)) }),
+  };
+}

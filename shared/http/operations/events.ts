@@ -1,0 +1,13 @@
+import { createEventSchema, eventSchema } from "../../events/schema.ts";
+import type { Operation } from "./operation.ts";
+
+export const eventsOperations = {
+  createEvent: {
+    method: "POST",
+    path: "/v1/events",
+    access: "user",
+    summary: "Report feedback, a conversion, engagement, or anything else to count",
+    body: createEventSchema,
+    answers: { 201: eventSchema },
+  },
+} as const satisfies Record<string, Operation>;

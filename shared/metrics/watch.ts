@@ -1,0 +1,103 @@
+import { type Clock, toInstant } from "../clock.ts";
+import type { SessionStore } from "../session/store.ts";
+import type { Trouble } from "./emf.ts";
+import type { JobBook } from "./job-book.ts";
+import { queryMetrics } from "./query.ts";
+import type { MetricStore } from "./store.ts";
+
+/** Milliseconds that a session may be due before the archive counts as behind: the reconciler comes every 15 minutes. */
+const DUE_FOR = 2 * 3_600_000;
+
+/** Sessions that are counted as overdue at most. */
+const MAX_OVERDUE = 1000;
+
+const LAKE = "jobs-lake";
+
+/** How the system is doing: one line of the log every few minutes, which the dashboard draws. */
+export interface Gauges {
+  /** Sessions that nobody has archived or tidied up in time. */
+  sessions_overdue: number;
+  /** Jobs that should have succeeded by now. */
+  jobs_late: string[];
+  /** Seconds since the lake was last built; `null` = never yet. */
+  lake_age_s: number | null;
+  /** Dollars spent on models since the first of the month, up to the last full hour. */
+  cost_usd: number;
+  budget_usd: number;
+  active_sessions: number;
+  /** In the last full hour. */
+  llm_calls: number;
+  llm_errors: number;
+  llm_p95_ms: number;
+}
+
+export interface WatchDependencies {
+  store: MetricStore;
+  book: Pick<JobBook, "all">;
+  sessions: Pick<SessionStore, "due" | "countActive">;
+  clock: Clock;
+  /** Dollars a month. */
+  budget: number;
+}
+
+/** Looks at everything that fails silently. Reads aggregates only, never raw metrics: its cost does not grow with traffic. */
+export async function watch(deps: WatchDependencies): Promise<{ gauges: Gauges; troubles: [Trouble, number][] }> {
+  const { book, sessions, clock, budget } = deps;
+  const now = clock();
+  const [jobs, overdue, active, cost, calls] = await Promise.all([
+    book.all(),
+    countOverdue(sessions, now),
+    sessions.countActive(),
+    costOfMonth(deps),
+    lastHour(deps),
+  ]);
+  const lake = jobs.find(({ name }) => name === LAKE);
+  const late = jobs.filter(({ isLate, name }) => isLate && name !== LAKE).map(({ name }) => name);
+  const gauges: Gauges = {
+    sessions_overdue: overdue,
+    jobs_late: late,
+    lake_age_s: lake?.succeededAt ? Math.round((now - lake.succeededAt) / 1000) : null,
+    cost_usd: cost,
+    budget_usd: budget,
+    active_sessions: active,
+    ...calls,
+  };
+  const troubles: [Trouble, number][] = [
+    ["ArchiveBehind", overdue],
+    ["JobsLate", late.length],
+    ["LakeStale", lake?.isLate ? 1 : 0],
+    ["CostAboveBudget", cost > budget ? cost : 0],
+  ];
+  return { gauges, troubles: troubles.filter(([, value]) => value > 0) };
+}
+
+async function countOverdue(sessions: WatchDependencies["sessions"], now: number): Promise<number> {
+  let count = 0;
+  for await (const page of sessions.due(toInstant(now - DUE_FOR))) {
+    count += page.length;
+    if (count >= MAX_OVERDUE) break;
+  }
+  return count;
+}
+
+async function costOfMonth(deps: WatchDependencies): Promise<number> {
+  const now = toInstant(deps.clock());
+  const query = { granularity: "month", from: `${now.slice(0, 7)}-01T00:00:00.000Z`, to: now, dimensions: {} } as const;
+  const names = ["llm.call.cost_usd", "embedding.call.cost_usd"];
+  const rows = await Promise.all(names.map((name) => queryMetrics(deps, { ...query, name, foldedOnly: true })));
+  return rows.flat().reduce((total, { sum }) => total + sum, 0);
+}
+
+async function lastHour(deps: WatchDependencies): Promise<Pick<Gauges, "llm_calls" | "llm_errors" | "llm_p95_ms">> {
+  const through = (await deps.store.checkpoint("hour"))?.through;
+  if (through === undefined) return { llm_calls: 0, llm_errors: 0, llm_p95_ms: 0 };
+  const from = `${through}:00:00.000Z`;
+  const to = toInstant(deps.clock());
+  const query = { name: "llm.call", granularity: "hour", from, to, dimensions: {}, foldedOnly: true } as const;
+  const rows = await queryMetrics(deps, query);
+  return {
+    llm_calls: rows.reduce((total, { count }) => total + count, 0),
+    llm_errors: rows.reduce((total, { errors }) => total + errors, 0),
+    llm_p95_ms: Math.max(0, ...rows.map(({ p95 }) => p95)),
+  };
+}

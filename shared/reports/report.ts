@@ -1,0 +1,70 @@
+import * as z from "zod";
+
+const number = z.number();
+const share = z.number().nullable().meta({ description: "0 to 1; null where there is nothing to be a share of." });
+
+const figuresSchema = z.object({
+  sessions: z.int().meta({ description: "Sessions created." }),
+  active_users: z.int().meta({ description: "Different users with a request; within 2 % beyond 2,048." }),
+  return_rate: share.meta({ description: "Of the users of the month before, the share that came back." }),
+  messages: z.int().meta({ description: "Messages stored." }),
+  median_session_seconds: z
+    .number()
+    .nullable()
+    .meta({ description: "From creation to last activity, of sessions that ended." }),
+  feedback: z.int(),
+  satisfaction: share.meta({ description: "Share of feedback with a value above 0." }),
+  conversions: z.int(),
+  conversion_value: number,
+  engagements: z.int(),
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  cost_usd: number.meta({ description: "Of LLM and embedding calls." }),
+  return_on_cost: share.meta({ description: "Value of conversions for each dollar of cost." }),
+  requests: z.int(),
+  error_rate: share.meta({ description: "Share of requests answered with a 5xx." }),
+  latency_p50_ms: z.number().nullable(),
+  latency_p95_ms: z.number().nullable(),
+  latency_p99_ms: z.number().nullable(),
+  llm_calls: z.int(),
+  llm_error_rate: share,
+  llm_p95_ms: z.number().nullable(),
+  first_token_p95_ms: z.number().nullable(),
+});
+
+export type Figures = z.infer<typeof figuresSchema>;
+
+export const reportSchema = z
+  .object({
+    month: z.string().meta({ example: "2026-10" }),
+    created_at: z.iso.datetime(),
+    complete: z.boolean().meta({ description: "False while the month runs." }),
+    figures: figuresSchema,
+    previous: figuresSchema.nullable().meta({ description: "The month before; null without any data." }),
+    days: z.array(
+      z.object({
+        day: z.string(),
+        requests: z.int(),
+        errors: z.int(),
+        active_users: z.int(),
+        messages: z.int(),
+        conversions: z.int(),
+        conversion_value: number,
+        cost_usd: number,
+        latency_p95_ms: z.number().nullable(),
+      }),
+    ),
+    routes: z.array(
+      z.object({
+        route: z.string(),
+        requests: z.int(),
+        errors: z.int(),
+        p50_ms: number,
+        p95_ms: number,
+        p99_ms: number,
+      }),
+    ),
+  })
+  .meta({ id: "Report" });
+
+export type Report = z.infer<typeof reportSchema>;
