@@ -18,7 +18,9 @@ describe("the lake", () => {
   it("holds the messages of an archived session, which DuckDB reads", async () => {
     await lake.archived("ann", "first", 3);
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 2, rows: 4, failed: 0 });
-    const rows = await lake.sql("select session_id, position, role, content, dt, user_hash from messages order by position");
+    const rows = await lake.sql(
+      "select session_id, position, role, content, dt, user_hash from messages order by position",
+    );
     const who = lake.pseudonym("ann");
     expect(rows).toEqual(
       [0, 1, 2].map((n) => ({
