@@ -41,7 +41,9 @@ export type Trigger =
       retries: number;
       parallelism: number;
     }
-  | { kind: "schedule"; expression: string };
+  | { kind: "schedule"; expression: string }
+  /** Woken by operators only. */
+  | { kind: "invoke" };
 
 export type TableAction =
   | "GetItem"
@@ -286,6 +288,17 @@ export const functions = {
     timeout: 900,
   },
   "jobs-watch": {
+    metrics: ["UpdateItem"],
+  },
+  "jobs-reembed": {
+    entry: "functions/jobs/reembed.ts",
+    trigger: { kind: "invoke" },
+    table: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchGetItem", "ConditionCheckItem"],
+    indexes: ["sessions_due"],
+    archive: archiveRead,
+    embeds: true,
+    memory: 1024,
+    timeout: 900,
     entry: "functions/jobs/watch.ts",
     trigger: { kind: "schedule", expression: "rate(5 minutes)" },
     table: ["Query"],

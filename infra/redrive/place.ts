@@ -18,12 +18,17 @@ export interface Place {
   /** Seconds to wait for messages: SQS finds all of them only when it may take its time. */
   waitSeconds: number;
   reconcileFunctionName: string;
+  reembedFunctionName: string;
 }
 
 /** The deployment or host that was asked for is not there. */
 export class PlaceError extends Error {}
 
-const outputs = z.object({ DeadLetterQueueUrl: z.string(), ReconcileFunctionName: z.string() });
+const outputs = z.object({
+  DeadLetterQueueUrl: z.string(),
+  ReconcileFunctionName: z.string(),
+  ReembedFunctionName: z.string(),
+});
 const hostFile = z.object({
   pid: z.number(),
   endpoints: z.object({ sqs: z.string(), lambda: z.string(), streams: z.string() }),
@@ -56,6 +61,7 @@ function localHost(data: string): Place {
     waitSeconds: 0,
     deadLetterQueueUrl: host.outputs.DeadLetterQueueUrl,
     reconcileFunctionName: host.outputs.ReconcileFunctionName,
+    reembedFunctionName: host.outputs.ReembedFunctionName,
   };
 }
 
@@ -94,5 +100,6 @@ async function deployment(stage: string): Promise<Place> {
     waitSeconds: 2,
     deadLetterQueueUrl: read.data.DeadLetterQueueUrl,
     reconcileFunctionName: read.data.ReconcileFunctionName,
+    reembedFunctionName: read.data.ReembedFunctionName,
   };
 }

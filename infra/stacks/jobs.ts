@@ -27,6 +27,10 @@ export class JobsStack extends Stack {
 
     for (const [name, { trigger }] of Object.entries(functions) as [FunctionName, { trigger: Trigger }][]) {
       if (trigger.kind === "stream") this.streamJobs.push(this.streamJob(name, trigger, props));
+      if (trigger.kind === "invoke") {
+        const { lambda } = this.job(name, props);
+        if (name === "jobs-reembed") new CfnOutput(this, "ReembedFunctionName", { value: lambda.functionName });
+      }
       if (trigger.kind === "schedule") this.scheduledJobs.push(this.scheduledJob(name, trigger, props));
     }
 

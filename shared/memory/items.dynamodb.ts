@@ -6,6 +6,9 @@ import { asksSomething, type Candidate, type Captured, type MemoryRecord, speake
 import { noStatistics } from "./statistics.ts";
 import type { Layout, Slot, Summary, Vectors } from "./store.ts";
 
+/** The slots of which an item has a vector. */
+export const slotsIn = (item: Item): Slot[] => (["a", "b"] as const).filter((slot) => vectorOf(slot) in item);
+
 export const vectorOf = (slot: Slot): string => `vector_${slot}`;
 
 /** The message in a stream record's image. */

@@ -17,6 +17,7 @@ import {
   fromLayoutItem,
   fromMemoryItem,
   fromSummaryItem,
+  slotsIn,
   toCandidate,
   toMemoryItem,
   vectorOf,
@@ -169,7 +170,7 @@ export function createMemoryStore(table: Table): MemoryStore {
           ExclusiveStartKey: lastKey,
         });
         yield {
-          records: page.items.filter(isMemory).map(fromMemoryItem),
+          records: page.items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), slots: slotsIn(item) })),
           forgotten: page.items.filter((item) => !isMemory(item)).map(idOf),
         };
         lastKey = page.lastKey;

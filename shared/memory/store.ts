@@ -11,8 +11,19 @@ export interface Layout {
   /** What searches use. */
   slot: Slot;
   space: Space;
-  /** What is being built beside it; new memories get both vectors meanwhile. */
-  building?: { slot: Slot; space: Space };
+  /** What is being built beside it; new memories get both vectors meanwhile. `isCheck`: all are there, as far as is known. */
+  building?: { slot: Slot; space: Space; progress: Progress; isCheck: boolean };
+  /** What nothing searches any more, while its vectors are being taken away. */
+  clearing?: { slot: Slot; progress: Progress };
+}
+
+/** How far a pass over all sessions has come. */
+export interface Progress {
+  /** Shards of sessions that are done. */
+  shards: number;
+  sessions: number;
+  /** Vectors that were written. */
+  vectors: number;
 }
 
 /** What is known of all memories of a user. */
@@ -78,7 +89,7 @@ export interface MemoryStore {
   /** Deletes memories without counting: what is forgotten already. */
   erase(records: readonly MemoryRecord[]): Promise<void>;
   /** Every memory of a session in order, a page at a time, and the ids of those that were forgotten. Strongly consistent. */
-  ofSession(session: SessionId): AsyncIterable<{ records: MemoryRecord[]; forgotten: string[] }>;
+  ofSession(session: SessionId): AsyncIterable<{ records: (MemoryRecord & { slots: Slot[] })[]; forgotten: string[] }>;
   /** Deletes what forgotten memories of a session have left. */
   clearForgotten(session: SessionId, ids: readonly string[]): Promise<void>;
   /** Memories of a user by id, newest first; may miss the very newest. */

@@ -7,6 +7,8 @@ export interface Usage {
   wru: number;
   /** Read request units. */
   rru: number;
+  /** Bytes that searches of vector indexes are billed for. */
+  vectorBytes: number;
   /** Calls by the name of the operation. */
   operations: Record<string, number>;
 }
@@ -15,6 +17,7 @@ interface Consumed {
   CapacityUnits?: number;
   ReadCapacityUnits?: number;
   WriteCapacityUnits?: number;
+  VectorSearchRequestBytes?: number;
 }
 
 const READS = new Set(["GetItem", "Query", "BatchGetItem", "Scan", "TransactGetItems"]);
@@ -29,6 +32,8 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
       const result = await next(args);
       const { ConsumedCapacity } = result.output as { ConsumedCapacity?: Consumed | Consumed[] };
       const units = [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
+      for (const consumed of [ConsumedCapacity ?? []].flat())
+        usage.vectorBytes += consumed.VectorSearchRequestBytes ?? 0;
       usage.calls++;
       usage.operations[operation] = (usage.operations[operation] ?? 0) + 1;
       if (READS.has(operation)) usage.rru += units;
@@ -46,4 +51,4 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
   };
 }
 
-const empty = (): Usage => ({ calls: 0, wru: 0, rru: 0, operations: {} });
+const empty = (): Usage => ({ calls: 0, wru: 0, rru: 0, vectorBytes: 0, operations: {} });

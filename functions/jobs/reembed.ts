@@ -1,0 +1,38 @@
+import type { Context } from "aws-lambda";
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { type ReembedDependencies, type ReembedResult, reembed } from "../../shared/memory/reembed.ts";
+import { configuredSpace, openMemories } from "../dependencies/memories.ts";
+import { openStores } from "../dependencies/stores.ts";
+import { openTable } from "../dependencies/table.ts";
+
+/** Milliseconds that a run leaves unused, for the session that it is at. */
+const MARGIN = 60_000;
+
+interface Request {
+  /** Seconds after which it stops and says how far it has come. @default as long as the function may run */
+  seconds?: number;
+  /** Rebuild although model and dimensions are as configured. */
+  force?: boolean;
+}
+
+/** Invoked by `npm run reembed`, again and again until it is done. */
+export const createReembedJob =
+  (deps: ReembedDependencies) =>
+  async (
+    { seconds = Number.POSITIVE_INFINITY, force = false }: Request,
+    context: Pick<Context, "getRemainingTimeInMillis">,
+  ): Promise<ReembedResult> => {
+    const time = Math.min(seconds * 1000, context.getRemainingTimeInMillis() - MARGIN);
+    return await reembed(deps, deps.clock() + time, force);
+  };
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openTable(settings);
+  return createReembedJob({
+    ...openMemories(settings, table),
+    stores: openStores(settings, table),
+    wanted: { a: configuredSpace(settings, "a"), b: configuredSpace(settings, "b") },
+  });
+});

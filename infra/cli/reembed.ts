@@ -1,0 +1,72 @@
+import { parseArgs } from "node:util";
+import type { ReembedResult } from "../../shared/memory/reembed.ts";
+import { invoke } from "../redrive/deliver-again.ts";
+import { findPlace } from "../redrive/place.ts";
+
+const USAGE = `Rebuilds the vectors of all memories, after the embedding model or its dimensions were changed.
+
+  npm run reembed [-- --force] [--stage STAGE | --data DIR]
+
+  --force        also when model and dimensions are as configured
+  --stage STAGE  the deployment (dev, prod) on AWS, with the region and credentials of the AWS CLI;
+                 without it, the running local host
+  --data DIR     the local host's data directory (default .memocha)
+  --help
+
+Memories have room for two vectors, each with an index of its own. The new ones are made from the messages in the one that
+is not in use, while searches use the old ones; then searches change over, and the old ones are taken away. It may be
+stopped at any time, and goes on where it stopped when it is started again.
+
+Exit code: 0 = done, or nothing to do, 1 = something went wrong, 2 = wrong usage.
+`;
+
+/** Seconds of one invocation: how often it says how far it has come. */
+const SECONDS = 20;
+
+class UsageError extends Error {}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const isUsage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message}\n${isUsage ? "npm run reembed -- --help tells how it is used.\n" : ""}`);
+  return isUsage ? 2 : 1;
+});
+
+async function main(args: string[]): Promise<number> {
+  const { help, data, stage, force } = readOptions(args);
+  if (help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const { lambda, reembedFunctionName, description } = await findPlace({ data, ...(stage !== undefined && { stage }) });
+  process.stdout.write(`Memories of ${description}\n`);
+  for (let asked = force; ; asked = false) {
+    const result = (await invoke(lambda, reembedFunctionName, { seconds: SECONDS, force: asked })) as ReembedResult;
+    process.stdout.write(`${lineOf(result)}\n`);
+    if (result.state === "done" || result.state === "current") return 0;
+  }
+}
+
+function lineOf({ state, slot, space, progress }: ReembedResult): string {
+  const what = `${space.model}, ${space.dimensions} dimensions, index ${slot}`;
+  const far = progress
+    ? `: ${progress.sessions} sessions, ${progress.vectors} vectors, part ${progress.shards} of ${progress.of}`
+    : "";
+  return `${{ current: "nothing to do", building: "building", clearing: "clearing the old index", done: "done" }[state]} (${what})${far}`;
+}
+
+function readOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        help: { type: "boolean", default: false },
+        force: { type: "boolean", default: false },
+        data: { type: "string", default: ".memocha" },
+        stage: { type: "string" },
+      },
+    }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

@@ -1,0 +1,172 @@
+import { readArchive } from "../archive/archive.ts";
+import { shardOf, shards } from "../dynamodb/keys.ts";
+import type { MessageRecord } from "../session/message.ts";
+import { readSession } from "../session/read-session.ts";
+import type { SessionId } from "../session/session.ts";
+import type { Stores } from "../session/stores.ts";
+import type { Space } from "./embedder.ts";
+import { currentLayout } from "./layout.ts";
+import type { MemoryRecord } from "./record.ts";
+import { embedAll, type MemoryDependencies, remember } from "./remember.ts";
+import type { Layout, Progress, Slot } from "./store.ts";
+
+/** Memories embedded at a time. */
+const BATCH = 64;
+
+export interface ReembedDependencies extends MemoryDependencies {
+  stores: Stores;
+  /** The space that the configuration asks for, in each slot. */
+  wanted: Record<Slot, Space>;
+}
+
+/** `building` and `clearing` have more to do: call again. */
+export interface ReembedResult {
+  state: "current" | "building" | "clearing" | "done";
+  slot: Slot;
+  space: Space;
+  progress?: Progress & { of: number };
+}
+
+/**
+ * Rebuilds all memories from messages with another model or in other dimensions, in the slot that is not in use, then has searches
+ * use it and takes the old vectors away. Searches find everything throughout. Each call goes on where the last one stopped, until
+ * `deadline` (epoch ms); repeating part of the work changes nothing. `force` rebuilds although model and dimensions are as configured.
+ */
+export async function reembed(deps: ReembedDependencies, deadline: number, force = false): Promise<ReembedResult> {
+  let layout = await currentLayout(deps);
+  if (!layout.building && !layout.clearing) {
+    const slot = otherThan(layout.slot);
+    if (!force && isSame(layout.space, deps.wanted[layout.slot])) return resultOf("current", layout);
+    layout = await move(deps, layout, {
+      ...layout,
+      building: { slot, space: deps.wanted[slot], progress: nothing, isCheck: false },
+    });
+  }
+  if (layout.building) {
+    const { slot, space, isCheck } = layout.building;
+    const work = isCheck ? fillVectors : rebuild;
+    const built = await pass(deps, layout, "building", deadline, (session) => work(deps, session, slot, space));
+    if (!built.whole) return resultOf("building", built.layout);
+    // A session that changed during a pass may have been missed by it: a pass that finds nothing to do is the last.
+    if (!isCheck || built.progress.vectors > 0) {
+      const check = { slot, space, progress: nothing, isCheck: true };
+      return resultOf("building", await move(deps, built.layout, { ...built.layout, building: check }), built.progress);
+    }
+    layout = await move(deps, built.layout, { slot, space, clearing: { slot: otherThan(slot), progress: nothing } });
+  }
+  const cleared = await pass(deps, layout, "clearing", deadline, (session) => clear(deps, layout, session));
+  if (!cleared.whole) return resultOf("clearing", cleared.layout);
+  const { slot, space } = cleared.layout;
+  return resultOf("done", await move(deps, cleared.layout, { slot, space }));
+}
+
+const nothing: Progress = { shards: 0, sessions: 0, vectors: 0 };
+
+const otherThan = (slot: Slot): Slot => (slot === "a" ? "b" : "a");
+
+const isSame = (a: Space, b: Space): boolean => a.model === b.model && a.dimensions === b.dimensions;
+
+async function move({ memories }: ReembedDependencies, from: Layout, to: Layout): Promise<Layout> {
+  if (await memories.setLayout(from, to)) return to;
+  throw new Error("another run is re-embedding");
+}
+
+/** Looks at all sessions, shard by shard, and keeps how far it has come in the layout. */
+async function pass(
+  deps: ReembedDependencies,
+  layout: Layout,
+  phase: "building" | "clearing",
+  deadline: number,
+  work: (session: SessionId) => Promise<number>,
+): Promise<{ whole: boolean; layout: Layout; progress: Progress }> {
+  const started = layout[phase];
+  if (!started) throw new Error(`no ${phase} is under way`);
+  let current = layout;
+  let progress = { ...started.progress };
+  const save = async () => {
+    current = await move(deps, current, { ...current, [phase]: { ...started, progress } });
+  };
+  for await (const sessions of deps.stores.sessions.due()) {
+    for (const session of sessions) {
+      const shard = shards.indexOf(shardOf(session.user, session.id));
+      if (shard < progress.shards) continue;
+      if (shard > progress.shards) {
+        progress = { ...progress, shards: shard };
+        await save();
+      }
+      if (deps.clock() > deadline) {
+        await save();
+        return { whole: false, layout: current, progress };
+      }
+      const vectors = await work(session);
+      progress = { ...progress, sessions: progress.sessions + 1, vectors: progress.vectors + vectors };
+    }
+  }
+  return { whole: true, layout: current, progress };
+}
+
+/** Makes sure that each message worth it is a memory and has its vector of the slot; gives how many were written. */
+async function rebuild(deps: ReembedDependencies, session: SessionId, slot: Slot, space: Space): Promise<number> {
+  let remembered = 0;
+  for await (const { generation, messages } of messagesOf(deps.stores, session)) {
+    const captured = messages.map((message) => ({ session, generation, message }));
+    remembered += await remember(deps, session.user, captured);
+  }
+  return remembered + (await fillVectors(deps, session, slot, space));
+}
+
+/** Gives memories of a session the vectors of the slot that they lack; how many were written. */
+async function fillVectors(deps: ReembedDependencies, session: SessionId, slot: Slot, space: Space): Promise<number> {
+  let written = 0;
+  let before: MemoryRecord | undefined;
+  for await (const { records } of deps.memories.ofSession(session)) {
+    const missing: { record: MemoryRecord; before: MemoryRecord["counts"] | undefined }[] = [];
+    for (const record of records) {
+      if (!record.slots.includes(slot)) missing.push({ record, before: before?.counts });
+      before = record;
+    }
+    for (let start = 0; start < missing.length; start += BATCH) {
+      const batch = missing.slice(start, start + BATCH);
+      const vectors = await embedAll(batch, [{ slot, embedder: deps.embedderOf(space) }]);
+      await Promise.all(
+        batch.map(({ record }, n) => deps.memories.setVector(record, slot, vectors[n]?.[slot] ?? null)),
+      );
+      written += batch.length;
+    }
+  }
+  return written;
+}
+
+/** Takes the old vectors of a session away; a memory of a run that did not know of the new slot yet gets its vector first. */
+async function clear(deps: ReembedDependencies, { slot, space }: Layout, session: SessionId): Promise<number> {
+  const written = await fillVectors(deps, session, slot, space);
+  const old = otherThan(slot);
+  for await (const { records } of deps.memories.ofSession(session)) {
+    const dated = records.filter(({ slots }) => slots.includes(old));
+    await Promise.all(dated.map((record) => deps.memories.setVector(record, old, null)));
+  }
+  return written;
+}
+
+/** The messages of a session, wherever it is, with the generation that they are of. */
+async function* messagesOf(
+  stores: Stores,
+  session: SessionId,
+): AsyncIterable<{ generation: number; messages: MessageRecord[] }> {
+  const state = await readSession(stores, session);
+  if (state.kind === "none") return;
+  if (state.kind === "archived") {
+    const { archive, generation } = state.record;
+    if (!archive) return;
+    for await (const messages of readArchive(stores.archive, archive)) yield { generation, messages };
+    return;
+  }
+  const generation = state.kind === "limbo" ? state.anchor.live_generation : state.record.generation;
+  for await (const messages of stores.messages.all(session, generation)) yield { generation, messages };
+}
+
+function resultOf(state: ReembedResult["state"], layout: Layout, progress?: Progress): ReembedResult {
+  const { slot, space } = layout.building ?? layout;
+  const far = progress ?? layout.building?.progress ?? layout.clearing?.progress;
+  return { state, slot, space, ...(far ? { progress: { ...far, of: shards.length } } : {}) };
+}
