@@ -18,10 +18,16 @@ export interface FunctionSpec {
   searches?: readonly string[];
   /** It embeds text, by the model that is configured. */
   embeds?: boolean;
+  /** It asks models, and reads the secret with their key; or it needs to know the plans of users alone. */
+  chat?: "ask" | "plans";
+  /** It streams its answer. */
+  streams?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
   /** S3 actions on objects below `lake/`. Whoever has any also reads the key of the users' hashes. */
   lake?: readonly ArchiveAction[];
+  /** S3 actions on objects below `reports/`. */
+  reports?: readonly ("GetObject" | "PutObject" | "ListBucket")[];
   /** Megabytes. CPU grows with it. @default 512 */
   memory?: number;
   /** Seconds. @default 29, the REST API's own limit */
@@ -153,6 +159,44 @@ export const functions = {
     table: lifecycle,
     archive: archiveWrite,
   },
+  "chat-turn": {
+    entry: "functions/chat/chat.ts",
+    trigger: { kind: "http", operation: "chat" },
+    table: [...lifecycle, "BatchGetItem"],
+    archive: archiveWrite,
+    searches: vectorIndexes,
+    embeds: true,
+    chat: "ask",
+    streams: true,
+    memory: 1024,
+    timeout: 300,
+  },
+  "chat-completions": {
+    entry: "functions/chat/completions.ts",
+    trigger: { kind: "http", operation: "createCompletion" },
+    table: [...lifecycle, "BatchGetItem"],
+    archive: archiveWrite,
+    searches: vectorIndexes,
+    embeds: true,
+    chat: "ask",
+    streams: true,
+    memory: 1024,
+    timeout: 300,
+  },
+  "chat-stream": {
+    entry: "functions/chat/stream.ts",
+    trigger: { kind: "http", operation: "resumeChat" },
+    table: ["GetItem", "Query", "PutItem"],
+    archive: archiveRead,
+    streams: true,
+    timeout: 300,
+  },
+  "chat-usage": {
+    entry: "functions/chat/usage.ts",
+    trigger: { kind: "http", operation: "getUsage" },
+    table: ["GetItem"],
+    chat: "plans",
+  },
   "memories-search": {
     entry: "functions/memories/search.ts",
     trigger: { kind: "http", operation: "searchMemories" },
@@ -219,6 +263,7 @@ export const functions = {
     archive: archiveWrite,
     memory: 1024,
     timeout: 300,
+    metrics: ["PutItem"],
   },
   "jobs-remember": {
     entry: "functions/jobs/remember.ts",
@@ -243,6 +288,7 @@ export const functions = {
     lake: archiveWrite,
     memory: 2048,
     timeout: 900,
+    metrics: ["UpdateItem"],
   },
   "jobs-reembed": {
     entry: "functions/jobs/reembed.ts",
@@ -262,6 +308,7 @@ export const functions = {
     archive: archiveWrite,
     memory: 1024,
     timeout: 900,
+    metrics: ["UpdateItem"],
   },
   "events-create": {
     entry: "functions/events/create.ts",
@@ -274,6 +321,22 @@ export const functions = {
     trigger: { kind: "http", operation: "getMetrics" },
     metrics: ["GetItem", "Query"],
     memory: 1024,
+  },
+  "reports-get": {
+    entry: "functions/reports/get.ts",
+    trigger: { kind: "http", operation: "getReport" },
+    metrics: ["GetItem", "Query"],
+    reports: archiveRead,
+    memory: 1024,
+  },
+  "jobs-report": {
+    entry: "functions/jobs/report.ts",
+    // Daily, so that a run that fails on the first is made up for on the second.
+    trigger: { kind: "schedule", expression: "cron(0 1 * * ? *)" },
+    metrics: ["GetItem", "Query", "UpdateItem"],
+    reports: [...archiveRead, "PutObject"],
+    memory: 1024,
+    timeout: 300,
   },
   "jobs-fold-hourly": {
     entry: "functions/jobs/fold-hourly.ts",

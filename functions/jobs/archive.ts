@@ -5,8 +5,11 @@ import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
+import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -19,7 +22,7 @@ const PARALLEL = 10;
  * and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
  */
 export const createArchiveJob =
-  (stores: Stores, changes: Pick<ChangedDays, "mark">) =>
+  (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder) =>
   async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const expired = Records.filter(isExpiry);
     const changed = Map.groupBy(
@@ -27,16 +30,24 @@ export const createArchiveJob =
       dayOf,
     );
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+    let lag = 0;
     for (const [day, records] of changed) {
       if (day !== undefined) await attempt(records, () => changes.mark([day]));
     }
+    const sessions = expired.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    if (sessions > 0)
+      console.log(JSON.stringify({ level: "info", job: "archive", sessions, ttl_lag_s: Math.round(lag / 1000) }));
     return { batchItemFailures };
 
     async function work(): Promise<void> {
       for (let record = expired.shift(); record; record = expired.shift()) {
         const current = record;
-        await attempt([current], () => finish(stores, current));
+        await attempt([current], async () => {
+          const record = await finish(stores, current);
+          lag = Math.max(lag, stores.clock() - (record.expires_at ?? 0) * 1000);
+          if (record.status === "active") await recorder.record(endOf(record));
+        });
       }
     }
 
@@ -59,11 +70,19 @@ function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
   return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
 }
 
-async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<void> {
+/** Gives what had expired; a session that was archived before has the status `archived`, whatever its header said. */
+async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
   const record = fromHeaderImage(dynamodb.OldImage as Parameters<typeof fromHeaderImage>[0]);
-  if (record.status === "active") await archiveSession(stores, record);
-  else await purgeSession(stores, record);
+  if (record.status !== "active") await purgeSession(stores, record);
+  else if ((await archiveSession(stores, record)) !== "archived") return { ...record, status: "archived" };
+  return record;
+}
+
+/** What a session amounted to. Only the run that archives it says so: one that dies in between is not counted. */
+function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Parameters<Recorder["record"]>[0] {
+  const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
+  return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };
 }
 
 const causeOf = (error: unknown): string | undefined =>
@@ -72,5 +91,5 @@ const causeOf = (error: unknown): string | undefined =>
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createArchiveJob(openStores(settings, table), createChangedDays(table));
+  return createArchiveJob(openStores(settings, table), createChangedDays(table), openRecorder(settings));
 });

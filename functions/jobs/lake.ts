@@ -5,6 +5,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { booked } from "../dependencies/booked.ts";
 import { openLake } from "../dependencies/lake.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -33,5 +34,5 @@ export const createLakeJob =
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createLakeJob(openLake(settings, openTable(settings)), Date.now);
+  return booked("jobs-lake", settings, createLakeJob(openLake(settings, openTable(settings)), Date.now));
 });

@@ -3,6 +3,7 @@ import { reconcile } from "../../shared/archive/reconcile.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { booked } from "../dependencies/booked.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -23,5 +24,5 @@ export const createReconcileJob =
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createReconcileJob(openStores(settings, openTable(settings)));
+  return booked("jobs-reconcile", settings, createReconcileJob(openStores(settings, openTable(settings))));
 });

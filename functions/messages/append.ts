@@ -11,9 +11,10 @@ import { openTable } from "../dependencies/table.ts";
 
 /** POST /v1/sessions/{id}/messages */
 export const createAppendMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.appendMessages, deps, async ({ user, params, body, identity }) => {
+  createHttpHandler(operations.appendMessages, deps, async ({ user, params, body, identity, observe }) => {
     const inputs = "messages" in body ? body.messages : [body];
     const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
+    observe({ messages: messages.length });
     return { status: 201, body: { data: messages.map((message) => toMessage(message, params.id)) } };
   });
 

@@ -17,8 +17,9 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/sessions */
 export const createCreateSession = (deps: Dependencies) =>
-  createHttpHandler(operations.createSession, deps, async ({ user, body, identity }) => {
+  createHttpHandler(operations.createSession, deps, async ({ user, body, identity, observe }) => {
     const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
+    observe({ sessions: 1 });
     return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
   });
 

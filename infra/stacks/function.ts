@@ -16,6 +16,9 @@ const ARCHIVED = `${retention.archive.place.object}*`;
 /** The keys of the lake's partitions. */
 const LAKE = "lake/*";
 
+/** The keys of reports. */
+const REPORTS = `${retention.report.place.object}*`;
+
 /** Where the code of a function comes from: bundles when deploying, a dummy in tests. */
 export type CodeProvider = (name: FunctionName) => Code;
 
@@ -48,6 +51,12 @@ export class MemochaFunction extends Construct {
       }),
     );
     for (const statement of permissionsOf(spec, data)) this.role.addToPolicy(statement);
+    const modelKey = spec.chat === "ask" ? options.chat.OPENAI_SECRET_ARN : undefined;
+    if (modelKey) {
+      this.role.addToPolicy(
+        new PolicyStatement({ sid: "ModelKey", actions: ["secretsmanager:GetSecretValue"], resources: [modelKey] }),
+      );
+    }
 
     this.lambda = new LambdaFunction(this, "Function", {
       description: `Memocha ${options.stage.name}: ${name}`,
@@ -69,6 +78,12 @@ export class MemochaFunction extends Construct {
         ? {
             [wildcardBelow(data, data.buckets.archive.bucketArn, `/${ARCHIVED}`)]:
               "The archive has one object a session: users and sessions are not known when deploying.",
+          }
+        : {}),
+      ...(spec.reports
+        ? {
+            [wildcardBelow(data, data.buckets.archive.bucketArn, `/${REPORTS}`)]:
+              "There are two objects a month: months are not known when deploying.",
           }
         : {}),
       ...(spec.lake
@@ -129,6 +144,12 @@ function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key, lakeK
     // HEAD on the bucket, and S3's choice of 404 over 403 for what is not there, name no prefix.
     const condition = { StringLikeIfExists: { "s3:prefix": ARCHIVED } };
     allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
+  }
+  if (spec.reports?.length) {
+    const actions = spec.reports.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
+    allow("Reports", actions, [buckets.archive.arnForObjects(REPORTS)]);
+    const condition = { StringLikeIfExists: { "s3:prefix": REPORTS } };
+    allow("ListReports", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
   }
   if (spec.lake?.length) {
     const actions = spec.lake.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);

@@ -1,8 +1,9 @@
-import { eventsOperations } from "./operations/events.ts";
 import { chatOperations } from "./operations/chat.ts";
+import { eventsOperations } from "./operations/events.ts";
 import { memoryOperations } from "./operations/memories.ts";
 import { messageOperations } from "./operations/messages.ts";
 import { metricsOperations } from "./operations/metrics.ts";
+import { reportsOperations } from "./operations/reports.ts";
 import { sessionOperations } from "./operations/sessions.ts";
 import { systemOperations } from "./operations/system.ts";
 
@@ -16,6 +17,7 @@ export const operations = {
   ...chatOperations,
   ...metricsOperations,
   ...eventsOperations,
+  ...reportsOperations,
   ...memoryOperations,
 } as const;
 

@@ -41,7 +41,7 @@ describe("each function", () => {
         ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
         ...(metricsActionsOf(spec).length ? ["METRICS_TABLE"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
-        ...(spec.archive ? ["ARCHIVE_BUCKET"] : []),
+        ...(spec.archive || spec.reports ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
         ...(spec.trigger.kind === "authorizer" ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
       ].sort(),

@@ -5,6 +5,7 @@ import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem";
 const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, is archive/*";
+const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, is reports/*";
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "GetItem PutItem UpdateItem";
@@ -30,6 +31,18 @@ const expected: Record<string, string[]> = {
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
   "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "chat-turn": [
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb SearchVectors on index memories_a, index memories_b",
+    ...archiveWrite,
+  ],
+  "chat-completions": [
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb SearchVectors on index memories_a, index memories_b",
+    ...archiveWrite,
+  ],
+  "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
+  "chat-usage": ["dynamodb GetItem on table"],
   "memories-search": [
     `dynamodb BatchGetItem ${idempotency} on table`,
     "dynamodb SearchVectors on index memories_a, index memories_b",
@@ -48,6 +61,7 @@ const expected: Record<string, string[]> = {
     "dynamodb Query on index sessions_due",
   ],
   "jobs-archive": [
+    "dynamodb PutItem on metrics",
     `dynamodb ${sessionLifecycle} on table`,
     ...archiveWrite,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
@@ -61,6 +75,7 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "jobs-lake": [
+    "dynamodb UpdateItem on metrics",
     "dynamodb DeleteItem Query UpdateItem on table",
     ...archiveRead,
     "s3 AbortMultipartUpload DeleteObject GetObject PutObject on lake/*",
@@ -69,9 +84,17 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "jobs-reconcile": [
+    "dynamodb UpdateItem on metrics",
     `dynamodb ${sessionLifecycle} on table`,
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
+    "sqs SendMessage on dead letters",
+  ],
+  "reports-get": ["dynamodb GetItem PutItem Query on metrics", "s3 GetObject on reports/*", reportsList],
+  "jobs-report": [
+    "dynamodb GetItem Query UpdateItem on metrics",
+    "s3 GetObject PutObject on reports/*",
+    reportsList,
     "sqs SendMessage on dead letters",
   ],
   "events-create": [`dynamodb ${idempotency} on table`, "dynamodb BatchWriteItem PutItem on metrics"],
@@ -159,6 +182,7 @@ function describeResource(resource: unknown): string {
   if (resource === "*") return "*";
   if (index) return `index ${index}`;
   if (/Archive\w+"\},"\/archive\/\*"/.test(text)) return "archive/*";
+  if (/Archive\w+"\},"\/reports\/\*"/.test(text)) return "reports/*";
   if (/Archive\w+"\},"\/lake\/\*"/.test(text)) return "lake/*";
   if (/^\{"Fn::ImportValue":"[^"]*LakeKey\w+"\}$/.test(text)) return "the key of users' hashes";
   if (/^\{"Fn::ImportValue":"[^"]*Archive\w+"\}$/.test(text)) return "bucket";

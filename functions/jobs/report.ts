@@ -1,0 +1,49 @@
+import { toInstant } from "../../shared/clock.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/store.ts";
+import { shift } from "../../shared/metrics/window.ts";
+import { buildReport } from "../../shared/reports/build-report.ts";
+import { toHtml } from "../../shared/reports/html.ts";
+import { createReportStore } from "../../shared/reports/report-store.s3.ts";
+import type { ReportStore } from "../../shared/reports/report-store.ts";
+import { createS3 } from "../../shared/s3/client.ts";
+import { openMetricsTable } from "../dependencies/table.ts";
+
+/** Days of a month on which the report of the month before is made again, for what was folded late. */
+const LAST_DAY = 3;
+
+export interface Dependencies {
+  store: MetricStore;
+  reports: ReportStore;
+  book: Pick<JobBook, "succeeded">;
+  clock: () => number;
+}
+
+/** Schedule: makes last month's report on the first days of a month. An operator may name one: `{"month": "2026-10"}`. */
+export const createReportJob =
+  (deps: Dependencies) =>
+  async (event: { month?: string }): Promise<void> => {
+    const today = toInstant(deps.clock()).slice(0, 10);
+    const month = event.month ?? shift("month", today.slice(0, 7), -1);
+    const isDue = event.month !== undefined || Number(today.slice(8)) <= LAST_DAY;
+    if (isDue || !(await deps.reports.find(month))) {
+      const report = await buildReport(deps, month);
+      await deps.reports.put(report, toHtml(report));
+      console.log(JSON.stringify({ level: "info", job: "report", month, complete: report.complete }));
+    }
+    await deps.book.succeeded("jobs-report");
+  };
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const table = openMetricsTable(settings);
+  return createReportJob({
+    store: createMetricStore(table),
+    reports: createReportStore(createS3(), settings.ARCHIVE_BUCKET),
+    book: createJobBook(table, Date.now),
+    clock: Date.now,
+  });
+});

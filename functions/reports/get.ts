@@ -1,0 +1,39 @@
+import { toInstant } from "../../shared/clock.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { AppError } from "../../shared/errors.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/store.ts";
+import { buildReport } from "../../shared/reports/build-report.ts";
+import { createReportStore } from "../../shared/reports/report-store.s3.ts";
+import type { ReportStore } from "../../shared/reports/report-store.ts";
+import { createS3 } from "../../shared/s3/client.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openMetricsTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  store: MetricStore;
+  reports: Pick<ReportStore, "find">;
+}
+
+/** GET /v1/reports/{month}: as it was kept on the first of the next month, or made now while the month runs. */
+export const createGetReport = (deps: Dependencies) =>
+  createHttpHandler(operations.getReport, deps, async ({ params: { month } }) => {
+    if (month > toInstant(deps.clock()).slice(0, 7)) throw new AppError("not_found", "that month is yet to come");
+    const report = (await deps.reports.find(month)) ?? (await buildReport(deps, month));
+    if (report.figures.requests === 0 && report.days.length === 0) {
+      throw new AppError("not_found", "nothing is known of that month");
+    }
+    return { status: 200, body: report };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createGetReport({
+    ...httpOnly(settings),
+    store: createMetricStore(openMetricsTable(settings)),
+    reports: createReportStore(createS3(), settings.ARCHIVE_BUCKET),
+  });
+});

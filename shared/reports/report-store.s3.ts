@@ -1,0 +1,42 @@
+import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { AppError } from "../errors.ts";
+import { retention } from "../retention/policy.ts";
+import type { ReportStore } from "./report-store.ts";
+
+/** Reports as objects `reports/<month>.json` and `reports/<month>.html` in a bucket. */
+export function createReportStore(s3: S3Client, Bucket: string): ReportStore {
+  const put = (Key: string, ContentType: string, Body: string) =>
+    s3.send(new PutObjectCommand({ Bucket, Key, ContentType, Body })).catch(rethrow);
+  return {
+    async put(report, html) {
+      await put(keyOf(report.month, "html"), "text/html; charset=utf-8", html);
+      await put(keyOf(report.month, "json"), "application/json", JSON.stringify(report));
+    },
+
+    async find(month) {
+      try {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: keyOf(month, "json") }));
+        return JSON.parse((await Body?.transformToString()) ?? "null");
+      } catch (error) {
+        if (statusOf(error) === 404) return null;
+        throw translate(error);
+      }
+    },
+  };
+}
+
+const keyOf = (month: string, format: "json" | "html"): string => `${retention.report.place.object}${month}.${format}`;
+
+const statusOf = (error: unknown): number | undefined =>
+  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+
+function rethrow(error: unknown): never {
+  throw translate(error);
+}
+
+function translate(error: unknown): AppError {
+  const status = statusOf(error);
+  return status === undefined || status >= 500 || status === 429
+    ? new AppError("unavailable", "the reports do not answer", { cause: error, retryAfter: 1 })
+    : new AppError("internal", "the reports refused a call", { cause: error });
+}
