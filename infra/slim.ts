@@ -17,6 +17,16 @@ const replaced: Record<string, string> = {
     "export class EventStreamSerde {}",
 };
 
+/** Resources of the OpenAI API that nothing here calls: their classes are made with every client, and hold nothing. */
+for (const [name, file] of [
+  ["Admin", "admin/admin"],
+  ["Beta", "beta/beta"],
+  ["FineTuning", "fine-tuning/fine-tuning"],
+  ["VectorStores", "vector-stores/vector-stores"],
+]) {
+  for (const folder of ["./", "./resources/"]) replaced[`${folder}${file}.mjs`] = `export class ${name} {}`;
+}
+
 const builtins = builtinModules.flatMap((name) => [name, `node:${name}`]);
 
 // Only these come to the plugin at all: asking it about every import takes longer than bundling.

@@ -4,6 +4,7 @@ import type { Node } from "constructs";
 import * as z from "zod";
 import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
+import { chatContext, chatEnvironment } from "./chat-settings.ts";
 
 /** What differs between the stages: the one place for it. */
 export interface Stage {
@@ -43,6 +44,8 @@ export interface Options {
   /** Whether the lake's messages hold what was said; without it they hold its length, time, tokens and cost. */
   lakeContent: boolean;
   alarmEmail: string | undefined;
+  /** Models, plans and limits, as the variables that functions read them from. */
+  chat: Record<string, string>;
   /** Dollars a month that models may cost before an alarm goes off. */
   monthlyBudgetUsd: number;
   /** The model that makes memories searchable, where a provider of models is configured. */
@@ -105,6 +108,7 @@ const schema = z
     throttleBurst: z.coerce.number().int().min(1).optional(),
     alarmEmail: z.email().optional(),
     monthlyBudgetUsd: z.coerce.number().min(0).default(100),
+    ...chatContext,
     embeddingModel: z.string().min(1).default("text-embedding-3-small"),
     embeddingDimensions: z
       .string()
@@ -135,6 +139,7 @@ export function readOptions(node: Node): Options {
   const defaults = stages[stage];
   return {
     ...rest,
+    chat: chatEnvironment(rest),
     stage: {
       ...defaults,
       name: stage,

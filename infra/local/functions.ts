@@ -16,10 +16,18 @@ interface FunctionProperties {
   DeadLetterConfig?: { TargetArn?: string };
 }
 
+export interface FunctionsOptions {
+  endpoints: ServiceEndpoints;
+  credentials: Credentials;
+  isolate: boolean;
+  /** Variables that replace those of a function's template. */
+  overrides?(environment: Record<string, string>): Record<string, string>;
+}
+
 /** The template's functions by name. Nothing is loaded yet. */
 export function createFunctions(
   resolver: Resolver,
-  { endpoints, credentials, isolate }: { endpoints: ServiceEndpoints; credentials: Credentials; isolate: boolean },
+  { endpoints, credentials, isolate, overrides }: FunctionsOptions,
   log: Log,
 ): Map<string, LambdaFunction> {
   const functions = new Map<string, LambdaFunction>();
@@ -40,8 +48,9 @@ export function createFunctions(
       timeout: properties.Timeout ?? 3,
       reservedConcurrency: properties.ReservedConcurrentExecutions,
     };
+    const variables = textValues(properties.Environment?.Variables ?? {});
     const environment = lambdaEnvironment(
-      { ...spec, environment: textValues(properties.Environment?.Variables ?? {}) },
+      { ...spec, environment: { ...variables, ...overrides?.(variables) } },
       endpoints,
       credentials,
     );

@@ -17,6 +17,7 @@ import type { LambdaFunction } from "./lambda/function.ts";
 import { startInvokeApi } from "./lambda/invoke-api.ts";
 import { type Listening, listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
+import { startModels } from "./model-settings.ts";
 import type { HostOptions } from "./options.ts";
 import { synthesize } from "./synthesize.ts";
 import { startWaking } from "./wake.ts";
@@ -107,9 +108,16 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
   const lambda = await startInvokeApi(find, asynchronous);
   const endpoints = { ...services.endpoints, lambda: lambda.url };
+  const models = await startModels();
+  ends.push(() => models.close());
   const created = createFunctions(
     resolver,
-    { endpoints, credentials: services.credentials, isolate: options.isolate ?? false },
+    {
+      endpoints,
+      credentials: services.credentials,
+      isolate: options.isolate ?? false,
+      overrides: models.overrides,
+    },
     log,
   );
   for (const [name, hosted] of created) functions.set(name, hosted);

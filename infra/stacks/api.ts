@@ -6,15 +6,17 @@ import {
   EndpointType,
   IdentitySource,
   LambdaIntegration,
+  type LambdaIntegrationOptions,
   LogGroupLogDestination,
   MethodLoggingLevel,
+  ResponseTransferMode,
   RestApi,
   TokenAuthorizer,
 } from "aws-cdk-lib/aws-apigateway";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { type Operation, operations } from "../../shared/http/operations.ts";
-import { type FunctionName, functions, type Trigger } from "../functions.ts";
+import { type FunctionName, type FunctionSpec, functions } from "../functions.ts";
 import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
 import { accessLogFields } from "./access-log.ts";
@@ -39,13 +41,14 @@ export class ApiStack extends Stack {
     addGatewayResponses(this.api, options.corsOrigins);
 
     const authorizer = this.authorizer(props);
-    for (const [name, { trigger }] of Object.entries(functions) as [FunctionName, { trigger: Trigger }][]) {
+    for (const [name, spec] of Object.entries(functions) as [FunctionName, FunctionSpec][]) {
+      const { trigger } = spec;
       if (trigger.kind !== "http") continue;
       const operation: Operation = operations[trigger.operation];
       const { lambda } = new MemochaFunction(this, name, props);
       const method = this.api.root
         .resourceForPath(operation.path)
-        .addMethod(operation.method, new LambdaIntegration(lambda, { allowTestInvoke: false }), {
+        .addMethod(operation.method, new LambdaIntegration(lambda, integrationOf(spec)), {
           operationName: trigger.operation,
           ...(operation.access === "public"
             ? { authorizationType: AuthorizationType.NONE }
@@ -120,6 +123,12 @@ export class ApiStack extends Stack {
     });
   }
 }
+
+/** A function that streams has as long as it says: the 29 seconds of the REST API are for answers that come whole. */
+const integrationOf = ({ streams, timeout = 29 }: FunctionSpec): LambdaIntegrationOptions => ({
+  allowTestInvoke: false,
+  ...(streams ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: Duration.seconds(timeout) } : {}),
+});
 
 /** Browsers' preflight requests, answered by the gateway itself. */
 function preflight(origins: readonly string[]): CorsOptions {

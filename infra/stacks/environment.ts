@@ -20,6 +20,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
       ? {
           EMBEDDING_MODEL: options.embeddingModel,
           EMBEDDING_DIMENSIONS: `${options.embeddingDimensions.a},${options.embeddingDimensions.b}`,
+          ...pick(options.chat, ["OPENAI_BASE_URL", "OPENAI_SECRET_ARN"]),
         }
       : {}),
     ...(spec.chat === "ask" ? options.chat : {}),
@@ -30,4 +31,8 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),
   };
   return environment as Record<string, string>;
+}
+
+function pick(all: Record<string, string>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
 }

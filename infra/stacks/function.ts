@@ -51,7 +51,7 @@ export class MemochaFunction extends Construct {
       }),
     );
     for (const statement of permissionsOf(spec, data)) this.role.addToPolicy(statement);
-    const modelKey = spec.chat === "ask" ? options.chat.OPENAI_SECRET_ARN : undefined;
+    const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
     if (modelKey) {
       this.role.addToPolicy(
         new PolicyStatement({ sid: "ModelKey", actions: ["secretsmanager:GetSecretValue"], resources: [modelKey] }),

@@ -65,7 +65,6 @@ export const conversations = {
         "ttl_seconds",
         "pinned",
         "message_count",
-        "version",
       ],
     },
     [SESSIONS_DUE]: { partitionKey: "due_shard", sortKey: "due_at" },

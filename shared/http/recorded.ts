@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import type { Metric } from "../metrics/metric.ts";
 import type { Recorder } from "../metrics/record.ts";
 import { headerOf } from "./headers.ts";
 import type { HttpHandler } from "./http-handler.ts";
@@ -27,20 +28,31 @@ export function recorded(
   return async (event, context) => {
     const started = performance.now();
     const response = await handler(event, context);
-    const { plan, ...measures } = observedOf(event) ?? {};
-    const user = userOf(event);
-    await recorder.record({
-      kind: "api.request",
-      dimensions: {
-        route: `${operation.method} ${operation.path}`,
-        status: `${Math.floor(response.statusCode / 100)}xx`,
-        ...(plan === undefined ? {} : { plan }),
-      },
-      measures: { duration_ms: performance.now() - started, ...measures },
-      ...(response.statusCode < 400 ? {} : { error: errorOf(response) }),
-      ...(user === undefined ? {} : { user }),
-    });
+    await recorder.record(requestMetric(operation, event, response, performance.now() - started, observedOf(event)));
     return response;
+  };
+}
+
+/** The metric of a request that was answered after so many milliseconds. */
+export function requestMetric(
+  operation: Operation,
+  event: APIGatewayProxyEvent,
+  response: APIGatewayProxyResult,
+  duration: number,
+  observed: Observed | undefined,
+): Metric {
+  const { plan, ...measures } = observed ?? {};
+  const user = userOf(event);
+  return {
+    kind: "api.request",
+    dimensions: {
+      route: `${operation.method} ${operation.path}`,
+      status: `${Math.floor(response.statusCode / 100)}xx`,
+      ...(plan === undefined ? {} : { plan }),
+    },
+    measures: { duration_ms: duration, ...measures },
+    ...(response.statusCode < 400 ? {} : { error: errorOf(response) }),
+    ...(user === undefined ? {} : { user }),
   };
 }
 

@@ -1,5 +1,5 @@
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from "openai";
-import type { FinishReason, ModelEvent, ModelRequest, ModelUsage } from "./model.ts";
+import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
 import { ModelError } from "./model-error.ts";
 import type { Target } from "./targets.ts";
 
@@ -12,7 +12,7 @@ export interface Timeouts {
 }
 
 /** Asks one model of one provider, once. Resolves with its first event, so that whoever retries knows that nothing was said yet. */
-export type Ask = (target: Target, request: ModelRequest) => Promise<AsyncIterable<ModelEvent>>;
+export type Ask = (target: Target, prompt: ModelPrompt, request: ModelRequest) => Promise<AsyncIterable<ModelEvent>>;
 
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
 
@@ -28,13 +28,15 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
     return client;
   };
 
-  return async (target, request) => {
+  return async (target, prompt, request) => {
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, request.signal]);
     const patience = createPatience(abort);
     try {
       patience.within(Math.min(timeouts.connect, request.deadline - Date.now()), "the provider does not answer");
-      const stream = await clientOf(target).chat.completions.create(bodyOf(target, request), { signal });
+      const stream = await clientOf(target).chat.completions.create(bodyOf(target, prompt, request.temperature), {
+        signal,
+      });
       patience.within(Math.min(timeouts.firstToken, request.deadline - Date.now()), "the first token does not come");
       const events = read(stream[Symbol.asyncIterator](), patience, timeouts.firstToken);
       const first = await events.next();
@@ -108,7 +110,7 @@ async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
   yield* rest;
 }
 
-function bodyOf(target: Target, { messages, maxOutputTokens, temperature }: ModelRequest) {
+function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, temperature: number | undefined) {
   return {
     model: target.model,
     messages: messages.map(({ role, content, name }) => ({ role, content, ...(name ? { name } : {}) })),

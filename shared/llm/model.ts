@@ -6,16 +6,21 @@ export interface PromptMessage {
   name?: string;
 }
 
+export interface ModelPrompt {
+  messages: readonly PromptMessage[];
+  /** Tokens of the messages, estimated. */
+  tokens: number;
+  /** Tokens that the answer may have. */
+  maxOutputTokens: number;
+}
+
 export interface ModelRequest {
   /** The model asked for; the first of the configured ones when it is absent. */
   model?: string | undefined;
-  messages: readonly PromptMessage[];
-  /** Tokens that the answer may have. */
-  maxOutputTokens: number;
+  /** What the model that is asked in the end gets to read: models differ in how much they take. */
+  promptFor(model: string): ModelPrompt;
   /** 0 to 2. */
   temperature?: number | undefined;
-  /** Tokens of the prompt, estimated: what a limit on tokens per minute is charged with. */
-  inputTokens: number;
   /** Epoch milliseconds by which the first token must be there. */
   deadline: number;
   signal: AbortSignal;

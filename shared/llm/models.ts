@@ -30,23 +30,27 @@ export const knownModels: Readonly<Record<string, ModelSpec>> = {
   offline: { context: 128_000, input: 0, output: 0 },
 };
 
+/** What a deployment knows better, by the beginning of a model's name. */
+export type ModelOverrides = Readonly<Record<string, { [K in keyof ModelSpec]?: ModelSpec[K] | undefined }>>;
+
 /** A model that nobody has listed: a self-hosted one, most likely. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
 
 /** What is known of a model; `overrides` come first, and the longest name that fits wins. */
-export function specOf(model: string, overrides: Readonly<Record<string, Partial<ModelSpec>>> = {}): ModelSpec {
+export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec {
   const find = <T>(table: Readonly<Record<string, T>>): T | undefined => {
     const name = Object.keys(table)
       .filter((prefix) => model === prefix || model.startsWith(`${prefix}-`))
       .sort((a, b) => b.length - a.length)[0];
     return name === undefined ? undefined : table[name];
   };
-  return { ...UNKNOWN, ...find(knownModels), ...find(overrides) };
+  const { context, input, output } = find(overrides) ?? {};
+  const known = find(knownModels) ?? UNKNOWN;
+  return { context: context ?? known.context, input: input ?? known.input, output: output ?? known.output };
 }
 
 /** Whether the price of a model is known. */
-export const isPriced = (model: string, overrides: Readonly<Record<string, Partial<ModelSpec>>> = {}): boolean =>
-  specOf(model, overrides).input > 0;
+export const isPriced = (model: string, overrides: ModelOverrides = {}): boolean => specOf(model, overrides).input > 0;
 
 /** USD. */
 export const costOf = (spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number =>

@@ -61,10 +61,11 @@ async function askTarget(deps: Resilience, target: Target, request: ModelRequest
       }),
     ),
   });
-  const tokens = request.inputTokens + request.maxOutputTokens;
+  const prompt = request.promptFor(target.model);
+  const tokens = prompt.tokens + prompt.maxOutputTokens;
   const events = await policy.execute(async () => {
     await queue(target.provider, tokens, request.deadline, request.signal);
-    return breaker(target.provider, () => ask(target, request));
+    return breaker(target.provider, () => ask(target, prompt, request));
   }, request.signal);
   return { model: target.model, events };
 }

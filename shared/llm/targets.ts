@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { isPriced, type ModelSpec } from "./models.ts";
+import { isPriced, type ModelOverrides } from "./models.ts";
 
 /** A model of a provider. */
 export interface Target {
@@ -16,7 +16,7 @@ export interface TargetSettings {
   model: string;
   /** In order; `model` of the same provider or `model@https://host/v1` of another. */
   fallbacks: readonly string[];
-  prices: Readonly<Record<string, Partial<ModelSpec>>>;
+  prices: ModelOverrides;
 }
 
 /**

@@ -34,6 +34,8 @@ export interface SessionRecord {
    * The question of each is stored and not yet in `message_count`.
    */
   turns?: Record<string, number>;
+  /** The seed of the request that emptied it last, by which a retry of that knows that it is done. */
+  reset_by?: string;
 }
 
 export interface OpenAppend {

@@ -1,0 +1,46 @@
+import { claimsOf } from "../../shared/chat/claim.ts";
+import { completionTurn } from "../../shared/chat/completion-request.ts";
+import { COMPLETION_STREAM_HEADERS, completion, completionStream } from "../../shared/chat/completion-stream.ts";
+import { startTurn } from "../../shared/chat/turn.ts";
+import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { lazyStream } from "../../shared/http/lazy-stream.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createStreamHandler } from "../../shared/http/stream-handler.ts";
+import { validate } from "../../shared/http/validate.ts";
+import { planOf } from "../../shared/limits/plans.ts";
+import { timeOrderedId } from "../../shared/session/message.ts";
+import { idSchema } from "../../shared/session/schema.ts";
+import { type Dependencies, openChat } from "../dependencies/chat.ts";
+
+/** POST /v1/chat/completions */
+export const createCompletions = (deps: Dependencies) =>
+  createStreamHandler(
+    operations.createCompletion,
+    deps,
+    async ({ user, body, plan, repeatable, deadline, ...request }) => {
+      const named = planOf(deps.plans, plan);
+      request.observe({ plan: named.name, messages: 2 });
+      const header = request.header("x-session-id");
+      const session = body.metadata?.session_id ?? (header && validate(idSchema, header, "X-Session-Id"));
+      const claims = claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable);
+      // A session that nobody names is the request's own: a repeat has to come to the same one.
+      const { identity } = session ? request : await claims.claim();
+      const turn = await startTurn(deps, {
+        ...completionTurn(body),
+        session: { user, id: session || timeOrderedId(identity, 0) },
+        plan: named,
+        claims,
+        create: true,
+        deadline,
+      });
+      const headers = { ...turn.headers, "x-session-id": turn.session.id };
+      if (body.stream) {
+        const stream = completionStream(turn, body.stream_options?.include_usage === true);
+        return { status: 200, headers: { ...headers, ...COMPLETION_STREAM_HEADERS }, stream, done: turn.done };
+      }
+      return { status: 200, headers, body: completion(turn, await wholeAnswer(deps, turn)) };
+    },
+  );
+
+export const handler = lazyStream((executionMode) => createCompletions({ ...openChat(loadConfig()), executionMode }));

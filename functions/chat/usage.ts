@@ -1,0 +1,35 @@
+import { toInstant } from "../../shared/clock.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { operations } from "../../shared/http/operations.ts";
+import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
+import { type Limits, resetOf } from "../../shared/limits/limits.ts";
+import { type Plans, planOf } from "../../shared/limits/plans.ts";
+import { httpOnly } from "../dependencies/http.ts";
+import { openTable } from "../dependencies/table.ts";
+
+export interface Dependencies extends HttpDependencies {
+  limits: Pick<Limits, "usage">;
+  plans: Plans;
+}
+
+/** GET /v1/usage */
+export const createGetUsage = (deps: Dependencies) =>
+  createHttpHandler(operations.getUsage, deps, async ({ user, plan }) => {
+    const now = deps.clock();
+    const { spent, ...usage } = await deps.limits.usage(user, now);
+    const { name, requests_per_minute, tokens_per_day } = planOf(deps.plans, plan);
+    const limits = {
+      plan: name,
+      requests_per_minute: requests_per_minute || null,
+      tokens_per_day: tokens_per_day || null,
+      tokens_left: tokens_per_day ? Math.max(0, tokens_per_day - spent) : null,
+    };
+    return { status: 200, body: { ...usage, limits, resets_at: toInstant(resetOf(now)) } };
+  });
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  return createGetUsage({ ...httpOnly(settings), limits: createLimits(openTable(settings)), plans: settings.PLANS });
+});

@@ -1,0 +1,47 @@
+import type { Config } from "../../shared/config.ts";
+import type { Table } from "../../shared/dynamodb/table.ts";
+import { createApiKeys } from "../../shared/llm/api-key.ts";
+import { createBreaker } from "../../shared/llm/breaker.ts";
+import { createOpenAIModel } from "../../shared/llm/model.openai.ts";
+import type { Model } from "../../shared/llm/model.ts";
+import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
+import { createQueue } from "../../shared/llm/queue.ts";
+import { createResilientModel } from "../../shared/llm/resilient-model.ts";
+import { createSecretReader } from "../../shared/llm/secret.aws.ts";
+
+/** The configured models behind all that keeps turns going when one of them does not. */
+export function openModel(config: Config, table: Table): Model {
+  const store = createProviderStore(table);
+  const secret = { key: config.OPENAI_API_KEY, secret: config.OPENAI_SECRET_ARN };
+  const timeouts = { connect: config.LLM_CONNECT_TIMEOUT, firstToken: config.LLM_FIRST_TOKEN_TIMEOUT };
+  return createResilientModel({
+    ask: createOpenAIModel(createApiKeys(secret, createSecretReader(), Date.now), timeouts),
+    breaker: createBreaker(
+      store,
+      {
+        threshold: config.LLM_BREAKER_THRESHOLD,
+        openFor: config.LLM_BREAKER_OPEN,
+        probeFor: timeouts.connect + timeouts.firstToken,
+      },
+      Date.now,
+    ),
+    queue: createQueue(
+      store,
+      {
+        requestsPerMinute: config.LLM_REQUESTS_PER_MINUTE,
+        tokensPerMinute: config.LLM_TOKENS_PER_MINUTE,
+        patience: config.LLM_QUEUE_PATIENCE,
+      },
+      Date.now,
+    ),
+    targets: {
+      baseUrl: config.CHAT_BASE_URL || config.OPENAI_BASE_URL,
+      model: config.CHAT_MODEL,
+      fallbacks: config.CHAT_FALLBACKS,
+      prices: config.CHAT_PRICES,
+    },
+    maxAttempts: config.LLM_MAX_ATTEMPTS,
+    backoff: config.LLM_BACKOFF,
+    clock: Date.now,
+  });
+}

@@ -1,0 +1,74 @@
+/** A message as the OpenAI API has it; the offline model reads text only. */
+export interface OfflineMessage {
+  role: string;
+  content: string;
+}
+
+interface Quote {
+  role: string;
+  content: string;
+  /** ISO 8601; of memories only. */
+  at?: string;
+}
+
+/** Words that say nothing about a subject. */
+const STOP_WORDS = new Set(
+  `a about am an and any are as at be been but by can could did do does for from had has have he her him his how i if in is it its me my
+  of on or our she so tell that the their them they this to us was we were what when where which who why will with would you your`
+    .split(/\s+/)
+    .concat("remember", "said", "know", "please"),
+);
+
+/** Quotes of an answer. */
+const MAX_QUOTES = 3;
+const MAX_QUOTE = 400;
+
+/**
+ * What the offline model says: what the conversation and the memories in the prompt have on the question, by the words they share.
+ * The same prompt always gives the same answer.
+ */
+export function answerOffline(messages: readonly OfflineMessage[]): string {
+  const question = messages.at(-1)?.content ?? "";
+  const wanted = wordsOf(question);
+  const said = messages.slice(0, -1).filter(({ role }) => role === "user" || role === "assistant");
+  const memories = messages.filter(({ role }) => role === "system").flatMap(({ content }) => memoriesIn(content));
+  const quotes = [...memories, ...said.filter(({ content }) => !content.startsWith(OFFLINE))]
+    .map((quote) => ({ quote, score: score(wanted, quote) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, MAX_QUOTES);
+  const count = said.filter(({ role }) => role === "user").length;
+  const where = count > 0 ? `This is message ${count + 1} of yours that I see.` : "";
+  if (quotes.length > 0) {
+    return [`${OFFLINE} What I have on this:`, ...quotes.map(({ quote }) => `- ${present(quote)}`)].join("\n");
+  }
+  return [OFFLINE, `You said: "${shortened(question)}".`, where, "I have nothing earlier on this."]
+    .filter(Boolean)
+    .join(" ");
+}
+
+const OFFLINE = "I am the offline model: no language model is configured, so I can only quote what was said.";
+
+function memoriesIn(system: string): Quote[] {
+  const found = system.matchAll(/<memory said_by="(\w+)" said_at="([^"]+)">([\s\S]*?)<\/memory>/g);
+  return [...found].map(([, role = "", at = "", content = ""]) => ({ role, at, content: unescaped(content) }));
+}
+
+const unescaped = (text: string): string =>
+  text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
+function wordsOf(text: string): Set<string> {
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return new Set(words.filter((word) => !STOP_WORDS.has(word)).map((word) => word.replace(/(?:ing|ed|es|s)$/, "")));
+}
+
+function score(wanted: ReadonlySet<string>, { content, role }: Quote): number {
+  const shared = [...wordsOf(content)].filter((word) => wanted.has(word)).length;
+  // What the user told is worth more than what was answered to it.
+  return shared + (shared > 0 && role === "user" ? 0.5 : 0);
+}
+
+const present = ({ role, at, content }: Quote): string =>
+  `${role === "user" ? "you" : role} said${at ? ` on ${at.slice(0, 10)}` : " earlier in this conversation"}: "${shortened(content)}"`;
+
+const shortened = (text: string): string => (text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text);

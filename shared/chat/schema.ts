@@ -1,0 +1,116 @@
+import * as z from "zod";
+import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
+
+export const chatSchema = z
+  .strictObject({
+    content: messageInputSchema.shape.content.refine((value) => value.trim() !== "", "must not be empty"),
+    name: messageInputSchema.shape.name,
+    metadata: messageInputSchema.shape.metadata,
+    model: z.string().min(1).max(200).optional().meta({ description: "Instead of the deployment's own." }),
+    temperature: z.number().min(0).max(2).optional(),
+    max_output_tokens: z.int().min(1).max(1_000_000).optional(),
+    stream: z.boolean().optional().meta({ description: "Answer in the AI SDK UI message stream protocol." }),
+    memory: z
+      .boolean()
+      .default(true)
+      .meta({ description: "Whether the model is told what was said in other sessions." }),
+  })
+  .meta({ id: "Chat" });
+
+export const chatMemorySchema = z
+  .object({
+    id: z.string(),
+    session_id: idSchema,
+    message_id: idSchema,
+    role: z.string(),
+    name: z.string().optional(),
+    content: z.string(),
+    created_at: z.iso.datetime(),
+    score: z.number().optional(),
+  })
+  .meta({ id: "RecalledMemory" });
+
+export const chatAnswerSchema = z
+  .object({ message: messageSchema, memories: z.array(chatMemorySchema) })
+  .meta({ id: "ChatAnswer" });
+
+const textPart = z.looseObject({
+  type: z.enum(["text", "input_text", "output_text", "refusal"]),
+  text: z.string().optional(),
+});
+
+/** Text, or OpenAI's parts of which only text is understood. */
+const contentSchema = z
+  .union([z.string(), z.array(textPart), z.null()])
+  .optional()
+  .transform((content) => {
+    if (typeof content === "string") return content;
+    return (content ?? []).map(({ text }) => text ?? "").join("");
+  })
+  .pipe(messageInputSchema.shape.content);
+
+const completionMessageSchema = z.looseObject({
+  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+  content: contentSchema,
+  name: messageInputSchema.shape.name.nullable(),
+});
+
+/** What of OpenAI's request has a meaning here; the rest is taken and ignored, so that clients need not be changed. */
+export const completionRequestSchema = z
+  .looseObject({
+    model: z.string().min(1).max(200).optional(),
+    messages: z.array(completionMessageSchema).min(1).max(2000),
+    temperature: z.number().min(0).max(2).nullish(),
+    max_tokens: z.int().min(1).nullish(),
+    max_completion_tokens: z.int().min(1).nullish(),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+    n: z.literal(1, "must be 1: a turn has one answer").nullish(),
+    tools: z.array(z.unknown()).max(0, "are not supported").nullish(),
+    metadata: z.looseObject({ session_id: idSchema.optional() }).nullish(),
+  })
+  .refine(({ messages }) => ["user", "tool"].includes(messages.at(-1)?.role ?? ""), {
+    path: ["messages"],
+    message: "must end with a message of the user",
+  })
+  .refine(({ messages }) => messages.at(-1)?.content.trim() !== "", {
+    path: ["messages"],
+    message: "must end with a message that is not empty",
+  })
+  .meta({ id: "ChatCompletionRequest" });
+
+export const completionAnswerSchema = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("chat.completion"),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.looseObject({
+        index: z.int(),
+        message: z.looseObject({ role: z.literal("assistant"), content: z.string() }),
+        finish_reason: z.string(),
+      }),
+    ),
+    usage: z.looseObject({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() }),
+    session_id: idSchema,
+  })
+  .meta({ id: "ChatCompletion" });
+
+export const usageSchema = z
+  .object({
+    requests: z.int(),
+    input_tokens: z.int(),
+    output_tokens: z.int(),
+    cost_usd: z.number(),
+    limits: z.object({
+      plan: z.string(),
+      requests_per_minute: z.int().nullable(),
+      tokens_per_day: z.int().nullable(),
+      tokens_left: z.int().nullable(),
+    }),
+    resets_at: z.iso.datetime(),
+  })
+  .meta({ id: "Usage" });
+
+export type CompletionRequest = z.infer<typeof completionRequestSchema>;

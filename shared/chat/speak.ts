@@ -1,0 +1,103 @@
+import { toInstant } from "../clock.ts";
+import type { Reservation } from "../limits/limits.ts";
+import type { ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
+import { toAppError } from "../llm/model-error.ts";
+import { costOf } from "../llm/models.ts";
+import { estimateTokens } from "../llm/tokens.ts";
+import { type MessageRecord, timeOf } from "../session/message.ts";
+import type { SessionRecord } from "../session/session.ts";
+import { finishTurn } from "./finish-turn.ts";
+import { createLiveAnswer, type TurnEvent } from "./live-answer.ts";
+import type { ChatDependencies } from "./turn.ts";
+import type { TurnId } from "./turn-store.ts";
+
+/** Milliseconds between two writes of what was said so far; answers that end before the first cost none. */
+const SAVE_EVERY = 2000;
+
+export interface Spoken {
+  turn: TurnId;
+  record: SessionRecord;
+  question: MessageRecord;
+  answer: ModelAnswer;
+  prompt: ModelPrompt;
+  reservation: Reservation;
+  /** Name of the plan. */
+  plan: string;
+  /** Epoch milliseconds at which the turn began. */
+  began: number;
+  /** Gives the model up when the turn takes too long. */
+  timer: NodeJS.Timeout;
+  /** Called when the answer could not be stored. */
+  failed(): Promise<void>;
+}
+
+/**
+ * Takes down what the model says, for however many follow it, and stores it: whole, or what there was when the model broke off. Goes
+ * on when nobody follows any more.
+ */
+export function speak(
+  deps: ChatDependencies,
+  spoken: Spoken,
+): { events(): AsyncGenerator<TurnEvent>; done: Promise<void> } {
+  const live = createLiveAnswer();
+  const done = run().catch(async (error: unknown) => {
+    live.fail(toAppError(error));
+    await spoken.failed();
+  });
+  return { events: live.events, done };
+
+  async function run(): Promise<void> {
+    const { turn, record, question, answer, prompt, reservation, plan, began } = spoken;
+    const firstToken = deps.clock() - began;
+    const { usage: counted, problem } = await listen();
+    const content = live.text();
+    const usage = counted ?? { input_tokens: prompt.tokens, output_tokens: estimateTokens(content) };
+    const cost = costOf(deps.specOf(answer.model), usage);
+    const latency = deps.clock() - began;
+    const message: MessageRecord = {
+      id: turn.answer,
+      role: "assistant",
+      content,
+      created_at: toInstant(timeOf(turn.answer)),
+      model: answer.model,
+      usage: { ...usage, cost_usd: cost },
+      status: problem === undefined ? "complete" : "incomplete",
+      latency_ms: latency,
+    };
+    const settling = deps.limits.settle(reservation, usage, cost);
+    const recording = deps.recorder.record({
+      kind: "llm.call",
+      dimensions: { model: answer.model, plan },
+      measures: { duration_ms: latency, first_token_ms: firstToken, ...usage, cost_usd: cost },
+      ...(problem === undefined ? {} : { error: toAppError(problem).code }),
+      user: turn.user,
+    });
+    const [stored] = await Promise.allSettled([finishTurn(deps, turn, record, question, message), settling, recording]);
+    if (stored.status === "rejected") throw stored.reason;
+    if (problem === undefined) live.end(stored.value);
+    else live.fail(toAppError(problem));
+  }
+
+  async function listen(): Promise<{ usage: ModelUsage | null; problem: unknown }> {
+    const saver = setInterval(() => void save(), SAVE_EVERY);
+    let usage: ModelUsage | null = null;
+    try {
+      for await (const event of spoken.answer.events) {
+        if (event.kind === "text") live.say(event.text);
+        else usage = event.usage;
+      }
+      return { usage, problem: undefined };
+    } catch (problem) {
+      return { usage, problem };
+    } finally {
+      clearInterval(saver);
+      clearTimeout(spoken.timer);
+    }
+  }
+
+  function save(): Promise<void> {
+    const text = { text: live.text(), model: spoken.answer.model };
+    // For clients that come back: who is here gets the answer without it.
+    return deps.turns.saveText(spoken.turn, text, deps.clock()).catch(() => undefined);
+  }
+}

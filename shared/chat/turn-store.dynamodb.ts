@@ -1,0 +1,145 @@
+import { toInstant, toSeconds } from "../clock.ts";
+import { headerKey, liveTextKey, messageKey } from "../dynamodb/keys.ts";
+import type { Table } from "../dynamodb/table.ts";
+import { retention } from "../retention/policy.ts";
+import { fromMessageItem, TURN_PREFIX, toMessageItem } from "../session/items.dynamodb.ts";
+import { timeOf } from "../session/message.ts";
+import { expiryOf, type SessionRecord } from "../session/session.ts";
+import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
+
+/**
+ * Turns in the table `conversations`. A turn costs two writes of the header: the first touches no attribute that an index has a
+ * copy of, so that only the second is billed there.
+ */
+export function createTurnStore(table: Table): TurnStore {
+  return {
+    async begin(request) {
+      const session = { user: request.record.user_id, id: request.record.id };
+      const { generation } = request.record;
+      const refusals = await table.transact([
+        { Update: beginParameters(request) },
+        {
+          Put: {
+            Item: toMessageItem(session, generation, request.question),
+            ConditionExpression: "attribute_not_exists(pk)",
+          },
+        },
+      ]);
+      if (!refusals) return "begun";
+      if (!refusals[1]?.failed) return "stale";
+      const marked = await table.update(reopenParameters(request, true));
+      if (marked.done) return "present";
+      const unmarked = await table.update(reopenParameters(request, false));
+      return unmarked.done ? "present" : "stale";
+    },
+
+    async save({ user, id, generation }, answer) {
+      const outcome = await table.put({
+        Item: toMessageItem({ user, id }, generation, answer),
+        ConditionExpression: "attribute_not_exists(pk)",
+      });
+      return outcome.done;
+    },
+
+    async close(turn, record, messages, now) {
+      const outcome = await table.update(closeParameters(turn, record, messages, now));
+      return outcome.done;
+    },
+
+    async find({ user, id }, generation, message) {
+      const item = await table.get(answerKey({ user, id, generation, answer: message }));
+      return item ? fromMessageItem(item) : null;
+    },
+
+    async discard(turn) {
+      await table.batchWrite([], [answerKey(turn), liveTextKey(turn.user, turn.id, turn.generation, turn.answer)]);
+    },
+
+    async saveText({ user, id, generation, answer }, { text, model }, now) {
+      const expires_at = toSeconds(now) + retention.liveText.seconds;
+      await table.put({ Item: { ...liveTextKey(user, id, generation, answer), text, model, expires_at } });
+    },
+
+    async findText({ user, id, generation, answer }) {
+      const item = await table.get(liveTextKey(user, id, generation, answer));
+      return item ? { text: String(item.text), model: String(item.model) } : null;
+    },
+  };
+}
+
+const answerKey = ({ user, id, generation, answer }: TurnId) =>
+  messageKey(user, id, generation, `${toInstant(timeOf(answer))}#${answer}`);
+
+/** That the header is the live, unexpired one whose lifetime was read. */
+const UNCHANGED =
+  "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
+  " AND (attribute_not_exists(expires_at) OR expires_at > :now)";
+
+const unchangedValues = (record: SessionRecord, now: number) => ({
+  ":active": "active",
+  ":generation": record.generation,
+  ":ttl": record.ttl_seconds,
+  ":pinned": record.pinned,
+  ":now": toSeconds(now),
+  ":one": 1,
+});
+
+function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
+  const sets = ["#turn = :until"];
+  // Only a session that would expire under the turn is moved on now: that is billed by the index as well.
+  const isAtRisk = record.expires_at !== null && record.expires_at <= toSeconds(until);
+  if (isAtRisk) sets.push("expires_at = :expires");
+  const counted = dead.reduce((sum, { messages }) => sum + messages, 0);
+  const removed = dead.map((_, n) => `#dead${n}`);
+  return {
+    Key: headerKey(record.user_id, record.id),
+    UpdateExpression:
+      `SET ${sets.join(", ")}${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}` +
+      ` ADD version :one${counted > 0 ? ", message_count :counted" : ""}`,
+    ConditionExpression: [UNCHANGED, ...removed.map((name) => `attribute_exists(${name})`)].join(" AND "),
+    ExpressionAttributeNames: {
+      "#status": "status",
+      "#turn": TURN_PREFIX + answer,
+      ...Object.fromEntries(dead.map((turn, n) => [`#dead${n}`, TURN_PREFIX + turn.answer])),
+    },
+    ExpressionAttributeValues: {
+      ...unchangedValues(record, now),
+      ":until": until,
+      ...(isAtRisk ? { ":expires": toSeconds(until) + 1 } : {}),
+      ...(counted > 0 ? { ":counted": counted } : {}),
+    },
+  };
+}
+
+/** Marks a turn as under way whose question is stored: counted, unless it is marked still. */
+function reopenParameters({ record, answer, now, until }: BeginRequest, isMarked: boolean) {
+  return {
+    Key: headerKey(record.user_id, record.id),
+    UpdateExpression: `SET #turn = :until ADD version :one${isMarked ? "" : ", message_count :less"}`,
+    ConditionExpression: `${UNCHANGED} AND ${isMarked ? "attribute_exists" : "attribute_not_exists"}(#turn)`,
+    ExpressionAttributeNames: { "#status": "status", "#turn": TURN_PREFIX + answer },
+    ExpressionAttributeValues: {
+      ...unchangedValues(record, now),
+      ":until": until,
+      ...(isMarked ? {} : { ":less": -1 }),
+    },
+  };
+}
+
+function closeParameters({ user, id, answer }: TurnId, record: SessionRecord, messages: number, now: number) {
+  const expiresAt = expiryOf(record, now);
+  return {
+    Key: headerKey(user, id),
+    UpdateExpression:
+      `SET updated_at = :updated${expiresAt === null ? "" : ", expires_at = :expires"}` +
+      ` REMOVE #turn${expiresAt === null ? ", expires_at" : ""} ADD version :one, message_count :messages`,
+    ConditionExpression: `${UNCHANGED} AND attribute_exists(#turn)`,
+    ExpressionAttributeNames: { "#status": "status", "#turn": TURN_PREFIX + answer },
+    ExpressionAttributeValues: {
+      ...unchangedValues(record, now),
+      ":updated": toInstant(now),
+      ":messages": messages,
+      ...(expiresAt === null ? {} : { ":expires": expiresAt }),
+    },
+  };
+}

@@ -1,0 +1,246 @@
+import { type Clock, toInstant } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { Limits, Reservation } from "../limits/limits.ts";
+import type { NamedPlan } from "../limits/plans.ts";
+import type { Model, ModelAnswer } from "../llm/model.ts";
+import { toAppError } from "../llm/model-error.ts";
+import type { ModelSpec } from "../llm/models.ts";
+import type { Memory, Recall } from "../memory/memory.ts";
+import type { Recorder } from "../metrics/record.ts";
+import { type MessageRecord, timeOrderedId } from "../session/message.ts";
+import type { MessageInput } from "../session/schema.ts";
+import type { RequestIdentity, SessionId, SessionRecord } from "../session/session.ts";
+import { type Budget, planBudget, promptsOf } from "./budget.ts";
+import type { Claim, TurnClaims } from "./claim.ts";
+import { abandonTurn, type ChatStores } from "./finish-turn.ts";
+import { followTurn } from "./follow-turn.ts";
+import type { TurnEvent } from "./live-answer.ts";
+import { openTurn } from "./open-turn.ts";
+import { speak } from "./speak.ts";
+import { windowOf } from "./window.ts";
+
+/** Places of the turn's messages among those that its request makes: after any history that came with it. */
+const QUESTION = 0xffe;
+const ANSWER = 0xfff;
+
+/** Milliseconds before the function's end by which an answer has to end, so that it can be stored. */
+export const STORE_MARGIN = 5000;
+
+/** Memories that are asked for. */
+const MEMORIES = 12;
+/** Milliseconds that a turn waits for its memories: it can do without. */
+const MEMORY_PATIENCE = 2000;
+
+export interface ChatDependencies extends ChatStores {
+  limits: Limits;
+  model: Model;
+  /** What is known of a model. */
+  specOf(model: string): ModelSpec;
+  /** Absent = no memories. */
+  recall?: Recall | undefined;
+  recorder: Recorder;
+  settings: ChatSettings;
+  clock: Clock;
+}
+
+export interface ChatSettings {
+  model: string;
+  systemPrompt: string;
+  /** Messages that the model sees at most, the question included. */
+  maxMessages: number;
+  maxContextTokens: number;
+  maxOutputTokens: number;
+  /** Milliseconds. */
+  firstTokenTimeout: number;
+  totalTimeout: number;
+  /** Of sessions that a turn creates, in seconds. */
+  sessionTtlSeconds: number;
+}
+
+export interface TurnRequest {
+  session: SessionId;
+  plan: NamedPlan;
+  claims: TurnClaims;
+  /** What is asked. */
+  question: Pick<MessageInput, "role" | "content" | "name" | "metadata">;
+  /** What was said before, by a client that has kept it itself: stored if the session has no messages yet. */
+  before?: readonly MessageInput[];
+  /** Of that, what came after the last answer: stored if the session has messages already. */
+  since?: readonly MessageInput[];
+  /** Overrides the deployment's and the session's system prompt. */
+  system?: string | undefined;
+  model?: string | undefined;
+  temperature?: number | undefined;
+  maxOutputTokens?: number | undefined;
+  memory: boolean;
+  /** Creates the session if it does not exist. */
+  create?: boolean;
+  /** Epoch milliseconds at which the function is stopped. */
+  deadline: number;
+}
+
+/** A turn whose answer has begun. */
+export interface Turn {
+  /** Id of the answer. */
+  id: string;
+  session: SessionId;
+  model: string;
+  memories: Memory[];
+  headers: Record<string, string>;
+  /** From the beginning; may be called by several readers. */
+  events(): AsyncGenerator<TurnEvent>;
+  /** Resolves when the answer is stored, or never will be. Never rejects. */
+  done: Promise<void>;
+}
+
+/**
+ * Runs a turn: sets its budget aside while the context is read, stores the question, asks the model, and resolves when the first
+ * token is there. From then on the turn goes on by itself. Throws `not_found`, `too_many_requests`, `payload_too_large`,
+ * `unavailable`, `bad_request`, `idempotency_mismatch`.
+ */
+export async function startTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
+  const began = deps.clock();
+  const budget = planBudget(deps, request);
+  const recalled = recallFor(deps, request);
+  const { claim, reservation, window } = await prepare(deps, request, budget, began);
+  const release = async () => {
+    await Promise.allSettled([deps.limits.settle(reservation, null, 0), request.claims.release()]);
+  };
+
+  const identity = claim.identity;
+  const id = timeOrderedId(identity, ANSWER);
+  if (claim.kind !== "first") {
+    const earlier = await followTurn(deps, request.session, id, request.deadline).catch(() => null);
+    if (earlier) {
+      await deps.limits.settle(reservation, null, 0).catch(() => undefined);
+      return { ...earlier, headers: { ...reservation.headers, "idempotency-replayed": "true" } };
+    }
+    if (claim.kind === "followed") {
+      await deps.limits.settle(reservation, null, 0).catch(() => undefined);
+      throw new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+    }
+  }
+
+  let opened: { record: SessionRecord; history: MessageRecord[] } | undefined;
+  const question = questionOf(request, identity);
+  const turn = () => ({ ...request.session, generation: opened?.record.generation ?? 0, answer: id });
+  try {
+    opened = await openTurn(deps, request, window, { question, identity, answer: id, until: request.deadline });
+    const memories = await recalled;
+    const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, question, memories });
+    const total = new AbortController();
+    const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());
+    const timer = setTimeout(() => total.abort(), Math.max(0, left));
+    let answer: ModelAnswer;
+    try {
+      answer = await deps.model({
+        model: request.model,
+        temperature: request.temperature,
+        promptFor: (model) => prompts(model),
+        deadline: deps.clock() + Math.min(left, deps.settings.firstTokenTimeout),
+        signal: total.signal,
+      });
+    } catch (error) {
+      clearTimeout(timer);
+      throw error;
+    }
+    const spoken = speak(deps, {
+      turn: turn(),
+      record: opened.record,
+      question,
+      answer,
+      prompt: prompts(answer.model),
+      reservation,
+      plan: request.plan.name,
+      began,
+      timer,
+      failed: request.claims.release,
+    });
+    return {
+      id,
+      session: request.session,
+      model: answer.model,
+      memories: prompts(answer.model).memories,
+      headers: reservation.headers,
+      ...spoken,
+    };
+  } catch (error) {
+    if (opened) await abandonTurn(deps, turn(), opened.record);
+    await release();
+    const known = toAppError(error);
+    if (known.code === "unavailable") await recordFailure(deps, request, began, known.code);
+    throw known;
+  }
+}
+
+function questionOf({ question }: TurnRequest, identity: RequestIdentity): MessageRecord {
+  const { role, content, name, metadata } = question;
+  return {
+    id: timeOrderedId(identity, QUESTION),
+    role,
+    content,
+    created_at: toInstant(identity.at),
+    ...(name === undefined ? {} : { name }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
+
+/** The first round trip: whose turn it is, what it may use, and the context, all at once. What was set aside is not lost. */
+async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Budget, now: number) {
+  const { claims, session, plan, deadline } = request;
+  const reserving = deps.limits.reserve({
+    user: session.user,
+    plan,
+    id: crypto.randomUUID(),
+    tokens: budget.most,
+    least: budget.least,
+    now,
+    until: deadline,
+  });
+  const [claim, reservation, window] = await Promise.allSettled([
+    claims.claim(),
+    reserving,
+    windowOf(deps, session, deps.settings.maxMessages - 1),
+  ] as const);
+  const failed = [claim, reservation, window].find((result) => result.status === "rejected");
+  if (!failed) {
+    return { claim: valueIn<Claim>(claim), reservation: valueIn<Reservation>(reservation), window: valueIn(window) };
+  }
+  await Promise.allSettled([
+    reservation.status === "fulfilled" ? deps.limits.settle(reservation.value, null, 0) : undefined,
+    claim.status === "fulfilled" && claim.value.kind !== "followed" ? claims.release() : undefined,
+  ]);
+  throw failed.reason;
+}
+
+function valueIn<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === "rejected") throw result.reason;
+  return result.value;
+}
+
+/** What is remembered of the question's subject: nothing when that takes too long or fails. */
+async function recallFor({ recall }: ChatDependencies, { session, question, memory }: TurnRequest): Promise<Memory[]> {
+  if (!recall || !memory) return [];
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Memory[]>((resolve) => {
+    timer = setTimeout(resolve, MEMORY_PATIENCE, []);
+  });
+  try {
+    return await Promise.race([recall(session.user, { text: question.content, limit: MEMORIES }), late]);
+  } catch (error) {
+    console.error(JSON.stringify({ level: "error", message: "memories cannot be recalled", cause: String(error) }));
+    return [];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function recordFailure(deps: ChatDependencies, request: TurnRequest, began: number, error: string): Promise<void> {
+  return deps.recorder.record({
+    kind: "llm.call",
+    dimensions: { model: request.model ?? deps.settings.model, plan: request.plan.name },
+    measures: { duration_ms: deps.clock() - began },
+    error,
+    user: request.session.user,
+  });
+}
