@@ -177,7 +177,7 @@ const matches = ({ dimensions }: Aggregate, wanted: Record<string, string>): boo
 export function toMetricRow({ window, series, dimensions, count, errors, users, ...rest }: Windowed): MetricRow {
   const [sum, min, max] = [rest.sum, rest.min, rest.max].map((parts) => inUnit(series, parts)) as Triple;
   const [p50, p95, p99] = quantiles(rest.sketch, [0.5, 0.95, 0.99], rest.min, rest.max).map((parts) =>
-    inUnit(series, parts ?? 0),
+    inUnit(series, Math.round(parts ?? 0)),
   ) as Triple;
   const distinct = users ? { distinct: countDistinct(users) } : {};
   return {

@@ -115,7 +115,7 @@ function totalOf(rows: readonly Aggregate[], series: string, only: (row: Aggrega
     positive: bins.reduce((sum, [bin, count]) => (bin > 0 ? sum + count : sum), 0),
     quantile(q: number): number | null {
       const [parts] = all ? quantiles(all.sketch, [q], all.min, all.max) : [];
-      return parts === undefined || parts === null ? null : inUnit(series, parts);
+      return parts === undefined || parts === null ? null : inUnit(series, Math.round(parts));
     },
   };
 }

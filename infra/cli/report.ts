@@ -1,0 +1,71 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { buildReport } from "../../shared/reports/build-report.ts";
+import { toHtml } from "../../shared/reports/html.ts";
+import type { Report } from "../../shared/reports/report.ts";
+import { clientOf, findHost } from "./host-file.ts";
+
+const USAGE = `Makes the business report of a month from the running local host's aggregates.
+
+  npm run report -- 2026-10 [--data .memocha] [--out DIR]
+
+  --data DIR  the local host's data directory (default .memocha)
+  --out DIR   where report-2026-10.json and report-2026-10.html go (default the data directory)
+
+Without a month, it is the running one.
+`;
+
+try {
+  process.stdout.write(await main(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function main(args: string[]): Promise<string> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      data: { type: "string", default: ".memocha" },
+      out: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return USAGE;
+  const month = positionals[0] ?? new Date().toISOString().slice(0, 7);
+  if (positionals.length > 1 || !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
+    throw new Error(`The month must be like 2026-10, not "${positionals.join(" ")}"\n\n${USAGE}`);
+  }
+  const { endpoints, outputs } = findHost(values.data);
+  const client = new DynamoDBClient(clientOf(endpoints.dynamodb));
+  const store = createMetricStore(createTable(DynamoDBDocumentClient.from(client), outputs.MetricsTableName));
+  const report = await buildReport({ store, clock: Date.now }, month);
+  client.destroy();
+
+  const file = (format: string) => path.join(values.out ?? values.data, `report-${month}.${format}`);
+  writeFileSync(file("json"), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(file("html"), toHtml(report));
+  return `${summary(report)}\n${file("json")}\n${file("html")}\n`;
+}
+
+/** The figures beside those of the month before. */
+function summary({ month, complete, figures, previous }: Report): string {
+  const rows = Object.entries(figures).map(([name, value]) => [
+    name.replaceAll("_", " "),
+    show(value),
+    show(previous?.[name as keyof typeof figures]),
+  ]);
+  const head = [`${month}${complete ? "" : " so far"}`, "", "month before"];
+  return [head, ...rows]
+    .map(([a = "", b = "", c = ""]) => `${a.padEnd(26)}${b.padStart(14)}${c.padStart(16)}`)
+    .join("\n");
+}
+
+const show = (value: number | null | undefined): string =>
+  value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 4 });
