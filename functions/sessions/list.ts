@@ -1,9 +1,9 @@
 import { loadConfig } from "../../shared/config.ts";
-import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
+import { decodeCursor, encodeCursor, invalidCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { operations } from "../../shared/http/operations.ts";
-import { checkRange, INSTANT } from "../../shared/http/range.ts";
+import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
@@ -22,6 +22,7 @@ export const createListSessions = (deps: Dependencies) =>
     checkRange(filters);
     const scope = ["sessions", user, filters];
     const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, ID]);
+    if (cursor !== undefined && !isInRange(updated_at, filters)) throw invalidCursor();
     const now = deps.clock();
     const { records, more } = await deps.sessions.list(user, {
       ...filters,

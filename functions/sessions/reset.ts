@@ -11,8 +11,8 @@ import { sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/reset */
 export const createResetSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.resetSession, deps, async ({ user, params }) =>
-    sessionResponse(await resetSession(deps, { user, id: params.id }), deps.clock()),
+  createHttpHandler(operations.resetSession, deps, async ({ user, params, identity }) =>
+    sessionResponse(await resetSession(deps, { user, id: params.id }, identity), deps.clock()),
   );
 
 export const handler = lazy(() => {

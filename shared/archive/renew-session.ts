@@ -2,7 +2,14 @@ import { toInstant } from "../clock.ts";
 import { forgetSession } from "../memory/forget.ts";
 import { contended, settled } from "../session/attempts.ts";
 import { notFound, readSession } from "../session/read-session.ts";
-import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "../session/session.ts";
+import {
+  dueAfter,
+  dueSoon,
+  expiryOf,
+  type RequestIdentity,
+  type SessionId,
+  type SessionRecord,
+} from "../session/session.ts";
 import type { Stores } from "../session/stores.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
@@ -27,8 +34,15 @@ export function restoreSession(stores: Stores, session: SessionId): Promise<Sess
   });
 }
 
-/** Empties a session and keeps it, hot, wherever it was. Throws `not_found`. */
-export function resetSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
+/**
+ * Empties a session and keeps it, hot, wherever it was. A retry of the same request leaves alone what has been written
+ * since. Throws `not_found`.
+ */
+export function resetSession(
+  stores: Stores,
+  session: SessionId,
+  { seed }: Pick<RequestIdentity, "seed">,
+): Promise<SessionRecord> {
   return settled(async () => {
     const state = await readSession(stores, session);
     switch (state.kind) {
@@ -38,7 +52,8 @@ export function resetSession(stores: Stores, session: SessionId): Promise<Sessio
         await archiveSession(stores, state.anchor);
         return contended;
       default:
-        return renew(stores, session, state.record, "drop");
+        if (state.record.reset_by === seed) return state.record;
+        return renew(stores, session, { ...state.record, reset_by: seed }, "drop");
     }
   });
 }

@@ -19,7 +19,7 @@ export function decodeCursor(scope: readonly unknown[], cursor: string, patterns
     binding === bindingOf(scope) &&
     position.length === patterns.length &&
     position.every((part, n) => typeof part === "string" && patterns[n]?.test(part));
-  if (!isValid) throw invalid();
+  if (!isValid) throw invalidCursor();
   return position as string[];
 }
 
@@ -30,13 +30,14 @@ function parse(cursor: string): unknown[] {
   } catch {
     // Whatever is wrong with it, the answer is the same.
   }
-  throw invalid();
+  throw invalidCursor();
 }
 
 const bindingOf = (scope: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(scope)).digest("hex").slice(0, BINDING);
 
-const invalid = (): AppError =>
+/** What a list says to a cursor that it cannot have given. */
+export const invalidCursor = (): AppError =>
   new AppError("invalid_cursor", "the cursor is not one that this list gave for this query", {
     fields: [{ path: "cursor", message: "is not a cursor of this query" }],
   });

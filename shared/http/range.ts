@@ -3,8 +3,18 @@ import { AppError } from "../errors.ts";
 /** A time as the API writes it. */
 export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+interface Range {
+  /** Inclusive. */
+  from?: string | undefined;
+  /** Exclusive. */
+  to?: string | undefined;
+}
+
+export const isInRange = (instant: string, { from, to }: Range): boolean =>
+  (from === undefined || instant >= from) && (to === undefined || instant < to);
+
 /** Throws `validation_failed` for a range that ends before it begins. */
-export function checkRange({ from, to }: { from?: string | undefined; to?: string | undefined }): void {
+export function checkRange({ from, to }: Range): void {
   if (from === undefined || to === undefined || from < to) return;
   throw new AppError("validation_failed", "to: must be later than from", {
     fields: [{ path: "to", message: "must be later than from" }],

@@ -18,6 +18,7 @@ import type { HttpHandler } from "../../shared/http/http-handler.ts";
 import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { startEngines } from "./engines.ts";
+import { createFaults } from "./faults.ts";
 import { createWorld } from "./world.ts";
 
 export const ORIGIN = "https://chat.example.com";
@@ -52,8 +53,12 @@ export interface Reply {
 export async function startApi() {
   const engines = await startEngines();
   const world = createWorld(engines);
+  const faults = createFaults(engines.dynamodb);
   const logged: string[] = [];
-  const silenced = vi.spyOn(console, "error").mockImplementation((line) => void logged.push(String(line)));
+  const silenced = [
+    vi.spyOn(console, "error").mockImplementation((line) => void logged.push(String(line))),
+    vi.spyOn(console, "log").mockImplementation(() => undefined),
+  ];
   const { stores, table } = world;
   const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table, stores.clock) };
@@ -100,6 +105,7 @@ export async function startApi() {
     call,
     engines,
     world,
+    faults,
     /** What was logged as an error, one line of JSON each. */
     logged,
     get: (url: string, options?: Call) => call("GET", url, options),
@@ -107,7 +113,7 @@ export async function startApi() {
     patch: (url: string, body?: unknown, options?: Call) => call("PATCH", url, { body, ...options }),
     del: (url: string, options?: Call) => call("DELETE", url, options),
     async close() {
-      silenced.mockRestore();
+      for (const spy of silenced) spy.mockRestore();
       await engines.close();
     },
   };

@@ -260,7 +260,7 @@ describe("resetting", () => {
         const { id, record } = where === "hot" ? { id: fresh("reset"), record: null } : await expired("reset");
         if (record) await archive(record);
         else await world.create(USER, id, 6000, MESSAGES);
-        return { id, work: () => resetSession(world.stores, { user: USER, id }) };
+        return { id, work: () => resetSession(world.stores, { user: USER, id }, { seed: `reset ${id}` }) };
       },
       async (id, work) => {
         await work();

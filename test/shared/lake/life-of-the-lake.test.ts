@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reconcile } from "../../../shared/archive/reconcile.ts";
@@ -46,15 +47,13 @@ interface Step {
 
 const step = fc.record<Step>({
   verb: fc.oneof(
-    { weight: 8, arbitrary: fc.constant<Verb>("write") },
-    { weight: 8, arbitrary: fc.constant<Verb>("expire") },
-    { weight: 4, arbitrary: fc.constant<Verb>("crash") },
-    {
-      weight: 10,
-      arbitrary: fc.constantFrom<Verb>("restore", "delete", "build", "deliver", "reset", "tomorrow", "reconcile"),
-    },
+    { weight: 6, arbitrary: fc.constant<Verb>("write") },
+    { weight: 6, arbitrary: fc.constant<Verb>("expire") },
+    { weight: 4, arbitrary: fc.constantFrom<Verb>("restore", "delete", "reset") },
+    { weight: 6, arbitrary: fc.constantFrom<Verb>("crash", "build") },
+    { weight: 2, arbitrary: fc.constantFrom<Verb>("deliver", "tomorrow", "reconcile") },
   ),
-  n: fc.nat(4),
+  n: fc.nat(2),
   at: fc.nat(20),
   kind: fc.constantFrom("before", "after"),
 });
@@ -82,7 +81,7 @@ describe("whatever happens to sessions and builders", () => {
         }
         expect(await lake.world.counting(() => lake.build())).toBe(1);
       }),
-      { numRuns: 6, endOnFailure: true },
+      { numRuns: 4, endOnFailure: true },
     );
   }, 60_000);
 });
@@ -116,7 +115,7 @@ async function take({ verb, at, kind }: Step, id: string, written: Map<string, s
       await unlessGone(restoreSession(world.stores, session));
       break;
     case "reset":
-      if (await unlessGone(resetSession(world.stores, session))) written.set(id, []);
+      if (await unlessGone(resetSession(world.stores, session, { seed: randomUUID() }))) written.set(id, []);
       break;
     case "delete":
       // A session of the same name is another one, which the model leaves out.
@@ -134,9 +133,11 @@ async function take({ verb, at, kind }: Step, id: string, written: Map<string, s
       await lake.deliver();
       break;
     case "build":
+      await lake.deliver();
       await lake.build();
       break;
     case "crash":
+      await lake.deliver();
       await world.crashing(at, kind, () => lake.build());
       break;
   }

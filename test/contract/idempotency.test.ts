@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { idempotencyKey } from "../../shared/dynamodb/keys.ts";
+import { type Api, type Call, startApi } from "../support/api.ts";
+
+let api: Api;
+let names = 0;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const fresh = (what: string) => `${what}-${names++}`;
+const keyed = (key: string, more: Call = {}): Call => ({ ...more, headers: { "Idempotency-Key": key } });
+const DAY = 86_400_000;
+
+async function session(more: object = {}): Promise<string> {
+  const id = fresh("session");
+  await api.post("/v1/sessions", { id, ttl_seconds: 10_000_000, ...more });
+  return id;
+}
+const contents = async (id: string) =>
+  (await api.get(`/v1/sessions/${id}/messages?limit=100`)).body.data.map(({ content }: { content: string }) => content);
+
+describe("a request with an Idempotency-Key", () => {
+  it("gives the first answer again and does nothing again", async () => {
+    const key = fresh("key");
+    const first = await api.post("/v1/sessions", { title: "once" }, keyed(key));
+    api.world.advance(60_000);
+    const again = await api.post("/v1/sessions", { title: "once" }, keyed(key));
+    expect([again.status, again.body]).toEqual([201, first.body]);
+    expect(again.headers).toMatchObject({
+      location: first.headers.location,
+      etag: first.headers.etag,
+      "idempotency-replayed": "true",
+    });
+    expect(first.headers).not.toHaveProperty("idempotency-replayed");
+    expect(again.headers["x-request-id"]).not.toBe(first.headers["x-request-id"]);
+  });
+
+  it("is refused when the same key comes with anything else", async () => {
+    const [key, one, two] = [fresh("key"), await session(), await session()];
+    const body = { role: "user", content: "a" };
+    await api.post(`/v1/sessions/${one}/messages`, body, keyed(key));
+    const refused = [
+      await api.post(`/v1/sessions/${one}/messages`, { role: "user", content: "b" }, keyed(key)),
+      await api.post(`/v1/sessions/${two}/messages`, body, keyed(key)),
+      await api.post(`/v1/sessions/${one}/reset`, undefined, keyed(key)),
+      await api.post("/v1/sessions", {}, keyed(key)),
+    ];
+    expect(refused.map(({ status, body }) => [status, body.code])).toEqual(
+      Array(4).fill([422, "idempotency_mismatch"]),
+    );
+    expect([await contents(one), await contents(two)]).toEqual([["a"], []]);
+  });
+
+  it("that has a body where none is read is another one than without", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    await api.post(`/v1/sessions/${id}/reset`, undefined, keyed(key));
+    expect((await api.post(`/v1/sessions/${id}/reset`, { hard: true }, keyed(key))).status).toBe(422);
+  });
+
+  it("is the same however its body is laid out", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const path = `/v1/sessions/${id}/messages`;
+    const first = await api.call("POST", path, keyed(key, { raw: '{"role":"user","content":"a"}' }));
+    const again = await api.call("POST", path, keyed(key, { raw: '{ "content": "a",\n "role": "user" }' }));
+    expect(again.body).toEqual(first.body);
+  });
+
+  it("has nothing to do with the same key of another user", async () => {
+    const key = fresh("key");
+    const [ann, bob] = [
+      await api.post("/v1/sessions", {}, keyed(key)),
+      await api.post("/v1/sessions", {}, keyed(key, { user: "bob" })),
+    ];
+    expect([ann.status, bob.status, ann.body.id === bob.body.id]).toEqual([201, 201, false]);
+  });
+
+  it("is forgotten after 24 hours, whether or not the store has deleted it", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const append = (content: string) => api.post(`/v1/sessions/${id}/messages`, { role: "user", content }, keyed(key));
+    await append("first");
+    api.world.advance(DAY - 1000);
+    expect((await append("other")).status).toBe(422);
+    api.world.advance(1000);
+    expect((await append("other")).status).toBe(201);
+    expect(await contents(id)).toEqual(["first", "other"]);
+  });
+
+  it("runs once when it comes many times at once", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key)),
+      ),
+    );
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers["idempotency-replayed"])).toHaveLength(9);
+    expect(await contents(id)).toEqual(["x"]);
+  });
+
+  it("is told to come back while the first attempt is running for long", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const append = () => api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key));
+    // The first attempt dies when it has begun; for the store it is still running.
+    await api.world.crashing(1, "before", append);
+    const waiting = append();
+    setTimeout(() => api.world.advance(6000), 100);
+    const { status, body, headers } = await waiting;
+    expect([status, body.code, headers["retry-after"]]).toEqual([409, "conflict", "1"]);
+    api.world.advance(30_000);
+    expect((await append()).status).toBe(201);
+    expect(await contents(id)).toEqual(["x"]);
+  });
+
+  it("keeps answers larger than an item", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const noise = () => Array.from({ length: 9000 }, () => Math.random().toString(36).slice(2)).join("");
+    const messages = Array.from({ length: 12 }, () => ({ role: "user", content: noise() }));
+    const first = await api.post(`/v1/sessions/${id}/messages`, { messages }, keyed(key));
+    const again = await api.post(`/v1/sessions/${id}/messages`, { messages }, keyed(key));
+    expect(again.text === first.text && first.text.length > 1_000_000).toBe(true);
+    expect((await recordsOf("ann", key)).length).toBeGreaterThan(1);
+  });
+});
+
+describe("a refusal", () => {
+  it.each([
+    ["of what does not exist", "/v1/sessions/nowhere/reset", undefined, 404],
+    ["of an id that is taken", "/v1/sessions", { id: "taken" }, 409],
+  ])("%s is the first answer like any other", async (_what, path, body, status) => {
+    const key = fresh("key");
+    await api.post("/v1/sessions", { id: "taken" });
+    const first = await api.post(path, body, keyed(key));
+    expect(first.status).toBe(status);
+    await api.post("/v1/sessions", { id: "nowhere" });
+    await api.del("/v1/sessions/taken");
+    const again = await api.post(path, body, keyed(key));
+    expect([again.status, again.body, again.headers["idempotency-replayed"]]).toEqual([status, first.body, "true"]);
+    expect(again.headers["content-type"]).toBe("application/problem+json");
+  });
+
+  it.each([
+    ["of input that is not valid", { title: 7 }, {}],
+    ["of a token", { title: "x" }, { claims: { exp: "1" } }],
+  ])("%s uses no key up", async (_what, body, more) => {
+    const key = fresh("key");
+    expect((await api.post("/v1/sessions", body, keyed(key, more))).status).toBeOneOf([400, 401]);
+    expect((await api.post("/v1/sessions", { title: "right" }, keyed(key))).status).toBe(201);
+  });
+
+  it("that says to come back, or a failure, is not kept", async () => {
+    const [key, id] = [fresh("key"), await session()];
+    const append = () => api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key));
+    api.faults.next({ operation: "GetItem", when: "before", name: "ThrottlingException", attempts: 4 });
+    const failed = (await append()).status;
+    // The lock is given back at once: no waiting for it to run out.
+    expect([failed, (await append()).status]).toEqual([503, 201]);
+    expect(await contents(id)).toEqual(["x"]);
+  });
+});
+
+describe("a request whose first attempt died at any call to the store", () => {
+  const operations = {
+    "POST /v1/sessions": {
+      prepare: async () => fresh("made"),
+      run: (id: string, options: Call) => api.post("/v1/sessions", { title: id }, options),
+      check: async (id: string) => {
+        const { body } = await api.get("/v1/sessions?limit=100");
+        expect(body.data.filter(({ title }: { title: string }) => title === id)).toHaveLength(1);
+      },
+    },
+    "POST …/reset": {
+      prepare: async () => {
+        const id = await session();
+        await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" });
+        return id;
+      },
+      run: (id: string, options: Call) => api.post(`/v1/sessions/${id}/reset`, undefined, options),
+      check: async (id: string) => expect(await contents(id)).toEqual([]),
+    },
+    "POST …/restore": {
+      prepare: async () => {
+        const id = await session({ ttl_seconds: 60 });
+        await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" });
+        api.world.advance(61_000);
+        await api.world.archiveJob({ Records: [(await api.world.sweep("ann", id))!] });
+        await api.patch(`/v1/sessions/${id}`, { ttl_seconds: 1_000_000 });
+        return id;
+      },
+      run: (id: string, options: Call) => api.post(`/v1/sessions/${id}/restore`, undefined, options),
+      check: async (id: string) => {
+        expect((await api.get(`/v1/sessions/${id}`)).body).toMatchObject({ status: "active", message_count: 1 });
+        expect(await contents(id)).toEqual(["x"]);
+      },
+    },
+  };
+
+  it.each(Object.entries(operations))("has one effect and one answer: %s", async (_name, { prepare, run, check }) => {
+    for (let step = 0, crashed = true; crashed; step++) {
+      const id = await prepare();
+      const options = keyed(fresh("key"));
+      let first: { status: number; text: string } | undefined;
+      crashed = await api.world.crashing(step, "after", async () => {
+        first = await run(id, options);
+      });
+      api.world.advance(31_000);
+      const repeat = await run(id, options);
+      expect(repeat.status).toBeOneOf([200, 201]);
+      if (first && first.status < 400) expect(repeat.text).toBe(first.text);
+      await check(id);
+    }
+  });
+
+  it("does not take away what has been written since: a reset", async () => {
+    const id = await session();
+    await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "old" });
+    const options = keyed(fresh("key"));
+    const reset = () => api.post(`/v1/sessions/${id}/reset`, undefined, options);
+    const calls = await api.world.counting(() => api.post(`/v1/sessions/${id}/reset`, undefined, keyed(fresh("key"))));
+    await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "old" });
+    // Everything was done; only that it was could not be kept.
+    await api.world.crashing(calls - 1, "before", reset);
+    await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "new" });
+    api.world.advance(31_000);
+    expect((await reset()).status).toBe(200);
+    expect(await contents(id)).toEqual(["new"]);
+  });
+});
+
+describe("what is kept for repeats", () => {
+  it("is under the user's own key and expires within a day", async () => {
+    const { body } = await api.post("/v1/sessions", {}, keyed("kept", { user: "keeper" }));
+    expect(body.user_id).toBe("keeper");
+    const records = await recordsOf("keeper", "kept");
+    expect(records).toHaveLength(1);
+    expect(Number(records[0]?.expires_at) - api.world.stores.clock() / 1000).toBe(86_400);
+    expect(JSON.stringify(records)).not.toContain('"kept"');
+  });
+});
+
+/** The items that stand for a key: the record and the further parts of its answer. */
+async function recordsOf(user: string, key: string): Promise<Record<string, unknown>[]> {
+  const { pk } = idempotencyKey(user, createHash("sha256").update(key).digest("hex"));
+  const { Items = [] } = await api.engines.dynamodb.send(
+    new QueryCommand({
+      TableName: "conversations",
+      KeyConditionExpression: "pk = :pk",
+      ExpressionAttributeValues: { ":pk": pk },
+    }),
+  );
+  return Items;
+}
