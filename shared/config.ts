@@ -59,7 +59,10 @@ const schema = z.object({
   OIDC_AUDIENCE: z.string().default(""),
   /** Origins that browsers may call from; `*` = any. */
   CORS_ORIGINS: list,
-  /** The model that makes memories searchable, where there is one; without it, the built-in lexical embedding does. */
+  /**
+   * The model that makes memories searchable, where the OpenAI API or another server is configured; `lexical` = the built-in
+   * embedding, which is also what is used without any.
+   */
   EMBEDDING_MODEL: z.string().default("text-embedding-3-small"),
   /** Dimensions of the two vector indexes of memories, separated by a comma: those of the slots a and b. */
   EMBEDDING_DIMENSIONS: dimensions.default({ a: 512, b: 512 }),

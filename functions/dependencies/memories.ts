@@ -1,5 +1,7 @@
 import type { Config } from "../../shared/config.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
+import { createApiKeys } from "../../shared/llm/api-key.ts";
+import { createSecretReader } from "../../shared/llm/secret.aws.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
 import { createOpenAIEmbedder } from "../../shared/memory/embedder.openai.ts";
 import type { Embedder, Space } from "../../shared/memory/embedder.ts";
@@ -9,21 +11,36 @@ import type { MemoryDependencies } from "../../shared/memory/remember.ts";
 /** What remembering and recalling need. Which model a table's vectors are of, the table says; this is for an empty one. */
 export const openMemories = (config: Config, table: Table): MemoryDependencies => ({
   memories: createMemoryStore(table),
-  embedderOf: (space) =>
+  embedderOf: oncePerSpace((space) =>
     space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openAI(config, space),
+  ),
   defaultSpace: configuredSpace(config, "a"),
   clock: Date.now,
 });
 
 /** The space that the configuration asks for, with the dimensions that the index of this slot has. */
 export const configuredSpace = (config: Config, slot: "a" | "b"): Space => ({
-  model: hasModels(config) ? config.EMBEDDING_MODEL : LEXICAL_MODEL,
+  model: hasModels(config) && config.EMBEDDING_MODEL !== "lexical" ? config.EMBEDDING_MODEL : LEXICAL_MODEL,
   dimensions: config.EMBEDDING_DIMENSIONS[slot],
 });
+
+/** Clients keep their connections, and the key that they have read. */
+function oncePerSpace(make: (space: Space) => Embedder): (space: Space) => Embedder {
+  const made = new Map<string, Embedder>();
+  return (space) => {
+    const name = `${space.model} ${space.dimensions}`;
+    const embedder = made.get(name) ?? make(space);
+    made.set(name, embedder);
+    return embedder;
+  };
+}
 
 /** A server of one's own may want no key. */
 const hasModels = ({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Config): boolean =>
   OPENAI_API_KEY !== "" || OPENAI_SECRET_ARN !== "" || new URL(OPENAI_BASE_URL).host !== "api.openai.com";
 
-const openAI = ({ OPENAI_API_KEY, OPENAI_BASE_URL }: Config, space: Space): Embedder =>
-  createOpenAIEmbedder({ apiKey: async () => OPENAI_API_KEY || "none", baseURL: OPENAI_BASE_URL }, space);
+function openAI({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Config, space: Space): Embedder {
+  const secret = { key: OPENAI_API_KEY, secret: OPENAI_SECRET_ARN };
+  const keyOf = createApiKeys(secret, createSecretReader(), Date.now);
+  return createOpenAIEmbedder({ apiKey: () => keyOf(new URL(OPENAI_BASE_URL).host), baseURL: OPENAI_BASE_URL }, space);
+}

@@ -126,7 +126,9 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
   const turn = () => ({ ...request.session, generation: opened?.record.generation ?? 0, answer: id });
   try {
     opened = await openTurn(deps, request, window, { question, identity, answer: id, until: request.deadline });
-    const memories = await recalled;
+    // What the model reads anyway is not repeated.
+    const read = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
+    const memories = (await recalled).filter(({ message_id }) => !read.has(message_id));
     const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, question, memories });
     const total = new AbortController();
     const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());

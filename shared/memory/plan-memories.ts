@@ -1,4 +1,5 @@
-import { type MessageRecord, positionOf, timeOrderedId } from "../session/message.ts";
+import { createHash } from "node:crypto";
+import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import { chunksOf } from "./chunk.ts";
@@ -17,10 +18,9 @@ const DATE = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric",
 export function planMemories(session: SessionId, generation: number, message: MessageRecord): Draft[] {
   if (!REMEMBERED.includes(message.role) || isCourtesy(message.content)) return [];
   const { id, role, name, content, created_at } = message;
-  const seed = `memory ${session.user} ${session.id} ${positionOf(message)}`;
   return chunksOf(content).map((chunk, n) => ({
     user_id: session.user,
-    id: timeOrderedId({ seed, at: Date.parse(created_at) }, n),
+    id: memoryId(session, message, n),
     session_id: session.id,
     message_id: id,
     role,
@@ -36,6 +36,21 @@ export function planMemories(session: SessionId, generation: number, message: Me
 /** Who said it and on which day: questions name both. */
 export const contextOf = (speaker: string, created_at: string): string =>
   `${speaker}, ${DATE.format(new Date(created_at))}`;
+
+/**
+ * A UUIDv7 (RFC 9562, section 5.7) that is a function of the message and of the place in it, and sorts as messages do: by when it was
+ * said, then, in `rand_a`, by the message's place in its request, then by the place in the message.
+ */
+function memoryId({ user, id }: SessionId, message: MessageRecord, chunk: number): string {
+  const { order = message.id } = message;
+  const time = Date.parse(message.created_at).toString(16).padStart(12, "0");
+  const place = UUID_V7.test(order) ? order.slice(15, 18) : "000";
+  const hash = createHash("sha256")
+    .update(JSON.stringify([user, id, positionOf(message), chunk]))
+    .digest("hex");
+  const low = `8${chunk.toString(16).padStart(2, "0")}${hash.slice(0, 13)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${low.slice(0, 4)}-${low.slice(4)}`;
+}
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
 

@@ -8,7 +8,7 @@ to too under until up ve very was wasn we were weren what when where which while
 you your yours yourself yourselves`;
 
 const courtesies = `
-anything anytime assist bye certainly course day cool fine glad good goodbye got great happy hello help hey hi lol nice ok
+anything anytime assist bye certainly course day cool fine glad good goodbye got great happy hello help hey hi lol lot lots much nice ok
 okay please pleasure problem right see sorry sure take care talk thank thanks today understood welcome well wow yeah yep yes`;
 
 const setOf = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));

@@ -27,6 +27,10 @@ const METERED = 100;
 
 const CATEGORIES: Record<number, string> = { 1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop" };
 
+const said = createLog({ verbose: false, write: (line) => process.stderr.write(line) });
+/** Not every request. */
+const log = { ...said, request: () => undefined };
+
 const [file] = process.argv.slice(2);
 if (file === undefined || file.startsWith("-")) {
   process.stderr.write(USAGE);
@@ -34,10 +38,6 @@ if (file === undefined || file.startsWith("-")) {
 } else {
   await evaluate(readLocomo(file));
 }
-
-const said = createLog({ verbose: false, write: (line) => process.stderr.write(line) });
-/** Not every request. */
-const log = { ...said, request: () => undefined };
 
 async function evaluate(samples: Sample[]): Promise<void> {
   const data = mkdtempSync(path.join(tmpdir(), "memocha-eval-"));

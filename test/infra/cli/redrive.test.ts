@@ -75,7 +75,7 @@ const lambdaUrl = () => `http://127.0.0.1:${(lambda.address() as AddressInfo).po
 
 function announce(pid: number): void {
   const endpoints = { dynamodb: dynamo.endpoint, streams: proxy.url, s3: "", sqs: sqs.url, lambda: lambdaUrl() };
-  const outputs = { DeadLetterQueueUrl: queueUrl, ReconcileFunctionName: RECONCILE };
+  const outputs = { DeadLetterQueueUrl: queueUrl, ReconcileFunctionName: RECONCILE, ReembedFunctionName: "" };
   writeFileSync(path.join(data, "host.json"), JSON.stringify({ pid, url: "", endpoints, outputs }));
 }
 
@@ -273,7 +273,7 @@ describe("npm run redrive", () => {
         );
         return;
       }
-      const outputs = member("DeadLetterQueueUrl", queueUrl) + member("ReconcileFunctionName", RECONCILE);
+      const outputs = member("DeadLetterQueueUrl", queueUrl) + member("ReconcileFunctionName", RECONCILE) + member("ReembedFunctionName", "reembed");
       response.end(
         `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>${stack}</StackName>` +
           `<Outputs>${outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,

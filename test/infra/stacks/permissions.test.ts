@@ -83,6 +83,12 @@ const expected: Record<string, string[]> = {
     "secretsmanager GetSecretValue on the key of users' hashes",
     "sqs SendMessage on dead letters",
   ],
+  "jobs-reembed": [
+    "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb Query on index sessions_due",
+    ...archiveRead,
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-reconcile": [
     "dynamodb UpdateItem on metrics",
     `dynamodb ${sessionLifecycle} on table`,
@@ -95,6 +101,13 @@ const expected: Record<string, string[]> = {
     "dynamodb GetItem Query UpdateItem on metrics",
     "s3 GetObject PutObject on reports/*",
     reportsList,
+    "sqs SendMessage on dead letters",
+  ],
+  "jobs-export": [
+    "dynamodb GetItem Query UpdateItem on metrics",
+    "s3 AbortMultipartUpload DeleteObject GetObject PutObject on lake/*",
+    "s3 ListBucket on bucket where s3:prefix, if there is one, is lake/*",
+    "secretsmanager GetSecretValue on the key of users' hashes",
     "sqs SendMessage on dead letters",
   ],
   "events-create": [`dynamodb ${idempotency} on table`, "dynamodb BatchWriteItem PutItem on metrics"],

@@ -1,0 +1,242 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { resetSession, restoreSession } from "../../../shared/archive/renew-session.ts";
+import { forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
+import { listMemories } from "../../../shared/memory/list-memories.ts";
+import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
+import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
+
+let engines: Engines;
+let world: MemoryWorld;
+let users = 0;
+let user: string;
+
+beforeAll(async () => {
+  engines = await startEngines();
+  world = createMemoryWorld(engines);
+});
+afterAll(() => engines.close());
+beforeEach(() => {
+  user = `user-${users++}`;
+});
+
+const FACTS = ["My daughter Zoe climbs granite walls.", "I am allergic to peanuts.", "The meeting moved to Thursday."];
+
+/** The summary must be what counting all stored memories again would give. */
+async function expectExactStatistics(...sessions: string[]): Promise<void> {
+  const counted = [];
+  for (const id of sessions) {
+    for await (const { records } of world.stores.memories.ofSession({ user, id })) counted.push(...records);
+  }
+  const { statistics } = await world.stores.memories.summary(user);
+  expect(statistics).toEqual(
+    withMemories(
+      noStatistics(),
+      counted.map(({ counts }) => ({ counts, sign: 1 as const })),
+    ),
+  );
+}
+
+describe("remembering", () => {
+  it("makes one memory of a message, however often and at once its record comes", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await Promise.all([world.deliver(user, "s1"), world.deliver(user, "s1"), world.deliver(user, "s1")]);
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual(FACTS);
+    await expectExactStatistics("s1");
+    expect((await world.find(user, "Which food allergy do I have?"))[0]).toBe(FACTS[1]);
+  });
+
+  it("ends the same wherever it is interrupted", async () => {
+    for (const kind of ["before", "after"] as const) {
+      for (let n = 0; ; n++) {
+        user = `user-${users++}`;
+        await world.say(user, "s1", ...FACTS);
+        const Records = await world.records(user, "s1");
+        let failures = 0;
+        const crashed = await world.crashing(n, kind, async () => {
+          failures = (await world.job({ Records })).batchItemFailures.length;
+        });
+        if (!crashed) break;
+        // The answer of the last write may be lost when everything is stored.
+        expect([0, FACTS.length]).toContain(failures);
+        await world.deliver(user, "s1");
+        expect(await world.stored(user, "s1")).toEqual(FACTS);
+        await expectExactStatistics("s1");
+      }
+    }
+  });
+
+  it("counts right when sessions of one user come and go at the same time", async () => {
+    const sessions = Array.from({ length: 6 }, (_, n) => `s${n}`);
+    for (const id of sessions) await world.say(user, id, `Trip number ${id} to the glacier`, `Packed ropes for ${id}`);
+    await Promise.all(sessions.map((id) => world.deliver(user, id)));
+    await Promise.all([
+      deleteSession(world.stores, { user, id: "s0" }),
+      deleteSession(world.stores, { user, id: "s1" }),
+      world.say(user, "s9", "A new rope arrived.").then(() => world.deliver(user, "s9")),
+    ]);
+    await expectExactStatistics(...sessions, "s9");
+  });
+
+  it("leaves out what is empty, boilerplate, a repeat, or said by nobody", async () => {
+    await world.say(
+      user,
+      "s1",
+      "  ",
+      "Thank you very much!",
+      { role: "system", content: "You are a pirate." },
+      { role: "tool", content: '{"temperature": 21}' },
+      { role: "assistant", content: "How can I help you today?" },
+      "The boiler needs a new valve.",
+      "The boiler needs a new valve.",
+    );
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual(["The boiler needs a new valve."]);
+  });
+
+  it("cuts a long message into memories of their own", async () => {
+    const paragraphs = ["granite", "saffron", "velvet"].map((word) => `${`All about ${word}. `.repeat(60)}\n\n`);
+    await world.say(user, "s1", paragraphs.join(""));
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toHaveLength(3);
+    expect((await world.find(user, "saffron"))[0]).toContain("saffron");
+  });
+});
+
+describe("recalling", () => {
+  it("finds the answer by the question before it", async () => {
+    await world.say(
+      user,
+      "s1",
+      { name: "Ana", content: "Which instrument does your brother play?" },
+      { role: "assistant", name: "Ben", content: "The cello, since he was six." },
+      { name: "Ana", content: "Nice weather for a walk." },
+    );
+    await world.deliver(user, "s1");
+    expect((await world.find(user, "Which instrument does the brother play?")).slice(0, 2)).toContain(
+      "The cello, since he was six.",
+    );
+  });
+
+  it("keeps to a session and to a range of time", async () => {
+    const at = (created_at: string, content: string) => ({ content, created_at });
+    await world.say(user, "a", at("2023-05-08T10:00:00.000Z", "The glacier hike was cold."));
+    await world.say(user, "b", at("2024-07-01T10:00:00.000Z", "Another glacier, another hike."));
+    await world.deliver(user, "a", "b");
+    const text = "glacier hike";
+    expect(await world.find(user, text)).toHaveLength(2);
+    expect(await world.find(user, text, { session_id: "a" })).toEqual(["The glacier hike was cold."]);
+    const range = (from?: string, to?: string) => world.find(user, text, { from, to });
+    expect(await range("2024-01-01T00:00:00.000Z")).toEqual(["Another glacier, another hike."]);
+    expect(await range(undefined, "2024-01-01T00:00:00.000Z")).toEqual(["The glacier hike was cold."]);
+    expect(await range("2023-05-08T10:00:00.000Z", "2023-05-08T10:00:00.001Z")).toEqual(["The glacier hike was cold."]);
+    expect(await range("2023-05-01T00:00:00.000Z", "2023-05-08T10:00:00.000Z")).toEqual([]);
+  });
+
+  it("shows what was said twice only once", async () => {
+    await world.say(user, "a", "The spare key hangs behind the blue door.");
+    await world.say(user, "b", "the spare key hangs behind the blue door");
+    await world.deliver(user, "a", "b");
+    expect(await world.find(user, "where is the spare key")).toHaveLength(1);
+  });
+
+  it("costs three calls", async () => {
+    await world.say(user, "a", ...FACTS);
+    await world.deliver(user, "a");
+    expect(await world.counting(() => world.find(user, "peanuts"))).toBe(3);
+  });
+});
+
+describe("forgetting", () => {
+  const gone = async (...sessions: string[]) => {
+    expect(await world.find(user, FACTS.join(" "))).toEqual([]);
+    for (const id of sessions) expect(await world.stored(user, id)).toEqual([]);
+    expect((await listMemories(world.stores.memories, user, { limit: 10 })).records).toEqual([]);
+    expect((await world.stores.memories.summary(user)).statistics).toEqual(noStatistics());
+  };
+
+  it("takes a deleted session's memories out at once, and for good", async () => {
+    await world.say(user, "s1", ...FACTS);
+    const Records = await world.records(user, "s1");
+    await world.deliver(user, "s1");
+    await deleteSession(world.stores, { user, id: "s1" });
+    await gone("s1");
+    await world.job({ Records });
+    await gone("s1");
+    // Another session of the same name is not the one that was deleted.
+    world.advance(60_000);
+    await world.say(user, "s1", "The tulips are yellow.");
+    await world.job({ Records: [...Records, ...(await world.records(user, "s1"))] });
+    expect(await world.stored(user, "s1")).toEqual(["The tulips are yellow."]);
+    await expectExactStatistics("s1");
+  });
+
+  it("hides a deleted session's memories even when cleaning up fails", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    const { memories } = world.stores;
+    const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
+    await deleteSession({ ...world.stores, memories: broken }, { user, id: "s1" });
+    expect(await world.find(user, FACTS.join(" "))).toEqual([]);
+    expect((await listMemories(memories, user, { limit: 10 })).records).toEqual([]);
+  });
+
+  it("takes a reset session's memories out, and takes new ones in", async () => {
+    await world.say(user, "s1", ...FACTS);
+    const Records = await world.records(user, "s1");
+    await world.deliver(user, "s1");
+    await resetSession(world.stores, { user, id: "s1" }, { seed: "reset" });
+    await gone("s1");
+    await world.job({ Records });
+    await gone("s1");
+    await world.say(user, "s1", "The tulips are yellow.");
+    await world.deliver(user, "s1");
+    expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
+  });
+
+  it("forgets one memory, whatever becomes of its session", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    const [memory] = await world.recall(user, { text: "peanuts", limit: 1 });
+    await expect(forgetMemory(world.stores.memories, "somebody else", memory!.id)).rejects.toMatchObject({
+      code: "not_found",
+    });
+    await forgetMemory(world.stores.memories, user, memory!.id);
+    const left = [FACTS[0], FACTS[2]];
+    expect(await world.find(user, "peanuts allergic")).toEqual([]);
+    await expectExactStatistics("s1");
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual(left);
+    await expect(forgetMemory(world.stores.memories, user, memory!.id)).rejects.toMatchObject({ code: "not_found" });
+
+    world.advance(3_700_000);
+    const removed = await world.sweep(user, "s1");
+    await world.archiveJob({ Records: [removed!] });
+    expect(await world.find(user, "granite")).toEqual(left);
+    await restoreSession(world.stores, { user, id: "s1" });
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual(left);
+    await expectExactStatistics("s1");
+  });
+
+  it("forgets everything that was said so far, and nothing that is said from then on", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.say(user, "s2", "Said, but not remembered yet.");
+    await world.deliver(user, "s1");
+    world.advance(1000);
+    await forgetEverything(
+      { memories: world.stores.memories, clock: world.stores.clock },
+      user,
+      Number.POSITIVE_INFINITY,
+    );
+    await gone("s1", "s2");
+    await world.deliver(user, "s1", "s2");
+    await gone("s1", "s2");
+    await world.say(user, "s1", "The tulips are yellow.");
+    await world.deliver(user, "s1");
+    expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
+    await expectExactStatistics("s1", "s2");
+  });
+});
