@@ -1,4 +1,4 @@
--- Messages with a phrase in any case, newest first, of the last 30 days' sessions; the phrase is the query's parameter
+-- Messages with a phrase in any case, newest first, of the last 30 days' sessions (the phrase is the parameter)
 select
   created_at,
   session_id,

@@ -1,4 +1,4 @@
--- Of the users whose first session was on a day, how many began another 7 to 13 days later; of the last 90 days
+-- Of the users whose first session was on a day, how many began another 7 to 13 days later, of the last 90 days
 with days as (
   select user_hash, cast(dt as date) as day
   from session_summaries

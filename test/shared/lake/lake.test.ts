@@ -1,9 +1,17 @@
+import { randomBytes } from "node:crypto";
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { restoreSession } from "../../../shared/archive/renew-session.ts";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
 
+const DAY = 86_400_000;
+
 let engines: Engines;
 let lake: LakeWorld;
+let names = 0;
 
 beforeAll(async () => {
   engines = await startEngines();
@@ -14,23 +22,240 @@ afterAll(async () => {
   await engines.close();
 });
 
-describe("the lake", () => {
-  it("holds the messages of an archived session, which DuckDB reads", async () => {
-    await lake.archived("ann", "first", 3);
+const fresh = (what: string) => `${what}-${names++}`;
+const contents = (id: string, count: number) => Array.from({ length: count }, (_, n) => `message ${n} of ${id}`);
+
+async function inLake(id: string): Promise<unknown[]> {
+  const rows = await lake.sql(`select content from messages where session_id = '${id}' order by position`);
+  return rows.map(({ content }) => content);
+}
+
+/** Keys and versions of the lake's objects. */
+async function versions(): Promise<string[]> {
+  const { Contents = [] } = await engines.s3.send(
+    new ListObjectsV2Command({ Bucket: engines.bucket, Prefix: "lake/" }),
+  );
+  return Contents.map(({ Key, ETag, LastModified }) => `${Key} ${ETag} ${LastModified?.getTime()}`);
+}
+
+describe("a session that is archived", () => {
+  it("is in both tables at the next build, its user as a hash", async () => {
+    const id = fresh("first");
+    await lake.archived("ann", id, 3);
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 2, rows: 4, failed: 0 });
+    expect(await inLake(id)).toEqual(contents(id, 3));
+    const [message] = await lake.sql(`select * exclude (session_key, message_id) from messages where position = 1`);
+    expect(message).toEqual({
+      user_hash: lake.pseudonym("ann"),
+      session_id: id,
+      position: 1,
+      role: "user",
+      name: null,
+      content: `message 1 of ${id}`,
+      content_chars: `message 1 of ${id}`.length,
+      created_at: "2026-11-21 12:00:00",
+      model: null,
+      input_tokens: null,
+      output_tokens: null,
+      cost_usd: null,
+      status: null,
+      metadata: null,
+      dt: "2026-11-21",
+    });
+    const [summary] = await lake.sql("select * exclude (session_key, archived_at) from session_summaries");
+    expect(summary).toEqual({
+      user_hash: lake.pseudonym("ann"),
+      session_id: id,
+      generation: 1,
+      created_at: "2026-11-21 12:00:00",
+      first_message_at: "2026-11-21 12:00:00",
+      last_message_at: "2026-11-21 12:00:00",
+      duration_seconds: 0,
+      message_count: 3,
+      user_messages: 3,
+      assistant_messages: 0,
+      content_chars: 3 * `message 1 of ${id}`.length,
+      input_tokens: null,
+      output_tokens: null,
+      cost_usd: null,
+      pinned: false,
+      ttl_seconds: 60,
+      dt: "2026-11-21",
+    });
+    expect(lake.pseudonym("ann")).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it("is found in messages_all before it is built", async () => {
+    const id = fresh("early");
+    await lake.archived("ann", id, 2);
+    expect(await inLake(id)).toEqual([]);
+    const all = `select content, user_hash from messages_all where session_id = '${id}' order by content`;
+    expect(await lake.sql(all)).toEqual(contents(id, 2).map((content) => ({ content, user_hash: null })));
+    await lake.build();
+    const user_hash = lake.pseudonym("ann");
+    expect(await lake.sql(all)).toEqual(contents(id, 2).map((content) => ({ content, user_hash })));
+  });
+
+  it("leaves the lake when it is restored, and is there once when it is archived again", async () => {
+    const id = fresh("restored");
+    await lake.archived("ann", id, 2);
+    await lake.build();
+    await restoreSession(lake.world.stores, { user: "ann", id });
+    await lake.deliver();
+    await lake.build();
+    expect(await inLake(id)).toEqual([]);
+
+    const request = { seed: `more ${id}`, at: lake.world.stores.clock() };
+    await appendMessages(lake.world.stores, { user: "ann", id }, [{ role: "user", content: "more" }], request);
+    lake.world.advance(61_000);
+    await lake.world.archiveJob({ Records: [(await lake.world.sweep("ann", id))!] });
+    await lake.deliver();
+    await lake.build();
+    expect(await inLake(id)).toEqual([...contents(id, 2), "more"]);
+  });
+
+  it.each(["archived", "in limbo"])("leaves the lake when it is deleted while %s", async (where) => {
+    const id = fresh("deleted");
+    await lake.archived("ann", id, 2);
+    await lake.build();
+    if (where === "in limbo") {
+      const request = { seed: `more ${id}`, at: lake.world.stores.clock() };
+      await appendMessages(lake.world.stores, { user: "ann", id }, [{ role: "user", content: "more" }], request);
+      lake.world.advance(61_000);
+      const record = (await lake.world.sweep("ann", id))!;
+      // The archiver crashes between the object and the stub, and the lake is built with it.
+      await lake.world.crashing(5, "after", () => lake.world.archiveJob({ Records: [record] }));
+      await lake.ports.changes.mark([record.dynamodb!.OldImage!.created_at!.S!.slice(0, 10)]);
+      await lake.build();
+    }
+    await deleteSession(lake.world.stores, { user: "ann", id });
+    await lake.deliver();
+    await lake.build();
+    expect(await inLake(id)).toEqual([]);
+    expect(await lake.sql(`select 1 from session_summaries where session_id = '${id}'`)).toEqual([]);
+  });
+
+  it("is read as a stream when it is large, and told from a session of the same name", async () => {
+    const id = fresh("large");
+    const text = () => randomBytes(60_000).toString("base64url");
+    for (const user of ["ann", "bob"]) {
+      await lake.world.create(user, id, 60);
+      for (let n = 0; n < 3; n++) {
+        const request = { seed: `${user} ${id} ${n}`, at: lake.world.stores.clock() + n };
+        await appendMessages(
+          lake.world.stores,
+          { user, id },
+          [{ role: "user", content: `${user}-${n} ä😀 ${text()}` }],
+          request,
+        );
+      }
+      lake.world.advance(61_000);
+      await lake.world.archiveJob({ Records: [(await lake.world.sweep(user, id))!] });
+    }
+    await lake.deliver();
+    await lake.build();
     const rows = await lake.sql(
-      "select session_id, position, role, content, dt, user_hash from messages order by position",
+      `select substr(content, 1, 5) as start, user_hash, content_chars from messages where session_id = '${id}' order by 1`,
     );
-    const who = lake.pseudonym("ann");
     expect(rows).toEqual(
-      [0, 1, 2].map((n) => ({
-        session_id: "first",
-        position: n,
-        role: "user",
-        content: `message ${n} of first`,
-        dt: "2026-11-21",
-        user_hash: who,
+      ["ann-0", "ann-1", "ann-2", "bob-0", "bob-1", "bob-2"].map((start) => ({
+        start,
+        user_hash: lake.pseudonym(start.slice(0, 3)),
+        content_chars: 80_009,
       })),
     );
+  });
+});
+
+describe("a run of the builder", () => {
+  it("with nothing to do asks one question and reads no object", async () => {
+    await lake.build();
+    const calls = await lake.world.counting(() => lake.build());
+    expect(calls).toBe(1);
+  });
+
+  it("writes only the partitions whose objects changed", async () => {
+    const id = fresh("today");
+    await lake.archived("ann", id, 1);
+    await lake.build();
+    lake.world.advance(DAY);
+    const before = await versions();
+    await lake.archived("ann", fresh("tomorrow"), 1);
+    expect(await lake.build()).toMatchObject({ days: 1, partitions: 2 });
+    expect(await versions()).toEqual(expect.arrayContaining(before));
+    // A mark without a change, as of a session that was renamed in the archive.
+    await lake.ports.changes.mark(["2026-11-21"]);
+    expect(await lake.build()).toMatchObject({ days: 1, partitions: 0, rows: 0 });
+  });
+
+  it("leaves a readable lake wherever it is interrupted, and the next run ends it", async () => {
+    let steps = 0;
+    for (const kind of ["before", "after"] as const) {
+      for (let step = 0; ; step++) {
+        const id = fresh("interrupted");
+        lake.world.advance(DAY);
+        await lake.archived("ann", id, 2);
+        const crashed = await lake.world.crashing(step, kind, () => lake.build());
+        expect([[], contents(id, 2)]).toContainEqual(await inLake(id));
+        expect(await lake.sql(`select content from messages_all where session_id = '${id}' order by 1`)).toEqual(
+          contents(id, 2).map((content) => ({ content })),
+        );
+        await lake.build();
+        expect(await inLake(id)).toEqual(contents(id, 2));
+        expect(await lake.sql(`select 1 as one from session_summaries where session_id = '${id}'`)).toHaveLength(1);
+        if (!crashed) break;
+        steps++;
+      }
+    }
+    expect(steps).toBeGreaterThan(10);
+  });
+
+  it("ends the same when two are at the same day", async () => {
+    const ids = [fresh("raced"), fresh("raced"), fresh("raced")];
+    for (const id of ids) await lake.archived("ann", id, 1);
+    await Promise.all([lake.build(), lake.build(), lake.build()]);
+    await lake.build();
+    for (const id of ids) expect(await inLake(id)).toEqual(contents(id, 1));
+  });
+
+  it("leaves messages out that have reached their age, and keeps their summaries", async () => {
+    const id = fresh("old");
+    await lake.archived("ann", id, 2);
+    await lake.build();
+    expect(await inLake(id)).toEqual(contents(id, 2));
+    lake.world.advance(181 * DAY);
+    expect(await lake.build()).toMatchObject({ failed: 0, complete: true });
+    expect(await lake.sql("select count(*) as n from messages")).toEqual([{ n: 0 }]);
+    expect(await lake.sql("select 1 as one from messages_all")).toEqual([]);
+    expect(await lake.sql(`select message_count from session_summaries where session_id = '${id}'`)).toEqual([
+      { message_count: 2 },
+    ]);
+    expect(await lake.world.counting(() => lake.build())).toBe(1);
+  });
+});
+
+describe("a lake without content", () => {
+  it("has lengths and times, and nothing that was said", async () => {
+    const bare = await createLakeWorld(engines, { content: false });
+    try {
+      const id = fresh("bare");
+      await bare.archived("cat", id, 1);
+      await bare.deliver();
+      const columns = "content, name, metadata, role, content_chars";
+      const row = {
+        content: null,
+        name: null,
+        metadata: null,
+        role: "user",
+        content_chars: contents(id, 1)[0]!.length,
+      };
+      const of = (table: string) => bare.sql(`select ${columns} from ${table} where session_id = '${id}'`);
+      expect(await of("messages_all")).toEqual([row]);
+      await bare.build();
+      expect(await of("messages")).toEqual([row]);
+      expect(await of("messages_all")).toEqual([row]);
+    } finally {
+      bare.close();
+    }
   });
 });

@@ -1,0 +1,20 @@
+import { createArchivedDays } from "../../../shared/lake/archived-days.s3.ts";
+import { buildLake } from "../../../shared/lake/build-lake.ts";
+import { createLake } from "../../../shared/lake/lake.s3.ts";
+import type { ChangedDay } from "../../../shared/lake/lake.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createS3 } from "../../../shared/s3/client.ts";
+
+// A process of its own, so that its memory is the builder's: the bucket is its argument, its answer a line of JSON.
+const [bucket = ""] = process.argv.slice(2);
+const s3 = createS3();
+const archived = createArchivedDays(s3, bucket);
+const due: ChangedDay[] = (await archived.days()).map((day) => ({ day, token: day }));
+const changes = { mark: async () => undefined, due: async () => due, settle: async () => undefined };
+const settings = { pseudonym: createPseudonyms("benchmark"), content: true, prices: {} };
+
+const start = performance.now();
+const ports = { archived, lake: createLake(s3, bucket), changes, settings, clock: Date.now };
+const run = await buildLake(ports, Number.POSITIVE_INFINITY, (day, error) => console.error(day, error));
+const seconds = (performance.now() - start) / 1000;
+console.log(JSON.stringify({ ...run, seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
