@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { meter, type Usage } from "../bench/support/meter.ts";
+import { type Api, startApi } from "../support/api.ts";
+
+let api: Api;
+let measure: (work: () => Promise<unknown>) => Promise<Usage>;
+beforeAll(async () => {
+  api = await startApi();
+  ({ measure } = meter(api.engines.dynamodb));
+  await api.post("/v1/sessions", { id: "long", ttl_seconds: 1_000_000 });
+  for (let n = 0; n < 10; n++) await append("long", 99);
+  await api.post("/v1/sessions", { id: "short", ttl_seconds: 1_000_000 });
+  for (let n = 0; n < 120; n++) await api.post("/v1/sessions", {}, { user: "many" });
+  await api.post("/v1/sessions", {}, { user: "few" });
+});
+afterAll(() => api.close());
+
+const KILOBYTE = "x".repeat(1024);
+function append(id: string, count: number, more: object = {}, headers = {}) {
+  const messages = Array.from({ length: count }, () => ({ role: "user", content: KILOBYTE, ...more }));
+  return api.post(`/v1/sessions/${id}/messages`, count === 1 ? messages[0] : { messages }, { headers });
+}
+const shape = ({ operations, wru, rru }: Usage) => ({ operations, wru, rru });
+
+describe("what a request costs in DynamoDB", () => {
+  it("appending a message of 1 KB: one read and at most 8 WRU, whatever the session's length", async () => {
+    const [short, long] = [await measure(() => append("short", 1)), await measure(() => append("long", 1))];
+    expect(shape(long)).toEqual(shape(short));
+    expect(long.operations).toEqual({ GetItem: 1, TransactWriteItems: 1 });
+    expect(long.wru).toBeLessThanOrEqual(8);
+    expect(long.rru).toBeLessThanOrEqual(1);
+  });
+
+  it("with an id of its own: the item that keeps the id unique on top", async () => {
+    const own = await measure(() => append("long", 1, { id: "own" }));
+    expect(own.operations).toEqual({ GetItem: 1, TransactWriteItems: 1 });
+    expect(own.wru).toBeLessThanOrEqual(10);
+  });
+
+  it("with an Idempotency-Key: its record, written twice", async () => {
+    const keyed = await measure(() => append("long", 1, {}, { "idempotency-key": "k" }));
+    expect(keyed.operations).toEqual({ PutItem: 1, GetItem: 1, TransactWriteItems: 1, UpdateItem: 1 });
+    expect(keyed.wru).toBeLessThanOrEqual(11);
+  });
+
+  it("reading the newest 30 messages with the header: one Query", async () => {
+    const newest = await measure(() => api.get("/v1/sessions/long/messages?order=desc&limit=30"));
+    expect(newest.operations).toEqual({ Query: 1 });
+    expect(newest.rru).toBeLessThanOrEqual(10);
+  });
+
+  it("reading a page in the middle: the header and one Query", async () => {
+    const { next_cursor } = (await api.get("/v1/sessions/long/messages?limit=100")).body;
+    const next = await measure(() => api.get(`/v1/sessions/long/messages?limit=20&cursor=${next_cursor}`));
+    expect(next.operations).toEqual({ GetItem: 1, Query: 1 });
+    expect(next.rru).toBeLessThanOrEqual(8);
+  });
+
+  it("listing 20 sessions: one Query, whatever the number of sessions", async () => {
+    const many = await measure(() => api.get("/v1/sessions", { user: "many" }));
+    expect(many.operations).toEqual({ Query: 1 });
+    expect(many.rru).toBeLessThanOrEqual(2);
+    expect((await measure(() => api.get("/v1/sessions?limit=1", { user: "few" }))).operations).toEqual({ Query: 1 });
+  });
+
+  it.each([
+    ["reading a session", () => api.get("/v1/sessions/long"), { GetItem: 1 }, 0, 1],
+    ["reading one that does not exist", () => api.get("/v1/sessions/none"), { GetItem: 2 }, 0, 2],
+    ["creating a session", () => api.post("/v1/sessions", {}), { TransactWriteItems: 1 }, 16, 0],
+    [
+      "patching a session",
+      () => api.patch("/v1/sessions/long", { title: "x" }),
+      { GetItem: 1, TransactWriteItems: 1 },
+      12,
+      1,
+    ],
+    ["refusing what is not valid", () => api.post("/v1/sessions", { id: "no id" }), {}, 0, 0],
+    ["the document", () => api.get("/openapi.json", { user: null }), {}, 0, 0],
+    ["health", () => api.get("/health", { user: null }), { Query: 1 }, 0, 1],
+  ] as const)("%s", async (_what, work, operations, wru, rru) => {
+    const usage = await measure(work);
+    expect(usage.operations).toEqual(operations);
+    expect(usage.wru).toBeLessThanOrEqual(wru);
+    expect(usage.rru).toBeLessThanOrEqual(rru);
+  });
+});

@@ -1,0 +1,76 @@
+import type { APIGatewayTokenAuthorizerEvent } from "aws-lambda";
+import { describe, expect, it, vi } from "vitest";
+import { createAuthorizer } from "../../../functions/auth/authorizer.ts";
+
+const ARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef/prod/GET/v1/sessions/one";
+const EXP = 1_900_000_000;
+const event = (authorizationToken: string): APIGatewayTokenAuthorizerEvent => ({
+  type: "TOKEN",
+  methodArn: ARN,
+  authorizationToken,
+});
+const authorize = (payload: Record<string, unknown> | null, header = "Bearer abc.def.ghi") =>
+  createAuthorizer(async () => payload)(event(header));
+
+describe("the authorizer", () => {
+  it("lets a valid token call everything of this API and stage, and says what is in it", async () => {
+    const payload = { sub: "ann", exp: EXP, "cognito:groups": ["admin", "staff"], scope: "openid act-as", plan: "pro" };
+    expect(await authorize(payload)).toEqual({
+      principalId: "ann",
+      policyDocument: {
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Action: "execute-api:Invoke",
+            Effect: "Allow",
+            Resource: "arn:aws:execute-api:us-east-1:123456789012:abcdef/prod/*",
+          },
+        ],
+      },
+      context: { sub: "ann", exp: String(EXP), groups: "admin,staff", scope: "openid act-as", plan: "pro" },
+    });
+  });
+
+  it.each([
+    [{ groups: ["admin"] }, { groups: "admin" }],
+    [{ groups: "admin" }, { groups: "admin" }],
+    [{ groups: 7 }, { groups: "" }],
+    [{ scope: ["a", "b"] }, { scope: "a b" }],
+    [{ "custom:plan": "free" }, { plan: "free" }],
+    [{}, { groups: "", scope: "", plan: "" }],
+  ])("reads %j as %j", async (claims, expected) => {
+    expect((await authorize({ sub: "ann", exp: EXP, ...claims })).context).toMatchObject(expected);
+  });
+
+  it.each([
+    [null],
+    [{ exp: EXP }],
+    [{ sub: "", exp: EXP }],
+    [{ sub: 7, exp: EXP }],
+    [{ sub: "x".repeat(256), exp: EXP }],
+    [{ sub: "ann" }],
+    [{ sub: "ann", exp: "soon" }],
+  ])("refuses a token of %j with the one text that the gateway answers 401 to", async (payload) => {
+    await expect(authorize(payload)).rejects.toThrow(/^Unauthorized$/);
+  });
+
+  it.each([
+    "",
+    "abc.def.ghi",
+    "Basic abc",
+    "Bearer",
+    "Bearer ",
+    "Bearer a b",
+    "Bearer <script>",
+    `Bearer ${"x".repeat(9000)}`,
+  ])("asks nobody about the header %j", async (header) => {
+    const verify = vi.fn();
+    await expect(createAuthorizer(verify)(event(header))).rejects.toThrow(/^Unauthorized$/);
+    expect(verify).not.toHaveBeenCalled();
+  });
+
+  it("fails, rather than refuse, when the issuer cannot be asked", async () => {
+    const verify = async () => Promise.reject(new Error("the issuer does not answer"));
+    await expect(createAuthorizer(verify)(event("Bearer abc"))).rejects.toThrow("the issuer does not answer");
+  });
+});

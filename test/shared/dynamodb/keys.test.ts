@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  anchorKey,
+  headerKey,
+  idempotencyKey,
+  messageIdKey,
+  messageKey,
+  parseMessageKey,
+  parseSessionKey,
+  sessionKey,
+  shardOf,
+  shards,
+  userKey,
+} from "../../../shared/dynamodb/keys.ts";
+import { ID } from "../../../shared/session/schema.ts";
+
+/** Whatever an OpenID Connect issuer may call a user. */
+const user = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
+const nasty = fc.string({ unit: fc.constantFrom("#", "%", "2", "3", "S", "U", "/", "a"), minLength: 1, maxLength: 12 });
+const anyUser = fc.oneof(user, nasty);
+const id = fc.stringMatching(ID);
+const generation = fc.integer({ min: 1, max: 999_999 });
+
+describe("keys", () => {
+  it("tell every user and session from every other", () => {
+    fc.assert(
+      fc.property(anyUser, nasty, anyUser, nasty, (user1, id1, user2, id2) => {
+        const same = user1 === user2 && id1 === id2;
+        expect(sessionKey(user1, id1) === sessionKey(user2, id2)).toBe(same);
+      }),
+    );
+  });
+
+  it("give user and session back", () => {
+    fc.assert(
+      fc.property(
+        anyUser,
+        id,
+        (name, id) => void expect(parseSessionKey(sessionKey(name, id))).toEqual({ user: name, id }),
+      ),
+    );
+  });
+
+  it("keep one user's requests apart from another's sessions and requests", () => {
+    fc.assert(
+      fc.property(nasty, nasty, nasty, (one, other, digest) => {
+        fc.pre(one !== other);
+        expect(idempotencyKey(one, digest).pk).not.toBe(idempotencyKey(other, digest).pk);
+        expect(idempotencyKey(one, digest).pk.startsWith(`${userKey(other)}#`)).toBe(false);
+      }),
+    );
+  });
+
+  it("stay within what DynamoDB takes, for the longest names", () => {
+    const key = messageIdKey("€".repeat(255), "x".repeat(128), 999_999, "x".repeat(128));
+    expect(Buffer.byteLength(key.pk)).toBeLessThanOrEqual(2048);
+    expect(Buffer.byteLength(sessionKey("#".repeat(255), "x".repeat(128)))).toBeLessThanOrEqual(2048);
+    expect(Buffer.byteLength(key.sk)).toBeLessThanOrEqual(1024);
+  });
+
+  it("order a session as its partition is read: anchor, ids, messages by generation and position, header", () => {
+    const position = fc
+      .tuple(fc.date({ min: new Date(0), max: new Date("9999-12-31"), noInvalidDate: true }), fc.uuid())
+      .map(([date, uuid]) => `${date.toISOString()}#${uuid}`);
+    fc.assert(
+      fc.property(generation, generation, position, position, id, (g1, g2, p1, p2, name) => {
+        const [one, two] = [messageKey("u", "s", g1, p1).sk, messageKey("u", "s", g2, p2).sk];
+        expect(parseMessageKey(one)).toEqual({ generation: g1, position: p1 });
+        expect(one < two).toBe(g1 < g2 || (g1 === g2 && p1 < p2));
+        const sorted = [anchorKey("u", "s").sk, messageIdKey("u", "s", g1, name).sk, one, headerKey("u", "s").sk];
+        expect(sorted.toSorted()).toEqual(sorted);
+      }),
+    );
+  });
+
+  it("spread sessions over every shard, each always to the same one", () => {
+    const found = Array.from({ length: 1000 }, (_, n) => shardOf("ann", `session-${n}`));
+    expect(new Set(found)).toEqual(new Set(shards));
+    fc.assert(fc.property(anyUser, id, (name, session) => void expect(shards).toContain(shardOf(name, session))));
+  });
+});

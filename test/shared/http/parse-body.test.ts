@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MAX_BODY_BYTES, parseBody } from "../../../shared/http/parse-body.ts";
+
+const hasLoneSurrogate = (text: string) => /\\ud[89a-f]/i.test(text);
+
+describe("the body of a request", () => {
+  it("comes out as the JSON that it is, as text and as bytes", () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), (text) => {
+        fc.pre(!text.includes("__proto__") && !hasLoneSurrogate(text));
+        expect(parseBody(text, false)).toEqual(JSON.parse(text));
+        expect(parseBody(Buffer.from(text).toString("base64"), true)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it("never fails but with an error that a client understands", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          fc.json().map((text) => text.slice(1)),
+        ),
+        fc.boolean(),
+        (text, binary) => {
+          try {
+            parseBody(text, binary);
+          } catch (error) {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^(bad_request|validation_failed)$/) });
+          }
+        },
+      ),
+    );
+  });
+
+  it.each([null, "", "  \n", Buffer.from(" ").toString("base64")])("is absent when it is %j", (body) => {
+    expect(parseBody(body, body === "IA==")).toBeUndefined();
+  });
+
+  it("may have 4 MB and no more", () => {
+    const text = JSON.stringify("x".repeat(MAX_BODY_BYTES - 2));
+    expect(parseBody(text, false)).toHaveLength(MAX_BODY_BYTES - 2);
+    expect(() => parseBody(`${text} `, false)).toThrow(expect.objectContaining({ code: "payload_too_large" }));
+    expect(() => parseBody("é".repeat(MAX_BODY_BYTES / 2 + 1), false)).toThrow(
+      expect.objectContaining({ code: "payload_too_large" }),
+    );
+  });
+
+  it("may nest 64 levels, however many brackets its texts have", () => {
+    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+    expect(() => parseBody(nested(64), false)).not.toThrow();
+    expect(() => parseBody(nested(65), false)).toThrow(/64 levels/);
+    expect(parseBody(JSON.stringify({ a: `"\\${"[{".repeat(500)}` }), false)).toEqual({ a: `"\\${"[{".repeat(500)}` });
+    expect(parseBody(`[${"[],".repeat(1000)}[]]`, false)).toHaveLength(1001);
+  });
+});

@@ -1,0 +1,77 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { paginateScan } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { type Api, startApi } from "../../support/api.ts";
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const rules = Object.values(retention) as RetentionRule[];
+
+/** What kind of item a key is of, in the words of the policy. */
+const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = [
+  ["header", ({ sk, status }) => sk === "Z" && status === "active"],
+  ["stub", ({ sk, status }) => sk === "Z" && status === "archived"],
+  ["anchor", ({ sk }) => sk === "A"],
+  ["message", ({ sk }) => /^M#\d{6}#/.test(String(sk))],
+  ["message-id", ({ sk }) => /^I#\d{6}#/.test(String(sk))],
+  ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && /^K(#\d{3})?$/.test(String(sk))],
+  ["counter", ({ pk }) => pk === "C#active_sessions"],
+];
+
+describe("the retention policy", () => {
+  it("has one row for every place", () => {
+    const places = rules.map(({ place }) => JSON.stringify(place));
+    expect(new Set(places).size).toBe(places.length);
+    for (const { seconds, coldAfterSeconds = 0 } of rules)
+      expect(seconds ?? Number.POSITIVE_INFINITY).toBeGreaterThan(coldAfterSeconds);
+  });
+
+  it("has a row for everything that a session leaves, hot and cold, and each item lives as its row says", async () => {
+    const { post, patch, world } = api;
+    const options = { headers: { "idempotency-key": "k" } };
+    const noise = Array.from({ length: 40_000 }, () => Math.random().toString(36).slice(2))
+      .join("")
+      .slice(0, 300_000);
+    for (const id of ["hot", "cold", "gone", "reset"]) {
+      await post("/v1/sessions", { id, ttl_seconds: id === "cold" ? 60 : 86_400 });
+      await post(`/v1/sessions/${id}/messages`, { id: "m", role: "user", content: "x" });
+      await post(`/v1/sessions/${id}/messages`, { role: "user", content: "y" });
+    }
+    await post(
+      "/v1/sessions/hot/messages",
+      { messages: Array.from({ length: 4 }, () => ({ role: "user", content: noise })) },
+      options,
+    );
+    await patch("/v1/sessions/hot", { title: "x" });
+    await post("/v1/sessions/reset/reset");
+    await api.del("/v1/sessions/gone");
+    world.advance(61_000);
+    await world.archiveJob({ Records: [(await world.sweep("ann", "cold"))!] });
+
+    const now = world.stores.clock() / 1000;
+    const seen = new Set<string>();
+    for await (const { Items = [] } of paginateScan({ client: api.engines.dynamodb }, { TableName: "conversations" })) {
+      for (const item of Items) {
+        const kind = KINDS.find(([, is]) => is(item))?.[0];
+        const rule = rules.find(({ place }) => "item" in place && place.item === kind);
+        expect([item.pk, item.sk, rule?.record]).toEqual([item.pk, item.sk, expect.any(String)]);
+        seen.add(kind!);
+        const remaining = item.expires_at === undefined ? null : Number(item.expires_at) - now;
+        if (rule?.seconds === null) expect([kind, remaining]).toEqual([kind, null]);
+        else expect(remaining).toBeLessThanOrEqual(rule!.seconds!);
+      }
+    }
+    expect([...seen].sort()).toEqual(KINDS.map(([kind]) => kind).sort());
+
+    const { Contents = [] } = await api.engines.s3.send(new ListObjectsV2Command({ Bucket: api.engines.bucket }));
+    expect(Contents).toHaveLength(1);
+    for (const { Key = "" } of Contents) {
+      expect(rules.filter(({ place }) => "object" in place && Key.startsWith(place.object))).toHaveLength(1);
+    }
+  });
+});
