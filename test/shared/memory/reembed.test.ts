@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
+import type { Space } from "../../../shared/memory/embedder.ts";
+import { forgetMemory } from "../../../shared/memory/forget.ts";
+import { type ReembedResult, reembed } from "../../../shared/memory/reembed.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { createMemoryWorld } from "../../support/memory-world.ts";
+
+let engines: Engines;
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.close());
+
+const NEW: Space = { model: "new-model", dimensions: 512 };
+
+it("rebuilds every memory in the other index while searches go on, wherever it is interrupted", async () => {
+  const world = createMemoryWorld(engines, { embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions) });
+  const deps = { ...world.deps, stores: world.stores, wanted: { a: NEW, b: NEW } };
+  for (const user of ["ann", "ben"]) {
+    for (const id of ["s1", "s2"]) {
+      await world.say(user, id, `The violin of ${user} in ${id}`, `A lantern in ${id}`);
+      await world.deliver(user, id);
+    }
+  }
+  // One is archived, one was forgotten, one got lost.
+  world.advance(3_700_000);
+  await world.archiveJob({ Records: [(await world.sweep("ann", "s1"))!] });
+  const [lantern] = await world.recall("ben", { text: "lantern", limit: 1, session_id: "s2" });
+  await forgetMemory(world.stores.memories, "ben", lantern!.id);
+  await world.say("ben", "s3", "Never delivered: a harbour at night");
+
+  let result: ReembedResult | undefined;
+  for (let n = 1; result?.state !== "done"; n += 3) {
+    // It goes further each time before it is cut off.
+    const crashed = await world.crashing(n, n % 2 ? "before" : "after", async () => {
+      result = await reembed(deps, Number.POSITIVE_INFINITY);
+    });
+    if (crashed) result = undefined;
+    expect((await world.find("ann", "violin")).slice(0, 2).sort()).toEqual([
+      "The violin of ann in s1",
+      "The violin of ann in s2",
+    ]);
+  }
+
+  expect(await world.stores.memories.layout()).toEqual({ slot: "b", space: NEW });
+  expect(await world.find("ben", "harbour night")).toContain("Never delivered: a harbour at night");
+  expect(await world.stored("ben", "s2")).toEqual(["The violin of ben in s2"]);
+  for (const user of ["ann", "ben"]) {
+    for (const id of ["s1", "s2"]) {
+      for await (const { records } of world.stores.memories.ofSession({ user, id })) {
+        for (const { slots } of records) expect(slots).toEqual(["b"]);
+      }
+    }
+  }
+  expect((await reembed(deps, Number.POSITIVE_INFINITY)).state).toBe("current");
+});
+
+it("stops at its deadline and goes on from there", async () => {
+  const world = createMemoryWorld(engines);
+  const wanted = { model: LEXICAL_MODEL, dimensions: 512 };
+  const deps = { ...world.deps, stores: world.stores, wanted: { a: wanted, b: wanted } };
+  const states: string[] = [];
+  for (let state = ""; state !== "done" && states.length < 50; states.push(state)) {
+    world.advance(1);
+    ({ state } = await reembed(deps, world.stores.clock() + (states.length < 2 ? -1 : 10)));
+  }
+  expect(states.slice(0, 2)).toEqual(["building", "building"]);
+  expect(states.at(-1)).toBe("done");
+  expect(await world.find("ann", "violin")).not.toEqual([]);
+});

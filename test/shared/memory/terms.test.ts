@@ -1,0 +1,78 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { periodsOf } from "../../../shared/memory/periods.ts";
+import { noStatistics, rarityOf, withMemories } from "../../../shared/memory/statistics.ts";
+import { countTerms, isCourtesy, termsOf } from "../../../shared/memory/terms.ts";
+
+describe("terms", () => {
+  it("are words without what grammar and accents add to them", () => {
+    expect(termsOf("The dogs weren't barking, Zoë!")).toEqual(["dog", "bark", "zoe"]);
+    expect(termsOf("allergic")).toEqual(termsOf("allergies"));
+  });
+
+  it("are pairs of characters where words are not separated", () => {
+    expect(termsOf("東京都 is big")).toEqual(["東京", "京都", "big"]);
+  });
+
+  it("are missing in courtesies only", () => {
+    expect(isCourtesy("Hi! Thanks a lot, see you :)")).toBe(true);
+    expect(isCourtesy("👋")).toBe(true);
+    expect(isCourtesy("Thanks, the valve fits.")).toBe(false);
+  });
+});
+
+describe("term statistics", () => {
+  const memories = fc.array(fc.array(fc.constantFrom("a", "b", "c", "d", "e", "f")).map(countTerms));
+
+  it("are the same in whatever order memories come and go", () => {
+    fc.assert(
+      fc.property(memories, memories, (stay, go) => {
+        const all = [...stay, ...go].map((counts) => ({ counts, sign: 1 as const }));
+        const gone = go.map((counts) => ({ counts, sign: -1 as const }));
+        const direct = stay.toReversed().map((counts) => ({ counts, sign: 1 as const }));
+        expect(withMemories(withMemories(noStatistics(), all), gone)).toEqual(withMemories(noStatistics(), direct));
+      }),
+    );
+  });
+
+  it("fit what one read unit pays for", () => {
+    expect(noStatistics().frequencies.byteLength).toBeLessThan(4096 - 400);
+  });
+
+  it("call rare what few memories say", () => {
+    const said = ["dog", "dog bone", "dog cat", "dog"].map((text) => ({
+      counts: countTerms(termsOf(text)),
+      sign: 1 as const,
+    }));
+    const statistics = withMemories(noStatistics(), said);
+    expect(rarityOf(statistics, "bone")).toBeGreaterThan(rarityOf(statistics, "dog"));
+    expect(rarityOf(statistics, "unheard")).toBeGreaterThan(rarityOf(statistics, "bone"));
+  });
+});
+
+describe("periods", () => {
+  const instant = fc
+    .date({ min: new Date("1970-01-01"), max: new Date("9998-01-01"), noInvalidDate: true })
+    .map((date) => date.toISOString());
+
+  it("hold every instant of a range, in a few searches", () => {
+    fc.assert(
+      fc.property(instant, instant, instant, (a, b, c) => {
+        const [from = "", at = "", to = ""] = [a, b, c].sort();
+        fc.pre(at < to);
+        const periods = periodsOf({ from, to }, Date.now());
+        expect(periods.length).toBeLessThanOrEqual(6);
+        expect(periods.some((period) => period === undefined || at.startsWith(period))).toBe(true);
+      }),
+    );
+  });
+
+  it("are months or years", () => {
+    const range = (from: string, to: string) =>
+      periodsOf({ from: `${from}T00:00:00.000Z`, to: `${to}T00:00:00.000Z` }, 0);
+    expect(range("2023-11-30", "2024-02-01")).toEqual(["2023-11", "2023-12", "2024-01"]);
+    expect(range("2020-05-01", "2022-01-02")).toEqual(["2020", "2021", "2022"]);
+    expect(range("2000-01-01", "2022-01-01")).toEqual([undefined]);
+    expect(periodsOf({}, 0)).toEqual([undefined]);
+  });
+});
