@@ -8,7 +8,7 @@ export function lazyStream<A extends unknown[], R>(
   make: (executionMode: typeof executionModeStreamifyResponse) => (...args: A) => R,
 ): (...args: A) => R {
   const handler = lazy(() => make(executionModeStreamifyResponse));
-  const { awslambda } = globalThis as { awslambda?: { streamifyResponse: Streamify } };
-  // Only the runtime has it: a test that imports the handler does not stream.
-  return awslambda ? awslambda.streamifyResponse(handler) : handler;
+  const { awslambda } = globalThis as { awslambda?: { streamifyResponse?: Streamify } };
+  // Only the runtime has it (the SDK may have made the object): a test that imports the handler does not stream.
+  return awslambda?.streamifyResponse?.(handler) ?? handler;
 }

@@ -40,6 +40,8 @@ describe("each function", () => {
         ...(name === "jobs-watch" ? ["MONTHLY_BUDGET_USD"] : []),
         ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
         ...(metricsActionsOf(spec).length ? ["METRICS_TABLE"] : []),
+        ...(spec.chat === "ask" ? ["CHAT_MODEL"] : []),
+        ...(spec.chat === "plans" ? ["PLANS"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
         ...(spec.archive || spec.reports ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),

@@ -1,0 +1,127 @@
+import { randomUUID } from "node:crypto";
+import type { Claim } from "../../shared/chat/claim.ts";
+import {
+  type ChatDependencies,
+  type ChatSettings,
+  startTurn,
+  type Turn,
+  type TurnRequest,
+} from "../../shared/chat/turn.ts";
+import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
+import type { Table } from "../../shared/dynamodb/table.ts";
+import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
+import type { NamedPlan } from "../../shared/limits/plans.ts";
+import { createBreaker } from "../../shared/llm/breaker.ts";
+import { createOpenAIModel } from "../../shared/llm/model.openai.ts";
+import type { ModelRequest } from "../../shared/llm/model.ts";
+import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
+import { createQueue } from "../../shared/llm/queue.ts";
+import { createResilientModel } from "../../shared/llm/resilient-model.ts";
+import type { Metric } from "../../shared/metrics/metric.ts";
+import type { World } from "./world.ts";
+
+export const FREE: NamedPlan = { name: "free", requests_per_minute: 0, tokens_per_day: 0 };
+
+export interface ModelOptions {
+  url: string;
+  fallbacks?: string[];
+  connect?: number;
+  firstToken?: number;
+  maxAttempts?: number;
+  threshold?: number;
+  openFor?: number;
+  requestsPerMinute?: number;
+  patience?: number;
+}
+
+/** The model of a function instance of its own: what instances share is in the table only. */
+export function createInstance(table: Table, options: ModelOptions) {
+  const store = createProviderStore(table);
+  const { connect = 400, firstToken = 400, threshold = 3, openFor = 400 } = options;
+  return createResilientModel({
+    ask: createOpenAIModel(async () => "key", { connect, firstToken }),
+    breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, Date.now),
+    queue: createQueue(
+      store,
+      { requestsPerMinute: options.requestsPerMinute ?? 0, tokensPerMinute: 0, patience: options.patience ?? 1000 },
+      Date.now,
+    ),
+    targets: { baseUrl: options.url, model: "model-a", fallbacks: options.fallbacks ?? [], prices: {} },
+    maxAttempts: options.maxAttempts ?? 3,
+    backoff: 20,
+    clock: Date.now,
+  });
+}
+
+export const ask = (content = "hello there", more: Partial<ModelRequest> = {}): ModelRequest => ({
+  promptFor: () => ({ messages: [{ role: "user", content }], tokens: 10, maxOutputTokens: 100 }),
+  deadline: Date.now() + 10_000,
+  signal: new AbortController().signal,
+  ...more,
+});
+
+export const SETTINGS: ChatSettings = {
+  model: "model-a",
+  systemPrompt: "Be brief.",
+  maxMessages: 30,
+  maxContextTokens: 4000,
+  maxOutputTokens: 500,
+  firstTokenTimeout: 2000,
+  totalTimeout: 20_000,
+  sessionTtlSeconds: 3600,
+};
+
+/** What turns need, in a world of its own, with the fake in the place of the provider. */
+export function createChatWorld(world: World, url: string, settings: Partial<ChatSettings> = {}) {
+  const metrics: Metric[] = [];
+  const deps: ChatDependencies = {
+    ...world.stores,
+    turns: createTurnStore(world.table),
+    limits: createLimits(world.table),
+    model: createInstance(world.table, { url }),
+    specOf: () => ({ context: 8192, input: 1, output: 2 }),
+    recorder: {
+      record: async (metric) => {
+        metrics.push(metric);
+      },
+    },
+    settings: { ...SETTINGS, ...settings },
+    clock: world.stores.clock,
+  };
+  return { deps, metrics };
+}
+
+/** A request for a turn, as a handler makes it. */
+export function turnRequest(
+  deps: ChatDependencies,
+  user: string,
+  id: string,
+  content: string,
+  more: Partial<TurnRequest> & { claim?: Claim } = {},
+): TurnRequest {
+  const { claim, ...rest } = more;
+  const made: Claim = claim ?? { kind: "first", identity: { seed: randomUUID(), at: deps.clock() } };
+  return {
+    session: { user, id },
+    plan: FREE,
+    claims: { claim: async () => made, release: async () => undefined },
+    question: { role: "user", content },
+    memory: false,
+    deadline: deps.clock() + 60_000,
+    ...rest,
+  };
+}
+
+/** Runs a turn to its end, and gives what was said. */
+export async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<{ turn: Turn; text: string }> {
+  const turn = await startTurn(deps, request);
+  const text = await textOf(turn);
+  await turn.done;
+  return { turn, text };
+}
+
+export async function textOf(turn: Turn): Promise<string> {
+  let text = "";
+  for await (const event of turn.events()) if (event.kind === "text") text += event.text;
+  return text;
+}

@@ -1,0 +1,130 @@
+import { createServer, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { listen } from "../../infra/local/listen.ts";
+
+/** What the fake does with one request; what is absent goes well and at once. */
+export interface Behaviour {
+  /** Milliseconds before anything is answered. */
+  delay?: number;
+  /** Milliseconds between the head and the first token. */
+  firstToken?: number;
+  /** Milliseconds between two tokens. */
+  perToken?: number;
+  /** What is said, a token a word. */
+  text?: string;
+  /** Answers with this instead. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** Never answers. */
+  hang?: "connect" | "first token" | "mid-stream";
+  /** Cuts the connection after so many tokens. */
+  resetAfter?: number;
+  /** Sends something that is no JSON after so many tokens. */
+  malformedAfter?: number;
+  /** Ends properly after so many tokens, without saying why. */
+  endAfter?: number;
+  /** Does not count tokens. */
+  uncounted?: boolean;
+}
+
+export interface FakeRequest {
+  model: string;
+  messages: { role: string; content: string; name?: string }[];
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  temperature?: number;
+  /** Milliseconds since the epoch. */
+  at: number;
+  authorization: string | undefined;
+  /** Whether the client was gone before the answer ended. */
+  isCut: boolean;
+}
+
+/** A server that speaks OpenAI's chat completions as a script tells it. */
+export async function startFakeOpenAI() {
+  const requests: FakeRequest[] = [];
+  const script: Behaviour[] = [];
+  let otherwise: Behaviour = {};
+  const sockets = new Set<unknown>();
+
+  const server = createServer(async (request, response) => {
+    sockets.add(request.socket);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as FakeRequest;
+    const entry = { ...body, at: Date.now(), authorization: request.headers.authorization, isCut: false };
+    requests.push(entry);
+    response.on("close", () => {
+      entry.isCut = !response.writableFinished;
+    });
+    await behave(response, body, script.shift() ?? otherwise).catch(() => response.destroy());
+  });
+  const { url, close } = await listen(server, 0);
+
+  return {
+    url: `${url}/v1`,
+    requests,
+    /** What the next requests meet, one each. */
+    next: (...behaviours: Behaviour[]) => void script.push(...behaviours),
+    /** What all others meet. */
+    always: (behaviour: Behaviour) => {
+      otherwise = behaviour;
+    },
+    reset() {
+      requests.length = 0;
+      script.length = 0;
+      otherwise = {};
+    },
+    connections: () => sockets.size,
+    close: () => {
+      server.closeAllConnections();
+      return close();
+    },
+  };
+}
+
+export type FakeOpenAI = Awaited<ReturnType<typeof startFakeOpenAI>>;
+
+async function behave(response: ServerResponse, { model, messages }: FakeRequest, behaviour: Behaviour) {
+  const { delay = 0, firstToken = 0, perToken = 0, text = `You said: ${messages.at(-1)?.content}`, hang } = behaviour;
+  if (hang === "connect") return;
+  await sleep(delay);
+  if (behaviour.status !== undefined) {
+    response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
+    response.end(JSON.stringify({ error: { message: "scripted", type: "scripted", code: null, param: null } }));
+    return;
+  }
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.flushHeaders();
+  if (hang === "first token") return;
+  await sleep(firstToken);
+  const send = (choices: object[], more = {}) =>
+    response.write(`data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices, ...more })}\n\n`);
+  const choice = (delta: object, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }];
+  send(choice({ role: "assistant", content: "" }));
+  const tokens = text.match(/\S+\s*/g) ?? [];
+  const began = performance.now();
+  for (const [n, content] of tokens.entries()) {
+    if (n === behaviour.resetAfter) {
+      // What was said is on its way before the connection goes.
+      await sleep(n > 0 ? 50 : 0);
+      response.destroy();
+      return;
+    }
+    if (n === behaviour.malformedAfter) response.write('data: {"choices": [\n\n');
+    if (n === behaviour.endAfter) return void response.end("data: [DONE]\n\n");
+    if (n > 0 && hang === "mid-stream") return;
+    // Timers are late by a millisecond or so: pace by the clock, not by the sum of naps.
+    const wait = began + n * perToken - performance.now();
+    if (wait > 0) await sleep(wait);
+    send(choice({ content }));
+  }
+  send(choice({}, "stop"));
+  const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
+  if (!behaviour.uncounted) {
+    send([], {
+      usage: { prompt_tokens, completion_tokens: tokens.length, total_tokens: prompt_tokens + tokens.length },
+    });
+  }
+  response.end("data: [DONE]\n\n");
+}
