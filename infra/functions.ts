@@ -338,6 +338,14 @@ export const functions = {
     memory: 1024,
     timeout: 300,
   },
+  "jobs-export": {
+    entry: "functions/jobs/export.ts",
+    trigger: { kind: "schedule", expression: "cron(50 0 * * ? *)" },
+    metrics: ["GetItem", "Query", "UpdateItem"],
+    lake: archiveWrite,
+    memory: 1024,
+    timeout: 900,
+  },
   "jobs-fold-hourly": {
     entry: "functions/jobs/fold-hourly.ts",
     trigger: { kind: "schedule", expression: "cron(5 * * * ? *)" },

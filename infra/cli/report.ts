@@ -67,5 +67,6 @@ function summary({ month, complete, figures, previous }: Report): string {
     .join("\n");
 }
 
-const show = (value: number | null | undefined): string =>
-  value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 4 });
+function show(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 4 });
+}

@@ -78,7 +78,12 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
 }
 
 /** Construct ids, which are contract. */
-const tableIds: Record<TableName, string> = { messages: "LakeMessages", session_summaries: "LakeSessionSummaries" };
+const tableIds: Record<TableName, string> = {
+  messages: "LakeMessages",
+  session_summaries: "LakeSessionSummaries",
+  events: "LakeEvents",
+  aggregates: "LakeAggregates",
+};
 
 const hiveTypes: Record<ColumnType, string> = {
   string: "string",
@@ -97,7 +102,7 @@ const athenaTypes: Record<ColumnType, string> = {
   timestamp: "timestamp(3)",
 };
 
-const day = { name: "dt", comment: "the day on which the session was created, UTC, like 2026-11-21" };
+const day = { name: "dt", comment: "the day on which the session was created, or it happened, UTC, like 2026-11-21" };
 
 /** Days follow from the calendar, so nobody has to register partitions. */
 const projection = (location: string) => ({

@@ -5,7 +5,7 @@ import { retention } from "../retention/policy.ts";
 import { ahead } from "./ahead.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine, Lake, PartitionWriter } from "./lake.ts";
 import { createSessionRows, type Prices } from "./rows.ts";
-import { type TableName, tableNames, tables } from "./tables.ts";
+import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
 /** Sessions of a day that are sorted in memory at once, about 300 bytes each; a day of more is listed several times. */
 const MAX_SESSIONS = 100_000;
@@ -36,8 +36,8 @@ export interface BuildPorts {
 
 export interface DayBuilt {
   /** Tables whose partition was written or removed. */
-  changed: TableName[];
-  rows: Record<TableName, number>;
+  changed: ArchiveTable[];
+  rows: Record<ArchiveTable, number>;
   /** Epoch milliseconds at which the partition holds something that has reached its age; `null` = never. */
   expires: number | null;
 }
@@ -63,12 +63,12 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, day: string, n
   const before = { messages, session_summaries: summaries };
   const oldest = now - retention.lakeMessages.seconds * 1000;
   const survey = await surveyDay(archived, day, settings, oldest);
-  const stale = tableNames.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
+  const stale = archiveTables.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
   const rows = { messages: 0, session_summaries: 0 };
   const expires = survey.firstArchived === null ? null : survey.firstArchived + retention.lakeMessages.seconds * 1000;
 
-  const writers: { [T in TableName]?: PartitionWriter<T> } = {};
-  const fresh = (table: TableName) => stale.includes(table) && survey.fingerprints[table] !== "";
+  const writers: { [T in ArchiveTable]?: PartitionWriter<T> } = {};
+  const fresh = (table: ArchiveTable) => stale.includes(table) && survey.fingerprints[table] !== "";
   try {
     if (fresh("messages")) writers.messages = lake.begin("messages", day, survey.fingerprints.messages);
     if (fresh("session_summaries")) {
@@ -115,7 +115,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, day: string, n
     rows.session_summaries++;
   }
 
-  async function replace(table: TableName): Promise<void> {
+  async function replace(table: ArchiveTable): Promise<void> {
     const writer = writers[table];
     const there = before[table]?.etag ?? null;
     const done = writer ? await writer.commit(there) : there === null || (await lake.remove(table, day, there));
@@ -125,7 +125,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, day: string, n
 
 interface Survey {
   /** What each table's partition is to be built from; empty = from nothing, so there is none. */
-  fingerprints: Record<TableName, string>;
+  fingerprints: Record<ArchiveTable, string>;
   passes: number;
   /** Epoch milliseconds at which the oldest of the messages kept was archived. */
   firstArchived: number | null;
@@ -156,7 +156,7 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
     else objects = undefined;
   }
   const digest = all.digest("hex");
-  const fingerprint = (table: TableName, n: number, of: string) =>
+  const fingerprint = (table: ArchiveTable, n: number, of: string) =>
     n === 0
       ? ""
       : createHash("sha256")
@@ -177,7 +177,7 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
 const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n${etag}\n${archivedAt}\n`;
 
 /** What else a file depends on: its columns, whether there is content, and the key of the users' hashes. */
-const configured = (table: TableName, { pseudonym, content, prices }: LakeSettings) => [
+const configured = (table: ArchiveTable, { pseudonym, content, prices }: LakeSettings) => [
   tables[table].columns.map(({ name, type }) => [name, type]),
   content,
   prices,

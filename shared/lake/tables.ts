@@ -29,7 +29,7 @@ const whose = [
 
 /**
  * The tables of the lake: columns in the order of the files. Every table has a column `dt` more, which is the partition: the day
- * on which the session was created (UTC), as text like 2026-11-21.
+ * on which the session was created, or on which the event or request came (UTC), as text like 2026-11-21.
  */
 export const tables = {
   messages: {
@@ -72,10 +72,52 @@ export const tables = {
       { name: "ttl_seconds", type: "int", comment: "seconds of idleness after which it expired" },
     ],
   },
+  events: {
+    comment: "One row per event that clients reported; `dt` is the day on which it came",
+    columns: [
+      { name: "event_id", type: "string", comment: "unique" },
+      { name: "type", type: "string", comment: "feedback, conversion, engagement, content or custom" },
+      { name: "name", type: "string", comment: "what events of a type are told apart by" },
+      { name: "user_hash", type: "string", comment: "the user, as in messages" },
+      { name: "session_id", type: "string", comment: "the session that it is about, as in messages", lookup: true },
+      { name: "message_id", type: "string", comment: "the message that it is about, as in messages" },
+      { name: "value", type: "double", comment: "of feedback, above 0 = satisfied; of a conversion, what it is worth" },
+      { name: "created_at", type: "timestamp", comment: "when it came, UTC" },
+      { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
+    ],
+  },
+  aggregates: {
+    comment: "One row per series, dimensions and day: requests, calls and events; `dt` is that day",
+    columns: [
+      {
+        name: "series",
+        type: "string",
+        comment: "as in GET /v1/metrics: api.request is milliseconds, others say their unit",
+      },
+      { name: "route", type: "string", comment: "method and path" },
+      { name: "status", type: "string", comment: "class of the answer: 2xx, 4xx, 5xx" },
+      { name: "plan", type: "string", comment: "the user's plan" },
+      { name: "model", type: "string", comment: "the model that was called" },
+      { name: "event", type: "string", comment: "name of the event" },
+      { name: "count", type: "int", comment: "values" },
+      { name: "errors", type: "int", comment: "how many of them failed" },
+      { name: "sum", type: "double", comment: "of all values" },
+      { name: "min", type: "double", comment: "smallest value" },
+      { name: "max", type: "double", comment: "largest value" },
+      { name: "p50", type: "double", comment: "median, within 0.5 %" },
+      { name: "p95", type: "double", comment: "95 % are not above it, within 0.5 %" },
+      { name: "p99", type: "double", comment: "99 % are not above it, within 0.5 %" },
+      { name: "users", type: "int", comment: "different users, of api.users" },
+    ],
+  },
 } as const satisfies Record<string, { comment: string; columns: readonly Column[] }>;
 
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];
+
+/** Those that are a function of the archive; the others are exported from the table `metrics`. */
+export type ArchiveTable = "messages" | "session_summaries";
+export const archiveTables: readonly ArchiveTable[] = ["messages", "session_summaries"];
 
 interface Values {
   string: string;

@@ -41,14 +41,14 @@ export function createMetricStore(table: Pick<Table, "get" | "query" | "update" 
         [],
       ),
 
-    async checkpoint(granularity) {
-      const item = await table.get(jobKey(checkpointOf(granularity)));
+    async checkpoint(of) {
+      const item = await table.get(jobKey(`checkpoint-${of}`));
       return item?.through ? { since: String(item.since), through: String(item.through) } : null;
     },
 
-    async advance(granularity, window) {
+    async advance(of, window) {
       await table.update({
-        Key: jobKey(checkpointOf(granularity)),
+        Key: jobKey(`checkpoint-${of}`),
         UpdateExpression: "SET through = :window, since = if_not_exists(since, :window)",
         ConditionExpression: "attribute_not_exists(through) OR through < :window",
         ExpressionAttributeValues: { ":window": window },
@@ -56,8 +56,6 @@ export function createMetricStore(table: Pick<Table, "get" | "query" | "update" 
     },
   };
 }
-
-const checkpointOf = (granularity: Granularity): string => `fold-${granularity}`;
 
 function partitionsOf(granularity: Granularity, series: string, first: string, last: string): string[] {
   const unit = PARTITION[granularity];

@@ -10,10 +10,10 @@ export interface MetricStore {
   /** The aggregates of a series in the windows from one to another, both included, by window and dimensions. */
   aggregates(granularity: Granularity, series: string, first: string, last: string): AsyncIterable<Windowed[]>;
   put(granularity: Granularity, rows: readonly Windowed[]): Promise<void>;
-  /** The first and the last window that were folded; `null` = none was. */
-  checkpoint(granularity: Granularity): Promise<Checkpoint | null>;
+  /** The first and the last window that were folded, or exported; `null` = none was. */
+  checkpoint(of: Granularity | "export"): Promise<Checkpoint | null>;
   /** Moves the checkpoint forward; where it is further already, it stays. */
-  advance(granularity: Granularity, window: string): Promise<void>;
+  advance(of: Granularity | "export", window: string): Promise<void>;
 }
 
 export interface Windowed extends Aggregate {

@@ -169,6 +169,18 @@ export const retention = {
     seconds: 730 * DAY,
     note: "Counts, durations and costs; no text.",
   },
+  lakeEvents: {
+    record: "events (lake)",
+    place: { object: "lake/events/" },
+    seconds: 730 * DAY,
+    note: "Exported each day, a year before they expire in the table.",
+  },
+  lakeAggregates: {
+    record: "daily aggregates (lake)",
+    place: { object: "lake/aggregates/" },
+    seconds: null,
+    note: "Numbers of the system; nothing of anybody's.",
+  },
   report: {
     record: "monthly business report",
     place: { object: "reports/" },

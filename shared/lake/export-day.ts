@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { AppError } from "../errors.ts";
+import type { EventStore } from "../events/store.ts";
+import { seriesNames } from "../metrics/metric.ts";
+import { toMetricRow } from "../metrics/query.ts";
+import type { MetricStore } from "../metrics/store.ts";
+import type { Lake } from "./lake.ts";
+import type { Row } from "./tables.ts";
+
+export interface ExportPorts {
+  lake: Lake;
+  events: Pick<EventStore, "ofDay">;
+  store: MetricStore;
+  /** What stands for a user. */
+  pseudonym(user: string): string;
+  /** Whether columns of content are filled. */
+  content: boolean;
+}
+
+type Exported = "events" | "aggregates";
+
+/** Writes a day's events and daily aggregates into the lake. A day that is there as it is stored is not written again. */
+export async function exportDay(ports: ExportPorts, day: string): Promise<Record<Exported, number>> {
+  return {
+    events: await replacePartition(ports.lake, "events", day, () => eventRows(ports, day)),
+    aggregates: await replacePartition(ports.lake, "aggregates", day, () => aggregateRows(ports.store, day)),
+  };
+}
+
+/** Reads the rows twice, so that they need not fit into memory: for their fingerprint, and to write them. */
+async function replacePartition<T extends Exported>(
+  lake: Lake,
+  table: T,
+  day: string,
+  rows: () => AsyncIterable<Row<T>>,
+): Promise<number> {
+  const hash = createHash("sha256");
+  let count = 0;
+  for await (const row of rows()) {
+    hash.update(JSON.stringify(row));
+    count++;
+  }
+  const fingerprint = hash.digest("hex");
+  const present = await lake.find(table, day);
+  if (count === 0 || present?.fingerprint === fingerprint) return count;
+
+  const writer = lake.begin(table, day, fingerprint);
+  try {
+    for await (const row of rows()) await writer.add(row);
+    if (!(await writer.commit(present?.etag ?? null))) {
+      throw new AppError("conflict", `another run has written ${table} of ${day}`);
+    }
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  return count;
+}
+
+async function* eventRows({ events, pseudonym, content }: ExportPorts, day: string): AsyncIterable<Row<"events">> {
+  for await (const page of events.ofDay(day)) {
+    for (const event of page) {
+      yield {
+        event_id: event.id,
+        type: event.type,
+        name: event.name ?? null,
+        user_hash: pseudonym(event.user_id),
+        session_id: event.session_id ?? null,
+        message_id: event.message_id ?? null,
+        value: event.value ?? null,
+        created_at: Date.parse(event.created_at),
+        metadata: content && event.metadata ? JSON.stringify(event.metadata) : null,
+      };
+    }
+  }
+}
+
+async function* aggregateRows(store: MetricStore, day: string): AsyncIterable<Row<"aggregates">> {
+  for (const series of seriesNames) {
+    for await (const page of store.aggregates("day", series, day, day)) {
+      for (const aggregate of page) {
+        const { dimensions, count, errors, sum, min, max, p50, p95, p99, distinct } = toMetricRow(aggregate);
+        const { route = null, status = null, plan = null, model = null, event = null } = dimensions;
+        const numbers = { count, errors, sum, min, max, p50, p95, p99, users: distinct ?? null };
+        yield { series, route, status, plan, model, event, ...numbers };
+      }
+    }
+  }
+}

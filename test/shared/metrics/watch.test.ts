@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { createWatchJob } from "../../../functions/jobs/watch.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
+import { allowedSilence, createJobBook, type JobName } from "../../../shared/metrics/job-book.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+
+const HOUR = 3_600_000;
+let engines: Engines;
+let now = Date.parse("2026-11-21T12:00:00.000Z");
+let overdue = 0;
+
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.close());
+
+const book = () => createJobBook(createTable(engines.dynamodb, engines.metricsTable), () => now);
+
+/** The lines that one run writes, parsed. */
+async function watching(budget = 100): Promise<Record<string, unknown>[]> {
+  const lines: string[] = [];
+  const log = vi.spyOn(console, "log").mockImplementation((line) => void lines.push(line));
+  const table = createTable(engines.dynamodb, engines.metricsTable);
+  await createWatchJob(
+    {
+      store: createMetricStore(table),
+      book: book(),
+      sessions: {
+        due: async function* () {
+          yield Array.from({ length: overdue }, (_, n) => ({ user: "u", id: `${n}` }));
+        },
+        countActive: async () => 3,
+      },
+      clock: () => now,
+      budget,
+    },
+    "prod",
+  )();
+  log.mockRestore();
+  return lines.map((line) => JSON.parse(line));
+}
+
+const succeedAll = async (except: JobName[] = []) => {
+  for (const name of Object.keys(allowedSilence) as JobName[]) if (!except.includes(name)) await book().succeeded(name);
+};
+
+it("says nothing but one line while all is well, from the first minute of a deployment on", async () => {
+  expect(await watching()).toEqual([
+    expect.objectContaining({ job: "watch", jobs_late: [], sessions_overdue: 0, cost_usd: 0, active_sessions: 3 }),
+  ]);
+  now += 0.5 * HOUR;
+  expect(await watching()).toHaveLength(1);
+});
+
+it("tells of jobs that have not succeeded in time, which a deployment is given the time for", async () => {
+  now += 2 * HOUR;
+  const [gauges, trouble] = await watching();
+  expect(gauges!.jobs_late).toEqual(["jobs-reconcile", "jobs-fold-hourly"]);
+  expect(trouble).toMatchObject({ JobsLate: 2, stage: "prod" });
+  await succeedAll();
+  expect(await watching()).toHaveLength(1);
+  now += 27 * HOUR;
+  await succeedAll(["jobs-report", "jobs-lake"]);
+  const [, late, stale] = await watching();
+  expect([late!.JobsLate, stale!.LakeStale]).toEqual([1, 1]);
+});
+
+it("makes CloudWatch a metric of each trouble, by stage", async () => {
+  await succeedAll();
+  overdue = 7;
+  const [, trouble] = await watching();
+  overdue = 0;
+  expect(trouble).toEqual({
+    _aws: {
+      Timestamp: now,
+      CloudWatchMetrics: [{ Namespace: "Memocha", Dimensions: [["stage"]], Metrics: [{ Name: "ArchiveBehind" }] }],
+    },
+    level: "warn",
+    stage: "prod",
+    ArchiveBehind: 7,
+  });
+});

@@ -1,0 +1,185 @@
+import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFoldJob } from "../../../functions/dependencies/fold.ts";
+import { createExportJob } from "../../../functions/jobs/export.ts";
+import { createReportJob } from "../../../functions/jobs/report.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
+import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
+import { createLake } from "../../../shared/lake/lake.s3.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { partitionKey, type TableName } from "../../../shared/lake/tables.ts";
+import { createJobBook } from "../../../shared/metrics/job-book.ts";
+import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+
+const SEPTEMBER = Date.parse("2026-09-30T10:00:00.000Z");
+const OCTOBER = Date.parse("2026-10-01T10:00:00.000Z");
+const CONTEXT = { getRemainingTimeInMillis: () => 900_000 };
+
+let engines: Engines;
+let now = 0;
+
+beforeAll(async () => {
+  engines = await startEngines();
+  await fillTwoMonths();
+});
+afterAll(() => engines.close());
+
+const ports = () => {
+  const table = createTable(engines.dynamodb, engines.metricsTable);
+  const clock = () => now;
+  return {
+    table,
+    clock,
+    store: createMetricStore(table),
+    events: createEventStore(table),
+    recorder: createRecorder(table, clock),
+    book: createJobBook(table, clock),
+    reports: createReportStore(engines.s3, engines.bucket),
+  };
+};
+
+/** September has the users a to d, October c to h; October has a bad answer, feedback, a sale and a model. */
+async function fillTwoMonths(): Promise<void> {
+  const { recorder, events, store, book, clock } = ports();
+  const request = (at: number, user: string, status = "2xx", duration_ms = 100) =>
+    recorder.record({
+      kind: "api.request",
+      dimensions: { route: "POST /v1/sessions", status },
+      measures: { duration_ms, sessions: 1, messages: 2 },
+      user,
+      at,
+      ...(status === "5xx" ? { error: "internal" } : {}),
+    });
+  for (const user of "abcd") await request(SEPTEMBER, user);
+  for (const user of "cdefgh") await request(OCTOBER, user);
+  await request(OCTOBER, "h", "5xx", 900);
+  await recorder.record({ kind: "session.end", dimensions: {}, measures: { length_s: 600, messages: 4 }, at: OCTOBER });
+  const llm = { duration_ms: 800, first_token_ms: 200, input_tokens: 1000, output_tokens: 50, cost_usd: 0.02 };
+  await recorder.record({ kind: "llm.call", dimensions: { model: "gpt-5-mini" }, measures: llm, at: OCTOBER });
+  const event = (id: string, rest: object) =>
+    events.add({ id, user_id: "c", created_at: new Date(OCTOBER).toISOString(), type: "feedback", ...rest });
+  for (const [n, value] of [1, 1, -1, 0].entries())
+    await event(`feedback-${n}`, { value, session_id: "s1", message_id: "m1" });
+  await event("sale", { type: "conversion", value: 19.9, name: "plan" });
+  await event("sale", { type: "conversion", value: 19.9, name: "plan" }); // its retry
+
+  for (const [granularity, windows] of [
+    ["hour", ["2026-09-30T12:05:00.000Z", "2026-10-01T12:05:00.000Z"]],
+    ["day", ["2026-10-02T00:20:00.000Z"]],
+    ["month", ["2026-10-02T00:35:00.000Z", "2026-11-01T00:35:00.000Z"]],
+  ] as const) {
+    for (const at of windows) {
+      now = Date.parse(at);
+      // The hours and days in between have nothing in them.
+      if (granularity === "day") await store.advance("hour", "2026-10-01T23");
+      if (at.startsWith("2026-11")) await store.advance("day", "2026-10-31");
+      const from = { hour: `${at.slice(0, 11)}09`, day: "2026-09-30", month: "2026-09" }[granularity];
+      await createFoldJob({ store, book, clock }, granularity)({ from }, CONTEXT);
+    }
+  }
+}
+
+describe("the report of a month", () => {
+  it("sums up the month and the one before, as data and as a page", async () => {
+    now = Date.parse("2026-11-01T01:00:00.000Z");
+    await createReportJob(ports())({});
+    const report = await ports().reports.find("2026-10");
+    expect(report).toMatchObject({ month: "2026-10", complete: true });
+    expect(report!.figures).toMatchObject({
+      sessions: 7,
+      active_users: 6,
+      return_rate: 0.5,
+      messages: 14,
+      feedback: 4,
+      satisfaction: 0.5,
+      conversions: 1,
+      conversion_value: 19.9,
+      input_tokens: 1000,
+      output_tokens: 50,
+      cost_usd: 0.02,
+      return_on_cost: expect.closeTo(995, 6),
+      requests: 7,
+      error_rate: 1 / 7,
+      median_session_seconds: 600,
+      llm_p95_ms: 800,
+      first_token_p95_ms: 200,
+    });
+    expect(report!.figures.latency_p50_ms).toBeCloseTo(100, 0);
+    expect(report!.previous).toMatchObject({ active_users: 4, requests: 4, return_rate: null, satisfaction: null });
+    expect(report!.routes).toMatchObject([{ route: "POST /v1/sessions", requests: 7, errors: 1 }]);
+    expect(report!.days).toMatchObject([{ day: "2026-10-01", requests: 7, errors: 1, active_users: 6 }]);
+
+    const { Body, ContentType } = await engines.s3.send(
+      new GetObjectCommand({ Bucket: engines.bucket, Key: "reports/2026-10.html" }),
+    );
+    const html = (await Body?.transformToString()) ?? "";
+    expect(ContentType).toBe("text/html; charset=utf-8");
+    expect(html).toContain("Memocha in October 2026");
+    expect(html.match(/<svg /g)).toHaveLength(6);
+    expect(html).not.toMatch(/<script|https?:|NaN|undefined|Infinity/);
+    expect((await ports().book.all()).find(({ name }) => name === "jobs-report")).toMatchObject({ isLate: false });
+  });
+
+  it("is made once, and again on the first days of the next month only", async () => {
+    now = Date.parse("2026-11-09T01:00:00.000Z");
+    const before = await ports().reports.find("2026-10");
+    await createReportJob(ports())({});
+    expect(await ports().reports.find("2026-10")).toEqual(before);
+    await createReportJob(ports())({ month: "2026-10" });
+    expect((await ports().reports.find("2026-10"))!.created_at).toBe("2026-11-09T01:00:00.000Z");
+    expect((await ports().reports.find("2026-10"))!.figures).toEqual(before!.figures);
+  });
+});
+
+describe("the export into the lake", () => {
+  const exported = async () => {
+    const lake = createLake(engines.s3, engines.bucket);
+    const pseudonym = createPseudonyms("key");
+    now = Date.parse("2026-10-02T00:50:00.000Z");
+    await createExportJob({ ...ports(), open: async () => ({ ...ports(), lake, pseudonym, content: true }) })(
+      {},
+      CONTEXT,
+    );
+    const etag = (table: TableName) => lake.find(table, "2026-10-01").then((found) => found?.etag);
+    return [await etag("events"), await etag("aggregates")];
+  };
+
+  it("holds each event of a day once, with hashed users, and is not written again when nothing has changed", async () => {
+    const first = await exported();
+    expect(first.every(Boolean)).toBe(true);
+    expect(await exported()).toEqual(first);
+    const { parquetReadObjects } = await import("hyparquet");
+    const { zstdDecompressSync } = await import("node:zlib");
+    const read = async (table: TableName) => {
+      const { Body } = await engines.s3.send(
+        new GetObjectCommand({ Bucket: engines.bucket, Key: partitionKey(table, "2026-10-01") }),
+      );
+      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+      const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+      return parquetReadObjects({ file, compressors: { ZSTD: (page) => zstdDecompressSync(page) } });
+    };
+    const events = await read("events");
+    expect(events.map(({ event_id }) => event_id).sort()).toEqual([
+      "feedback-0",
+      "feedback-1",
+      "feedback-2",
+      "feedback-3",
+      "sale",
+    ]);
+    expect(events.find(({ event_id }) => event_id === "sale")).toMatchObject({
+      type: "conversion",
+      name: "plan",
+      value: 19.9,
+      session_id: null,
+    });
+    expect(events.every(({ user_hash }) => /^[0-9a-f]{32}$/.test(String(user_hash)))).toBe(true);
+    const requests = (await read("aggregates")).filter(({ series }) => series === "api.request");
+    expect(requests.map(({ status, count }) => [status, count]).sort()).toEqual([
+      ["2xx", 6],
+      ["5xx", 1],
+    ]);
+  });
+});
