@@ -273,7 +273,10 @@ describe("npm run redrive", () => {
         );
         return;
       }
-      const outputs = member("DeadLetterQueueUrl", queueUrl) + member("ReconcileFunctionName", RECONCILE) + member("ReembedFunctionName", "reembed");
+      const outputs =
+        member("DeadLetterQueueUrl", queueUrl) +
+        member("ReconcileFunctionName", RECONCILE) +
+        member("ReembedFunctionName", "reembed");
       response.end(
         `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>${stack}</StackName>` +
           `<Outputs>${outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
