@@ -64,8 +64,8 @@ export interface Table {
   update(input: Unnamed<UpdateCommandInput>): Promise<Outcome>;
   /** All or nothing; `null` = done. Waits for and repeats after conflicts with other transactions. */
   transact(actions: UnnamedAction[]): Promise<Refusal[] | null>;
-  /** In any order. @default eventually consistent */
-  batchGet(keys: readonly Key[], options?: { consistent: boolean }): Promise<Item[]>;
+  /** In any order. @default eventually consistent, all attributes */
+  batchGet(keys: readonly Key[], options?: { consistent?: boolean; attributes?: readonly string[] }): Promise<Item[]>;
   /** The items whose vectors are nearest, nearest first, as far as the index projects them. Waits for an index that is being made. */
   searchVectors(input: VectorSearch): Promise<{ item: Item; distance: number }[]>;
   /** Puts or deletes any number of items, unconditionally and in any order. */
@@ -114,12 +114,13 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
       throw new AppError("unavailable", "the session is being written to by too many requests", { retryAfter: 1 });
     },
 
-    async batchGet(keys, { consistent } = { consistent: false }) {
+    async batchGet(keys, { consistent = false, attributes } = {}) {
+      const wanted = { ConsistentRead: consistent, ...(attributes ? projectionOf(attributes) : {}) };
       const items: Item[] = [];
       for (const batch of batches(keys, BATCH_GET)) {
         await untilEmpty([...batch], async (Keys) => {
           const answer = await translated(
-            client.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: consistent } } })),
+            client.send(new BatchGetCommand({ RequestItems: { [TableName]: { ...wanted, Keys } } })),
           );
           items.push(...(answer.Responses?.[TableName] ?? []));
           return (answer.UnprocessedKeys?.[TableName]?.Keys ?? []) as Key[];
@@ -168,6 +169,12 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
     },
   };
 }
+
+/** The part of a read that says which attributes come back, whatever words are reserved. */
+export const projectionOf = (attributes: readonly string[]) => ({
+  ProjectionExpression: attributes.map((name) => `#${name}`).join(", "),
+  ExpressionAttributeNames: Object.fromEntries(attributes.map((name) => [`#${name}`, name])),
+});
 
 /** Reasons for which a transaction was cancelled although nothing stands against it. */
 const RETRIABLE = new Set([

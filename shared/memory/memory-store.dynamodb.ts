@@ -10,7 +10,7 @@ import {
   parseSessionKey,
   sessionKey,
 } from "../dynamodb/keys.ts";
-import type { Item, Table } from "../dynamodb/table.ts";
+import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS } from "../dynamodb/tables.ts";
 import type { Anchor } from "../session/session.ts";
 import {
@@ -34,6 +34,26 @@ const MAX_PER_CHANGE = 45;
  * session, for the message not to count as one of an earlier session of the same id.
  */
 const CLOCK_SKEW = 5000;
+
+/** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
+const MEMORY_ATTRIBUTES = [
+  "pk",
+  "sk",
+  "memory_of",
+  "id",
+  "session_id",
+  "message_id",
+  "role",
+  "name",
+  "content",
+  "created_at",
+  "arrived",
+  "generation",
+  "turn",
+  "terms",
+  "forgotten",
+];
+const ANCHOR_ATTRIBUTES = ["state", "live_generation", "reset_generation", "begun"];
 
 /** Memories in the table `conversations`. */
 export function createMemoryStore(table: Table): MemoryStore {
@@ -77,7 +97,10 @@ export function createMemoryStore(table: Table): MemoryStore {
     async find(memories) {
       const keys = memories.map(({ session, id }) => memoryKey(session.user, session.id, id));
       const anchors = new Map(memories.map(({ session: { user, id } }) => [sessionKey(user, id), anchorKey(user, id)]));
-      const items = await table.batchGet([...keys, ...anchors.values()], { consistent: true });
+      const items = await table.batchGet([...keys, ...anchors.values()], {
+        consistent: true,
+        attributes: [...MEMORY_ATTRIBUTES, ...ANCHOR_ATTRIBUTES],
+      });
       const anchorOf = new Map(
         items.filter(({ sk }) => sk === ANCHOR).map((item) => [item.pk, item as unknown as Anchor]),
       );
@@ -105,6 +128,7 @@ export function createMemoryStore(table: Table): MemoryStore {
           ":last": MEMORY_PREFIX + id,
         },
         ConsistentRead: true,
+        ...projectionOf(MEMORY_ATTRIBUTES),
         ScanIndexForward: false,
         Limit: limit + 1,
       });
