@@ -198,17 +198,20 @@ describe("the named query", () => {
     expect(await run("messages-matching", ["nobody said this"])).toEqual([]);
   });
 
-  it("says what it is in its first line, and is one of eight", () => {
-    expect(namedQueries().map(({ name }) => name)).toEqual([
-      "active-users-per-day",
-      "cost-by-model",
-      "longest-sessions",
-      "median-session-length",
-      "messages-matching",
-      "messages-per-user",
-      "return-after-7-days",
-      "sessions-per-day",
-    ]);
+  it("says what it is in its first line, and all that analysts ask first are there", () => {
+    const names = namedQueries().map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        "active-users-per-day",
+        "cost-by-model",
+        "longest-sessions",
+        "median-session-length",
+        "messages-matching",
+        "messages-per-user",
+        "return-after-7-days",
+        "sessions-per-day",
+      ]),
+    );
     for (const { sql, description } of namedQueries()) {
       expect(sql.startsWith(`-- ${description}\n`)).toBe(true);
       expect(sql).not.toContain(";");

@@ -14,7 +14,9 @@ const inputs = Object.fromEntries(
 
 describe("the catalog", () => {
   it("has the tables of the lake, the archive's lines and the view over both", () => {
-    expect(Object.keys(inputs).sort()).toEqual(["archive_lines", "messages", "messages_all", "session_summaries"]);
+    expect(Object.keys(inputs)).toEqual(
+      expect.arrayContaining(["archive_lines", "messages", "messages_all", "session_summaries"]),
+    );
   });
 
   it.each(["messages", "session_summaries"] as const)("has the columns that the files of %s have", (name) => {
