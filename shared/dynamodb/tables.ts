@@ -42,8 +42,21 @@ export const MEMORY_VECTORS = { a: "memories_a", b: "memories_b" } as const;
 const memoryVectors = {
   partitionKey: "memory_of",
   filters: ["session_id", "said_in_month", "said_in_year"],
-  // What re-ranking reads of a hundred candidates: not their text.
-  nonKeyAttributes: ["id", "created_at", "arrived", "turn", "speaker", "asks", "terms"],
+  // What re-ranking reads of candidates and what is shown of the best, which then need not be read once more.
+  nonKeyAttributes: [
+    "id",
+    "message_id",
+    "role",
+    "name",
+    "content",
+    "created_at",
+    "arrived",
+    "generation",
+    "turn",
+    "speaker",
+    "asks",
+    "terms",
+  ],
 } as const;
 
 export const conversations = {

@@ -50,12 +50,11 @@ export function fromMemoryItem(item: Item): MemoryRecord {
 }
 
 export function toCandidate(item: Item): Candidate {
-  const { id, session_id, created_at, arrived, turn, speaker, asks } = item as unknown as Candidate;
-  return { id, session_id, created_at, arrived, turn, speaker, asks, counts: fromTerms(item.terms) };
+  return { ...fromMemoryItem(item), speaker: String(item.speaker), asks: item.asks === true };
 }
 
 export function fromSummaryItem(item: Item | undefined): Summary {
-  if (!item) return { statistics: noStatistics(), forgottenBefore: 0, version: "" };
+  if (!item) return { statistics: noStatistics(), forgottenBefore: 0, forgotten: [], version: "" };
   return {
     statistics: {
       memories: Number(item.memories),
@@ -63,6 +62,7 @@ export function fromSummaryItem(item: Item | undefined): Summary {
       frequencies: item.frequencies as Uint8Array,
     },
     forgottenBefore: Number(item.forgotten_before),
+    forgotten: (item.forgotten_ids ?? []) as string[],
     version: String(item.version),
   };
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import {
-  ANCHOR,
   anchorKey,
   type Key,
   MEMORY_PREFIX,
@@ -35,6 +34,9 @@ const MAX_PER_CHANGE = 45;
  */
 const CLOCK_SKEW = 5000;
 
+/** Forgotten memories that a summary names: more than an index takes in at a time, and few enough for its 4 KB. */
+const MAX_FORGOTTEN = 10;
+
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
 const MEMORY_ATTRIBUTES = [
   "pk",
@@ -53,10 +55,19 @@ const MEMORY_ATTRIBUTES = [
   "terms",
   "forgotten",
 ];
-const ANCHOR_ATTRIBUTES = ["state", "live_generation", "reset_generation", "begun"];
+const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "begun"];
 
 /** Memories in the table `conversations`. */
 export function createMemoryStore(table: Table): MemoryStore {
+  async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
+    const keys = new Map(records.map(sessionOf).map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
+    const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
+    const anchorOf = new Map(anchors.map((item) => [item.pk, item as unknown as Anchor]));
+    return records.filter((record) =>
+      isOfLivingSession(record, anchorOf.get(sessionKey(record.user_id, record.session_id))),
+    );
+  }
+
   return {
     maxPerChange: MAX_PER_CHANGE,
 
@@ -96,21 +107,11 @@ export function createMemoryStore(table: Table): MemoryStore {
 
     async find(memories) {
       const keys = memories.map(({ session, id }) => memoryKey(session.user, session.id, id));
-      const anchors = new Map(memories.map(({ session: { user, id } }) => [sessionKey(user, id), anchorKey(user, id)]));
-      const items = await table.batchGet([...keys, ...anchors.values()], {
-        consistent: true,
-        attributes: [...MEMORY_ATTRIBUTES, ...ANCHOR_ATTRIBUTES],
-      });
-      const anchorOf = new Map(
-        items.filter(({ sk }) => sk === ANCHOR).map((item) => [item.pk, item as unknown as Anchor]),
-      );
-      return items
-        .filter((item) => item.sk !== ANCHOR && isMemory(item))
-        .flatMap((item) => {
-          const record = fromMemoryItem(item);
-          return isOfLivingSession(record, anchorOf.get(item.pk)) ? [record] : [];
-        });
+      const items = await table.batchGet(keys, { consistent: true, attributes: MEMORY_ATTRIBUTES });
+      return await ofLivingSessions(items.filter(isMemory).map(fromMemoryItem));
     },
+
+    ofLivingSessions,
 
     async present(drafts) {
       const items = await table.batchGet(
@@ -158,8 +159,11 @@ export function createMemoryStore(table: Table): MemoryStore {
 
     async remove(records, from, to, keepName) {
       const user = records[0]?.user_id ?? "";
+      const forgotten = keepName
+        ? [...from.forgotten, ...records.map(({ id }) => id)].slice(-MAX_FORGOTTEN)
+        : from.forgotten;
       const refusals = await table.transact([
-        summaryAction(user, from, to),
+        summaryAction(user, { ...from, forgotten }, to),
         ...records.map((record) => {
           const Key = memoryKey(record.user_id, record.session_id, record.id);
           const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
@@ -248,7 +252,7 @@ const changeOf = (ids: Set<string>): Change => (ids.size > 0 ? { kind: "refused"
 
 /** Replaces the summary that was read. `statistics` null = nothing is counted any more. */
 function summaryAction(user: string, from: Summary, statistics: TermStatistics | null) {
-  const { version, forgottenBefore } = from;
+  const { version, forgottenBefore, forgotten } = from;
   const condition =
     version === ""
       ? { ConditionExpression: "attribute_not_exists(pk)" }
@@ -269,6 +273,7 @@ function summaryAction(user: string, from: Summary, statistics: TermStatistics |
         length,
         frequencies,
         forgotten_before: forgottenBefore,
+        forgotten_ids: forgotten,
         version: randomUUID(),
       },
       ...condition,

@@ -2,7 +2,7 @@ import { LEXICAL_MODEL } from "./embedder.lexical.ts";
 import { newLayout } from "./layout.ts";
 import type { Memory, Recall, RecallQuery } from "./memory.ts";
 import { periodsOf } from "./periods.ts";
-import { rank } from "./rank.ts";
+import { type Ranked, rank } from "./rank.ts";
 import { type Candidate, toMemory } from "./record.ts";
 import type { MemoryDependencies } from "./remember.ts";
 import type { SearchRequest } from "./store.ts";
@@ -13,8 +13,8 @@ const CANDIDATES = 100;
 
 /**
  * Recalls in two stages: the index finds candidates by their vectors, then plain code ranks them by what terms they, their
- * neighbours and their session share with the query. What comes back was there at this moment: an index may still
- * hold what was deleted.
+ * neighbours and their session share with the query. An index may still hold what was deleted: that is left out by what the
+ * summary and the sessions say at this moment.
  */
 export const createRecall =
   ({ memories, embedderOf, defaultSpace, clock }: MemoryDependencies): Recall =>
@@ -26,7 +26,12 @@ export const createRecall =
     const vector = await embedderOf(space).embedQuery(query.text, summary.statistics);
     const found = await search({ slot, vector, limit: CANDIDATES, session_id: query.session_id });
     const candidates = found
-      .filter(({ candidate }) => candidate.arrived >= summary.forgottenBefore && isWithin(candidate, query))
+      .filter(
+        ({ candidate }) =>
+          candidate.arrived >= summary.forgottenBefore &&
+          !summary.forgotten.includes(candidate.id) &&
+          isWithin(candidate, query),
+      )
       .map(({ candidate, similarity }) => ({
         candidate,
         similarity: space.model === LEXICAL_MODEL ? undefined : similarity,
@@ -40,16 +45,12 @@ export const createRecall =
       return [...new Map(found.map((entry) => [entry.candidate.id, entry])).values()];
     }
 
-    async function present(entries: ReturnType<typeof rank>): Promise<Memory[]> {
+    async function present(entries: readonly Ranked[]): Promise<Memory[]> {
       const best = entries.filter(({ score }) => score > 0).slice(0, query.limit);
-      const records = await memories.find(
-        best.map(({ candidate }) => ({ session: { user, id: candidate.session_id }, id: candidate.id })),
-      );
-      const byId = new Map(records.map((record) => [record.id, record]));
-      return best.flatMap(({ candidate, score }) => {
-        const record = byId.get(candidate.id);
-        return record ? [toMemory(record, score)] : [];
-      });
+      const living = new Set(await memories.ofLivingSessions(best.map(({ candidate }) => candidate)));
+      return best
+        .filter(({ candidate }) => living.has(candidate))
+        .map(({ candidate, score }) => toMemory(candidate, score));
     }
   };
 

@@ -36,8 +36,8 @@ export interface MemoryRecord {
 /** A memory that is still to be embedded and placed among its neighbours. */
 export type Draft = Omit<MemoryRecord, "turn">;
 
-/** What re-ranking needs to know of a memory: what a search of the index brings back. */
-export type Candidate = Pick<MemoryRecord, "id" | "session_id" | "created_at" | "arrived" | "turn" | "counts"> & {
+/** A memory as a search of the index brings it back. */
+export type Candidate = MemoryRecord & {
   /** Who said it: a name, or a role. */
   speaker: string;
   /** It ends with a question. */

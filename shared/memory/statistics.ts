@@ -4,7 +4,7 @@ import { hashOf } from "./hash.ts";
  * Buckets of the table of document frequencies: with two bytes each and the rest of the item it stays below 4 KB, what one
  * read unit pays for. Terms that share a bucket look commoner than they are; on conversations of 3,000 terms that cost nothing measurable.
  */
-const BUCKETS = 1800;
+const BUCKETS = 1600;
 
 /** A count that has come here says no more than "very common", and stays. */
 const SATURATED = 0xffff;

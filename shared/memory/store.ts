@@ -31,6 +31,8 @@ export interface Summary {
   statistics: TermStatistics;
   /** Epoch milliseconds: what was captured before is forgotten, stored or not. 0 = nothing is. */
   forgottenBefore: number;
+  /** Ids of the memories that were forgotten one by one most lately: an index may still hold them. */
+  forgotten: string[];
   /** Another one after every change; empty = nothing is stored yet. */
   version: string;
 }
@@ -68,6 +70,8 @@ export interface MemoryStore {
   search(user: string, request: SearchRequest): Promise<{ candidate: Candidate; similarity: number }[]>;
   /** Those of the memories that are there and not forgotten, nor of a session that was deleted or reset. Strongly consistent. */
   find(memories: readonly { session: SessionId; id: string }[]): Promise<MemoryRecord[]>;
+  /** Those whose sessions are there, and were not reset since. Strongly consistent. */
+  ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]>;
   /** Ids of those that are there, forgotten or not; may miss the very newest. */
   present(drafts: readonly Draft[]): Promise<Set<string>>;
   /** The memories of a session that sort before an id, latest first. */
