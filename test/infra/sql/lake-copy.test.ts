@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startS3 } from "../../../infra/local/s3/server.ts";
+import { createLakeCopy, type LakeCopy } from "../../../infra/sql/lake-copy.ts";
+
+const directory = mkdtempSync(path.join(tmpdir(), "memocha-copy-"));
+const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
+const Bucket = "archive";
+let close: () => Promise<void>;
+let s3: S3Client;
+let copy: LakeCopy;
+const got: string[] = [];
+
+beforeAll(async () => {
+  const server = await startS3({ directory: path.join(directory, "s3"), ...credentials, log: () => undefined });
+  s3 = new S3Client({ endpoint: server.url, region: "us-east-1", credentials, forcePathStyle: true });
+  close = async () => {
+    s3.destroy();
+    await server.close();
+  };
+  await s3.send(new CreateBucketCommand({ Bucket }));
+  s3.middlewareStack.add(
+    (next, context) => (args) => {
+      if (context.commandName === "GetObjectCommand") got.push((args.input as { Key: string }).Key);
+      return next(args);
+    },
+    { step: "initialize" },
+  );
+  copy = createLakeCopy(s3, Bucket, path.join(directory, "copy"));
+});
+afterAll(async () => {
+  await close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const put = (Key: string, Body: string) => s3.send(new PutObjectCommand({ Bucket, Key, Body }));
+const texts = (files: string[]) => files.map((file) => readFileSync(file, "utf8")).sort();
+
+describe("the copy that DuckDB reads", () => {
+  it("fetches each version of an object once, and gives the current ones", async () => {
+    await put("lake/t/dt=1/t.parquet", "one");
+    await put("lake/t/dt=2/t.parquet", "two");
+    await put("other/x", "no part of it");
+    const first = await copy.bring("lake/t/");
+    expect(texts(first)).toEqual(["one", "two"]);
+    await put("lake/t/dt=2/t.parquet", "two again");
+    expect(texts(await copy.bring("lake/t/"))).toEqual(["one", "two again"]);
+    expect(got.sort()).toEqual(["lake/t/dt=1/t.parquet", "lake/t/dt=2/t.parquet", "lake/t/dt=2/t.parquet"]);
+    // Whoever read the old version may go on.
+    expect(texts(first)).toEqual(["one", "two"]);
+  });
+
+  it("forgets what is gone, and removes old versions after an hour", async () => {
+    const [file = ""] = await copy.bring("lake/t/dt=1/");
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: "lake/t/dt=1/t.parquet" }));
+    expect(texts(await copy.bring("lake/t/"))).toEqual(["two again"]);
+    expect(texts([file])).toEqual(["one"]);
+    const longAgo = new Date(Date.now() - 2 * 3_600_000);
+    utimesSync(file, longAgo, longAgo);
+    await copy.bring("lake/t/");
+    expect(() => readFileSync(file)).toThrow("ENOENT");
+  });
+});
