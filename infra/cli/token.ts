@@ -4,11 +4,12 @@ import { signToken } from "../local/issuer/token.ts";
 
 const USAGE = `Prints a token that the local host accepts.
 
-  npm run -s token -- --user NAME [--admin] [--act-as] [--expires 1h] [--data .memocha]
+  npm run -s token -- --user NAME [--admin] [--act-as] [--plan NAME] [--expires 1h] [--data .memocha]
 
   --user NAME     the user: the token's "sub"
   --admin         in the group "admin": opens the admin routes
   --act-as        may name the user it acts for in X-User-Id
+  --plan NAME     the plan of its limits: free, pro or unlimited, unless PLANS says otherwise (default free)
   --expires TIME  like 90s, 30m, 1h or 7d (default 1d)
   --data DIR      the host's data directory (default .memocha)
 `;
@@ -29,6 +30,7 @@ async function main(args: string[]): Promise<string> {
       user: { type: "string" },
       admin: { type: "boolean", default: false },
       "act-as": { type: "boolean", default: false },
+      plan: { type: "string" },
       expires: { type: "string", default: "1d" },
       data: { type: "string", default: ".memocha" },
       help: { type: "boolean", default: false },
@@ -40,6 +42,7 @@ async function main(args: string[]): Promise<string> {
     user: values.user,
     admin: values.admin,
     actAs: values["act-as"],
+    ...(values.plan ? { plan: values.plan } : {}),
     expiresIn: seconds(values.expires),
   });
 }

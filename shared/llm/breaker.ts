@@ -4,7 +4,7 @@ import { isOutage, ModelError } from "./model-error.ts";
 import type { BreakerState, ProviderStore } from "./provider-store.ts";
 
 /** Milliseconds for which an instance takes the shared state for granted. */
-const CACHE = 2000;
+const CACHE = 5000;
 
 export interface BreakerSettings {
   /** Outages in a row that open the circuit. */

@@ -8,6 +8,8 @@ export interface TokenClaims {
   admin?: boolean;
   /** Gives the scope `act-as`: the bearer may name the user it acts for. */
   actAs?: boolean;
+  /** What the user may use: a plan of the deployment. */
+  plan?: string;
   /** Seconds that it is good for; negative = expired already. @default 86400 */
   expiresIn?: number;
 }
@@ -15,7 +17,7 @@ export interface TokenClaims {
 /** Signs a token like a Cognito access token, which the local host accepts. */
 export async function signToken(
   issuer: IssuerKey,
-  { user, admin, actAs, expiresIn = 86_400 }: TokenClaims,
+  { user, admin, actAs, plan, expiresIn = 86_400 }: TokenClaims,
 ): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const claims = {
@@ -23,6 +25,7 @@ export async function signToken(
     token_use: "access",
     username: user,
     scope: actAs ? "openid act-as" : "openid",
+    ...(plan && { plan }),
     ...(admin && { "cognito:groups": ["admin"] }),
   };
   return await new SignJWT(claims)

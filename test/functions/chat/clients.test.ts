@@ -1,0 +1,322 @@
+import { DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai";
+import OpenAI from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Listening } from "../../../infra/local/listen.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { createChatWorld } from "../../support/chat.ts";
+import { startChatServer } from "../../support/chat-server.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+let api: Listening;
+let count = 0;
+let id = "";
+
+beforeAll(async () => {
+  // What goes wrong on purpose is logged.
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createWorld(engines);
+  api = await startChatServer(world, createChatWorld(world, fake.url).deps);
+});
+beforeEach(async () => {
+  fake.reset();
+  id = `session-${count++}`;
+  await world.create("ann", id);
+});
+afterAll(async () => {
+  await api.close();
+  await Promise.all([engines.close(), fake.close()]);
+});
+
+const stored = async (session = id) =>
+  (await listMessages(world.stores, { user: "ann", id: session }, { order: "asc", limit: 100 })).messages;
+const post = (path: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(api.url + path, {
+    method: "POST",
+    headers: { authorization: "Bearer ann", "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe("POST /v1/sessions/{id}/chat", () => {
+  const chat = (body: object, headers = {}) => post(`/v1/sessions/${id}/chat`, body, headers);
+
+  it("answers whole", async () => {
+    const response = await chat({ content: "good morning" });
+    expect(response.status).toBe(200);
+    const { message, memories } = (await response.json()) as { message: object; memories: object[] };
+    expect(message).toMatchObject({
+      session_id: id,
+      role: "assistant",
+      content: "You said: good morning",
+      model: "model-a",
+      status: "complete",
+      usage: { input_tokens: 12, output_tokens: 4, cost_usd: 0.00002 },
+    });
+    expect(memories).toEqual([]);
+  });
+
+  it("is what the AI SDK's client consumes", async () => {
+    fake.next({ perToken: 20 });
+    const transport = new DefaultChatTransport<UIMessage>({
+      api: `${api.url}/v1/sessions/${id}/chat`,
+      headers: { authorization: "Bearer ann" },
+      prepareSendMessagesRequest: ({ messages }) => {
+        const text = messages
+          .at(-1)
+          ?.parts.map((part) => (part.type === "text" ? part.text : ""))
+          .join("");
+        return { body: { content: text, stream: true } };
+      },
+      prepareReconnectToStreamRequest: ({ id: message }) => ({
+        api: `${api.url}/v1/sessions/${id}/chat/${message}/stream`,
+        headers: { authorization: "Bearer ann" },
+      }),
+    });
+    const question: UIMessage = { id: "q", role: "user", parts: [{ type: "text", text: "good morning" }] };
+    const stream = await transport.sendMessages({
+      trigger: "submit-message",
+      chatId: id,
+      messageId: undefined,
+      messages: [question],
+      abortSignal: undefined,
+    });
+    const seen: string[] = [];
+    let last: UIMessage | undefined;
+    for await (const message of readUIMessageStream({ stream })) {
+      last = message;
+      seen.push(message.parts.map((part) => (part.type === "text" ? part.text : "")).join(""));
+    }
+    expect(seen).toContain("You said: ");
+    expect(seen.at(-1)).toBe("You said: good morning");
+    const [, answer] = await stored();
+    expect(last).toMatchObject({
+      id: answer!.id,
+      role: "assistant",
+      parts: [{ type: "text", text: "You said: good morning", state: "done" }],
+      metadata: { session_id: id, model: "model-a", status: "complete", usage: { output_tokens: 4 } },
+    });
+
+    const resumed = await transport.reconnectToStream({ chatId: answer!.id });
+    for await (const message of readUIMessageStream({ stream: resumed! })) last = message;
+    expect(last).toMatchObject({ id: answer!.id, parts: [{ type: "text", text: "You said: good morning" }] });
+  });
+
+  it("sends its first event with the first token, in the protocol's words", async () => {
+    fake.next({ perToken: 300 });
+    const began = Date.now();
+    const response = await chat({ content: "one two" }, { accept: "text/event-stream" });
+    expect(Date.now() - began).toBeLessThan(300);
+    expect(response.headers.get("x-vercel-ai-ui-message-stream")).toBe("v1");
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    const lines = (await response.text()).split("\n\n").filter(Boolean);
+    const types = lines.slice(0, -1).map((line) => JSON.parse(line.slice(6)).type);
+    expect(types).toEqual(["start", "text-start", ...Array(4).fill("text-delta"), "text-end", "finish"]);
+    expect(lines.at(-1)).toBe("data: [DONE]");
+  });
+
+  it("ends with an error event when the model breaks off", async () => {
+    fake.next({ resetAfter: 2, perToken: 20 });
+    const text = await (await chat({ content: "one two three", stream: true })).text();
+    expect(text).toContain('{"type":"error","errorText":"The answer broke off.');
+    expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
+  });
+
+  it("completes and stores the answer when the client goes away", async () => {
+    fake.next({ perToken: 40 });
+    const abort = new AbortController();
+    const response = await fetch(`${api.url}/v1/sessions/${id}/chat`, {
+      method: "POST",
+      headers: { authorization: "Bearer ann" },
+      body: JSON.stringify({ content: "one two three four", stream: true }),
+      signal: abort.signal,
+    });
+    await response.body!.getReader().read();
+    abort.abort();
+    await expect.poll(async () => (await stored())[1]?.content).toBe("You said: one two three four");
+  });
+
+  it("is one turn however often it is repeated, also while the first runs", async () => {
+    fake.always({ perToken: 40 });
+    const key = { "idempotency-key": `key-${id}` };
+    const body = { content: "one two three", stream: true };
+    const replies = await Promise.all([chat(body, key), chat(body, key), chat({ ...body }, key)]);
+    const texts = await Promise.all(replies.map((reply) => reply.text()));
+    const later = await (await chat(body, key)).text();
+    const said = (text: string) => [...text.matchAll(/"delta":"([^"]*)"/g)].map(([, delta]) => delta).join("");
+    for (const text of [...texts, later]) expect(said(text)).toBe("You said: one two three");
+    expect(fake.requests).toHaveLength(1);
+    expect(await stored()).toHaveLength(2);
+    expect((await chat({ content: "other" }, key)).status).toBe(422);
+  });
+
+  it("may be repeated after it has failed, as the same turn", async () => {
+    fake.always({ status: 400 });
+    const key = { "idempotency-key": `key-${id}` };
+    expect((await chat({ content: "hello" }, key)).status).toBe(400);
+    fake.always({});
+    const response = await chat({ content: "hello" }, key);
+    expect(response.status).toBe(200);
+    expect((await stored()).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
+  });
+
+  it.each([
+    [{}, "content"],
+    [{ content: "" }, "content"],
+    [{ content: "x", temperature: 3 }, "temperature"],
+    [{ content: "x", max_output_tokens: 0 }, "max_output_tokens"],
+    [{ content: "x", other: 1 }, "other"],
+  ])("refuses %j, naming the field", async (body, path) => {
+    const response = await chat(body);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({ code: "validation_failed", errors: [{ path }] });
+    expect(await stored()).toEqual([]);
+  });
+
+  it("answers 429 with what the plan has", async () => {
+    const tiny = { authorization: "Bearer ann/tiny" };
+    await chat({ content: "one" }, tiny);
+    const refused = await chat({ content: "two", stream: true }, tiny);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(refused.headers.get("ratelimit-policy")).toBe('"requests";q=1;w=60');
+    expect(refused.headers.get("ratelimit")).toMatch(/^"requests";r=0;t=\d+$/);
+  });
+
+  it("answers 404 in sessions of others, and 503 when no model answers", async () => {
+    expect((await post(`/v1/sessions/${id}/chat`, { content: "x" }, { authorization: "Bearer bob" })).status).toBe(404);
+    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
+    const down = await chat({ content: "x", stream: true });
+    expect(down.status).toBe(503);
+    expect(down.headers.get("retry-after")).toBe("1");
+  });
+});
+
+describe("POST /v1/chat/completions", () => {
+  const client = (token = "ann") => new OpenAI({ baseURL: `${api.url}/v1`, apiKey: token, maxRetries: 0 });
+  const question = (content: string) => ({ model: "model-a", messages: [{ role: "user" as const, content }] });
+
+  it("answers the OpenAI client whole, and keeps the conversation", async () => {
+    const first = await client().chat.completions.create({
+      ...question("my dog is Rex"),
+      metadata: { session_id: id },
+    });
+    expect(first).toMatchObject({
+      object: "chat.completion",
+      model: "model-a",
+      choices: [
+        { index: 0, finish_reason: "stop", message: { role: "assistant", content: "You said: my dog is Rex" } },
+      ],
+      usage: { prompt_tokens: 14, completion_tokens: 6, total_tokens: 20 },
+      session_id: id,
+    });
+    await client().chat.completions.create(question("and?"), { headers: { "x-session-id": id } });
+    expect(fake.requests[1]!.messages.map(({ content }) => content)).toEqual([
+      "Be brief.",
+      "my dog is Rex",
+      "You said: my dog is Rex",
+      "and?",
+    ]);
+    expect(await stored()).toHaveLength(4);
+  });
+
+  it("streams to it, with usage when asked", async () => {
+    const stream = await client().chat.completions.create({
+      ...question("one two"),
+      stream: true,
+      stream_options: { include_usage: true },
+      metadata: { session_id: id },
+    });
+    let text = "";
+    let usage: OpenAI.CompletionUsage | null | undefined;
+    const reasons: unknown[] = [];
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? "";
+      if (chunk.choices[0]?.finish_reason) reasons.push(chunk.choices[0].finish_reason);
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).toBe("You said: one two");
+    expect(reasons).toEqual(["stop"]);
+    expect(usage).toMatchObject({ prompt_tokens: 12, completion_tokens: 4, total_tokens: 16 });
+  });
+
+  it("makes a session that is new, of a name or without one, with the history that comes along", async () => {
+    const messages = [
+      { role: "system" as const, content: "Speak Latin." },
+      { role: "user" as const, content: "salve" },
+      { role: "assistant" as const, content: "ave" },
+      { role: "user" as const, content: "quid agis?" },
+    ];
+    await client().chat.completions.create({ model: "model-a", messages, metadata: { session_id: `${id}-new` } });
+    expect((await stored(`${id}-new`)).map(({ content }) => content)).toEqual([
+      "salve",
+      "ave",
+      "quid agis?",
+      "You said: quid agis?",
+    ]);
+    expect(fake.requests[0]!.messages.map(({ content }) => content)).toEqual([
+      "Speak Latin.",
+      "salve",
+      "ave",
+      "quid agis?",
+    ]);
+    // A client that sends all it knows again does not store it again.
+    const more = [
+      ...messages,
+      { role: "assistant" as const, content: "bene" },
+      { role: "user" as const, content: "vale" },
+    ];
+    await client().chat.completions.create({ model: "model-a", messages: more, metadata: { session_id: `${id}-new` } });
+    expect(await stored(`${id}-new`)).toHaveLength(6);
+
+    const { response } = await client().chat.completions.create(question("hello")).withResponse();
+    const unnamed = response.headers.get("x-session-id")!;
+    expect(await stored(unnamed)).toHaveLength(2);
+  });
+
+  it("gives it an error amid the stream when the model breaks off", async () => {
+    fake.next({ resetAfter: 2, perToken: 20 });
+    const stream = await client().chat.completions.create({
+      ...question("one two three"),
+      stream: true,
+      metadata: { session_id: id },
+    });
+    const read = async () => {
+      for await (const _ of stream);
+    };
+    await expect(read()).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
+  });
+
+  it("gives the client errors of its kinds", async () => {
+    const create = (more: object, token?: string) =>
+      client(token).chat.completions.create({ ...question("x"), metadata: { session_id: id }, ...more });
+    await expect(create({ n: 2 })).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(create({ messages: [] })).rejects.toMatchObject({ status: 400 });
+    await create({}, "ann/tiny").catch(() => undefined);
+    await expect(create({}, "ann/tiny")).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
+    await expect(create({ stream: true })).rejects.toBeInstanceOf(OpenAI.InternalServerError);
+  });
+});
+
+describe("GET /v1/usage", () => {
+  it("says what was used today, what it cost, and what is left", async () => {
+    await world.create("usage", "u");
+    await post("/v1/sessions/u/chat", { content: "good morning" }, { authorization: "Bearer usage" });
+    const response = await fetch(`${api.url}/v1/usage`, { headers: { authorization: "Bearer usage/tiny" } });
+    expect(await response.json()).toEqual({
+      requests: 1,
+      input_tokens: 12,
+      output_tokens: 4,
+      cost_usd: 0.00002,
+      limits: { plan: "tiny", requests_per_minute: 1, tokens_per_day: null, tokens_left: null },
+      resets_at: "2026-11-22T00:00:00.000Z",
+    });
+  });
+});

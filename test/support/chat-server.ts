@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { Readable } from "node:stream";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import { createChat } from "../../functions/chat/chat.ts";
+import { createCompletions } from "../../functions/chat/completions.ts";
+import { createResumeChat } from "../../functions/chat/stream.ts";
+import { createGetUsage } from "../../functions/chat/usage.ts";
+import { listen } from "../../infra/local/listen.ts";
+import type { ChatDependencies } from "../../shared/chat/turn.ts";
+import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import type { StreamDependencies } from "../../shared/http/stream-handler.ts";
+import type { Plans } from "../../shared/limits/plans.ts";
+import type { World } from "./world.ts";
+
+export const PLANS: Plans = {
+  free: { requests_per_minute: 0, tokens_per_day: 0 },
+  tiny: { requests_per_minute: 1, tokens_per_day: 0 },
+};
+
+/** Answers leave as they come, as on Lambda: the handler's promise ends with the first token. */
+const executionMode = ((
+  core: Core,
+  befores: unknown,
+  handler: unknown,
+  afters: unknown,
+  errors: unknown,
+  plugin: Hooks,
+) => {
+  let current = handler;
+  const run = async (event: unknown, context: unknown) => {
+    const request = core.middyRequest(event, context);
+    const response = await core.runRequest(request, befores, current, afters, errors, plugin);
+    void plugin.requestEnd(request);
+    return response;
+  };
+  return Object.assign(run, {
+    handler: (replaced: unknown) => {
+      current = replaced;
+      return run;
+    },
+  });
+}) as unknown as NonNullable<StreamDependencies["executionMode"]>;
+
+interface Core {
+  middyRequest(event: unknown, context: unknown): object;
+  runRequest(...args: unknown[]): Promise<unknown>;
+}
+interface Hooks {
+  requestEnd(request: object): Promise<unknown>;
+}
+
+/** The chat operations behind HTTP. The bearer token is `<user>` or `<user>/<plan>`. */
+export async function startChatServer(world: World, deps: ChatDependencies) {
+  const { table, stores } = world;
+  const all = {
+    ...deps,
+    corsOrigins: [],
+    idempotency: createIdempotencyStore(table, stores.clock),
+    plans: PLANS,
+    executionMode,
+  };
+  const handlers: Partial<Record<OperationId, HttpHandler>> = {
+    chat: createChat(all),
+    createCompletion: createCompletions(all),
+    resumeChat: createResumeChat(all),
+    getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
+  };
+  const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
+    const { method, path }: Operation = operations[id];
+    return { handler, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`) };
+  });
+  const server = createServer(async (request, response) => {
+    const [path = ""] = (request.url ?? "").split("?");
+    const route = routes.find(({ method, pattern }) => method === request.method && pattern.test(path));
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const [sub, plan = ""] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
+    const event = {
+      httpMethod: request.method,
+      path,
+      headers: request.headers,
+      queryStringParameters: null,
+      pathParameters: { ...route?.pattern.exec(path)?.groups },
+      body: chunks.length > 0 ? Buffer.concat(chunks).toString() : null,
+      isBase64Encoded: false,
+      requestContext: {
+        requestId: randomUUID(),
+        authorizer: { sub, plan, exp: String(stores.clock() / 1000 + 60) },
+      },
+    } as unknown as APIGatewayProxyEvent;
+    const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
+    const answer = (await route?.handler(event, context)) as APIGatewayProxyResult;
+    response.writeHead(answer.statusCode, answer.headers as Record<string, string>);
+    response.flushHeaders();
+    if (typeof answer.body === "string") response.end(answer.body);
+    else (answer.body as unknown as Readable).pipe(response);
+  });
+  return await listen(server, 0);
+}
