@@ -5,6 +5,7 @@ import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { archiveSession } from "../../shared/archive/archive-session.ts";
 import { restoreSession } from "../../shared/archive/renew-session.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
@@ -35,6 +36,7 @@ let now = Date.parse("2026-11-21T12:00:00.000Z");
 const stores: Stores = {
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
+  memories: createMemoryStore(table),
   archive: createArchive(s3, "archive"),
   clock: () => now,
 };
