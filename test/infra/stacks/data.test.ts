@@ -24,6 +24,25 @@ describe("the table", () => {
     );
   });
 
+  it("has a vector index for each slot, searched by user, in the dimensions that were asked for", () => {
+    const { data } = synthesize({ stage: "dev", embeddingDimensions: "512,1024" });
+    const { VectorIndexes, AttributeDefinitions } = onlyResource(
+      data,
+      "AWS::DynamoDB::Table",
+      "/Conversations/",
+    ).Properties;
+    expect(VectorIndexes).toMatchObject([
+      { IndexName: "memories_a", VectorAttribute: { AttributeName: "vector_a" }, Dimensions: 512 },
+      { IndexName: "memories_b", VectorAttribute: { AttributeName: "vector_b" }, Dimensions: 1024 },
+    ]);
+    const defined = AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName);
+    for (const { SearchSchema, DistanceFunction } of VectorIndexes) {
+      expect(DistanceFunction).toBe("COSINE");
+      expect(SearchSchema[0]).toEqual({ AttributeName: "memory_of", SearchSchemaElementType: "HASH" });
+      for (const { AttributeName } of SearchSchema) expect(defined).toContain(AttributeName);
+    }
+  });
+
   it("expires items by the attribute that they carry", () => {
     expect(table.TimeToLiveSpecification).toEqual({ AttributeName: "expires_at", Enabled: true });
   });
