@@ -1,3 +1,4 @@
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createChatWorld, runTurn, turnRequest } from "../support/chat.ts";
 import { startEngines } from "../support/engines.ts";
@@ -22,6 +23,7 @@ export async function run(args: string[]): Promise<void> {
   }
   const isQuick = args.includes("--quick");
   await capacity();
+  await conversation(isQuick ? 200 : 2000);
   const fake = await startFakeOpenAI();
   const host = await startChatHost(fake.url);
   try {
@@ -86,6 +88,38 @@ async function capacity(): Promise<void> {
       "Cost of a turn in DynamoDB (question, answer and limits; window of 30 messages)",
       ["messages", "WRU", "RRU", "calls", "bar"],
       rows,
+    );
+  } finally {
+    await Promise.all([engines.close(), fake.close()]);
+  }
+}
+
+/** One session of so many turns: what the model gets to read stays within its window, by the real encoder. */
+async function conversation(turns: number): Promise<void> {
+  const engines = await startEngines();
+  const fake = await startFakeOpenAI();
+  try {
+    const world = createWorld(engines);
+    const { deps } = createChatWorld(world, fake.url, { maxMessages: 200, maxContextTokens: 6000 });
+    await world.create("bench", "long");
+    let longest = 0;
+    for (let n = 0; n < turns; n++) {
+      await runTurn(
+        deps,
+        turnRequest(deps, "bench", "long", `Question ${n}: ${"and what about the weather? ".repeat(n % 40)}`),
+      );
+      const { messages = [] } = fake.requests.pop() ?? {};
+      longest = Math.max(
+        longest,
+        messages.reduce((sum, { content }) => sum + countTokens(content) + 4, 0),
+      );
+      world.advance(1000);
+    }
+    const { record } = await deps.messages.window({ user: "bench", id: "long" }, 1);
+    printTable(
+      "One long conversation",
+      ["turns", "messages stored", "longest prompt in tokens", "bar"],
+      [[format(turns), record?.message_count ?? 0, longest, "≤ 6,000"]],
     );
   } finally {
     await Promise.all([engines.close(), fake.close()]);

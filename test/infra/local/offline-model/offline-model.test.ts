@@ -1,0 +1,80 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Listening } from "../../../../infra/local/listen.ts";
+import { answerOffline } from "../../../../infra/local/offline-model/answer.ts";
+import { startOfflineModel } from "../../../../infra/local/offline-model/server.ts";
+import { memorySection } from "../../../../shared/chat/prompt.ts";
+
+const user = (content: string) => ({ role: "user" as const, content });
+
+describe("the offline model", () => {
+  it("says that it is offline, and quotes what the conversation has on the question", () => {
+    const messages = [
+      user("My dog is called Rex."),
+      { role: "assistant", content: "Nice." },
+      user("What is my dog called?"),
+    ];
+    const answer = answerOffline(messages);
+    expect(answer).toContain("offline");
+    expect(answer).toContain('you said earlier in this conversation: "My dog is called Rex."');
+    expect(answerOffline(messages)).toBe(answer);
+  });
+
+  it("quotes memories with their dates", () => {
+    const memory = {
+      id: "m",
+      session_id: "s",
+      message_id: "m",
+      role: "user" as const,
+      content: "My cat <3 is called Tom & Jerry.",
+      created_at: "2026-01-02T03:04:05.000Z",
+    };
+    const answer = answerOffline([{ role: "system", content: memorySection([memory]) }, user("How is my cat called?")]);
+    expect(answer).toContain('you said on 2026-01-02: "My cat <3 is called Tom & Jerry."');
+  });
+
+  it("says when it has nothing", () => {
+    expect(answerOffline([user("Where is Peru?")])).toContain("I have nothing earlier on this.");
+  });
+
+  describe("as a server", () => {
+    let server: Listening;
+    let client: OpenAI;
+    beforeAll(async () => {
+      server = await startOfflineModel();
+      client = new OpenAI({ baseURL: server.url, apiKey: "none", maxRetries: 0 });
+    });
+    afterAll(() => server.close());
+
+    it("answers the OpenAI client whole and as a stream, the same", async () => {
+      const request = { model: "offline", messages: [user("Hello")] };
+      const whole = await client.chat.completions.create(request);
+      const stream = await client.chat.completions.create({
+        ...request,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      let text = "";
+      let tokens = 0;
+      for await (const chunk of stream) {
+        text += chunk.choices[0]?.delta.content ?? "";
+        tokens = chunk.usage?.completion_tokens ?? tokens;
+      }
+      expect(text).toBe(whole.choices[0]!.message.content);
+      expect(tokens).toBe(whole.usage!.completion_tokens);
+    });
+
+    it("keeps to the tokens it is given", async () => {
+      const { choices } = await client.chat.completions.create({
+        model: "offline",
+        messages: [user("Hello")],
+        max_tokens: 3,
+      });
+      expect(choices[0]).toMatchObject({ finish_reason: "length", message: { content: "I am the " } });
+    });
+
+    it("refuses what it does not have", async () => {
+      await expect(client.embeddings.create({ model: "x", input: "y" })).rejects.toMatchObject({ status: 404 });
+    });
+  });
+});
