@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { metrics } from "../../shared/dynamodb/tables.ts";
+import type { RawMetric } from "../../shared/metrics/aggregate.ts";
+import { fold } from "../../shared/metrics/fold.ts";
+import type { Metric } from "../../shared/metrics/metric.ts";
+import { type MetricRow, queryMetrics } from "../../shared/metrics/query.ts";
+import { toRawItem } from "../../shared/metrics/record.dynamodb.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/store.ts";
+import { type Granularity, startOf } from "../../shared/metrics/window.ts";
+import { type Engines, startEngines, tablePropertiesOf } from "../support/engines.ts";
+import { meter, type Usage } from "./support/meter.ts";
+import { mebibytes, printTable } from "./support/table.ts";
+
+const START = Date.parse("2026-10-31T00:00:00.000Z");
+const DAY = 86_400_000;
+const TABLE = "metrics-bench";
+const ROUTES = 20;
+
+const USERS = 5000;
+
+/** Of a raw item as DynamoDB counts them, and of a page of a Query. */
+const ITEM_BYTES = 250;
+const PAGE_BYTES = 1024 * 1024;
+
+/** Milliseconds between two looks at the memory of this process. */
+const LOOK = 20;
+
+/**
+ * Folds the raw metrics of one day, a million of them unless an argument says how many, and compares with the exact
+ * values. Raw metrics are made up as they are read, in DynamoDB's pages and at its price, as writing a million of them
+ * into the embedded engine takes an hour; aggregates are written to it and read from it.
+ */
+export async function run([items = "1000000"]: string[]): Promise<void> {
+  const engines = await startEngines();
+  try {
+    await measure(engines, Number(items));
+  } finally {
+    await engines.close();
+  }
+}
+
+async function measure(engines: Engines, items: number): Promise<void> {
+  // Without its stream, which nobody reads here and which slows the embedded engine down.
+  const { StreamSpecification: _, TimeToLiveSpecification: __, ...properties } = tablePropertiesOf(TABLE, metrics);
+  await engines.dynamodb.send(new CreateTableCommand(properties as never));
+  const aggregates = createMetricStore(createTable(engines.dynamodb, TABLE));
+  const day = makeDay(items, aggregates.shards);
+  const { count } = day;
+
+  const { measure: metered } = meter(engines.dynamodb);
+  const clock = { now: START + DAY };
+  const ports = { store: { ...aggregates, raw: day.raw }, clock: () => clock.now };
+  const rows: (string | number)[][] = [];
+  const folding = async (title: string, granularity: Granularity, from: string) => {
+    const before = process.memoryUsage().rss;
+    const memory = watchMemory();
+    const began = performance.now();
+    const read = { ...day.usage };
+    const usage = await metered(() => fold(ports, granularity, { from, deadline: Number.POSITIVE_INFINITY }));
+    const seconds = (performance.now() - began) / 1000;
+    const peak = await memory.stop();
+    rows.push([
+      title,
+      seconds,
+      count / seconds,
+      usage.calls + day.usage.pages - read.pages,
+      usage.rru + day.usage.rru - read.rru,
+      usage.wru,
+      mebibytes(Math.max(0, peak - before)),
+    ]);
+  };
+  await ports.store.advance("hour", "2026-10-30T23");
+  await folding("raw to hourly", "hour", "2026-10-31T00");
+  await folding("raw to hourly, again", "hour", "2026-10-31T00");
+  clock.now = START + DAY + 1;
+  await folding("hourly to daily", "day", "2026-10-31");
+  await folding("hourly to daily, again", "day", "2026-10-31");
+  await ports.store.advance("day", "2026-10-31");
+  await folding("daily to monthly", "month", "2026-10");
+  await folding("daily to monthly, again", "month", "2026-10");
+  printTable(
+    `Folding ${count.toLocaleString("en-US")} raw metrics of one day (memory: the first pass also keeps every value to compare with)`,
+    ["", "s", "items/s", "calls", "RRU", "WRU", "memory"],
+    rows,
+  );
+
+  const exact = day.exact();
+  const days = await queryMetrics(ports, queryOf("day", START, START + DAY));
+  const months = await queryMetrics(ports, queryOf("month", Date.parse("2026-10-01"), START + DAY));
+  printTable(
+    "Against all values, sorted",
+    ["", "series", "counts and sums", "worst p50", "worst p95", "worst p99"],
+    [
+      ["daily", ...compare(days, exact)],
+      ["monthly", ...compare(months, exact)],
+    ],
+  );
+
+  await queryYear(ports, metered, days);
+}
+
+const queryOf = (granularity: Granularity, from: number, to: number) => ({
+  name: "api.request",
+  granularity,
+  from: new Date(from).toISOString(),
+  to: new Date(to).toISOString(),
+  dimensions: { status: "2xx" },
+});
+
+/** What a year of one series costs to read, when every day has as many aggregates as this one. */
+async function queryYear(
+  ports: { store: MetricStore; clock: () => number },
+  metered: (work: () => Promise<unknown>) => Promise<Usage>,
+  day: MetricRow[],
+): Promise<void> {
+  const year = Date.parse("2026-01-01T00:00:00.000Z");
+  const source: Parameters<typeof ports.store.put>[1][number][] = [];
+  for await (const page of ports.store.aggregates("day", "api.request", "2026-10-31", "2026-10-31"))
+    source.push(...page);
+  for (let at = year; at < START; at += DAY) {
+    const window = new Date(at).toISOString().slice(0, 10);
+    await ports.store.put(
+      "day",
+      source.map((row) => ({ ...row, window })),
+    );
+  }
+  for (let month = 1; month <= 9; month++) {
+    const window = `2026-${String(month).padStart(2, "0")}`;
+    await ports.store.put(
+      "month",
+      source.map((row) => ({ ...row, window })),
+    );
+  }
+  const rows: (string | number)[][] = [];
+  for (const granularity of ["day", "month"] as const) {
+    let found: MetricRow[] = [];
+    const began = performance.now();
+    const usage = await metered(async () => {
+      found = await queryMetrics(ports, queryOf(granularity, year, START + DAY));
+    });
+    rows.push([granularity, found.length, performance.now() - began, usage.calls, usage.rru]);
+  }
+  printTable(
+    `Querying ten months of api.request (${day.length} of its ${day.length * 2} aggregates a window)`,
+    ["granularity", "rows", "ms", "calls", "RRU"],
+    rows,
+  );
+}
+
+/** The day's metrics, made up page by page as they are read, and every duration by route and status, in microseconds. */
+function makeDay(count: number, shards: number) {
+  const durations = new Map<string, number[]>();
+  const perShard = Math.round(count / 24 / shards);
+  const usage = { pages: 0, rru: 0 };
+  const seen = new Set<string>();
+  return {
+    usage,
+    count: perShard * 24 * shards,
+    exact: () => new Map([...durations].map(([key, values]) => [key, Float64Array.from(values).sort()])),
+    async *raw(hour: string, shard: number): AsyncIterable<RawMetric[]> {
+      const isFirst = !seen.has(`${hour} ${shard}`);
+      seen.add(`${hour} ${shard}`);
+      const random = randomOf(Date.parse(startOf(hour)) / 3_600_000 + shard * 7919);
+      let page: RawMetric[] = [];
+      let bytes = 0;
+      for (let n = 0; n < perShard; n++) {
+        const item = toRawItem(
+          sample(random, Date.parse(startOf(hour)) + Math.floor((n / perShard) * 3_600_000)),
+          START,
+        );
+        const raw = item as unknown as RawMetric;
+        if (isFirst) {
+          const key = `${raw.dimensions.route} ${raw.dimensions.status}`;
+          const values = durations.get(key) ?? [];
+          values.push(raw.measures.duration_ms ?? 0);
+          durations.set(key, values);
+        }
+        page.push(raw);
+        bytes += ITEM_BYTES;
+        if (bytes < PAGE_BYTES && n < perShard - 1) continue;
+        usage.pages++;
+        usage.rru += Math.ceil(bytes / 4096) / 2;
+        yield page;
+        page = [];
+        bytes = 0;
+      }
+    },
+  };
+}
+
+/** A request: lognormal about 40 ms with a long tail, as latencies have; one in fifty fails. */
+function sample(random: () => number, at: number): Metric {
+  const failed = random() < 0.02;
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return {
+    kind: "api.request",
+    dimensions: { route: `GET /v1/route-${Math.floor(random() * ROUTES)}`, status: failed ? "5xx" : "2xx" },
+    measures: { duration_ms: Math.round(40_000 * Math.exp(0.9 * normal)) / 1000 },
+    user: `user ${Math.floor(random() * USERS)}`,
+    at,
+    ...(failed ? { error: "internal" } : {}),
+  };
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** How many series there are, whether counts and sums are those of all values, and the largest relative errors. */
+function compare(rows: MetricRow[], exact: Map<string, Float64Array>): (string | number)[] {
+  const worst = { p50: 0, p95: 0, p99: 0 };
+  let wrong = Math.abs(rows.length - ROUTES);
+  for (const row of rows) {
+    const values = exact.get(`${row.dimensions.route} ${row.dimensions.status}`) ?? new Float64Array();
+    const sum = values.reduce((total, value) => total + value, 0) / 1000;
+    if (row.count !== values.length || row.sum !== sum || row.min !== (values[0] ?? 0) / 1000) wrong++;
+    for (const [name, share] of [
+      ["p50", 0.5],
+      ["p95", 0.95],
+      ["p99", 0.99],
+    ] as const) {
+      const value = (values[Math.floor(share * (values.length - 1))] ?? Number.NaN) / 1000;
+      worst[name] = Math.max(worst[name], Math.abs(row[name] - value) / value);
+    }
+  }
+  const percent = (value: number) => `${(value * 100).toFixed(2)} %`;
+  return [
+    rows.length,
+    wrong === 0 ? "equal" : `${wrong} wrong`,
+    percent(worst.p50),
+    percent(worst.p95),
+    percent(worst.p99),
+  ];
+}
+
+/** The most memory that this process has until it is stopped. */
+function watchMemory(): { stop(): Promise<number> } {
+  let peak = 0;
+  let running = true;
+  const looking = (async () => {
+    while (running) {
+      peak = Math.max(peak, process.memoryUsage().rss);
+      await sleep(LOOK);
+    }
+  })();
+  return {
+    async stop() {
+      running = false;
+      await looking;
+      return peak;
+    },
+  };
+}
