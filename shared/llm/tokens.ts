@@ -26,9 +26,7 @@ export const messageTokens = (content: string, name = ""): number =>
 function tokensOf(piece: string): number {
   const code = piece.codePointAt(0) ?? 0;
   if (code < 0x80) {
-    // No word has so many letters: what does is no language, and is spelled in small pieces.
-    if (piece.length > 24 && /[A-Za-z]/.test(piece)) return piece.length / 2;
-    if (/[A-Za-z]/.test(piece)) return piece.length <= 6 ? 1.25 : piece.length / 4.5;
+    if (/[A-Za-z]/.test(piece)) return lettersOf(piece);
     // A number takes the blank before it for a token of its own.
     if (/\d/.test(piece)) return Math.ceil(piece.trim().length / 3) + (piece.startsWith(" ") ? 1 : 0);
     if (/\s/.test(piece)) return piece === " " ? 0 : 1;
@@ -39,4 +37,12 @@ function tokensOf(piece: string): number {
   if (code < 0x2000) return piece.length;
   // Chinese, Japanese, Korean: a token a character. What lies beyond, emoji above all, is spelled in bytes.
   return code > 0xffff ? 3 : code >= 0x2e80 ? 1.2 : 2;
+}
+
+function lettersOf(piece: string): number {
+  // No word has so many letters: what does is no language, and is spelled in small pieces. So are keys and hashes, whose
+  // letters change between small and capital ones.
+  const density = piece.length > 24 ? 1.5 : 4.5;
+  const changes = piece.match(/[a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])/g)?.length ?? 0;
+  return Math.max(1.25, piece.length / density, changes + 1.25);
 }
