@@ -37,6 +37,8 @@ export class JobsStack extends Stack {
     new CfnOutput(this, "DeadLetterQueueUrl", { value: this.deadLetters.queueUrl });
     const reconcile = this.scheduledJobs.find(({ name }) => name === "jobs-reconcile");
     if (reconcile) new CfnOutput(this, "ReconcileFunctionName", { value: reconcile.lambda.functionName });
+    const lake = this.scheduledJobs.find(({ name }) => name === "jobs-lake");
+    if (lake) new CfnOutput(this, "LakeFunctionName", { value: lake.lambda.functionName });
   }
 
   private streamJob(name: FunctionName, trigger: Extract<Trigger, { kind: "stream" }>, props: Runtimes) {

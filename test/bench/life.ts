@@ -10,6 +10,7 @@ import { signToken } from "../../infra/local/issuer/token.ts";
 import { startCapacityProxy } from "./support/capacity-proxy.ts";
 import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
 import { type HostProcess, startHostProcess } from "./support/host.ts";
+import { takeLakeStock } from "./support/lake-stock.ts";
 import { takeStock } from "./support/stock.ts";
 import { mebibytes, printTable } from "./support/table.ts";
 
@@ -61,6 +62,7 @@ async function live(name: string, input: Input, data: string, options: Options):
     const archiveSeconds = importSeconds + (await untilArchived(host));
     say("reading everything in the archive and in the table");
     const before = await takeStock(host, written);
+    const lake = await takeLakeStock(host, path.join(data, "lake-stock"), written);
 
     const step = Math.max(1, Math.floor(written.length / SAMPLE));
     const sample = written.filter((_, n) => n % step === 0).slice(0, SAMPLE);
@@ -85,6 +87,9 @@ async function live(name: string, input: Input, data: string, options: Options):
         ["archived", before.archivedSessions, before.archived],
         ["lost", written.length - before.archivedSessions, before.lost],
         ["duplicated", before.objects - before.archivedSessions, before.duplicated],
+        ["in lake", lake.sessions, lake.messages],
+        ["  lost", "", lake.lost],
+        ["  duplicated", "", lake.duplicated],
         ["read back from the archive", sample.length, count(sample)],
         ["  of these, wrong", wrong.archived, ""],
         ["restored", restored.length, after.hot],
@@ -119,7 +124,15 @@ async function live(name: string, input: Input, data: string, options: Options):
         ["peak memory of this process: importer and counts", mebibytes(process.resourceUsage().maxRSS * 1024)],
       ],
     );
-    const faults = before.lost + before.duplicated + after.lost + after.duplicated + wrong.archived + wrong.restored;
+    const faults =
+      lake.lost +
+      lake.duplicated +
+      before.lost +
+      before.duplicated +
+      after.lost +
+      after.duplicated +
+      wrong.archived +
+      wrong.restored;
     if (faults > 0) process.exitCode = 1;
   } finally {
     await host.stop();

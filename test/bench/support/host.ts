@@ -13,7 +13,7 @@ const READY_TIMEOUT = 120_000;
 interface HostFile {
   pid: number;
   url: string;
-  endpoints: { dynamodb: string; s3: string };
+  endpoints: { dynamodb: string; s3: string; lambda: string };
   outputs: Record<string, unknown>;
 }
 
@@ -30,6 +30,7 @@ export async function startHostProcess(data: string, environment: Record<string,
     endpoints,
     table: String(outputs.ConversationsTableName),
     bucket: String(outputs.ArchiveBucketName),
+    lakeFunction: String(outputs.LakeFunctionName),
     /** Bytes of memory at most, so far. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
     async stop() {

@@ -96,6 +96,11 @@ describe("the dead-letter queue", () => {
 describe("outputs", () => {
   it("name what the redrive command needs", () => {
     const names = Object.keys(jobs.findOutputs("*")).filter((name) => !name.startsWith("ExportsOutput"));
-    expect(names.sort()).toEqual(["DeadLetterQueueUrl", "ReconcileFunctionName", "ReembedFunctionName"]);
+    expect(names.sort()).toEqual([
+      "DeadLetterQueueUrl",
+      "LakeFunctionName",
+      "ReconcileFunctionName",
+      "ReembedFunctionName",
+    ]);
   });
 });

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { S3Client } from "@aws-sdk/client-s3";
+import { openLakeDatabase } from "../../../infra/sql/duckdb.ts";
+import { createLakeCopy } from "../../../infra/sql/lake-copy.ts";
+import type { Written } from "./conversations.ts";
+
+const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+
+interface Places {
+  endpoints: { s3: string; lambda: string };
+  bucket: string;
+  lakeFunction: string;
+}
+
+/** Has the lake built, and compares it session by session with what was written. `directory` is where it is copied to. */
+export async function takeLakeStock(places: Places, directory: string, written: readonly Written[]) {
+  const lambda = new LambdaClient({ ...client, endpoint: places.endpoints.lambda });
+  const s3 = new S3Client({ ...client, endpoint: places.endpoints.s3, forcePathStyle: true });
+  // What the stream still tells of the archive comes within seconds of it.
+  await sleep(5000);
+  const { FunctionError, Payload } = await lambda.send(new InvokeCommand({ FunctionName: places.lakeFunction }));
+  if (FunctionError) throw new Error(`the lake was not built: ${Buffer.from(Payload ?? []).toString()}`);
+
+  const database = await openLakeDatabase(createLakeCopy(s3, places.bucket, directory));
+  try {
+    const { rows } = await database.query("select session_id, content, count(*) from messages group by all");
+    const found = new Map(rows.map(([session, content, count]) => [`${session}\n${content}`, Number(count)]));
+    const stock = { sessions: 0, messages: 0, lost: 0, duplicated: 0 };
+    for (const { session, contents } of written) {
+      for (const content of contents) {
+        const key = `${session}\n${content}`;
+        const left = found.get(key) ?? 0;
+        if (left === 0) stock.lost++;
+        else found.set(key, left - 1);
+      }
+    }
+    // What is left was there more than once, or nobody wrote it.
+    for (const left of found.values()) stock.duplicated += left;
+    const [[messages, sessions] = []] = (
+      await database.query("select count(*), count(distinct session_key) from messages")
+    ).rows;
+    return { ...stock, messages: Number(messages), sessions: Number(sessions) };
+  } finally {
+    database.close();
+    lambda.destroy();
+    s3.destroy();
+  }
+}
