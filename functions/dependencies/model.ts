@@ -4,14 +4,16 @@ import { createApiKeys } from "../../shared/llm/api-key.ts";
 import { createBreaker } from "../../shared/llm/breaker.ts";
 import { createOpenAIModel } from "../../shared/llm/model.openai.ts";
 import type { Model } from "../../shared/llm/model.ts";
+import type { ProviderStore } from "../../shared/llm/provider-store.ts";
 import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../../shared/llm/queue.ts";
 import { createResilientModel } from "../../shared/llm/resilient-model.ts";
 import { createSecretReader } from "../../shared/llm/secret.aws.ts";
+import { troubleLine } from "../../shared/metrics/emf.ts";
 
 /** The configured models behind all that keeps turns going when one of them does not. */
 export function openModel(config: Config, table: Table): Model {
-  const store = createProviderStore(table);
+  const store = alarmed(createProviderStore(table), config.MEMOCHA_STAGE);
   const secret = { key: config.OPENAI_API_KEY, secret: config.OPENAI_SECRET_ARN };
   const timeouts = { connect: config.LLM_CONNECT_TIMEOUT, firstToken: config.LLM_FIRST_TOKEN_TIMEOUT };
   return createResilientModel({
@@ -44,4 +46,15 @@ export function openModel(config: Config, table: Table): Model {
     backoff: config.LLM_BACKOFF,
     clock: Date.now,
   });
+}
+
+/** The store, from which somebody is told each time that a circuit opens, or stays open after a probe. */
+function alarmed(store: ProviderStore, stage: string): ProviderStore {
+  return {
+    ...store,
+    async open(provider, now) {
+      console.log(troubleLine(stage, "BreakerOpen", 1, now));
+      await store.open(provider, now);
+    },
+  };
 }
