@@ -9,14 +9,17 @@ import { countTerms, isCourtesy, termsOf } from "./terms.ts";
 /** Who says things that are worth remembering: instructions to the model and outputs of tools are neither said nor asked. */
 const REMEMBERED: readonly Role[] = ["user", "assistant"];
 
+/** The model of the local host that answers without one: it quotes memories, and says nothing of its own. */
+const OFFLINE = "offline";
+
 const DATE = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "long", year: "numeric" });
 
 /**
  * The memories that a message makes: one, or several of a long one; always the same. Not remembered are messages of the
- * roles `system` and `tool`, and those that hold nothing but stop words, greetings, thanks and stock phrases.
+ * roles `system` and `tool`, answers of the offline model, and those that hold nothing but stop words, greetings, thanks and stock phrases.
  */
 export function planMemories(session: SessionId, generation: number, message: MessageRecord): Draft[] {
-  if (!REMEMBERED.includes(message.role) || isCourtesy(message.content)) return [];
+  if (!REMEMBERED.includes(message.role) || message.model === OFFLINE || isCourtesy(message.content)) return [];
   const { id, role, name, content, created_at } = message;
   return chunksOf(content).map((chunk, n) => ({
     user_id: session.user,

@@ -41,8 +41,9 @@ if (file === undefined || file.startsWith("-")) {
 
 async function evaluate(samples: Sample[]): Promise<void> {
   const data = mkdtempSync(path.join(tmpdir(), "memocha-eval-"));
-  const host = await startHost({ data, port: 0, ttlSweep: 0, log });
+  let host: Host | undefined;
   try {
+    host = await startHost({ data, port: 0, ttlSweep: 0, log });
     const call = createCaller(host, await host.token({ user: "eval", actAs: true }));
     const began = performance.now();
     for (const sample of samples) await load(call, sample);
@@ -70,7 +71,7 @@ async function evaluate(samples: Sample[]): Promise<void> {
     report(found, latencies);
     await reportCapacity(host, samples);
   } finally {
-    await host.stop();
+    await host?.stop();
     rmSync(data, { recursive: true, force: true });
   }
 }
