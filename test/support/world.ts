@@ -133,6 +133,16 @@ export function createWorld(engines: Engines) {
       } as DynamoDBRecord;
     },
 
+    /** Removes every item of a session, so that no later run of the reconciler comes upon it. */
+    async drop(user: string, id: string): Promise<void> {
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": sessionKey(user, id) },
+        ProjectionExpression: "pk, sk",
+      });
+      await table.batchWrite([], items as never);
+    },
+
     /** The contents of all messages that are stored hot, whichever generation they are of. */
     async hot(user: string, id: string): Promise<string[]> {
       const contents: string[] = [];

@@ -73,6 +73,7 @@ async function atEveryStep(
       const { id, work } = await prepare();
       const crashed = await world.crashing(step, kind, work);
       await check(id, work);
+      await world.drop(USER, id);
       if (!crashed) break;
       steps++;
     }
