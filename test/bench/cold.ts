@@ -10,10 +10,10 @@ import { bundleFunctions } from "../../infra/bundle.ts";
 import { type FunctionSpec, functions } from "../../infra/functions.ts";
 import { operations } from "../../shared/http/operations.ts";
 import { type Engines, startEngines } from "../support/engines.ts";
-import { median, printTable } from "./support/table.ts";
+import { printTable } from "./support/table.ts";
 
-/** Starts of each function; the median counts. */
-const RUNS = 5;
+/** Starts of each function. The least counts: whatever else a machine does only adds to it. */
+const RUNS = 7;
 
 const MAX_BYTES = 1_000_000;
 const MAX_RATIO = 3;
@@ -42,11 +42,11 @@ export async function run(): Promise<void> {
         times.own.push(await start(bundle, eventFor(spec), engines));
         times.empty.push(await start(empty, {}, engines));
       }
-      const ratio = median(times.own) / median(times.empty);
+      const ratio = Math.min(...times.own) / Math.min(...times.empty);
       const bytes = statSync(bundle).size;
       worst = Math.max(worst, ratio);
       const held = bytes <= MAX_BYTES && ratio <= MAX_RATIO ? "" : "over the bar";
-      rows.push([name, bytes, Math.round(median(times.own)), Math.round(median(times.empty)), ratio, held]);
+      rows.push([name, bytes, Math.round(Math.min(...times.own)), Math.round(Math.min(...times.empty)), ratio, held]);
     }
     printTable(
       `Cold starts (bars: ${MAX_BYTES / 1000} KB minified, ${MAX_RATIO} × an empty handler)`,

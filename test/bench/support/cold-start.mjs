@@ -1,6 +1,7 @@
 // What Lambda's runtime does at a cold start: asks the Runtime API for the first event, loads the function, answers
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 import http from "node:http";
+import { Writable } from "node:stream";
 
 const [bundle] = process.argv.slice(2);
 const api = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
@@ -15,10 +16,20 @@ const call = (url, method, body) =>
     request.end(body);
   });
 
+// What the runtime gives to functions that stream their answers, and how it knows them.
+const STREAMING = Symbol("streaming");
+globalThis.awslambda = {
+  streamifyResponse: (handler) => Object.assign(handler, { [STREAMING]: true }),
+  HttpResponseStream: { from: (responseStream) => responseStream },
+};
+
 const { handler } = await import(bundle);
 const next = await call(`${api}/next`, "GET");
 const context = { awsRequestId: next.headers["lambda-runtime-aws-request-id"], getRemainingTimeInMillis: () => 29_000 };
-const answer = await Promise.resolve(handler(JSON.parse(next.body), context)).catch((error) => ({
+const event = JSON.parse(next.body);
+const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+const run = async () => (handler[STREAMING] ? handler(event, sink, context) : handler(event, context));
+const answer = await run().catch((error) => ({
   error: String(error),
 }));
 await call(`${api}/${context.awsRequestId}/response`, "POST", JSON.stringify(answer ?? null));
