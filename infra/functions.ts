@@ -76,15 +76,7 @@ const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "Dele
 const vectorIndexes = ["memories_a", "memories_b"] as const;
 
 /** What finishing, restoring or deleting a session touches, whoever sets it off. */
-const lifecycle = [
-  "GetItem",
-  "Query",
-  "PutItem",
-  "UpdateItem",
-  "DeleteItem",
-  "BatchWriteItem",
-  "ConditionCheckItem",
-] as const;
+const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
 /** What the idempotency middleware of every POST touches. */
 const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
 /** What folding metrics into aggregates touches: nothing is deleted. */
@@ -131,8 +123,8 @@ export const functions = {
   "sessions-delete": {
     entry: "functions/sessions/delete.ts",
     trigger: { kind: "http", operation: "deleteSession" },
-    table: lifecycle,
-    archive: archiveWrite,
+    table: [...lifecycle, "ConditionCheckItem"],
+    archive: [...archiveRead, "DeleteObject"],
   },
   "sessions-reset": {
     entry: "functions/sessions/reset.ts",
@@ -226,7 +218,7 @@ export const functions = {
   "admin-cleanup-sessions": {
     entry: "functions/admin/cleanup-sessions.ts",
     trigger: { kind: "http", operation: "cleanupSessions" },
-    table: [...idempotency, "Query", "BatchGetItem"],
+    table: [...idempotency, "BatchGetItem"],
     indexes: ["sessions_due"],
   },
   "jobs-archive": {
@@ -303,7 +295,7 @@ export const functions = {
   "jobs-reconcile": {
     entry: "functions/jobs/reconcile.ts",
     trigger: { kind: "schedule", expression: "rate(15 minutes)" },
-    table: lifecycle,
+    table: [...lifecycle, "ConditionCheckItem"],
     indexes: ["sessions_due"],
     archive: archiveWrite,
     memory: 1024,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../../../infra/functions.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
-const sessionLifecycle = "BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem";
+const sessionLifecycle = "BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
 const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, is archive/*";
 const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, is reports/*";
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
@@ -26,18 +26,22 @@ const expected: Record<string, string[]> = {
   "sessions-list": ["dynamodb Query on index sessions_by_activity"],
   "sessions-get": ["dynamodb GetItem Query on table"],
   "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
-  "sessions-delete": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-delete": [
+    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "s3 DeleteObject GetObject on archive/*",
+    archiveList,
+  ],
   "sessions-reset": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
   "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
   "chat-turn": [
-    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     ...archiveWrite,
   ],
   "chat-completions": [
-    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     ...archiveWrite,
   ],
@@ -57,7 +61,7 @@ const expected: Record<string, string[]> = {
     "dynamodb Query on index memories_by_time",
   ],
   "admin-cleanup-sessions": [
-    "dynamodb BatchGetItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem GetItem PutItem UpdateItem on table",
     "dynamodb Query on index sessions_due",
   ],
   "jobs-archive": [
@@ -91,7 +95,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-reconcile": [
     "dynamodb UpdateItem on metrics",
-    `dynamodb ${sessionLifecycle} on table`,
+    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
     "sqs SendMessage on dead letters",

@@ -230,7 +230,8 @@ describe("the queue", () => {
     const results = await Promise.allSettled(Array.from({ length: 60 }, (_, n) => instances[n % 4]!(ask())));
     const refused = results.filter((result) => result.status === "rejected");
     const out = fake.requests.length;
-    expect(out + refused.length).toBe(60);
+    // A request whose answer was late on a busy machine is sent again.
+    expect(out + refused.length).toBeGreaterThanOrEqual(60);
     expect(out).toBeGreaterThanOrEqual(46);
     expect(out).toBeLessThanOrEqual(46 + Math.ceil((Date.now() - began + 300) / 109));
     for (const { reason } of refused) expect(reason).toMatchObject({ failure: "unusable" });
