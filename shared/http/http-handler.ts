@@ -11,7 +11,7 @@ import { type Answer, type IdempotencyStore, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";
-import { type Observed, recorded } from "./recorded.ts";
+import { createRequestMeter, type Observed } from "./recorded.ts";
 import { validate } from "./validate.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
@@ -61,7 +61,7 @@ export function createHttpHandler<O extends Operation>(
   { clock, corsOrigins, idempotency, recorder }: HttpDependencies,
   serve: (request: HttpRequest<O>) => Promise<HttpResponse>,
 ): HttpHandler {
-  const observed = new WeakMap<APIGatewayProxyEvent, Observed>();
+  const meter = createRequestMeter(operation, recorder);
   const handler = async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
     const started = clock();
     const remaining = context.getRemainingTimeInMillis();
@@ -75,14 +75,18 @@ export function createHttpHandler<O extends Operation>(
         header: (name: string) => headerOf(event, name),
         identity,
         plan: claims?.plan ?? "",
-        observe: (more: Observed) => void observed.set(event, { ...observed.get(event), ...more }),
+        observe: (observed: Observed) => meter.observe(event, observed),
         deadline: started + remaining - 2 * TIMEOUT_MARGIN,
       } as HttpRequest<O>;
+      let answer: Answer;
       try {
-        return toAnswer(await serve(request));
+        answer = toAnswer(await serve(request));
       } catch (error) {
-        return finalAnswer(error, requestIdOf(event));
+        answer = finalAnswer(error, requestIdOf(event));
       }
+      // Written beside what keeps the answer for repeats, where there is such.
+      void meter.end(event, { statusCode: answer.status, body: answer.body });
+      return answer;
     };
     const key = operation.method === "POST" ? headerOf(event, "idempotency-key") : undefined;
     const request = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
@@ -100,7 +104,12 @@ export function createHttpHandler<O extends Operation>(
   })
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
-  return recorder ? recorded(operation, recorder, answered, (event) => observed.get(event)) : answered;
+  return async (event, context) => {
+    meter.begin(event);
+    const response = await answered(event, context);
+    await meter.end(event, response);
+    return response;
+  };
 }
 
 function toAnswer({ status, headers, body }: HttpResponse): Answer {

@@ -15,7 +15,7 @@ import {
 import type { IdempotencyStore, Repeatable } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
-import { type Observed, requestMetric } from "./recorded.ts";
+import { createRequestMeter, type Observed } from "./recorded.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
 const TIMEOUT_MARGIN = 500;
@@ -48,13 +48,12 @@ export function createStreamHandler<O extends Operation>(
   { clock, corsOrigins, recorder, executionMode = executionModeStandard }: StreamDependencies,
   serve: (request: StreamRequest<O>) => Promise<StreamResponse>,
 ): HttpHandler {
-  const observed = new WeakMap<APIGatewayProxyEvent, Observed>();
-  const starts = new WeakMap<APIGatewayProxyEvent, number>();
+  const meter = createRequestMeter(operation, recorder);
   const ends = new WeakMap<APIGatewayProxyEvent, Promise<void>>();
 
   const handler = async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
+    meter.begin(event);
     const started = clock();
-    starts.set(event, performance.now());
     const remaining = context.getRemainingTimeInMillis();
     const claims = event.requestContext.authorizer as Claims | undefined;
     const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
@@ -65,7 +64,7 @@ export function createStreamHandler<O extends Operation>(
       header: (name: string) => headerOf(event, name),
       identity: { seed: crypto.randomUUID(), at: started },
       plan: claims?.plan ?? "",
-      observe: (more: Observed) => void observed.set(event, { ...observed.get(event), ...more }),
+      observe: (observed: Observed) => meter.observe(event, observed),
       deadline: started + remaining,
       repeatable: {
         user,
@@ -91,12 +90,11 @@ export function createStreamHandler<O extends Operation>(
     timeoutEarlyResponse: () => {
       throw new AppError("unavailable", "the request took too long", { retryAfter: 1 });
     },
-    // A function is frozen once it has answered: what goes on behind the answer is waited for.
+    // The client has the whole answer by now, but a function is frozen once it has returned: the rest is waited for.
     requestEnd: async (request) => {
       const { event, response } = request as Request<APIGatewayProxyEvent, APIGatewayProxyResult>;
       await ends.get(event);
-      const duration = performance.now() - (starts.get(event) ?? 0);
-      if (response) await recorder?.record(requestMetric(operation, event, response, duration, observed.get(event)));
+      if (response) await meter.end(event, response);
     },
   })
     .use(answers(corsOrigins))

@@ -6,28 +6,47 @@ import { rawKey } from "./keys.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
 import type { Recorder } from "./record.ts";
 
-/** Milliseconds that a caller waits for its metric; the write goes on after that, as far as the function does. */
-const PATIENCE = 500;
+/** Milliseconds that a caller waits for its metrics; the write goes on after that, as far as the function does. */
+export const PATIENCE = 500;
 
-/** Writes one item of about 250 bytes, 1 write unit, to the table `metrics`. */
-export function createRecorder(table: Pick<Table, "put">, clock: Clock): Recorder {
+/** Writes an item of about 250 bytes, 1 write unit, for each metric to the table `metrics`. */
+export function createRecorder(table: Pick<Table, "put" | "batchWrite">, clock: Clock): Recorder {
+  let noted: Item[] = [];
+
+  async function writeNoted(): Promise<void> {
+    const items = noted;
+    noted = [];
+    if (items.length > 0) await patiently(write(table, items));
+  }
+
   return {
-    async record(metric) {
-      let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, PATIENCE);
-      });
-      await Promise.race([write(table, toRawItem(metric, clock())), patience]);
-      clearTimeout(timer);
+    record(metric) {
+      noted.push(toRawItem(metric, clock()));
+      return writeNoted();
     },
+    note: (metric) => void noted.push(toRawItem(metric, clock())),
+    flush: writeNoted,
   };
 }
 
-async function write(table: Pick<Table, "put">, Item: Item): Promise<void> {
+async function patiently(writing: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE);
+  });
+  await Promise.race([writing, patience]);
+  clearTimeout(timer);
+}
+
+async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly Item[]): Promise<void> {
+  const [Item, ...more] = items;
   try {
-    await table.put({ Item });
+    // Most functions only ever have one, and are not allowed more.
+    if (Item && more.length === 0) await table.put({ Item });
+    else await table.batchWrite(items, []);
   } catch (error) {
-    console.warn(JSON.stringify({ level: "warn", message: "a metric is lost", kind: Item.kind, error: String(error) }));
+    const kinds = items.map(({ kind }) => kind);
+    console.warn(JSON.stringify({ level: "warn", message: "metrics are lost", kinds, error: String(error) }));
   }
 }
 

@@ -79,11 +79,14 @@ export function createChatWorld(world: World, url: string, settings: Partial<Cha
     turns: createTurnStore(world.table),
     limits: createLimits(world.table),
     model: createInstance(world.table, { url }),
+    isOffered: (model) => model !== "nobody",
     specOf: () => ({ context: 8192, input: 1, output: 2 }),
     recorder: {
       record: async (metric) => {
         metrics.push(metric);
       },
+      note: (metric) => void metrics.push(metric),
+      flush: async () => undefined,
     },
     settings: { ...SETTINGS, ...settings },
     clock: world.stores.clock,
