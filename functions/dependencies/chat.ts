@@ -8,10 +8,11 @@ import type { StreamDependencies } from "../../shared/http/stream-handler.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import type { Plans } from "../../shared/limits/plans.ts";
 import { specOf } from "../../shared/llm/models.ts";
+import { isOffered } from "../../shared/llm/targets.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
 import { httpOnly } from "./http.ts";
 import { openMemories } from "./memories.ts";
-import { openModel } from "./model.ts";
+import { openModel, targetSettings } from "./model.ts";
 import { openRecorder } from "./recorder.ts";
 import { openStores } from "./stores.ts";
 import { openTable } from "./table.ts";
@@ -35,6 +36,7 @@ export function openChat(config: Config): Dependencies {
     limits: createLimits(table),
     plans: config.PLANS,
     model: openModel(config, table),
+    isOffered: (model) => isOffered(targetSettings(config), model),
     specOf: (model) => specOf(model, config.CHAT_PRICES),
     recall: createRecall(openMemories(config, table)),
     recorder: openRecorder(config),

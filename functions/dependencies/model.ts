@@ -9,6 +9,7 @@ import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../../shared/llm/queue.ts";
 import { createResilientModel } from "../../shared/llm/resilient-model.ts";
 import { createSecretReader } from "../../shared/llm/secret.aws.ts";
+import type { TargetSettings } from "../../shared/llm/targets.ts";
 import { troubleLine } from "../../shared/metrics/emf.ts";
 
 /** The configured models behind all that keeps turns going when one of them does not. */
@@ -36,17 +37,20 @@ export function openModel(config: Config, table: Table): Model {
       },
       Date.now,
     ),
-    targets: {
-      baseUrl: config.CHAT_BASE_URL || config.OPENAI_BASE_URL,
-      model: config.CHAT_MODEL,
-      fallbacks: config.CHAT_FALLBACKS,
-      prices: config.CHAT_PRICES,
-    },
+    targets: targetSettings(config),
     maxAttempts: config.LLM_MAX_ATTEMPTS,
     backoff: config.LLM_BACKOFF,
     clock: Date.now,
   });
 }
+
+/** Which models there are, and where. */
+export const targetSettings = (config: Config): TargetSettings => ({
+  baseUrl: config.CHAT_BASE_URL || config.OPENAI_BASE_URL,
+  model: config.CHAT_MODEL,
+  fallbacks: config.CHAT_FALLBACKS,
+  prices: config.CHAT_PRICES,
+});
 
 /** The store, from which somebody is told each time that a circuit opens, or stays open after a probe. */
 function alarmed(store: ProviderStore, stage: string): ProviderStore {

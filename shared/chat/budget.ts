@@ -25,9 +25,15 @@ export interface Budget {
 
 /**
  * What a turn needs, before anything was read: the reservation is made at the same time as the Query, so it is for the longest prompt
- * that there may be. Throws `payload_too_large` when the question alone is longer than the model's window.
+ * that there may be. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question alone is
+ * longer than the model's window.
  */
-export function planBudget({ settings, specOf }: ChatDependencies, request: TurnRequest): Budget {
+export function planBudget({ settings, isOffered, specOf }: ChatDependencies, request: TurnRequest): Budget {
+  if (request.model !== undefined && !isOffered(request.model)) {
+    throw new AppError("validation_failed", `model: ${JSON.stringify(request.model)} is not offered`, {
+      fields: [{ path: "model", message: "is not offered" }],
+    });
+  }
   const { context } = specOf(request.model ?? settings.model);
   const output = Math.min(request.maxOutputTokens ?? settings.maxOutputTokens, settings.maxOutputTokens, context / 2);
   const fixed =

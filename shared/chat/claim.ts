@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { type IdempotencyStore, LOCK_MARGIN, namesOf, type Repeatable } from "../http/idempotency.ts";
+import {
+  type Answer,
+  type IdempotencyStore,
+  isFinal,
+  LOCK_MARGIN,
+  namesOf,
+  type Repeatable,
+} from "../http/idempotency.ts";
+import { type Problem, problemOf } from "../http/problem.ts";
 import type { RequestIdentity } from "../session/session.ts";
 
 /**
@@ -14,10 +22,13 @@ export interface Claim {
 }
 
 export interface TurnClaims {
-  /** Throws `idempotency_mismatch`, `validation_failed`. */
+  /** May be asked again. Throws `idempotency_mismatch`, `validation_failed`, and what a first attempt was refused with. */
   claim(): Promise<Claim>;
-  /** Lets a repeat run at once: this attempt has failed. */
-  release(): Promise<void>;
+  /**
+   * This attempt has failed. What no repeat would change is kept, and is what repeats are told; else a repeat may run at once. Does
+   * nothing when the turn belongs to another attempt.
+   */
+  release(error: unknown): Promise<void>;
 }
 
 /**
@@ -32,19 +43,43 @@ export function claimsOf(
   if (key === undefined)
     return { claim: async () => ({ kind: "first", identity: mine }), release: async () => undefined };
   const { hashed, digest } = namesOf(key, request);
+  let isMine = false;
   return {
     async claim() {
       const now = clock();
       const begun = await store.begin(user, hashed, digest, mine, now + remaining + LOCK_MARGIN, now);
+      isMine = begun.kind === "run";
       if (begun.kind === "mismatch") {
         throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
       }
+      if (begun.kind === "answered") throw refusalIn(begun.answer);
       if (begun.kind === "run") {
         return { kind: begun.identity.seed === mine.seed ? "first" : "taken", identity: begun.identity };
       }
-      if (begun.kind === "running" && begun.identity) return { kind: "followed", identity: begun.identity };
-      throw new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+      if (begun.identity) return { kind: "followed", identity: begun.identity };
+      throw stillRunning();
     },
-    release: () => store.release(user, hashed).catch(() => undefined),
+
+    async release(error) {
+      if (!isMine) return;
+      isMine = false;
+      const done = isFinal(error) ? store.finish(user, hashed, toAnswer(error)) : store.release(user, hashed);
+      await done.catch(() => undefined);
+    },
   };
+}
+
+/** What a repeat is told that comes before there is a turn to follow. */
+export const stillRunning = (): AppError =>
+  new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+
+const toAnswer = (error: AppError): Answer => ({
+  status: error.status,
+  headers: error.headers,
+  body: JSON.stringify(problemOf(error, "")),
+});
+
+function refusalIn({ headers, body }: Answer): AppError {
+  const { code, detail, errors = [] } = JSON.parse(body) as Problem;
+  return new AppError(code, detail, { fields: errors, headers: { ...headers, "idempotency-replayed": "true" } });
 }

@@ -28,7 +28,7 @@ export interface Spoken {
   /** Gives the model up when the turn takes too long. */
   timer: NodeJS.Timeout;
   /** Called when the answer could not be stored. */
-  failed(): Promise<void>;
+  failed(error: unknown): Promise<void>;
 }
 
 /**
@@ -42,7 +42,7 @@ export function speak(
   const live = createLiveAnswer();
   const done = run().catch(async (error: unknown) => {
     live.fail(toAppError(error));
-    await spoken.failed();
+    await spoken.failed(error);
   });
   return { events: live.events, done };
 

@@ -1,5 +1,4 @@
 import { type Clock, toInstant } from "../clock.ts";
-import { AppError } from "../errors.ts";
 import type { Limits, Reservation } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
 import type { Model, ModelAnswer } from "../llm/model.ts";
@@ -12,8 +11,8 @@ import type { MessageInput } from "../session/schema.ts";
 import type { RequestIdentity, SessionId, SessionRecord } from "../session/session.ts";
 import { type Budget, planBudget, promptsOf } from "./budget.ts";
 import type { Claim, TurnClaims } from "./claim.ts";
+import { earlierTurn } from "./earlier-turn.ts";
 import { abandonTurn, type ChatStores } from "./finish-turn.ts";
-import { followTurn } from "./follow-turn.ts";
 import type { TurnEvent } from "./live-answer.ts";
 import { openTurn } from "./open-turn.ts";
 import { speak } from "./speak.ts";
@@ -34,6 +33,8 @@ const MEMORY_PATIENCE = 2000;
 export interface ChatDependencies extends ChatStores {
   limits: Limits;
   model: Model;
+  /** Whether a request may ask for a model. */
+  isOffered(model: string): boolean;
   /** What is known of a model. */
   specOf(model: string): ModelSpec;
   /** Absent = no memories. */
@@ -99,36 +100,39 @@ export interface Turn {
  * `unavailable`, `bad_request`, `idempotency_mismatch`.
  */
 export async function startTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
+  try {
+    return await runTurn(deps, request);
+  } catch (error) {
+    const known = toAppError(error);
+    await request.claims.release(known);
+    throw known;
+  }
+}
+
+async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
   const began = deps.clock();
   const budget = planBudget(deps, request);
   const recalled = recallFor(deps, request);
   const { claim, reservation, window } = await prepare(deps, request, budget, began);
-  const release = async () => {
-    await Promise.allSettled([deps.limits.settle(reservation, null, 0), request.claims.release()]);
-  };
+  const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
 
   const identity = claim.identity;
   const id = timeOrderedId(identity, ANSWER);
-  if (claim.kind !== "first") {
-    const earlier = await followTurn(deps, request.session, id, request.deadline).catch(() => null);
-    if (earlier) {
-      await deps.limits.settle(reservation, null, 0).catch(() => undefined);
-      return { ...earlier, headers: { ...reservation.headers, "idempotency-replayed": "true" } };
-    }
-    if (claim.kind === "followed") {
-      await deps.limits.settle(reservation, null, 0).catch(() => undefined);
-      throw new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
-    }
-  }
-
-  let opened: { record: SessionRecord; history: MessageRecord[] } | undefined;
   const question = questionOf(request, identity);
+  let opened: { record: SessionRecord; history: MessageRecord[] } | undefined;
   const turn = () => ({ ...request.session, generation: opened?.record.generation ?? 0, answer: id });
   try {
-    opened = await openTurn(deps, request, window, { question, identity, answer: id, until: request.deadline });
+    const earlier = await earlierTurn(deps, request, id, claim);
+    if (earlier) {
+      await giveBack();
+      return { ...earlier, headers: { ...reservation.headers, "idempotency-replayed": "true" } };
+    }
+    // Whoever has waited for another attempt has read the context too early.
+    const read = claim.kind === "followed" ? null : window;
+    opened = await openTurn(deps, request, read, { question, identity, answer: id, until: request.deadline });
     // What the model reads anyway is not repeated.
-    const read = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
-    const memories = (await recalled).filter(({ message_id }) => !read.has(message_id));
+    const shown = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
+    const memories = (await recalled).filter(({ message_id }) => !shown.has(message_id));
     const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, question, memories });
     const total = new AbortController();
     const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());
@@ -168,7 +172,7 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
     };
   } catch (error) {
     if (opened) await abandonTurn(deps, turn(), opened.record);
-    await release();
+    await giveBack();
     const known = toAppError(error);
     if (known.code === "unavailable") await recordFailure(deps, request, began, known.code);
     throw known;
@@ -208,10 +212,7 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   if (!failed) {
     return { claim: valueIn<Claim>(claim), reservation: valueIn<Reservation>(reservation), window: valueIn(window) };
   }
-  await Promise.allSettled([
-    reservation.status === "fulfilled" ? deps.limits.settle(reservation.value, null, 0) : undefined,
-    claim.status === "fulfilled" && claim.value.kind !== "followed" ? claims.release() : undefined,
-  ]);
+  if (reservation.status === "fulfilled") await deps.limits.settle(reservation.value, null, 0).catch(() => undefined);
   throw failed.reason;
 }
 

@@ -7,7 +7,7 @@ import type { Recorder } from "../metrics/record.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers, problemAnswer, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
-import { type Answer, type IdempotencyStore, once } from "./idempotency.ts";
+import { type Answer, type IdempotencyStore, isFinal, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";
@@ -117,10 +117,9 @@ function toAnswer({ status, headers, body }: HttpResponse): Answer {
   return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) };
 }
 
-/** A refusal that no repeat would change is an answer like any other; what can be tried again stays an error. */
+/** The answer that a refusal is; what can be tried again stays an error. */
 function finalAnswer(error: unknown, requestId: string): Answer {
-  const isFinal = error instanceof AppError && error.status < 500 && error.status !== 429 && !error.retryAfter;
-  if (isFinal) return problemAnswer(error, requestId);
+  if (isFinal(error)) return problemAnswer(error, requestId);
   throw error;
 }
 

@@ -84,6 +84,10 @@ export async function once(
   }
 }
 
+/** Whether a refusal is an answer like any other, which no repeat would change. What can be tried again is not. */
+export const isFinal = (error: unknown): error is AppError =>
+  error instanceof AppError && error.status < 500 && error.status !== 429 && !error.retryAfter;
+
 /** The hashes that a store knows a client's key and its request by. Throws `validation_failed`. */
 export function namesOf(key: string, request: readonly unknown[]): { hashed: string; digest: string } {
   if (!KEY.test(key)) throw badKey();

@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from "../errors.ts";
+import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
 
 /** RFC 9457 problem details. */
 export interface Problem {
@@ -6,7 +6,7 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  code: string;
+  code: ErrorCode;
   request_id: string;
   errors?: FieldError[];
 }

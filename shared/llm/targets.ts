@@ -1,4 +1,3 @@
-import { AppError } from "../errors.ts";
 import { isPriced, type ModelOverrides } from "./models.ts";
 
 /** A model of a provider. */
@@ -19,18 +18,15 @@ export interface TargetSettings {
   prices: ModelOverrides;
 }
 
-/**
- * Where a turn is sent, in order: the model it asks for, then the fallbacks. Throws `validation_failed` for a model of OpenAI whose
- * price nobody knows; a server of one's own may be asked for anything.
- */
-export function targetsOf({ baseUrl, model, fallbacks, prices }: TargetSettings, asked = model): Target[] {
-  const first = createTarget(asked, baseUrl);
+/** Whether clients may ask for a model: not for one of OpenAI whose price nobody knows; a server of one's own for any. */
+export function isOffered({ baseUrl, model, fallbacks, prices }: TargetSettings, asked: string): boolean {
   const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
-  if (first.isOpenAI && !configured.includes(asked) && !isPriced(asked, prices)) {
-    throw new AppError("validation_failed", `model: ${JSON.stringify(asked)} is not offered`, {
-      fields: [{ path: "model", message: "is not offered" }],
-    });
-  }
+  return !createTarget(asked, baseUrl).isOpenAI || configured.includes(asked) || isPriced(asked, prices);
+}
+
+/** Where a turn is sent, in order: the model it asks for, then the fallbacks. */
+export function targetsOf({ baseUrl, model, fallbacks }: TargetSettings, asked = model): Target[] {
+  const first = createTarget(asked, baseUrl);
   const others = fallbacks.map((entry) => {
     const at = entry.indexOf("@");
     return at < 0 ? createTarget(entry, baseUrl) : createTarget(entry.slice(0, at), entry.slice(at + 1));

@@ -155,13 +155,43 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("may be repeated after it has failed, as the same turn", async () => {
-    fake.always({ status: 400 });
+    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
     const key = { "idempotency-key": `key-${id}` };
-    expect((await chat({ content: "hello" }, key)).status).toBe(400);
+    expect((await chat({ content: "hello" }, key)).status).toBe(503);
     fake.always({});
     const response = await chat({ content: "hello" }, key);
     expect(response.status).toBe(200);
     expect((await stored()).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
+  });
+
+  it.each([
+    ["that the model will not take", 400, () => `/v1/sessions/${id}/chat`],
+    ["of a session that is not there", 404, () => "/v1/sessions/nowhere/chat"],
+  ])("repeats its refusal of a request %s", async (_what, status, path) => {
+    fake.next({ status: 400 });
+    const key = { "idempotency-key": `key-${id}` };
+    const first = await post(path(), { content: "hello", stream: true }, key);
+    const again = await post(path(), { content: "hello", stream: true }, key);
+    expect([first.status, again.status]).toEqual([status, status]);
+    expect([first, again].map(({ headers }) => headers.get("idempotency-replayed"))).toEqual([null, "true"]);
+    const [{ request_id: _one, ...problem }, { request_id: _two, ...repeated }] = [
+      (await first.json()) as { request_id: string },
+      (await again.json()) as { request_id: string },
+    ];
+    expect(repeated).toEqual(problem);
+    expect(fake.requests.length).toBeLessThanOrEqual(1);
+    expect((await post(path(), { content: "other" }, key)).status).toBe(422);
+  });
+
+  it.each([
+    ["not valid", { content: 7 }],
+    ["too long", { content: "word ".repeat(9000) }],
+    ["for a model that is not there", { content: "hello", model: "nobody" }],
+  ])("uses no key up when it is %s, and changes nothing", async (_what, body) => {
+    const key = { "idempotency-key": `key-${id}` };
+    expect((await chat(body, key)).status).toBeOneOf([400, 413]);
+    expect(await stored()).toEqual([]);
+    expect((await chat({ content: "hello" }, key)).status).toBe(200);
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { archiveSession } from "../../../shared/archive/archive-session.ts";
 import { resetSession } from "../../../shared/archive/renew-session.ts";
+import type { Claim } from "../../../shared/chat/claim.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/turn.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
@@ -260,6 +261,42 @@ describe("a turn beside other changes", () => {
     ]);
     expect(fake.requests[1]!.messages.map(({ content }) => content)).toContain("You said: earlier");
     expect(await messageCount()).toBe(4);
+  });
+});
+
+describe("a turn that is repeated while its first attempt runs", () => {
+  const identity = () => ({ seed: `twice ${id}`, at: world.stores.clock() });
+  /** A repeat whose claims are answered in this order, the last one for ever. */
+  const repeat = (...kinds: Claim["kind"][]) => {
+    let asked = 0;
+    const claim = async () => ({ kind: kinds[Math.min(asked++, kinds.length - 1)]!, identity: identity() });
+    return request("hello", { claims: { claim, release: async () => undefined } });
+  };
+
+  it("follows it, also when it came before the question was stored", async () => {
+    await world.create("ann", id);
+    const following = startTurn(chat.deps, repeat("followed"));
+    await sleep(300);
+    const first = await runTurn(chat.deps, request("hello", { claim: { kind: "first", identity: identity() } }));
+    const followed = await following;
+    expect([followed.id, await textOf(followed)]).toEqual([first.turn.id, "You said: hello"]);
+    expect(fake.requests).toHaveLength(1);
+    expect(await messageCount()).toBe(2);
+  });
+
+  it("takes it over when it fails before it has begun", async () => {
+    await world.create("ann", id);
+    const { text } = await runTurn(chat.deps, repeat("followed", "followed", "taken"));
+    expect(text).toBe("You said: hello");
+    expect(await messageCount()).toBe(2);
+  });
+
+  it("is told to come back when it does not begin", async () => {
+    await world.create("ann", id);
+    const before = (await chat.deps.limits.usage("ann", world.stores.clock())).spent;
+    await expect(startTurn(chat.deps, repeat("followed"))).rejects.toMatchObject({ code: "conflict", retryAfter: 1 });
+    expect((await chat.deps.limits.usage("ann", world.stores.clock())).spent).toBe(before);
+    expect(fake.requests).toHaveLength(0);
   });
 });
 

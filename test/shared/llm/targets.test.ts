@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { isOffered, targetsOf } from "../../../shared/llm/targets.ts";
+
+const openai = {
+  baseUrl: "https://api.openai.com/v1",
+  model: "gpt-5-mini",
+  fallbacks: ["gpt-6", "llama@http://10.0.0.1:8000/v1"],
+  prices: { "gpt-7": { input: 1 } },
+};
+
+describe("models", () => {
+  it.each([
+    ["of a known price", "gpt-4o-mini-2024-07-18", true],
+    ["whose price is configured", "gpt-7-mini", true],
+    ["that a fallback names", "gpt-6", true],
+    ["that nobody knows the price of", "gpt-8", false],
+  ])("%s: %s is offered: %s", (_what, model, offered) => {
+    expect(isOffered(openai, model)).toBe(offered);
+  });
+
+  it("of a server of one's own are all offered", () => {
+    expect(isOffered({ ...openai, baseUrl: "http://localhost:11434/v1" }, "anything")).toBe(true);
+  });
+
+  it("are asked in order, none twice", () => {
+    expect(targetsOf(openai, "gpt-6").map(({ provider, model }) => [provider, model])).toEqual([
+      ["api.openai.com", "gpt-6"],
+      ["10.0.0.1:8000", "llama"],
+    ]);
+    expect(targetsOf(openai)[0]).toMatchObject({ model: "gpt-5-mini", isOpenAI: true });
+  });
+});
