@@ -10,7 +10,7 @@ export interface FunctionSpec {
   trigger: Trigger;
   /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
   table?: readonly TableAction[];
-  /** DynamoDB actions on the table `metrics`; every HTTP function may also put the metrics of its requests. */
+  /** DynamoDB actions on the table `metrics`, beside putting the metrics of requests and of calls to embedding models. */
   metrics?: readonly TableAction[];
   /** DynamoDB indexes that it queries. */
   indexes?: readonly string[];
@@ -65,8 +65,14 @@ export type TableAction =
 export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
 
 /** What a function may do on the table `metrics`. */
-export const metricsActionsOf = ({ trigger, metrics = [] }: FunctionSpec): readonly TableAction[] =>
-  trigger.kind === "http" ? [...new Set<TableAction>(["PutItem", ...metrics])] : metrics;
+export const metricsActionsOf = ({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] => [
+  ...new Set<TableAction>([
+    ...(trigger.kind === "http" || embeds ? (["PutItem"] as const) : []),
+    // Calls to an embedding model and searches leave several at a time.
+    ...(embeds ? (["BatchWriteItem"] as const) : []),
+    ...metrics,
+  ]),
+];
 
 // Without ListBucket S3 answers 403, not 404, to what is not there.
 const archiveRead = ["GetObject", "ListBucket"] as const;

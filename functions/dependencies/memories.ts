@@ -6,11 +6,16 @@ import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedd
 import { createOpenAIEmbedder } from "../../shared/memory/embedder.openai.ts";
 import type { Embedder, Space } from "../../shared/memory/embedder.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { meteredEmbedding, meteredSearches } from "../../shared/memory/metered.ts";
 import type { MemoryDependencies } from "../../shared/memory/remember.ts";
+import { openRecorder } from "./recorder.ts";
 
-/** What remembering and recalling need. Which model a table's vectors are of, the table says; this is for an empty one. */
+/**
+ * What remembering and recalling need. Which model a table's vectors are of, the table says; this is for an empty one. Calls and
+ * searches are noted with the function's recorder: whoever is not an HTTP handler flushes it.
+ */
 export const openMemories = (config: Config, table: Table): MemoryDependencies => ({
-  memories: createMemoryStore(table),
+  memories: meteredSearches(createMemoryStore(table), openRecorder(config)),
   embedderOf: oncePerSpace((space) =>
     space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openAI(config, space),
   ),
@@ -39,8 +44,16 @@ function oncePerSpace(make: (space: Space) => Embedder): (space: Space) => Embed
 const hasModels = ({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Config): boolean =>
   OPENAI_API_KEY !== "" || OPENAI_SECRET_ARN !== "" || new URL(OPENAI_BASE_URL).host !== "api.openai.com";
 
-function openAI({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Config, space: Space): Embedder {
+function openAI(config: Config, space: Space): Embedder {
+  const { OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL, CHAT_PRICES } = config;
   const secret = { key: OPENAI_API_KEY, secret: OPENAI_SECRET_ARN };
   const keyOf = createApiKeys(secret, createSecretReader(), Date.now);
-  return createOpenAIEmbedder({ apiKey: () => keyOf(new URL(OPENAI_BASE_URL).host), baseURL: OPENAI_BASE_URL }, space);
+  return createOpenAIEmbedder(
+    {
+      apiKey: () => keyOf(new URL(OPENAI_BASE_URL).host),
+      baseURL: OPENAI_BASE_URL,
+      onCall: meteredEmbedding(openRecorder(config), CHAT_PRICES),
+    },
+    space,
+  );
 }

@@ -2,7 +2,9 @@ import type { Context } from "aws-lambda";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { type ReembedDependencies, type ReembedResult, reembed } from "../../shared/memory/reembed.ts";
+import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
 import { configuredSpace, openMemories } from "../dependencies/memories.ts";
+import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -18,21 +20,28 @@ interface Request {
 
 /** Invoked by `npm run reembed`, again and again until it is done. */
 export const createReembedJob =
-  (deps: ReembedDependencies) =>
+  (deps: ReembedDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
   async (
     { seconds = Number.POSITIVE_INFINITY, force = false }: Request,
     context: Pick<Context, "getRemainingTimeInMillis">,
   ): Promise<ReembedResult> => {
     const time = Math.min(seconds * 1000, context.getRemainingTimeInMillis() - MARGIN);
-    return await reembed(deps, deps.clock() + time, force);
+    try {
+      return await reembed(deps, deps.clock() + time, force);
+    } finally {
+      await recorder.flush();
+    }
   };
 
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createReembedJob({
-    ...openMemories(settings, table),
-    stores: openStores(settings, table),
-    wanted: { a: configuredSpace(settings, "a"), b: configuredSpace(settings, "b") },
-  });
+  return createReembedJob(
+    {
+      ...openMemories(settings, table),
+      stores: openStores(settings, table),
+      wanted: { a: configuredSpace(settings, "a"), b: configuredSpace(settings, "b") },
+    },
+    openRecorder(settings),
+  );
 });

@@ -4,7 +4,9 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/record.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
+import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
 import { openMemories } from "../dependencies/memories.ts";
+import { openRecorder } from "../dependencies/recorder.ts";
 import { openTable } from "../dependencies/table.ts";
 
 /** Users whose messages are remembered at once. */
@@ -12,11 +14,12 @@ const PARALLEL = 4;
 
 /** Stream consumer: new messages become memories, off the path of the requests that wrote them. */
 export const createRememberJob =
-  (deps: MemoryDependencies) =>
+  (deps: MemoryDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
   async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const pending = [...Map.groupBy(Records.map(read), ({ captured }) => captured.session.user)];
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    await recorder.flush();
     return { batchItemFailures };
 
     async function work(): Promise<void> {
@@ -51,5 +54,5 @@ const causeOf = (error: unknown): string | undefined =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createRememberJob(openMemories(settings, openTable(settings)));
+  return createRememberJob(openMemories(settings, openTable(settings)), openRecorder(settings));
 });

@@ -20,7 +20,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
       ? {
           EMBEDDING_MODEL: options.embeddingModel,
           EMBEDDING_DIMENSIONS: `${options.embeddingDimensions.a},${options.embeddingDimensions.b}`,
-          ...pick(options.chat, ["OPENAI_BASE_URL", "OPENAI_SECRET_ARN"]),
+          ...pick(options.chat, ["OPENAI_BASE_URL", "OPENAI_SECRET_ARN", "CHAT_PRICES"]),
         }
       : {}),
     ...(spec.chat === "ask" ? options.chat : {}),

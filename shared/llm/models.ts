@@ -30,6 +30,13 @@ export const knownModels: Readonly<Record<string, ModelSpec>> = {
   offline: { context: 128_000, input: 0, output: 0 },
 };
 
+/** USD for a million tokens of text, of OpenAI's embedding models: what no turn may be sent to. */
+const embeddingPrices: Readonly<Record<string, number>> = {
+  "text-embedding-3-small": 0.02,
+  "text-embedding-3-large": 0.13,
+  "text-embedding-ada-002": 0.1,
+};
+
 /** What a deployment knows better, by the beginning of a model's name. */
 export type ModelOverrides = Readonly<Record<string, { [K in keyof ModelSpec]?: ModelSpec[K] | undefined }>>;
 
@@ -56,3 +63,13 @@ export const isPriced = (model: string, overrides: ModelOverrides = {}): boolean
 export const costOf = (spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number =>
   // To a billionth: binary fractions would show.
   Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;
+
+/** USD for embedding so many tokens; 0 for a model whose price nobody knows. */
+export const embeddingCostOf = (model: string, tokens: number, overrides: ModelOverrides = {}): number =>
+  costOf(
+    { context: 0, input: overrides[model]?.input ?? embeddingPrices[model] ?? 0, output: 0 },
+    {
+      input_tokens: tokens,
+      output_tokens: 0,
+    },
+  );

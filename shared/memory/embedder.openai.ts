@@ -19,10 +19,22 @@ export interface OpenAISettings {
   apiKey: () => Promise<string>;
   /** @default OpenAI's own */
   baseURL?: string | undefined;
+  /** Told of each call, its retries included, once it has ended. */
+  onCall?: (call: EmbeddingCall) => void;
+}
+
+export interface EmbeddingCall {
+  model: string;
+  /** Milliseconds. */
+  duration: number;
+  /** As the model counted them; absent when it did not. */
+  tokens?: number;
+  /** Code of what it failed with. */
+  error?: string;
 }
 
 /** Embeds with a model of OpenAI or of any server that speaks its API. */
-export function createOpenAIEmbedder({ apiKey, baseURL }: OpenAISettings, space: Space): Embedder {
+export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings, space: Space): Embedder {
   const client = new OpenAI({
     apiKey,
     ...(baseURL ? { baseURL } : {}),
@@ -32,16 +44,24 @@ export function createOpenAIEmbedder({ apiKey, baseURL }: OpenAISettings, space:
   });
 
   const embedBatch = async (input: string[]): Promise<number[][]> => {
+    const began = performance.now();
+    const ended = (more: Omit<EmbeddingCall, "model" | "duration">) =>
+      onCall?.({ model: space.model, duration: performance.now() - began, ...more });
     try {
-      const { data } = await client.embeddings.create({
+      const { data, usage } = await client.embeddings.create({
         model: space.model,
         dimensions: space.dimensions,
         encoding_format: "float",
         input,
       });
-      return vectorsOf(data, input.length, space);
+      const vectors = vectorsOf(data, input.length, space);
+      // Servers that speak the API do not all count.
+      ended(usage?.prompt_tokens === undefined ? {} : { tokens: usage.prompt_tokens });
+      return vectors;
     } catch (error) {
-      throw translate(error);
+      const known = translate(error);
+      ended({ error: known.code });
+      throw known;
     }
   };
 

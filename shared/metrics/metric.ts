@@ -9,8 +9,9 @@ export const vocabulary = {
     dimensions: ["model", "plan"],
     measures: ["duration_ms", "first_token_ms", "input_tokens", "output_tokens", "cost_usd"],
   },
-  "embedding.call": { dimensions: ["model", "plan"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
-  "search.call": { dimensions: ["plan"], measures: ["duration_ms", "results"] },
+  // Calls to a provider: the built-in embedding is no call, but a computation that takes less than its metric would.
+  "embedding.call": { dimensions: ["model"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
+  "search.call": { dimensions: [], measures: ["duration_ms", "results"] },
   "session.end": { dimensions: [], measures: ["length_s", "messages"] },
   "event.feedback": { dimensions: ["event"], measures: ["value"] },
   "event.conversion": { dimensions: ["event"], measures: ["value"] },

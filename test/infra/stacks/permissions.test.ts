@@ -9,6 +9,8 @@ const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, i
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "GetItem PutItem UpdateItem";
+/** What calls to embedding models and searches leave, with the metric of a request. */
+const calls = "dynamodb BatchWriteItem PutItem on metrics";
 const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
 
 /** What every function may do: its own logs and traces. */
@@ -38,11 +40,13 @@ const expected: Record<string, string[]> = {
   "chat-turn": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
+    calls,
     ...archiveWrite,
   ],
   "chat-completions": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
+    calls,
     ...archiveWrite,
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
@@ -50,6 +54,7 @@ const expected: Record<string, string[]> = {
   "memories-search": [
     `dynamodb BatchGetItem ${idempotency} on table`,
     "dynamodb SearchVectors on index memories_a, index memories_b",
+    calls,
   ],
   "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
   "memories-delete": [
@@ -74,6 +79,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-remember": [
     "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query on table",
+    calls,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
@@ -90,6 +96,7 @@ const expected: Record<string, string[]> = {
   "jobs-reembed": [
     "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
+    calls,
     ...archiveRead,
     "sqs SendMessage on dead letters",
   ],
@@ -114,7 +121,7 @@ const expected: Record<string, string[]> = {
     "secretsmanager GetSecretValue on the key of users' hashes",
     "sqs SendMessage on dead letters",
   ],
-  "events-create": [`dynamodb ${idempotency} on table`, "dynamodb BatchWriteItem PutItem on metrics"],
+  "events-create": [`dynamodb ${idempotency} on table`, calls],
   "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
   "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],
   "jobs-fold-daily": [folding, "sqs SendMessage on dead letters"],

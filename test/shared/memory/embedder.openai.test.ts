@@ -1,8 +1,15 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createRememberJob } from "../../../functions/jobs/remember.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createOpenAIEmbedder } from "../../../shared/memory/embedder.openai.ts";
+import { meteredEmbedding, meteredSearches } from "../../../shared/memory/metered.ts";
+import { createRecall } from "../../../shared/memory/recall.ts";
 import { noStatistics } from "../../../shared/memory/statistics.ts";
+import { queryMetrics } from "../../../shared/metrics/query.ts";
+import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld } from "../../support/memory-world.ts";
 
@@ -48,6 +55,7 @@ const vectorOf = (text: string, dimensions: number): number[] =>
 const embeddings = ({ input, dimensions }: Asked) => ({
   object: "list",
   data: input.map((text, index) => ({ index, embedding: vectorOf(text, dimensions) })).reverse(),
+  usage: { prompt_tokens: 10 * input.length, total_tokens: 10 * input.length },
 });
 
 const embedder = (dimensions = 512) =>
@@ -126,5 +134,57 @@ describe("memory with such a model", () => {
       slot: "a",
       space: { model: "some-model", dimensions: 512 },
     });
+  });
+
+  it("leaves a metric of each call to the model and of each search, written in one call with those of the same run", async () => {
+    const table = createTable(engines.dynamodb, engines.metricsTable);
+    const writes: number[] = [];
+    const recorder = createRecorder(
+      {
+        put: async (input) => {
+          writes.push(1);
+          return await table.put(input);
+        },
+        batchWrite: async (puts, deletes) => {
+          writes.push(puts.length);
+          await table.batchWrite(puts, deletes);
+        },
+      },
+      Date.now,
+    );
+    const onCall = meteredEmbedding(recorder, { "some-model": { input: 0.5 } });
+    const space = { model: "some-model", dimensions: 512 };
+    const world = createMemoryWorld(engines, {
+      embedderOf: () => createOpenAIEmbedder({ apiKey: async () => "key-1", baseURL, onCall }, space),
+      space,
+    });
+    const deps = { ...world.deps, memories: meteredSearches(world.deps.memories, recorder) };
+    const job = createRememberJob(deps, recorder);
+    for (const user of ["bob", "cleo"])
+      await world.say(user, user, "The ship leaves at noon.", "The bakery burnt down.");
+    await job({ Records: [...(await world.records("bob", "bob")), ...(await world.records("cleo", "cleo"))] });
+    expect(writes).toEqual([2]);
+    await job({ Records: await world.records("bob", "bob") });
+    expect(writes).toEqual([2]);
+
+    const range = { from: "2026-09-05T00:00:00.000Z", to: "2026-11-05T00:00:00.000Z" };
+    await createRecall(deps)("bob", { text: "boats", limit: 5, ...range });
+    misbehave = () => ({ status: 401, body: { error: { message: "bad key" } } });
+    await expect(createRecall(deps)("bob", { text: "boats", limit: 5 })).rejects.toThrow();
+    await recorder.record({ kind: "api.request", dimensions: {}, measures: { duration_ms: 1 } });
+    // Of the recall, a call and the searches of three months; the call that was refused; and the request.
+    expect(writes).toEqual([2, 6]);
+
+    const now = new Date();
+    const rows = await queryMetrics(
+      { store: createMetricStore(table), clock: Date.now },
+      { granularity: "day", from: `${now.toISOString().slice(0, 10)}T00:00:00.000Z`, to: now.toISOString() },
+    );
+    const row = (series: string) => rows.find(({ name }) => name === series);
+    expect(row("embedding.call")).toMatchObject({ dimensions: { model: "some-model" }, count: 4, errors: 1 });
+    expect(row("embedding.call.input_tokens")!.sum).toBe(50);
+    expect(row("embedding.call.cost_usd")!.sum).toBeCloseTo(50 * 0.5e-6, 12);
+    expect(row("search.call")).toMatchObject({ dimensions: {}, count: 3, errors: 0 });
+    expect(row("search.call.results")).toMatchObject({ count: 3 });
   });
 });
