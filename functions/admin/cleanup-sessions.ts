@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
@@ -15,7 +15,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /admin/cleanup-sessions; `complete: false` when time ran out: call again for the rest. */
 export const createCleanupSessions = (deps: Dependencies) =>
-  createHttpHandler(operations.cleanupSessions, deps, async ({ query, deadline }) => {
+  createHttpHandler(sessionOperations.cleanupSessions, deps, async ({ query, deadline }) => {
     const idleSince = deps.clock() - query.days * DAY * 1000;
     return { status: 200, body: await expireIdle(deps, idleSince, deadline) };
   });

@@ -4,7 +4,7 @@ import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/ui
 import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { toMessage } from "../../shared/session/message.ts";
@@ -13,28 +13,32 @@ import { acceptsEvents } from "./accepts-events.ts";
 
 /** POST /v1/sessions/{id}/chat */
 export const createChat = (deps: Dependencies) =>
-  createStreamHandler(operations.chat, deps, async ({ user, params, body, plan, repeatable, deadline, ...request }) => {
-    const { content, name, metadata, max_output_tokens, model, temperature, memory } = body;
-    const named = planOf(deps.plans, plan);
-    request.observe({ plan: named.name, messages: 2 });
-    const turn = await startTurn(deps, {
-      session: { user, id: params.id },
-      plan: named,
-      claims: claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable),
-      question: { role: "user", content, name, metadata },
-      model,
-      temperature,
-      maxOutputTokens: max_output_tokens,
-      memory,
-      deadline,
-    });
-    if (body.stream ?? acceptsEvents(request.header("accept"))) {
-      const headers = { ...turn.headers, ...UI_MESSAGE_STREAM_HEADERS };
-      return { status: 200, headers, stream: uiMessageStream(turn), done: turn.done };
-    }
-    const message = await wholeAnswer(deps, turn);
-    const answer = { message: toMessage(message, params.id), memories: turn.memories };
-    return { status: 200, headers: turn.headers, body: answer };
-  });
+  createStreamHandler(
+    chatOperations.chat,
+    deps,
+    async ({ user, params, body, plan, repeatable, deadline, ...request }) => {
+      const { content, name, metadata, max_output_tokens, model, temperature, memory } = body;
+      const named = planOf(deps.plans, plan);
+      request.observe({ plan: named.name, messages: 2 });
+      const turn = await startTurn(deps, {
+        session: { user, id: params.id },
+        plan: named,
+        claims: claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable),
+        question: { role: "user", content, name, metadata },
+        model,
+        temperature,
+        maxOutputTokens: max_output_tokens,
+        memory,
+        deadline,
+      });
+      if (body.stream ?? acceptsEvents(request.header("accept"))) {
+        const headers = { ...turn.headers, ...UI_MESSAGE_STREAM_HEADERS };
+        return { status: 200, headers, stream: uiMessageStream(turn), done: turn.done };
+      }
+      const message = await wholeAnswer(deps, turn);
+      const answer = { message: toMessage(message, params.id), memories: turn.memories };
+      return { status: 200, headers: turn.headers, body: answer };
+    },
+  );
 
 export const handler = lazyStream((executionMode) => createChat({ ...openChat(loadConfig()), executionMode }));

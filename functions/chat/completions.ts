@@ -5,7 +5,7 @@ import { startTurn } from "../../shared/chat/turn.ts";
 import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { validate } from "../../shared/http/validate.ts";
 import { planOf } from "../../shared/limits/plans.ts";
@@ -16,7 +16,7 @@ import { type Dependencies, openChat } from "../dependencies/chat.ts";
 /** POST /v1/chat/completions */
 export const createCompletions = (deps: Dependencies) =>
   createStreamHandler(
-    operations.createCompletion,
+    chatOperations.createCompletion,
     deps,
     async ({ user, body, plan, repeatable, deadline, ...request }) => {
       const named = planOf(deps.plans, plan);

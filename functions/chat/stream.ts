@@ -3,13 +3,13 @@ import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/ui
 import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { type FollowDependencies, openFollow } from "../dependencies/chat.ts";
 
 /** GET /v1/sessions/{id}/chat/{message_id}/stream */
 export const createResumeChat = (deps: FollowDependencies) =>
-  createStreamHandler(operations.resumeChat, deps, async ({ user, params, deadline }) => {
+  createStreamHandler(chatOperations.resumeChat, deps, async ({ user, params, deadline }) => {
     const turn = await followTurn(deps, { user, id: params.id }, params.message_id, deadline - 1000);
     if (!turn) throw new AppError("not_found", "no such answer");
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream: uiMessageStream(turn), done: turn.done };

@@ -2,7 +2,7 @@ import { toInstant } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { type Limits, resetOf } from "../../shared/limits/limits.ts";
 import { type Plans, planOf } from "../../shared/limits/plans.ts";
@@ -16,7 +16,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/usage */
 export const createGetUsage = (deps: Dependencies) =>
-  createHttpHandler(operations.getUsage, deps, async ({ user, plan }) => {
+  createHttpHandler(chatOperations.getUsage, deps, async ({ user, plan }) => {
     const now = deps.clock();
     const { spent, ...usage } = await deps.limits.usage(user, now);
     const { name, requests_per_minute, tokens_per_day } = planOf(deps.plans, plan);

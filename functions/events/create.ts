@@ -4,7 +4,7 @@ import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import type { EventStore } from "../../shared/events/store.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { eventsOperations } from "../../shared/http/operations/events.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { withIdempotency } from "../dependencies/http.ts";
@@ -17,7 +17,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/events */
 export const createCreateEvent = (deps: Dependencies) =>
-  createHttpHandler(operations.createEvent, deps, async ({ user, body, identity }) => ({
+  createHttpHandler(eventsOperations.createEvent, deps, async ({ user, body, identity }) => ({
     status: 201,
     body: await createEvent(deps, user, body, identity),
   }));

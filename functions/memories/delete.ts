@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
@@ -14,7 +14,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** DELETE /v1/memories/{id} */
 export const createDeleteMemory = (deps: Dependencies) =>
-  createHttpHandler(operations.deleteMemory, deps, async ({ user, params }) => {
+  createHttpHandler(memoryOperations.deleteMemory, deps, async ({ user, params }) => {
     await forgetMemory(deps.memories, user, params.id);
     return { status: 204 };
   });

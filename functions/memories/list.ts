@@ -2,7 +2,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { listMemories } from "../../shared/memory/list-memories.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { toMemory } from "../../shared/memory/record.ts";
@@ -16,7 +16,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/memories */
 export const createListMemories = (deps: Dependencies) =>
-  createHttpHandler(operations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
+  createHttpHandler(memoryOperations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
     const scope = ["memories", user];
     const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { records, last } = await listMemories(deps.memories, user, { limit, after });

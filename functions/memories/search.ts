@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
@@ -15,7 +15,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/memories/search */
 export const createSearchMemories = (deps: Dependencies) =>
-  createHttpHandler(operations.searchMemories, deps, async ({ user, body }) => {
+  createHttpHandler(memoryOperations.searchMemories, deps, async ({ user, body }) => {
     const { query: text, ...rest } = body;
     checkRange(rest);
     return { status: 200, body: { data: await deps.recall(user, { text, ...rest }) } };

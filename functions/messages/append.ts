@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -11,7 +11,7 @@ import { openTable } from "../dependencies/table.ts";
 
 /** POST /v1/sessions/{id}/messages */
 export const createAppendMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.appendMessages, deps, async ({ user, params, body, identity, observe }) => {
+  createHttpHandler(messageOperations.appendMessages, deps, async ({ user, params, body, identity, observe }) => {
     const inputs = "messages" in body ? body.messages : [body];
     const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
     observe({ messages: messages.length });

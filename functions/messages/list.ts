@@ -2,7 +2,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
@@ -13,7 +13,7 @@ import { openTable } from "../dependencies/table.ts";
 
 /** GET /v1/sessions/{id}/messages */
 export const createListMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.listMessages, deps, async ({ user, params, query }) => {
+  createHttpHandler(messageOperations.listMessages, deps, async ({ user, params, query }) => {
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["messages", user, params.id, filters];

@@ -2,7 +2,7 @@ import { toInstant } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { metricsOperations } from "../../shared/http/operations/metrics.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { queryMetrics } from "../../shared/metrics/query.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
@@ -20,7 +20,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/metrics */
 export const createGetMetrics = (deps: Dependencies) =>
-  createHttpHandler(operations.getMetrics, deps, async ({ query }) => {
+  createHttpHandler(metricsOperations.getMetrics, deps, async ({ query }) => {
     const { granularity, from, to = toInstant(deps.clock()), name, ...dimensions } = query;
     checkRange({ from, to });
     const data = await queryMetrics(deps, {

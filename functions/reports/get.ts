@@ -3,7 +3,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { reportsOperations } from "../../shared/http/operations/reports.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
@@ -20,7 +20,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/reports/{month}: as it was kept on the first of the next month, or made now while the month runs. */
 export const createGetReport = (deps: Dependencies) =>
-  createHttpHandler(operations.getReport, deps, async ({ params: { month } }) => {
+  createHttpHandler(reportsOperations.getReport, deps, async ({ params: { month } }) => {
     if (month > toInstant(deps.clock()).slice(0, 7)) throw new AppError("not_found", "that month is yet to come");
     const report = (await deps.reports.find(month)) ?? (await buildReport(deps, month));
     if (report.figures.requests === 0 && report.days.length === 0) {

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
@@ -17,7 +17,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/sessions */
 export const createCreateSession = (deps: Dependencies) =>
-  createHttpHandler(operations.createSession, deps, async ({ user, body, identity, observe }) => {
+  createHttpHandler(sessionOperations.createSession, deps, async ({ user, body, identity, observe }) => {
     const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
     observe({ sessions: 1 });
     return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });

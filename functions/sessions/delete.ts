@@ -1,7 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { httpOnly } from "../dependencies/http.ts";
@@ -10,7 +10,7 @@ import { openTable } from "../dependencies/table.ts";
 
 /** DELETE /v1/sessions/{id} */
 export const createDeleteSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.deleteSession, deps, async ({ user, params, deadline }) => {
+  createHttpHandler(sessionOperations.deleteSession, deps, async ({ user, params, deadline }) => {
     await deleteSession(deps, { user, id: params.id }, deadline);
     return { status: 204 };
   });

@@ -2,7 +2,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { matchesEtag } from "../../shared/http/etag.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { showSession } from "../../shared/session/read-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
@@ -18,7 +18,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/sessions/{id} */
 export const createGetSession = (deps: Dependencies) =>
-  createHttpHandler(operations.getSession, deps, async ({ user, params, header }) => {
+  createHttpHandler(sessionOperations.getSession, deps, async ({ user, params, header }) => {
     const record = await showSession(deps, { user, id: params.id });
     const response = sessionResponse(record, deps.clock());
     const unchanged = header("if-none-match");

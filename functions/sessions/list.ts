@@ -2,7 +2,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
@@ -17,7 +17,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /v1/sessions */
 export const createListSessions = (deps: Dependencies) =>
-  createHttpHandler(operations.listSessions, deps, async ({ user, query }) => {
+  createHttpHandler(sessionOperations.listSessions, deps, async ({ user, query }) => {
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["sessions", user, filters];

@@ -2,7 +2,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { matchesEtag } from "../../shared/http/etag.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { httpOnly } from "../dependencies/http.ts";
@@ -12,7 +12,7 @@ import { sessionResponse } from "./session-response.ts";
 
 /** PATCH /v1/sessions/{id} */
 export const createPatchSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.patchSession, deps, async ({ user, params, body, header }) => {
+  createHttpHandler(sessionOperations.patchSession, deps, async ({ user, params, body, header }) => {
     const expected = header("if-match");
     const matches = (etag: string) => expected === undefined || matchesEtag(expected, etag);
     return sessionResponse(await patchSession(deps, { user, id: params.id }, body, matches), deps.clock());

@@ -2,7 +2,7 @@ import { restoreSession } from "../../shared/archive/renew-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
@@ -11,7 +11,7 @@ import { sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
 export const createRestoreSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(operations.restoreSession, deps, async ({ user, params }) =>
+  createHttpHandler(sessionOperations.restoreSession, deps, async ({ user, params }) =>
     sessionResponse(await restoreSession(deps, { user, id: params.id }), deps.clock()),
   );
 

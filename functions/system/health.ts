@@ -2,7 +2,7 @@ import type { Archive } from "../../shared/archive/archive.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
-import { operations } from "../../shared/http/operations.ts";
+import { systemOperations } from "../../shared/http/operations/system.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { openArchive } from "../dependencies/archive.ts";
@@ -17,7 +17,7 @@ export interface Dependencies extends HttpDependencies {
 
 /** GET /health */
 export const createHealth = (deps: Dependencies) =>
-  createHttpHandler(operations.getHealth, deps, async () => {
+  createHttpHandler(systemOperations.getHealth, deps, async () => {
     const [active, archive] = await Promise.allSettled([deps.sessions.countActive(), deps.archive.ping()]);
     const isOk = active.status === "fulfilled" && archive.status === "fulfilled";
     return {

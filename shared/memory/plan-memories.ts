@@ -12,7 +12,7 @@ const REMEMBERED: readonly Role[] = ["user", "assistant"];
 /** The model of the local host that answers without one: it quotes memories, and says nothing of its own. */
 const OFFLINE = "offline";
 
-const DATE = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "long", year: "numeric" });
+const MONTHS = "January February March April May June July August September October November December".split(" ");
 
 /**
  * The memories that a message makes: one, or several of a long one; always the same. Not remembered are messages of the
@@ -37,8 +37,11 @@ export function planMemories(session: SessionId, generation: number, message: Me
 }
 
 /** Who said it and on which day: questions name both. */
-export const contextOf = (speaker: string, created_at: string): string =>
-  `${speaker}, ${DATE.format(new Date(created_at))}`;
+export function contextOf(speaker: string, created_at: string): string {
+  // Intl.DateTimeFormat says the same, and costs a cold start 13 ms.
+  const date = new Date(created_at);
+  return `${speaker}, ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
 
 /**
  * A UUIDv7 (RFC 9562, section 5.7) that is a function of the message and of the place in it, and sorts as messages do: by when it was
