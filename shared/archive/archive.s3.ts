@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import {
@@ -12,12 +11,10 @@ import { Upload } from "@aws-sdk/lib-storage";
 import { AppError } from "../errors.ts";
 import type { Archive, ArchivedHeader } from "./archive.ts";
 import { createWriter, parseLines } from "./format.ts";
+import { userPart } from "./user-part.ts";
 
 /** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
 const PART_SIZE = 8 * 1024 * 1024;
-
-/** Characters of a user's name in a key; longer ones are hashed (S3 keys have 1,024 bytes at most). */
-const MAX_USER = 200;
 
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
@@ -120,13 +117,6 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
 
 export function keyOf({ user_id, id, created_at }: Identity): string {
   return `archive/dt=${created_at.slice(0, 10)}/${userPart(user_id)}/${encodeURIComponent(id)}.jsonl.gz`;
-}
-
-function userPart(user: string): string {
-  const name = encodeURIComponent(user);
-  // A dot alone would be a path of its own; nothing else that is encoded starts with `sha256-`, bar a user of that name.
-  if (name.length <= MAX_USER && !/^(\.+$|sha256-)/.test(name)) return name;
-  return `sha256-${createHash("sha256").update(user).digest("hex")}`;
 }
 
 const statusOf = (error: unknown): number | undefined =>

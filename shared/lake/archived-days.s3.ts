@@ -2,6 +2,7 @@ import { pipeline, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { userOfPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./lake.ts";
 
@@ -41,7 +42,7 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
       for await (const { Contents = [] } of pages({ Prefix: `archive/dt=${day}/` })) {
         for (const { Key = "", ETag = "", Size = 0, LastModified } of Contents) {
           const object = { key: Key, etag: ETag, bytes: Size, archivedAt: LastModified?.getTime() ?? 0 };
-          yield { ...object, user: userOf(Key) };
+          yield { ...object, user: userOfPart(Key.split("/")[2] ?? "") };
         }
       }
     },
@@ -77,12 +78,6 @@ async function* large(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]
     if (error instanceof SyntaxError) throw error;
     fail(error);
   }
-}
-
-/** The user in a key, unless the key has a hash in the user's place. */
-function userOf(key: string): string {
-  const part = key.split("/")[2] ?? "";
-  return part.startsWith("sha256-") ? part : decodeURIComponent(part);
 }
 
 function fail(error: unknown): never {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { userOfPart, userPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
 import type { EventStore } from "../events/store.ts";
 import { seriesNames } from "../metrics/metric.ts";
@@ -11,7 +12,7 @@ export interface ExportPorts {
   lake: Lake;
   events: Pick<EventStore, "ofDay">;
   store: MetricStore;
-  /** What stands for a user. */
+  /** What stands for a user, given as the archive's keys have it. */
   pseudonym(user: string): string;
   /** Whether columns of content are filled. */
   content: boolean;
@@ -64,7 +65,7 @@ async function* eventRows({ events, pseudonym, content }: ExportPorts, day: stri
         event_id: event.id,
         type: event.type,
         name: event.name ?? null,
-        user_hash: pseudonym(event.user_id),
+        user_hash: pseudonym(userOfPart(userPart(event.user_id))),
         session_id: event.session_id ?? null,
         message_id: event.message_id ?? null,
         value: event.value ?? null,

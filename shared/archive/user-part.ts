@@ -1,0 +1,17 @@
+import { createHash } from "node:crypto";
+
+/** Characters of an encoded user in a key: S3's keys have 1,024 bytes, and a session's id needs its part of them. */
+const MAX_USER = 200;
+
+const HASHED = "sha256-";
+
+/** What stands for a user in the keys of the archive: the id, encoded, or a hash of one that is long or would be a path of its own. */
+export function userPart(user: string): string {
+  const name = encodeURIComponent(user);
+  // Nothing else that is encoded starts with `sha256-`, bar a user of that name.
+  if (name.length <= MAX_USER && !/^\.+$/.test(name) && !name.startsWith(HASHED)) return name;
+  return HASHED + createHash("sha256").update(user).digest("hex");
+}
+
+/** The user that a part of a key stands for, as far as it tells: the id, or the hash in its place. */
+export const userOfPart = (part: string): string => (part.startsWith(HASHED) ? part : decodeURIComponent(part));
