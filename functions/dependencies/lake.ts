@@ -7,7 +7,6 @@ import { readLakeKey } from "../../shared/lake/key.aws.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
-import type { Prices } from "../../shared/lake/rows.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 
 /** What the builder of the lake needs. The key of the users' hashes is fetched when it is first asked for, and kept. */
@@ -23,11 +22,7 @@ export function openLake(config: Config, table: Table): () => Promise<BuildPorts
     key ??= await readLakeKey(config.LAKE_KEY_SECRET);
     return {
       ...ports,
-      settings: {
-        pseudonym: createPseudonyms(key),
-        content: config.LAKE_CONTENT,
-        prices: config.CHAT_PRICES as Prices,
-      },
+      settings: { pseudonym: createPseudonyms(key), content: config.LAKE_CONTENT },
     };
   };
 }

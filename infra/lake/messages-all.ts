@@ -13,14 +13,14 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
   { name: "created_at", type: "string", comment: "ISO 8601, UTC" },
   { name: "metadata", type: "string", comment: "as in messages" },
   { name: "model", type: "string", comment: "as in messages" },
-  { name: "usage", type: "struct<input_tokens:int,output_tokens:int>", comment: "tokens, as in messages" },
+  { name: "usage", type: "struct<input_tokens:int,output_tokens:int,cost_usd:double>", comment: "as in messages" },
   { name: "status", type: "string", comment: "as in messages" },
 ];
 
 /**
  * The view `messages_all`, in SQL that Athena and DuckDB both take: the rows of `messages`, and those lines of the archive that the
  * builder has not reached. A session that the lake has in this generation is not looked at again, and a message that the lake has of
- * an earlier one is not taken twice. Users and costs are only known once the lake is built.
+ * an earlier one is not taken twice. Users and positions are only known once the lake is built.
  */
 export function messagesAll({ content }: { content: boolean }): string {
   const names = [...tables.messages.columns.map(({ name }) => name), "dt"];
@@ -32,7 +32,7 @@ export function messagesAll({ content }: { content: boolean }): string {
     created_at: "cast(replace(replace(r.created_at, 'T', ' '), 'Z', '') as timestamp)",
     input_tokens: "r.usage.input_tokens",
     output_tokens: "r.usage.output_tokens",
-    cost_usd: "cast(null as double)",
+    cost_usd: "r.usage.cost_usd",
   };
   const hidden = tables.messages.columns.flatMap((column) => ("content" in column && !content ? [column.name] : []));
   for (const name of hidden) raw[name] = "cast(null as varchar)";

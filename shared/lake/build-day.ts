@@ -3,8 +3,8 @@ import type { SessionLine } from "../archive/format.ts";
 import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
 import { ahead } from "./ahead.ts";
-import type { ArchivedDays, ArchivedObject, ArchiveLine, Lake, PartitionWriter } from "./lake.ts";
-import { createSessionRows, type Prices } from "./rows.ts";
+import type { ArchivedDays, ArchivedObject, ArchiveLine, ChangedDay, Lake, PartitionWriter } from "./lake.ts";
+import { createSessionRows } from "./rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
 /** Sessions of a day that are sorted in memory at once, about 300 bytes each; a day of more is listed several times. */
@@ -17,13 +17,12 @@ const READ_AHEAD = 24;
 const MAX_ATTEMPTS = 4;
 
 /** Grows when the same archive objects are to give other files. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface LakeSettings {
   pseudonym: (user: string) => string;
   /** Whether columns of content are filled. */
   content: boolean;
-  prices: Prices;
   /** @default MAX_SESSIONS */
   maxSessions?: number;
 }
@@ -42,28 +41,32 @@ export interface DayBuilt {
   expires: number | null;
 }
 
+type Due = Pick<ChangedDay, "day" | "aged">;
+
 /**
  * Makes the partitions of a day what the day's archive objects say, and leaves alone what is so already. What a partition was built
  * from, its fingerprint, is stored with it, so an interrupted build is simply not there. A partition only ever takes the place of the
  * version that was there before the archive was listed: of two builders at the same day, the one with the older listing loses.
- * `messages` comes first: for a moment it may have sessions that `session_summaries` lacks, which `messages_all` allows for.
+ * `messages` comes first: for a moment it may have sessions that `session_summaries` lacks, which `messages_all` allows for. A day that
+ * has only aged keeps its summaries: they may live longer than the archive objects that they were built from.
  */
-export async function buildDay(ports: BuildPorts, day: string, now: number): Promise<DayBuilt> {
+export async function buildDay(ports: BuildPorts, due: Due, now: number): Promise<DayBuilt> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await tryBuild(ports, day, now);
+      return await tryBuild(ports, due, now);
     } catch (error) {
       if (!(error instanceof AppError && error.code === "conflict") || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }
 
-async function tryBuild({ archived, lake, settings }: BuildPorts, day: string, now: number): Promise<DayBuilt> {
+async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }: Due, now: number): Promise<DayBuilt> {
   const [messages, summaries] = await Promise.all([lake.find("messages", day), lake.find("session_summaries", day)]);
   const before = { messages, session_summaries: summaries };
   const oldest = now - retention.lakeMessages.seconds * 1000;
   const survey = await surveyDay(archived, day, settings, oldest);
-  const stale = archiveTables.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
+  const due: readonly ArchiveTable[] = aged ? ["messages"] : archiveTables;
+  const stale = due.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
   const rows = { messages: 0, session_summaries: 0 };
   const expires = survey.firstArchived === null ? null : survey.firstArchived + retention.lakeMessages.seconds * 1000;
 
@@ -94,7 +97,6 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, day: string, n
       userHash: settings.pseudonym(object.user),
       archivedAt: object.archivedAt,
       content: settings.content,
-      prices: settings.prices,
     };
     let session: ReturnType<typeof createSessionRows> | undefined;
     const kept = object.archivedAt > oldest;
@@ -177,10 +179,9 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
 const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n${etag}\n${archivedAt}\n`;
 
 /** What else a file depends on: its columns, whether there is content, and the key of the users' hashes. */
-const configured = (table: ArchiveTable, { pseudonym, content, prices }: LakeSettings) => [
+const configured = (table: ArchiveTable, { pseudonym, content }: LakeSettings) => [
   tables[table].columns.map(({ name, type }) => [name, type]),
   content,
-  prices,
   pseudonym(""),
 ];
 

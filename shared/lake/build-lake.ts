@@ -28,7 +28,7 @@ export async function buildLake(
     if (clock() > deadline) return { ...run, complete: false };
     run.days++;
     try {
-      const built = await buildDay(ports, changed.day, clock());
+      const built = await buildDay(ports, changed, clock());
       await changes.settle(changed, built.expires);
       run.partitions += built.changed.length;
       run.rows += built.rows.messages + built.rows.session_summaries;

@@ -27,7 +27,9 @@ export function createChangedDays(table: Table): ChangedDays {
           ExpressionAttributeValues: { ":pk": lakeDays, ":now": now },
           ExclusiveStartKey: lastKey,
         });
-        changed.push(...page.items.map(({ sk, token }) => ({ day: String(sk), token: String(token) })));
+        for (const { sk, token, due } of page.items) {
+          changed.push({ day: String(sk), token: String(token), aged: due !== undefined });
+        }
         lastKey = page.lastKey;
       } while (lastKey);
       return changed;

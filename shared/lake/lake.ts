@@ -52,6 +52,8 @@ export interface ChangedDay {
   day: string;
   /** Another with every change. */
   token: string;
+  /** Nothing has changed: messages of it have reached their age. */
+  aged: boolean;
 }
 
 /** Which days the builder has to look at. A mark is only made once the change to the archive has happened. */

@@ -1,5 +1,4 @@
 import type { MessageLine, SessionLine } from "../archive/format.ts";
-import { costOf, isPriced, specOf } from "../llm/models.ts";
 import type { Row } from "./tables.ts";
 
 export interface SessionFacts {
@@ -8,14 +7,10 @@ export interface SessionFacts {
   archivedAt: number;
   /** Whether columns of content are filled. */
   content: boolean;
-  prices: Prices;
 }
 
-/** What models cost where it is not the list price. */
-export type Prices = NonNullable<Parameters<typeof specOf>[1]>;
-
 /** Makes the rows of one session, line by line; `summary` is complete once all its lines were given. */
-export function createSessionRows(line: SessionLine, { userHash, archivedAt, content, prices }: SessionFacts) {
+export function createSessionRows(line: SessionLine, { userHash, archivedAt, content }: SessionFacts) {
   const whose = { user_hash: userHash, session_key: line.session_key, session_id: line.id };
   const summary: Row<"session_summaries"> & { message_count: number; content_chars: number } = {
     ...whose,
@@ -52,7 +47,7 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         model: message.model ?? null,
         input_tokens: message.usage?.input_tokens ?? null,
         output_tokens: message.usage?.output_tokens ?? null,
-        cost_usd: priceOf(message, prices),
+        cost_usd: message.usage?.cost_usd ?? null,
         status: message.status ?? null,
         metadata: content && message.metadata ? JSON.stringify(message.metadata) : null,
       };
@@ -69,12 +64,6 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
       return row;
     },
   };
-}
-
-/** US dollars; `null` when the message cost nothing that is known. */
-function priceOf({ model, usage }: MessageLine, prices: Prices): number | null {
-  if (!usage || model === undefined || !isPriced(model, prices)) return null;
-  return costOf(specOf(model, prices), usage);
 }
 
 const sum = (total: number | null, value: number | null): number | null =>

@@ -46,7 +46,7 @@ export const tables = {
       { name: "model", type: "string", comment: "the model that wrote it" },
       { name: "input_tokens", type: "int", comment: "tokens of the prompt that it answers" },
       { name: "output_tokens", type: "int", comment: "tokens of the answer" },
-      { name: "cost_usd", type: "double", comment: "US dollars, by the list price of the model when this was built" },
+      { name: "cost_usd", type: "double", comment: "US dollars, by the price of the model when it answered" },
       { name: "status", type: "string", comment: "complete, or incomplete when the answer broke off" },
       { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
     ],
@@ -133,5 +133,8 @@ export type Row<T extends TableName> = {
   [C in (typeof tables)[T]["columns"][number] as C["name"]]: Values[C["type"]] | null;
 };
 
-/** The one object of a partition. Its key stays the same: S3 replaces an object atomically, but never two. */
+/**
+ * The one object of a partition, however large the day. Its key stays the same: S3 replaces an object atomically, but never two, so
+ * several files of 128 MB could not change together for readers that find partitions by calendar. Row groups are what they read apart.
+ */
 export const partitionKey = (table: TableName, day: string): string => `lake/${table}/dt=${day}/${table}.parquet`;

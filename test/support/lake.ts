@@ -24,7 +24,7 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
     archived: createArchivedDays(world.s3, engines.bucket),
     lake: createLake(world.s3, engines.bucket),
     changes: createChangedDays(world.table),
-    settings: { pseudonym, content, prices: {}, ...rest },
+    settings: { pseudonym, content, ...rest },
     // Objects have the times of the real clock.
     clock: () => Date.now() + world.stores.clock() - NOON,
   };
@@ -52,6 +52,9 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
       await world.archiveJob({ Records: [record] });
       await this.deliver();
     },
+
+    /** The day that it is in this world. */
+    day: () => new Date(world.stores.clock()).toISOString().slice(0, 10),
 
     build: () =>
       buildLake(ports, Number.POSITIVE_INFINITY, (_day, error) => {

@@ -9,9 +9,9 @@ import { createS3 } from "../../../shared/s3/client.ts";
 const [bucket = ""] = process.argv.slice(2);
 const s3 = createS3();
 const archived = createArchivedDays(s3, bucket);
-const due: ChangedDay[] = (await archived.days()).map((day) => ({ day, token: day }));
+const due: ChangedDay[] = (await archived.days()).map((day) => ({ day, token: day, aged: false }));
 const changes = { mark: async () => undefined, due: async () => due, settle: async () => undefined };
-const settings = { pseudonym: createPseudonyms("benchmark"), content: true, prices: {} };
+const settings = { pseudonym: createPseudonyms("benchmark"), content: true };
 
 const start = performance.now();
 const ports = { archived, lake: createLake(s3, bucket), changes, settings, clock: Date.now };

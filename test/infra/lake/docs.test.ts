@@ -36,6 +36,11 @@ describe("docs/analysts.md", () => {
     await expect(lake.sql(sql)).resolves.toBeInstanceOf(Array);
   });
 
+  it("compares the archive with what was built of it, which is the same", async () => {
+    const [sql = ""] = [...text.matchAll(/```sql\n([^`]+)```/g)].map(([, each]) => each).slice(-1);
+    expect(await lake.sql(sql.replaceAll("2026-11-20", "2026-11-21"))).toEqual([{ archived: 3, built: 3 }]);
+  });
+
   it.each(Object.entries(tables))("explains every column of %s", (_name, { columns }) => {
     for (const { name } of columns) expect(text).toContain(`| \`${name}\` |`);
     for (const { comment } of columns) expect(text).toContain(comment);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { restoreSession } from "../../../shared/archive/renew-session.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
@@ -231,6 +231,24 @@ describe("a run of the builder", () => {
       { message_count: 2 },
     ]);
     expect(await lake.world.counting(() => lake.build())).toBe(1);
+  });
+
+  it("keeps the summaries of what has left the archive by its age, until something else of the day changes", async () => {
+    const [gone, kept] = [fresh("expired"), fresh("kept")];
+    for (const id of [gone, kept]) await lake.archived("ann", id, 1);
+    await lake.build();
+    const Key = `archive/dt=${lake.day()}/ann/${gone}.jsonl.gz`;
+    await engines.s3.send(new DeleteObjectCommand({ Bucket: engines.bucket, Key }));
+    lake.world.advance(181 * DAY);
+    await lake.build();
+    const summaries = () =>
+      lake.sql(`select session_id from session_summaries where session_id in ('${gone}', '${kept}') order by 1`);
+    expect(await summaries()).toEqual([{ session_id: gone }, { session_id: kept }]);
+
+    await deleteSession(lake.world.stores, { user: "ann", id: kept });
+    await lake.deliver();
+    await lake.build();
+    expect(await summaries()).toEqual([]);
   });
 });
 
