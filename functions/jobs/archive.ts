@@ -2,6 +2,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import { archiveSession } from "../../shared/archive/archive-session.ts";
 import { purgeSession } from "../../shared/archive/purge-session.ts";
 import { loadConfig } from "../../shared/config.ts";
+import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
@@ -9,6 +10,7 @@ import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { hashUser } from "../../shared/user-hash.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -56,7 +58,9 @@ export const createArchiveJob =
         await what();
       } catch (error) {
         const events = records.map(({ eventID }) => eventID).join(", ");
-        console.error(JSON.stringify({ level: "error", event: events, message: String(error), cause: causeOf(error) }));
+        const users = [...new Set(records.map(userOf))].join(", ");
+        const line = { level: "error", job: "archive", event: events, user: users };
+        console.error(JSON.stringify({ ...line, message: String(error), cause: causeOf(error) }));
         for (const { dynamodb } of records) batchItemFailures.push({ itemIdentifier: dynamodb?.SequenceNumber ?? "" });
       }
     }
@@ -69,6 +73,9 @@ const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
 function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
   return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
 }
+
+/** The hash of whose session a record is about. */
+const userOf = ({ dynamodb }: DynamoDBRecord): string => hashUser(parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user);
 
 /** Gives what had expired; a session that was archived before has the status `archived`, whatever its header said. */
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {

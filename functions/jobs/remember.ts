@@ -5,6 +5,7 @@ import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/record.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
+import { hashUser } from "../../shared/user-hash.ts";
 import { openMemories } from "../dependencies/memories.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -32,9 +33,8 @@ export const createRememberJob =
             entries.map(({ captured }) => captured),
           );
         } catch (error) {
-          console.error(
-            JSON.stringify({ level: "error", job: "remember", message: String(error), cause: causeOf(error) }),
-          );
+          const line = { level: "error", job: "remember", user: hashUser(user) };
+          console.error(JSON.stringify({ ...line, message: String(error), cause: causeOf(error) }));
           batchItemFailures.push(...entries.map(({ itemIdentifier }) => ({ itemIdentifier })));
         }
       }

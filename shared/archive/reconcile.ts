@@ -30,7 +30,7 @@ export interface Reconciliation {
 export async function reconcile(
   stores: Stores,
   deadline: number,
-  report: (error: unknown) => void,
+  report: (error: unknown, session: SessionId) => void,
 ): Promise<Reconciliation> {
   const result: Reconciliation = { looked: 0, archived: 0, cleaned: 0, deleted: 0, failed: 0, complete: true };
   for await (const page of stores.sessions.due(toInstant(stores.clock()))) {
@@ -48,7 +48,7 @@ export async function reconcile(
       if (outcome !== "nothing") result[outcome]++;
     } catch (error) {
       result.failed++;
-      report(error);
+      report(error, session);
     }
   }
 }

@@ -9,6 +9,7 @@ import type { Recorder } from "../metrics/record.ts";
 import { type MessageRecord, timeOrderedId } from "../session/message.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { RequestIdentity, SessionId, SessionRecord } from "../session/session.ts";
+import { hashUser } from "../user-hash.ts";
 import { type Budget, planBudget, promptsOf } from "./budget.ts";
 import type { Claim, TurnClaims } from "./claim.ts";
 import { earlierTurn } from "./earlier-turn.ts";
@@ -231,7 +232,8 @@ async function recallFor({ recall }: ChatDependencies, { session, question, memo
   try {
     return await Promise.race([recall(session.user, { text: question.content, limit: MEMORIES }), late]);
   } catch (error) {
-    console.error(JSON.stringify({ level: "error", message: "memories cannot be recalled", cause: String(error) }));
+    const line = { level: "error", user: hashUser(session.user), message: "memories cannot be recalled" };
+    console.error(JSON.stringify({ ...line, cause: String(error) }));
     return [];
   } finally {
     clearTimeout(timer);

@@ -1,9 +1,11 @@
 import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { AppError } from "../errors.ts";
+import { hashUser } from "../user-hash.ts";
 import { headerOf } from "./headers.ts";
 import type { Answer } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
+import { userOf } from "./recorded.ts";
 
 type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
@@ -74,11 +76,13 @@ function withHeaders(
 
 /** One line of JSON for the operators; it holds no message content. */
 function log(event: APIGatewayProxyEvent, error: unknown): void {
+  const user = userOf(event);
   const { message, stack, cause } = error instanceof Error ? error : new Error(String(error));
   console.error(
     JSON.stringify({
       level: "error",
       request_id: requestIdOf(event),
+      ...(user === undefined ? {} : { user: hashUser(user) }),
       route: `${event.httpMethod} ${event.resource}`,
       message,
       stack,

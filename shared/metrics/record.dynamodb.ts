@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type Clock, toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
+import { hashUser } from "../user-hash.ts";
 import { rawKey } from "./keys.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
 import type { Recorder } from "./record.ts";
@@ -66,9 +67,6 @@ export function toRawItem(metric: Metric, now: number): Item {
     expires_at: toSeconds(at) + retention.rawMetric.seconds,
   };
 }
-
-/** What stands for a user where nobody needs to know who it is: 48 bits of SHA-256, in hex. */
-export const hashUser = (user: string): string => createHash("sha256").update(user).digest("hex").slice(0, 12);
 
 /** The fields that the vocabulary has and that have a value. */
 function known<V, W>(

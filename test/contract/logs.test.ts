@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
+import { createRememberJob } from "../../functions/jobs/remember.ts";
+import { type Api, startApi } from "../support/api.ts";
+import { createMemoryWorld } from "../support/memory-world.ts";
+
+const USER = "ann@example.com";
+const HASH = createHash("sha256").update(USER).digest("hex").slice(0, 12);
+const CONTENT = "My passport is in the blue drawer.";
+const message = { role: "user", content: CONTENT };
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  await api.post("/v1/sessions", { id: "s" }, { user: USER });
+  await api.post("/v1/sessions/s/messages", message, { user: USER });
+});
+afterAll(() => api.close());
+beforeEach(() => void api.logged.splice(0));
+
+/** The lines that were logged, none of which may say who it was or what they said. */
+function lines(): Record<string, unknown>[] {
+  expect(api.logged.length).toBeGreaterThan(0);
+  for (const line of api.logged) {
+    for (const private_ of [USER, encodeURIComponent(USER), CONTENT, "passport"]) expect(line).not.toContain(private_);
+  }
+  return api.logged.map((line) => JSON.parse(line));
+}
+
+describe("what is logged names a user by a hash, and no content", () => {
+  it("of a request that failed, with its id", async () => {
+    let id = "";
+    await api.world.crashing(1, "before", async () => {
+      const { status, body } = await api.post("/v1/sessions/s/messages", message, { user: USER });
+      expect(status).toBe(500);
+      id = body.request_id;
+    });
+    expect(lines()).toMatchObject([
+      { level: "error", request_id: id, user: HASH, route: "POST /v1/sessions/{id}/messages" },
+    ]);
+  });
+
+  it("of a request on somebody's behalf, of whom it was for", async () => {
+    const behalf = { user: "backend", claims: { scope: "act-as" }, headers: { "x-user-id": USER } };
+    await api.world.crashing(0, "before", () => api.get("/v1/sessions/s", behalf));
+    expect(lines()).toMatchObject([{ user: HASH }]);
+  });
+
+  it("of messages that could not be remembered", async () => {
+    const { deps, records } = createMemoryWorld(api.engines);
+    const embedderOf = () => {
+      throw new Error("no embedder");
+    };
+    const { batchItemFailures } = await createRememberJob({ ...deps, embedderOf })({
+      Records: await records(USER, "s"),
+    });
+    expect(batchItemFailures).toHaveLength(1);
+    expect(lines()).toMatchObject([{ level: "error", job: "remember", user: HASH }]);
+  });
+
+  it("of a session that could not be archived, nor reconciled", async () => {
+    const { world } = api;
+    world.advance(4 * 3_600_000);
+    const record = (await world.sweep(USER, "s"))!;
+    await world.crashing(0, "before", async () => {
+      expect((await world.archiveJob({ Records: [record] })).batchItemFailures).toHaveLength(1);
+    });
+    expect(lines()).toMatchObject([{ level: "error", job: "archive", user: HASH }]);
+    api.logged.splice(0);
+    const stores = {
+      ...world.stores,
+      sessions: { ...world.stores.sessions, findAnchor: () => Promise.reject(new Error("no")) },
+    };
+    const job = createReconcileJob(stores)({}, { getRemainingTimeInMillis: () => 900_000 });
+    await expect(job).rejects.toThrow("1 sessions could not be finished");
+    expect(lines()).toMatchObject([{ level: "error", job: "reconcile", user: HASH, session: "s" }]);
+  });
+});
