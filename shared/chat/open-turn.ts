@@ -4,8 +4,9 @@ import { createSession } from "../session/create-session.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { collectDeadTurns } from "./dead-turns.ts";
+import { abandonTurn } from "./finish-turn.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
-import { renewedWindow, type Window, windowOf } from "./window.ts";
+import { messagesBefore, renewedWindow, type Window, windowOf } from "./window.ts";
 
 interface Opening {
   question: MessageRecord;
@@ -17,7 +18,7 @@ interface Opening {
 }
 
 /**
- * The second round trip: stores the question and marks the turn as under way. More than one only for a session that is not hot, that
+ * The second round trip: stores the question and marks the turn as under way, and reads the rest of the context beside. More than one only for a session that is not hot, that
  * is changed at the same moment, or in which a function has died. Throws `not_found`.
  */
 export async function openTurn(
@@ -35,7 +36,7 @@ export async function openTurn(
   let isStored = false;
   return settled(async () => {
     window ??= await renewedWindow(deps, session, limit, create);
-    const earlier = window?.history.length === 0 ? request.before : request.since;
+    const earlier = window?.newest.length === 0 ? request.before : request.since;
     if (window && earlier?.length && !isStored) {
       isStored = true;
       await appendMessages(deps, session, earlier, identity);
@@ -46,14 +47,24 @@ export async function openTurn(
     const now = deps.clock();
     const died = record.turns ? await collectDeadTurns(deps.turns, record, now) : [];
     const dead = died.filter((turn) => turn.answer !== answer);
-    const outcome = await deps.turns.begin({ record, question, answer, now, until, dead });
-    if (outcome === "stale") {
+    // An answer that was left behind has only now become a message.
+    if (dead.some(({ messages }) => messages === 2)) window = (await windowOf(deps, session, limit)) ?? window;
+    const before = messagesBefore(deps, window, limit - window.newest.length);
+    const [begun, older] = await Promise.allSettled([
+      deps.turns.begin({ record, question, answer, now, until, dead }),
+      before,
+    ]);
+    if (begun.status === "rejected") throw begun.reason;
+    if (begun.value === "stale") {
       window = null;
       return contended;
     }
-    // What an attempt at this turn has left is not history yet; what died with it may be.
-    const fresh = dead.some(({ messages }) => messages === 2) ? await windowOf(deps, session, limit + 1) : window;
-    const history = (fresh ?? window).history.filter(({ id }) => id !== question.id && id !== answer);
-    return { record, history: limit === 0 ? [] : history.slice(-limit) };
+    if (older.status === "rejected") {
+      await abandonTurn(deps, { ...session, generation: record.generation, answer }, record);
+      throw older.reason;
+    }
+    // What an attempt at this turn has left is not history yet.
+    const history = [...older.value, ...window.newest].filter(({ id }) => id !== question.id && id !== answer);
+    return { record, history };
   });
 }

@@ -1,20 +1,34 @@
 import { restoreSession } from "../archive/renew-session.ts";
-import type { MessageRecord } from "../session/message.ts";
+import { type MessageRecord, positionOf, timeOf } from "../session/message.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { isExpired, type SessionId, type SessionRecord } from "../session/session.ts";
 import type { ChatStores } from "./finish-turn.ts";
 
-/** A hot session and its newest messages, oldest first; `null` = there is no hot one. */
+/**
+ * Messages that are read with the header, as they are at this moment. Those before them have been there for longer, and are read at
+ * half the price while the question is being stored.
+ */
+const NEWEST = 5;
+
+/** Milliseconds after which a read that is not strongly consistent finds what was written: AWS says "usually a second". */
+const SETTLED = 1000;
+
+/** A hot session and its newest messages; `null` = there is no hot one. */
 export interface Window {
   record: SessionRecord;
-  history: MessageRecord[];
+  /** Oldest first. */
+  newest: MessageRecord[];
+  /** Whether there are messages before these. */
+  more: boolean;
+  /** All of it was written a moment ago. */
+  isRenewed?: boolean;
 }
 
-/** Header and context in one Query. */
+/** Header and the newest messages, `limit` at most, in one Query. */
 export async function windowOf(stores: ChatStores, session: SessionId, limit: number): Promise<Window | null> {
-  const { record, messages } = await stores.messages.window(session, limit);
+  const { record, messages, more } = await stores.messages.window(session, Math.min(limit, NEWEST));
   if (record?.status !== "active" || isExpired(record, stores.clock())) return null;
-  return { record, history: messages.toReversed() };
+  return { record, newest: messages.toReversed(), more };
 }
 
 /**
@@ -30,8 +44,29 @@ export async function renewedWindow(
   const state = await readSession(stores, session);
   if (state.kind === "none") {
     if (!create) throw notFound();
-    return { record: await create(), history: [] };
+    return { record: await create(), newest: [], more: false };
   }
   if (state.kind !== "active") await restoreSession(stores, session);
-  return windowOf(stores, session, limit);
+  const window = await windowOf(stores, session, limit);
+  return window && { ...window, isRenewed: true };
+}
+
+/**
+ * The messages before those of a window, oldest first, `limit` at most. Only what somebody else has restored or dated back within the
+ * last second may be missing.
+ */
+export async function messagesBefore(
+  stores: ChatStores,
+  { record, newest: [oldest], more, isRenewed = false }: Window,
+  limit: number,
+): Promise<MessageRecord[]> {
+  if (!oldest || !more || limit <= 0) return [];
+  const isRecent = stores.clock() - timeOf(oldest.order ?? oldest.id) < SETTLED;
+  const { messages } = await stores.messages.range({ user: record.user_id, id: record.id }, record.generation, {
+    order: "desc",
+    after: positionOf(oldest),
+    limit,
+    consistent: isRecent || isRenewed,
+  });
+  return messages.toReversed();
 }

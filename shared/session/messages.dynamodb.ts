@@ -45,8 +45,12 @@ export function createMessageStore(table: Table): MessageStore {
     const messages: MessageRecord[] = [];
     if (low > high) return { messages, more: false };
     let bytes = 0;
-    const order = { ScanIndexForward: query.order === "asc", Limit: query.limit + 1 };
-    for await (const { items } of pages(session, low, high, order)) {
+    const how = {
+      ScanIndexForward: query.order === "asc",
+      Limit: query.limit + 1,
+      ConsistentRead: query.consistent ?? true,
+    };
+    for await (const { items } of pages(session, low, high, how)) {
       for (const message of items.map(fromMessageItem)) {
         bytes += sizeInAnswer(message);
         if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {

@@ -1,11 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { archiveSession } from "../../../shared/archive/archive-session.ts";
 import { resetSession } from "../../../shared/archive/renew-session.ts";
 import type { Claim } from "../../../shared/chat/claim.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/turn.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
+import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { fromHeaderItem } from "../../../shared/session/items.dynamodb.ts";
@@ -93,26 +96,52 @@ describe("a turn", () => {
     expect(messages.at(-1)).toEqual({ role: "user", content: "and now?" });
   });
 
-  it("costs at most 12 write and 4 read units, however long the session is", async () => {
+  it("costs at most 12 write and 4 read units, however long the session is, with its metric and ids as they are outside", async () => {
     const { measure } = meter(engines.dynamodb);
+    const recorder = createRecorder(createTable(engines.dynamodb, engines.metricsTable), world.stores.clock);
+    const deps = { ...chat.deps, recorder };
+    const user = randomUUID();
+    const text = "word ".repeat(60);
     const costs: number[][] = [];
-    for (const length of [40, 400]) {
-      id = `cost-${length}`;
-      await world.create("ann", id);
-      for (let n = 0; n < length / 40; n++) {
-        const messages = Array.from({ length: 40 }, () => ({ role: "user" as const, content: "x".repeat(300) }));
-        await appendMessages(chat.deps, session(), messages, { seed: `${id} ${n}`, at: world.stores.clock() + n });
+    for (const length of [10, 40, 400]) {
+      const place = { user, id: randomUUID() };
+      const say = (content: string) => runTurn(deps, turnRequest(deps, user, place.id, content));
+      await world.create(user, place.id, 3600);
+      for (let n = 0; n < length; n += 10) {
+        const messages = Array.from({ length: 10 }, () => ({ role: "user" as const, content: text }));
+        await appendMessages(deps, place, messages, { seed: `${place.id} ${n}`, at: world.stores.clock() + n });
       }
-      await runTurn(chat.deps, request("warm"));
-      fake.next({ text: "y".repeat(300) });
-      const usage = await measure(() => runTurn(chat.deps, request("x".repeat(300))));
+      fake.always({ text: text });
+      for (let n = 0; n < 4; n++, world.advance(1000)) await say(text);
+      const usage = await measure(() => say(text));
       costs.push([usage.wru, usage.rru]);
+      expect(fake.requests.at(-1)!.messages).toHaveLength(1 + Math.min(30, length + 9));
     }
-    for (const [wru, rru] of costs) {
-      expect(wru).toBe(10);
-      // The window, and once in a while half a unit for the provider's circuit.
-      expect(rru).toBeLessThanOrEqual(4);
-    }
+    // One write unit is the metric's. The provider's circuit is half a read unit more, once in 5 s.
+    expect(costs).toEqual([
+      [11, 2],
+      [11, 2.5],
+      [11, 2.5],
+    ]);
+  });
+
+  it("shows the model all of a session that was filled or restored a moment ago", async () => {
+    await world.create("ann", id, 2, 40);
+    const read = vi.spyOn(chat.deps.messages, "range");
+    const consistent = () => read.mock.calls.splice(0).map(([, , query]) => query.consistent);
+    await runTurn(chat.deps, request("now"));
+    expect(consistent()).toEqual([true]);
+    world.advance(1500);
+    await runTurn(chat.deps, request("later"));
+    expect(consistent()).toEqual([false]);
+    world.advance(5000);
+    const swept = await world.sweep("ann", id);
+    await archiveSession(chat.deps, fromHeaderItem(unmarshall(swept!.dynamodb!.OldImage as never)));
+    read.mock.calls.length = 0;
+    await runTurn(chat.deps, request("restored"));
+    expect(consistent().at(-1)).toBe(true);
+    expect(fake.requests.at(-1)!.messages).toHaveLength(31);
+    read.mockRestore();
   });
 
   it("goes on when nobody follows it", async () => {
