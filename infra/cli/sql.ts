@@ -11,7 +11,7 @@ import { prompt } from "../sql/prompt.ts";
 const USAGE = `Queries the lake of the local host with DuckDB, by the names that its tables have in Athena.
 
   npm run sql -- "select ..."      runs SQL and prints the result
-  npm run sql                      a prompt; statements end with ;
+  npm run sql                      a prompt with history; statements end with ;
 
   --named NAME    a query of infra/queries, those that Athena has too; --list names them
   --param VALUE   a value for each ? of the query, in order; may be repeated
@@ -21,13 +21,20 @@ const USAGE = `Queries the lake of the local host with DuckDB, by the names that
   --list          name the named queries
   --help
 
-Tables: messages, session_summaries (built every hour), archive_lines (the archive as it is), messages_all (all there is).
-Their columns and ten worked questions are in docs/analysts.md.
+Tables: messages, session_summaries (built every hour), events, aggregates (once a day), archive_lines (the archive as it is) and
+messages_all (messages, and what the archive has beyond them). Their columns and ten worked questions
+are in docs/analysts.md.
 
 Exit code: 0 = done, 1 = something went wrong, 2 = wrong usage.
 `;
 
 class UsageError extends Error {}
+
+// Whoever reads has had enough: `| head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   const isUsage = error instanceof UsageError;
@@ -53,8 +60,10 @@ async function main(args: string[]): Promise<number> {
   try {
     if (sql !== undefined) return say(format(await database.query(sql, values.param), output));
     const run = async (text: string) => format(await database.query(text), output);
-    await prompt(run, path.join(values.data, "sql-history"));
-    return 0;
+    const { stdin: input, stdout, stderr: errors } = process;
+    const terminal = { input, output: stdout, errors, interactive: input.isTTY && stdout.isTTY };
+    const failed = await prompt(run, path.join(values.data, "sql-history"), terminal);
+    return terminal.interactive || failed === 0 ? 0 : 1;
   } finally {
     database.close();
     s3.destroy();

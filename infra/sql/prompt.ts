@@ -1,52 +1,80 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** Statements that are remembered. */
+/** Lines that are remembered. */
 const HISTORY = 500;
 
+export interface Terminal {
+  input: NodeJS.ReadableStream;
+  output: NodeJS.WritableStream;
+  /** Where errors go when nobody is typing. */
+  errors: NodeJS.WritableStream;
+  /** Whether somebody is typing: then there is a prompt, and a history. */
+  interactive: boolean;
+}
+
 /**
- * Reads statements from the terminal, each to its semicolon, and prints what `run` gives for them, until the input ends.
- * What was typed is kept in a file for the next time.
+ * Reads statements, each to the semicolon at a line's end, and prints what `run` gives for them, until the input ends. Lines that were
+ * typed are kept in a file for the next time. Gives the number of statements that failed.
  */
-export async function prompt(run: (sql: string) => Promise<string>, historyFile: string): Promise<void> {
+export async function prompt(
+  run: (sql: string) => Promise<string>,
+  historyFile: string,
+  { input, output, errors, interactive }: Terminal,
+): Promise<number> {
   const history = existsSync(historyFile) ? readFileSync(historyFile, "utf8").split("\n").filter(Boolean) : [];
-  const terminal = createInterface({
-    input: process.stdin,
-    output: process.stdout,
+  const lines = createInterface({
+    input,
+    output,
+    terminal: interactive,
     prompt: "lake> ",
     history: history.toReversed(),
     historySize: HISTORY,
     removeHistoryDuplicates: true,
   });
-  if (process.stdin.isTTY) process.stdout.write("Statements end with ;   Ctrl-D ends.   Try: show tables;\n");
   let statement = "";
   let closed = false;
-  terminal.on("close", () => {
+  let failed = 0;
+  const ask = () => {
+    lines.setPrompt(statement.trim() === "" ? "lake> " : "  ... ");
+    // Input from a file is at its end long before its last statement has run.
+    if (interactive && !closed) lines.prompt();
+  };
+  const execute = async () => {
+    const text = statement;
+    statement = "";
+    if (text.trim() === "") return;
+    try {
+      output.write(await run(text));
+    } catch (error) {
+      failed++;
+      (interactive ? output : errors).write(`${error instanceof Error ? error.message : error}\n`);
+    }
+  };
+  lines.on("close", () => {
     closed = true;
   });
-  terminal.on("SIGINT", () => {
+  lines.on("SIGINT", () => {
     statement = "";
-    process.stdout.write("\n");
-    terminal.setPrompt("lake> ");
-    terminal.prompt();
+    // What stands in the line goes with it.
+    lines.write(null, { ctrl: true, name: "e" });
+    lines.write(null, { ctrl: true, name: "u" });
+    output.write("\n");
+    ask();
   });
-  const ask = () => {
-    // Input from a file is at its end long before its last statement has run.
-    if (process.stdin.isTTY && !closed) terminal.prompt();
-  };
+
+  if (interactive) output.write("Statements end with ;   Ctrl-D ends.   Try: show tables;\n");
   ask();
-  for await (const line of terminal) {
+  for await (const line of lines) {
     if (line.trim() !== "") history.push(line);
     statement += `${line}\n`;
-    if (line.trimEnd().endsWith(";")) {
-      process.stdout.write(await run(statement).catch((error: Error) => `${error.message}\n`));
-      statement = "";
-    }
-    terminal.setPrompt(statement.trim() === "" ? "lake> " : "  ... ");
+    if (line.trimEnd().endsWith(";")) await execute();
     ask();
   }
-  if (statement.trim() !== "") process.stdout.write(await run(statement).catch((error: Error) => `${error.message}\n`));
-  if (!process.stdin.isTTY) return;
-  process.stdout.write("\n");
-  writeFileSync(historyFile, `${history.slice(-HISTORY).join("\n")}\n`, { mode: 0o600 });
+  await execute();
+  if (interactive) {
+    output.write("\n");
+    writeFileSync(historyFile, `${history.slice(-HISTORY).join("\n")}\n`, { mode: 0o600 });
+  }
+  return failed;
 }
