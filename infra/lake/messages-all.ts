@@ -15,6 +15,7 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
   { name: "model", type: "string", comment: "as in messages" },
   { name: "usage", type: "struct<input_tokens:int,output_tokens:int,cost_usd:double>", comment: "as in messages" },
   { name: "status", type: "string", comment: "as in messages" },
+  { name: "latency_ms", type: "int", comment: "as in messages" },
 ];
 
 /**

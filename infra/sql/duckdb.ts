@@ -57,7 +57,8 @@ const duckTypes: Record<ColumnType, string> = {
 function parquetView(table: TableName, files: readonly string[]): string {
   if (files.length > 0) {
     return `create or replace view ${table} as select * replace (cast(dt as varchar) as dt)
-      from read_parquet(${listOf(files)}, hive_partitioning = true, hive_types_autocast = false)`;
+      from read_parquet(${listOf(files)}, hive_partitioning = true, hive_types_autocast = false,
+        union_by_name = true)`;
   }
   const columns = tables[table].columns.map(({ name, type }) => `cast(null as ${duckTypes[type]}) as ${name}`);
   return `create or replace view ${table} as select ${columns.join(", ")}, cast(null as varchar) as dt where false`;

@@ -49,6 +49,7 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         output_tokens: message.usage?.output_tokens ?? null,
         cost_usd: message.usage?.cost_usd ?? null,
         status: message.status ?? null,
+        latency_ms: message.latency_ms ?? null,
         metadata: content && message.metadata ? JSON.stringify(message.metadata) : null,
       };
       summary.message_count++;

@@ -48,6 +48,7 @@ export const tables = {
       { name: "output_tokens", type: "int", comment: "tokens of the answer" },
       { name: "cost_usd", type: "double", comment: "US dollars, by the price of the model when it answered" },
       { name: "status", type: "string", comment: "complete, or incomplete when the answer broke off" },
+      { name: "latency_ms", type: "int", comment: "milliseconds from the question to the end of the answer" },
       { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
     ],
   },

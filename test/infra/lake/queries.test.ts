@@ -170,6 +170,7 @@ async function answer(user: string, id: string, n: number, created_at: string): 
     model: MODELS[n % 4 === 1 ? 0 : 1],
     usage: { input_tokens: 100 * n, output_tokens: 10 * n, cost_usd: n % 4 === 1 ? PRICE * 110 * n : 0 },
     status: "complete",
+    latency_ms: 1000 + n,
   };
   const record = (await stores.sessions.find({ user, id }))!;
   const stored = await stores.messages.append({

@@ -59,6 +59,7 @@ describe("a session that is archived", () => {
       output_tokens: null,
       cost_usd: null,
       status: null,
+      latency_ms: null,
       metadata: null,
       dt: "2026-11-21",
     });
