@@ -85,7 +85,7 @@ const vectorIndexes = ["memories_a", "memories_b"] as const;
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
 /** What the idempotency middleware of every POST touches. */
 const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
-/** What folding metrics into aggregates touches: nothing is deleted. */
+/** What folding metrics into aggregates touches, and what housekeeping does: nothing is deleted. */
 const folding = ["GetItem", "Query", "BatchWriteItem", "UpdateItem"] as const;
 
 export const functions = {
@@ -307,6 +307,15 @@ export const functions = {
     memory: 1024,
     timeout: 900,
     metrics: ["UpdateItem"],
+  },
+  "jobs-housekeeping": {
+    entry: "functions/jobs/housekeeping.ts",
+    trigger: { kind: "schedule", expression: "cron(30 3 ? * SUN *)" },
+    table: ["GetItem", "BatchGetItem"],
+    archive: ["ListBucket"],
+    metrics: folding,
+    memory: 1024,
+    timeout: 900,
   },
   "events-create": {
     entry: "functions/events/create.ts",

@@ -10,11 +10,15 @@ import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
+import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 import { openMetricsTable } from "../dependencies/table.ts";
 
 /** Days before the newest that are looked at once more, for what was folded late. */
 const AGAIN = 2;
+
+/** Days before the newest that the first run looks at, which may come late after the first deployment. */
+const FIRST_RUN = 30;
 
 /** Milliseconds that a run leaves unused, for the day that it is at. */
 const MARGIN = 120_000;
@@ -25,16 +29,15 @@ export interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: exports the days that are over into the lake, from where it left off. An operator may name the first day. */
+/** Schedule: exports the days that are over into the lake, from where it left off. An operator may name an earlier day. */
 export const createExportJob =
   (deps: Dependencies) =>
   async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
+    const now = deps.clock();
+    const deadline = now + context.getRemainingTimeInMillis() - MARGIN;
     const ports = await deps.open();
-    const yesterday = shift("day", toInstant(deps.clock()).slice(0, 10), -1);
     const through = (await ports.store.checkpoint("export"))?.through;
-    const last = through !== undefined && through < yesterday ? through : yesterday;
-    for (const day of windowsBetween("day", event.from ?? shift("day", last, -AGAIN), yesterday)) {
+    for (const day of daysOf(now, through, event.from)) {
       if (deps.clock() > deadline) return;
       const rows = await exportDay(ports, day);
       console.log(JSON.stringify({ level: "info", job: "export", day, ...rows }));
@@ -42,6 +45,19 @@ export const createExportJob =
     }
     await deps.book.succeeded("jobs-export");
   };
+
+/** No day is left out. What is in the lake already stays as it is from when on some of the day may have expired. */
+function daysOf(now: number, through: string | undefined, from: string | undefined): string[] {
+  const yesterday = shift("day", toInstant(now).slice(0, 10), -1);
+  const usual =
+    through === undefined
+      ? shift("day", yesterday, -FIRST_RUN)
+      : shift("day", through < yesterday ? through : yesterday, -AGAIN);
+  const whole = shift("day", toInstant(now - retention.event.seconds * 1000).slice(0, 10), 1);
+  return windowsBetween("day", from !== undefined && from < usual ? from : usual, yesterday).filter(
+    (day) => day >= whole || through === undefined || day > through,
+  );
+}
 
 export const handler = lazy(() => {
   const settings = loadConfig();

@@ -14,4 +14,7 @@ export function userPart(user: string): string {
 }
 
 /** The user that a part of a key stands for, as far as it tells: the id, or the hash in its place. */
-export const userOfPart = (part: string): string => (part.startsWith(HASHED) ? part : decodeURIComponent(part));
+export const userOfPart = (part: string): string => (isHashed(part) ? part : decodeURIComponent(part));
+
+/** Whether what a key tells of a user is a hash. */
+export const isHashed = (part: string): boolean => part.startsWith(HASHED);

@@ -26,20 +26,39 @@ export function createEventStore(table: Pick<Table, "query" | "batchWrite">): Ev
     },
 
     async *ofDay(day) {
-      for (const shard of eventShards) {
-        let start: Item | undefined;
-        do {
-          const page = await table.query({
-            KeyConditionExpression: "pk = :pk",
-            ExpressionAttributeValues: { ":pk": eventPartition(day, shard) },
-            ExclusiveStartKey: start,
-          });
-          yield page.items.map(fromItem);
-          start = page.lastKey;
-        } while (start);
+      for await (const items of pages(table, day)) yield items.map(fromItem);
+    },
+
+    async hold(day, until) {
+      const expires_at = toSeconds(until);
+      let held = 0;
+      for await (const items of pages(table, day)) {
+        const early = items.filter((item) => Number(item.expires_at) < expires_at);
+        // An event that has just expired comes back by this.
+        await table.batchWrite(
+          early.map((item) => ({ ...item, expires_at })),
+          [],
+        );
+        held += early.length;
       }
+      return held;
     },
   };
+}
+
+async function* pages(table: Pick<Table, "query">, day: string): AsyncIterable<Item[]> {
+  for (const shard of eventShards) {
+    let start: Item | undefined;
+    do {
+      const page = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": eventPartition(day, shard) },
+        ExclusiveStartKey: start,
+      });
+      yield page.items;
+      start = page.lastKey;
+    } while (start);
+  }
 }
 
 function toItem({ metadata, ...event }: EventRecord, at: number): Item {

@@ -9,4 +9,6 @@ export interface EventStore {
   add(event: EventRecord): Promise<void>;
   /** Every event of a day (as in 2026-11-21), a page at a time. */
   ofDay(day: string): AsyncIterable<EventRecord[]>;
+  /** Lets the events of a day live until then (epoch ms), if they would expire before; how many those were. */
+  hold(day: string, until: number): Promise<number>;
 }

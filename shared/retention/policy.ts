@@ -136,7 +136,7 @@ export const retention = {
     record: "event (feedback, conversion, engagement, content, custom)",
     place: { item: "event" },
     seconds: 365 * DAY,
-    note: "Then the lake; its counts and values stay in the aggregates.",
+    note: "In the lake since the day after; one that is not there yet lives until it is. Its counts and values stay in the aggregates.",
   },
   jobState: {
     record: "what a job has done last",

@@ -121,6 +121,12 @@ const expected: Record<string, string[]> = {
     "secretsmanager GetSecretValue on the key of users' hashes",
     "sqs SendMessage on dead letters",
   ],
+  "jobs-housekeeping": [
+    folding,
+    "dynamodb BatchGetItem GetItem on table",
+    archiveList,
+    "sqs SendMessage on dead letters",
+  ],
   "events-create": [`dynamodb ${idempotency} on table`, calls],
   "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
   "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],

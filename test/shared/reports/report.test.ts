@@ -7,12 +7,13 @@ import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
-import { partitionKey, type TableName } from "../../../shared/lake/tables.ts";
+import type { TableName } from "../../../shared/lake/tables.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
 import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
+import { readPartition } from "../../support/partition.ts";
 
 const SEPTEMBER = Date.parse("2026-09-30T10:00:00.000Z");
 const OCTOBER = Date.parse("2026-10-01T10:00:00.000Z");
@@ -151,16 +152,7 @@ describe("the export into the lake", () => {
     const first = await exported();
     expect(first.every(Boolean)).toBe(true);
     expect(await exported()).toEqual(first);
-    const { parquetReadObjects } = await import("hyparquet");
-    const { zstdDecompressSync } = await import("node:zlib");
-    const read = async (table: TableName) => {
-      const { Body } = await engines.s3.send(
-        new GetObjectCommand({ Bucket: engines.bucket, Key: partitionKey(table, "2026-10-01") }),
-      );
-      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
-      const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-      return parquetReadObjects({ file, compressors: { ZSTD: (page) => zstdDecompressSync(page) } });
-    };
+    const read = (table: TableName) => readPartition(engines, table, "2026-10-01");
     const events = await read("events");
     expect(events.map(({ event_id }) => event_id).sort()).toEqual([
       "feedback-0",

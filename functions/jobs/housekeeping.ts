@@ -1,0 +1,53 @@
+import type { Context } from "aws-lambda";
+import { auditArchive } from "../../shared/archive/audit-archive.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { holdEvents } from "../../shared/events/hold-events.ts";
+import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import { lazy } from "../../shared/http/lazy.ts";
+import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { createS3 } from "../../shared/s3/client.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { hashUser } from "../../shared/user-hash.ts";
+import { booked } from "../dependencies/booked.ts";
+import { openMetricsTable, openTable } from "../dependencies/table.ts";
+
+/** Milliseconds that a run leaves unused. */
+const MARGIN = 30_000;
+
+export type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditArchive>[0];
+
+/**
+ * Weekly schedule: what neither TTL nor lifecycle rules see to. Holds events that are not in the lake yet, and fails when
+ * there are archive objects of sessions that nobody knows.
+ */
+export const createHousekeepingJob =
+  (deps: Dependencies) =>
+  async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+    const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
+    const job = "housekeeping";
+    const held = await holdEvents(deps);
+    const audit = await auditArchive(deps, deadline, ({ session: { user, id }, day }) => {
+      const line = { level: "error", job, user: hashUser(user), session: id, day };
+      console.error(JSON.stringify({ ...line, message: "an archive object belongs to no session" }));
+    });
+    console.log(JSON.stringify({ level: "info", job, events_held: held, ...audit }));
+    if (audit.orphans > 0) throw new Error(`${audit.orphans} archive objects belong to no session`);
+    if (!audit.complete) throw new Error(`there was no time for more than ${audit.objects} archive objects`);
+  };
+
+export const handler = lazy(() => {
+  const settings = loadConfig();
+  const metrics = openMetricsTable(settings);
+  return booked(
+    "jobs-housekeeping",
+    settings,
+    createHousekeepingJob({
+      events: createEventStore(metrics),
+      store: createMetricStore(metrics),
+      archived: createArchivedDays(createS3(), settings.ARCHIVE_BUCKET),
+      sessions: createSessionStore(openTable(settings)),
+      clock: Date.now,
+    }),
+  );
+});

@@ -1,0 +1,34 @@
+import { type Clock, toInstant } from "../clock.ts";
+import type { MetricStore } from "../metrics/store.ts";
+import { shift, windowsBetween } from "../metrics/window.ts";
+import { DAY, retention } from "../retention/policy.ts";
+import type { EventStore } from "./store.ts";
+
+/** Days before they expire by which events have to be in the lake: more than twice the time between two runs. */
+const MARGIN = 30;
+
+/** Days that are looked at where nothing was ever exported. */
+const FIRST_RUN = 30;
+
+/**
+ * Holds back the expiry of events that are not in the lake yet, until they are: what TTL deletes is in the lake, however late
+ * the export is. Usually that is the day after, and there is nothing to hold. Gives how many events were.
+ */
+export async function holdEvents({
+  events,
+  store,
+  clock,
+}: {
+  events: Pick<EventStore, "hold">;
+  store: Pick<MetricStore, "checkpoint">;
+  clock: Clock;
+}): Promise<number> {
+  const now = clock();
+  const through = (await store.checkpoint("export"))?.through;
+  const until = now + MARGIN * DAY * 1000;
+  const last = toInstant(until - retention.event.seconds * 1000).slice(0, 10);
+  const first = through === undefined ? shift("day", last, -FIRST_RUN) : shift("day", through, 1);
+  let held = 0;
+  for (const day of windowsBetween("day", first, last)) held += await events.hold(day, until);
+  return held;
+}

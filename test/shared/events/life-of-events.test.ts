@@ -1,0 +1,109 @@
+import { DeleteCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createExportJob } from "../../../functions/jobs/export.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
+import { holdEvents } from "../../../shared/events/hold-events.ts";
+import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
+import { createLake } from "../../../shared/lake/lake.s3.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { retention } from "../../../shared/retention/policy.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { readPartition } from "../../support/partition.ts";
+
+const DAY = 86_400_000;
+const NIGHT = Date.parse("2026-03-02T00:50:00.000Z");
+const YEAR = retention.event.seconds * 1000;
+
+let engines: Engines;
+let now = NIGHT;
+beforeAll(() => void vi.spyOn(console, "log").mockImplementation(() => undefined));
+afterAll(() => vi.restoreAllMocks());
+beforeEach(async () => {
+  engines = await startEngines();
+  now = NIGHT;
+  return () => engines.close();
+});
+
+const clock = () => now;
+const ports = () => {
+  const table = createTable(engines.dynamodb, engines.metricsTable);
+  return { events: createEventStore(table), store: createMetricStore(table), clock };
+};
+
+/** Runs the export at night, which may be given the time for so many days only. */
+async function exporting(event: { from?: string } = {}, days = 1000): Promise<void> {
+  const lake = createLake(engines.s3, engines.bucket);
+  const pseudonym = createPseudonyms("key");
+  let looks = 0;
+  await createExportJob({
+    open: async () => ({ ...ports(), lake, pseudonym, content: true }),
+    book: { succeeded: async () => undefined },
+    // A second passes with each day.
+    clock: () => now + 1000 * looks++,
+  })(event, { getRemainingTimeInMillis: () => 120_000 + days * 1000 });
+}
+
+const happens = (id: string, day: string) =>
+  ports().events.add({ id, user_id: "ann", type: "custom", created_at: `${day}T12:00:00.000Z` });
+
+const inLake = async (day: string) =>
+  (await readPartition(engines, "events", day)).map(({ event_id }) => String(event_id)).sort();
+
+/** Deletes what has expired, as TTL does; gives the ids of events. */
+async function sweep(): Promise<string[]> {
+  const { Items = [] } = await engines.dynamodb.send(new ScanCommand({ TableName: engines.metricsTable }));
+  const expired = Items.filter(({ expires_at }) => Number(expires_at) <= now / 1000);
+  for (const { pk, sk } of expired) {
+    await engines.dynamodb.send(new DeleteCommand({ TableName: engines.metricsTable, Key: { pk, sk } }));
+  }
+  return expired.filter(({ pk }) => String(pk).startsWith("E#")).map(({ id }) => String(id));
+}
+
+describe("an event that TTL deletes", () => {
+  it("is in the lake since the day after it came, and stays there", async () => {
+    await happens("one", "2026-03-01");
+    await exporting();
+    expect(await inLake("2026-03-01")).toEqual(["one"]);
+    now += YEAR - 14 * DAY;
+    await ports().store.advance("export", "2027-02-13");
+    expect(await holdEvents(ports())).toBe(0);
+    now += 14 * DAY;
+    expect(await sweep()).toEqual(["one"]);
+    // A day that has lost some of its events is not built from the rest, whoever asks for it.
+    await exporting({ from: "2026-02-27" }, 20);
+    expect(await inLake("2026-03-01")).toEqual(["one"]);
+  });
+
+  it("is in the lake also when the export has failed for longer than events live", async () => {
+    await exporting();
+    await happens("late", "2026-03-02");
+    for (let week = 0; week < 60; week++) {
+      now += 7 * DAY;
+      await holdEvents(ports());
+      if (week > 50) expect(await sweep()).toEqual([]);
+    }
+    expect(now - NIGHT).toBeGreaterThan(YEAR + 30 * DAY);
+    await exporting({}, 5);
+    expect(await inLake("2026-03-02")).toEqual(["late"]);
+    expect(await holdEvents(ports())).toBe(0);
+    now += 31 * DAY;
+    expect(await sweep()).toEqual(["late"]);
+  });
+});
+
+describe("the export", () => {
+  it("begins with what came before its first run, when that was late", async () => {
+    await happens("early", "2026-02-10");
+    await exporting();
+    expect(await inLake("2026-02-10")).toEqual(["early"]);
+  });
+
+  it("leaves no gap when somebody asks for days after those that it has yet to do", async () => {
+    await exporting();
+    await happens("between", "2026-03-04");
+    now += 10 * DAY;
+    await exporting({ from: "2026-03-09" });
+    expect(await inLake("2026-03-04")).toEqual(["between"]);
+  });
+});
