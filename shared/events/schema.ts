@@ -9,8 +9,11 @@ const MAX_VALUE = 1e9;
 export const createEventSchema = z
   .strictObject({
     type: z.enum(eventTypes),
-    session_id: idSchema.optional().meta({ description: "The session that it is about." }),
-    message_id: idSchema.optional().meta({ description: "The message that it is about." }),
+    session_id: idSchema
+      .optional()
+      .meta({ description: "The session that it is about; 404 when the user has none such." }),
+    // Looking for a message costs what its session's length does, above all in the archive.
+    message_id: idSchema.optional().meta({ description: "The message of it that it is about, kept as it is given." }),
     value: z.number().min(-MAX_VALUE).max(MAX_VALUE).optional().meta({
       description: "Of feedback, above 0 = satisfied; of a conversion, what it is worth.",
     }),
