@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
+import path from "node:path";
 import type { Plugin } from "esbuild";
 
 const NAMESPACE = "slim";
@@ -17,15 +19,42 @@ const replaced: Record<string, string> = {
     "export class EventStreamSerde {}",
 };
 
-/** Resources of the OpenAI API that nothing here calls: their classes are made with every client, and hold nothing. */
-for (const [name, file] of [
-  ["Admin", "admin/admin"],
-  ["Beta", "beta/beta"],
-  ["FineTuning", "fine-tuning/fine-tuning"],
-  ["VectorStores", "vector-stores/vector-stores"],
-]) {
-  for (const folder of ["./", "./resources/"]) replaced[`${folder}${file}.mjs`] = `export class ${name} {}`;
+const words = (text: string): string[] => text.split(" ");
+
+/** Classes of the OpenAI client that nothing here calls, as all but chat and embeddings; each is in a file of its name. */
+const UNUSED_OF_OPENAI = [
+  "auth/workload-identity-auth",
+  ...words("ChatCompletionRunner ChatCompletionStream ChatCompletionStreamingRunner").map((file) => `lib/${file}`),
+  ...words("batches content-provenance-checks decisions files images models moderations videos").map(
+    (file) => `resources/${file}`,
+  ),
+  ...words(
+    "admin audio beta containers conversations evals fine-tuning graders live realtime responses safety skills uploads " +
+      "vector-stores webhooks",
+  ).map((folder) => `resources/${folder}/${folder}`),
+];
+const OPENAI = new RegExp(`node_modules/openai/(${UNUSED_OF_OPENAI.join("|")})\\.mjs$`);
+
+/** As in `FineTuning` of `fine-tuning`. */
+const classOf = (file: string): string =>
+  path.basename(file, ".mjs").replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Where the SDK describes what it sends and receives. */
+const SCHEMAS = /@aws-sdk\/client-[^/]+\/dist-es\/schemas\/schemas_0\.js$/;
+
+/** With the names of properties written out: esbuild drops no object that is unused when it has computed ones. */
+function writtenOut(schemas: string): string {
+  const names = new Map([...schemas.matchAll(/^const (\w+) = (".*");$/gm)].map(([, name, value]) => [name, value]));
+  return schemas.replace(/\[(\w+)\]:/g, (computed, name: string) =>
+    names.has(name) ? `${names.get(name)}:` : computed,
+  );
 }
+
+/** Where the SDK reads `~/.aws/config`, which Lambda has not, and the local host's functions are not to depend on. */
+const SHARED_CONFIG = /@smithy\/core\/dist-es\/.*\/loadSharedConfigFiles\.js$/;
+const NO_SHARED_CONFIG =
+  'export { CONFIG_PREFIX_SEPARATOR } from "./constants";' +
+  "export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });";
 
 const builtins = builtinModules.flatMap((name) => [name, `node:${name}`]);
 
@@ -40,14 +69,19 @@ const CONCERNED = new RegExp(`^(${[...builtins, ...Object.keys(replaced)].map(Re
 export const slim: Plugin = {
   name: "slim",
   setup(build) {
-    build.onResolve({ filter: CONCERNED }, ({ path, namespace }) =>
-      namespace === NAMESPACE && !(path in replaced)
-        ? { path, external: true }
-        : { path, namespace: NAMESPACE, sideEffects: false },
+    build.onResolve({ filter: CONCERNED }, ({ path: name, namespace }) =>
+      namespace === NAMESPACE && !(name in replaced)
+        ? { path: name, external: true }
+        : { path: name, namespace: NAMESPACE, sideEffects: false },
     );
-    build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => ({
-      contents: replaced[path] ?? `module.exports = require(${JSON.stringify(path)});`,
+    build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path: name }) => ({
+      contents: replaced[name] ?? `module.exports = require(${JSON.stringify(name)});`,
       resolveDir: build.initialOptions.absWorkingDir ?? process.cwd(),
+    }));
+    build.onLoad({ filter: OPENAI }, ({ path: file }) => ({ contents: `export class ${classOf(file)} {}` }));
+    build.onLoad({ filter: SHARED_CONFIG }, () => ({ contents: NO_SHARED_CONFIG }));
+    build.onLoad({ filter: SCHEMAS }, async ({ path: file }) => ({
+      contents: writtenOut(await readFile(file, "utf8")),
     }));
   },
 };

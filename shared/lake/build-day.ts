@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
+import { ahead } from "../ahead.ts";
 import type { SessionLine } from "../archive/format.ts";
 import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
-import { ahead } from "./ahead.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine, ChangedDay, Lake, PartitionWriter } from "./lake.ts";
 import { createSessionRows } from "./rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";

@@ -1,3 +1,4 @@
+import { ahead, begun } from "../ahead.ts";
 import { type Clock, toInstant } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
@@ -109,11 +110,13 @@ export async function foldWindow(store: MetricStore, granularity: Granularity, w
 
   if (granularity === "hour") {
     const prepared = new Set<Kind>();
-    for await (const page of rawOf(store, window)) {
-      const fresh = [...new Set(page.map(({ kind }) => kind))].filter((kind) => !prepared.has(kind));
-      await Promise.all(fresh.flatMap(seriesOfKind).map(prepare));
-      for (const kind of fresh) prepared.add(kind);
-      for (const raw of page) accumulator.addRaw(raw);
+    for await (const pages of rawOf(store, window)) {
+      for await (const page of pages) {
+        const fresh = [...new Set(page.map(({ kind }) => kind))].filter((kind) => !prepared.has(kind));
+        await Promise.all(fresh.flatMap(seriesOfKind).map(prepare));
+        for (const kind of fresh) prepared.add(kind);
+        for (const raw of page) accumulator.addRaw(raw);
+      }
     }
   } else {
     const [first, last] = partsOf(granularity, window);
@@ -132,13 +135,9 @@ export async function foldWindow(store: MetricStore, granularity: Granularity, w
 }
 
 /** An hour's raw metrics, shard by shard: their first pages are asked for at once, the others one after the other. */
-async function* rawOf(store: MetricStore, hour: string): AsyncIterable<RawMetric[]> {
-  const shards = Array.from({ length: store.shards }, (_, shard) => store.raw(hour, shard)[Symbol.asyncIterator]());
-  const first = shards.map((pages) => pages.next());
-  await Promise.all(first);
-  for (const [shard, pages] of shards.entries()) {
-    for (let page = await first[shard]; page && !page.done; page = await pages.next()) yield page.value;
-  }
+export function rawOf(store: MetricStore, hour: string): AsyncIterable<AsyncIterable<RawMetric[]>> {
+  const shards = Array.from({ length: store.shards }, (_, shard) => shard);
+  return ahead(shards, store.shards, (shard) => begun(store.raw(hour, shard)));
 }
 
 /** The first and the last of the finer windows that a window is made of. */

@@ -1,8 +1,9 @@
+import { ahead, begun } from "../ahead.ts";
 import { type Clock, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type Aggregate, createAccumulator } from "./aggregate.ts";
 import { countDistinct } from "./distinct.ts";
-import { partsOf } from "./fold.ts";
+import { partsOf, rawOf } from "./fold.ts";
 import { inUnit, seriesNames } from "./metric.ts";
 import { quantiles } from "./sketch.ts";
 import type { MetricStore, Windowed } from "./store.ts";
@@ -13,6 +14,9 @@ const MAX_ROWS = 10_000;
 
 /** Hours that are added up from raw metrics at most: the running one, and those before it that wait for their fold. */
 const LIVE_HOURS = 3;
+
+/** Series whose aggregates are asked for at the same time. */
+const AT_ONCE = 8;
 
 /** Pages of raw metrics (1 MB each) after which an hour is judged by the shards read so far. */
 const LIVE_PAGES = 64;
@@ -106,7 +110,8 @@ async function* read(
   const through = (await store.checkpoint(granularity))?.through;
   const lastFolded = through === undefined ? last : earlier(through, last);
   if (through !== undefined && first <= lastFolded) {
-    for (const name of names) yield* store.aggregates(granularity, name, first, lastFolded);
+    const aggregatesOf = (name: string) => begun(store.aggregates(granularity, name, first, lastFolded));
+    for await (const pages of ahead(names, AT_ONCE, aggregatesOf)) yield* pages;
   }
   const open = [first, windowOf(granularity, live.since), through === undefined ? "" : shift(granularity, through, 1)];
   const firstOpen = open.reduce((latest, window) => (window > latest ? window : latest));
@@ -155,16 +160,19 @@ async function liveHours(store: MetricStore, now: string, count: number): Promis
 async function addUpRaw(store: MetricStore, hour: string): Promise<Windowed[]> {
   const accumulator = createAccumulator();
   let shard = 0;
-  for (let pages = 0; shard < store.shards && pages < LIVE_PAGES; shard++) {
-    for await (const page of store.raw(hour, shard)) {
+  let read = 0;
+  for await (const pages of rawOf(store, hour)) {
+    for await (const page of pages) {
       for (const raw of page) accumulator.addRaw(raw);
-      if (page.length > 0) pages++;
+      if (page.length > 0) read++;
     }
+    shard++;
+    if (read >= LIVE_PAGES) break;
   }
-  const read = accumulator.result();
-  if (shard === store.shards) return read.map((row) => ({ ...row, window: hour }));
+  const rows = accumulator.result();
+  if (shard === store.shards) return rows.map((row) => ({ ...row, window: hour }));
   const whole = createAccumulator();
-  for (const row of read) whole.merge(row, store.shards / shard);
+  for (const row of rows) whole.merge(row, store.shards / shard);
   return whole.result().map((row) => ({ ...row, window: hour, count: Math.round(row.count) }));
 }
 

@@ -19,3 +19,12 @@ export async function* ahead<T, R>(
     await Promise.allSettled(started);
   }
 }
+
+/** The same pages, of which the first has been read. */
+export async function begun<T>(pages: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const rest = pages[Symbol.asyncIterator]();
+  const first = await rest.next();
+  return (async function* () {
+    for (let page = first; !page.done; page = await rest.next()) yield page.value;
+  })();
+}
