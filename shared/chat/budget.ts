@@ -1,10 +1,12 @@
 import { AppError } from "../errors.ts";
 import type { ModelPrompt } from "../llm/model.ts";
+import type { ModelSpec } from "../llm/models.ts";
+import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
 import { estimateTokens, messageTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { SessionRecord } from "../session/session.ts";
-import { buildPrompt } from "./prompt.ts";
+import { buildPrompt, type Prompt } from "./prompt.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 
 /** Tokens that a session's own system prompt may have: metadata has 4 KB at most. */
@@ -28,18 +30,23 @@ export interface Budget {
  * that there may be. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question alone is
  * longer than the model's window.
  */
-export function planBudget({ settings, isOffered, specOf }: ChatDependencies, request: TurnRequest): Budget {
+export async function planBudget(
+  { settings, isOffered, specOf }: ChatDependencies,
+  request: TurnRequest,
+): Promise<Budget> {
   if (request.model !== undefined && !isOffered(request.model)) {
     throw new AppError("validation_failed", `model: ${JSON.stringify(request.model)} is not offered`, {
       fields: [{ path: "model", message: "is not offered" }],
     });
   }
-  const { context } = specOf(request.model ?? settings.model);
-  const output = Math.min(request.maxOutputTokens ?? settings.maxOutputTokens, settings.maxOutputTokens, context / 2);
-  const fixed =
-    messageTokens(request.question.content, request.question.name) +
-    (request.system === undefined ? SYSTEM_ALLOWANCE : estimateTokens(request.system));
-  const window = context - LEAST_ANSWER;
+  const spec = specOf(request.model ?? settings.model);
+  const output = Math.min(
+    request.maxOutputTokens ?? settings.maxOutputTokens,
+    settings.maxOutputTokens,
+    spec.context / 2,
+  );
+  const window = spec.context - LEAST_ANSWER;
+  const fixed = await counted(spec, fixedTokens, (tokens) => tokens <= window);
   if (fixed > window) {
     throw new AppError("payload_too_large", `content: has about ${fixed} tokens, and the model reads ${window}`, {
       fields: [{ path: "content", message: "has more tokens than the model reads" }],
@@ -47,6 +54,11 @@ export function planBudget({ settings, isOffered, specOf }: ChatDependencies, re
   }
   const prompt = Math.min(Math.max(settings.maxContextTokens, fixed), window);
   return { most: Math.ceil(prompt + output), least: fixed + LEAST_ANSWER, output: Math.floor(output) };
+
+  function fixedTokens(count: CountTokens): number {
+    const system = request.system === undefined ? SYSTEM_ALLOWANCE : count(request.system);
+    return messageTokens(request.question, count) + system;
+  }
 }
 
 interface Material {
@@ -63,20 +75,40 @@ export function promptsOf(
   budget: Budget,
   reserved: number,
   { record, history, question, memories }: Material,
-): (model: string) => ModelPrompt & { memories: Memory[] } {
+): (model: string) => Promise<ModelPrompt & { memories: Memory[] }> {
   const own = record.metadata.system_prompt;
   const system = request.system ?? (typeof own === "string" ? own : settings.systemPrompt);
-  const made = new Map<string, ModelPrompt & { memories: Memory[] }>();
+  const made = new Map<string, Promise<ModelPrompt & { memories: Memory[] }>>();
   return (model) => {
-    const known = made.get(model);
-    if (known) return known;
-    const room = Math.min(reserved, specOf(model).context);
-    const output = Math.max(LEAST_ANSWER, Math.min(budget.output, Math.floor(room / 2)));
-    const prompt = buildPrompt({ system, memories, history, questions: [question], maxTokens: room - output });
-    // A long question leaves less for the answer.
-    const maxOutputTokens = Math.max(1, Math.min(budget.output, room - prompt.tokens));
-    const fitting = { ...prompt, maxOutputTokens };
-    made.set(model, fitting);
-    return fitting;
+    const prompt = made.get(model) ?? make(specOf(model));
+    made.set(model, prompt);
+    return prompt;
   };
+
+  async function make(spec: ModelSpec): Promise<ModelPrompt & { memories: Memory[] }> {
+    const room = Math.min(reserved, spec.context);
+    const output = Math.max(LEAST_ANSWER, Math.min(budget.output, Math.floor(room / 2)));
+    const input = { system, memories, history, questions: [question], maxTokens: room - output };
+    const prompt: Prompt = await counted(
+      spec,
+      (count) => buildPrompt({ ...input, count }),
+      ({ isWhole }) => isWhole,
+    );
+    // A long question leaves less for the answer.
+    return { ...prompt, maxOutputTokens: Math.max(1, Math.min(budget.output, room - prompt.tokens)) };
+  }
+}
+
+/**
+ * A result by the estimate where that is good enough, and otherwise by the model's own tokenizer, if there is one. The estimate is
+ * from above for the newer encoding only.
+ */
+async function counted<T>(
+  { encoding }: ModelSpec,
+  make: (count: CountTokens) => T,
+  isGoodEnough: (result: T) => boolean,
+): Promise<T> {
+  const estimated = make(estimateTokens);
+  if (encoding === undefined || (encoding === "o200k_base" && isGoodEnough(estimated))) return estimated;
+  return make(await loadTokenizer(encoding));
 }

@@ -1,5 +1,6 @@
 import type { PromptMessage } from "../llm/model.ts";
-import { estimatePrompt, messageTokens } from "../llm/tokens.ts";
+import type { CountTokens } from "../llm/tokenizer.ts";
+import { messageTokens, promptTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { MessageRecord } from "../session/message.ts";
 
@@ -17,37 +18,40 @@ export interface PromptInput {
   questions: readonly Pick<MessageRecord, "role" | "content" | "name">[];
   /** Tokens that the prompt may have. */
   maxTokens: number;
+  count: CountTokens;
 }
 
 export interface Prompt {
   messages: PromptMessage[];
   /** Those that found a place. */
   memories: Memory[];
-  /** An estimate from above. */
   tokens: number;
+  /** Nothing was left out, and it is not longer than it may be. */
+  isWhole: boolean;
 }
 
 /**
  * Puts together what a model reads: the system prompt and the questions always, then memories, best first, then as much of the
  * history as fits, newest first and whole messages only.
  */
-export function buildPrompt({ system, memories, history, questions, maxTokens }: PromptInput): Prompt {
+export function buildPrompt({ system, memories, history, questions, maxTokens, count }: PromptInput): Prompt {
   const asked = questions.map(toPromptMessage);
-  const fixed = estimatePrompt([...(system ? [{ content: system }] : []), ...asked]);
-  const used = fittingMemories(memories, Math.min(maxTokens - fixed, maxTokens * MEMORY_SHARE));
+  const fixed = promptTokens([...(system ? [{ content: system }] : []), ...asked], count);
+  const used = fittingMemories(memories, Math.min(maxTokens - fixed, maxTokens * MEMORY_SHARE), count);
   const instructions = [system, used.length > 0 ? memorySection(used) : ""].filter(Boolean).join("\n\n");
   const head: PromptMessage[] = instructions ? [{ role: "system", content: instructions }] : [];
 
-  let tokens = estimatePrompt([...head, ...asked]);
+  let tokens = promptTokens([...head, ...asked], count);
   const recent: PromptMessage[] = [];
   for (const message of history.toReversed()) {
     const entry = toPromptMessage(message);
-    const cost = messageTokens(entry.content, entry.name);
+    const cost = messageTokens(entry, count);
     if (tokens + cost > maxTokens) break;
     tokens += cost;
     recent.unshift(entry);
   }
-  return { messages: [...head, ...recent, ...asked], memories: used, tokens };
+  const isWhole = used.length === memories.length && recent.length === history.length && tokens <= maxTokens;
+  return { messages: [...head, ...recent, ...asked], memories: used, tokens, isWhole };
 }
 
 /** Memories as quoted data: nothing that a user once wrote can pass for an instruction, or end the quotation. */
@@ -64,10 +68,10 @@ export function memorySection(memories: readonly Memory[]): string {
   ].join("\n");
 }
 
-function fittingMemories(memories: readonly Memory[], room: number): Memory[] {
+function fittingMemories(memories: readonly Memory[], room: number, count: CountTokens): Memory[] {
   const used: Memory[] = [];
   for (const memory of memories) {
-    if (messageTokens(memorySection([...used, memory])) > room) break;
+    if (messageTokens({ content: memorySection([...used, memory]) }, count) > room) break;
     used.push(memory);
   }
   return used;

@@ -112,7 +112,7 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
 
 async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
   const began = deps.clock();
-  const budget = planBudget(deps, request);
+  const budget = await planBudget(deps, request);
   const recalled = recallFor(deps, request);
   const { claim, reservation, window } = await prepare(deps, request, budget, began);
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
@@ -143,7 +143,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       answer = await deps.model({
         model: request.model,
         temperature: request.temperature,
-        promptFor: (model) => prompts(model),
+        promptFor: prompts,
         deadline: deps.clock() + Math.min(left, deps.settings.firstTokenTimeout),
         signal: total.signal,
       });
@@ -151,12 +151,13 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       clearTimeout(timer);
       throw error;
     }
+    const prompt = await prompts(answer.model);
     const spoken = speak(deps, {
       turn: turn(),
       record: opened.record,
       question,
       answer,
-      prompt: prompts(answer.model),
+      prompt,
       reservation,
       plan: request.plan.name,
       began,
@@ -167,7 +168,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       id,
       session: request.session,
       model: answer.model,
-      memories: prompts(answer.model).memories,
+      memories: prompt.memories,
       headers: reservation.headers,
       ...spoken,
     };

@@ -8,7 +8,7 @@ export interface PromptMessage {
 
 export interface ModelPrompt {
   messages: readonly PromptMessage[];
-  /** Tokens of the messages, estimated. */
+  /** Tokens of the messages, not less than there are. */
   tokens: number;
   /** Tokens that the answer may have. */
   maxOutputTokens: number;
@@ -18,7 +18,7 @@ export interface ModelRequest {
   /** The model asked for; the first of the configured ones when it is absent. */
   model?: string | undefined;
   /** What the model that is asked in the end gets to read: models differ in how much they take. */
-  promptFor(model: string): ModelPrompt;
+  promptFor(model: string): Promise<ModelPrompt>;
   /** 0 to 2. */
   temperature?: number | undefined;
   /** Epoch milliseconds by which the first token must be there. */

@@ -1,3 +1,5 @@
+import type { Encoding } from "./tokenizer.ts";
+
 /** What a model takes and costs. */
 export interface ModelSpec {
   /** Tokens that prompt and answer may have together. */
@@ -6,6 +8,8 @@ export interface ModelSpec {
   input: number;
   /** USD for a million tokens of the answer. */
   output: number;
+  /** How it reads text; absent = nobody knows. */
+  encoding?: Encoding;
 }
 
 /**
@@ -13,20 +17,20 @@ export interface ModelSpec {
  * (https://openai.com/api/pricing) and are overridden by `CHAT_PRICES`.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
-  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2 },
-  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4 },
-  "gpt-5": { context: 400_000, input: 1.25, output: 10 },
-  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6 },
-  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4 },
-  "gpt-4.1": { context: 1_047_576, input: 2, output: 8 },
-  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6 },
-  "gpt-4o": { context: 128_000, input: 2.5, output: 10 },
-  "gpt-4-turbo": { context: 128_000, input: 10, output: 30 },
-  "gpt-4": { context: 8192, input: 30, output: 60 },
-  "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5 },
-  "o4-mini": { context: 200_000, input: 1.1, output: 4.4 },
-  "o3-mini": { context: 200_000, input: 1.1, output: 4.4 },
-  o3: { context: 200_000, input: 2, output: 8 },
+  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2, encoding: "o200k_base" },
+  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4, encoding: "o200k_base" },
+  "gpt-5": { context: 400_000, input: 1.25, output: 10, encoding: "o200k_base" },
+  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6, encoding: "o200k_base" },
+  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4, encoding: "o200k_base" },
+  "gpt-4.1": { context: 1_047_576, input: 2, output: 8, encoding: "o200k_base" },
+  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6, encoding: "o200k_base" },
+  "gpt-4o": { context: 128_000, input: 2.5, output: 10, encoding: "o200k_base" },
+  "gpt-4-turbo": { context: 128_000, input: 10, output: 30, encoding: "cl100k_base" },
+  "gpt-4": { context: 8192, input: 30, output: 60, encoding: "cl100k_base" },
+  "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5, encoding: "cl100k_base" },
+  "o4-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base" },
+  "o3-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base" },
+  o3: { context: 200_000, input: 2, output: 8, encoding: "o200k_base" },
   offline: { context: 128_000, input: 0, output: 0 },
 };
 
@@ -38,7 +42,9 @@ const embeddingPrices: Readonly<Record<string, number>> = {
 };
 
 /** What a deployment knows better, by the beginning of a model's name. */
-export type ModelOverrides = Readonly<Record<string, { [K in keyof ModelSpec]?: ModelSpec[K] | undefined }>>;
+export type ModelOverrides = Readonly<
+  Record<string, { [K in "context" | "input" | "output"]?: ModelSpec[K] | undefined }>
+>;
 
 /** A model that nobody has listed: a self-hosted one, most likely. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
@@ -53,7 +59,7 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
   };
   const { context, input, output } = find(overrides) ?? {};
   const known = find(knownModels) ?? UNKNOWN;
-  return { context: context ?? known.context, input: input ?? known.input, output: output ?? known.output };
+  return { ...known, context: context ?? known.context, input: input ?? known.input, output: output ?? known.output };
 }
 
 /** Whether the price of a model is known. */

@@ -61,7 +61,7 @@ async function askTarget(deps: Resilience, target: Target, request: ModelRequest
       }),
     ),
   });
-  const prompt = request.promptFor(target.model);
+  const prompt = await request.promptFor(target.model);
   const tokens = prompt.tokens + prompt.maxOutputTokens;
   const events = await policy.execute(async () => {
     await queue(target.provider, tokens, request.deadline, request.signal);

@@ -1,3 +1,5 @@
+import type { CountTokens } from "./tokenizer.ts";
+
 /** Tokens that a message costs beside its content (https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken). */
 const PER_MESSAGE = 4;
 
@@ -5,9 +7,9 @@ const PER_MESSAGE = 4;
 const PIECES = /[A-Za-z]+| ?\d+|\s+|[\u00c0-\u07ff]+|[\u0800-\u1fff]+|[^\s]/gu;
 
 /**
- * Tokens of a text, estimated from above: the encoding of OpenAI's models has 200,000 entries (2 MB), and a prompt that is a little
- * too short costs less than a function that is slow to start. A test holds the estimate between 1 and 3 times what the
- * real encoder counts, for prose in a dozen languages, code, JSON, numbers and emoji.
+ * Tokens of a text, estimated from above: what fits by the estimate fits, whatever OpenAI's newer models make of it, and need not be
+ * counted. A test holds the estimate between 1 and 3 times what their encoder counts, for prose in a dozen languages, code, JSON,
+ * numbers and emoji.
  */
 export function estimateTokens(text: string): number {
   let tokens = 0;
@@ -16,12 +18,14 @@ export function estimateTokens(text: string): number {
 }
 
 /** Tokens of a whole prompt. */
-export function estimatePrompt(messages: readonly { content: string; name?: string }[]): number {
-  return messages.reduce((sum, { content, name }) => sum + messageTokens(content, name), PER_MESSAGE);
+export function promptTokens(messages: readonly { content: string; name?: string }[], count: CountTokens): number {
+  return messages.reduce((sum, message) => sum + messageTokens(message, count), PER_MESSAGE);
 }
 
-export const messageTokens = (content: string, name = ""): number =>
-  estimateTokens(content) + estimateTokens(name) + PER_MESSAGE;
+export const messageTokens = (
+  { content, name = "" }: { content: string; name?: string | undefined },
+  count: CountTokens,
+): number => count(content) + count(name) + PER_MESSAGE;
 
 function tokensOf(piece: string): number {
   const code = piece.codePointAt(0) ?? 0;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -44,13 +44,25 @@ export async function run(): Promise<void> {
       }
       const ratio = Math.min(...times.own) / Math.min(...times.empty);
       const bytes = statSync(bundle).size;
+      const beside = readdirSync(path.dirname(bundle))
+        .filter((file) => file.endsWith(".mjs"))
+        .reduce((sum, file) => sum + statSync(path.join(path.dirname(bundle), file)).size, -bytes);
       worst = Math.max(worst, ratio);
       const held = bytes <= MAX_BYTES && ratio <= MAX_RATIO ? "" : "over the bar";
-      rows.push([name, bytes, Math.round(Math.min(...times.own)), Math.round(Math.min(...times.empty)), ratio, held]);
+      rows.push([
+        name,
+        bytes,
+        beside || "",
+        Math.round(Math.min(...times.own)),
+        Math.round(Math.min(...times.empty)),
+        ratio,
+        held,
+      ]);
     }
     printTable(
-      `Cold starts (bars: ${MAX_BYTES / 1000} KB minified, ${MAX_RATIO} × an empty handler)`,
-      ["function", "bytes", "ms", "empty ms", "ratio", ""],
+      `Cold starts (bars: ${MAX_BYTES / 1000} KB minified, ${MAX_RATIO} × an empty handler). What a start does not load, as the tables of
+tokenizers, lies beside the bundle and is no part of the bars`,
+      ["function", "bytes", "beside", "ms", "empty ms", "ratio", ""],
       rows,
     );
     process.stdout.write(`\nworst ratio ${worst.toFixed(2)}\n`);

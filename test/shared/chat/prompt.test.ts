@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { buildPrompt } from "../../../shared/chat/prompt.ts";
-import { estimatePrompt } from "../../../shared/llm/tokens.ts";
+import { buildPrompt as build, type PromptInput } from "../../../shared/chat/prompt.ts";
+import { estimateTokens, promptTokens } from "../../../shared/llm/tokens.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 
 const message = (content: string, n = 0): MessageRecord => ({
@@ -18,6 +18,7 @@ const memory = (content: string) => ({
   content,
   created_at: "2026-01-02T03:04:05.000Z",
 });
+const buildPrompt = (input: Omit<PromptInput, "count">) => build({ ...input, count: estimateTokens });
 const question = { role: "user" as const, content: "and now?" };
 
 describe("a prompt", () => {
@@ -38,10 +39,11 @@ describe("a prompt", () => {
       fc.property(fc.array(fc.string({ maxLength: 200 })), fc.integer({ min: 40, max: 500 }), (contents, maxTokens) => {
         const history = contents.map(message);
         const prompt = buildPrompt({ system: "S", memories: [], history, questions: [question], maxTokens });
-        expect(estimatePrompt(prompt.messages)).toBe(prompt.tokens);
+        expect(promptTokens(prompt.messages, estimateTokens)).toBe(prompt.tokens);
         expect(prompt.tokens).toBeLessThanOrEqual(maxTokens);
         const kept = prompt.messages.slice(1, -1).map(({ content }) => content);
         expect(kept).toEqual(kept.length === 0 ? [] : contents.slice(-kept.length));
+        expect(prompt.isWhole).toBe(kept.length === contents.length);
       }),
     );
   });

@@ -1,5 +1,7 @@
+import { countTokens as countOlder } from "gpt-tokenizer/encoding/cl100k_base";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { describe, expect, it } from "vitest";
+import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { estimateTokens } from "../../../shared/llm/tokens.ts";
 
 const english =
@@ -45,5 +47,30 @@ describe("the estimate of tokens", () => {
     estimateTokens("a".repeat(300_000));
     estimateTokens("ab ".repeat(100_000));
     expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
+
+describe("the tokenizer", () => {
+  it.each(Object.entries(samples))("counts what the models read: %s", async (_, text) => {
+    expect((await loadTokenizer("o200k_base"))(text)).toBe(countTokens(text));
+    expect((await loadTokenizer("cl100k_base"))(text)).toBe(countOlder(text));
+  });
+
+  it("takes what looks like a special token for text", async () => {
+    expect((await loadTokenizer("o200k_base"))("<|endoftext|>")).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["letters", "a"],
+    ["blanks", " "],
+    ["emoji", "\u{1f389}"],
+    ["marks", "!"],
+    ["Chinese", "\u6c49"],
+  ])("counts a message of nothing but %s in no time, and hardly more than there are", async (_, character) => {
+    const count = await loadTokenizer("o200k_base");
+    expect(count(character.repeat(3000)) / countTokens(character.repeat(3000))).toBeLessThan(1.1);
+    const began = performance.now();
+    count(character.repeat(300_000));
+    expect(performance.now() - began).toBeLessThan(3000);
   });
 });

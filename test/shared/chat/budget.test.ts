@@ -1,0 +1,81 @@
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
+import { estimateTokens } from "../../../shared/llm/tokens.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+vi.mock(import("../../../shared/llm/tokenizer.ts"), async (importOriginal) => {
+  const original = await importOriginal();
+  return { ...original, loadTokenizer: vi.fn(original.loadTokenizer) };
+});
+
+/** Of which the estimate makes more than half as much again. */
+const WORDY = "Разговоры хранятся, пока они продолжаются, а затем попадают в архив, откуда их можно вернуть целиком. ";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+let count = 0;
+let id = "";
+
+beforeAll(async () => {
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createWorld(engines);
+});
+beforeEach(async () => {
+  fake.reset();
+  fake.always({ text: "fine" });
+  vi.mocked(loadTokenizer).mockClear();
+  id = `budget-${count++}`;
+  await world.create("ann", id, 3600);
+});
+afterAll(async () => {
+  await Promise.all([engines.close(), fake.close()]);
+});
+
+const say = async (content: string, encoding: "o200k_base" | "cl100k_base" | undefined) => {
+  const { deps } = createChatWorld(world, fake.url, { maxContextTokens: 2000 });
+  const specOf = () => ({ context: 8192, input: 1, output: 2, ...(encoding ? { encoding } : {}) });
+  const told = { ...deps, specOf };
+  await runTurn(told, turnRequest(told, "ann", id, content));
+  world.advance(1000);
+  return fake.requests.at(-1)!.messages;
+};
+const tokensOf = (messages: { content: string }[]) =>
+  messages.reduce((sum, { content }) => sum + countTokens(content) + 4, 4);
+
+describe("the tokens of a prompt", () => {
+  it("are estimated while everything fits", async () => {
+    for (let n = 0; n < 3; n++) await say("hello", "o200k_base");
+    expect(loadTokenizer).not.toHaveBeenCalled();
+  });
+
+  it("are counted when the estimate would leave something out, so that nothing is that fits", async () => {
+    const question = WORDY.repeat(8);
+    expect(estimateTokens(WORDY) / countTokens(WORDY)).toBeGreaterThan(1.5);
+    for (let n = 0; n < 16; n++) await say(question, undefined);
+    const estimated = await say(question, undefined);
+    expect(loadTokenizer).not.toHaveBeenCalled();
+    const counted = await say(question, "o200k_base");
+    expect(loadTokenizer).toHaveBeenCalledWith("o200k_base");
+    expect(counted.length).toBeGreaterThan(estimated.length * 1.3);
+    expect(tokensOf(counted)).toBeLessThanOrEqual(2000);
+    // Not one message more: the next is a question.
+    expect(tokensOf(counted) + countTokens(question)).toBeGreaterThan(2000);
+  });
+
+  it("are counted before a question is too long", async () => {
+    const question = WORDY.repeat(Math.ceil(7000 / estimateTokens(WORDY)));
+    await expect(say(question, undefined)).rejects.toMatchObject({ code: "payload_too_large" });
+    expect((await say(question, "o200k_base")).at(-1)!.content).toBe(question);
+    await expect(say(question.repeat(2), "o200k_base")).rejects.toMatchObject({ code: "payload_too_large" });
+  });
+
+  it("are always counted by the older encoding, of which the estimate is not from above", async () => {
+    await say("hello", "cl100k_base");
+    expect(loadTokenizer).toHaveBeenCalledWith("cl100k_base");
+  });
+});
