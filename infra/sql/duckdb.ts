@@ -19,17 +19,24 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
-  for (const table of tableNames) await connection.run(parquetView(table, []));
-  await connection.run(rawView([]));
-  await connection.run(`create view messages_all as ${messagesAll({ content })}`);
+  const definitions = new Map<string, string>();
+  /** DuckDB opens the files of a view that it creates. */
+  const define = async (name: string, definition: string) => {
+    if (definitions.get(name) === definition) return;
+    await connection.run(`create or replace view ${name} as ${definition}`);
+    definitions.set(name, definition);
+  };
+  for (const table of tableNames) await define(table, parquetView(table, []));
+  await define("archive_lines", rawView([]));
+  await define("messages_all", messagesAll({ content }));
 
   return {
     async query(sql, parameters = []) {
       const needed = tablesIn(sql);
       for (const table of tableNames) {
-        if (needed.has(table)) await connection.run(parquetView(table, await copy.bring(`lake/${table}/`)));
+        if (needed.has(table)) await define(table, parquetView(table, await copy.bring(`lake/${table}/`)));
       }
-      if (needed.has("archive_lines")) await connection.run(rawView(await copy.bring("archive/")));
+      if (needed.has("archive_lines")) await define("archive_lines", rawView(await copy.bring("archive/")));
       return await run(connection, sql, parameters);
     },
     close() {
@@ -42,8 +49,7 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
 /** The tables that a text of SQL may read. One named in a comment is brought for nothing. */
 function tablesIn(sql: string): Set<string> {
   const words = new Set(sql.toLowerCase().match(/[a-z_]+/g));
-  if (words.has("messages_all")) return new Set([...tableNames, "archive_lines"]);
-  return words;
+  return words.has("messages_all") ? words.union(new Set(["messages", "session_summaries", "archive_lines"])) : words;
 }
 
 const duckTypes: Record<ColumnType, string> = {
@@ -56,23 +62,23 @@ const duckTypes: Record<ColumnType, string> = {
 
 function parquetView(table: TableName, files: readonly string[]): string {
   if (files.length > 0) {
-    return `create or replace view ${table} as select * replace (cast(dt as varchar) as dt)
+    return `select * replace (cast(dt as varchar) as dt)
       from read_parquet(${listOf(files)}, hive_partitioning = true, hive_types_autocast = false,
         union_by_name = true)`;
   }
   const columns = tables[table].columns.map(({ name, type }) => `cast(null as ${duckTypes[type]}) as ${name}`);
-  return `create or replace view ${table} as select ${columns.join(", ")}, cast(null as varchar) as dt where false`;
+  return `select ${columns.join(", ")}, cast(null as varchar) as dt where false`;
 }
 
 function rawView(files: readonly string[]): string {
   const columns = archiveLines.map(({ name, type }) => ({ name, type: duckType(type) }));
   if (files.length > 0) {
     const types = columns.map(({ name, type }) => `${quoted(name)}: ${quoted(type)}`);
-    return `create or replace view archive_lines as select * from read_json(${listOf(files)}, format = 'newline_delimited',
+    return `select * from read_json(${listOf(files)}, format = 'newline_delimited',
       compression = 'gzip', hive_partitioning = true, hive_types_autocast = false, columns = {${types.join(", ")}})`;
   }
   const nothing = columns.map(({ name, type }) => `cast(null as ${type}) as ${name}`);
-  return `create or replace view archive_lines as select ${nothing.join(", ")}, cast(null as varchar) as dt where false`;
+  return `select ${nothing.join(", ")}, cast(null as varchar) as dt where false`;
 }
 
 /** A type of the Glue catalog in DuckDB's words. */
