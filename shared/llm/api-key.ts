@@ -1,37 +1,59 @@
 import type { Clock } from "../clock.ts";
+import { ModelError } from "./model-error.ts";
 
 /** Milliseconds that a key is kept: how long after a rotation the old one may still be used. */
 const MAX_AGE = 300_000;
+
+/** Milliseconds after which a secret that could not be read again is tried once more. */
+const RETRY = 30_000;
 
 /** Reads the text of a secret. */
 export type ReadSecret = (id: string) => Promise<string>;
 
 /**
  * The API key of a provider, from the environment or from a secret. Either holds the key itself or, for several providers, a JSON
- * object of hosts and keys. The secret is read once in five minutes; when it cannot be, the last one read is used.
+ * object of hosts and keys. The secret is read once in five minutes; when it cannot be, the last one read is used. Throws a
+ * `ModelError` when there is none.
  */
 export function createApiKeys(
   { key, secret }: { key: string; secret: string },
   read: ReadSecret,
   clock: Clock,
 ): (provider: string) => Promise<string> {
-  let known: { text: string; at: number } | undefined;
-  const load = async (): Promise<string> => {
-    if (key !== "" || secret === "") return key;
-    if (known && clock() - known.at < MAX_AGE) return known.text;
+  let known: string | undefined;
+  let reading: { text: Promise<string>; until: number } | undefined;
+
+  function load(): Promise<string> {
+    if (key !== "" || secret === "") return Promise.resolve(key);
+    if (!reading || clock() >= reading.until) reading = { text: renew(), until: clock() + MAX_AGE };
+    return reading.text;
+  }
+
+  async function renew(): Promise<string> {
     try {
-      known = { text: await read(secret), at: clock() };
+      known = await read(secret);
+      return known;
     } catch (error) {
-      if (!known) throw error;
+      if (known === undefined) {
+        reading = undefined;
+        throw error;
+      }
+      if (reading) reading.until = clock() + RETRY;
+      return known;
     }
-    return known.text;
-  };
+  }
+
   return async (provider) => keyIn((await load()).trim(), provider);
 }
 
 function keyIn(text: string, provider: string): string {
   // Servers of one's own mostly want none, but the client insists on one.
   if (!text.startsWith("{")) return text || "none";
-  const keys = JSON.parse(text) as Record<string, string>;
-  return keys[provider] ?? "none";
+  try {
+    const keys = JSON.parse(text) as Record<string, string>;
+    return keys[provider] ?? "none";
+  } catch {
+    // Neither the text nor the parser's complaint, which quotes it, may get into a log.
+    throw new ModelError("unusable", "the secret with the API keys is no JSON");
+  }
 }

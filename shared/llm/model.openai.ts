@@ -127,6 +127,8 @@ const UNUSABLE = new Set([401, 403, 404]);
 
 function translate(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
+  // The client wraps what goes wrong with the key.
+  if (error instanceof Error && error.cause instanceof ModelError) return error.cause;
   if (error instanceof APIUserAbortError) return new ModelError("down", "the turn was given up", { cause: error });
   if (error instanceof APIConnectionTimeoutError || error instanceof APIConnectionError) {
     return new ModelError("down", "the provider cannot be reached", { cause: error });
