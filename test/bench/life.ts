@@ -11,6 +11,7 @@ import { startCapacityProxy } from "./support/capacity-proxy.ts";
 import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
 import { type HostProcess, startHostProcess } from "./support/host.ts";
 import { takeLakeStock } from "./support/lake-stock.ts";
+import { countRequests, printRequests } from "./support/requests.ts";
 import { takeStock } from "./support/stock.ts";
 import { mebibytes, printTable } from "./support/table.ts";
 
@@ -56,6 +57,7 @@ export async function run(args: string[]): Promise<void> {
 
 async function live(name: string, input: Input, data: string, options: Options): Promise<void> {
   const host = await startHostProcess(data);
+  const requests = countRequests(host.url);
   try {
     const { written, messages } = input;
     const { summary, importSeconds } = await importAll(input, host, data, options);
@@ -124,7 +126,9 @@ async function live(name: string, input: Input, data: string, options: Options):
         ["peak memory of this process: importer and counts", mebibytes(process.resourceUsage().maxRSS * 1024)],
       ],
     );
+    const difference = await printRequests(host.url, data, requests.made());
     const faults =
+      Math.abs(difference) +
       lake.lost +
       lake.duplicated +
       before.lost +
@@ -135,6 +139,7 @@ async function live(name: string, input: Input, data: string, options: Options):
       wrong.restored;
     if (faults > 0) process.exitCode = 1;
   } finally {
+    requests.stop();
     await host.stop();
   }
 }
