@@ -14,7 +14,7 @@ export interface LakeRun {
 }
 
 /**
- * Brings the partitions of all changed days up to date, the longest changed first. Stops before a day when `deadline` (epoch ms) has
+ * Brings the partitions of all changed days up to date, the oldest first. Stops before a day when `deadline` (epoch ms) has
  * passed. Nothing is lost with a run that fails anywhere: a day's mark goes only once its partitions are there.
  */
 export async function buildLake(

@@ -167,7 +167,7 @@ export const retention = {
     record: "session summaries (lake)",
     place: { object: "lake/session_summaries/" },
     seconds: 730 * DAY,
-    note: "Counts, durations and costs; no text.",
+    note: "Counts, durations and costs; no text. They outlive their archive objects, unless their day is built again then.",
   },
   lakeEvents: {
     record: "events (lake)",
