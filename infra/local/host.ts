@@ -133,7 +133,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const waking = startWaking(resolver, {
     find,
     asynchronous,
-    dynamodb: services.endpoints.dynamodb,
+    streams: services.streams,
     checkpoints: path.join(data, "checkpoints"),
     scheduleEvery: options.scheduleEvery,
     sendToQueue,

@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { REGION } from "./assembly/physical.ts";
 import { startDynamo } from "./dynamodb/dynamo.ts";
+import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Credentials } from "./lambda/environment.ts";
@@ -19,6 +20,7 @@ export interface Services {
   endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
+  streams: StreamReader;
   s3: S3Client;
   sqs: Sqs;
   secrets: Secrets;
@@ -83,6 +85,7 @@ export async function startServices({ data, external, credentials, log }: Servic
     endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
     credentials,
     dynamodb,
+    streams: dynamo?.streams ?? createStreamReader(engine),
     s3,
     sqs,
     secrets,

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Resolver, Resource } from "./assembly/resolve.ts";
+import type { StreamReader } from "./dynamodb/stream-reader.ts";
 import { startSchedule } from "./events/schedule.ts";
 import { startStreamPoller } from "./events/stream-poller.ts";
 import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
@@ -10,8 +11,8 @@ import type { Log } from "./log.ts";
 export interface WakeOptions {
   find(name: string): LambdaFunction | undefined;
   asynchronous: AsynchronousInvoker;
-  /** The engine that the streams are read from. */
-  dynamodb: string;
+  /** Reads the streams of the tables. */
+  streams: StreamReader;
   checkpoints: string;
   scheduleEvery: number | undefined;
   sendToQueue(queueArn: string, body: string): Promise<void>;
@@ -49,7 +50,7 @@ function startMapping({ logicalId, properties }: Resource, options: WakeOptions)
   const { OnFailure } = (properties.DestinationConfig ?? {}) as { OnFailure?: { Destination?: string } };
   return [
     startStreamPoller({
-      endpoint: options.dynamodb,
+      reader: options.streams,
       streamArn: source,
       mapping: properties,
       invoke: (event) => invokeOrThrow(target, event),

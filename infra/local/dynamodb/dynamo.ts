@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,16 +8,15 @@ import { findBinary } from "./binary.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { freePort } from "./free-port.ts";
 import { maintainDatabase } from "./maintenance.ts";
-import { createMcpClient } from "./mcp.ts";
 import { endOrphan } from "./orphan.ts";
+import { createDatabaseStreamReader } from "./stream-reader.database.ts";
+import type { StreamReader } from "./stream-reader.ts";
 import { createSweeper } from "./sweeper.ts";
 
 /** Times that a start is tried: a free port may be taken before the engine binds it. */
 const START_ATTEMPTS = 5;
 /** Milliseconds between two attempts to bring back an engine that died. */
 const RESTART_DELAY = 200;
-/** Milliseconds to wait while the engine is writing. */
-const LOCK_TIMEOUT = 200;
 
 export interface DynamoOptions {
   /** Where the database lives; null = nothing is kept after `close`. */
@@ -32,6 +30,8 @@ export interface Dynamo {
   endpoint: string;
   /** Process id of the engine; another one after it died and was started again. */
   readonly pid: number;
+  /** Reads the tables' streams. */
+  streams: StreamReader;
   /** Deletes expired items, as DynamoDB's TTL does. Resolves with how many. */
   sweepTtl(): Promise<number>;
   close(): Promise<void>;
@@ -55,11 +55,10 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
     await (await startAnywhere(files)).engine.stop();
     maintainDatabase(database, positions);
   }
-  const { ports, engine: first } = await startAnywhere(files);
+  const { port, engine: first } = await startAnywhere(files);
   let engine = first;
-  const mcp = createMcpClient(`http://127.0.0.1:${ports.mcpPort}/mcp`, ports.mcpToken);
-  const db = new DatabaseSync(database, { timeout: LOCK_TIMEOUT });
-  const sweep = createSweeper(db, () => mcp.callTool("sweep_ttl"));
+  const db = new DatabaseSync(database);
+  const sweep = createSweeper(db);
   let closing = false;
   const guard = keepRunning();
 
@@ -80,7 +79,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   async function startAgain(): Promise<Engine | undefined> {
     while (!closing) {
       try {
-        return await startEngine({ ...files, ...ports });
+        return await startEngine({ ...files, port });
       } catch (error) {
         log(`The embedded DynamoDB does not start: ${error instanceof Error ? error.message : error}`);
         await sleep(RESTART_DELAY);
@@ -90,14 +89,16 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   }
 
   return {
-    endpoint: `http://127.0.0.1:${ports.port}`,
+    endpoint: `http://127.0.0.1:${port}`,
     get pid() {
       return engine.pid;
     },
+    streams: createDatabaseStreamReader(db),
     sweepTtl: async () => (closing ? 0 : sweep()),
     async close() {
       if (closing) return guard;
       closing = true;
+      await sweep.finished();
       db.close();
       await engine.stop();
       await guard;
@@ -108,9 +109,9 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
 
 async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {
   for (let attempt = 1; ; attempt++) {
-    const ports = { port: await freePort(), mcpPort: await freePort(), mcpToken: randomBytes(24).toString("hex") };
+    const port = await freePort();
     try {
-      return { ports, engine: await startEngine({ ...files, ...ports }) };
+      return { port, engine: await startEngine({ ...files, port }) };
     } catch (error) {
       if (attempt === START_ATTEMPTS) throw error;
     }

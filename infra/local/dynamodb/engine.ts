@@ -13,8 +13,6 @@ export interface EngineOptions {
   /** Where the process id is kept for the next start to find. */
   pidFile: string;
   port: number;
-  mcpPort: number;
-  mcpToken: string;
 }
 
 /** One run of the engine's process. */
@@ -53,7 +51,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   };
 
   const deadline = Date.now() + READY_TIMEOUT;
-  while (!(await answers(options.port)) || !(await answers(options.mcpPort))) {
+  while (!(await answers(options.port))) {
     if (!running) throw new Error(`The embedded DynamoDB ended while starting: ${await ended}`);
     if (Date.now() > deadline) {
       await stop();
@@ -66,12 +64,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return { pid: child.pid, ended, stop };
 }
 
-function spawnEngine({ binary, database, port, mcpPort, mcpToken }: EngineOptions): ChildProcess {
-  const loopback = ["--host", "127.0.0.1", "--mcp-host", "127.0.0.1"];
-  const ports = ["--port", String(port), "--mcp", "--mcp-port", String(mcpPort)];
-  return spawn(binary, ["serve", ...loopback, ...ports, "--db-path", database], {
-    // By the environment: a command line is everybody's to read.
-    env: { DYNOXIDE_MCP_AUTH_TOKEN: mcpToken },
+function spawnEngine({ binary, database, port }: EngineOptions): ChildProcess {
+  return spawn(binary, ["serve", "--host", "127.0.0.1", "--port", String(port), "--db-path", database], {
+    env: {},
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C reaches a whole process group; the engine has to outlive the functions that are still writing.
     detached: true,

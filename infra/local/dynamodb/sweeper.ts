@@ -1,38 +1,118 @@
 import type { DatabaseSync } from "node:sqlite";
-import { z } from "zod";
-import { hasExpired, indexTtl } from "./ttl-index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { indexTtl, quote, type TtlTable, ttlTables } from "./ttl-index.ts";
 
-/** Milliseconds above which a sweep is a long one, and how many times its duration the engine rests after it. */
-const LONG_SWEEP = 250;
-const REST = 2;
+/** Items deleted in one transaction: the engine waits meanwhile. */
+const BATCH = 100;
 
-const answerSchema = z.object({ items_deleted: z.number() });
+/** Milliseconds between two looks at whether the engine has ended its own transaction, and how many looks. */
+const BUSY_DELAY = 5;
+const MAX_ATTEMPTS = 1_000;
+
+/** SQLite's code for a database that another connection is writing to. */
+const SQLITE_BUSY = 5;
+
+/** Who deletes expired items, in the stream. */
+const TTL_SERVICE = JSON.stringify({ type: "Service", principalId: "dynamodb.amazonaws.com" });
 
 /**
- * Makes the function that deletes expired items and resolves with how many. It has the engine sweep only when something
- * has expired, one sweep at a time, and after a long one lets others have the engine for a while first.
- * @param db the engine's live database
- * @param callSweep tells the engine to sweep and resolves with its answer
+ * Makes the function that deletes expired items from the engine's live database and resolves with how many, as the engine
+ * would itself: with their index entries and records of the stream, an item whole or not at all. One sweep runs at a time.
+ * @param db a connection that does not wait when the database is busy: this process has other things to do
  */
-export function createSweeper(db: DatabaseSync, callSweep: () => Promise<string>): () => Promise<number> {
+export function createSweeper(db: DatabaseSync) {
   let running: Promise<number> | undefined;
-  let restUntil = 0;
 
   const sweep = async () => {
-    indexTtl(db);
-    if (!hasExpired(db)) return 0;
-    const started = Date.now();
-    const { items_deleted } = answerSchema.parse(JSON.parse(await callSweep()));
-    const took = Date.now() - started;
-    if (took > LONG_SWEEP) restUntil = Date.now() + took * REST;
-    return items_deleted;
+    await untilFree(() => indexTtl(db));
+    let deleted = 0;
+    for (const table of ttlTables(db)) {
+      let batch: number;
+      do {
+        if (!hasExpired(db, table)) break;
+        batch = await untilFree(() => deleteExpired(db, table));
+        deleted += batch;
+      } while (batch === BATCH);
+    }
+    return deleted;
   };
 
-  return async () => {
-    if (Date.now() < restUntil) return 0;
+  const sweepOnce = (): Promise<number> => {
     running ??= sweep().finally(() => {
       running = undefined;
     });
     return running;
   };
+  /** Resolves when the sweep under way has ended, however it did. */
+  const finished = async (): Promise<void> => void (await running?.catch(() => undefined));
+  return Object.assign(sweepOnce, { finished });
+}
+
+const secondsNow = (): number => Math.floor(Date.now() / 1000);
+
+const hasExpired = (db: DatabaseSync, { name, time }: TtlTable): boolean =>
+  db.prepare(`SELECT 1 FROM ${quote(name)} WHERE ${time} < ? LIMIT 1`).get(secondsNow()) !== undefined;
+
+function deleteExpired(db: DatabaseSync, table: TtlTable): number {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const name = quote(table.name);
+    const expired = db
+      .prepare(`SELECT pk, sk, item_json FROM ${name} WHERE ${table.time} < ? LIMIT ${BATCH}`)
+      .all(secondsNow()) as { pk: string; sk: string; item_json: string }[];
+    const fromTable = db.prepare(`DELETE FROM ${name} WHERE pk = ? AND sk = ?`);
+    const fromIndexes = indexesOf(db, table.name).map((index) =>
+      index.includes("::lsi::")
+        ? db.prepare(`DELETE FROM ${quote(index)} WHERE base_pk = ? AND base_sk = ?`)
+        : db.prepare(`DELETE FROM ${quote(index)} WHERE table_pk = ? AND table_sk = ?`),
+    );
+    const record = recordRemovals(db, table);
+    for (const { pk, sk, item_json } of expired) {
+      fromTable.run(pk, sk);
+      for (const fromIndex of fromIndexes) fromIndex.run(pk, sk);
+      record?.(item_json);
+    }
+    db.exec("COMMIT");
+    return expired.length;
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** The engine's tables that hold the entries of a table's secondary and vector indexes. */
+function indexesOf(db: DatabaseSync, table: string): string[] {
+  const prefix = `${table}::`;
+  return db
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ?")
+    .all(prefix.length, prefix)
+    .map(({ name }) => String(name));
+}
+
+/** What writes the record of an item's deletion, numbered as the engine numbers its own; undefined = there is no stream. */
+function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTable) {
+  if (streamView === undefined) return undefined;
+  const insert = db.prepare(
+    `INSERT INTO _stream_records
+       (table_name, event_name, keys_json, new_image, old_image, sequence_number, shard_id, created_at, user_identity)
+     SELECT ?1, 'REMOVE', ?2, NULL, ?3, CAST(COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 AS TEXT), ?4, ?5, ?6
+     FROM _stream_records WHERE table_name = ?1`,
+  );
+  return (itemJson: string) => {
+    const item = JSON.parse(itemJson);
+    const keys = Object.fromEntries(keySchema.map(({ AttributeName }) => [AttributeName, item[AttributeName]]));
+    const image = streamView.includes("OLD") ? itemJson : null;
+    insert.run(name, JSON.stringify(keys), image, `shardId-00000001-${name}`, secondsNow(), TTL_SERVICE);
+  };
+}
+
+async function untilFree<T>(work: () => T): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return work();
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || attempt === MAX_ATTEMPTS) throw error;
+    }
+    await sleep(BUSY_DELAY);
+  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createStreamReader, type Shard } from "../dynamodb/stream-reader.ts";
+import type { Shard, StreamReader } from "../dynamodb/stream-reader.ts";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { type Backoff, deliver } from "./delivery.ts";
@@ -20,8 +20,7 @@ const DRAIN_POLL = 50;
 const BACKOFF: Backoff = { first: 200, most: 10_000 };
 
 export interface StreamPollerOptions {
-  /** Of the engine (not of the streams proxy). */
-  endpoint: string;
+  reader: StreamReader;
   streamArn: string;
   /** Resolved properties of an AWS::Lambda::EventSourceMapping. */
   mapping: Record<string, unknown>;
@@ -47,13 +46,12 @@ export interface StreamPoller {
  * Throws when the mapping is malformed or has a filter pattern that Lambda would refuse.
  */
 export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
-  const { endpoint, streamArn, log, warn, backoff = BACKOFF } = options;
+  const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
   const mapping = readMapping(options.mapping, streamArn, warn);
   if (!mapping.enabled) {
     log(`Event source of ${mapping.functionName} is disabled.`);
     return { stop: async () => undefined };
   }
-  const reader = createStreamReader(endpoint);
   const checkpoint = openCheckpoint(options.checkpointFile, streamArn);
   const stopping = new AbortController();
   const { signal } = stopping;

@@ -1,62 +1,154 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type DynamoDBClient, PutItemCommand, QueryCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
 import { createSweeper } from "../../../../infra/local/dynamodb/sweeper.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
+import { clientOf, quiet } from "./table.ts";
 
+let directory: string;
+let dynamo: Dynamo;
+let client: DynamoDBClient;
+let streamArn: string;
 let db: DatabaseSync;
-let sweeps: number;
 const now = Math.floor(Date.now() / 1000);
 
-/** What the engine's file looks like, with one table `items` whose TTL attribute has an awkward name. */
-beforeEach(() => {
-  sweeps = 0;
-  db = new DatabaseSync(":memory:");
-  db.exec(`CREATE TABLE _tables (table_name TEXT, ttl_attribute TEXT, ttl_enabled INTEGER);
-    INSERT INTO _tables VALUES ('items', 'gone.at', 1), ('others', NULL, 0);
-    CREATE TABLE items (item_json TEXT NOT NULL);`);
+beforeEach(async () => {
+  directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
+  dynamo = await startDynamo({ directory, log: quiet });
+  client = clientOf(dynamo.endpoint);
+  const ensured = await ensureTable(client, table, quiet);
+  streamArn = ensured.streamArn ?? "";
+  db = new DatabaseSync(path.join(directory, "database.sqlite"));
 });
 
-afterEach(() => {
-  vi.useRealTimers();
+afterEach(async () => {
   db.close();
+  client.destroy();
+  await dynamo.close();
+  rmSync(directory, { recursive: true, force: true });
 });
 
-const put = (item: object) => db.prepare("INSERT INTO items VALUES (?)").run(JSON.stringify(item));
-const sweeper = (milliseconds = 0) =>
-  createSweeper(db, async () => {
-    sweeps++;
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
-    return '{"items_deleted":7}';
-  });
+/** With every kind of index, a number for a key, and a TTL attribute with an awkward name. */
+const table = {
+  TableName: "items",
+  KeySchema: [
+    { AttributeName: "pk", KeyType: "HASH" },
+    { AttributeName: "n", KeyType: "RANGE" },
+  ],
+  AttributeDefinitions: [
+    { AttributeName: "pk", AttributeType: "S" },
+    { AttributeName: "n", AttributeType: "N" },
+    { AttributeName: "owner", AttributeType: "S" },
+  ],
+  GlobalSecondaryIndexes: [index("by_owner", "owner")],
+  LocalSecondaryIndexes: [index("by_pk_and_owner", "pk", "owner")],
+  VectorIndexes: [
+    {
+      IndexName: "vectors",
+      VectorAttribute: { AttributeName: "vector" },
+      SearchSchema: [{ AttributeName: "owner", SearchSchemaElementType: "HASH" }],
+      Projection: { ProjectionType: "ALL" },
+      Dimensions: 2,
+      DistanceFunction: "COSINE",
+    },
+  ],
+  StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
+  TimeToLiveSpecification: { AttributeName: "gone.at", Enabled: true },
+};
+
+function index(IndexName: string, ...keys: string[]) {
+  const KeySchema = keys.map((AttributeName, n) => ({ AttributeName, KeyType: n === 0 ? "HASH" : "RANGE" }));
+  return { IndexName, KeySchema, Projection: { ProjectionType: "ALL" } };
+}
+
+const item = (n: number, goneAt?: number) => ({
+  pk: { S: "a" },
+  n: { N: String(n) },
+  owner: { S: "alice" },
+  vector: { L: [{ N: "1" }, { N: String(n) }] },
+  ...(goneAt === undefined ? {} : { "gone.at": { N: String(goneAt) } }),
+});
+
+const put = (Item: ReturnType<typeof item>) => client.send(new PutItemCommand({ TableName: "items", Item }));
+
+/** How many entries the table and its indexes have, by their names in the engine's file. */
+const entries = () =>
+  db
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND (name = 'items' OR name LIKE 'items::%')")
+    .all()
+    .map(({ name }) => [name, db.prepare(`SELECT COUNT(*) AS n FROM "${name}"`).get()?.n]);
 
 describe("a TTL sweep", () => {
-  it("leaves the engine alone until something has expired", async () => {
-    const sweep = sweeper();
-    put({ pk: { S: "a" }, "gone.at": { N: String(now + 100) } });
-    put({ pk: { S: "no time" } });
-    put({ pk: { S: "no number" }, "gone.at": { S: "1" } });
-    expect([await sweep(), sweeps]).toEqual([0, 0]);
-    put({ pk: { S: "b" }, "gone.at": { N: String(now - 1) } });
-    expect([await sweep(), sweeps]).toEqual([7, 1]);
+  it("deletes what has expired from the table and from all of its indexes", async () => {
+    await put(item(1, now - 10));
+    await put(item(2, now + 1000));
+    await put(item(3));
+    expect(await dynamo.sweepTtl()).toBe(1);
+    expect(Object.fromEntries(entries())).toEqual({
+      items: 2,
+      "items::gsi::by_owner": 2,
+      "items::lsi::by_pk_and_owner": 2,
+      "items::vector::vectors": 2,
+    });
+    const { Items = [] } = await client.send(
+      new QueryCommand({
+        TableName: "items",
+        IndexName: "by_owner",
+        KeyConditionExpression: "#owner = :owner",
+        ExpressionAttributeNames: { "#owner": "owner" },
+        ExpressionAttributeValues: { ":owner": { S: "alice" } },
+      }),
+    );
+    expect(Items.map(({ n }) => n?.N).sort()).toEqual(["2", "3"]);
+    expect((await client.send(new ScanCommand({ TableName: "items" }))).Count).toBe(2);
+  });
+
+  it("writes records that follow the engine's own", async () => {
+    await put(item(1, now - 10));
+    expect(await dynamo.sweepTtl()).toBe(1);
+    await put(item(1));
+    const iterator = await dynamo.streams.iterator(streamArn, "shardId-00000001-items", { type: "TRIM_HORIZON" });
+    const { records } = await dynamo.streams.records(iterator, streamArn);
+    expect(records.map(({ eventName, dynamodb }) => [eventName, dynamodb.SequenceNumber])).toEqual([
+      ["INSERT", "1"],
+      ["REMOVE", "2"],
+      ["INSERT", "3"],
+    ]);
+    expect(records[1]).toMatchObject({
+      userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
+      dynamodb: { Keys: { pk: { S: "a" }, n: { N: "1" } }, OldImage: item(1, now - 10) },
+    });
+    expect(Object.keys(records[1]?.dynamodb.Keys ?? {})).toEqual(["pk", "n"]);
+  });
+
+  it("ends only when nothing expired is left, and runs once at a time", async () => {
+    for (let n = 0; n < 230; n++) await put(item(n, now - 10));
+    expect(await Promise.all([dynamo.sweepTtl(), dynamo.sweepTtl()])).toEqual([230, 230]);
+    expect(await dynamo.sweepTtl()).toBe(0);
   });
 
   it("looks for expired items by an index", async () => {
-    await sweeper()();
+    await createSweeper(db)();
     const time = `CAST(json_extract(item_json, '$."gone.at".N') AS REAL)`;
-    const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT 1 FROM items WHERE ${time} <= 1 LIMIT 1`).all();
+    const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT 1 FROM items WHERE ${time} < 1 LIMIT 1`).all();
     expect(JSON.stringify(plan)).toContain("memocha_ttl_items_gone.at");
   });
 
-  it("runs once at a time, and rests after a long one", async () => {
-    vi.useFakeTimers();
-    put({ "gone.at": { N: "1" } });
-    const sweep = sweeper(1_000);
-    const both = Promise.all([sweep(), sweep()]);
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect([await both, sweeps]).toEqual([[7, 7], 1]);
-    expect(await sweep()).toBe(0);
-    vi.advanceTimersByTime(2_000);
-    const after = sweep();
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect([await after, sweeps]).toEqual([7, 2]);
+  it("waits for a transaction of somebody else without holding this process up", async () => {
+    await put(item(1, now - 10));
+    db.exec("BEGIN IMMEDIATE");
+    const sweep = dynamo.sweepTtl();
+    let ticks = 0;
+    const ticking = setInterval(() => ticks++, 5);
+    await sleep(100);
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(3);
+    db.exec("ROLLBACK");
+    expect(await sweep).toBe(1);
   });
 });

@@ -41,7 +41,7 @@ function poll(
   options: Partial<Parameters<typeof startStreamPoller>[0]> = {},
 ): StreamPoller {
   const poller = startStreamPoller({
-    endpoint: dynamo.endpoint,
+    reader: dynamo.streams,
     streamArn,
     mapping: { FunctionName: "job", EventSourceArn: streamArn, StartingPosition: "TRIM_HORIZON", ...properties },
     invoke: async (event) => invoke(recordsIn(event)),
@@ -284,9 +284,11 @@ describe("a stream event source", () => {
 /** Runs a poller in another process, whose function hangs at the record `pk`, and kills it there. */
 async function killedInTheMiddleOf(pk: string): Promise<void> {
   const module = path.resolve("infra/local/events/stream-poller.ts");
+  const readers = path.resolve("infra/local/dynamodb/stream-reader.ts");
   const code = `const { startStreamPoller } = await import(${JSON.stringify(module)});
+    const { createStreamReader } = await import(${JSON.stringify(readers)});
     startStreamPoller({
-      endpoint: ${JSON.stringify(dynamo.endpoint)}, streamArn: ${JSON.stringify(streamArn)},
+      reader: createStreamReader(${JSON.stringify(dynamo.endpoint)}), streamArn: ${JSON.stringify(streamArn)},
       mapping: { FunctionName: "job", StartingPosition: "TRIM_HORIZON", BatchSize: 1 },
       checkpointFile: ${JSON.stringify(checkpointFile)}, sendToDestination: async () => {}, log() {}, warn() {},
       invoke: async (event) => {
