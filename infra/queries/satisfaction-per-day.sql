@@ -2,7 +2,7 @@
 select
   dt,
   count_if(type = 'feedback') as feedback,
-  round(avg(case when type = 'feedback' then case when value > 0 then 1.0 else 0.0 end end), 3) as satisfied,
+  round(avg(case when type = 'feedback' then case when value > 0 then 1e0 else 0e0 end end), 3) as satisfied,
   count_if(type = 'conversion') as conversions,
   sum(case when type = 'conversion' then value end) as conversion_value
 from events

@@ -358,6 +358,8 @@ describe("the named query", () => {
     for (const { sql, description } of namedQueries()) {
       expect(sql.startsWith(`-- ${description}\n`)).toBe(true);
       expect(sql).not.toContain(";");
+      // Athena's average of decimals has as many digits as they have.
+      expect(sql).not.toMatch(/then \d+\.\d/);
     }
   });
 });
