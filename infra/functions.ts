@@ -261,7 +261,7 @@ export const functions = {
     archive: archiveWrite,
     memory: 1024,
     timeout: 300,
-    metrics: ["PutItem"],
+    metrics: ["PutItem", "BatchWriteItem"],
   },
   "jobs-remember": {
     entry: "functions/jobs/remember.ts",

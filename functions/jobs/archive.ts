@@ -6,7 +6,8 @@ import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
-import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
+import type { Metric } from "../../shared/metrics/metric.ts";
+import { noRecorder } from "../../shared/metrics/record.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -38,6 +39,7 @@ export const createArchiveJob =
     }
     const sessions = expired.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    await recorder.flush();
     if (sessions > 0)
       console.log(JSON.stringify({ level: "info", job: "archive", sessions, ttl_lag_s: Math.round(lag / 1000) }));
     return { batchItemFailures };
@@ -48,7 +50,7 @@ export const createArchiveJob =
         await attempt([current], async () => {
           const record = await finish(stores, current);
           lag = Math.max(lag, stores.clock() - (record.expires_at ?? 0) * 1000);
-          if (record.status === "active") await recorder.record(endOf(record));
+          if (record.status === "active") recorder.note(endOf(record));
         });
       }
     }
@@ -87,7 +89,7 @@ async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<Ses
 }
 
 /** What a session amounted to. Only the run that archives it says so: one that dies in between is not counted. */
-function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Parameters<Recorder["record"]>[0] {
+function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Metric {
   const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
   return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };
 }

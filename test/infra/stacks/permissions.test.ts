@@ -9,8 +9,8 @@ const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, i
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "GetItem PutItem UpdateItem";
-/** What calls to embedding models and searches leave, with the metric of a request. */
-const calls = "dynamodb BatchWriteItem PutItem on metrics";
+/** Metrics of several calls, or several sessions, at a time. */
+const severalMetrics = "dynamodb BatchWriteItem PutItem on metrics";
 const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
 
 /** What every function may do: its own logs and traces. */
@@ -40,13 +40,13 @@ const expected: Record<string, string[]> = {
   "chat-turn": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
-    calls,
+    severalMetrics,
     ...archiveWrite,
   ],
   "chat-completions": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
-    calls,
+    severalMetrics,
     ...archiveWrite,
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
@@ -54,7 +54,7 @@ const expected: Record<string, string[]> = {
   "memories-search": [
     `dynamodb BatchGetItem ${idempotency} on table`,
     "dynamodb SearchVectors on index memories_a, index memories_b",
-    calls,
+    severalMetrics,
   ],
   "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
   "memories-delete": [
@@ -70,7 +70,7 @@ const expected: Record<string, string[]> = {
     "dynamodb Query on index sessions_due",
   ],
   "jobs-archive": [
-    "dynamodb PutItem on metrics",
+    severalMetrics,
     `dynamodb ${sessionLifecycle} on table`,
     ...archiveWrite,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
@@ -79,7 +79,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-remember": [
     "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query on table",
-    calls,
+    severalMetrics,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
@@ -96,7 +96,7 @@ const expected: Record<string, string[]> = {
   "jobs-reembed": [
     "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
-    calls,
+    severalMetrics,
     ...archiveRead,
     "sqs SendMessage on dead letters",
   ],
@@ -127,7 +127,7 @@ const expected: Record<string, string[]> = {
     archiveList,
     "sqs SendMessage on dead letters",
   ],
-  "events-create": [`dynamodb ${idempotency} on table`, calls],
+  "events-create": [`dynamodb ${idempotency} on table`, severalMetrics],
   "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
   "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],
   "jobs-fold-daily": [folding, "sqs SendMessage on dead letters"],
