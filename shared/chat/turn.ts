@@ -113,6 +113,7 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
 async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
   const began = deps.clock();
   const budget = await planBudget(deps, request);
+  deps.model.lookAhead(request.model);
   const recalled = recallFor(deps, request);
   const { claim, reservation, window } = await prepare(deps, request, budget, began);
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
@@ -140,7 +141,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
     const timer = setTimeout(() => total.abort(), Math.max(0, left));
     let answer: ModelAnswer;
     try {
-      answer = await deps.model({
+      answer = await deps.model.ask({
         model: request.model,
         temperature: request.temperature,
         promptFor: prompts,

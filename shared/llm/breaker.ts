@@ -15,8 +15,12 @@ export interface BreakerSettings {
   probeFor: number;
 }
 
-/** Runs calls to a provider; throws a `ModelError` at once while the provider's circuit is open. */
-export type Breaker = <T>(provider: string, call: () => Promise<T>) => Promise<T>;
+export interface Breaker {
+  /** Runs a call to a provider; throws a `ModelError` at once while the provider's circuit is open. */
+  run<T>(provider: string, call: () => Promise<T>): Promise<T>;
+  /** Reads the state of a circuit ahead of a call, which then need not wait for it. Never rejects. */
+  lookAt(provider: string): Promise<void>;
+}
 
 /**
  * A circuit breaker for each provider whose state all instances share. A function instance serves one request at a time and would
@@ -28,18 +32,18 @@ export function createBreaker(
   { threshold, openFor, probeFor }: BreakerSettings,
   clock: Clock,
 ): Breaker {
-  const cache = new Map<string, { state: BreakerState; at: number }>();
-  const quietly = <T>(work: Promise<T>, otherwise: T): Promise<T> => work.catch(() => otherwise);
+  const cache = new Map<string, { state: Promise<BreakerState>; at: number }>();
+  const quietly = <T>(work: Promise<T>, otherwise: T | Promise<T>): Promise<T> => work.catch(() => otherwise);
 
-  async function stateOf(provider: string): Promise<BreakerState> {
+  function stateOf(provider: string): Promise<BreakerState> {
     const known = cache.get(provider);
     if (known && clock() - known.at < CACHE) return known.state;
-    const state = await quietly(store.breaker(provider), known?.state ?? { failures: 0, openedAt: null });
+    const state = quietly(store.breaker(provider), known?.state ?? { failures: 0, openedAt: null });
     cache.set(provider, { state, at: clock() });
     return state;
   }
 
-  return async (provider, call) => {
+  async function run<T>(provider: string, call: () => Promise<T>): Promise<T> {
     const shared = await stateOf(provider);
     const isOpen = shared.openedAt !== null;
     const isDue = shared.openedAt !== null && clock() - shared.openedAt >= openFor;
@@ -74,7 +78,9 @@ export function createBreaker(
       }
       throw error;
     }
-  };
+  }
+
+  return { run, lookAt: async (provider) => void (await stateOf(provider)) };
 
   function broken(provider: string, openedAt: number): ModelError {
     const retryAfter = Math.max(1000, openedAt + openFor - clock());

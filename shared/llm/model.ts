@@ -45,8 +45,12 @@ export interface ModelAnswer {
   events: AsyncIterable<ModelEvent>;
 }
 
-/**
- * Asks a language model; resolves when its first token is there. Throws a `ModelError`, and so does `events` when the answer
- * breaks off.
- */
-export type Model = (request: ModelRequest) => Promise<ModelAnswer>;
+export interface Model {
+  /**
+   * Asks a language model; resolves when its first token is there. Throws a `ModelError`, and so does `events` when the answer breaks
+   * off.
+   */
+  ask(request: ModelRequest): Promise<ModelAnswer>;
+  /** Learns what it has to know before it asks a model, while the caller does something else. */
+  lookAhead(model: string | undefined): void;
+}

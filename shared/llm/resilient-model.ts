@@ -32,19 +32,27 @@ export interface Resilience {
  * one when it stays away. Once the first token is out, the answer is what it is.
  */
 export function createResilientModel(deps: Resilience): Model {
-  return async (request) => {
-    let problem: unknown;
-    for (const target of targetsOf(deps.targets, request.model)) {
-      try {
-        return await askTarget(deps, target, request);
-      } catch (error) {
-        // What one provider will not take, the next will not either; and somebody who has gone needs no other.
-        if (request.signal.aborted || (error instanceof ModelError && error.failure === "refused")) throw error;
-        problem = sooner(problem, error);
-      }
-    }
-    throw problem;
+  return {
+    lookAhead(asked) {
+      const [first] = targetsOf(deps.targets, asked);
+      if (first) void deps.breaker.lookAt(first.provider);
+    },
+    ask: (request) => askInOrder(deps, request),
   };
+}
+
+async function askInOrder(deps: Resilience, request: ModelRequest): Promise<ModelAnswer> {
+  let problem: unknown;
+  for (const target of targetsOf(deps.targets, request.model)) {
+    try {
+      return await askTarget(deps, target, request);
+    } catch (error) {
+      // What one provider will not take, the next will not either; and somebody who has gone needs no other.
+      if (request.signal.aborted || (error instanceof ModelError && error.failure === "refused")) throw error;
+      problem = sooner(problem, error);
+    }
+  }
+  throw problem;
 }
 
 async function askTarget(deps: Resilience, target: Target, request: ModelRequest): Promise<ModelAnswer> {
@@ -65,7 +73,7 @@ async function askTarget(deps: Resilience, target: Target, request: ModelRequest
   const tokens = prompt.tokens + prompt.maxOutputTokens;
   const events = await policy.execute(async () => {
     await queue(target.provider, tokens, request.deadline, request.signal);
-    return breaker(target.provider, () => ask(target, prompt, request));
+    return breaker.run(target.provider, () => ask(target, prompt, request));
   }, request.signal);
   return { model: target.model, events };
 }

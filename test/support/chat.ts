@@ -37,7 +37,8 @@ export interface ModelOptions {
 /** The model of a function instance of its own: what instances share is in the table only. */
 export function createInstance(table: Table, options: ModelOptions) {
   const store = createProviderStore(table);
-  const { connect = 400, firstToken = 400, threshold = 3, openFor = 400 } = options;
+  // Long enough for a busy machine: who wants to see them pass says so.
+  const { connect = 10_000, firstToken = 10_000, threshold = 3, openFor = 400 } = options;
   return createResilientModel({
     ask: createOpenAIModel(async () => "key", { connect, firstToken }),
     breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, Date.now),
@@ -66,7 +67,7 @@ export const SETTINGS: ChatSettings = {
   maxMessages: 30,
   maxContextTokens: 4000,
   maxOutputTokens: 500,
-  firstTokenTimeout: 2000,
+  firstTokenTimeout: 10_000,
   totalTimeout: 20_000,
   sessionTtlSeconds: 3600,
 };

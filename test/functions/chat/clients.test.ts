@@ -108,12 +108,13 @@ describe("POST /v1/sessions/{id}/chat", () => {
 
   it("sends its first event with the first token, in the protocol's words", async () => {
     fake.next({ perToken: 300 });
-    const began = Date.now();
     const response = await chat({ content: "one two" }, { accept: "text/event-stream" });
-    expect(Date.now() - began).toBeLessThan(300);
+    const began = Date.now();
     expect(response.headers.get("x-vercel-ai-ui-message-stream")).toBe("v1");
     expect(response.headers.get("content-type")).toContain("text/event-stream");
     const lines = (await response.text()).split("\n\n").filter(Boolean);
+    // Three tokens were yet to come.
+    expect(Date.now() - began).toBeGreaterThan(500);
     const types = lines.slice(0, -1).map((line) => JSON.parse(line.slice(6)).type);
     expect(types).toEqual(["start", "text-start", ...Array(4).fill("text-delta"), "text-end", "finish"]);
     expect(lines.at(-1)).toBe("data: [DONE]");
