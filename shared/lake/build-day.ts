@@ -7,8 +7,8 @@ import type { ArchivedDays, ArchivedObject, ArchiveLine, ChangedDay, Lake, Parti
 import { createSessionRows } from "./rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
-/** Sessions of a day that are sorted in memory at once, about 300 bytes each; a day of more is listed several times. */
-const MAX_SESSIONS = 100_000;
+/** Sessions of a day that are sorted in memory at once, about 450 bytes each; a day of more is listed several times. */
+const MAX_SESSIONS = 300_000;
 
 /** Objects whose reading has begun before it is their turn. */
 const READ_AHEAD = 24;
