@@ -11,8 +11,8 @@ const MAX_RETRIES = 4;
 /** Milliseconds. */
 const TIMEOUT = 10_000;
 
-/** Digits that are kept of a number: vectors are stored as text, and the index keeps no more than single precision. */
-const DIGITS = 5;
+/** Digits that are kept of a number, of which DynamoDB stores two a byte: what is cut off is far below what tells vectors apart. */
+const DIGITS = 4;
 
 export interface OpenAISettings {
   /** Asked for each request. */

@@ -1,7 +1,8 @@
 import { gunzipSync } from "node:zlib";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { sessionKey } from "../../../shared/dynamodb/keys.ts";
 import type { Written } from "./conversations.ts";
 
 /** What there is of every conversation, in the archive and in the table, against what should be. */
@@ -24,9 +25,12 @@ interface Places {
   bucket: string;
 }
 
+/** Sessions that are looked at at once. */
+const PARALLEL = 8;
+
 const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
-/** Reads everything there is and compares it message by message with what was written. */
+/** Reads the whole archive, and the table for each session, and compares them message by message with what was written. */
 export async function takeStock({ endpoints, table, bucket }: Places, written: readonly Written[]): Promise<Stock> {
   const expected = new Map<string, Map<string, number>>();
   for (const { user, session, contents } of written) expected.set(`${user}/${session}`, countOf(contents));
@@ -54,21 +58,38 @@ export async function takeStock({ endpoints, table, bucket }: Places, written: r
   s3.destroy();
 
   const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: endpoints.dynamodb }));
-  let ExclusiveStartKey: Record<string, unknown> | undefined;
-  do {
-    const page = await dynamodb.send(new ScanCommand({ TableName: table, ExclusiveStartKey }));
-    for (const { pk, sk, content } of page.Items ?? []) {
-      if (!String(sk).startsWith("M#")) continue;
-      const [, user, , session] = String(pk).split("#");
-      stock.hot++;
-      take(`${user}/${session}`, String(content));
+  // Session by session: a scan of the table would read all memories with their vectors too.
+  const left = written.values();
+  const count = async () => {
+    for (const { user, session } of left) {
+      for await (const content of messagesOf(dynamodb, table, sessionKey(user, session))) {
+        stock.hot++;
+        take(`${user}/${session}`, content);
+      }
     }
-    ExclusiveStartKey = page.LastEvaluatedKey;
-  } while (ExclusiveStartKey);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, count));
   dynamodb.destroy();
 
   for (const contents of expected.values()) for (const left of contents.values()) stock.lost += left;
   return stock;
+}
+
+async function* messagesOf(dynamodb: DynamoDBDocumentClient, table: string, pk: string): AsyncIterable<string> {
+  let ExclusiveStartKey: Record<string, unknown> | undefined;
+  do {
+    const page = await dynamodb.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :messages)",
+        ExpressionAttributeValues: { ":pk": pk, ":messages": "M#" },
+        ConsistentRead: true,
+        ExclusiveStartKey,
+      }),
+    );
+    for (const { content } of page.Items ?? []) yield String(content);
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey);
 }
 
 async function* objectsOf(s3: S3Client, Bucket: string): AsyncIterable<{ key: string; size: number }> {
