@@ -1,8 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createChatWorld, runTurn, turnRequest } from "../support/chat.ts";
 import { startEngines } from "../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
+import { createMemoryWorld } from "../support/memory-world.ts";
 import { createWorld } from "../support/world.ts";
 import { type ChatHost, startChatHost } from "./support/chat-host.ts";
 import { meter } from "./support/meter.ts";
@@ -13,7 +17,10 @@ const FIRST_TOKEN = 200;
 const PER_TOKEN = 20;
 const ANSWER = "word ".repeat(30).trim();
 
-const USAGE = `npm run bench -- chat [--quick]   turns, streamed through the local host against a fake provider\n`;
+const USAGE = `npm run bench -- chat [--quick]   turns, streamed through the local host against a fake provider
+
+  --quick   every part, with few users and turns: to see that it works, not to measure
+`;
 
 /** What a turn adds to the model's own time, and what it costs, at sessions of different lengths. */
 export async function run(args: string[]): Promise<void> {
@@ -22,71 +29,83 @@ export async function run(args: string[]): Promise<void> {
     return;
   }
   const isQuick = args.includes("--quick");
-  await capacity();
+  await capacity(isQuick ? [10, 200] : [10, 2000]);
   await conversation(isQuick ? 200 : 2000);
   const fake = await startFakeOpenAI();
   const host = await startChatHost(fake.url);
   try {
     fake.always({ firstToken: FIRST_TOKEN, perToken: PER_TOKEN, text: ANSWER });
-    await warmUp(host);
-    await latency(
-      host,
-      fake,
-      isQuick
-        ? [[20, 40]]
-        : [
-            [100, 300],
-            [300, 600],
-          ],
-    );
-    await lengths(host);
-    if (!isQuick) await endurance(host, fake, 5000);
+    await Promise.all(Array.from({ length: 5 }, (_, n) => host.turn(`warm-${n}`)));
+    for (const [users, turns] of isQuick ? QUICK_LOADS : LOADS) await latency(host, fake, users, turns);
+    await lengths(host, isQuick ? [10, 200] : [10, 2000]);
+    await endurance(host, fake, isQuick ? 200 : 5000);
   } finally {
     await host.stop();
     await fake.close();
   }
 }
 
-/** Capacity units of a turn, by the length of its session and the size of its messages. */
-async function capacity(): Promise<void> {
+/** Users at once, and turns of all of them together. */
+const LOADS = [
+  [100, 600],
+  [300, 900],
+] as const;
+const QUICK_LOADS = [
+  [10, 20],
+  [30, 60],
+] as const;
+
+/** Capacity units of a turn, by the length of its session and the size of its messages, with ids as they are outside. */
+async function capacity(lengths: readonly number[]): Promise<void> {
   const engines = await startEngines();
   const fake = await startFakeOpenAI();
   try {
-    const world = createWorld(engines);
-    const { deps } = createChatWorld(world, fake.url, { maxContextTokens: 20_000 });
+    const world = createMemoryWorld(engines);
+    const chat = createChatWorld(world, fake.url, { maxContextTokens: 20_000 });
+    const specOf = () => ({ context: 32_000, input: 1, output: 2 });
+    const recorder = createRecorder(createTable(engines.dynamodb, engines.metricsTable), world.stores.clock);
+    const deps = { ...chat.deps, specOf, recorder, recall: world.recall };
     const { measure } = meter(engines.dynamodb);
     const rows: (string | number)[][] = [];
-    for (const bytes of [300, 1024]) {
-      for (const length of [10, 2000]) {
-        const id = `${bytes}-${length}`;
-        await world.create("bench", id);
-        const content = "x".repeat(bytes);
-        for (let n = 0; n < length; n += 50) {
-          const inputs = Array.from({ length: Math.min(50, length - n) }, () => ({ role: "user" as const, content }));
-          await appendMessages(deps, { user: "bench", id }, inputs, {
-            seed: `${id} ${n}`,
-            at: world.stores.clock() + n,
-          });
-        }
-        fake.always({ text: content });
-        await runTurn(deps, turnRequest(deps, "bench", id, content));
-        const turns = 20;
-        const usage = await measure(async () => {
-          for (let n = 0; n < turns; n++) await runTurn(deps, turnRequest(deps, "bench", id, content));
-        });
-        const bar = bytes === 300 ? "≤ 12 WRU, ≤ 4 RRU" : "≤ 16 WRU";
-        rows.push([
-          `${bytes} bytes, session of ${length}`,
-          usage.wru / turns,
-          usage.rru / turns,
-          usage.calls / turns,
-          bar,
-        ]);
+    for (const { bytes, length, memory } of [
+      ...[300, 1024].flatMap((bytes) => lengths.map((length) => ({ bytes, length, memory: false }))),
+      { bytes: 300, length: lengths[0] ?? 10, memory: true },
+    ]) {
+      const place = { user: randomUUID(), id: randomUUID() };
+      await world.create(place.user, place.id, 3600);
+      const content = "word ".repeat(bytes / 5).padEnd(bytes, ".");
+      for (let n = 0; n < length; n += 50) {
+        const inputs = Array.from({ length: Math.min(50, length - n) }, () => ({ role: "user" as const, content }));
+        await appendMessages(deps, place, inputs, { seed: `${place.id} ${n}`, at: world.stores.clock() + n });
       }
+      for (let n = 0; memory && n < MEMORIES / 10; n++) {
+        const said = Array.from({ length: 10 }, (_, k) => `What I said of word number ${n * 10 + k}.`);
+        await world.say(place.user, `earlier-${n}`, ...said);
+        await world.deliver(place.user, `earlier-${n}`);
+      }
+      fake.always({ text: content });
+      const say = async () => {
+        await runTurn(deps, turnRequest(deps, place.user, place.id, content, { memory }));
+        world.advance(1000);
+      };
+      // A window full of turns.
+      for (let n = 0; n < 15; n++) await say();
+      const turns = 20;
+      const usage = await measure(async () => {
+        for (let n = 0; n < turns; n++) await say();
+      });
+      rows.push([
+        `${bytes} bytes, session of ${format(length)}${memory ? `, recalling from ${MEMORIES}` : ""}`,
+        usage.wru / turns,
+        usage.rru / turns,
+        usage.calls / turns,
+        usage.vectorBytes / turns / 1024,
+        memory ? "" : bytes === 300 ? "≤ 12 WRU, ≤ 4 RRU" : "≤ 16 WRU",
+      ]);
     }
     printTable(
-      "Cost of a turn in DynamoDB (question, answer and limits; window of 30 messages)",
-      ["messages", "WRU", "RRU", "calls", "bar"],
+      "Cost of a turn in DynamoDB (question, answer, limits and the metric of the call; window of 30 messages)",
+      ["messages", "WRU", "RRU", "calls", "KB searched", "bar"],
       rows,
     );
   } finally {
@@ -94,13 +113,20 @@ async function capacity(): Promise<void> {
   }
 }
 
+/** Memories of a user who has some, in sessions of ten. */
+const MEMORIES = 200;
+
 /** One session of so many turns: what the model gets to read stays within its window, by the real encoder. */
 async function conversation(turns: number): Promise<void> {
   const engines = await startEngines();
   const fake = await startFakeOpenAI();
   try {
     const world = createWorld(engines);
-    const { deps } = createChatWorld(world, fake.url, { maxMessages: 200, maxContextTokens: 6000 });
+    const chat = createChatWorld(world, fake.url, { maxMessages: 200, maxContextTokens: 6000 });
+    const deps = {
+      ...chat.deps,
+      specOf: () => ({ context: 8192, input: 1, output: 2, encoding: "o200k_base" as const }),
+    };
     await world.create("bench", "long");
     let longest = 0;
     for (let n = 0; n < turns; n++) {
@@ -126,43 +152,49 @@ async function conversation(turns: number): Promise<void> {
   }
 }
 
-async function warmUp(host: ChatHost): Promise<void> {
-  await Promise.all(Array.from({ length: 5 }, (_, n) => host.turn(`warm-${n}`)));
-}
-
 /** Time to the first token through the host, beside that of calling the provider directly in the same run. */
-async function latency(host: ChatHost, fake: FakeOpenAI, plans: readonly (readonly number[])[]): Promise<void> {
-  const rows: (string | number)[][] = [];
-  for (const [users = 0, turns = 0] of plans) {
-    const direct = await load(users, turns, () => host.direct(fake.url));
-    const through = await load(users, turns, (user) => host.turn(`user-${users}-${user}`));
-    const added = [0.5, 0.95, 0.99].map((p) => quantile(through.times, p) - quantile(direct.times, p));
-    rows.push([
-      `${users} users, ${turns} turns`,
-      ...added.map(Math.round),
-      through.errors,
-      through.perSecond,
-      direct.perSecond,
-    ]);
-  }
+async function latency(host: ChatHost, fake: FakeOpenAI, users: number, turns: number): Promise<void> {
+  const name = (user: number) => `user-${users}-${user}`;
+  await Promise.all(Array.from({ length: users }, (_, user) => host.open(name(user))));
+  const direct = await load(users, turns, () => host.direct(fake.url));
+  const through = await load(users, turns, (user) => host.turn(name(user)));
+  const added = [0.5, 0.95, 0.99].map((p) => quantile(through.times, p) - quantile(direct.times, p));
   printTable(
-    "Time to the first token that a turn adds to the provider's own, in ms (200 ms first token, 50 tokens/s, 30 tokens)",
-    ["load", "p50", "p95", "p99", "errors", "turns/s", "direct/s"],
-    rows,
+    `Time to the first token that a turn adds to the provider's own, in ms: ${users} users, ${format(turns)} turns (200 ms first token, 50 tokens/s, 30 tokens)`,
+    ["", "p50", "p95", "p99", "errors", "turns/s"],
+    [
+      [
+        "direct",
+        ...[0.5, 0.95, 0.99].map((p) => Math.round(quantile(direct.times, p))),
+        direct.errors,
+        direct.perSecond,
+      ],
+      [
+        "through the host",
+        ...[0.5, 0.95, 0.99].map((p) => Math.round(quantile(through.times, p))),
+        through.errors,
+        through.perSecond,
+      ],
+      ["added", ...added.map(Math.round), "", ""],
+    ],
   );
 }
 
-/** The same at sessions of 10 and of 2,000 messages. */
-async function lengths(host: ChatHost): Promise<void> {
+/** The same at short and at long sessions. */
+async function lengths(host: ChatHost, messages: readonly number[]): Promise<void> {
   const rows: (string | number)[][] = [];
-  for (const length of [10, 2000]) {
+  for (const length of messages) {
     const users = Array.from({ length: 10 }, (_, n) => `long-${length}-${n}`);
     for (const user of users) await host.fill(user, length);
     const { times, errors } = await load(users.length, 100, (n) => host.turn(users[n] ?? ""));
-    rows.push([`${length} messages`, ...[0.5, 0.95].map((p) => Math.round(quantile(times, p) - FIRST_TOKEN)), errors]);
+    rows.push([
+      `${format(length)} messages`,
+      ...[0.5, 0.95].map((p) => Math.round(quantile(times, p) - FIRST_TOKEN)),
+      errors,
+    ]);
   }
   printTable(
-    "Time to the first token beyond 200 ms, in ms, by the length of the session",
+    "Time to the first token beyond 200 ms, in ms, by the length of the session: 10 users, 100 turns",
     ["session", "p50", "p95", "errors"],
     rows,
   );
@@ -171,12 +203,13 @@ async function lengths(host: ChatHost): Promise<void> {
 /** Memory of the host before and after so many turns; answers are short, so that it does not take an hour. */
 async function endurance(host: ChatHost, fake: FakeOpenAI, turns: number): Promise<void> {
   fake.always({ text: "a short answer" });
-  await load(50, 1000, (user) => host.turn(`end-${user}`));
+  const warmUp = turns / 5;
+  await load(50, warmUp, (user) => host.turn(`end-${user}`));
   const before = host.memory();
   const { errors, perSecond } = await load(50, turns, (user) => host.turn(`end-${user}`));
   const after = host.memory();
   printTable(
-    `Memory of the host's process (resident) before and after ${format(turns)} turns, after 1,000 to warm up`,
+    `Memory of the host's process (resident) before and after ${format(turns)} turns of 50 users, after ${format(warmUp)} to warm up`,
     ["before", "after", "errors", "turns/s"],
     [[mebibytes(before), mebibytes(after), errors, perSecond]],
   );

@@ -12,6 +12,8 @@ export interface ChatHost {
   turn(user: string): Promise<number>;
   /** The same of the provider, without the host. */
   direct(provider: string): Promise<number>;
+  /** Makes a user's session; a user's first turn does so otherwise. */
+  open(user: string): Promise<void>;
   /** Gives a user's session so many messages. */
   fill(user: string, messages: number): Promise<void>;
   /** Bytes of the host's process; the engine of DynamoDB is another one. */
@@ -59,6 +61,7 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
   };
 
   return {
+    open: sessionOf,
     async turn(user) {
       await sessionOf(user);
       const began = performance.now();
