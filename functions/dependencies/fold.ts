@@ -1,6 +1,7 @@
 import type { Context } from "aws-lambda";
 import type { Clock } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
+import { log } from "../../shared/log.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
@@ -25,7 +26,7 @@ export const createFoldJob =
   async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
     const result = await fold(deps, granularity, { deadline, ...(event.from ? { from: event.from } : {}) });
-    console.log(JSON.stringify({ level: "info", job: JOB[granularity], ...result }));
+    log("info", { job: JOB[granularity], ...result });
     if (result.complete) await deps.book.succeeded(JOB[granularity]);
   };
 

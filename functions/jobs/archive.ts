@@ -6,12 +6,12 @@ import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { log } from "../../shared/log.ts";
 import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/record.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
-import { hashUser } from "../../shared/user-hash.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -40,8 +40,7 @@ export const createArchiveJob =
     const sessions = expired.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
     await recorder.flush();
-    if (sessions > 0)
-      console.log(JSON.stringify({ level: "info", job: "archive", sessions, ttl_lag_s: Math.round(lag / 1000) }));
+    if (sessions > 0) log("info", { job: "archive", sessions, ttl_lag_s: Math.round(lag / 1000) });
     return { batchItemFailures };
 
     async function work(): Promise<void> {
@@ -59,11 +58,11 @@ export const createArchiveJob =
       try {
         await what();
       } catch (error) {
-        const events = records.map(({ eventID }) => eventID).join(", ");
-        const users = [...new Set(records.map(userOf))].join(", ");
-        const line = { level: "error", job: "archive", event: events, user: users };
-        console.error(JSON.stringify({ ...line, message: String(error), cause: causeOf(error) }));
-        for (const { dynamodb } of records) batchItemFailures.push({ itemIdentifier: dynamodb?.SequenceNumber ?? "" });
+        for (const record of records) {
+          const line = { job: "archive", user: userOf(record), event: record.eventID };
+          log("error", { ...line, message: String(error), cause: causeOf(error) });
+          batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
+        }
       }
     }
   };
@@ -76,8 +75,8 @@ function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
   return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
 }
 
-/** The hash of whose session a record is about. */
-const userOf = ({ dynamodb }: DynamoDBRecord): string => hashUser(parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user);
+/** Whose session a record is about. */
+const userOf = ({ dynamodb }: DynamoDBRecord): string => parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user;
 
 /** Gives what had expired; a session that was archived before has the status `archived`, whatever its header said. */
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {

@@ -7,6 +7,7 @@ import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { readLakeKey } from "../../shared/lake/key.aws.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
+import { log } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
@@ -40,7 +41,7 @@ export const createExportJob =
     for (const day of daysOf(now, through, event.from)) {
       if (deps.clock() > deadline) return;
       const rows = await exportDay(ports, day);
-      console.log(JSON.stringify({ level: "info", job: "export", day, ...rows }));
+      log("info", { job: "export", day, ...rows });
       await ports.store.advance("export", day);
     }
     await deps.book.succeeded("jobs-export");

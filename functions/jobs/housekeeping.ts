@@ -5,10 +5,10 @@ import { holdEvents } from "../../shared/events/hold-events.ts";
 import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
+import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import { hashUser } from "../../shared/user-hash.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openMetricsTable, openTable } from "../dependencies/table.ts";
 
@@ -27,11 +27,10 @@ export const createHousekeepingJob =
     const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
     const job = "housekeeping";
     const held = await holdEvents(deps);
-    const audit = await auditArchive(deps, deadline, ({ session: { user, id }, day }) => {
-      const line = { level: "error", job, user: hashUser(user), session: id, day };
-      console.error(JSON.stringify({ ...line, message: "an archive object belongs to no session" }));
-    });
-    console.log(JSON.stringify({ level: "info", job, events_held: held, ...audit }));
+    const audit = await auditArchive(deps, deadline, ({ session: { user, id }, day }) =>
+      log("error", { job, user, session: id, day, message: "an archive object belongs to no session" }),
+    );
+    log("info", { job, events_held: held, ...audit });
     if (audit.orphans > 0) throw new Error(`${audit.orphans} archive objects belong to no session`);
     if (!audit.complete) throw new Error(`there was no time for more than ${audit.objects} archive objects`);
   };

@@ -5,6 +5,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
+import { log } from "../../shared/log.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openLake } from "../dependencies/lake.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -26,9 +27,9 @@ export const createLakeJob =
     const { rebuild } = requestSchema.parse(event ?? {});
     if (rebuild) await ports.changes.mark(rebuild === "all" ? await ports.archived.days() : rebuild);
     const run = await buildLake({ ...ports, clock }, deadline, (day, error) =>
-      console.error(JSON.stringify({ level: "error", job: "lake", day, message: String(error) })),
+      log("error", { job: "lake", day, message: String(error) }),
     );
-    console.log(JSON.stringify({ level: "info", job: "lake", ...run }));
+    log("info", { job: "lake", ...run });
     if (run.failed > 0) throw new Error(`${run.failed} days could not be built`);
   };
 

@@ -2,8 +2,8 @@ import type { Context } from "aws-lambda";
 import { reconcile } from "../../shared/archive/reconcile.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
+import { log } from "../../shared/log.ts";
 import type { Stores } from "../../shared/session/stores.ts";
-import { hashUser } from "../../shared/user-hash.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -16,11 +16,10 @@ export const createReconcileJob =
   (stores: Stores) =>
   async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = stores.clock() + context.getRemainingTimeInMillis() - MARGIN;
-    const result = await reconcile(stores, deadline, (error, { user, id }) => {
-      const line = { level: "error", job: "reconcile", user: hashUser(user), session: id };
-      console.error(JSON.stringify({ ...line, message: String(error) }));
-    });
-    console.log(JSON.stringify({ level: "info", job: "reconcile", ...result }));
+    const result = await reconcile(stores, deadline, (error, { user, id }) =>
+      log("error", { job: "reconcile", user, session: id, message: String(error) }),
+    );
+    log("info", { job: "reconcile", ...result });
     if (result.failed > 0) throw new Error(`${result.failed} sessions could not be finished`);
   };
 

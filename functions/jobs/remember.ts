@@ -1,11 +1,11 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
+import { log } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/record.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import { hashUser } from "../../shared/user-hash.ts";
 import { openMemories } from "../dependencies/memories.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -33,8 +33,7 @@ export const createRememberJob =
             entries.map(({ captured }) => captured),
           );
         } catch (error) {
-          const line = { level: "error", job: "remember", user: hashUser(user) };
-          console.error(JSON.stringify({ ...line, message: String(error), cause: causeOf(error) }));
+          log("error", { job: "remember", user, message: String(error), cause: causeOf(error) });
           batchItemFailures.push(...entries.map(({ itemIdentifier }) => ({ itemIdentifier })));
         }
       }

@@ -1,6 +1,7 @@
 import { toInstant } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
+import { log } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
@@ -32,7 +33,7 @@ export const createReportJob =
     if (isDue || !(await deps.reports.find(month))) {
       const report = await buildReport(deps, month);
       await deps.reports.put(report, toHtml(report));
-      console.log(JSON.stringify({ level: "info", job: "report", month, complete: report.complete }));
+      log("info", { job: "report", month, complete: report.complete });
     }
     await deps.book.succeeded("jobs-report");
   };

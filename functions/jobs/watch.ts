@@ -1,5 +1,6 @@
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
+import { log } from "../../shared/log.ts";
 import { troubleLine } from "../../shared/metrics/emf.ts";
 import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
@@ -10,7 +11,7 @@ import { openMetricsTable, openTable } from "../dependencies/table.ts";
 /** Schedule: writes one line about how the system is doing, and one more for each thing that should wake somebody. */
 export const createWatchJob = (deps: WatchDependencies, stage: string) => async (): Promise<void> => {
   const { gauges, troubles } = await watch(deps);
-  console.log(JSON.stringify({ level: "info", job: "watch", ...gauges }));
+  log("info", { job: "watch", ...gauges });
   for (const [trouble, value] of troubles) console.log(troubleLine(stage, trouble, value, deps.clock()));
 };
 

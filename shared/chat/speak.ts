@@ -4,6 +4,7 @@ import type { ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { costOf } from "../llm/models.ts";
 import { estimateTokens } from "../llm/tokens.ts";
+import { log } from "../log.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionRecord } from "../session/session.ts";
 import { finishTurn } from "./finish-turn.ts";
@@ -41,7 +42,12 @@ export function speak(
 ): { events(): AsyncGenerator<TurnEvent>; done: Promise<void> } {
   const live = createLiveAnswer();
   const done = run().catch(async (error: unknown) => {
-    live.fail(toAppError(error));
+    const known = toAppError(error);
+    // The client learns of it in a stream that has begun with 200.
+    if (known.status >= 500) {
+      log("error", { user: spoken.turn.user, message: "an answer could not be stored", cause: String(error) });
+    }
+    live.fail(known);
     await spoken.failed(error);
   });
   return { events: live.events, done };

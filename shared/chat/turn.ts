@@ -4,12 +4,12 @@ import type { NamedPlan } from "../limits/plans.ts";
 import type { Model, ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import type { ModelSpec } from "../llm/models.ts";
+import { log } from "../log.ts";
 import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
 import { type MessageRecord, timeOrderedId } from "../session/message.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { RequestIdentity, SessionId, SessionRecord } from "../session/session.ts";
-import { hashUser } from "../user-hash.ts";
 import { type Budget, planBudget, promptsOf } from "./budget.ts";
 import type { Claim, TurnClaims } from "./claim.ts";
 import { earlierTurn } from "./earlier-turn.ts";
@@ -234,8 +234,7 @@ async function recallFor({ recall }: ChatDependencies, { session, question, memo
   try {
     return await Promise.race([recall(session.user, { text: question.content, limit: MEMORIES }), late]);
   } catch (error) {
-    const line = { level: "error", user: hashUser(session.user), message: "memories cannot be recalled" };
-    console.error(JSON.stringify({ ...line, cause: String(error) }));
+    log("error", { user: session.user, message: "memories cannot be recalled", cause: String(error) });
     return [];
   } finally {
     clearTimeout(timer);

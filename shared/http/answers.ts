@@ -1,11 +1,10 @@
 import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { AppError } from "../errors.ts";
-import { hashUser } from "../user-hash.ts";
+import { log } from "../log.ts";
 import { headerOf } from "./headers.ts";
 import type { Answer } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
-import { userOf } from "./recorded.ts";
 
 type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
@@ -30,7 +29,7 @@ export function answers(corsOrigins: readonly string[]): Answers {
     },
     onError: (request) => {
       const { status, headers, body } = problemAnswer(request.error, requestIdOf(request.event));
-      if (status >= 500) log(request.event, request.error);
+      if (status >= 500) logFailure(request.event, request.error);
       request.response = withHeaders({ statusCode: status, headers, body }, request.event, corsOrigins);
     },
   };
@@ -74,19 +73,12 @@ function withHeaders(
   };
 }
 
-/** One line of JSON for the operators; it holds no message content. */
-function log(event: APIGatewayProxyEvent, error: unknown): void {
-  const user = userOf(event);
+function logFailure(event: APIGatewayProxyEvent, error: unknown): void {
   const { message, stack, cause } = error instanceof Error ? error : new Error(String(error));
-  console.error(
-    JSON.stringify({
-      level: "error",
-      request_id: requestIdOf(event),
-      ...(user === undefined ? {} : { user: hashUser(user) }),
-      route: `${event.httpMethod} ${event.resource}`,
-      message,
-      stack,
-      cause: cause instanceof Error ? { name: cause.name, message: cause.message } : cause,
-    }),
-  );
+  log("error", {
+    route: `${event.httpMethod} ${event.resource}`,
+    message,
+    stack,
+    cause: cause instanceof Error ? { name: cause.name, message: cause.message } : cause,
+  });
 }

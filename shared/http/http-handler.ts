@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import type * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { inRequest } from "../log.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers, problemAnswer, requestIdOf } from "./answers.ts";
@@ -11,7 +12,7 @@ import { type Answer, type IdempotencyStore, isFinal, once } from "./idempotency
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";
-import { createRequestMeter, type Observed } from "./recorded.ts";
+import { createRequestMeter, type Observed, userOf } from "./recorded.ts";
 import { validate } from "./validate.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
@@ -104,12 +105,13 @@ export function createHttpHandler<O extends Operation>(
   })
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
-  return async (event, context) => {
-    meter.begin(event);
-    const response = await answered(event, context);
-    await meter.end(event, response);
-    return response;
-  };
+  return (event, context) =>
+    inRequest({ id: requestIdOf(event), user: userOf(event) }, async () => {
+      meter.begin(event);
+      const response = await answered(event, context);
+      await meter.end(event, response);
+      return response;
+    });
 }
 
 function toAnswer({ status, headers, body }: HttpResponse): Answer {

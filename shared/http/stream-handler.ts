@@ -3,7 +3,8 @@ import middy, { type Request } from "@middy/core";
 import { executionModeStandard } from "@middy/core/executionModeStandard";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { AppError } from "../errors.ts";
-import { answers } from "./answers.ts";
+import { inRequest } from "../log.ts";
+import { answers, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
 import {
   type HttpDependencies,
@@ -15,7 +16,7 @@ import {
 import type { IdempotencyStore, Repeatable } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
-import { createRequestMeter, type Observed } from "./recorded.ts";
+import { createRequestMeter, type Observed, userOf } from "./recorded.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
 const TIMEOUT_MARGIN = 500;
@@ -84,7 +85,7 @@ export function createStreamHandler<O extends Operation>(
     };
   };
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
+  const answered = middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
     executionMode,
     timeoutEarlyInMillis: TIMEOUT_MARGIN,
     timeoutEarlyResponse: () => {
@@ -99,6 +100,8 @@ export function createStreamHandler<O extends Operation>(
   })
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
+  // Where it streams there is one argument more: the stream comes before the context.
+  return (event, ...rest) => inRequest({ id: requestIdOf(event), user: userOf(event) }, () => answered(event, ...rest));
 }
 
 function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyResult {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
+import { log } from "../log.ts";
 import { retention } from "../retention/policy.ts";
 import { hashUser } from "../user-hash.ts";
 import { rawKey } from "./keys.ts";
@@ -46,8 +47,7 @@ async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly I
     if (Item && more.length === 0) await table.put({ Item });
     else await table.batchWrite(items, []);
   } catch (error) {
-    const kinds = items.map(({ kind }) => kind);
-    console.warn(JSON.stringify({ level: "warn", message: "metrics are lost", kinds, error: String(error) }));
+    log("warn", { message: "metrics are lost", kinds: items.map(({ kind }) => kind), error: String(error) });
   }
 }
 

@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
 import { createRememberJob } from "../../functions/jobs/remember.ts";
+import { inRequest } from "../../shared/log.ts";
+import { createSession } from "../../shared/session/create-session.ts";
 import { type Api, startApi } from "../support/api.ts";
+import { createChatWorld, runTurn, turnRequest } from "../support/chat.ts";
+import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
 
 const USER = "ann@example.com";
@@ -75,5 +79,24 @@ describe("what is logged names a user by a hash, and no content", () => {
     const job = createReconcileJob(stores)({}, { getRemainingTimeInMillis: () => 900_000 });
     await expect(job).rejects.toThrow("1 sessions could not be finished");
     expect(lines()).toMatchObject([{ level: "error", job: "reconcile", user: HASH, session: "s" }]);
+  });
+
+  it("of a turn whose memories and whose answer fail while it streams, with the id of its request", async () => {
+    const fake = await startFakeOpenAI();
+    try {
+      const { deps } = createChatWorld(api.world, fake.url);
+      await createSession(deps, USER, { id: "chat" }, { seed: "chat", at: deps.clock() }, 3600);
+      const failing = () => Promise.reject(new Error("out of order"));
+      const broken = { ...deps, recall: failing, turns: { ...deps.turns, save: failing } };
+      const request = turnRequest(broken, USER, "chat", CONTENT, { memory: true });
+      await inRequest({ id: "r1", user: USER }, () => runTurn(broken, request)).catch(() => undefined);
+      const line = { level: "error", request_id: "r1", user: HASH, cause: "Error: out of order" };
+      expect(lines()).toEqual([
+        { ...line, message: "memories cannot be recalled" },
+        { ...line, message: "an answer could not be stored" },
+      ]);
+    } finally {
+      await fake.close();
+    }
   });
 });

@@ -1,0 +1,37 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { hashUser } from "./user-hash.ts";
+
+/** A request, as the lines that are logged while it runs name it. */
+interface Request {
+  id: string;
+  user: string | undefined;
+}
+
+type Level = "info" | "warn" | "error";
+
+const requests = new AsyncLocalStorage<Request>();
+
+const write: Record<Level, (line: string) => void> = {
+  info: (line) => console.log(line),
+  warn: (line) => console.warn(line),
+  error: (line) => console.error(line),
+};
+
+/** Runs some work for a request: what is logged on the way, however deep, has its id and its user. */
+export const inRequest = <T>(request: Request, work: () => T): T => requests.run(request, work);
+
+/**
+ * Writes one line of JSON for the operators. `user` is an id, and leaves this function as a hash; what a user has said must
+ * not come here at all.
+ */
+export function log(level: Level, { user, ...fields }: { user?: string; [field: string]: unknown }): void {
+  const request = requests.getStore();
+  const whose = user ?? request?.user;
+  const line = {
+    level,
+    ...(request ? { request_id: request.id } : {}),
+    ...(whose === undefined ? {} : { user: hashUser(whose) }),
+    ...fields,
+  };
+  write[level](JSON.stringify(line));
+}
