@@ -73,6 +73,8 @@ export class ApiStack extends Stack {
       restApiName: `memocha-${stage.name}`,
       description: "Memocha: conversations",
       endpointTypes: [EndpointType.REGIONAL],
+      // Bodies reach handlers as the bytes they are: as text, what is not UTF-8 would become U+FFFD unseen.
+      binaryMediaTypes: ["application/json"],
       // The role by which API Gateway writes logs is one for the whole account and region. It stays when a stage goes:
       // the other stage's logs would stop with it.
       cloudWatchRole: true,

@@ -89,6 +89,10 @@ describe("the stage", () => {
     expect(stage.MethodSettings[0]).toMatchObject({ DataTraceEnabled: false, LoggingLevel: "ERROR" });
   });
 
+  it("hands JSON bodies on as bytes, so that what is not UTF-8 is refused and not changed", () => {
+    expect(onlyResource(api, "AWS::ApiGateway::RestApi").Properties.BinaryMediaTypes).toEqual(["application/json"]);
+  });
+
   it("is traced, and keeps its logs no longer than the functions theirs", () => {
     expect(stage.TracingEnabled).toBe(true);
     const retention = Object.values(resourcesOf(api, "AWS::Logs::LogGroup")).map((g) => g.Properties.RetentionInDays);
