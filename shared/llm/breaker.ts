@@ -18,8 +18,8 @@ export interface BreakerSettings {
 export interface Breaker {
   /** Runs a call to a provider; throws a `ModelError` at once while the provider's circuit is open. */
   run<T>(provider: string, call: () => Promise<T>): Promise<T>;
-  /** Reads the state of a circuit ahead of a call, which then need not wait for it. Never rejects. */
-  lookAt(provider: string): Promise<void>;
+  /** Throws the same ahead of a call: before it is prepared, or waits for something else. */
+  check(provider: string): Promise<void>;
 }
 
 /**
@@ -80,7 +80,12 @@ export function createBreaker(
     }
   }
 
-  return { run, lookAt: async (provider) => void (await stateOf(provider)) };
+  async function check(provider: string): Promise<void> {
+    const { openedAt } = await stateOf(provider);
+    if (openedAt !== null && clock() - openedAt < openFor) throw broken(provider, openedAt);
+  }
+
+  return { run, check };
 
   function broken(provider: string, openedAt: number): ModelError {
     const retryAfter = Math.max(1000, openedAt + openFor - clock());

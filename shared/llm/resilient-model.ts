@@ -35,7 +35,8 @@ export function createResilientModel(deps: Resilience): Model {
   return {
     lookAhead(asked) {
       const [first] = targetsOf(deps.targets, asked);
-      if (first) void deps.breaker.lookAt(first.provider);
+      // What becomes known is kept for the call.
+      if (first) void deps.breaker.check(first.provider).catch(() => undefined);
     },
     ask: (request) => askInOrder(deps, request),
   };
@@ -72,6 +73,8 @@ async function askTarget(deps: Resilience, target: Target, request: ModelRequest
   const prompt = await request.promptFor(target.model);
   const tokens = prompt.tokens + prompt.maxOutputTokens;
   const events = await policy.execute(async () => {
+    // Who would not be let through takes no place.
+    await breaker.check(target.provider);
     await queue(target.provider, tokens, request.deadline, request.signal);
     return breaker.run(target.provider, () => ask(target, prompt, request));
   }, request.signal);

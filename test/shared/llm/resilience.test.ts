@@ -223,6 +223,27 @@ describe("the circuit breaker", () => {
 });
 
 describe("the queue", () => {
+  it("has no place for calls that an open circuit would not let through: they turn to the fallback at once", async () => {
+    fake.always({ status: 500 });
+    // A place is 65 s long: whoever took one after the first would be refused.
+    const options = {
+      url: fake.url,
+      requestsPerMinute: 1,
+      patience: 100,
+      maxAttempts: 1,
+      threshold: 1,
+      openFor: 60_000,
+    };
+    expect(await failure(createInstance(table, options).ask(ask()))).toMatchObject({ status: 500 });
+    for (let n = 0; n < 3; n++) {
+      const error = await failure(createInstance(table, options).ask(ask()));
+      expect(error.message).toContain("circuit");
+    }
+    const fallback = createInstance(table, { ...options, fallbacks: [`model-c@${other.url}`] });
+    expect((await fallback.ask(ask())).model).toBe("model-c");
+    expect(fake.requests).toHaveLength(1);
+  });
+
   it("keeps all instances together within the provider's minute, and refuses who would wait too long", async () => {
     // A place is 65 s / 600 = 109 ms long; 5 s' worth of them go out at once.
     const options = { url: fake.url, requestsPerMinute: 600, patience: 300 };
