@@ -23,7 +23,7 @@ export interface EnsuredTable {
 }
 
 /**
- * Makes the table of a template, or brings the existing one up to date: new indexes, the stream, TTL.
+ * Makes the table of a template, or brings the existing one up to date: new indexes, vector indexes that changed, the stream, TTL.
  * `properties` are the resolved CloudFormation properties of an AWS::DynamoDB::Table or ::GlobalTable, `TableName` included.
  * Throws an Error when the existing table has another key, which no update can change.
  */
@@ -36,7 +36,7 @@ export async function ensureTable(
   if (!(await describe(client, wanted.TableName))) await client.send(new CreateTableCommand(creation(wanted)));
   const table = await update(client, wanted, warn);
   await ensureTtl(client, wanted);
-  await addVectorIndexes(client, wanted, table);
+  await ensureVectorIndexes(client, wanted, table, warn);
   const region = await client.config.region();
   const arn = inRegion(table.TableArn ?? "", region);
   const streamArn = wanted.StreamSpecification && table.LatestStreamArn;
@@ -86,15 +86,45 @@ async function update(
   return ready(client, TableName);
 }
 
-/** Last, and without waiting for them to be filled, which takes a while: until then searches fail, as on AWS. */
-async function addVectorIndexes(client: DynamoDBClient, wanted: TableProperties, table: TableDescription) {
+/**
+ * Last, and without waiting for them to be filled, which takes a while: until then searches fail, as on AWS. One that has
+ * changed is made anew, as CloudFormation does: items keep their vectors, and those of another size are not in it.
+ */
+async function ensureVectorIndexes(
+  client: DynamoDBClient,
+  wanted: TableProperties,
+  table: TableDescription,
+  warn: (line: string) => void,
+): Promise<void> {
   const { TableName, AttributeDefinitions } = wanted;
-  for (const Create of missing(wanted.VectorIndexes, table.VectorIndexes)) {
+  for (const Create of wanted.VectorIndexes) {
+    const { IndexName } = Create;
+    const stored = table.VectorIndexes?.find((index) => index.IndexName === IndexName);
+    if (stored && sameVectors(stored, Create)) continue;
     // One at a time: the next has to wait for the one before.
     await ready(client, TableName, true);
+    if (stored) {
+      warn(
+        `Table ${TableName}: the vector index ${IndexName} is made anew, for ${vectorsOf(Create)} in the place of ${vectorsOf(stored)}. ` +
+          "Searches of it find what has such a vector; npm run reembed makes those of all memories.",
+      );
+      await client.send(new UpdateTableCommand({ TableName, VectorIndexUpdates: [{ Delete: { IndexName } }] }));
+      await ready(client, TableName, true);
+    }
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
   }
 }
+
+interface Vectors {
+  VectorAttribute?: { AttributeName?: string | undefined } | undefined;
+  Dimensions?: number | undefined;
+  DistanceFunction?: string | undefined;
+}
+
+const vectorsOf = ({ VectorAttribute, Dimensions, DistanceFunction }: Vectors): string =>
+  `${Dimensions} dimensions of ${VectorAttribute?.AttributeName} by ${DistanceFunction}`;
+
+const sameVectors = (a: Vectors, b: Vectors): boolean => vectorsOf(a) === vectorsOf(b);
 
 function warnOfChanges(wanted: TableProperties, table: TableDescription, warn: (line: string) => void): void {
   for (const { IndexName, KeySchema } of wanted.GlobalSecondaryIndexes) {

@@ -76,6 +76,24 @@ describe("a table of the template", () => {
     expect(await ttlOf(TableName)).toEqual({ AttributeName: "expires_at", TimeToLiveStatus: "ENABLED" });
   });
 
+  it("gets a vector index anew whose dimensions have changed, and says so", async () => {
+    const TableName = "redimensioned";
+    const properties = { ...streamed, TableName, AttributeDefinitions: [...streamed.AttributeDefinitions, owner] };
+    await ensureTable(client, { ...properties, VectorIndexes: [vectors] }, quiet);
+    const warnings: string[] = [];
+    await ensureTable(client, { ...properties, VectorIndexes: [{ ...vectors, Dimensions: 2 }] }, (line) =>
+      warnings.push(line),
+    );
+    expect((await described(TableName)).VectorIndexes).toMatchObject([{ IndexName: "memories", Dimensions: 2 }]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/memories is made anew, for 2 dimensions .* of 4 dimensions .*npm run reembed/),
+    ]);
+    await ensureTable(client, { ...properties, VectorIndexes: [{ ...vectors, Dimensions: 2 }] }, (line) =>
+      warnings.push(line),
+    );
+    expect(warnings).toHaveLength(1);
+  });
+
   it("has the TTL attribute that the template names now", async () => {
     const ttl = (AttributeName: string) => ({ TimeToLiveSpecification: { AttributeName, Enabled: true } });
     await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("expires_at") }, quiet);
