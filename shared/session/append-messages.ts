@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { restoreSession } from "../archive/renew-session.ts";
+import { AppError } from "../errors.ts";
 import { contended, settled } from "./attempts.ts";
-import { type MessageRecord, planMessages } from "./message.ts";
+import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
 import { readSession } from "./read-session.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
@@ -10,7 +11,8 @@ import type { Stores } from "./stores.ts";
 /**
  * Captures messages, in order; an archived session is restored first. A message whose id exists is not stored again
  * and comes back as it is. What fits one transaction is all or nothing; a larger append that broke off is taken up
- * where it stopped when it is repeated, with an Idempotency-Key or without. Throws `not_found`.
+ * where it stopped when it is repeated, with an Idempotency-Key or without. Throws `not_found`, and `payload_too_large` for
+ * messages that no answer could hold.
  */
 export async function appendMessages(
   stores: Stores,
@@ -18,8 +20,14 @@ export async function appendMessages(
   inputs: readonly MessageInput[],
   request: RequestIdentity,
 ): Promise<MessageRecord[]> {
-  let record = await activeSession(stores, session);
   const plan = planMessages(inputs, request);
+  if (fitting(plan, plan.length).length < plan.length) {
+    throw new AppError(
+      "payload_too_large",
+      `the answer would have more than ${MAX_PAGE_BYTES} bytes: append fewer at once`,
+    );
+  }
+  let record = await activeSession(stores, session);
   const isWhole = stores.messages.maxPerAppend(plan, 0) === plan.length;
   const open = isWhole ? undefined : openAppend(record, inputs, request);
   const planned = open ? planMessages(inputs, open) : plan;

@@ -69,6 +69,15 @@ describe("appending", () => {
     expect(stored.map(({ id: key }) => key).sort()).toEqual(stored.map(({ id: key }) => key));
     expect(await count(id)).toBe(size);
   });
+
+  it("more than an answer can hold is refused before anything is stored", async () => {
+    const id = await session();
+    const quotes = (size: number) => batch(size, () => ({ content: '"'.repeat(150_000) }));
+    expect(await append(id, quotes(9))).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+    expect(await count(id)).toBe(0);
+    expect((await append(id, quotes(8))).status).toBe(201);
+    expect(await count(id)).toBe(8);
+  });
 });
 
 describe("a message whose id exists", () => {
