@@ -6,7 +6,7 @@ import { countDistinct } from "./distinct.ts";
 import { partsOf, rawOf } from "./fold.ts";
 import { inUnit, seriesNames } from "./metric.ts";
 import { quantiles } from "./sketch.ts";
-import type { MetricStore, Windowed } from "./store.ts";
+import type { Checkpoint, MetricStore, Windowed } from "./store.ts";
 import { finer, type Granularity, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
 /** Rows of one answer, which has 6 MB at most. */
@@ -96,6 +96,8 @@ interface Range {
 /** Hours that are not folded yet, added up from raw metrics. */
 interface Live {
   now: string;
+  /** The hours that are folded. */
+  folded: Checkpoint | null;
   /** The first hour that was ever folded, or the running one: nothing is stored before it. */
   since: string;
   hour(window: string): Promise<Windowed[]>;
@@ -107,7 +109,8 @@ async function* read(
   { names, first, last }: Range,
   live: Live,
 ): AsyncIterable<Windowed[]> {
-  const through = (await store.checkpoint(granularity))?.through;
+  const folded = granularity === "hour" ? live.folded : await store.checkpoint(granularity);
+  const through = folded?.through;
   const lastFolded = through === undefined ? last : earlier(through, last);
   if (through !== undefined && first <= lastFolded) {
     const aggregatesOf = (name: string) => begun(store.aggregates(granularity, name, first, lastFolded));
@@ -141,9 +144,11 @@ async function liveHours(store: MetricStore, now: string, count: number): Promis
   const running = windowOf("hour", now);
   const oldest = shift("hour", running, 1 - count);
   const hours = new Map<string, Promise<Windowed[]>>();
+  const folded = await store.checkpoint("hour");
   return {
     now,
-    since: (await store.checkpoint("hour"))?.since ?? oldest,
+    folded,
+    since: folded?.since ?? oldest,
     async hour(window) {
       if (window < oldest || window > running) return [];
       const found = hours.get(window) ?? addUpRaw(store, window);

@@ -25,12 +25,24 @@ globalThis.awslambda = {
 
 const { handler } = await import(bundle);
 const next = await call(`${api}/next`, "GET");
-const context = { awsRequestId: next.headers["lambda-runtime-aws-request-id"], getRemainingTimeInMillis: () => 29_000 };
+const context = {
+  awsRequestId: next.headers["lambda-runtime-aws-request-id"],
+  getRemainingTimeInMillis: () => Number(next.headers["lambda-runtime-deadline-ms"]) - Date.now(),
+};
 const event = JSON.parse(next.body);
-const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
-const run = async () => (handler[STREAMING] ? handler(event, sink, context) : handler(event, context));
-const answer = await run().catch((error) => ({
-  error: String(error),
-}));
+
+/** Resolves with the answer, or, of a handler that streams it, when its first bytes are on their way. */
+async function run() {
+  if (!handler[STREAMING]) return handler(event, context);
+  const begun = Promise.withResolvers();
+  const write = (_chunk, _encoding, done) => {
+    begun.resolve();
+    done();
+  };
+  return Promise.race([begun.promise, handler(event, new Writable({ write }), context)]);
+}
+
+// A job may say that it has had no time for all there is to do.
+const answer = await run().catch((error) => ({ error: String(error) }));
 await call(`${api}/${context.awsRequestId}/response`, "POST", JSON.stringify(answer ?? null));
 process.exit(0);

@@ -1,0 +1,79 @@
+import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import type { FunctionSpec } from "../../../infra/functions.ts";
+import { sessionKey } from "../../../shared/dynamodb/keys.ts";
+import { type OperationId, operations } from "../../../shared/http/operations.ts";
+import type { Engines } from "../../support/engines.ts";
+import { createWorld, NOON } from "../../support/world.ts";
+
+const USER = "cold";
+
+/** Seconds; long enough that no other session of a run expires. */
+const TTL = 3600;
+
+/** What each operation that takes a body is asked for. */
+const bodies: Partial<Record<OperationId, object>> = {
+  createSession: { title: "hello" },
+  patchSession: { title: "hello" },
+  appendMessages: { role: "user", content: "hello" },
+  chat: { content: "hello", stream: true },
+  createCompletion: { messages: [{ role: "user", content: "hello" }], stream: true },
+  searchMemories: { query: "hello" },
+  createEvent: { type: "feedback", value: 1 },
+};
+
+/**
+ * Makes the first event of a function, one that it can carry out: a request about a session of its own that has one message,
+ * that session's message or expiry on the stream, a tick.
+ */
+export function createFirstEvents(engines: Engines, token: string) {
+  const world = createWorld(engines);
+  world.advance(Date.now() - NOON);
+  let count = 0;
+
+  return async ({ trigger }: FunctionSpec): Promise<object> => {
+    const id = `session-${++count}`;
+    if (trigger.kind === "authorizer") return { authorizationToken: `Bearer ${token}`, methodArn: "api/stage/GET" };
+    if (trigger.kind === "schedule" || trigger.kind === "invoke") return {};
+    await world.create(USER, id, TTL, 1);
+    if (trigger.kind === "http") return request(trigger.operation, id);
+    const wantsMessages = trigger.filters.length === 1;
+    return { Records: [wantsMessages ? await inserted(id) : await expired(id)] };
+  };
+
+  async function inserted(id: string) {
+    const { Items = [] } = await engines.dynamodb.send(
+      new QueryCommand({
+        TableName: engines.tableName,
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :m)",
+        ExpressionAttributeValues: { ":pk": sessionKey(USER, id), ":m": "M#" },
+      }),
+    );
+    return { eventName: "INSERT", dynamodb: { NewImage: marshall(Items[0]), SequenceNumber: "1" } };
+  }
+
+  async function expired(id: string) {
+    world.advance((TTL + 1) * 1000);
+    const record = await world.sweep(USER, id);
+    world.advance(-(TTL + 1) * 1000);
+    return record;
+  }
+}
+
+function request(operation: OperationId, id: string): object {
+  const { method, path: resource } = operations[operation];
+  return {
+    httpMethod: method,
+    path: resource.replace("{id}", id),
+    resource,
+    headers: {},
+    pathParameters: { id, message_id: id, month: "2026-10" },
+    queryStringParameters: null,
+    body: JSON.stringify(bodies[operation] ?? null),
+    isBase64Encoded: false,
+    requestContext: {
+      requestId: "cold",
+      authorizer: { sub: USER, exp: String(Math.floor(Date.now() / 1000) + TTL), groups: "admin", scope: "" },
+    },
+  };
+}
