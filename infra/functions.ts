@@ -199,6 +199,7 @@ export const functions = {
     entry: "functions/memories/search.ts",
     trigger: { kind: "http", operation: "searchMemories" },
     table: [...idempotency, "BatchGetItem"],
+    indexes: ["memories_by_time"],
     searches: vectorIndexes,
     embeds: true,
     memory: 1024,

@@ -4,7 +4,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
-import { createRecall } from "../../shared/memory/recall.ts";
+import { createSearch } from "../../shared/memory/search.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openMemories } from "../dependencies/memories.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -26,6 +26,6 @@ export const handler = lazy(() => {
   const table = openTable(settings);
   return createSearchMemories({
     ...withIdempotency(settings, table),
-    recall: createRecall(openMemories(settings, table)),
+    recall: createSearch(openMemories(settings, table)),
   });
 });

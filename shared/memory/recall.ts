@@ -54,5 +54,6 @@ export const createRecall =
     }
   };
 
-const isWithin = ({ created_at }: Candidate, { from, to }: RecallQuery): boolean =>
+/** Whether something was said in the range of time that is asked for. */
+export const isWithin = ({ created_at }: Pick<Memory, "created_at">, { from, to }: RecallQuery): boolean =>
   (from === undefined || created_at >= from) && (to === undefined || created_at < to);

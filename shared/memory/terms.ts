@@ -32,7 +32,8 @@ export function countTerms(terms: readonly string[]): Map<string, number> {
   return counts;
 }
 
-const wordsOf = (text: string): string[] =>
+/** The words of a text, or its runs of a script without spaces, in lower case and without accents. */
+export const wordsOf = (text: string): string[] =>
   text.normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFC").toLowerCase().match(WORD) ?? [];
 
 function toTerms(word: string): string[] {

@@ -53,6 +53,7 @@ const expected: Record<string, string[]> = {
   "chat-usage": ["dynamodb GetItem on table"],
   "memories-search": [
     `dynamodb BatchGetItem ${idempotency} on table`,
+    "dynamodb Query on index memories_by_time",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
   ],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createListMemories } from "../../../functions/memories/list.ts";
 import { createSearchMemories } from "../../../functions/memories/search.ts";
+import { createSearch } from "../../../shared/memory/search.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 
@@ -47,7 +48,7 @@ it("never gives one user what another one said", async () => {
 });
 
 async function search(user: string, query: string): Promise<string[]> {
-  const handler = createSearchMemories({ clock: Date.now, corsOrigins: [], recall: world.recall });
+  const handler = createSearchMemories({ clock: Date.now, corsOrigins: [], recall: createSearch(world.deps) });
   return contents(await handler(event("POST", user, { query, limit: 50 }), context));
 }
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { resetSession, restoreSession } from "../../../shared/archive/renew-session.ts";
+import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
 import { forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/list-memories.ts";
+import { createSearch } from "../../../shared/memory/search.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
@@ -133,6 +134,26 @@ describe("recalling", () => {
     expect(await range(undefined, "2024-01-01T00:00:00.000Z")).toEqual(["The glacier hike was cold."]);
     expect(await range("2023-05-08T10:00:00.000Z", "2023-05-08T10:00:00.001Z")).toEqual(["The glacier hike was cold."]);
     expect(await range("2023-05-01T00:00:00.000Z", "2023-05-08T10:00:00.000Z")).toEqual([]);
+  });
+
+  it("finds words that are stop words all, when somebody asks for them", async () => {
+    const search = createSearch(world.deps);
+    await world.say(user, "s1", "We heard The Who in London.", "I know who the singer was.");
+    await world.say(user, "s2", "My records of the Who are worn.");
+    await world.say(`${user} too`, "s3", "The Who are the best band.");
+    await world.deliver(user, "s1", "s2");
+    await world.deliver(`${user} too`, "s3");
+    const find = async (text: string, more: object = {}) =>
+      (await search(user, { text, limit: 10, ...more })).map(({ content }) => content);
+    expect(await find("the WHO?")).toEqual(["My records of the Who are worn.", "We heard The Who in London."]);
+    expect(await find("the who", { session_id: "s1" })).toEqual(["We heard The Who in London."]);
+    expect(await find("the who", { limit: 1 })).toHaveLength(1);
+    expect(await find("?!")).toEqual([]);
+    expect((await find("London"))[0]).toBe("We heard The Who in London.");
+    await deleteSession(world.stores, { user, id: "s2" });
+    expect(await find("the who")).toEqual(["We heard The Who in London."]);
+    // What a prompt recalls is left as it is.
+    expect(await world.find(user, "the who")).toEqual([]);
   });
 
   it("shows what was said twice only once", async () => {
