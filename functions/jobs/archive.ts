@@ -1,6 +1,4 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { archiveSession } from "../../shared/archive/archive-session.ts";
-import { purgeSession } from "../../shared/archive/purge-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { lazy } from "../../shared/http/lazy.ts";
@@ -9,7 +7,9 @@ import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log } from "../../shared/log.ts";
 import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/record.ts";
+import { archiveSession } from "../../shared/session/archive-session.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
+import { purgeSession } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openRecorder } from "../dependencies/recorder.ts";

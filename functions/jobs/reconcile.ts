@@ -1,8 +1,8 @@
 import type { Context } from "aws-lambda";
-import { reconcile } from "../../shared/archive/reconcile.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
+import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openStores } from "../dependencies/stores.ts";

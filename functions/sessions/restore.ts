@@ -1,8 +1,8 @@
-import { restoreSession } from "../../shared/archive/renew-session.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { restoreSession } from "../../shared/session/renew-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";

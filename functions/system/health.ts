@@ -1,8 +1,8 @@
-import type { Archive } from "../../shared/archive/archive.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { systemOperations } from "../../shared/http/operations/system.ts";
+import type { Archive } from "../../shared/session/archive.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { openArchive } from "../dependencies/archive.ts";

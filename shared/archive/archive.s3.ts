@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { AppError } from "../errors.ts";
-import type { Archive, ArchivedHeader } from "./archive.ts";
+import type { Archive, ArchivedHeader } from "../session/archive.ts";
 import { createWriter, parseLines } from "./format.ts";
 import { userPart } from "./user-part.ts";
 

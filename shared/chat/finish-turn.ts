@@ -1,8 +1,8 @@
-import { restoreSession } from "../archive/renew-session.ts";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "../session/attempts.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { readSession } from "../session/read-session.ts";
+import { restoreSession } from "../session/renew-session.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { Stores } from "../session/stores.ts";
 import type { TurnId, TurnStore } from "./turn-store.ts";

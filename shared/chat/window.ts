@@ -1,6 +1,6 @@
-import { restoreSession } from "../archive/renew-session.ts";
 import { type MessageRecord, positionOf, timeOf } from "../session/message.ts";
 import { notFound, readSession } from "../session/read-session.ts";
+import { restoreSession } from "../session/renew-session.ts";
 import { isExpired, type SessionId, type SessionRecord } from "../session/session.ts";
 import type { ChatStores } from "./finish-turn.ts";
 

@@ -1,5 +1,5 @@
-import { readArchive } from "../archive/archive.ts";
 import { shardOf, shards } from "../dynamodb/keys.ts";
+import { readArchive } from "../session/archive.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { readSession } from "../session/read-session.ts";
 import type { SessionId } from "../session/session.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { restoreSession } from "../archive/renew-session.ts";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "./attempts.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
 import { readSession } from "./read-session.ts";
+import { restoreSession } from "./renew-session.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./stores.ts";

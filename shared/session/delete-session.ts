@@ -1,5 +1,5 @@
-import { purgeSession } from "../archive/purge-session.ts";
 import { contended, settled } from "./attempts.ts";
+import { purgeSession } from "./purge-session.ts";
 import { notFound, readSession } from "./read-session.ts";
 import { dueSoon, type SessionId } from "./session.ts";
 import type { Stores } from "./stores.ts";

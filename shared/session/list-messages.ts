@@ -1,5 +1,5 @@
-import type { ArchiveRef } from "../archive/archive-ref.ts";
 import { AppError } from "../errors.ts";
+import type { ArchiveRef } from "./archive-ref.ts";
 import { contended, settled } from "./attempts.ts";
 import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";

@@ -1,6 +1,6 @@
-import { archiveSession } from "../archive/archive-session.ts";
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
 import { notFound, readSession } from "./read-session.ts";
 import type { SessionPatch } from "./schema.ts";

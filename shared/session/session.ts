@@ -1,5 +1,5 @@
-import type { ArchiveRef } from "../archive/archive-ref.ts";
 import { toInstant, toSeconds } from "../clock.ts";
+import type { ArchiveRef } from "./archive-ref.ts";
 import type { Session } from "./schema.ts";
 
 /** A session as it is stored: the header of a hot one, the stub of an archived one. */

@@ -1,6 +1,6 @@
-import type { Archive } from "../archive/archive.ts";
 import type { Clock } from "../clock.ts";
 import type { MemoryStore } from "../memory/store.ts";
+import type { Archive } from "./archive.ts";
 import type { MessageStore, SessionStore } from "./store.ts";
 
 /** What the life of a session needs. An operation asks for the part of it that it uses. */

@@ -1,14 +1,14 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
-import { archiveSession } from "../../shared/archive/archive-session.ts";
-import { restoreSession } from "../../shared/archive/renew-session.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
+import { archiveSession } from "../../shared/session/archive-session.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { readSession } from "../../shared/session/read-session.ts";
+import { restoreSession } from "../../shared/session/renew-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { startEngines } from "../support/engines.ts";

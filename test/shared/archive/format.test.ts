@@ -1,8 +1,8 @@
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ArchiveRef } from "../../../shared/archive/archive-ref.ts";
 import { createWriter, parseLines } from "../../../shared/archive/format.ts";
+import type { ArchiveRef } from "../../../shared/session/archive-ref.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../../shared/session/message.ts";
 import type { Stores } from "../../../shared/session/stores.ts";

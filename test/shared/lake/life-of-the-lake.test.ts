@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { reconcile } from "../../../shared/archive/reconcile.ts";
-import { resetSession, restoreSession } from "../../../shared/archive/renew-session.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { reconcile } from "../../../shared/session/reconcile.ts";
+import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
 import { forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/list-memories.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 

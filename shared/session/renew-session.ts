@@ -1,18 +1,11 @@
 import { toInstant } from "../clock.ts";
 import { forgetSession } from "../memory/forget.ts";
-import { contended, settled } from "../session/attempts.ts";
-import { notFound, readSession } from "../session/read-session.ts";
-import {
-  dueAfter,
-  dueSoon,
-  expiryOf,
-  type RequestIdentity,
-  type SessionId,
-  type SessionRecord,
-} from "../session/session.ts";
-import type { Stores } from "../session/stores.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
+import { contended, settled } from "./attempts.ts";
+import { notFound, readSession } from "./read-session.ts";
+import { dueAfter, dueSoon, expiryOf, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
+import type { Stores } from "./stores.ts";
 
 /** Brings a session back whole, wherever it is; a hot one is left as it is. Throws `not_found`. */
 export function restoreSession(stores: Stores, session: SessionId): Promise<SessionRecord> {

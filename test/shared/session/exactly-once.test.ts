@@ -1,11 +1,11 @@
 import type { DynamoDBRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createReconcileJob } from "../../../functions/jobs/reconcile.ts";
-import { resetSession, restoreSession } from "../../../shared/archive/renew-session.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
+import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { reconcile } from "../../../shared/archive/reconcile.ts";
+import { reconcile } from "../../../shared/session/reconcile.ts";
 import { type Api, startApi } from "../../support/api.ts";
 
 let api: Api;

@@ -1,9 +1,9 @@
 import { toInstant } from "../clock.ts";
 import { forgetSession } from "../memory/forget.ts";
-import { type Anchor, dueAfter, type SessionId, stateOf } from "../session/session.ts";
-import type { Stores } from "../session/stores.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
 import { purgeSession } from "./purge-session.ts";
+import { type Anchor, dueAfter, type SessionId, stateOf } from "./session.ts";
+import type { Stores } from "./stores.ts";
 
 /** Sessions looked at at once. */
 const PARALLEL = 8;

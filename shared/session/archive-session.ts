@@ -1,10 +1,10 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
-import { contended, settled } from "../session/attempts.ts";
-import { readSession, recordOf } from "../session/read-session.ts";
-import { type Anchor, dueSoon, type SessionRecord } from "../session/session.ts";
-import type { Stores } from "../session/stores.ts";
+import { contended, settled } from "./attempts.ts";
 import { purgeSession } from "./purge-session.ts";
+import { readSession, recordOf } from "./read-session.ts";
+import { type Anchor, dueSoon, type SessionRecord } from "./session.ts";
+import type { Stores } from "./stores.ts";
 
 /** What `archiveSession` did, or found. */
 export type Archived = "archived" | "already archived" | "stale" | "deleted";

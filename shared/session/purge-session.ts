@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { forgetSession } from "../memory/forget.ts";
-import type { Stores } from "../session/stores.ts";
+import type { Stores } from "./stores.ts";
 
 /**
  * Milliseconds that the tombstone of a deleted session stays: whoever was writing to it when it was deleted has
