@@ -3,8 +3,14 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
 import { signToken } from "../../../infra/local/issuer/token.ts";
+
+/** Milliseconds for which a host has to do next to nothing, in hundredths of a second of CPU, to be idle; and looks at that. */
+const IDLE_WINDOW = 2000;
+const IDLE_TICKS = 20;
+const IDLE_LOOKS = 90;
 
 /** The local host in a process of its own, for turns. */
 export interface ChatHost {
@@ -16,6 +22,8 @@ export interface ChatHost {
   open(user: string): Promise<void>;
   /** Gives a user's session so many messages. */
   fill(user: string, messages: number): Promise<void>;
+  /** Resolves when nothing goes on in the background any more, or after three minutes. */
+  idle(): Promise<void>;
   /** Bytes of the host's process; the engine of DynamoDB is another one. */
   memory(): number;
   stop(): Promise<void>;
@@ -84,6 +92,21 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
         const response = await call(user, "/v1/sessions/s/messages", { messages: batch });
         await response.text();
         if (response.status !== 201) throw new Error(`messages were not stored: ${response.status}`);
+      }
+    },
+    async idle() {
+      const busy = () => {
+        const [utime = 0, stime = 0] = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+          .split(" ")
+          .slice(13, 15)
+          .map(Number);
+        return utime + stime;
+      };
+      for (let looks = 0, before = busy(); looks < IDLE_LOOKS; looks++) {
+        await sleep(IDLE_WINDOW);
+        const now = busy();
+        if (now - before < IDLE_TICKS) return;
+        before = now;
       }
     },
     memory() {
