@@ -9,7 +9,18 @@ import {
 } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
 import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
-import type { ObservabilityProps } from "./observability.ts";
+import type { Options } from "../stage.ts";
+import type { ApiStack } from "./api.ts";
+import type { DataStack } from "./data.ts";
+import type { JobsStack } from "./jobs.ts";
+
+/** What is watched. */
+export interface Watched {
+  options: Options;
+  data: DataStack;
+  api: ApiStack;
+  jobs: JobsStack;
+}
 
 const PERIOD = { period: Duration.minutes(5) };
 
@@ -19,7 +30,7 @@ const troubles: Trouble[] = ["BreakerOpen", "ArchiveBehind", "LakeStale", "JobsL
  * Adds one page. What CloudWatch does not measure by itself is drawn from the log lines of `jobs-watch` and
  * `jobs-archive`: a query costs half a cent a gigabyte when somebody looks, a metric costs $0.30 a month whether or not.
  */
-export function addDashboard(scope: Construct, { options, api, jobs, data }: ObservabilityProps): void {
+export function addDashboard(scope: Construct, { options, api, jobs, data }: Watched): void {
   const all = [...jobs.streamJobs, ...jobs.scheduledJobs];
   const latency = (statistic: string) => api.api.metricLatency({ ...PERIOD, statistic, label: statistic });
   const lambda = (metricName: string) =>

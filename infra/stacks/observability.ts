@@ -7,22 +7,14 @@ import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Construct } from "constructs";
 import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
 import type { Options } from "../stage.ts";
-import type { ApiStack } from "./api.ts";
-import { addDashboard } from "./dashboard.ts";
-import type { DataStack } from "./data.ts";
-import type { JobsStack } from "./jobs.ts";
+import { addDashboard, type Watched } from "./dashboard.ts";
 
 const FIVE_MINUTES = Duration.minutes(5);
 
 /** In the repository; each alarm has the section of its name. */
 export const RUNBOOK = "docs/runbook.md";
 
-export interface ObservabilityProps extends StackProps {
-  options: Options;
-  data: DataStack;
-  api: ApiStack;
-  jobs: JobsStack;
-}
+export interface ObservabilityProps extends StackProps, Watched {}
 
 /**
  * The topic that alarms go to, the alarms, the dashboard. There are ten alarms, as many as an account has for free, of
