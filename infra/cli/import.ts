@@ -7,6 +7,7 @@ import { formatSummary } from "../import/report/table.ts";
 import { isComplete, type Problem } from "../import/summary.ts";
 import { findTarget } from "../import/target.ts";
 import { checkUser } from "../import/user.ts";
+import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Imports conversations into Memocha. Run twice, it imports nothing twice; interrupted, it resumes.
 
@@ -37,14 +38,7 @@ const INTERRUPTED = 130;
 /** Milliseconds in which a second signal is the first one again: the terminal sends Ctrl-C here, and npm passes it on. */
 const ECHO = 1000;
 
-class UsageError extends Error {}
-
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n${isUsage ? "npm run import -- --help tells how it is used.\n" : ""}`);
-  return isUsage ? 2 : 1;
-});
+await runCommand("import", main);
 
 async function main(args: string[]): Promise<number> {
   const options = readOptions(args);
@@ -166,8 +160,4 @@ function readInteger(text: string | undefined, option: string, least: number, mo
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
   throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not "${text}"`);
-}
-
-function asUsageError(error: unknown): never {
-  throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
 }

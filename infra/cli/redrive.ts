@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { findPlace } from "../redrive/place.ts";
 import { redrive } from "../redrive/redrive.ts";
+import { asUsageError, runCommand } from "./run-command.ts";
 
 const USAGE = `Delivers dead letters again: what a job failed on for good and left in the dead-letter queue.
 
@@ -21,14 +22,7 @@ twice without harm, so this can be run at any time, and as often as it takes.
 Exit code: 0 = the queue is empty, or was listed, 1 = something is left or went wrong, 2 = wrong usage.
 `;
 
-class UsageError extends Error {}
-
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n${isUsage ? "npm run redrive -- --help tells how it is used.\n" : ""}`);
-  return isUsage ? 2 : 1;
-});
+await runCommand("redrive", main);
 
 async function main(args: string[]): Promise<number> {
   const { help, list, data, queue, stage } = readOptions(args);
@@ -57,7 +51,7 @@ function readOptions(args: string[]) {
         stage: { type: "string" },
       },
     }).values;
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  } catch (error) {
+    return asUsageError(error);
   }
 }

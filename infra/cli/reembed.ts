@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import type { ReembedResult } from "../../shared/memory/reembed.ts";
 import { invoke } from "../redrive/deliver-again.ts";
 import { findPlace } from "../redrive/place.ts";
+import { asUsageError, runCommand } from "./run-command.ts";
 
 const USAGE = `Rebuilds the vectors of all memories, after the embedding model or its dimensions were changed.
 
@@ -23,14 +24,7 @@ Exit code: 0 = done, or nothing to do, 1 = something went wrong, 2 = wrong usage
 /** Seconds of one invocation: how often it says how far it has come. */
 const SECONDS = 20;
 
-class UsageError extends Error {}
-
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n${isUsage ? "npm run reembed -- --help tells how it is used.\n" : ""}`);
-  return isUsage ? 2 : 1;
-});
+await runCommand("reembed", main);
 
 async function main(args: string[]): Promise<number> {
   const { help, data, stage, force } = readOptions(args);
@@ -66,7 +60,7 @@ function readOptions(args: string[]) {
         stage: { type: "string" },
       },
     }).values;
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  } catch (error) {
+    return asUsageError(error);
   }
 }

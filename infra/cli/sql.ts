@@ -7,6 +7,7 @@ import { createLakeCopy } from "../sql/lake-copy.ts";
 import { findLake } from "../sql/place.ts";
 import { format, type OutputFormat } from "../sql/print.ts";
 import { prompt } from "../sql/prompt.ts";
+import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Queries the lake of the local host with DuckDB, by the names that its tables have in Athena.
 
@@ -28,20 +29,13 @@ are in docs/analysts.md.
 Exit code: 0 = done, 1 = something went wrong, 2 = wrong usage.
 `;
 
-class UsageError extends Error {}
-
 // Whoever reads has had enough: `| head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit();
 });
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n${isUsage ? "npm run sql -- --help tells how it is used.\n" : ""}`);
-  return isUsage ? 2 : 1;
-});
+await runCommand("sql", main);
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = readOptions(args);
@@ -105,7 +99,7 @@ function readOptions(args: string[]) {
         help: { type: "boolean", default: false },
       },
     });
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  } catch (error) {
+    return asUsageError(error);
   }
 }
