@@ -85,6 +85,17 @@ const vectorIndexes = ["memories_a", "memories_b"] as const;
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
 /** What the idempotency middleware of every POST touches. */
 const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
+/** What it takes to run a turn. */
+const turn = {
+  table: [...lifecycle, "BatchGetItem"],
+  archive: archiveWrite,
+  searches: vectorIndexes,
+  embeds: true,
+  chat: "ask",
+  streams: true,
+  memory: 1024,
+  timeout: 300,
+} as const;
 /** What folding metrics into aggregates touches, and what housekeeping does: nothing is deleted. */
 const folding = ["GetItem", "Query", "BatchWriteItem", "UpdateItem"] as const;
 
@@ -160,26 +171,12 @@ export const functions = {
   "chat-turn": {
     entry: "functions/chat/chat.ts",
     trigger: { kind: "http", operation: "chat" },
-    table: [...lifecycle, "BatchGetItem"],
-    archive: archiveWrite,
-    searches: vectorIndexes,
-    embeds: true,
-    chat: "ask",
-    streams: true,
-    memory: 1024,
-    timeout: 300,
+    ...turn,
   },
   "chat-completions": {
     entry: "functions/chat/completions.ts",
     trigger: { kind: "http", operation: "createCompletion" },
-    table: [...lifecycle, "BatchGetItem"],
-    archive: archiveWrite,
-    searches: vectorIndexes,
-    embeds: true,
-    chat: "ask",
-    streams: true,
-    memory: 1024,
-    timeout: 300,
+    ...turn,
   },
   "chat-stream": {
     entry: "functions/chat/stream.ts",
