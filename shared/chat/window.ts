@@ -51,22 +51,28 @@ export async function renewedWindow(
   return window && { ...window, isRenewed: true };
 }
 
-/**
- * The messages before those of a window, oldest first, `limit` at most. Only what somebody else has restored or dated back within the
- * last second may be missing.
- */
-export async function messagesBefore(
-  stores: ChatStores,
-  { record, newest: [oldest], more, isRenewed = false }: Window,
-  limit: number,
-): Promise<MessageRecord[]> {
+/** The messages before those of a window, oldest first, `limit` at most. */
+export async function messagesBefore(stores: ChatStores, window: Window, limit: number): Promise<MessageRecord[]> {
+  const { record, newest, more } = window;
+  const [oldest] = newest;
   if (!oldest || !more || limit <= 0) return [];
-  const isRecent = stores.clock() - timeOf(oldest.order ?? oldest.id) < SETTLED;
   const { messages } = await stores.messages.range({ user: record.user_id, id: record.id }, record.generation, {
     order: "desc",
     after: positionOf(oldest),
     limit,
-    consistent: isRecent || isRenewed,
+    consistent: maybeRecent(window, stores.clock()),
   });
   return messages.toReversed();
+}
+
+/**
+ * Whether messages before those of the window may have been written within the last second: when the window's own are that new, or
+ * when something was that they do not tell of, as a session that was restored, or messages that were dated back.
+ */
+function maybeRecent({ record, newest, isRenewed = false }: Window, now: number): boolean {
+  const arrivals = newest.map((message) => timeOf(message.order ?? message.id));
+  const last = Math.max(...newest.map(({ latency_ms = 0 }, n) => (arrivals[n] ?? 0) + latency_ms));
+  const written = Date.parse(record.updated_at);
+  const isUntold = now - written < SETTLED && written - last >= SETTLED;
+  return isRenewed || isUntold || now - (arrivals[0] ?? now) < SETTLED;
 }

@@ -125,7 +125,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("shows the model all of a session that was filled or restored a moment ago", async () => {
+  it("shows the model all of a session that was filled, restored or dated back to a moment ago", async () => {
     await world.create("ann", id, 2, 40);
     const read = vi.spyOn(chat.deps.messages, "range");
     const consistent = () => read.mock.calls.splice(0).map(([, , query]) => query.consistent);
@@ -140,6 +140,12 @@ describe("a turn", () => {
     read.mock.calls.length = 0;
     await runTurn(chat.deps, request("restored"));
     expect(consistent().at(-1)).toBe(true);
+    world.advance(3000);
+    // By somebody else, in the past.
+    const dated = { role: "user" as const, content: "long ago", created_at: "2026-11-21T11:00:00.000Z" };
+    await appendMessages(chat.deps, session(), [dated], { seed: `dated ${id}`, at: world.stores.clock() });
+    await runTurn(chat.deps, request("dated"));
+    expect(consistent()).toEqual([true]);
     expect(fake.requests.at(-1)!.messages).toHaveLength(31);
     read.mockRestore();
   });
