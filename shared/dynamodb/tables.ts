@@ -53,8 +53,6 @@ const memoryVectors = {
     "arrived",
     "generation",
     "turn",
-    "speaker",
-    "asks",
     "terms",
   ],
 } as const;

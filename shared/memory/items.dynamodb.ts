@@ -27,8 +27,6 @@ export function toMemoryItem(record: MemoryRecord, vectors: Vectors): Item {
     ...memoryKey(user_id, record.session_id, record.id),
     memory_of: user_id,
     ...rest,
-    speaker: speakerOf(record),
-    asks: asksSomething(record.content),
     terms: toTerms(counts),
     said_in_month: record.created_at.slice(0, 7),
     said_in_year: record.created_at.slice(0, 4),
@@ -49,8 +47,10 @@ export function fromMemoryItem(item: Item): MemoryRecord {
   };
 }
 
+/** Who speaks and whether it is a question is not stored: each attribute of a hundred candidates costs a search time. */
 export function toCandidate(item: Item): Candidate {
-  return { ...fromMemoryItem(item), speaker: String(item.speaker), asks: item.asks === true };
+  const record = fromMemoryItem(item);
+  return { ...record, speaker: speakerOf(record), asks: asksSomething(record.content) };
 }
 
 export function fromSummaryItem(item: Item | undefined): Summary {
