@@ -1,5 +1,4 @@
 import type { MessageRecord } from "../session/message.ts";
-import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Memory } from "./memory.ts";
 
@@ -11,18 +10,8 @@ export interface Captured {
 }
 
 /** A memory as it is stored, less its vectors. */
-export interface MemoryRecord {
+export interface MemoryRecord extends Omit<Memory, "score"> {
   user_id: string;
-  /** UUIDv7 by when it was said: a function of the message and of the place in it. */
-  id: string;
-  session_id: string;
-  message_id: string;
-  role: Role;
-  /** The speaker, if the message names one. */
-  name?: string;
-  content: string;
-  /** ISO 8601; when it was said. */
-  created_at: string;
   /** Epoch milliseconds at which the message was captured. */
   arrived: number;
   /** Generation of the session's messages that it was made from. */
