@@ -118,9 +118,12 @@ async function* read(
   }
   const open = [first, windowOf(granularity, live.since), through === undefined ? "" : shift(granularity, through, 1)];
   const firstOpen = open.reduce((latest, window) => (window > latest ? window : latest));
-  for (const window of windowsBetween(granularity, firstOpen, last)) {
-    if (granularity === "hour") yield (await live.hour(window)).filter(({ series }) => names.includes(series));
-    else yield await addUp(store, granularity, window, names, live);
+  const windows = windowsBetween(granularity, firstOpen, last);
+  if (granularity === "hour") {
+    const hours = await Promise.all(windows.map((window) => live.hour(window)));
+    yield hours.flat().filter(({ series }) => names.includes(series));
+  } else {
+    for (const window of windows) yield await addUp(store, granularity, window, names, live);
   }
 }
 

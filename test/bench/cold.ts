@@ -79,7 +79,7 @@ async function open(scratch: string) {
   ]);
   secrets.ensureSecret(LAKE_KEY);
   return {
-    eventFor: createFirstEvents(engines, await signToken(issuer, { user: "cold" })),
+    eventFor: await createFirstEvents(engines, await signToken(issuer, { user: "cold" })),
     environment: {
       AWS_REGION: "us-east-1",
       AWS_ACCESS_KEY_ID: engines.credentials.accessKeyId,

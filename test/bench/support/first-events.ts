@@ -1,8 +1,12 @@
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { FunctionSpec } from "../../../infra/functions.ts";
+import { toInstant } from "../../../shared/clock.ts";
 import { sessionKey } from "../../../shared/dynamodb/keys.ts";
+import { createTable } from "../../../shared/dynamodb/table.ts";
 import { type OperationId, operations } from "../../../shared/http/operations.ts";
+import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { DAY } from "../../../shared/retention/policy.ts";
 import type { Engines } from "../../support/engines.ts";
 import { createWorld, NOON } from "../../support/world.ts";
 
@@ -23,15 +27,18 @@ const bodies: Partial<Record<OperationId, object>> = {
 };
 
 /**
- * Makes the first event of a function, one that it can carry out: a request about a session of its own that has one message,
- * that session's message or expiry on the stream, a tick.
+ * Makes the first event of a function, one that it can carry out: a request about the only session, which has one message,
+ * that session's message or expiry on the stream, a tick of a system whose events are exported.
  */
-export function createFirstEvents(engines: Engines, token: string) {
+export async function createFirstEvents(engines: Engines, token: string) {
   const world = createWorld(engines);
   world.advance(Date.now() - NOON);
+  const metrics = createMetricStore(createTable(engines.dynamodb, engines.metricsTable));
+  await metrics.advance("export", toInstant(Date.now() - DAY * 1000).slice(0, 10));
   let count = 0;
 
   return async ({ trigger }: FunctionSpec): Promise<object> => {
+    await world.drop(USER, `session-${count}`);
     const id = `session-${++count}`;
     if (trigger.kind === "authorizer") return { authorizationToken: `Bearer ${token}`, methodArn: "api/stage/GET" };
     if (trigger.kind === "schedule" || trigger.kind === "invoke") return {};
