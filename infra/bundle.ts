@@ -47,6 +47,7 @@ export async function bundleFunctions(directory: string): Promise<void> {
     sourcesContent: false,
     metafile: true,
     plugins: [slim, beside],
+    inject: [path.join(root, "infra/fetch.ts")],
     // Node's own modules are loaded by `require`; see slim.ts.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',

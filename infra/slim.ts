@@ -12,6 +12,8 @@ const replaced: Record<string, string> = {
   // Lambda's credentials are in the environment: no profiles, single sign-on or metadata service. Half of the SDK.
   "@aws-sdk/credential-provider-node":
     'import { fromEnv } from "@aws-sdk/credential-provider-env"; export const defaultProvider = () => fromEnv();',
+  // Of Node versions without streams of their own.
+  "web-streams-polyfill/dist/ponyfill.es2018.js": "export {};",
   // Streams of events, which of all that is called here only S3 Select has.
   "@smithy/core/event-streams":
     "export const eventStreamSerdeProvider = () => undefined;" +

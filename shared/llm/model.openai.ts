@@ -1,4 +1,6 @@
-import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from "openai";
+import type OpenAI from "openai";
+import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from "openai";
+import { createOpenAI } from "../openai/client.ts";
 import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
 import { ModelError } from "./model-error.ts";
 import type { Target } from "./targets.ts";
@@ -23,7 +25,7 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
     const known = clients.get(baseUrl);
     if (known) return known;
     // Retries are the business of whoever knows all providers.
-    const client = new OpenAI({ baseURL: baseUrl, apiKey: () => apiKey(provider), maxRetries: 0, logLevel: "off" });
+    const client = createOpenAI({ baseURL: baseUrl, apiKey: () => apiKey(provider), maxRetries: 0 });
     clients.set(baseUrl, client);
     return client;
   };

@@ -1,5 +1,6 @@
-import OpenAI, { APIError } from "openai";
+import { APIError } from "openai";
 import { AppError } from "../errors.ts";
+import { createOpenAI } from "../openai/client.ts";
 import type { Embedder, Space } from "./embedder.ts";
 
 /** Inputs of one request: far below the 2,048 and 300,000 tokens that OpenAI takes, and what smaller servers take too. */
@@ -35,12 +36,11 @@ export interface EmbeddingCall {
 
 /** Embeds with a model of OpenAI or of any server that speaks its API. */
 export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings, space: Space): Embedder {
-  const client = new OpenAI({
+  const client = createOpenAI({
     apiKey,
     ...(baseURL ? { baseURL } : {}),
     maxRetries: MAX_RETRIES,
     timeout: TIMEOUT,
-    logLevel: "off",
   });
 
   const embedBatch = async (input: string[]): Promise<number[][]> => {
