@@ -48,12 +48,21 @@ function unstorable(parts: readonly string[], message: string): AppError {
 function decode(body: string, isBase64Encoded: boolean): string {
   const size = isBase64Encoded ? (body.length / 4) * 3 - 2 : Buffer.byteLength(body);
   if (size > MAX_BODY_BYTES) throw new AppError("payload_too_large", `the body has more than ${MAX_BODY_BYTES} bytes`);
-  if (!isBase64Encoded) return body;
+  if (!isBase64Encoded) return wellFormed(body);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(body, "base64"));
   } catch (cause) {
     throw new AppError("bad_request", "the body is not valid UTF-8", { cause });
   }
+}
+
+/**
+ * The gateway hands JSON on as bytes, but bodies of other media types as text, in which U+FFFD stands for what was not
+ * UTF-8. Whoever means that character can say that it is JSON.
+ */
+function wellFormed(text: string): string {
+  if (!text.includes("\uFFFD")) return text;
+  throw new AppError("bad_request", "the body is not valid UTF-8, or holds U+FFFD and is not sent as application/json");
 }
 
 /** How deep the brackets outside of strings nest, without parsing: a parser would recurse on them. */

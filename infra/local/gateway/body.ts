@@ -22,10 +22,11 @@ export async function readBody(request: IncomingMessage): Promise<Buffer | undef
   });
 }
 
-/** A body as the event carries it: text, or Base64 for the media types that the API declares binary. */
+/** A body as the event carries it: text, or Base64 for media types that the API declares binary. Without a type it is JSON. */
 export function encodeBody(body: Buffer, contentType: string | undefined, binaryMediaTypes: string[]) {
   if (body.length === 0) return { body: null, isBase64Encoded: false };
-  if (isBinary(contentType, binaryMediaTypes)) return { body: body.toString("base64"), isBase64Encoded: true };
+  if (isBinary(contentType ?? "application/json", binaryMediaTypes))
+    return { body: body.toString("base64"), isBase64Encoded: true };
   return { body: body.toString("utf8"), isBase64Encoded: false };
 }
 

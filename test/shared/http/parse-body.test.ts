@@ -34,6 +34,13 @@ describe("the body of a request", () => {
     );
   });
 
+  it("is refused when it was not UTF-8, as bytes and as the text that the gateway makes of other media types", () => {
+    const refused = expect.objectContaining({ code: "bad_request" });
+    expect(() => parseBody(Buffer.from('{"a":"\xff"}', "latin1").toString("base64"), true)).toThrow(refused);
+    expect(() => parseBody('{"a":"\uFFFD"}', false)).toThrow(refused);
+    expect(parseBody(Buffer.from('{"a":"\uFFFD"}').toString("base64"), true)).toEqual({ a: "\uFFFD" });
+  });
+
   it.each([null, "", "  \n", Buffer.from(" ").toString("base64")])("is absent when it is %j", (body) => {
     expect(parseBody(body, body === "IA==")).toBeUndefined();
   });
