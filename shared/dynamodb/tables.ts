@@ -39,7 +39,8 @@ export const MEMORIES_BY_TIME = "memories_by_time";
 /** Memories of a user by what they mean, by slot. */
 export const MEMORY_VECTORS = { a: "memories_a", b: "memories_b" } as const;
 
-const memoryVectors = {
+/** The vector indexes of memories. */
+export const memoryVectors = {
   partitionKey: "memory_of",
   filters: ["session_id", "said_in_month", "said_in_year"],
   // What re-ranking reads of candidates and what is shown of the best, which then need not be read once more.

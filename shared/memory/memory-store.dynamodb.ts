@@ -10,7 +10,7 @@ import {
   sessionKey,
 } from "../dynamodb/keys.ts";
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
-import { MEMORIES_BY_TIME, MEMORY_VECTORS } from "../dynamodb/tables.ts";
+import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
 import type { Anchor } from "../session/session.ts";
 import {
   fromLayoutItem,
@@ -38,23 +38,7 @@ const CLOCK_SKEW = 5000;
 const MAX_FORGOTTEN = 10;
 
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
-const MEMORY_ATTRIBUTES = [
-  "pk",
-  "sk",
-  "memory_of",
-  "id",
-  "session_id",
-  "message_id",
-  "role",
-  "name",
-  "content",
-  "created_at",
-  "arrived",
-  "generation",
-  "turn",
-  "terms",
-  "forgotten",
-];
+const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", ...memoryVectors.nonKeyAttributes, "forgotten"];
 const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "begun"];
 
 /** Memories in the table `conversations`. */
