@@ -6,17 +6,21 @@ import { slim } from "./slim.ts";
 /** The project's root. */
 const root = path.resolve(import.meta.dirname, "..");
 
-/** Megabytes of tables that few requests need: not in the bundle but beside it, to be loaded by the first that does. */
-const TABLES = /^gpt-tokenizer\/encoding\/(\w+)$/;
+/** What few requests need is not in the bundle but beside it, to be loaded by the first that does: megabytes of tables, the client of S3. */
+const BESIDE = /^gpt-tokenizer\/encoding\/\w+$|\/archive\/objects\.s3\.ts$/;
 
-const beside: Plugin = {
+/** Leaves that out, and keeps where it is to be found, by the name of the file that it is to be in. */
+const leaveOut = (sources: Map<string, string>): Plugin => ({
   name: "beside",
   setup({ onResolve }) {
-    onResolve({ filter: TABLES }, ({ path: name, kind }) =>
-      kind === "dynamic-import" ? { path: `./${name.replace(TABLES, "$1")}.mjs`, external: true } : undefined,
-    );
+    onResolve({ filter: BESIDE }, ({ path: source, kind, resolveDir }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const file = `./${path.parse(source).name}.mjs`;
+      sources.set(file, source.startsWith(".") ? path.resolve(resolveDir, source) : source);
+      return { path: file, external: true };
+    });
   },
-};
+});
 
 /**
  * Bundles every function in one pass: ESM, minified, tree-shaken, with source maps. Each goes to
@@ -35,8 +39,16 @@ export async function bundleFunctions(directory: string): Promise<void> {
     minify: true,
     treeShaking: true,
     legalComments: "none",
+    // Escapes would make tables larger by a seventh.
+    charset: "utf8",
     logLevel: "warning",
+    inject: [path.join(root, "infra/fetch.ts")],
+    // Node's own modules are loaded by `require`; see slim.ts.
+    banner: {
+      js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+    },
   } satisfies BuildOptions;
+  const sources = new Map<string, string>();
   const { metafile } = await build({
     ...common,
     entryPoints: Object.entries(functions).map(([name, { entry }]) => ({
@@ -46,25 +58,14 @@ export async function bundleFunctions(directory: string): Promise<void> {
     sourcemap: "linked",
     sourcesContent: false,
     metafile: true,
-    plugins: [slim, beside],
-    inject: [path.join(root, "infra/fetch.ts")],
-    // Node's own modules are loaded by `require`; see slim.ts.
-    banner: {
-      js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
-    },
+    plugins: [slim, leaveOut(sources)],
   });
-  const later = Object.entries(metafile.outputs).flatMap(([output, { imports }]) =>
-    imports
-      .filter(({ external, path: file }) => external && file.startsWith("./"))
-      .map(({ path: file }) => ({ name: path.parse(file).name, to: path.dirname(path.resolve(root, output)) })),
+  const entryPoints = Object.entries(metafile.outputs).flatMap(([output, { imports }]) =>
+    imports.flatMap(({ path: file }) => {
+      const source = sources.get(file);
+      const out = path.relative(directory, path.resolve(root, path.dirname(output), path.parse(file).name));
+      return source ? [{ in: source, out }] : [];
+    }),
   );
-  await build({
-    ...common,
-    // Escapes would make the tables larger by a seventh.
-    charset: "utf8",
-    entryPoints: later.map(({ name, to }) => ({
-      in: `gpt-tokenizer/encoding/${name}`,
-      out: path.join(path.relative(directory, to), name),
-    })),
-  });
+  await build({ ...common, entryPoints, plugins: [slim] });
 }

@@ -1,6 +1,7 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import type { Config } from "../../shared/config.ts";
-import { createS3 } from "../../shared/s3/client.ts";
 import type { Archive } from "../../shared/session/archive.ts";
 
-export const openArchive = ({ ARCHIVE_BUCKET }: Config): Archive => createArchive(createS3(), ARCHIVE_BUCKET);
+/** The archive. The client of S3 lies beside the bundles. */
+export const openArchive = ({ ARCHIVE_BUCKET }: Config): Archive =>
+  createArchive(async () => (await import("../../shared/archive/objects.s3.ts")).openObjects(ARCHIVE_BUCKET));

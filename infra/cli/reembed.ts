@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { ReembedResult } from "../../shared/memory/reembed.ts";
 import { invoke } from "../redrive/deliver-again.ts";
@@ -38,6 +39,8 @@ async function main(args: string[]): Promise<number> {
     const result = (await invoke(lambda, reembedFunctionName, { seconds: SECONDS, force: asked })) as ReembedResult;
     process.stdout.write(`${lineOf(result)}\n`);
     if (result.state === "done" || result.state === "current") return 0;
+    // Functions may still search the old index for a moment.
+    if (result.state === "clearing") await sleep(2000);
   }
 }
 

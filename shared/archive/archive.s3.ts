@@ -1,28 +1,27 @@
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
-import { Upload } from "@aws-sdk/lib-storage";
 import { AppError } from "../errors.ts";
 import type { Archive, ArchivedHeader } from "../session/archive.ts";
 import { createWriter, parseLines } from "./format.ts";
+import type { Condition, Objects } from "./objects.s3.ts";
 import { userPart } from "./user-part.ts";
-
-/** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
-const PART_SIZE = 8 * 1024 * 1024;
 
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
-/** The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket. */
-export function createArchive(s3: S3Client, Bucket: string): Archive {
-  const head = async (Key: string) => {
+/**
+ * The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket, which the first call opens: most
+ * requests need none.
+ */
+export function createArchive(open: () => Promise<Objects>): Archive {
+  let opened: Promise<Objects> | undefined;
+  const objects = () => {
+    opened ??= open();
+    return opened;
+  };
+
+  const head = async (key: string) => {
     try {
-      const { ETag, Metadata } = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+      const { ETag, Metadata } = await (await objects()).head(key);
       return { etag: ETag ?? "", generation: Number(Metadata?.generation) };
     } catch (error) {
       if (statusOf(error) === 404) return null;
@@ -31,20 +30,11 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
   };
 
   /** Uploads unless something is in the way that the condition does not allow; then `null`. */
-  const upload = async (header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: object) => {
+  const upload = async (header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: Condition) => {
+    const { upload: send } = await objects();
     try {
-      const { ETag } = await new Upload({
-        client: s3,
-        partSize: PART_SIZE,
-        params: {
-          Bucket,
-          Key: keyOf(header),
-          Body: Readable.from(body, { objectMode: false }),
-          ContentType: "application/gzip",
-          Metadata: { generation: String(header.live_generation) },
-          ...condition,
-        },
-      }).done();
+      const metadata = { generation: String(header.live_generation) };
+      const { ETag } = await send(keyOf(header), Readable.from(body, { objectMode: false }), metadata, condition);
       return ETag ?? null;
     } catch (error) {
       // 409: another conditional write of the same key was under way.
@@ -56,7 +46,7 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
   return {
     async write(header, messages) {
       const key = keyOf(header);
-      let condition: object = { IfNoneMatch: "*" };
+      let condition: Condition = { IfNoneMatch: "*" };
       for (;;) {
         const writer = createWriter(header);
         let etag = await upload(header, writer.body(messages()), condition);
@@ -81,10 +71,7 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
       if (!chunk) return [];
       const end = (ref.chunks[n + 1]?.offset ?? ref.bytes) - 1;
       try {
-        const { Body } = await s3.send(
-          new GetObjectCommand({ Bucket, Key: ref.key, IfMatch: ref.etag, Range: `bytes=${chunk.offset}-${end}` }),
-        );
-        const bytes = await Body?.transformToByteArray();
+        const bytes = await (await objects()).read(ref.key, ref.etag, `bytes=${chunk.offset}-${end}`);
         return parseLines(gunzipSync(bytes ?? new Uint8Array()));
       } catch (error) {
         if (statusOf(error) === 404 || statusOf(error) === 412) throw gone(error);
@@ -98,7 +85,7 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
 
     async remove(session, etag) {
       try {
-        await s3.send(new DeleteObjectCommand({ Bucket, Key: keyOf(session), IfMatch: etag }));
+        await (await objects()).remove(keyOf(session), etag);
       } catch (error) {
         // Gone already, or replaced by a newer one: either way this one is no longer there.
         if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error);
@@ -107,7 +94,7 @@ export function createArchive(s3: S3Client, Bucket: string): Archive {
 
     async ping() {
       try {
-        await s3.send(new HeadBucketCommand({ Bucket }));
+        await (await objects()).ping();
       } catch (error) {
         throw translate(error);
       }

@@ -3,12 +3,26 @@ import { AppError } from "../errors.ts";
 import type { SessionId } from "../session/session.ts";
 import type { MemoryRecord } from "./record.ts";
 import { withMemories } from "./statistics.ts";
-import type { MemoryStore } from "./store.ts";
+import type { ForgottenSession, MemoryStore } from "./store.ts";
 
 const MAX_ATTEMPTS = 12;
 
 /** Memories deleted at a time of those that are forgotten already. */
 const PAGE = 100;
+
+/** Hides what is remembered of a session from searches, at once and for as long as removing it may take. */
+export async function hideSession(
+  memories: MemoryStore,
+  session: SessionId,
+  forgotten: ForgottenSession,
+): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    if (attempt > 0) await backOff(attempt);
+    const summary = await memories.summary(session.user);
+    if (summary.statistics.memories === 0 || (await memories.hideSession(session, summary, forgotten))) return;
+  }
+  throw busy();
+}
 
 /**
  * Removes the memories of a session that were made from generations which `keep` does not name, and what forgotten ones have left.

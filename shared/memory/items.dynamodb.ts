@@ -54,7 +54,9 @@ export function toCandidate(item: Item): Candidate {
 }
 
 export function fromSummaryItem(item: Item | undefined): Summary {
-  if (!item) return { statistics: noStatistics(), forgottenBefore: 0, forgotten: [], version: "" };
+  if (!item) {
+    return { statistics: noStatistics(), forgottenBefore: 0, forgotten: [], forgottenSessions: {}, version: "" };
+  }
   return {
     statistics: {
       memories: Number(item.memories),
@@ -63,6 +65,7 @@ export function fromSummaryItem(item: Item | undefined): Summary {
     },
     forgottenBefore: Number(item.forgotten_before),
     forgotten: (item.forgotten_ids ?? []) as string[],
+    forgottenSessions: (item.forgotten_sessions ?? {}) as Summary["forgottenSessions"],
     version: String(item.version),
   };
 }

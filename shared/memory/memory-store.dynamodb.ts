@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
   anchorKey,
-  type Key,
   MEMORY_PREFIX,
   memoryKey,
   memoryLayoutKey,
@@ -12,6 +11,7 @@ import {
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
 import type { Anchor } from "../session/session.ts";
+import { MAX_NAMED, withForgottenSession } from "./forgotten.ts";
 import {
   fromLayoutItem,
   fromMemoryItem,
@@ -22,7 +22,7 @@ import {
   vectorOf,
 } from "./items.dynamodb.ts";
 import { type MemoryRecord, sessionOf } from "./record.ts";
-import type { TermStatistics } from "./statistics.ts";
+import { noStatistics, type TermStatistics } from "./statistics.ts";
 import type { Change, MemoryStore, Summary } from "./store.ts";
 
 /** Memories of one transaction: with the summary and a session for each, they stay below its 100 actions. */
@@ -33,9 +33,6 @@ const MAX_PER_CHANGE = 45;
  * session, for the message not to count as one of an earlier session of the same id.
  */
 const CLOCK_SKEW = 5000;
-
-/** Forgotten memories that a summary names: more than an index takes in at a time, and few enough for its 4 KB. */
-const MAX_FORGOTTEN = 10;
 
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
 const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", ...memoryVectors.nonKeyAttributes, "forgotten"];
@@ -56,12 +53,6 @@ export function createMemoryStore(table: Table): MemoryStore {
     maxPerChange: MAX_PER_CHANGE,
 
     summary: async (user) => fromSummaryItem((await table.get(memorySummaryKey(user))) ?? undefined),
-
-    async overview(user) {
-      const items = await table.batchGet([memorySummaryKey(user), memoryLayoutKey], { consistent: true });
-      const find = (key: Key) => items.find(({ pk, sk }) => pk === key.pk && sk === key.sk);
-      return { summary: fromSummaryItem(find(memorySummaryKey(user))), layout: fromLayoutItem(find(memoryLayoutKey)) };
-    },
 
     layout: async () => fromLayoutItem(await table.get(memoryLayoutKey)),
 
@@ -144,7 +135,7 @@ export function createMemoryStore(table: Table): MemoryStore {
     async remove(records, from, to, keepName) {
       const user = records[0]?.user_id ?? "";
       const forgotten = keepName
-        ? [...from.forgotten, ...records.map(({ id }) => id)].slice(-MAX_FORGOTTEN)
+        ? [...from.forgotten, ...records.map(({ id }) => id)].slice(-MAX_NAMED)
         : from.forgotten;
       const refusals = await table.transact([
         summaryAction(user, { ...from, forgotten }, to),
@@ -160,9 +151,14 @@ export function createMemoryStore(table: Table): MemoryStore {
       return changeOf(new Set(records.filter((_, n) => refusals[n + 1]?.failed).map(({ id }) => id)));
     },
 
+    async hideSession({ user, id }, from, forgotten) {
+      const { done } = await table.put(summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics));
+      return done;
+    },
+
     async forgetAll(user, from, now) {
-      const refused = await table.transact([summaryAction(user, { ...from, forgottenBefore: now }, null)]);
-      return refused === null;
+      const { done } = await table.put(summaryPut(user, { ...from, forgottenBefore: now }, noStatistics()));
+      return done;
     },
 
     async erase(records) {
@@ -234,36 +230,31 @@ const isMemory = (item: Item): boolean => item.forgotten !== true;
 
 const changeOf = (ids: Set<string>): Change => (ids.size > 0 ? { kind: "refused", ids } : { kind: "stale" });
 
-/** Replaces the summary that was read. `statistics` null = nothing is counted any more. */
-function summaryAction(user: string, from: Summary, statistics: TermStatistics | null) {
-  const { version, forgottenBefore, forgotten } = from;
-  const condition =
-    version === ""
-      ? { ConditionExpression: "attribute_not_exists(pk)" }
-      : { ConditionExpression: "version = :version", ExpressionAttributeValues: { ":version": version } };
-  const {
-    memories = 0,
-    length = 0,
-    frequencies = new Uint8Array(from.statistics.frequencies.length),
-  } = statistics ?? {};
-  // Nothing is left to know of a user without memories, unless it is what has to stay forgotten.
-  if (memories === 0 && forgottenBefore === 0 && version !== "")
-    return { Delete: { Key: memorySummaryKey(user), ...condition } };
-  return {
-    Put: {
-      Item: {
-        ...memorySummaryKey(user),
-        memories,
-        length,
-        frequencies,
-        forgotten_before: forgottenBefore,
-        forgotten_ids: forgotten,
-        version: randomUUID(),
-      },
-      ...condition,
-    },
-  };
-}
+/** Replaces the summary that was read, or deletes it: nothing is left to know of a user without memories, unless it is what has to stay forgotten. */
+const summaryAction = (user: string, from: Summary, statistics: TermStatistics) =>
+  statistics.memories === 0 && from.forgottenBefore === 0 && from.version !== ""
+    ? { Delete: { Key: memorySummaryKey(user), ...unchanged(from) } }
+    : { Put: summaryPut(user, from, statistics) };
+
+/** The summary with other statistics, in the place of the one that was read. */
+const summaryPut = (user: string, from: Summary, { memories, length, frequencies }: TermStatistics) => ({
+  Item: {
+    ...memorySummaryKey(user),
+    memories,
+    length,
+    frequencies,
+    forgotten_before: from.forgottenBefore,
+    forgotten_ids: from.forgotten,
+    forgotten_sessions: from.forgottenSessions,
+    version: randomUUID(),
+  },
+  ...unchanged(from),
+});
+
+const unchanged = ({ version }: Summary) =>
+  version === ""
+    ? { ConditionExpression: "attribute_not_exists(pk)" }
+    : { ConditionExpression: "version = :version", ExpressionAttributeValues: { ":version": version } };
 
 /** The session of these memories must exist, as the one that the messages were captured in, with no newer generation. */
 function anchorCheck(records: readonly MemoryRecord[]) {

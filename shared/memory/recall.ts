@@ -1,5 +1,6 @@
 import { LEXICAL_MODEL } from "./embedder.lexical.ts";
-import { newLayout } from "./layout.ts";
+import { isForgotten, namesTooMany } from "./forgotten.ts";
+import { createLayoutReader } from "./layout.ts";
 import type { Memory, Recall, RecallQuery } from "./memory.ts";
 import { periodsOf } from "./periods.ts";
 import { type Ranked, rank } from "./rank.ts";
@@ -14,24 +15,19 @@ const CANDIDATES = 100;
 /**
  * Recalls in two stages: the index finds candidates by their vectors, then plain code ranks them by what terms they, their
  * neighbours and their session share with the query. An index may still hold what was deleted: that is left out by what the
- * summary and the sessions say at this moment.
+ * summary says at this moment. Two sequential round trips.
  */
-export const createRecall =
-  ({ memories, embedderOf, defaultSpace, clock }: MemoryDependencies): Recall =>
-  async (user, query) => {
-    const { summary, layout } = await memories.overview(user);
+export function createRecall(deps: MemoryDependencies): Recall {
+  const { memories, embedderOf, clock } = deps;
+  const layoutNow = createLayoutReader(deps);
+  return async (user, query) => {
+    const [summary, { slot, space }] = await Promise.all([memories.summary(user), layoutNow()]);
     if (summary.statistics.memories === 0) return [];
-    const { slot, space } = layout ?? newLayout(defaultSpace);
     if (space.model === LEXICAL_MODEL && termsOf(query.text).length === 0) return [];
     const vector = await embedderOf(space).embedQuery(query.text, summary.statistics);
     const found = await search({ slot, vector, limit: CANDIDATES, session_id: query.session_id });
     const candidates = found
-      .filter(
-        ({ candidate }) =>
-          candidate.arrived >= summary.forgottenBefore &&
-          !summary.forgotten.includes(candidate.id) &&
-          isWithin(candidate, query),
-      )
+      .filter(({ candidate }) => !isForgotten(summary, candidate) && isWithin(candidate, query))
       .map(({ candidate, similarity }) => ({
         candidate,
         similarity: space.model === LEXICAL_MODEL ? undefined : similarity,
@@ -47,12 +43,14 @@ export const createRecall =
 
     async function present(entries: readonly Ranked[]): Promise<Memory[]> {
       const best = entries.filter(({ score }) => score > 0).slice(0, query.limit);
+      if (!namesTooMany(summary, clock())) return best.map(toScored);
       const living = new Set(await memories.ofLivingSessions(best.map(({ candidate }) => candidate)));
-      return best
-        .filter(({ candidate }) => living.has(candidate))
-        .map(({ candidate, score }) => toMemory(candidate, score));
+      return best.filter(({ candidate }) => living.has(candidate)).map(toScored);
     }
   };
+}
+
+const toScored = ({ candidate, score }: Ranked): Memory => toMemory(candidate, score);
 
 /** Whether something was said in the range of time that is asked for. */
 export const isWithin = ({ created_at }: Pick<Memory, "created_at">, { from, to }: RecallQuery): boolean =>

@@ -5,7 +5,7 @@ import { readSession } from "../session/read-session.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Stores } from "../session/stores.ts";
 import type { Space } from "./embedder.ts";
-import { currentLayout } from "./layout.ts";
+import { currentLayout, UNTIL_UNUSED } from "./layout.ts";
 import type { MemoryRecord } from "./record.ts";
 import { embedAll, type MemoryDependencies, remember } from "./remember.ts";
 import type { Layout, Progress, Slot } from "./store.ts";
@@ -52,8 +52,10 @@ export async function reembed(deps: ReembedDependencies, deadline: number, force
       const check = { slot, space, progress: nothing, isCheck: true };
       return resultOf("building", await move(deps, built.layout, { ...built.layout, building: check }), built.progress);
     }
-    layout = await move(deps, built.layout, { slot, space, clearing: { slot: otherThan(slot), progress: nothing } });
+    const clearing = { slot: otherThan(slot), progress: nothing, from: deps.clock() + UNTIL_UNUSED };
+    layout = await move(deps, built.layout, { slot, space, clearing });
   }
+  if (deps.clock() < (layout.clearing?.from ?? 0)) return resultOf("clearing", layout);
   const cleared = await pass(deps, layout, "clearing", deadline, (session) => clear(deps, layout, session));
   if (!cleared.whole) return resultOf("clearing", cleared.layout);
   const { slot, space } = cleared.layout;

@@ -13,8 +13,8 @@ export interface Layout {
   space: Space;
   /** What is being built beside it; new memories get both vectors meanwhile. `isCheck`: all are there, as far as is known. */
   building?: { slot: Slot; space: Space; progress: Progress; isCheck: boolean };
-  /** What nothing searches any more, while its vectors are being taken away. */
-  clearing?: { slot: Slot; progress: Progress };
+  /** What nothing searches any more from `from` (epoch ms) on, while its vectors are being taken away. */
+  clearing?: { slot: Slot; progress: Progress; from: number };
 }
 
 /** How far a pass over all sessions has come. */
@@ -33,8 +33,17 @@ export interface Summary {
   forgottenBefore: number;
   /** Ids of the memories that were forgotten one by one most lately: an index may still hold them. */
   forgotten: string[];
+  /** The sessions that were deleted or reset most lately, by a hash of their ids: an index may still hold what was said in them. */
+  forgottenSessions: Record<string, ForgottenSession>;
   /** Another one after every change; empty = nothing is stored yet. */
   version: string;
+}
+
+export interface ForgottenSession {
+  /** Epoch milliseconds at which it was deleted or reset. */
+  at: number;
+  /** Generation before which all is forgotten; absent = everything that was captured until then. */
+  below?: number;
 }
 
 export type Vectors = Partial<Record<Slot, number[]>>;
@@ -61,8 +70,7 @@ export interface MemoryStore {
   maxPerChange: number;
   /** Strongly consistent. */
   summary(user: string): Promise<Summary>;
-  /** What a search has to know, in one read. `layout` is null before anything was remembered. */
-  overview(user: string): Promise<{ summary: Summary; layout: Layout | null }>;
+  /** Null before anything was remembered. Strongly consistent. */
   layout(): Promise<Layout | null>;
   /** Stores a layout in the place of another; false when that is not what is stored. */
   setLayout(from: Layout | null, to: Layout): Promise<boolean>;
@@ -88,6 +96,8 @@ export interface MemoryStore {
   ): Promise<Change>;
   /** Removes memories that are there. `keepName`: what is left of each says that it is not to come again. */
   remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, keepName: boolean): Promise<Change>;
+  /** Names a session as forgotten; false when the summary was not as it was read. */
+  hideSession(session: SessionId, from: Summary, forgotten: ForgottenSession): Promise<boolean>;
   /** Marks everything that was captured before `now` (epoch ms) as forgotten; false when the summary was not as it was read. */
   forgetAll(user: string, from: Summary, now: number): Promise<boolean>;
   /** Deletes memories without counting: what is forgotten already. */

@@ -1,3 +1,4 @@
+import { hideSession } from "../memory/forget.ts";
 import { contended, settled } from "./attempts.ts";
 import { purgeSession } from "./purge-session.ts";
 import { notFound, readSession } from "./read-session.ts";
@@ -17,6 +18,8 @@ export async function deleteSession(
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
     const from = state.kind === "limbo" ? null : state.record;
+    // Before it is deleted: what was said in a session that does not exist must not be found, whatever fails from here on.
+    await hideSession(stores.memories, session, { at: stores.clock() });
     const done = await stores.sessions.transit(session, {
       from,
       to: null,

@@ -1,5 +1,5 @@
 import { toInstant } from "../clock.ts";
-import { forgetSession } from "../memory/forget.ts";
+import { forgetSession, hideSession } from "../memory/forget.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
@@ -85,6 +85,7 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
     version: from.version + 1,
     generation,
   };
+  if (messages === "drop") await hideSession(stores.memories, session, { at: now, below: generation });
   const done = await sessions.transit(session, {
     from,
     to,

@@ -11,6 +11,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "h
 import { startS3 } from "../../infra/local/s3/server.ts";
 import { createLakeCopy } from "../../infra/sql/lake-copy.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { mebibytes, printTable } from "./support/table.ts";
 
 const DAY = 86_400_000;
@@ -75,7 +76,7 @@ export async function run([file]: string[]): Promise<void> {
 }
 
 async function archiveAll(file: string, s3: S3Client): Promise<{ sessions: number; messages: number }> {
-  const archive = createArchive(s3, bucket);
+  const archive = createArchive(async () => createObjects(s3, bucket));
   const today = Math.floor(Date.now() / DAY) * DAY;
   const counts = { sessions: 0, messages: 0 };
   const under = new Set<Promise<unknown>>();

@@ -1,4 +1,5 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
@@ -30,7 +31,7 @@ export async function run(): Promise<void> {
       sessions: createSessionStore(table),
       messages: createMessageStore(table),
       memories: createMemoryStore(table),
-      archive: createArchive(engines.s3, engines.bucket),
+      archive: createArchive(async () => createObjects(engines.s3, engines.bucket)),
       clock: () => now,
     };
     let requests = 0;

@@ -2,11 +2,15 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { type FunctionSpec, functions } from "../../infra/functions.ts";
 
 const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
+const S3 = "objects.s3.mjs";
+
+/** They read and write S3 whenever they run. */
+const JOBS_OF_THE_LAKE = ["jobs-lake", "jobs-export", "jobs-housekeeping"];
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-bundle-"));
 const names = Object.entries(functions as Record<string, FunctionSpec>);
@@ -20,10 +24,18 @@ describe("the bundles", () => {
     expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_000_000);
   });
 
-  it("have the tables of tokenizers beside them where models are asked, and nowhere else", () => {
-    for (const [name, { chat }] of names) {
-      expect([name, modulesOf(name)]).toEqual([name, [...(chat === "ask" ? TABLES : []), "index.mjs"].sort()]);
+  it("have beside them the tables of tokenizers where models are asked, S3's client where sessions are, and nothing else", () => {
+    for (const [name, { chat, archive }] of names) {
+      const beside = [...(chat === "ask" ? TABLES : []), ...(archive && !JOBS_OF_THE_LAKE.includes(name) ? [S3] : [])];
+      expect([name, modulesOf(name)]).toEqual([name, [...beside, "index.mjs"].sort()]);
     }
+  });
+
+  it("can load S3's client", async () => {
+    const { createObjects } = await import(pathToFileURL(path.join(directory, "chat-turn", S3)).href);
+    const send = vi.fn(async () => ({ ETag: "etag" }));
+    expect(await createObjects({ send }, "bucket").head("key")).toEqual({ ETag: "etag" });
+    expect(send).toHaveBeenCalledWith(expect.objectContaining({ input: { Bucket: "bucket", Key: "key" } }));
   });
 
   it.each(TABLES)("can load %s", async (file) => {

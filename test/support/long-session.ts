@@ -2,6 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
@@ -37,7 +38,7 @@ const stores: Stores = {
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
   memories: createMemoryStore(table),
-  archive: createArchive(s3, "archive"),
+  archive: createArchive(async () => createObjects(s3, "archive")),
   clock: () => now,
 };
 

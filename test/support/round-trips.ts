@@ -1,26 +1,55 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
-/** Counts the calls of some work that have to wait for one another: those that are under way together are one round trip. */
+/** Turns of the event loop in which work that waits for nothing else has sent its next call. */
+const TURNS = 30;
+
+/**
+ * Counts the round trips of some work, each with all calls that do not have to wait for one another: they are sent together, once no
+ * more of them come, and what comes after is of the next trip.
+ */
 export function roundTrips(client: DynamoDBDocumentClient) {
   const ours = new AsyncLocalStorage<true>();
-  let answered = 0;
+  let waiting: (() => void)[] = [];
+  let arrivals = 0;
+  let underWay = 0;
+  let trips = 0;
   client.middlewareStack.add(
     (next) => async (args) => {
       if (!ours.getStore()) return next(args);
-      const trip = answered + 1;
-      const result = await next(args);
-      answered = Math.max(answered, trip);
-      return result;
+      arrivals++;
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        if (waiting.length === 1) void departure();
+      });
+      try {
+        return await next(args);
+      } finally {
+        underWay--;
+      }
     },
-    { step: "initialize", name: "roundTrips" },
+    { step: "initialize", name: "roundTrips", override: true },
   );
+
+  async function departure(): Promise<void> {
+    for (let turn = 0, seen = arrivals; turn < TURNS; turn++) {
+      await sleep(1);
+      if (underWay > 0 || arrivals > seen) turn = 0;
+      seen = arrivals;
+    }
+    trips++;
+    underWay += waiting.length;
+    for (const depart of waiting) depart();
+    waiting = [];
+  }
+
   return {
     inTurn: <T>(work: () => Promise<T>): Promise<T> => {
-      answered = 0;
+      trips = 0;
       return ours.run(true, work);
     },
-    /** Round trips that have been answered. */
-    trips: () => answered,
+    /** Round trips that have begun. */
+    trips: () => trips,
   };
 }

@@ -6,6 +6,7 @@ import type { DynamoDBRecord } from "aws-lambda";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { parseLines } from "../../shared/archive/format.ts";
+import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
@@ -50,7 +51,7 @@ export function createWorld(engines: Engines) {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createMemoryStore(table),
-    archive: createArchive(s3, engines.bucket),
+    archive: createArchive(async () => createObjects(s3, engines.bucket)),
     clock: () => now,
   };
   const archiveJob = createArchiveJob(stores, createChangedDays(table));

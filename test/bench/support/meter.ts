@@ -40,7 +40,7 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
       else usage.wru += units;
       return result;
     },
-    { step: "initialize", name: "consumedCapacity" },
+    { step: "initialize", name: "consumedCapacity", override: true },
   );
   return {
     async measure(work) {

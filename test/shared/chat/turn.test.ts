@@ -19,19 +19,19 @@ import { meter } from "../../bench/support/meter.ts";
 import { createChatWorld, createInstance, FREE, runTurn, textOf, turnRequest } from "../../support/chat.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 import { roundTrips } from "../../support/round-trips.ts";
-import { createWorld, type World } from "../../support/world.ts";
 
 let engines: Engines;
 let fake: FakeOpenAI;
-let world: World;
+let world: MemoryWorld;
 let chat: ReturnType<typeof createChatWorld>;
 let count = 0;
 let id = "";
 
 beforeAll(async () => {
   [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
+  world = createMemoryWorld(engines);
   chat = createChatWorld(world, fake.url);
 });
 beforeEach(() => {
@@ -52,6 +52,17 @@ const messageCount = async () => {
   const state = await readSession(chat.deps, session());
   return state.kind === "active" ? toSession(state.record, world.stores.clock()).message_count : -1;
 };
+
+/** Somebody who has said two hundred things, in twenty sessions. */
+async function someoneWithMemories(): Promise<string> {
+  const user = randomUUID();
+  for (let n = 0; n < 20; n++) {
+    const said = Array.from({ length: 10 }, (_, k) => `What I said of word number ${n * 10 + k}.`);
+    await world.say(user, `earlier-${n}`, ...said);
+    await world.deliver(user, `earlier-${n}`);
+  }
+  return user;
+}
 
 describe("a turn", () => {
   it("stores the question, then the answer with model, usage, cost and latency", async () => {
@@ -83,6 +94,23 @@ describe("a turn", () => {
     expect(trips()).toBe(2);
     expect((await world.hot("ann", id)).at(-1)).toBe("hello");
     expect(await messageCount()).toBe(41);
+    await (await running).done;
+  });
+
+  it("asks the model after two round trips with memories too, once it knows where their vectors are", async () => {
+    const user = await someoneWithMemories();
+    const place = { user, id: randomUUID() };
+    await world.create(user, place.id, 3600);
+    const deps = { ...chat.deps, recall: world.recall };
+    await world.find(user, "anything");
+    const model = createInstance(world.table, { url: fake.url });
+    fake.next({ delay: 500 });
+    const { inTurn, trips } = roundTrips(engines.dynamodb);
+    const said = turnRequest(deps, user, place.id, "Which number was it?", { memory: true });
+    const running = inTurn(() => startTurn({ ...deps, model }, said));
+    while (fake.requests.length === 0) await sleep(5);
+    expect(trips()).toBe(2);
+    expect(fake.requests[0]!.messages[0]!.content).toContain("What I said of word number");
     await (await running).done;
   });
 
@@ -123,6 +151,22 @@ describe("a turn", () => {
       [11, 2.5],
       [11, 2.5],
     ]);
+  });
+
+  it("costs no more than that with memories", async () => {
+    const user = await someoneWithMemories();
+    const { measure } = meter(engines.dynamodb);
+    const recorder = createRecorder(createTable(engines.dynamodb, engines.metricsTable), world.stores.clock);
+    const deps = { ...chat.deps, recorder, recall: world.recall };
+    const place = { user, id: randomUUID() };
+    await world.create(user, place.id, 3600, 40);
+    fake.always({ text: "word ".repeat(60) });
+    const say = () => runTurn(deps, turnRequest(deps, user, place.id, "number ".repeat(43), { memory: true }));
+    for (let n = 0; n < 4; n++, world.advance(1000)) await say();
+    await world.find(user, "anything");
+    const { wru, rru } = await measure(say);
+    // What is known of the user's memories is a read unit. Where vectors are is another one, once in 5 s.
+    expect([wru, rru]).toEqual([11, 3]);
   });
 
   it("shows the model all of a session that was filled, restored or dated back to a moment ago", async () => {

@@ -163,10 +163,12 @@ describe("recalling", () => {
     expect(await world.find(user, "where is the spare key")).toHaveLength(1);
   });
 
-  it("costs three calls", async () => {
+  it("costs two calls, and now and then a third one for where vectors are", async () => {
     await world.say(user, "a", ...FACTS);
     await world.deliver(user, "a");
+    world.advance(5000);
     expect(await world.counting(() => world.find(user, "peanuts"))).toBe(3);
+    expect(await world.counting(() => world.find(user, "peanuts"))).toBe(2);
   });
 });
 
@@ -202,6 +204,36 @@ describe("forgetting", () => {
     await deleteSession({ ...world.stores, memories: broken }, { user, id: "s1" });
     expect(await world.find(user, FACTS.join(" "))).toEqual([]);
     expect((await listMemories(memories, user, { limit: 10 })).records).toEqual([]);
+  });
+
+  it("hides all memories of deleted sessions, more than are named", async () => {
+    const { memories } = world.stores;
+    const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
+    const sessions = Array.from({ length: 12 }, (_, n) => `s${n}`);
+    for (const id of sessions) await world.say(user, id, `The lantern of ${id}`);
+    await world.deliver(user, ...sessions);
+    for (const id of sessions.slice(1)) {
+      world.advance(1);
+      await deleteSession({ ...world.stores, memories: broken }, { user, id });
+      expect(await world.find(user, "lantern", { limit: 20 })).not.toContain(`The lantern of ${id}`);
+    }
+    expect(await world.find(user, "lantern", { limit: 20 })).toEqual(["The lantern of s0"]);
+    const { forgottenSessions } = await memories.summary(user);
+    expect(Object.keys(forgottenSessions)).toHaveLength(10);
+  });
+
+  it("hides what was said before a reset even when cleaning up fails", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    const { memories } = world.stores;
+    const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
+    const reset = resetSession({ ...world.stores, memories: broken }, { user, id: "s1" }, { seed: "reset" });
+    await expect(reset).rejects.toThrow("throttled");
+    expect(await world.find(user, FACTS.join(" "))).toEqual([]);
+    // At the same millisecond: not the time tells it apart.
+    await world.say(user, "s1", "The tulips are yellow.");
+    await world.deliver(user, "s1");
+    expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
   });
 
   it("takes a reset session's memories out, and takes new ones in", async () => {

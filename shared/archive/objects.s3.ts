@@ -1,0 +1,40 @@
+import type { Readable } from "node:stream";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { createS3 } from "../s3/client.ts";
+
+/** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
+const PART_SIZE = 8 * 1024 * 1024;
+
+export type Condition = { IfMatch: string } | { IfNoneMatch: "*" };
+
+/** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */
+export const createObjects = (s3: S3Client, Bucket: string) => ({
+  head: (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key })),
+
+  /** Some bytes of an object, only if its ETag is still this one. */
+  read: async (Key: string, IfMatch: string, Range: string) =>
+    (await s3.send(new GetObjectCommand({ Bucket, Key, IfMatch, Range }))).Body?.transformToByteArray(),
+
+  /** In several parts, if it is large. */
+  upload: (Key: string, Body: Readable, Metadata: Record<string, string>, condition: Condition) =>
+    new Upload({
+      client: s3,
+      partSize: PART_SIZE,
+      params: { Bucket, Key, Body, ContentType: "application/gzip", Metadata, ...condition },
+    }).done(),
+
+  remove: (Key: string, IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key, IfMatch })),
+
+  ping: () => s3.send(new HeadBucketCommand({ Bucket })),
+});
+
+export type Objects = ReturnType<typeof createObjects>;
+
+export const openObjects = (bucket: string): Objects => createObjects(createS3(), bucket);
