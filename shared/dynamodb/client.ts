@@ -20,5 +20,7 @@ export function createDynamoDB(): DynamoDBDocumentClient {
       httpAgent: { maxSockets: 200 },
     },
   });
+  // It copies all that comes and goes for a log that nobody keeps, which costs a search of memories more than the ranking does.
+  client.middlewareStack.remove("loggerMiddleware");
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }

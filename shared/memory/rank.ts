@@ -43,10 +43,15 @@ export interface RankRequest {
   candidates: readonly { candidate: Candidate; similarity: number | undefined }[];
   /** Epoch milliseconds. */
   now: number;
+  /** How many of the best are wanted. */
+  limit: number;
 }
 
-/** Orders candidates by what they, their neighbours and their session say about the query; near-duplicates are dropped. */
-export function rank({ text, statistics, candidates, now }: RankRequest): Ranked[] {
+/**
+ * The best candidates by what they, their neighbours and their session say about the query, best first. Near-duplicates are dropped,
+ * and what says nothing about it.
+ */
+export function rank({ text, statistics, candidates, now, limit }: RankRequest): Ranked[] {
   const query = [...countTerms(termsOf(text)).keys()].map((term) => ({ term, rarity: rarityOf(statistics, term) }));
   const averageLength = statistics.length / Math.max(1, statistics.memories) || 1;
 
@@ -84,7 +89,10 @@ export function rank({ text, statistics, candidates, now }: RankRequest): Ranked
       weights.session * session;
     return { candidate, score: relevance * freshness(candidate, now) };
   });
-  return withoutRepeats(ranked.sort((a, b) => b.score - a.score || (a.candidate.id < b.candidate.id ? 1 : -1)));
+  const best = ranked
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score || (a.candidate.id < b.candidate.id ? 1 : -1));
+  return withoutRepeats(best, limit);
 }
 
 const placeOf = ({ session_id, turn }: Candidate, distance: number): string => `${turn + distance} ${session_id}`;
@@ -96,11 +104,12 @@ function freshness({ created_at }: Candidate, now: number): number {
   return weights.ageless + (1 - weights.ageless) * 0.5 ** (days / weights.halfLife);
 }
 
-/** Keeps the better one of two that say the same, whoever said it and whenever. */
-function withoutRepeats(ranked: readonly Ranked[]): Ranked[] {
+/** The first of these, of two that say the same the better one, whoever said it and whenever. */
+function withoutRepeats(ranked: readonly Ranked[], limit: number): Ranked[] {
   const kept: Ranked[] = [];
   const said: Set<string>[] = [];
   for (const entry of ranked) {
+    if (kept.length === limit) break;
     const terms = saidIn(entry.candidate);
     if (said.some((other) => isRepeat(other, terms))) continue;
     kept.push(entry);

@@ -32,20 +32,16 @@ export function createRecall(deps: MemoryDependencies): Recall {
         candidate,
         similarity: space.model === LEXICAL_MODEL ? undefined : similarity,
       }));
-    const ranked = rank({ text: query.text, statistics: summary.statistics, candidates, now: clock() });
-    return present(ranked);
+    const { text, limit } = query;
+    const best = rank({ text, statistics: summary.statistics, candidates, now: clock(), limit });
+    if (!namesTooMany(summary, clock())) return best.map(toScored);
+    const living = new Set(await memories.ofLivingSessions(best.map(({ candidate }) => candidate)));
+    return best.filter(({ candidate }) => living.has(candidate)).map(toScored);
 
     async function search(request: SearchRequest): Promise<{ candidate: Candidate; similarity: number }[]> {
       const searches = periodsOf(query, clock()).map((period) => memories.search(user, { ...request, period }));
       const found = (await Promise.all(searches)).flat();
       return [...new Map(found.map((entry) => [entry.candidate.id, entry])).values()];
-    }
-
-    async function present(entries: readonly Ranked[]): Promise<Memory[]> {
-      const best = entries.filter(({ score }) => score > 0).slice(0, query.limit);
-      if (!namesTooMany(summary, clock())) return best.map(toScored);
-      const living = new Set(await memories.ofLivingSessions(best.map(({ candidate }) => candidate)));
-      return best.filter(({ candidate }) => living.has(candidate)).map(toScored);
     }
   };
 }

@@ -5,6 +5,7 @@ import { createSearch } from "../../../shared/memory/search.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { meter } from "../../bench/support/meter.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 
@@ -220,6 +221,21 @@ describe("forgetting", () => {
     expect(await world.find(user, "lantern", { limit: 20 })).toEqual(["The lantern of s0"]);
     const { forgottenSessions } = await memories.summary(user);
     expect(Object.keys(forgottenSessions)).toHaveLength(10);
+  });
+
+  it("reads 4 KB of what is known of a user at most, however much was forgotten", async () => {
+    user = `${user} of the department of long names`;
+    const sessions = Array.from({ length: 11 }, (_, n) => `s${n}`);
+    for (const id of sessions) await world.say(user, id, `The lantern of ${id}`, `The compass of ${id}`);
+    await world.deliver(user, ...sessions);
+    const found = await world.recall(user, { text: "lantern", limit: 100 });
+    for (const { id } of found.filter(({ content }) => content.includes("lantern")))
+      await forgetMemory(world.stores.memories, user, id);
+    for (const id of sessions.slice(1)) await deleteSession(world.stores, { user, id });
+    const { forgotten, forgottenSessions } = await world.stores.memories.summary(user);
+    expect([forgotten.length, Object.keys(forgottenSessions).length]).toEqual([10, 10]);
+    const { rru } = await meter(engines.dynamodb).measure(() => world.stores.memories.summary(user));
+    expect(rru).toBe(1);
   });
 
   it("hides what was said before a reset even when cleaning up fails", async () => {
