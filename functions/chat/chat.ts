@@ -1,5 +1,5 @@
 import { claimsOf } from "../../shared/chat/claim.ts";
-import { startTurn } from "../../shared/chat/turn.ts";
+import { startTurn } from "../../shared/chat/start-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/ui-message-stream.ts";
 import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";

@@ -1,7 +1,7 @@
 import { claimsOf } from "../../shared/chat/claim.ts";
 import { completionTurn } from "../../shared/chat/completion-request.ts";
 import { COMPLETION_STREAM_HEADERS, completion, completionStream } from "../../shared/chat/completion-stream.ts";
-import { startTurn } from "../../shared/chat/turn.ts";
+import { startTurn } from "../../shared/chat/start-turn.ts";
 import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";

@@ -1,12 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Claim } from "../../shared/chat/claim.ts";
-import {
-  type ChatDependencies,
-  type ChatSettings,
-  startTurn,
-  type Turn,
-  type TurnRequest,
-} from "../../shared/chat/turn.ts";
+import { startTurn } from "../../shared/chat/start-turn.ts";
+import type { ChatDependencies, ChatSettings, Turn, TurnRequest } from "../../shared/chat/turn.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";

@@ -4,7 +4,7 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Claim } from "../../../shared/chat/claim.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
-import { startTurn } from "../../../shared/chat/turn.ts";
+import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
