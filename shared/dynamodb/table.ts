@@ -34,7 +34,7 @@ export interface Refusal {
   item: Item | undefined;
 }
 
-/** Attempts at a transaction or batch that meets another one on the same items. */
+/** Attempts at a write that meets a transaction on the same items. */
 const MAX_ATTEMPTS = 10;
 
 /** Attempts at a search that an index refuses, which takes 3 s at most. */
@@ -60,6 +60,7 @@ export interface VectorSearch {
 export interface Table {
   get(key: Key): Promise<Item | null>;
   query(input: Unnamed<QueryCommandInput>): Promise<{ items: Item[]; lastKey: Item | undefined; count: number }>;
+  /** Waits for transactions that are under way on the same item, as `update` does. */
   put(input: Unnamed<PutCommandInput>): Promise<Outcome>;
   update(input: Unnamed<UpdateCommandInput>): Promise<Outcome>;
   /** All or nothing; `null` = done. Waits for and repeats after conflicts with other transactions. */
@@ -84,9 +85,9 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
       return { items: answer.Items ?? [], lastKey: answer.LastEvaluatedKey, count: answer.Count ?? 0 };
     },
 
-    put: (input) => conditional(client.send(new PutCommand({ TableName, ...input }))),
+    put: (input) => conditional(() => client.send(new PutCommand({ TableName, ...input }))),
 
-    update: (input) => conditional(client.send(new UpdateCommand({ TableName, ...input }))),
+    update: (input) => conditional(() => client.send(new UpdateCommand({ TableName, ...input }))),
 
     async transact(actions) {
       const TransactItems = actions.map((action) =>
@@ -111,7 +112,7 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
         }
         await backOff(attempt);
       }
-      throw new AppError("unavailable", "the session is being written to by too many requests", { retryAfter: 1 });
+      throw contended();
     },
 
     async batchGet(keys, { consistent = false, attributes } = {}) {
@@ -224,15 +225,20 @@ function cancellationReasons(error: unknown): { Code?: string; Item?: StoredItem
   return name === "TransactionCanceledException" ? CancellationReasons : undefined;
 }
 
-async function conditional(call: Promise<{ Attributes?: Item | undefined }>): Promise<Outcome> {
-  try {
-    const { Attributes } = await call;
-    return Attributes ? { done: true, item: Attributes } : { done: true };
-  } catch (error) {
-    const { name, Item } = error as { name?: string; Item?: StoredItem };
-    if (name === "ConditionalCheckFailedException") return { done: false, item: plain(Item) };
-    throw translate(error);
+/** Waits for transactions that are under way on the same item: DynamoDB refuses other writes meanwhile, and the SDK repeats none. */
+async function conditional(send: () => Promise<{ Attributes?: Item | undefined }>): Promise<Outcome> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    try {
+      const { Attributes } = await send();
+      return Attributes ? { done: true, item: Attributes } : { done: true };
+    } catch (error) {
+      const { name, Item } = error as { name?: string; Item?: StoredItem };
+      if (name === "ConditionalCheckFailedException") return { done: false, item: plain(Item) };
+      if (name !== "TransactionConflictException") throw translate(error);
+    }
+    await backOff(attempt);
   }
+  throw contended();
 }
 
 async function translated<T>(call: Promise<T>): Promise<T> {
@@ -242,6 +248,9 @@ async function translated<T>(call: Promise<T>): Promise<T> {
     throw translate(error);
   }
 }
+
+const contended = (): AppError =>
+  new AppError("unavailable", "the session is being written to by too many requests", { retryAfter: 1 });
 
 function translate(error: unknown): AppError {
   const { name, code } = error as { name?: string; code?: string };
