@@ -52,6 +52,8 @@ export interface VectorSearch {
   vector: readonly number[];
   /** Attributes of the index's search schema, and the values that they must have. */
   where: Record<string, string>;
+  /** What comes back of each item, of that which the index has. */
+  attributes: readonly string[];
   /** 100 at most. */
   limit: number;
 }
@@ -67,7 +69,7 @@ export interface Table {
   transact(actions: UnnamedAction[]): Promise<Refusal[] | null>;
   /** In any order. @default eventually consistent, all attributes */
   batchGet(keys: readonly Key[], options?: { consistent?: boolean; attributes?: readonly string[] }): Promise<Item[]>;
-  /** The items whose vectors are nearest, nearest first, as far as the index projects them. Waits for an index that is being made. */
+  /** The items whose vectors are nearest, nearest first. Waits for an index that is being made. */
   searchVectors(input: VectorSearch): Promise<{ item: Item; distance: number }[]>;
   /** Puts or deletes any number of items, unconditionally and in any order. */
   batchWrite(puts: readonly Item[], deletes: readonly Key[]): Promise<void>;
@@ -130,14 +132,19 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
       return items;
     },
 
-    async searchVectors({ index, vector, where, limit }) {
+    async searchVectors({ index, vector, where, attributes, limit }) {
+      const projection = projectionOf(attributes);
       const names = Object.keys(where);
       const command = new SearchVectorsCommand({
         TableName,
         IndexName: index,
         SearchVector: vector.map((value) => ({ N: String(value) })),
         SearchConditionExpression: names.map((name) => `#${name} = :${name}`).join(" AND "),
-        ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        ...projection,
+        ExpressionAttributeNames: {
+          ...projection.ExpressionAttributeNames,
+          ...Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        },
         ExpressionAttributeValues: marshall(Object.fromEntries(names.map((name) => [`:${name}`, where[name]]))),
         TopK: limit,
       });

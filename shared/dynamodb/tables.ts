@@ -44,18 +44,7 @@ export const memoryVectors = {
   partitionKey: "memory_of",
   filters: ["session_id", "said_in_month", "said_in_year"],
   // What re-ranking reads of candidates and what is shown of the best, which then need not be read once more.
-  nonKeyAttributes: [
-    "id",
-    "message_id",
-    "role",
-    "name",
-    "content",
-    "created_at",
-    "arrived",
-    "generation",
-    "turn",
-    "terms",
-  ],
+  nonKeyAttributes: ["id", "said"],
 } as const;
 
 export const conversations = {
@@ -83,7 +72,7 @@ export const conversations = {
     [MEMORIES_BY_TIME]: {
       partitionKey: "memory_of",
       sortKey: "id",
-      nonKeyAttributes: ["session_id", "message_id", "role", "name", "content", "created_at", "arrived"],
+      nonKeyAttributes: ["session_id", "said"],
     },
   },
   vectorIndexes: {

@@ -21,33 +21,34 @@ export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captu
   };
 }
 
-export function toMemoryItem(record: MemoryRecord, vectors: Vectors): Item {
-  const { user_id, counts, ...rest } = record;
+/** What no index asks for is one text: the SDK takes 8 microseconds to read an attribute, and a search brings back a hundred memories. */
+export function toMemoryItem({ user_id, id, session_id, counts, ...said }: MemoryRecord, vectors: Vectors): Item {
   return {
-    ...memoryKey(user_id, record.session_id, record.id),
+    ...memoryKey(user_id, session_id, id),
     memory_of: user_id,
-    ...rest,
-    terms: toTerms(counts),
-    said_in_month: record.created_at.slice(0, 7),
-    said_in_year: record.created_at.slice(0, 4),
+    id,
+    session_id,
+    said: JSON.stringify({ ...said, terms: toTerms(counts) }),
+    said_in_month: said.created_at.slice(0, 7),
+    said_in_year: said.created_at.slice(0, 4),
     ...Object.fromEntries(Object.entries(vectors).map(([slot, vector]) => [vectorOf(slot as Slot), vector])),
   };
 }
 
-export function fromMemoryItem(item: Item): MemoryRecord {
-  const { id, session_id, message_id, role, name, content, created_at, arrived, generation, turn } = item;
+type Said = Omit<MemoryRecord, "user_id" | "id" | "session_id" | "counts"> & { terms: string };
+
+export function fromMemoryItem({ memory_of, id, session_id, said }: Item): MemoryRecord {
+  const { terms, ...rest } = JSON.parse(String(said)) as Said;
   return {
-    user_id: String(item.memory_of),
-    ...({ id, session_id, message_id, role, content, created_at, arrived, generation, turn } as Omit<
-      MemoryRecord,
-      "user_id" | "counts"
-    >),
-    ...(name === undefined ? {} : { name: String(name) }),
-    counts: fromTerms(item.terms),
+    user_id: String(memory_of),
+    id: String(id),
+    session_id: String(session_id),
+    ...rest,
+    counts: fromTerms(terms),
   };
 }
 
-/** Who speaks and whether it is a question is not stored: each attribute of a hundred candidates costs a search time. */
+/** Who speaks and whether it is a question is not stored: both are in what was said. */
 export function toCandidate(item: Item): Candidate {
   const record = fromMemoryItem(item);
   return { ...record, speaker: speakerOf(record), asks: asksSomething(record.content) };
@@ -77,8 +78,8 @@ export const fromLayoutItem = (item: Item | null | undefined): Layout | null =>
 const toTerms = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([term, count]) => (count === 1 ? term : `${term}:${count}`)).join(" ");
 
-function fromTerms(text: unknown): Map<string, number> {
-  const entries = typeof text === "string" && text !== "" ? text.split(" ") : [];
+function fromTerms(text: string): Map<string, number> {
+  const entries = text === "" ? [] : text.split(" ");
   return new Map(
     entries.map((entry) => {
       const [term = "", count = "1"] = entry.split(":");

@@ -35,7 +35,8 @@ const MAX_PER_CHANGE = 45;
 const CLOCK_SKEW = 5000;
 
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
-const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", ...memoryVectors.nonKeyAttributes, "forgotten"];
+const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", "id", "said", "forgotten"];
+const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectors.nonKeyAttributes];
 const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "begun"];
 
 /** Memories in the table `conversations`. */
@@ -71,13 +72,17 @@ export function createMemoryStore(table: Table): MemoryStore {
         index: MEMORY_VECTORS[slot],
         vector,
         limit,
+        attributes: CANDIDATE_ATTRIBUTES,
         where: {
           memory_of: user,
           ...(session_id === undefined ? {} : { session_id }),
           ...(period === undefined ? {} : { [period.length === 4 ? "said_in_year" : "said_in_month"]: period }),
         },
       });
-      return found.map(({ item, distance }) => ({ candidate: toCandidate(item), similarity: 1 - distance }));
+      return found.map(({ item, distance }) => ({
+        candidate: toCandidate({ ...item, memory_of: user }),
+        similarity: 1 - distance,
+      }));
     },
 
     async find(memories) {
