@@ -1,7 +1,8 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { openObjects } from "../../shared/archive/objects.s3.ts";
 import type { Config } from "../../shared/config.ts";
 import type { Archive } from "../../shared/session/archive.ts";
 
-/** The archive. The client of S3 lies beside the bundles. */
+/** The archive, for functions that use it whenever they run. */
 export const openArchive = ({ ARCHIVE_BUCKET }: Config): Archive =>
-  createArchive(async () => (await import("../../shared/archive/objects.s3.ts")).openObjects(ARCHIVE_BUCKET));
+  createArchive(async () => openObjects(ARCHIVE_BUCKET));

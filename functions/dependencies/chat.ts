@@ -10,6 +10,7 @@ import type { Plans } from "../../shared/limits/plans.ts";
 import { specOf } from "../../shared/llm/models.ts";
 import { isOffered } from "../../shared/llm/targets.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
+import { openArchiveLater } from "./archive-later.ts";
 import { httpOnly } from "./http.ts";
 import { openMemories } from "./memories.ts";
 import { openModel, targetSettings } from "./model.ts";
@@ -23,7 +24,7 @@ export type FollowDependencies = StreamDependencies & ChatStores;
 /** What following a turn needs. */
 export const openFollow = (config: Config, table: Table = openTable(config)): FollowDependencies => ({
   ...httpOnly(config),
-  ...openStores(config, table),
+  ...openStores(table, openArchiveLater(config)),
   idempotency: createIdempotencyStore(table, Date.now),
   turns: createTurnStore(table),
 });

@@ -12,6 +12,7 @@ import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { purgeSession } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchive } from "../dependencies/archive.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -99,5 +100,5 @@ const causeOf = (error: unknown): string | undefined =>
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createArchiveJob(openStores(settings, table), createChangedDays(table), openRecorder(settings));
+  return createArchiveJob(openStores(table, openArchive(settings)), createChangedDays(table), openRecorder(settings));
 });

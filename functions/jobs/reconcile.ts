@@ -4,6 +4,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -25,5 +26,9 @@ export const createReconcileJob =
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return booked("jobs-reconcile", settings, createReconcileJob(openStores(settings, openTable(settings))));
+  return booked(
+    "jobs-reconcile",
+    settings,
+    createReconcileJob(openStores(openTable(settings), openArchiveLater(settings))),
+  );
 });

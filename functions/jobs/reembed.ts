@@ -3,6 +3,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { type ReembedDependencies, type ReembedResult, reembed } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
+import { openArchive } from "../dependencies/archive.ts";
 import { configuredSpace, openMemories } from "../dependencies/memories.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";
@@ -39,7 +40,7 @@ export const handler = lazy(() => {
   return createReembedJob(
     {
       ...openMemories(settings, table),
-      stores: openStores(settings, table),
+      stores: openStores(table, openArchive(settings)),
       wanted: { a: configuredSpace(settings, "a"), b: configuredSpace(settings, "b") },
     },
     openRecorder(settings),

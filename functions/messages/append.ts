@@ -5,6 +5,7 @@ import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -21,5 +22,8 @@ export const createAppendMessages = (deps: HttpDependencies & Stores) =>
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createAppendMessages({ ...withIdempotency(settings, table), ...openStores(settings, table) });
+  return createAppendMessages({
+    ...withIdempotency(settings, table),
+    ...openStores(table, openArchiveLater(settings)),
+  });
 });

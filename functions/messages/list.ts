@@ -7,6 +7,7 @@ import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -31,5 +32,5 @@ export const createListMessages = (deps: HttpDependencies & Stores) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createListMessages({ ...httpOnly(settings), ...openStores(settings, openTable(settings)) });
+  return createListMessages({ ...httpOnly(settings), ...openStores(openTable(settings), openArchiveLater(settings)) });
 });

@@ -4,6 +4,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchive } from "../dependencies/archive.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -17,5 +18,5 @@ export const createDeleteSession = (deps: HttpDependencies & Stores) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createDeleteSession({ ...httpOnly(settings), ...openStores(settings, openTable(settings)) });
+  return createDeleteSession({ ...httpOnly(settings), ...openStores(openTable(settings), openArchive(settings)) });
 });

@@ -5,6 +5,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -20,5 +21,5 @@ export const createPatchSession = (deps: HttpDependencies & Stores) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createPatchSession({ ...httpOnly(settings), ...openStores(settings, openTable(settings)) });
+  return createPatchSession({ ...httpOnly(settings), ...openStores(openTable(settings), openArchiveLater(settings)) });
 });

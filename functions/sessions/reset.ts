@@ -4,6 +4,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { resetSession } from "../../shared/session/renew-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -18,5 +19,5 @@ export const createResetSession = (deps: HttpDependencies & Stores) =>
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createResetSession({ ...withIdempotency(settings, table), ...openStores(settings, table) });
+  return createResetSession({ ...withIdempotency(settings, table), ...openStores(table, openArchiveLater(settings)) });
 });

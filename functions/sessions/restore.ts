@@ -4,6 +4,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { restoreSession } from "../../shared/session/renew-session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { openArchive } from "../dependencies/archive.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
@@ -18,5 +19,5 @@ export const createRestoreSession = (deps: HttpDependencies & Stores) =>
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createRestoreSession({ ...withIdempotency(settings, table), ...openStores(settings, table) });
+  return createRestoreSession({ ...withIdempotency(settings, table), ...openStores(table, openArchive(settings)) });
 });
