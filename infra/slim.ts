@@ -37,6 +37,14 @@ const UNUSED_OF_OPENAI = [
 ];
 const OPENAI = new RegExp(`node_modules/openai/(${UNUSED_OF_OPENAI.join("|")})\\.mjs$`);
 
+/** Certificates in the place of an API key, of which nothing here has any. */
+const X509 = /node_modules\/openai\/internal\/auth\/x509-workload-identity-auth\.mjs$/;
+const NO_X509 =
+  "export class X509WorkloadIdentityAuth {}" +
+  "export const isX509WorkloadIdentity = () => false;" +
+  "export const assertX509RequestOptions = () => undefined;" +
+  "export const snapshotX509RequestOptions = (options) => options;";
+
 /** As in `FineTuning` of `fine-tuning`. */
 const classOf = (file: string): string =>
   path.basename(file, ".mjs").replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -81,6 +89,7 @@ export const slim: Plugin = {
       resolveDir: build.initialOptions.absWorkingDir ?? process.cwd(),
     }));
     build.onLoad({ filter: OPENAI }, ({ path: file }) => ({ contents: `export class ${classOf(file)} {}` }));
+    build.onLoad({ filter: X509 }, () => ({ contents: NO_X509 }));
     build.onLoad({ filter: SHARED_CONFIG }, () => ({ contents: NO_SHARED_CONFIG }));
     build.onLoad({ filter: SCHEMAS }, async ({ path: file }) => ({
       contents: writtenOut(await readFile(file, "utf8")),

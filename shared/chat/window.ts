@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts";
 import { type MessageRecord, positionOf, timeOf } from "../session/message.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/renew-session.ts";
@@ -32,8 +33,8 @@ export async function windowOf(stores: ChatStores, session: SessionId, limit: nu
 }
 
 /**
- * The same of a session wherever it is: an archived one is restored, one that does not exist is made by `create`. Throws
- * `not_found` when there is none and nothing to make one.
+ * The same of a session wherever it is: one that does not exist is made by `create`, which most often is why there is no hot one,
+ * and an archived one is restored. Throws `not_found` when there is none and nothing to make one.
  */
 export async function renewedWindow(
   stores: ChatStores,
@@ -41,11 +42,15 @@ export async function renewedWindow(
   limit: number,
   create: (() => Promise<SessionRecord>) | undefined,
 ): Promise<Window | null> {
-  const state = await readSession(stores, session);
-  if (state.kind === "none") {
-    if (!create) throw notFound();
-    return { record: await create(), newest: [], more: false };
+  let conflict: unknown;
+  try {
+    if (create) return { record: await create(), newest: [], more: false };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "conflict") throw error;
+    conflict = error;
   }
+  const state = await readSession(stores, session);
+  if (state.kind === "none") throw conflict ?? notFound();
   if (state.kind !== "active") await restoreSession(stores, session);
   const window = await windowOf(stores, session, limit);
   return window && { ...window, isRenewed: true };

@@ -8,7 +8,7 @@ import {
 } from "../../chat/schema.ts";
 import { idSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { sessionParams } from "./sessions.ts";
+import { sessionParams } from "./params.ts";
 
 /** What a stream of server-sent events is, to OpenAPI. */
 const events = z.string().meta({ description: "Server-sent events." });

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { appendMessagesSchema, messageSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { orderSchema, page, pageQuery, rangeQuery } from "./page.ts";
-import { sessionParams } from "./sessions.ts";
+import { sessionParams } from "./params.ts";
 
 export const messageOperations = {
   listMessages: {

@@ -1,10 +1,8 @@
 import * as z from "zod";
-import { createSessionSchema, idSchema, patchSessionSchema, sessionSchema } from "../../session/schema.ts";
+import { createSessionSchema, patchSessionSchema, sessionSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { orderSchema, page, pageQuery, queryNumber, rangeQuery } from "./page.ts";
-
-/** Path parameters of what belongs to a session. */
-export const sessionParams = z.object({ id: idSchema });
+import { sessionParams } from "./params.ts";
 
 export const sessionOperations = {
   createSession: {
