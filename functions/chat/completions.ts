@@ -32,6 +32,7 @@ export const createCompletions = (deps: Dependencies) =>
         plan: named,
         claims,
         create: true,
+        isNew: !session,
         deadline,
       });
       const headers = { ...turn.headers, "x-session-id": turn.session.id };

@@ -141,7 +141,7 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   const [claim, reservation, window] = await Promise.allSettled([
     claims.claim(),
     reserving,
-    windowOf(deps, session, deps.settings.maxMessages - 1),
+    request.isNew ? null : windowOf(deps, session, deps.settings.maxMessages - 1),
   ] as const);
   const failed = [claim, reservation, window].find((result) => result.status === "rejected");
   if (!failed) {

@@ -57,6 +57,8 @@ export interface TurnRequest {
   memory: boolean;
   /** Creates the session if it does not exist. */
   create?: boolean;
+  /** The session's id is the request's own: nobody else can have made it. */
+  isNew?: boolean;
   /** Epoch milliseconds at which the function is stopped. */
   deadline: number;
 }
