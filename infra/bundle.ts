@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { functions } from "./functions.ts";
@@ -7,20 +8,24 @@ import { slim } from "./slim.ts";
 const root = path.resolve(import.meta.dirname, "..");
 
 /** What few requests need is not in the bundle but beside it, to be loaded by the first that does: megabytes of tables, the client of S3. */
-const BESIDE = /^gpt-tokenizer\/encoding\/\w+$|\/archive\/objects\.s3\.ts$/;
+const BESIDE = [
+  "gpt-tokenizer/encoding/cl100k_base",
+  "gpt-tokenizer/encoding/o200k_base",
+  "./shared/archive/objects.s3.ts",
+];
+const IMPORTS_BESIDE = new RegExp(`/(${BESIDE.map((source) => RegExp.escape(path.basename(source))).join("|")})$`);
 
-/** Leaves that out, and keeps where it is to be found, by the name of the file that it is to be in. */
-const leaveOut = (sources: Map<string, string>): Plugin => ({
+/** The name of the file that something is in, from that of its source. */
+const fileOf = (source: string): string => `./${path.parse(source).name}.mjs`;
+
+const leaveOut: Plugin = {
   name: "beside",
   setup({ onResolve }) {
-    onResolve({ filter: BESIDE }, ({ path: source, kind, resolveDir }) => {
-      if (kind !== "dynamic-import") return undefined;
-      const file = `./${path.parse(source).name}.mjs`;
-      sources.set(file, source.startsWith(".") ? path.resolve(resolveDir, source) : source);
-      return { path: file, external: true };
-    });
+    onResolve({ filter: IMPORTS_BESIDE }, ({ path: source, kind }) =>
+      kind === "dynamic-import" ? { path: fileOf(source), external: true } : undefined,
+    );
   },
-});
+};
 
 /**
  * Bundles every function in one pass: ESM, minified, tree-shaken, with source maps. Each goes to
@@ -46,25 +51,32 @@ export async function bundleFunctions(directory: string): Promise<void> {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
     },
   } satisfies BuildOptions;
-  const sources = new Map<string, string>();
-  const { metafile } = await build({
-    ...common,
-    entryPoints: Object.entries(functions).map(([name, { entry }]) => ({
-      in: entry,
-      out: `${name}/index`,
-    })),
-    sourcemap: "linked",
-    sourcesContent: false,
-    metafile: true,
-    plugins: [slim, leaveOut(sources)],
-  });
-  const entryPoints = Object.entries(metafile.outputs).flatMap(([output, { imports }]) =>
-    imports.flatMap(({ path: file }) => {
-      const source = sources.get(file);
-      const out = path.relative(directory, path.resolve(root, path.dirname(output), path.parse(file).name));
-      return source ? [{ in: source, out }] : [];
+  const [{ metafile }, { outputFiles }] = await Promise.all([
+    build({
+      ...common,
+      entryPoints: Object.entries(functions).map(([name, { entry }]) => ({
+        in: entry,
+        out: `${name}/index`,
+      })),
+      sourcemap: "linked",
+      sourcesContent: false,
+      metafile: true,
+      plugins: [slim, leaveOut],
     }),
-  );
-  // Escapes would make tables larger by a seventh. Code has them: V8 takes longer over text that is not ASCII.
-  await build({ ...common, entryPoints, charset: "utf8", plugins: [slim] });
+    build({
+      ...common,
+      entryPoints: BESIDE,
+      // Escapes would make tables larger by a seventh. Code has them: V8 takes longer over text that is not ASCII.
+      charset: "utf8",
+      plugins: [slim],
+      write: false,
+    }),
+  ]);
+  const beside = new Map(outputFiles.map((file) => [fileOf(file.path), file.contents]));
+  for (const [output, { imports }] of Object.entries(metafile.outputs)) {
+    for (const { path: file } of imports) {
+      const contents = beside.get(file);
+      if (contents) await writeFile(path.resolve(root, path.dirname(output), file), contents);
+    }
+  }
 }

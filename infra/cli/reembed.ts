@@ -35,9 +35,11 @@ async function main(args: string[]): Promise<number> {
   }
   const { lambda, reembedFunctionName, description } = await findPlace({ data, ...(stage !== undefined && { stage }) });
   process.stdout.write(`Memories of ${description}\n`);
+  let said = "";
   for (let asked = force; ; asked = false) {
     const result = (await invoke(lambda, reembedFunctionName, { seconds: SECONDS, force: asked })) as ReembedResult;
-    process.stdout.write(`${lineOf(result)}\n`);
+    if (lineOf(result) !== said) process.stdout.write(`${lineOf(result)}\n`);
+    said = lineOf(result);
     if (result.state === "done" || result.state === "current") return 0;
     // Functions may still search the old index for a moment.
     if (result.state === "clearing") await sleep(2000);
