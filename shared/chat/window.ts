@@ -44,7 +44,9 @@ export async function renewedWindow(
 ): Promise<Window | null> {
   let conflict: unknown;
   try {
-    if (create) return { record: await create(), newest: [], more: false };
+    const record = await create?.();
+    // One that an earlier attempt made may hold messages by now.
+    if (record?.version === 1) return { record, newest: [], more: false };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "conflict") throw error;
     conflict = error;

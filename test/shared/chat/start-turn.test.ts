@@ -14,6 +14,7 @@ import { fromHeaderItem } from "../../../shared/session/items.dynamodb.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { readSession } from "../../../shared/session/read-session.ts";
 import { resetSession } from "../../../shared/session/renew-session.ts";
+import type { MessageInput } from "../../../shared/session/schema.ts";
 import { toSession } from "../../../shared/session/session.ts";
 import { meter } from "../../bench/support/meter.ts";
 import { createChatWorld, createInstance, FREE, runTurn, textOf, turnRequest } from "../../support/chat.ts";
@@ -406,6 +407,44 @@ describe("a turn that crashes", () => {
         ]);
         await runTurn(chat.deps, request("next"));
         expect(await messageCount(), id).toBe(4);
+      }
+    }
+  });
+
+  it("at any step of a conversation that it begins ends, when it is repeated, with all of it once, and read by the model", async () => {
+    const before: MessageInput[] = [
+      { role: "user", content: "I am Ann." },
+      { role: "assistant", content: "Hello Ann." },
+    ];
+    const begins = { create: true, isNew: true, before };
+    for (const kind of ["before", "after"] as const) {
+      for (let n = 0, crashed = true; crashed; n++) {
+        id = `begun-${kind}-${n}`;
+        const claimed = identity();
+        const first = request("hello", {
+          ...begins,
+          claim: { kind: "first", identity: claimed },
+          deadline: world.stores.clock() + 20_000,
+        });
+        crashed = await world.crashing(n, kind, async () => {
+          await textOf(await startTurn(chat.deps, first));
+        });
+        world.advance(21_000);
+        fake.requests.length = 0;
+        await runTurn(chat.deps, request("hello", { ...begins, claim: { kind: "taken", identity: claimed } }));
+        expect(await transcript(), id).toEqual([
+          ["user", "I am Ann."],
+          ["assistant", "Hello Ann."],
+          ["user", "hello"],
+          ["assistant", "You said: hello", "complete"],
+        ]);
+        for (const { messages } of fake.requests)
+          expect(
+            messages.map(({ content }) => content),
+            id,
+          ).toEqual(["Be brief.", "I am Ann.", "Hello Ann.", "hello"]);
+        await runTurn(chat.deps, request("next"));
+        expect(await messageCount(), id).toBe(6);
       }
     }
   });
