@@ -6,7 +6,7 @@ import type { ForgottenSession, Summary } from "./store.ts";
  * How many memories and how many sessions a summary names as forgotten: more than an index takes in at a time, and few enough
  * for it to stay below the 4 KB that one read unit pays for.
  */
-export const MAX_NAMED = 10;
+const MAX_NAMED = 10;
 
 /** Milliseconds for which a forgotten session is named: by then its memories are deleted, or somebody was paged. */
 const NAMED_FOR = 86_400_000;
@@ -22,6 +22,12 @@ export function isForgotten(summary: Summary, { id, session_id, arrived, generat
 /** Whether more sessions may have been forgotten than the summary names: then only the sessions themselves know. */
 export const namesTooMany = ({ forgottenSessions }: Summary, now: number): boolean =>
   Object.values(forgottenSessions).filter((session) => isNamed(session, now)).length >= MAX_NAMED;
+
+/** The summary with these memories named. */
+export const withForgottenMemories = (summary: Summary, ids: readonly string[]): Summary => ({
+  ...summary,
+  forgotten: [...summary.forgotten, ...ids].slice(-MAX_NAMED),
+});
 
 /** The summary with one more session named. */
 export function withForgottenSession(summary: Summary, session: string, forgotten: ForgottenSession): Summary {

@@ -11,7 +11,7 @@ import {
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
 import type { Anchor } from "../session/session.ts";
-import { MAX_NAMED, withForgottenSession } from "./forgotten.ts";
+import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
   fromLayoutItem,
   fromMemoryItem,
@@ -139,11 +139,10 @@ export function createMemoryStore(table: Table): MemoryStore {
 
     async remove(records, from, to, keepName) {
       const user = records[0]?.user_id ?? "";
-      const forgotten = keepName
-        ? [...from.forgotten, ...records.map(({ id }) => id)].slice(-MAX_NAMED)
-        : from.forgotten;
+      const ids = records.map(({ id }) => id);
+      const named = keepName ? withForgottenMemories(from, ids) : from;
       const refusals = await table.transact([
-        summaryAction(user, { ...from, forgotten }, to),
+        summaryAction(user, named, to),
         ...records.map((record) => {
           const Key = memoryKey(record.user_id, record.session_id, record.id);
           const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
