@@ -3,6 +3,7 @@ import type { Claim } from "../../shared/chat/claim.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import type { ChatDependencies, ChatSettings, Turn, TurnRequest } from "../../shared/chat/turn.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
+import type { Clock } from "../../shared/clock.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import type { NamedPlan } from "../../shared/limits/plans.ts";
@@ -25,6 +26,8 @@ export interface ModelOptions {
   maxAttempts?: number;
   threshold?: number;
   openFor?: number;
+  /** Of the breaker. @default the machine's */
+  clock?: Clock;
   requestsPerMinute?: number;
   patience?: number;
 }
@@ -36,7 +39,7 @@ export function createInstance(table: Table, options: ModelOptions) {
   const { connect = 10_000, firstToken = 10_000, threshold = 3, openFor = 400 } = options;
   return createResilientModel({
     ask: createOpenAIModel(async () => "key", { connect, firstToken }),
-    breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, Date.now),
+    breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, options.clock ?? Date.now),
     queue: createQueue(
       store,
       { requestsPerMinute: options.requestsPerMinute ?? 0, tokensPerMinute: 0, patience: options.patience ?? 1000 },
