@@ -77,7 +77,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
         model: request.model,
         temperature: request.temperature,
         promptFor: prompts,
-        deadline: deps.clock() + Math.min(left, deps.settings.firstTokenTimeout),
+        firstTokenWithin: Math.min(left, deps.settings.firstTokenTimeout),
         signal: total.signal,
       });
     } catch (error) {

@@ -72,7 +72,7 @@ export function createBreaker(
       if (error instanceof BrokenCircuitError) throw broken(provider, shared.openedAt ?? 0);
       if (isOutage(error)) {
         cache.delete(provider);
-        const failures = await quietly(store.countFailure(provider), 0);
+        const failures = await quietly(store.countFailure(provider, clock()), 0);
         if (policy.state === CircuitState.Open || failures >= threshold)
           await quietly(store.open(provider, clock()), undefined);
       }

@@ -33,49 +33,50 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
   return async (target, prompt, request) => {
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, request.signal]);
-    const patience = createPatience(abort);
+    const step = createTimeout(abort);
+    const untilFirstToken = createTimeout(abort);
     try {
-      patience.within(Math.min(timeouts.connect, request.deadline - Date.now()), "the provider does not answer");
+      untilFirstToken.restart(request.firstTokenWithin, "the first token does not come");
+      step.restart(timeouts.connect, "the provider does not answer");
       const stream = await clientOf(target).chat.completions.create(bodyOf(target, prompt, request.temperature), {
         signal,
       });
-      patience.within(Math.min(timeouts.firstToken, request.deadline - Date.now()), "the first token does not come");
-      const events = read(stream[Symbol.asyncIterator](), patience, timeouts.firstToken);
+      step.restart(timeouts.firstToken, "the first token does not come");
+      const events = read(stream[Symbol.asyncIterator](), step, timeouts.firstToken);
       const first = await events.next();
       return resumed(first, events);
     } catch (error) {
-      patience.end();
-      throw patience.reason() ?? translate(error);
+      step.end();
+      throw step.reason() ?? translate(error);
+    } finally {
+      untilFirstToken.end();
     }
   };
 }
 
-/** Aborts when something takes too long. */
-function createPatience(abort: AbortController) {
+interface Timeout {
+  /** Aborts the request after so many milliseconds, in place of the previous limit. */
+  restart(milliseconds: number, complaint: string): void;
+  end(): void;
+  /** Why the request was aborted, if a timeout did it. */
+  reason(): ModelError | undefined;
+}
+
+/** A time limit for one request. Several may share one controller: the first that is exceeded gives the reason. */
+function createTimeout(abort: AbortController): Timeout {
   let timer: NodeJS.Timeout | undefined;
-  let reason: ModelError | undefined;
   const end = () => clearTimeout(timer);
   return {
-    within(milliseconds: number, complaint: string) {
+    restart(milliseconds, complaint) {
       end();
-      timer = setTimeout(
-        () => {
-          reason = new ModelError("down", complaint);
-          abort.abort();
-        },
-        Math.max(0, milliseconds),
-      );
+      timer = setTimeout(() => abort.abort(new ModelError("down", complaint)), Math.max(0, milliseconds));
     },
     end,
-    reason: () => reason,
+    reason: () => (abort.signal.aborted ? (abort.signal.reason as ModelError) : undefined),
   };
 }
 
-async function* read(
-  chunks: AsyncIterator<Chunk>,
-  patience: ReturnType<typeof createPatience>,
-  betweenTokens: number,
-): AsyncGenerator<ModelEvent> {
+async function* read(chunks: AsyncIterator<Chunk>, step: Timeout, betweenTokens: number): AsyncGenerator<ModelEvent> {
   let usage: ModelUsage | null = null;
   let reason: FinishReason | undefined;
   try {
@@ -86,15 +87,16 @@ async function* read(
       if (choice?.finish_reason) reason = finishReasons[choice.finish_reason] ?? "stop";
       const text = choice?.delta?.content ?? choice?.delta?.refusal;
       if (!text) continue;
-      patience.within(betweenTokens, "the next token does not come");
+      step.restart(betweenTokens, "the next token does not come");
       yield { kind: "text", text };
     }
   } catch (error) {
-    throw patience.reason() ?? translate(error);
+    throw step.reason() ?? translate(error);
   } finally {
-    patience.end();
+    step.end();
   }
-  if (patience.reason()) throw patience.reason();
+  const reasonToAbort = step.reason();
+  if (reasonToAbort) throw reasonToAbort;
   // A connection that is closed early looks like an end, but for this.
   if (!reason) throw new ModelError("down", "the answer broke off");
   yield { kind: "end", reason, usage };
@@ -148,7 +150,10 @@ function translate(error: unknown): ModelError {
   });
 }
 
-/** Milliseconds; RFC 9110, section 10.2.3, and OpenAI's more precise `retry-after-ms`. */
+/**
+ * Milliseconds; RFC 9110, section 10.2.3, and OpenAI's more precise `retry-after-ms`. A date is compared with the response's own `Date`,
+ * because both are of the provider's clock.
+ */
 function retryAfterOf(headers: Headers | undefined): number | undefined {
   const milliseconds = Number.parseFloat(headers?.get("retry-after-ms") ?? "");
   if (milliseconds >= 0) return milliseconds;
@@ -156,6 +161,6 @@ function retryAfterOf(headers: Headers | undefined): number | undefined {
   if (!after) return undefined;
   const seconds = Number.parseFloat(after);
   if (seconds >= 0) return seconds * 1000;
-  const date = Date.parse(after);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const wait = Date.parse(after) - Date.parse(headers?.get("date") ?? "");
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }

@@ -21,8 +21,8 @@ export interface ModelRequest {
   promptFor(model: string): Promise<ModelPrompt>;
   /** 0 to 2. */
   temperature?: number | undefined;
-  /** Epoch milliseconds by which the first token must be there. */
-  deadline: number;
+  /** Milliseconds from this call on within which the first token must arrive. */
+  firstTokenWithin: number;
   signal: AbortSignal;
 }
 

@@ -9,8 +9,8 @@ export interface BreakerState {
 /** What the function's instances share about the providers of models. */
 export interface ProviderStore {
   breaker(provider: string): Promise<BreakerState>;
-  /** Counts an outage; the number in a row that it makes. */
-  countFailure(provider: string): Promise<number>;
+  /** Counts an outage at `now`; returns the number of outages in a row. */
+  countFailure(provider: string, now: number): Promise<number>;
   /** Opens the circuit, or keeps it open from now on. */
   open(provider: string, now: number): Promise<void>;
   close(provider: string): Promise<void>;

@@ -27,11 +27,11 @@ export function createProviderStore(table: Table): ProviderStore {
       };
     },
 
-    async countFailure(provider) {
+    async countFailure(provider, now) {
       const outcome = await table.update({
         Key: providerKey(provider, "breaker"),
         UpdateExpression: "SET expires_at = :expires ADD failures :one",
-        ExpressionAttributeValues: { ":one": 1, ":expires": expiry(Date.now()) },
+        ExpressionAttributeValues: { ":one": 1, ":expires": expiry(now) },
         ReturnValues: "UPDATED_NEW",
       });
       return Number(outcome.item?.failures ?? 0);

@@ -17,8 +17,8 @@ export interface QueueSettings {
   patience: number;
 }
 
-/** Waits until a call of so many tokens may go out. Throws a `ModelError` when that is not before `deadline` (epoch ms). */
-export type Queue = (provider: string, tokens: number, deadline: number, signal: AbortSignal) => Promise<void>;
+/** Waits until a call of so many tokens may go out. Throws a `ModelError` when that takes longer than `within` milliseconds. */
+export type Queue = (provider: string, tokens: number, within: number, signal: AbortSignal) => Promise<void>;
 
 /**
  * Keeps all instances together within a provider's limits: the calls stand in one queue, in which each takes as long as its share of
@@ -27,14 +27,14 @@ export type Queue = (provider: string, tokens: number, deadline: number, signal:
  */
 export function createQueue(store: ProviderStore, settings: QueueSettings, clock: Clock): Queue {
   const { requestsPerMinute, tokensPerMinute, patience } = settings;
-  return async (provider, tokens, deadline, signal) => {
+  return async (provider, tokens, within, signal) => {
     const cost = Math.max(
       requestsPerMinute > 0 ? (MINUTE + BURST) / requestsPerMinute : 0,
       tokensPerMinute > 0 ? (tokens * (MINUTE + BURST)) / tokensPerMinute : 0,
     );
     if (cost === 0) return;
     const now = clock();
-    const latest = Math.min(deadline, now + patience);
+    const latest = now + Math.min(within, patience);
     const { taken, at } = await store.takePlace(provider, { cost: Math.ceil(cost), now, burst: BURST, latest });
     if (!taken) throw new ModelError("unusable", `the queue of ${provider} is too long`, { retryAfter: at - now });
     if (at > now) await sleep(at - now, undefined, { signal });

@@ -43,10 +43,11 @@ export function createResilientModel(deps: Resilience): Model {
 }
 
 async function askInOrder(deps: Resilience, request: ModelRequest): Promise<ModelAnswer> {
+  const deadline = deps.clock() + request.firstTokenWithin;
   let problem: unknown;
   for (const target of targetsOf(deps.targets, request.model)) {
     try {
-      return await askTarget(deps, target, request);
+      return await askTarget(deps, target, request, deadline);
     } catch (error) {
       // What one provider will not take, the next will not either; and somebody who has gone needs no other.
       if (request.signal.aborted || (error instanceof ModelError && error.failure === "refused")) throw error;
@@ -56,10 +57,16 @@ async function askInOrder(deps: Resilience, request: ModelRequest): Promise<Mode
   throw problem;
 }
 
-async function askTarget(deps: Resilience, target: Target, request: ModelRequest): Promise<ModelAnswer> {
+async function askTarget(
+  deps: Resilience,
+  target: Target,
+  request: ModelRequest,
+  deadline: number,
+): Promise<ModelAnswer> {
   const { clock, breaker, queue, ask } = deps;
+  const left = () => deadline - clock();
   const isWorthwhile = (error: unknown) =>
-    isRetryable(error) && !request.signal.aborted && clock() + (error.retryAfter ?? 0) < request.deadline;
+    isRetryable(error) && !request.signal.aborted && (error.retryAfter ?? 0) < left();
   const policy = retry(handleWhen(isWorthwhile), {
     maxAttempts: deps.maxAttempts - 1,
     backoff: atLeastRetryAfter(
@@ -75,8 +82,8 @@ async function askTarget(deps: Resilience, target: Target, request: ModelRequest
   const events = await policy.execute(async () => {
     // Who would not be let through takes no place.
     await breaker.check(target.provider);
-    await queue(target.provider, tokens, request.deadline, request.signal);
-    return breaker.run(target.provider, () => ask(target, prompt, request));
+    await queue(target.provider, tokens, left(), request.signal);
+    return breaker.run(target.provider, () => ask(target, prompt, { ...request, firstTokenWithin: left() }));
   }, request.signal);
   return { model: target.model, events };
 }

@@ -54,7 +54,7 @@ export function createInstance(table: Table, options: ModelOptions) {
 
 export const ask = (content = "hello there", more: Partial<ModelRequest> = {}): ModelRequest => ({
   promptFor: async () => ({ messages: [{ role: "user", content }], tokens: 10, maxOutputTokens: 100 }),
-  deadline: Date.now() + 10_000,
+  firstTokenWithin: 10_000,
   signal: new AbortController().signal,
   ...more,
 });

@@ -80,8 +80,10 @@ describe("a model", () => {
   it.each([
     ["retry-after-ms", "300"],
     ["retry-after", "0.3"],
+    // A server whose clock is years behind.
+    ["retry-after", "Thu, 01 Jan 2015 00:00:01 GMT"],
   ])("waits as long as %s says", async (name, value) => {
-    fake.next({ status: 429, headers: { [name]: value } });
+    fake.next({ status: 429, headers: { [name]: value, date: "Thu, 01 Jan 2015 00:00:00 GMT" } });
     await said(await createInstance(table, { url: fake.url }).ask(ask()));
     const [first, second] = fake.requests;
     expect(second!.at - first!.at).toBeGreaterThanOrEqual(290);
