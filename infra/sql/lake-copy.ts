@@ -1,12 +1,18 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 
-/** Milliseconds that a file is kept after the bucket has another in its place: another process may be reading it. */
+/** Milliseconds that a file is kept after it was first seen to be gone from the bucket: another process may be reading it. */
 const KEPT = 3_600_000;
+
+/**
+ * Ends the name of the file beside a file that the bucket no longer has. It holds when this was first seen, in epoch milliseconds. The file's
+ * own time does not tell: a file that was fetched yesterday may be replaced, and read, now.
+ */
+const MARK = ".gone";
 
 /** Objects fetched at once. */
 const PARALLEL = 16;
@@ -20,7 +26,7 @@ export interface LakeCopy {
  * A copy of parts of the bucket in a directory, for DuckDB, which reads files. Each file is named by its object's ETag, so one that is
  * there is never fetched again, and never changes under whoever reads it.
  */
-export function createLakeCopy(s3: S3Client, Bucket: string, directory: string): LakeCopy {
+export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, clock = Date.now): LakeCopy {
   const list = async (Prefix: string) => {
     const wanted = new Map<string, { key: string; file: string }>();
     let ContinuationToken: string | undefined;
@@ -66,10 +72,20 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string):
       await Promise.all(Array.from({ length: PARALLEL }, work));
       const files = wanted.map(({ file }) => file).filter((file) => !gone.has(file));
       const current = new Set(files);
-      for (const file of present) if (!current.has(file)) await removeOld(file);
+      for (const file of present) {
+        if (file.endsWith(MARK)) continue;
+        if (!current.has(file)) await removeOld(file);
+        else if (present.has(file + MARK)) await rm(file + MARK, { force: true });
+      }
       return files;
     },
   };
+
+  async function removeOld(file: string): Promise<void> {
+    const since = Number(await readFile(file + MARK, "utf8").catch(() => ""));
+    if (since === 0) await writeFile(file + MARK, String(clock()));
+    else if (clock() - since > KEPT) await Promise.all([file, file + MARK].map((each) => rm(each, { force: true })));
+  }
 }
 
 async function filesBelow(directory: string): Promise<string[]> {
@@ -80,9 +96,4 @@ async function filesBelow(directory: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
-}
-
-async function removeOld(file: string): Promise<void> {
-  const { mtimeMs } = await stat(file);
-  if (Date.now() - mtimeMs > KEPT) await rm(file, { force: true });
 }
