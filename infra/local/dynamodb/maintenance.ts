@@ -1,7 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { indexTtl } from "./ttl-index.ts";
 
-/** Seconds that a stream keeps its records, as on AWS. */
+/**
+ * Seconds that a stream keeps its records, as on AWS. Counted back from the newest record, not from now: only the engine's clock stamps
+ * records, and time in which the host was off gives pollers no chance to read.
+ */
 const STREAM_RETENTION = 86_400;
 
 /** How far into a stream all records are done. */
@@ -15,7 +18,7 @@ export interface Position {
  * write reads all records before it and every TTL sweep all items, and the records that nobody will read again. Does nothing to a file that the
  * engine has not set up yet; resolves with whether it had.
  */
-export function maintainDatabase(database: string, positions: Position[], now: Date = new Date()): boolean {
+export function maintainDatabase(database: string, positions: Position[]): boolean {
   const db = new DatabaseSync(database);
   try {
     if (!db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_stream_records'").get())
@@ -28,14 +31,16 @@ export function maintainDatabase(database: string, positions: Position[], now: D
     // The engine numbers the next record by the highest one stored: were that gone, numbers below the checkpoints would
     // be given out again, and pollers would skip them.
     const trim = db.prepare(
-      `DELETE FROM _stream_records WHERE table_name = ?
-         AND CAST(sequence_number AS INTEGER) < (SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?)
-         AND (CAST(sequence_number AS INTEGER) <= ? OR created_at < ?)`,
+      `WITH newest AS (
+         SELECT MAX(CAST(sequence_number AS INTEGER)) AS sequence, MAX(created_at) AS at FROM _stream_records WHERE table_name = ?1
+       )
+       DELETE FROM _stream_records WHERE table_name = ?1
+         AND CAST(sequence_number AS INTEGER) < (SELECT sequence FROM newest)
+         AND (CAST(sequence_number AS INTEGER) <= ?2 OR created_at < (SELECT at FROM newest) - ${STREAM_RETENTION})`,
     );
-    const oldest = Math.floor(now.getTime() / 1000) - STREAM_RETENTION;
     for (const { table_name, stream_label } of db.prepare("SELECT table_name, stream_label FROM _tables").all()) {
       const stream = `:table/${table_name}/stream/${stream_label}`;
-      trim.run(String(table_name), String(table_name), lowest(positions, stream), oldest);
+      trim.run(String(table_name), lowest(positions, stream));
     }
     return true;
   } finally {

@@ -172,7 +172,19 @@ describe("the embedded DynamoDB", () => {
     expect((await recordsOf(third, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["6", "7"]);
   });
 
-  it("deletes records after 24 hours, consumed or not, and ignores checkpoints of an earlier stream", async () => {
+  it("keeps all records while the host is off, however long that is", async () => {
+    const first = await start();
+    const streamArn = await ensureStreamed(clientOf(first.endpoint));
+    for (let i = 1; i <= 3; i++) await put(clientOf(first.endpoint), `k${i}`);
+    await first.close();
+    const db = new DatabaseSync(path.join(directory, "database.sqlite"));
+    db.exec("UPDATE _stream_records SET created_at = created_at - 900000");
+    db.close();
+    const second = await start();
+    expect((await recordsOf(second, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["1", "2", "3"]);
+  });
+
+  it("deletes records that are 24 hours older than the newest, consumed or not, and ignores checkpoints of an earlier stream", async () => {
     const first = await start();
     const client = clientOf(first.endpoint);
     const streamArn = await ensureStreamed(client);
