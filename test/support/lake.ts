@@ -10,7 +10,7 @@ import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
 import type { Engines } from "./engines.ts";
 import { createStream } from "./stream.ts";
-import { createWorld, NOON } from "./world.ts";
+import { createWorld } from "./world.ts";
 
 /** A world with a lake: its builder, the marks that the table's stream leads to, and DuckDB to read it with. */
 export async function createLakeWorld(engines: Engines, options: { content?: boolean; maxSessions?: number } = {}) {
@@ -25,8 +25,7 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
     lake: createLake(world.s3, engines.bucket),
     changes: createChangedDays(world.table),
     settings: { pseudonym, content, ...rest },
-    // Objects have the times of the real clock.
-    clock: () => Date.now() + world.stores.clock() - NOON,
+    clock: world.stores.clock,
   };
   const errors: unknown[] = [];
 

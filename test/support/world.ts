@@ -45,6 +45,7 @@ export function createWorld(engines: Engines) {
       },
     });
 
+  engines.setClock(() => now);
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
   const stores: Stores = {

@@ -38,7 +38,7 @@ export interface Blobs {
 /** Bodies up to this size are read at once, which is faster than a stream. */
 const SMALL = 256 * 1024;
 
-export function openBlobs(directory: string): Blobs {
+export function openBlobs(directory: string, now: () => number): Blobs {
   const folders = new Map<string, Promise<() => Promise<void>>>();
   const readers = new Map<string, number>();
   const doomed = new Set<string>();
@@ -65,7 +65,7 @@ export function openBlobs(directory: string): Blobs {
   return {
     write: async (source) => {
       // A folder a day keeps folders small enough, and lets writers at the same time share the sync of one.
-      const folder = new Date().toISOString().slice(0, 10);
+      const folder = new Date(now()).toISOString().slice(0, 10);
       const id = `${folder}/${randomUUID()}`;
       const syncFolder = await folderSync(folder);
       try {

@@ -36,7 +36,7 @@ export async function createBucket(store: Store, name: string): Promise<void> {
         "Your previous request to create the named bucket succeeded and you already own it.",
       );
     }
-    store.sql("INSERT INTO bucket (name, created) VALUES (?, ?)").run(name, Date.now());
+    store.sql("INSERT INTO bucket (name, created) VALUES (?, ?)").run(name, store.now());
   });
 }
 

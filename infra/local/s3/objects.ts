@@ -181,7 +181,7 @@ function addVersion(
 ): { version: string | undefined } {
   const versioning = versioningOf(store, bucket);
   const version = versioning === "Enabled" ? randomBytes(24).toString("base64url") : "null";
-  const now = Date.now();
+  const now = store.now();
   // Without versioning, or while it is suspended, there is one version that each write replaces.
   const replaced = version === "null" ? objectVersion(store, bucket, key, version) : undefined;
   if (replaced) {

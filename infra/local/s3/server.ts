@@ -13,6 +13,8 @@ export interface S3Options extends Credentials {
   directory: string;
   /** @default 0, a free port */
   port?: number;
+  /** Stamps objects, and is the time that lifecycle rules go by, in epoch milliseconds. @default Date.now */
+  clock?: () => number;
   /** Gets a line for every request, and the stack of an error that was the server's own fault. */
   log?: (line: string) => void;
 }
@@ -31,7 +33,8 @@ const CLOSE_GRACE = 5000;
 
 /** Starts an S3 server on files, on the loopback interface. Throws when another process uses the directory. */
 export async function startS3(options: S3Options): Promise<S3Server> {
-  const store = await openStore(options.directory);
+  const clock = options.clock ?? Date.now;
+  const store = await openStore(options.directory, clock);
   const log = options.log ?? (() => undefined);
   const handle = (message: IncomingMessage, response: ServerResponse): void => {
     serve(store, options, message, response, log).catch((error: unknown) => {
@@ -53,7 +56,7 @@ export async function startS3(options: S3Options): Promise<S3Server> {
   const port = typeof address === "object" && address ? address.port : options.port;
   return {
     url: `http://127.0.0.1:${port}`,
-    applyLifecycle: (now = new Date()) => applyLifecycle(store, now),
+    applyLifecycle: (now = new Date(clock())) => applyLifecycle(store, now),
     close: async () => {
       const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
       await new Promise<void>((resolve) => {
@@ -86,6 +89,7 @@ async function serve(
   let result: S3Response;
   try {
     request = readRequest(message, response);
+    // Clients sign with the machine's time.
     const signed = verifySignature(request, credentials, new Date());
     const found = route(request);
     name = found.name;

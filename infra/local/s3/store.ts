@@ -11,6 +11,8 @@ import { createGroupedSync } from "./sync.ts";
  */
 export interface Store {
   blobs: Blobs;
+  /** The time that objects and uploads are stamped with, in epoch milliseconds. */
+  now(): number;
   /** A prepared statement of the index. */
   sql(text: string): StatementSync;
   /**
@@ -54,7 +56,7 @@ const schema = `
 `;
 
 /** Opens the store in a directory of its own. Throws when another process has it open. */
-export async function openStore(directory: string): Promise<Store> {
+export async function openStore(directory: string, now: () => number = Date.now): Promise<Store> {
   await mkdir(path.join(directory, "objects"), { recursive: true });
   const file = path.join(directory, "index.sqlite");
   const database = openIndex(file);
@@ -67,10 +69,11 @@ export async function openStore(directory: string): Promise<Store> {
     statements.set(text, statement);
     return statement;
   };
-  const blobs = openBlobs(path.join(directory, "objects"));
+  const blobs = openBlobs(path.join(directory, "objects"), now);
   await blobs.sweep(referenced(sql));
   return {
     blobs,
+    now,
     sql,
     commit: async (work) => {
       const freed: Blob[] = [];

@@ -38,7 +38,7 @@ export async function createUpload(store: Store, upload: NewUpload): Promise<str
         id,
         upload.bucket,
         Buffer.from(upload.key),
-        Date.now(),
+        store.now(),
         upload.storageClass,
         JSON.stringify(upload.metadata),
         JSON.stringify(upload.tags),
@@ -90,7 +90,7 @@ export function putPart(
   store
     .sql(`INSERT OR REPLACE INTO upload_part (upload, number, blob, size, etag, checksum, modified)
       VALUES (?, ?, ?, ?, ?, ?, ?)`)
-    .run(upload, part.number, part.id, part.size, part.etag, part.checksum ?? null, Date.now());
+    .run(upload, part.number, part.id, part.size, part.etag, part.checksum ?? null, store.now());
 }
 
 /** All parts of an upload, by number. */

@@ -33,7 +33,7 @@ export const copyObject: Operation = async (store, request) => {
       headers: { "x-amz-version-id": version, "x-amz-copy-source-version-id": source.version },
       body: renderXml("CopyObjectResult", [
         ["ETag", `"${etag}"`],
-        ["LastModified", isoDate(Date.now())],
+        ["LastModified", isoDate(store.now())],
         ...(checksum ? [[checksumElement(checksum.algorithm), checksum.value] as const] : []),
       ]),
     };

@@ -65,7 +65,7 @@ export const uploadPartCopy: Operation = async (store, request) => {
     headers: { "x-amz-copy-source-version-id": version },
     body: renderXml("CopyPartResult", [
       ["ETag", `"${etag}"`],
-      ["LastModified", isoDate(Date.now())],
+      ["LastModified", isoDate(store.now())],
       ...(checksum ? [[checksumElement(checksum.algorithm), checksum.value] as const] : []),
     ]),
   };
