@@ -3,7 +3,7 @@ import { limitsKey } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
-import { dayOf, type Limits, type Reservation, type ReserveRequest } from "./limits.ts";
+import { DAY_MS, dayOf, type Limits, type Reservation, type ReserveRequest } from "./limits.ts";
 import { rateLimitHeaders, secondsLeft } from "./rate-limit-headers.ts";
 
 /** Attempts at a budget from which others take at the same time. */
@@ -15,13 +15,20 @@ const HELD_RETRY = 5;
 /** Parts of a dollar that are counted, so that sums are exact. */
 const NANO = 1e9;
 
+/** Attributes that one settlement clears away at most: an expression has 300 operators and 4 KB. */
+const MAX_CLEARED = 100;
+
 /**
- * Usage in the table `conversations`: an item a user, whose attributes have minute and day in their names and begin at nothing.
+ * Usage in the table `conversations`: one item per user. Attribute names contain the minute or day, so a new period starts at zero.
  *
  *   q<minute>            requests of the minute
  *   s<day>               tokens used and set aside: what the budget is compared with
  *   n, i, o, c<day>      requests, input and output tokens, billionths of a dollar
  *   r<reservation>       a reservation: tokens, day, and when it is given back
+ *   g<reservation>       a reservation that was given back because its turn took too long
+ *
+ * Function instances have clocks that differ, and turns span midnight. So an instance only clears away what no other one still uses:
+ * minutes before the previous minute, and days before yesterday.
  */
 export function createLimits(table: Table): Limits {
   return {
@@ -31,6 +38,9 @@ export function createLimits(table: Table): Limits {
         const outcome = await table.update(reserveParameters(request, tokens));
         if (outcome.done) return toReservation(request, tokens, outcome.item ?? {});
         const item = outcome.item ?? {};
+        // The SDK has sent the update twice because the first answer was lost: it is done.
+        const mine = item[`r${request.id}`] as StoredReservation | undefined;
+        if (mine) return toReservation(request, mine.t, item);
         if (isTooOften(request, item)) throw tooManyRequests(request, item);
         const dead = deadReservations(item, request.now);
         if (dead.length > 0) await Promise.all(dead.map((id) => giveBack(request.user, id, item)));
@@ -45,7 +55,8 @@ export function createLimits(table: Table): Limits {
 
     async settle(reservation, usage, costUsd) {
       const settled = await table.update(settleParameters(reservation, usage, costUsd, true));
-      // It was given back because it took so long; what it has used is still used.
+      // If the reservation was given back because the turn took too long, what the turn has used still counts. If there is no trace
+      // of it, then it is settled: the SDK has sent the update twice because the first answer was lost.
       if (!settled.done && usage) await table.update(settleParameters(reservation, usage, costUsd, false));
     },
 
@@ -64,13 +75,13 @@ export function createLimits(table: Table): Limits {
   };
 
   async function giveBack(user: string, attribute: string, item: Item): Promise<void> {
-    const { t, d } = item[attribute] as StoredReservation;
+    const reservation = item[attribute] as StoredReservation;
     await table.update({
       Key: limitsKey(user),
-      UpdateExpression: "REMOVE #r ADD #s :less",
+      UpdateExpression: "SET #g = :given REMOVE #r ADD #s :less",
       ConditionExpression: "attribute_exists(#r)",
-      ExpressionAttributeNames: { "#r": attribute, "#s": `s${d}` },
-      ExpressionAttributeValues: { ":less": -t },
+      ExpressionAttributeNames: { "#r": attribute, "#g": `g${attribute.slice(1)}`, "#s": `s${reservation.d}` },
+      ExpressionAttributeValues: { ":less": -reservation.t, ":given": reservation },
     });
   }
 }
@@ -86,7 +97,7 @@ const minuteOf = (now: number): number => Math.floor(now / 60_000);
 
 function reserveParameters({ user, plan, id, now, until }: ReserveRequest, tokens: number) {
   const day = dayOf(now);
-  const conditions: string[] = [];
+  const conditions = ["attribute_not_exists(#r)"];
   if (plan.requests_per_minute > 0) conditions.push("(attribute_not_exists(#q) OR #q < :rpm)");
   // A condition cannot add: what is spent is compared with what may be spent before this.
   const room = plan.tokens_per_day - tokens;
@@ -94,7 +105,7 @@ function reserveParameters({ user, plan, id, now, until }: ReserveRequest, token
   return {
     Key: limitsKey(user),
     UpdateExpression: "SET #r = :r, expires_at = :expires ADD #q :one, #n :one, #s :tokens",
-    ...(conditions.length > 0 ? { ConditionExpression: conditions.join(" AND ") } : {}),
+    ConditionExpression: conditions.join(" AND "),
     ExpressionAttributeNames: { "#r": `r${id}`, "#q": `q${minuteOf(now)}`, "#n": `n${day}`, "#s": `s${day}` },
     ExpressionAttributeValues: {
       ":r": { t: tokens, u: until, d: day } satisfies StoredReservation,
@@ -110,17 +121,33 @@ function reserveParameters({ user, plan, id, now, until }: ReserveRequest, token
 }
 
 function toReservation({ user, plan, id, now }: ReserveRequest, tokens: number, item: Item): Reservation {
-  const day = dayOf(now);
-  const current = new Set([`q${minuteOf(now)}`, ...["n", "s", "i", "o", "c"].map((letter) => letter + day)]);
   return {
     user,
     id,
     tokens,
-    day,
+    day: dayOf(now),
     headers: rateLimitHeaders(plan, usedOf(item, now), now),
-    stale: Object.keys(item).filter((name) => /^[qnsioc]\d+$/.test(name) && !current.has(name)),
+    stale: staleAttributes(item, now),
   };
 }
+
+/** What no function instance uses any more, whichever way its clock differs from this one. */
+function staleAttributes(item: Item, now: number): string[] {
+  const oldestMinute = minuteOf(now) - 1;
+  const oldestDay = dayOf(now - DAY_MS);
+  const isStale = ([name, value]: [string, unknown]): boolean => {
+    if (/^q\d+$/.test(name)) return Number(name.slice(1)) < oldestMinute;
+    if (/^[nsioc]\d{8}$/.test(name)) return name.slice(1) < oldestDay;
+    return isReservation(name) && (value as StoredReservation).d < oldestDay;
+  };
+  return Object.entries(item)
+    .filter(isStale)
+    .map(([name]) => name)
+    .slice(0, MAX_CLEARED);
+}
+
+/** Whether an attribute holds a reservation, or one that was given back. */
+const isReservation = (name: string): boolean => /^[rg]/.test(name);
 
 const usedOf = (item: Item, now: number) => ({
   requests: Number(item[`q${minuteOf(now)}`] ?? 0),
@@ -130,10 +157,16 @@ const usedOf = (item: Item, now: number) => ({
 const isTooOften = ({ plan, now }: ReserveRequest, item: Item): boolean =>
   plan.requests_per_minute > 0 && usedOf(item, now).requests >= plan.requests_per_minute;
 
+/** Reservations of today whose turns have ended without settling them. */
 const deadReservations = (item: Item, now: number): string[] =>
-  Object.entries(item)
-    .filter(([name, value]) => name.startsWith("r") && (value as StoredReservation).u <= now)
+  heldToday(item, now)
+    .filter(([, { u }]) => u <= now)
     .map(([name]) => name);
+
+const heldToday = (item: Item, now: number): [name: string, StoredReservation][] =>
+  (Object.entries(item) as [string, StoredReservation][]).filter(
+    ([name, value]) => name.startsWith("r") && value.d === dayOf(now),
+  );
 
 function settleParameters(
   { user, id, day, tokens, stale }: Reservation,
@@ -142,15 +175,16 @@ function settleParameters(
   isHeld: boolean,
 ) {
   const used = usage ? usage.input_tokens + usage.output_tokens : 0;
+  const mark = `${isHeld ? "r" : "g"}${id}`;
   const names = Object.fromEntries(stale.map((name, n) => [`#x${n}`, name]));
   return {
     Key: limitsKey(user),
     UpdateExpression:
       `REMOVE ${["#r", ...Object.keys(names)].join(", ")} ADD #s :difference` +
       (usage ? ", #i :input, #o :output, #c :cost" : ""),
-    ...(isHeld ? { ConditionExpression: "attribute_exists(#r)" } : {}),
+    ConditionExpression: "attribute_exists(#r)",
     ExpressionAttributeNames: {
-      "#r": `r${id}`,
+      "#r": mark,
       "#s": `s${day}`,
       ...(usage ? { "#i": `i${day}`, "#o": `o${day}`, "#c": `c${day}` } : {}),
       ...names,
@@ -173,9 +207,7 @@ function tooManyRequests({ plan, now }: ReserveRequest, item: Item): AppError {
 
 function tooManyTokens({ plan, now, least }: ReserveRequest, item: Item): AppError {
   // What turns under way have set aside, most of it comes back when they end.
-  const held = Object.entries(item)
-    .filter(([name]) => name.startsWith("r"))
-    .reduce((sum, [, value]) => sum + (value as StoredReservation).t, 0);
+  const held = heldToday(item, now).reduce((sum, [, { t }]) => sum + t, 0);
   const isHeld = usedOf(item, now).tokens - held + least <= plan.tokens_per_day;
   return new AppError("too_many_requests", `the plan ${plan.name} has ${plan.tokens_per_day} tokens a day`, {
     retryAfter: isHeld ? HELD_RETRY : secondsLeft(now).day,

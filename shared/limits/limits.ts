@@ -4,7 +4,7 @@ import type { NamedPlan } from "./plans.ts";
 export interface ReserveRequest {
   user: string;
   plan: NamedPlan;
-  /** Tells this reservation from others of the user. */
+  /** Tells this reservation from others of the user; the same id again is the same reservation. */
   id: string;
   /** Tokens that the turn may use at most. */
   tokens: number;
@@ -25,7 +25,7 @@ export interface Reservation {
   day: string;
   /** What the answer says about the limits. */
   headers: Record<string, string>;
-  /** Attributes of the days and minutes before, which the settlement clears away. */
+  /** Attributes of days and minutes that are over for every function instance: the settlement clears them away. */
   stale: string[];
 }
 
@@ -55,4 +55,4 @@ export const resetOf = (now: number): number => (Math.floor(now / DAY_MS) + 1) *
 
 export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10).replaceAll("-", "");
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;

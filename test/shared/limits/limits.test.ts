@@ -1,33 +1,42 @@
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTable } from "../../../shared/dynamodb/table.ts";
+import { limitsKey } from "../../../shared/dynamodb/keys.ts";
+import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
-import type { Limits, Reservation } from "../../../shared/limits/limits.ts";
+import type { Limits, Reservation, ReserveRequest } from "../../../shared/limits/limits.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
+import { createFaults } from "../../support/faults.ts";
 
+const MIDNIGHT = Date.parse("2026-11-22T00:00:00.000Z");
+const DAY = 86_400_000;
 const NOON = Date.parse("2026-11-21T12:00:10.000Z");
 const plan = { name: "free", requests_per_minute: 60, tokens_per_day: 10_000 };
 
 let engines: Engines;
+let table: Table;
 let limits: Limits;
 let count = 0;
 
 beforeAll(async () => {
   engines = await startEngines();
-  limits = createLimits(createTable(engines.dynamodb, engines.tableName));
+  table = createTable(engines.dynamodb, engines.tableName);
+  limits = createLimits(table);
 });
 afterAll(() => engines.close());
 
-const reserve = (user: string, tokens: number, more = {}) =>
-  limits.reserve({
+const reserve = (user: string, tokens: number, more: Partial<ReserveRequest> = {}) => {
+  const { now = NOON } = more;
+  return limits.reserve({
     user,
     plan,
     id: `turn-${count++}`,
     tokens,
     least: tokens,
-    now: NOON,
-    until: NOON + 60_000,
+    now,
+    until: now + 60_000,
     ...more,
   });
+};
 const used = (input_tokens: number, output_tokens: number) => ({ input_tokens, output_tokens });
 
 describe("limits", () => {
@@ -109,14 +118,18 @@ describe("limits", () => {
     await reserve("gus", 5000, { now: NOON + 2000 });
     await limits.settle(late, used(100, 100), 0);
     expect((await limits.usage("gus", NOON)).spent).toBe(5200);
+    // The settlement came to its end and is repeated.
+    await limits.settle(late, used(100, 100), 0);
+    expect(await limits.usage("gus", NOON)).toMatchObject({ spent: 5200, input_tokens: 100, output_tokens: 100 });
   });
 
-  it("keep nothing of the days and minutes before", async () => {
+  it("begin at zero on a new day, and keep nothing of days before yesterday", async () => {
     await limits.settle(await reserve("hal", 100), used(50, 50), 0);
-    const tomorrow = NOON + 86_400_000;
-    await limits.settle(await reserve("hal", 100, { now: tomorrow }), used(10, 10), 0);
+    for (const now of [NOON + DAY, NOON + 2 * DAY]) {
+      await limits.settle(await reserve("hal", 100, { now }), used(10, 10), 0);
+      expect(await limits.usage("hal", now)).toMatchObject({ requests: 1, spent: 20 });
+    }
     expect(await limits.usage("hal", NOON)).toMatchObject({ requests: 0, spent: 0 });
-    expect(await limits.usage("hal", tomorrow)).toMatchObject({ requests: 1, spent: 20 });
   });
 
   it("of a plan without any count all the same", async () => {
@@ -125,5 +138,142 @@ describe("limits", () => {
     expect(reservation.headers).toEqual({});
     await limits.settle(reservation, used(5, 5), 0);
     expect(await limits.usage("ian", NOON)).toMatchObject({ requests: 1, spent: 10 });
+  });
+});
+
+describe("limits at midnight, with function instances whose clocks differ by seconds", () => {
+  it("keep the new day's spending when a turn ends that began the day before", async () => {
+    const late = await reserve("new-day", 1000, { now: MIDNIGHT - 200 });
+    const next = await reserve("new-day", 7000, { now: MIDNIGHT + 100 });
+    // The clock of this instance is a second behind: it sees counters of a day that has not begun for it.
+    const behind = await reserve("new-day", 1000, { now: MIDNIGHT - 900 });
+    await limits.settle(late, used(10, 10), 0);
+    await limits.settle(behind, used(10, 10), 0);
+    expect(await limits.usage("new-day", MIDNIGHT)).toMatchObject({ requests: 1, spent: 7000 });
+    await limits.settle(next, used(500, 0), 0);
+    expect(await limits.usage("new-day", MIDNIGHT)).toMatchObject({ requests: 1, input_tokens: 500, spent: 500 });
+  });
+
+  it("keep the old day's spending while turns of that day are under way", async () => {
+    const late = await reserve("old-day", 9000, { now: MIDNIGHT - 200 });
+    await limits.settle(await reserve("old-day", 100, { now: MIDNIGHT + 100 }), used(50, 50), 0);
+    // For an instance whose clock is behind, the old day's budget still counts.
+    await expect(reserve("old-day", 2000, { now: MIDNIGHT - 100 })).rejects.toMatchObject({
+      code: "too_many_requests",
+    });
+    await limits.settle(late, used(100, 0), 0);
+    expect(await limits.usage("old-day", MIDNIGHT - 1)).toMatchObject({ requests: 1, spent: 100 });
+  });
+
+  it("keep the requests of a minute when an instance is in the minute before or after", async () => {
+    const few = { plan: { ...plan, requests_per_minute: 2 } };
+    const minute = NOON + 50_000;
+    const behind = await reserve("minute", 10, { ...few, now: minute - 100 });
+    for (let n = 0; n < 2; n++) await reserve("minute", 10, { ...few, now: minute + 100 });
+    await limits.settle(behind, used(1, 1), 0);
+    await expect(reserve("minute", 10, { ...few, now: minute + 200 })).rejects.toMatchObject({ retryAfter: 60 });
+    const ahead = await reserve("minute", 10, { ...few, now: minute + 60_000 });
+    await limits.settle(ahead, used(1, 1), 0);
+    await expect(reserve("minute", 10, { ...few, now: minute + 59_900 })).rejects.toMatchObject({
+      code: "too_many_requests",
+    });
+  });
+
+  it("are never overspent and never negative, in whatever order turns begin and end", {
+    timeout: 120_000,
+  }, async () => {
+    // Each turn: which of two instances runs it, when it begins, how long it takes, what it sets aside and uses.
+    const turns = fc.array(
+      fc.record({
+        isAhead: fc.boolean(),
+        at: fc.integer({ min: -8000, max: 8000 }),
+        takes: fc.integer({ min: 0, max: 12_000 }),
+        tokens: fc.integer({ min: 500, max: 4000 }),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+        fails: fc.boolean(),
+      }),
+      { minLength: 8, maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(turns, fc.integer({ min: 0, max: 5000 }), async (all, drift) => {
+        const user = `midnight-${count++}`;
+        const steps = all.flatMap((turn, n) => [
+          { n, at: turn.at, ends: false },
+          { n, at: turn.at + turn.takes, ends: true },
+        ]);
+        const held = new Map<number, Reservation>();
+        const spent: Record<string, number> = {};
+        for (const { n, ends } of steps.sort((a, b) => a.at - b.at || Number(a.ends) - Number(b.ends))) {
+          const { isAhead, at, tokens, share, fails } = all[n]!;
+          if (!ends) {
+            const now = MIDNIGHT + at + (isAhead ? drift : 0);
+            const reservation = await reserve(user, tokens, { now, until: now + 60_000 }).catch(() => null);
+            if (reservation) held.set(n, reservation);
+          } else {
+            const reservation = held.get(n);
+            held.delete(n);
+            if (!reservation) continue;
+            const input = Math.floor(reservation.tokens * share);
+            await limits.settle(reservation, fails ? null : used(input, 0), 0);
+            if (!fails) spent[reservation.day] = (spent[reservation.day] ?? 0) + input;
+          }
+          for (const now of [MIDNIGHT - 1, MIDNIGHT]) {
+            const usage = await limits.usage(user, now);
+            const day = new Date(now).toISOString().slice(0, 10).replaceAll("-", "");
+            const aside = [...held.values()].filter((one) => one.day === day);
+            const expected = (spent[day] ?? 0) + aside.reduce((sum, one) => sum + one.tokens, 0);
+            expect(usage.spent).toBe(expected);
+            expect(usage.input_tokens).toBe(spent[day] ?? 0);
+            expect(usage.spent).toBeLessThanOrEqual(plan.tokens_per_day);
+          }
+        }
+      }),
+      { numRuns: 25, seed: 1 },
+    );
+  });
+
+  it("do not count what turns of another day hold as coming back soon", async () => {
+    await reserve("held", 9000, { now: MIDNIGHT - 200 });
+    await limits.settle(await reserve("held", 9900, { now: MIDNIGHT + 100 }), used(9900, 0), 0);
+    await expect(reserve("held", 500, { now: MIDNIGHT + 200 })).rejects.toMatchObject({ retryAfter: 86_400 });
+  });
+
+  it("keep no counters, and nothing that dead turns held, of the day before yesterday and earlier", async () => {
+    for (let n = 0; n < 150; n++) await reserve("tidy", 10, { now: NOON + n * 60_000, until: NOON + n * 60_000 + 1 });
+    for (let n = 0; n < 4; n++) {
+      await limits.settle(await reserve("tidy", 10, { now: NOON + 2 * DAY + n * 60_000 }), used(1, 1), 0);
+    }
+    const item = (await table.get(limitsKey("tidy"))) ?? {};
+    const minute = Math.floor((NOON + 2 * DAY) / 60_000) + 3;
+    const kept = ["c", "i", "n", "o", "s"].map((letter) => `${letter}20261123`);
+    expect(Object.keys(item).sort()).toEqual(
+      [...kept, `q${minute}`, `q${minute - 1}`, "expires_at", "pk", "sk"].sort(),
+    );
+  });
+});
+
+describe("a call whose answer is lost and which the SDK repeats", () => {
+  let lost: ReturnType<typeof createFaults>;
+  beforeAll(() => {
+    lost = createFaults(engines.dynamodb);
+  });
+
+  it.each(["reserve", "settle"] as const)("counts once: %s", async (name) => {
+    const user = `lost-${name}`;
+    const fail = () => lost.next({ operation: "UpdateItem", when: "after", name: "TimeoutError", attempts: 1 });
+    if (name === "reserve") fail();
+    const reservation = await reserve(user, 4000);
+    expect(reservation.tokens).toBe(4000);
+    expect(await limits.usage(user, NOON)).toMatchObject({ requests: 1, spent: 4000 });
+    if (name === "settle") fail();
+    await limits.settle(reservation, used(300, 50), 0.5);
+    expect(lost.pending()).toBe(0);
+    expect(await limits.usage(user, NOON)).toEqual({
+      requests: 1,
+      input_tokens: 300,
+      output_tokens: 50,
+      cost_usd: 0.5,
+      spent: 350,
+    });
   });
 });
