@@ -33,6 +33,7 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, 
     do {
       const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }));
       for (const { Key = "", ETag = "" } of page.Contents ?? []) {
+        if (isHidden(Key)) continue;
         const { dir, name, ext } = path.posix.parse(Key);
         const version = `${name}.${ETag.replaceAll('"', "")}${ext}`;
         const file = path.join(directory, dir, version);
@@ -87,6 +88,9 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, 
     else if (clock() - since > KEPT) await Promise.all([file, file + MARK].map((each) => rm(each, { force: true })));
   }
 }
+
+/** Whether Trino, and so Athena, skips the object: a part of its key begins with `_` or `.`. The copy is to show what they show. */
+const isHidden = (key: string): boolean => /(^|\/)[_.]/.test(key);
 
 async function filesBelow(directory: string): Promise<string[]> {
   try {

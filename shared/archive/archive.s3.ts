@@ -4,13 +4,17 @@ import { AppError } from "../errors.ts";
 import type { Archive, ArchivedHeader } from "../session/archive.ts";
 import { createWriter, parseLines } from "./format.ts";
 import type { Condition, Objects } from "./objects.s3.ts";
-import { userPart } from "./user-part.ts";
+import { formerUserPart, userPart } from "./user-part.ts";
+
+/** Between ETags in a list of them, as in HTTP's `If-Match`. */
+const ETAG_SEPARATOR = ", ";
 
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
 /**
  * The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket, which the first call opens: most
- * requests need none.
+ * requests need none. For users whose id begins with `_` or `.`, earlier versions wrote objects under another key. Those objects are
+ * read where they are, replaced when the session is archived again, and deleted with it.
  */
 export function createArchive(open: () => Promise<Objects>): Archive {
   let opened: Promise<Objects> | undefined;
@@ -30,11 +34,11 @@ export function createArchive(open: () => Promise<Objects>): Archive {
   };
 
   /** Uploads unless something is in the way that the condition does not allow; then `null`. */
-  const upload = async (header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: Condition) => {
+  const upload = async (key: string, header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: Condition) => {
     const { upload: send } = await objects();
     try {
       const metadata = { generation: String(header.live_generation) };
-      const { ETag } = await send(keyOf(header), Readable.from(body, { objectMode: false }), metadata, condition);
+      const { ETag } = await send(key, Readable.from(body, { objectMode: false }), metadata, condition);
       return ETag ?? null;
     } catch (error) {
       // 409: another conditional write of the same key was under way.
@@ -43,13 +47,25 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     }
   };
 
+  const remove = async (key: string, etag: string) => {
+    try {
+      await (await objects()).remove(key, etag);
+    } catch (error) {
+      // Gone already, or replaced by a newer one: either way this one is no longer there.
+      if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error);
+    }
+  };
+
   return {
     async write(header, messages) {
-      const key = keyOf(header);
+      const former = formerKeyOf(header);
+      const left = former ? await head(former) : null;
+      // A stub may already name the object of this generation, so that one stays where it is.
+      const key = former && left?.generation === header.live_generation ? former : keyOf(header);
       let condition: Condition = { IfNoneMatch: "*" };
       for (;;) {
         const writer = createWriter(header);
-        let etag = await upload(header, writer.body(messages()), condition);
+        let etag = await upload(key, header, writer.body(messages()), condition);
         if (!etag) {
           const present = await head(key);
           if (present?.generation === header.live_generation) {
@@ -61,6 +77,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
             continue;
           }
         }
+        if (former && left && key !== former) await remove(former, left.etag);
         const { chunks, bytes, messageCount, last } = writer.result();
         return { ref: { key, etag, bytes, chunks }, messageCount, last };
       }
@@ -80,15 +97,14 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     },
 
     async find(session) {
-      return (await head(keyOf(session)))?.etag ?? null;
+      const found = await Promise.all(keysOf(session).map(head));
+      const etags = found.flatMap((object) => object?.etag ?? []);
+      return etags.length > 0 ? etags.join(ETAG_SEPARATOR) : null;
     },
 
-    async remove(session, etag) {
-      try {
-        await (await objects()).remove(keyOf(session), etag);
-      } catch (error) {
-        // Gone already, or replaced by a newer one: either way this one is no longer there.
-        if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error);
+    async remove(session, etags) {
+      for (const key of keysOf(session)) {
+        for (const etag of etags.split(ETAG_SEPARATOR)) await remove(key, etag);
       }
     },
 
@@ -102,9 +118,20 @@ export function createArchive(open: () => Promise<Objects>): Archive {
   };
 }
 
-export function keyOf({ user_id, id, created_at }: Identity): string {
-  return `archive/dt=${created_at.slice(0, 10)}/${userPart(user_id)}/${encodeURIComponent(id)}.jsonl.gz`;
+/** The key that a session is archived under. */
+export const keyOf = (session: Identity): string => keyBelow(userPart(session.user_id), session);
+
+/** The key that earlier versions used for this session; `null` when it is the same. */
+export function formerKeyOf(session: Identity): string | null {
+  const key = keyBelow(formerUserPart(session.user_id), session);
+  return key === keyOf(session) ? null : key;
 }
+
+const keyBelow = (part: string, { id, created_at }: Identity): string =>
+  `archive/dt=${created_at.slice(0, 10)}/${part}/${encodeURIComponent(id)}.jsonl.gz`;
+
+/** Every key that may hold the session. */
+const keysOf = (session: Identity): string[] => [keyOf(session), formerKeyOf(session)].filter((key) => key !== null);
 
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;

@@ -5,8 +5,15 @@ const MAX_USER = 200;
 
 const HASHED = "sha256-";
 
-/** What stands for a user in the keys of the archive: the id, encoded, or a hash of one that is long or would be a path of its own. */
-export function userPart(user: string): string {
+/**
+ * What stands for a user in the keys of the archive: the id, encoded, or a hash of one that is long or would be a path of its own. It
+ * never begins with `_` or `.`, because Trino, and so Athena, skips objects below such a part: that character is percent-encoded too.
+ */
+export const userPart = (user: string): string =>
+  formerUserPart(user).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** The part that earlier versions used. It differs from `userPart` only for users whose id begins with `_` or `.`. */
+export function formerUserPart(user: string): string {
   const name = encodeURIComponent(user);
   // Nothing else that is encoded starts with `sha256-`, bar a user of that name.
   if (name.length <= MAX_USER && !/^\.+$/.test(name) && !name.startsWith(HASHED)) return name;

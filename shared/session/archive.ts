@@ -20,9 +20,9 @@ export interface Archive {
   ): Promise<{ ref: ArchiveRef; messageCount: number; last: string | null }>;
   /** The messages of one chunk, in order. Throws `not_found` when the object is gone. */
   readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
-  /** ETag of the session's object; `null` when there is none. */
+  /** ETag of the session's object; `null` when there is none. Where an earlier version left a second object, a list of both ETags. */
   find(session: { user_id: string; id: string; created_at: string }): Promise<string | null>;
-  /** Deletes the session's object, only if its ETag is still this one. */
+  /** Deletes the session's object, only if its ETag is still this one, or one of this list. */
   remove(session: { user_id: string; id: string; created_at: string }, etag: string): Promise<void>;
   /** Throws when the archive cannot be reached. */
   ping(): Promise<void>;

@@ -81,4 +81,10 @@ describe("the copy that DuckDB reads", () => {
     await copy.bring("lake/u/");
     expect(texts([file])).toEqual(["one"]);
   });
+
+  it("skips what Trino and Athena skip: objects below a part of the key that begins with _ or .", async () => {
+    for (const key of ["_ann/s", ".ann/s", "ann/_s", "ann/.s", "a_n.n/s", "%5Fann/s"])
+      await put(`raw/dt=1/${key}`, key);
+    expect(texts(await copy.bring("raw/"))).toEqual(["%5Fann/s", "a_n.n/s"]);
+  });
 });

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startS3 } from "../../../infra/local/s3/server.ts";
+import { createArchive, formerKeyOf, keyOf } from "../../../shared/archive/archive.s3.ts";
+import { createObjects } from "../../../shared/archive/objects.s3.ts";
+import { type ArchivedHeader, readArchive } from "../../../shared/session/archive.ts";
+import type { ArchiveRef } from "../../../shared/session/archive-ref.ts";
+import type { MessageRecord } from "../../../shared/session/message.ts";
+
+const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
+const Bucket = "archive";
+const directory = mkdtempSync(path.join(tmpdir(), "memocha-archive-"));
+let s3: S3Client;
+let close: () => Promise<void>;
+let archive: ReturnType<typeof createArchive>;
+/** The commands that were sent, with their keys. */
+const sent: string[] = [];
+let names = 0;
+
+beforeAll(async () => {
+  const server = await startS3({ directory, ...credentials, log: () => undefined });
+  s3 = new S3Client({ endpoint: server.url, region: "us-east-1", credentials, forcePathStyle: true });
+  close = async () => {
+    s3.destroy();
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  await s3.send(new CreateBucketCommand({ Bucket }));
+  s3.middlewareStack.add(
+    (next, context) => (args) => {
+      sent.push(`${context.commandName?.replace("Command", "")} ${(args.input as { Key?: string }).Key ?? ""}`);
+      return next(args);
+    },
+    { step: "initialize" },
+  );
+  archive = createArchive(async () => createObjects(s3, Bucket));
+});
+afterAll(() => close());
+
+const headerOf = (user_id: string, live_generation = 1): ArchivedHeader => ({
+  user_id,
+  id: `session-${names}`,
+  title: null,
+  metadata: {},
+  created_at: "2026-11-21T12:00:00.000Z",
+  ttl_seconds: 60,
+  pinned: false,
+  live_generation,
+  seed: "a seed",
+});
+
+const message = (content: string): MessageRecord => ({
+  id: `id of ${content}`,
+  role: "user",
+  content,
+  created_at: "2026-11-21T12:00:00.000Z",
+});
+
+const write = (header: ArchivedHeader, ...contents: string[]) =>
+  archive.write(header, async function* () {
+    yield contents.map(message);
+  });
+
+async function read(ref: ArchiveRef): Promise<string[]> {
+  const contents: string[] = [];
+  for await (const chunk of readArchive(archive, ref)) contents.push(...chunk.map(({ content }) => content));
+  return contents;
+}
+
+async function keys(header: ArchivedHeader): Promise<string[]> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: "archive/" }));
+  return Contents.map(({ Key = "" }) => Key).filter((key) => key.endsWith(`/${header.id}.jsonl.gz`));
+}
+
+/** Copies the object to the key that earlier versions used, as if it had this generation. */
+async function copyToFormerKey(header: ArchivedHeader): Promise<string> {
+  const Key = formerKeyOf(header) ?? "";
+  const CopySource = `${Bucket}/${encodeURIComponent(keyOf(header))}`;
+  const Metadata = { generation: String(header.live_generation) };
+  await s3.send(new CopyObjectCommand({ Bucket, Key, CopySource, Metadata, MetadataDirective: "REPLACE" }));
+  return Key;
+}
+
+/** Archives a session as an earlier version did. */
+async function writeFormerly(header: ArchivedHeader, ...contents: string[]): Promise<ArchiveRef> {
+  const { ref } = await write(header, ...contents);
+  const key = await copyToFormerKey(header);
+  await s3.send(new DeleteObjectCommand({ Bucket, Key: ref.key }));
+  return { ...ref, key };
+}
+
+/** Archives a session, with a crash before the object of an earlier version is deleted. Gives the ETag. */
+async function writeBeside(header: ArchivedHeader, ...contents: string[]): Promise<string> {
+  const objects = createObjects(s3, Bucket);
+  const crashing = createArchive(async () => ({ ...objects, remove: () => Promise.reject(new Error("crash")) }));
+  await expect(
+    crashing.write(header, async function* () {
+      yield contents.map(message);
+    }),
+  ).rejects.toThrow("does not answer");
+  return (await objects.head(keyOf(header))).ETag ?? "";
+}
+
+/** The commands that `work` sends. */
+async function sentBy(work: () => Promise<unknown>): Promise<string[]> {
+  sent.length = 0;
+  await work();
+  return [...sent];
+}
+
+describe("an archive object", () => {
+  it("is written once for each generation, and read back", async () => {
+    names++;
+    const header = headerOf("ann");
+    const first = await write(header, "one", "two");
+    expect(await write(header, "one", "two")).toEqual(first);
+    expect(await read(first.ref)).toEqual(["one", "two"]);
+    expect(first).toMatchObject({ messageCount: 2, last: "2026-11-21T12:00:00.000Z" });
+    expect(await keys(header)).toEqual([keyOf(header)]);
+  });
+
+  it("of an older generation is replaced", async () => {
+    names++;
+    const old = await write(headerOf("ann", 1), "said before the restore");
+    const header = headerOf("ann", 2);
+    const { ref } = await write(header, "said before the restore", "said after it");
+    expect(ref.etag).not.toBe(old.ref.etag);
+    expect(await read(ref)).toEqual(["said before the restore", "said after it"]);
+    await expect(read(old.ref)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("is not deleted when another has taken its place", async () => {
+    names++;
+    const old = await write(headerOf("ann", 1), "one");
+    const header = headerOf("ann", 2);
+    const { ref } = await write(header, "two");
+    await archive.remove(header, old.ref.etag);
+    expect(await read(ref)).toEqual(["two"]);
+    await archive.remove(header, ref.etag);
+    await archive.remove(header, ref.etag);
+    expect(await archive.find(header)).toBeNull();
+  });
+
+  it("takes one request to find and one to delete", async () => {
+    names++;
+    const header = headerOf("ann");
+    const { ref } = await write(header, "one");
+    expect(await sentBy(() => archive.find(header))).toEqual([`HeadObject ${keyOf(header)}`]);
+    expect(await sentBy(() => archive.remove(header, ref.etag))).toEqual([`DeleteObject ${keyOf(header)}`]);
+    expect(await sentBy(() => write(header, "one"))).toEqual([`PutObject ${keyOf(header)}`]);
+  });
+});
+
+describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlier version has written", (user) => {
+  it("is read, found and deleted", async () => {
+    names++;
+    const header = headerOf(user);
+    const ref = await writeFormerly(header, "one", "two");
+    expect(await keys(header)).toEqual([formerKeyOf(header)]);
+    expect(await read(ref)).toEqual(["one", "two"]);
+    expect(await archive.find(header)).toBe(ref.etag);
+    await archive.remove(header, ref.etag);
+    expect(await keys(header)).toEqual([]);
+    expect(await archive.find(header)).toBeNull();
+  });
+
+  it("is moved to the new key when the session is archived again", async () => {
+    names++;
+    await writeFormerly(headerOf(user, 1), "one");
+    const header = headerOf(user, 2);
+    const { ref } = await write(header, "one", "two");
+    expect(await keys(header)).toEqual([keyOf(header)]);
+    expect(await read(ref)).toEqual(["one", "two"]);
+  });
+
+  it("stays where it is when the same generation is archived again, because a stub may name it", async () => {
+    names++;
+    const header = headerOf(user);
+    const former = await writeFormerly(header, "one");
+    expect((await write(header, "one")).ref).toEqual(former);
+    expect(await keys(header)).toEqual([formerKeyOf(header)]);
+  });
+
+  it("is deleted together with one under the new key", async () => {
+    names++;
+    const header = headerOf(user, 2);
+    const older = await write(headerOf(user, 1), "one");
+    await copyToFormerKey(headerOf(user, 1));
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: older.ref.key }));
+    const newer = await writeBeside(header, "one", "two");
+    expect(await keys(header)).toHaveLength(2);
+    const found = await archive.find(header);
+    expect(found).toBe(`${newer}, ${older.ref.etag}`);
+    await archive.remove(header, found ?? "");
+    expect(await keys(header)).toEqual([]);
+  });
+});
