@@ -3,8 +3,6 @@ import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from 
 
 /** Milliseconds that a bundle may take to load; Lambda gives 10 s and then tries once more. */
 const INIT_LIMIT = 20_000;
-/** Milliseconds without an answer after which a worker counts as stuck. */
-const STUCK_AFTER = 1_000;
 
 /** One execution environment of a function: a worker thread that has loaded its bundle. */
 export interface Instance {
@@ -47,7 +45,6 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   let retired = false;
   let exited = false;
   let lastError: FunctionError | undefined;
-  let stuckTimer: NodeJS.Timeout | undefined;
 
   const worker = new Worker(new URL("./worker.ts", import.meta.url), {
     workerData: setup,
@@ -73,7 +70,6 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   worker.on("exit", (code) => {
     exited = true;
     clearTimeout(initTimer);
-    clearTimeout(stuckTimer);
     const error = lastError ?? { errorType: "Runtime.ExitError", errorMessage: `Runtime exited with status ${code}` };
     for (const call of calls.values()) end(call, { error });
     onChange();
@@ -86,13 +82,8 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
       ready = true;
       clearTimeout(initTimer);
       for (const call of calls.values()) dispatch(call);
-    } else if (message.kind === "pong") {
-      clearTimeout(stuckTimer);
-      stuckTimer = undefined;
     } else if (message.kind === "fatal") {
-      lastError = message.error;
-      retired = true;
-      if (message.error.detail) log("error", undefined, message.error.detail);
+      crash(message.id, message.error);
     } else if (message.kind === "log") {
       log(message.level, message.id, message.text);
     } else {
@@ -124,13 +115,23 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
     send({ kind: "invoke", id, event, deadline: Date.now() + timeout });
   }
 
-  /** On Lambda the environment ends with the invocation that timed out. Here others may share it: they may finish, if they can. */
+  /**
+   * Fails the invocation that took too long, and only that one. Lambda ends its environment. Here other invocations may share the
+   * worker, so it is retired: it ends when they have ended. If it is stuck in a loop, they run into their own timeouts.
+   */
   function expire(call: Call): void {
     retired = true;
     end(call, { error: timedOut(call.id, call.timeout) });
-    if (calls.size === 0 || stuckTimer) return;
-    stuckTimer = setTimeout(() => void worker.terminate(), STUCK_AFTER);
-    send({ kind: "ping" });
+  }
+
+  /** An error that nothing caught fails the invocation that it belongs to; when it belongs to none, the worker exits and fails them all. */
+  function crash(id: string | undefined, error: FunctionError): void {
+    retired = true;
+    if (error.detail) log("error", id, error.detail);
+    const call = id === undefined ? undefined : calls.get(id);
+    if (id === undefined) lastError = error;
+    else if (call) end(call, { error });
+    else if (calls.size === 0) void worker.terminate();
   }
 
   function end(call: Call & { timer?: NodeJS.Timeout }, outcome: Parameters<Call["settle"]>[0]): void {

@@ -2,20 +2,18 @@
 export type ToWorker =
   | { kind: "invoke"; id: string; event: string; deadline: number }
   /** So many bytes of the response stream have reached the client, or nobody wants them any more. */
-  | { kind: "consumed"; id: string; bytes: number }
-  | { kind: "ping" };
+  | { kind: "consumed"; id: string; bytes: number };
 
 export type FromWorker =
   | { kind: "ready" }
-  | { kind: "pong" }
   | { kind: "result"; id: string; payload: string }
   | { kind: "chunk"; id: string; data: Uint8Array }
   /** The response stream is whole; the handler itself may still be running. */
   | { kind: "end"; id: string }
   | { kind: "done"; id: string }
   | { kind: "failed"; id: string; error: FunctionError }
-  /** The worker is about to exit: its module did not load, or nothing caught an error. */
-  | { kind: "fatal"; error: FunctionError }
+  /** Nothing caught an error. Without the id of the invocation that it belongs to, the worker is about to exit. */
+  | { kind: "fatal"; id: string | undefined; error: FunctionError }
   | { kind: "log"; id: string | undefined; level: LogLevel; text: string };
 
 export type LogLevel = "error" | "info";

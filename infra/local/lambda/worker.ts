@@ -12,9 +12,11 @@ if (!port) throw new Error("this file is the entry of a worker thread");
 const setup = workerData as WorkerSetup;
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
+/** Reports an error that nothing caught. The worker goes on for its other invocations when the error belongs to one of them. */
 const fatal = (errorType: string) => (error: unknown) => {
-  post({ kind: "fatal", error: { ...formatError(error), errorType } });
-  process.exit(1);
+  const id = invocation.getStore();
+  post({ kind: "fatal", id, error: { ...formatError(error), errorType } });
+  if (id === undefined) process.exit(1);
 };
 process.on("uncaughtException", fatal("Runtime.UncaughtException"));
 process.on("unhandledRejection", fatal("Runtime.UnhandledPromiseRejection"));
@@ -25,15 +27,14 @@ const loading = loadHandler(setup.directory, setup.handler);
 loading.then(
   () => post({ kind: "ready" }),
   (error) => {
-    post({ kind: "fatal", error: formatError(error) });
+    post({ kind: "fatal", id: undefined, error: formatError(error) });
     process.exit(1);
   },
 );
 
 port.on("message", (message: ToWorker) => {
   if (message.kind === "invoke") void invocation.run(message.id, invoke, message);
-  else if (message.kind === "consumed") streams.consumed(message.id, message.bytes);
-  else post({ kind: "pong" });
+  else streams.consumed(message.id, message.bytes);
 });
 
 async function invoke({ id, event, deadline }: ToWorker & { kind: "invoke" }): Promise<void> {

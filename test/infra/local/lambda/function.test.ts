@@ -126,21 +126,26 @@ test("a bundle that does not load fails its invocations, and is tried again", as
   expect((await call(host(callback))).error).toMatchObject({ errorType: "Runtime.CallbackHandlerDeprecated" });
 });
 
-test("an invocation that takes too long fails; others in its worker may end, and the next gets a new worker", async () => {
+test("an invocation that times out fails alone, even when the worker is too busy to answer for longer than a second", async () => {
   const hosted = host(
     `import { threadId } from "node:worker_threads";
-     export const handler = async ({ wait }) => { await new Promise((r) => setTimeout(r, wait)); return threadId; };`,
-    { timeout: 0.5 },
+     export const handler = async ({ wait, block }) => {
+       await new Promise((r) => setTimeout(r, wait));
+       for (const end = Date.now() + (block ?? 0); Date.now() < end; );
+       return threadId;
+     };`,
+    { timeout: 5 },
   );
-  const first = await call(hosted, { wait: 0 });
-  const late = call(hosted, { wait: 3000 });
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const other = call(hosted, { wait: 350 });
-  const failed = await late;
-  expect(failed.error?.errorType).toBe("Sandbox.Timedout");
-  expect(failed.error?.errorMessage).toMatch(/Task timed out after 0\.50 seconds$/);
-  expect((await other).value).toBe(first.value);
-  expect((await call(hosted, { wait: 0 })).value).not.toBe(first.value);
+  const { value: thread } = await call(hosted, { wait: 0 });
+  const late = call(hosted, { wait: 60_000 });
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const others = Array.from({ length: 30 }, (_, n) => call(hosted, { wait: 2000, block: n === 0 ? 1700 : 0 }));
+  const { error } = await late;
+  expect(error?.errorType).toBe("Sandbox.Timedout");
+  expect(error?.errorMessage).toMatch(/Task timed out after 5\.00 seconds$/);
+  const next = call(hosted, { wait: 0 });
+  expect(new Set((await Promise.all(others)).map((other) => other.error ?? other.value))).toEqual(new Set([thread]));
+  expect((await next).value).not.toBe(thread);
 });
 
 test("a worker that is stuck is replaced", async () => {
@@ -153,15 +158,50 @@ test("a worker that is stuck is replaced", async () => {
   expect((await call(hosted)).value).toBe("fine");
 });
 
-test("a rejection that nothing handles ends the worker with all that runs in it, and the next gets a new one", async () => {
-  const hosted = host(`export const handler = async ({ crash }) => {
-    if (crash) setTimeout(() => Promise.reject(new Error("nobody awaits me")));
-    await new Promise((r) => setTimeout(r, crash ? 5000 : 20));
+test.each([
+  ["a rejection", "Promise.reject(new Error('nobody awaits me'))", "Runtime.UnhandledPromiseRejection"],
+  ["an error", "{ throw new Error('nobody awaits me'); }", "Runtime.UncaughtException"],
+])(
+  "%s that nothing catches fails its invocation alone, and the next gets a new worker",
+  async (_, crash, errorType) => {
+    const hosted = host(`import { threadId } from "node:worker_threads";
+  export const handler = async ({ crash, wait }) => {
+    if (crash) setTimeout(() => ${crash});
+    await new Promise((r) => setTimeout(r, wait));
+    return threadId;
+  };`);
+    const { value: thread } = await call(hosted, { wait: 0 });
+    const other = call(hosted, { wait: 500 });
+    const { error } = await call(hosted, { crash: true, wait: 60_000 });
+    expect(error).toMatchObject({ errorType, errorMessage: "nobody awaits me" });
+    expect((await call(hosted, { wait: 0 })).value).not.toBe(thread);
+    expect((await other).value).toBe(thread);
+  },
+);
+
+test("an error that nothing catches, of an invocation that has ended, fails no other", async () => {
+  const hosted = host(`export const handler = async ({ leave, wait }) => {
+    if (leave) setTimeout(() => Promise.reject(new Error("left behind")), 100);
+    await new Promise((r) => setTimeout(r, wait));
     return "fine";
   };`);
-  await call(hosted);
-  const { error } = await call(hosted, { crash: true });
-  expect(error).toMatchObject({ errorType: "Runtime.UnhandledPromiseRejection", errorMessage: "nobody awaits me" });
+  const other = call(hosted, { wait: 500 });
+  expect((await call(hosted, { leave: true, wait: 0 })).value).toBe("fine");
+  expect((await other).value).toBe("fine");
+  expect(logs.join()).toContain("left behind");
+});
+
+test("an error that nothing catches, of no invocation, ends the worker and what runs in it", async () => {
+  const hosted = host(`let crash; setInterval(() => { if (crash) throw new Error("nobody awaits me"); }, 10);
+  export const handler = async (event) => {
+    crash = event.crash;
+    await new Promise((r) => setTimeout(r, crash ? 60_000 : 0));
+    return "fine";
+  };`);
+  expect((await call(hosted, { crash: true })).error).toMatchObject({
+    errorType: "Runtime.UncaughtException",
+    errorMessage: "nobody awaits me",
+  });
   expect(logs.join()).toContain("nobody awaits me");
   expect((await call(hosted)).value).toBe("fine");
 });
