@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { type Listening, listen } from "../listen.ts";
+import { unsignedReason } from "../signed-request.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";
 import type { LambdaFunction } from "./function.ts";
 import { exceedsPayload } from "./messages.ts";
@@ -20,6 +21,8 @@ export function startInvokeApi(
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const unsigned = unsignedReason(request.headers);
+    if (unsigned) return fail(response, 403, "MissingAuthenticationTokenException", unsigned);
     const name = INVOKE.exec(request.url ?? "")?.[1];
     if (request.method !== "POST" || !name) {
       return fail(response, 404, "UnknownOperationException", "The local host knows the operation Invoke only");

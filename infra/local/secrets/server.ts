@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { type Listening, listen } from "../listen.ts";
+import { unsignedReason } from "../signed-request.ts";
 
 /** Characters of a secret that is made up here. */
 const LENGTH = 64;
@@ -18,20 +20,24 @@ export interface Secrets extends Listening {
 export async function startSecrets(file: string): Promise<Secrets> {
   const secrets: Record<string, string> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (body) => respond(response, 200, body),
+      (error: Error) => respond(response, 400, { __type: error.name, message: error.message }),
+    );
+  });
+
+  async function answer(request: IncomingMessage): Promise<object> {
+    const unsigned = unsignedReason(request.headers);
+    if (unsigned) throw named("MissingAuthenticationTokenException", unsigned);
     const operation = String(request.headers["x-amz-target"]).split(".")[1];
-    const { SecretId = "" } = JSON.parse((await textOf(request)) || "{}") as { SecretId?: string };
+    if (operation !== "GetSecretValue") throw named("UnknownOperationException", `${operation} is not known here`);
+    const { SecretId = "" } = parse(await text(request));
     const name = SecretId.split(":").at(-1) ?? "";
     const value = secrets[name];
-    const answer =
-      operation !== "GetSecretValue"
-        ? { __type: "UnknownOperationException", message: `${operation} is not known here` }
-        : value === undefined
-          ? { __type: "ResourceNotFoundException", message: `there is no secret ${name}` }
-          : { ARN: SecretId, Name: name, SecretString: value };
-    response.writeHead("__type" in answer ? 400 : 200, { "content-type": "application/x-amz-json-1.1" });
-    response.end(JSON.stringify(answer));
-  });
+    if (value === undefined) throw named("ResourceNotFoundException", `there is no secret ${name}`);
+    return { ARN: SecretId, Name: name, SecretString: value };
+  }
 
   return {
     ...(await listen(server, 0)),
@@ -43,8 +49,17 @@ export async function startSecrets(file: string): Promise<Secrets> {
   };
 }
 
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
+function parse(body: string): { SecretId?: string } {
+  try {
+    return JSON.parse(body || "{}");
+  } catch {
+    throw named("SerializationException", "the body is not JSON");
+  }
 }
+
+function respond(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
+  response.end(JSON.stringify(body));
+}
+
+const named = (name: string, message: string): Error => Object.assign(new Error(message), { name });

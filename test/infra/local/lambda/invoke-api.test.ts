@@ -93,3 +93,32 @@ test("no function, no JSON and too much of it are the client's errors", async ()
     name: "RequestTooLargeException",
   });
 });
+
+const signature =
+  "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
+
+test.each([
+  ["a POST that any page may send", {}],
+  ["a page's request with a signature", { authorization: signature, origin: "https://evil.example" }],
+  ["a page's request from a sandbox", { authorization: signature, origin: "null" }],
+  ["another scheme than AWS's", { authorization: "Bearer token" }],
+])("%s is refused before the function runs", async (_, headers) => {
+  const before = events.length;
+  const url = `${api.url}/2015-03-31/functions/probe/invocations`;
+  const body = '{"requestContext":{"authorizer":{"principalId":"victim"}}}';
+  const response = await fetch(url, { method: "POST", headers: { "content-type": "text/plain", ...headers }, body });
+  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
+    403,
+    "MissingAuthenticationTokenException",
+  ]);
+  expect(events.length).toBe(before);
+});
+
+test("a browser's preflight is not answered with what it asks for", async () => {
+  const response = await fetch(`${api.url}/2015-03-31/functions/probe/invocations`, {
+    method: "OPTIONS",
+    headers: { origin: "https://evil.example", "access-control-request-headers": "authorization" },
+  });
+  expect(response.status).toBe(403);
+  expect(response.headers.get("access-control-allow-origin")).toBeNull();
+});
