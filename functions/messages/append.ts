@@ -3,6 +3,7 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
+import { refuseFuture } from "../../shared/session/future-time.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openArchiveLater } from "../dependencies/archive-later.ts";
@@ -13,6 +14,7 @@ import { openTable } from "../dependencies/table.ts";
 /** POST /v1/sessions/{id}/messages */
 export const createAppendMessages = (deps: HttpDependencies & Stores) =>
   createHttpHandler(messageOperations.appendMessages, deps, async ({ user, params, body, identity, observe }) => {
+    refuseFuture(body, deps.clock());
     const inputs = "messages" in body ? body.messages : [body];
     const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
     observe({ messages: messages.length });

@@ -3,6 +3,7 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createSession } from "../../shared/session/create-session.ts";
+import { refuseFuture } from "../../shared/session/future-time.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { withIdempotency } from "../dependencies/http.ts";
@@ -18,6 +19,7 @@ export interface Dependencies extends HttpDependencies {
 /** POST /v1/sessions */
 export const createCreateSession = (deps: Dependencies) =>
   createHttpHandler(sessionOperations.createSession, deps, async ({ user, body, identity, observe }) => {
+    refuseFuture(body, deps.clock());
     const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
     observe({ sessions: 1 });
     return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });

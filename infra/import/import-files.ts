@@ -1,3 +1,4 @@
+import type { Clock } from "../../shared/clock.ts";
 import { drain } from "./drain.ts";
 import { nameRecord } from "./formats/read-conversation.ts";
 import { createRecordImporter, type Outcome } from "./import-record.ts";
@@ -21,6 +22,8 @@ export interface ImportOptions extends UserChoice {
   /** Sessions sent at once. @default 8 */
   concurrency?: number | undefined;
   retry?: Partial<RetryPolicy> | undefined;
+  /** @default Date.now */
+  clock?: Clock | undefined;
   /** Ends the run: requests under way are finished, nothing more is sent. */
   signal?: AbortSignal | undefined;
   /** Called as things change, often; the summary is the one that the import ends with. */
@@ -68,6 +71,7 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   const send = createApi(api);
   const importRecord = createRecordImporter(send, {
     ...options,
+    clock: options.clock ?? Date.now,
     onStored(messages) {
       summary.messages += messages;
       progress();

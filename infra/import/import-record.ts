@@ -1,7 +1,8 @@
+import type { Clock } from "../../shared/clock.ts";
 import { BadRecord } from "./bad-record.ts";
 import { readConversation } from "./formats/read-conversation.ts";
 import { createTurns } from "./in-turn.ts";
-import { type Changes, planSession } from "./plan.ts";
+import { type Changes, checkTimes, planSession } from "./plan.ts";
 import type { InputRecord } from "./read/read-records.ts";
 import type { Send } from "./send/api.ts";
 import { Interrupted, Refused, Unreachable } from "./send/errors.ts";
@@ -18,6 +19,7 @@ export type Outcome =
 
 export interface RecordOptions extends UserChoice {
   ttlSeconds?: number | undefined;
+  clock: Clock;
   /** See `SendOptions`. */
   onStored: (messages: number) => void;
 }
@@ -34,6 +36,7 @@ export function createRecordImporter(
       if ("problem" in content) return { kind: "bad", reason: content.problem };
       const user = chooseUser(content.value, options);
       const plan = planSession(readConversation(content.value), options.ttlSeconds);
+      checkTimes(plan, options.clock());
       const key = JSON.stringify([user, plan.session.id]);
       const kind = await inTurn(key, () => sendSession(plan, { user, send, onStored: options.onStored }));
       return { kind, changes: plan.changes };

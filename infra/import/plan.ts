@@ -1,5 +1,6 @@
 import { NIL, v5 } from "uuid";
 import type { z } from "zod";
+import { refuseFuture } from "../../shared/session/future-time.ts";
 import {
   createSessionSchema,
   idSchema,
@@ -73,6 +74,19 @@ export function planSession({ id, title, startedAt, messages }: Conversation, tt
     ),
     changes,
   };
+}
+
+/**
+ * Refuses what the API would refuse after it has stored a part of the session.
+ * @throws BadRecord when a time lies too far in the future.
+ */
+export function checkTimes({ session, messages }: Plan, now: number): void {
+  try {
+    refuseFuture(session, now);
+    refuseFuture({ messages }, now);
+  } catch (error) {
+    throw new BadRecord((error as Error).message, { cause: error });
+  }
 }
 
 /** The source's id where the API takes it as it is, else a hash of it: the same in every run (UUIDv5). */

@@ -112,7 +112,7 @@ const projection = (location: string) => ({
   "projection.dt.format": "yyyy-MM-dd",
   "projection.dt.interval": "1",
   "projection.dt.interval.unit": "DAYS",
-  // A day ahead, for clocks east of UTC that ask for today.
+  // A day ahead: sessions may be created for times up to 24 hours in the future.
   "projection.dt.range": `${FIRST_DAY},NOW+1DAYS`,
   "storage.location.template": `${location}dt=\${dt}/`,
 });
@@ -170,7 +170,7 @@ function view(schema: string, content: boolean): CfnTable.TableInputProperty {
   };
   return {
     name: "messages_all",
-    description: "messages, and those of the archive that the lake does not have yet",
+    // No description: Glue keeps it in the parameter `comment`, which has to be "Presto View". Otherwise Trino reads the view as a table.
     tableType: "VIRTUAL_VIEW",
     parameters: { presto_view: "true", comment: "Presto View" },
     partitionKeys: [],

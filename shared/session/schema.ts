@@ -36,6 +36,12 @@ export const instantSchema = z.iso
   .transform((value) => new Date(value).toISOString())
   .meta({ example: "2026-11-21T09:30:00.000Z" });
 
+/** `refuseFuture` checks the upper bound, which needs the time of the request. */
+const createdAtSchema = instantSchema.meta({
+  description: "At most 24 hours in the future. Default: the time of the request.",
+  example: "2026-11-21T09:30:00.000Z",
+});
+
 export const metadataSchema = z
   .record(z.string(), z.json())
   .refine(
@@ -75,7 +81,7 @@ export const createSessionSchema = z
     metadata: metadataSchema.optional(),
     ttl_seconds: ttlSchema.optional(),
     pinned: z.boolean().optional(),
-    created_at: instantSchema.optional(),
+    created_at: createdAtSchema.optional(),
   })
   .meta({ id: "SessionCreate" });
 
@@ -121,7 +127,7 @@ export const messageInputSchema = z
     content: text
       .refine((value) => utf8Bytes(value) <= MAX_CONTENT_BYTES, `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`)
       .meta({ description: "Text of at most 300 KB." }),
-    created_at: instantSchema.optional(),
+    created_at: createdAtSchema.optional(),
     metadata: metadataSchema.optional(),
   })
   .meta({ id: "MessageInput" });

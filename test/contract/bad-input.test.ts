@@ -66,6 +66,7 @@ describe("POST /v1/sessions refuses", () => {
     [{ created_at: "2026-11-21" }, "created_at"],
     [{ created_at: 1_700_000_000 }, "created_at"],
     [{ created_at: "0001-01-01T00:00:00Z" }, "created_at"],
+    [{ created_at: "2026-11-22T12:00:00.001Z" }, "created_at"],
   ])("%j, naming %j", async (body, path) => {
     const answer = await api.post("/v1/sessions", body);
     expect([answer.status, answer.body.code]).toEqual([400, "validation_failed"]);
@@ -122,6 +123,7 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     [message({ name: "x".repeat(129) }), "name"],
     [message({ id: "no id" }), "id"],
     [message({ created_at: "soon" }), "created_at"],
+    [message({ created_at: "2026-11-22T12:00:00.001Z" }), "created_at"],
     [message({ created_at: "+275760-09-13T00:00:00Z" }), "created_at"],
     [message({ metadata: { a: "x".repeat(5000) } }), "metadata"],
     [message({ usage: {} }), "usage"],
@@ -131,6 +133,7 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     [{ messages: Array.from({ length: 101 }, () => message()) }, "messages"],
     [{ messages: [message(), null] }, "messages.1"],
     [{ messages: [message(), { role: "user" }] }, "messages.1.content"],
+    [{ messages: [message(), message({ created_at: "9999-01-01T00:00:00Z" })] }, "messages.1.created_at"],
     [{ messages: [message(), message({ extra: 1 })] }, "messages.1.extra"],
     [{ messages: [message({ id: "fresh" }), message({ id: "bad id" })] }, "messages.1.id"],
     [{ messages: [message({ content: long })] }, "messages.0.content"],

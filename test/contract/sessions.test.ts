@@ -48,6 +48,14 @@ describe("creating a session", () => {
     expect((await api.get(headers.location!)).body).toEqual(body);
   });
 
+  it("may be created for a time up to 24 hours in the future, and so may its messages", async () => {
+    const created_at = new Date(api.world.stores.clock() + 86_400_000).toISOString();
+    const { status, body } = await api.post("/v1/sessions", { created_at });
+    expect([status, body.created_at]).toEqual([201, created_at]);
+    const message = { role: "user", content: "see you tomorrow", created_at };
+    expect((await api.post(`/v1/sessions/${body.id}/messages`, message)).body.data[0].created_at).toBe(created_at);
+  });
+
   it("that is pinned or has no lifetime never expires", async () => {
     const pinned = await api.post("/v1/sessions", { pinned: true, ttl_seconds: 60 });
     expect(pinned.body).toMatchObject({ pinned: true, ttl_seconds: 60, expires_at: null });

@@ -114,6 +114,24 @@ describe("an import", () => {
     expect(Object.keys(api.state())).toEqual(["bob/a", "eve/b", "zoe/a", "zoe/b"]);
   });
 
+  test("refuses a time that lies more than 24 hours in the future, before anything of the session is stored", async () => {
+    const clock = () => Date.parse("2026-11-21T12:00:00Z");
+    const [edge, late] = ["2026-11-22T12:00:00.000Z", "2026-11-22T12:00:00.001Z"];
+    const messages = [...Array(120).fill({ role: "user", text: "x" }), { role: "user", text: "y", ts: late }];
+    const file = write(
+      plainLine("a", 1, { started_at: edge }) +
+        plainLine("b", 0, { started_at: late }) +
+        `${JSON.stringify({ session: "c", messages, started_at: "2026-11-21" })}\n`,
+    );
+    const summary = await run([file], { clock });
+    expect(counts(summary)).toEqual({ ...none, imported: 1, bad: 2, messages: 1 });
+    expect(summary.problems.map(({ id, reason }) => [id, reason])).toEqual([
+      ["b", "created_at: must be at most 24 hours in the future"],
+      ["c", "messages.120.created_at: must be at most 24 hours in the future"],
+    ]);
+    expect(Object.keys(api.state())).toEqual(["ann/a"]);
+  });
+
   test("reports bad records with their place, id and reason, and imports the rest", async () => {
     const file = write(
       [

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { messagesAll } from "../../../infra/lake/messages-all.ts";
 import { namedQueries } from "../../../infra/lake/queries.ts";
 import { tables } from "../../../shared/lake/tables.ts";
+import { MAX_AHEAD } from "../../../shared/session/future-time.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { data } = synthesize({ stage: "prod" });
@@ -46,6 +47,11 @@ describe("the catalog", () => {
     expect(resourcesOf(data, "AWS::Glue::Crawler")).toEqual({});
   });
 
+  it("looks for the days of every session that may be created now", () => {
+    const [, days] = /,NOW\+(\d+)DAYS$/.exec(inputs.messages.Parameters["projection.dt.range"]) ?? [];
+    expect(Number(days) * 86_400_000).toBe(MAX_AHEAD);
+  });
+
   it("shows nobody's id in the archive's lines", () => {
     const names = inputs.archive_lines.StorageDescriptor.Columns.map(({ Name }: { Name: string }) => Name);
     expect(names).toContain("session_key");
@@ -67,7 +73,9 @@ describe("the catalog", () => {
     expect(definition.columns.map(({ name }: { name: string }) => name)).toEqual(
       view.StorageDescriptor.Columns.map(({ Name }: { Name: string }) => Name),
     );
-    expect(view.Parameters.presto_view).toBe("true");
+    expect(view.Parameters).toEqual({ presto_view: "true", comment: "Presto View" });
+    // Glue keeps a description in the parameter `comment`, and Trino then reads the view as a table.
+    expect(view).not.toHaveProperty("Description");
   });
 });
 
