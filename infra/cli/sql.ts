@@ -11,7 +11,7 @@ import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Queries the lake of the local host with DuckDB, by the names that its tables have in Athena.
 
-  npm run sql -- "select ..."      runs SQL and prints the result
+  npm run sql -- "select ..."      runs SQL and prints the result of each statement
   npm run sql                      a prompt with history; statements end with ;
 
   --named NAME    a query of infra/queries, those that Athena has too; --list names them
@@ -52,11 +52,20 @@ async function main(args: string[]): Promise<number> {
   const { s3, bucket } = findLake(values.data);
   const database = await openLakeDatabase(createLakeCopy(s3, bucket, path.join(values.data, "sql")));
   try {
-    if (sql !== undefined) return say(format(await database.query(sql, values.param), output));
-    const run = async (text: string) => format(await database.query(text), output);
+    const run = async (text: string, parameters: readonly string[], write: (text: string) => void) => {
+      let first = true;
+      for await (const result of database.query(text, parameters)) {
+        write(`${first || output !== "table" ? "" : "\n"}${format(result, output)}`);
+        first = false;
+      }
+    };
+    if (sql !== undefined) {
+      await run(sql, values.param, say);
+      return 0;
+    }
     const { stdin: input, stdout, stderr: errors } = process;
     const terminal = { input, output: stdout, errors, interactive: input.isTTY && stdout.isTTY };
-    const failed = await prompt(run, path.join(values.data, "sql-history"), terminal);
+    const failed = await prompt((text, write) => run(text, [], write), path.join(values.data, "sql-history"), terminal);
     return terminal.interactive || failed === 0 ? 0 : 1;
   } finally {
     database.close();

@@ -1,7 +1,11 @@
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBInstance, ResultReturnType } from "@duckdb/node-api";
+import accessors from "@duckdb/node-api/lib/vectors/dataAccessors.js";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
 import { archiveLines, messagesAll } from "../lake/messages-all.ts";
 import type { LakeCopy } from "./lake-copy.ts";
+
+// DuckDB's package decodes text with this decoder, which drops a U+FEFF at the beginning of a value.
+Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
 
 export interface Result {
   columns: string[];
@@ -9,8 +13,11 @@ export interface Result {
 }
 
 export interface LakeDatabase {
-  /** Runs statements on what the lake holds now, and gives the result of the last. Throws DuckDB's Error when one is wrong. */
-  query(sql: string, parameters?: readonly string[]): Promise<Result>;
+  /**
+   * Runs statements on what the lake holds now. Gives the rows of each statement that has rows, as soon as it has run. Throws DuckDB's
+   * Error when a statement is wrong.
+   */
+  query(sql: string, parameters?: readonly string[]): AsyncIterable<Result>;
   close(): void;
 }
 
@@ -31,13 +38,13 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
   await define("messages_all", messagesAll({ content }));
 
   return {
-    async query(sql, parameters = []) {
+    async *query(sql, parameters = []) {
       const needed = tablesIn(sql);
       for (const table of tableNames) {
         if (needed.has(table)) await define(table, parquetView(table, await copy.bring(`lake/${table}/`)));
       }
       if (needed.has("archive_lines")) await define("archive_lines", rawView(await copy.bring("archive/")));
-      return await run(connection, sql, parameters);
+      yield* run(connection, sql, parameters);
     },
     close() {
       connection.closeSync();
@@ -91,9 +98,8 @@ function duckType(type: string): string {
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 const listOf = (files: readonly string[]): string => `[${files.map(quoted).join(", ")}]`;
 
-async function run(connection: DuckDBConnection, sql: string, parameters: readonly string[]): Promise<Result> {
+async function* run(connection: DuckDBConnection, sql: string, parameters: readonly string[]): AsyncGenerator<Result> {
   const statements = await connection.extractStatements(sql);
-  let result: Result = { columns: [], rows: [] };
   for (let n = 0; n < statements.count; n++) {
     const prepared = await statements.prepare(n);
     if (prepared.parameterCount !== parameters.length && prepared.parameterCount > 0) {
@@ -101,11 +107,11 @@ async function run(connection: DuckDBConnection, sql: string, parameters: readon
     }
     for (let each = 0; each < prepared.parameterCount; each++) prepared.bindVarchar(each + 1, parameters[each] ?? "");
     const reader = await prepared.runAndReadAll();
+    if (reader.returnType !== ResultReturnType.QUERY_RESULT) continue;
     const numeric = reader.columnTypes().map((type) => /^(HUGEINT|BIGINT|U?BIGINT|DECIMAL)/.test(type.toString()));
     const rows = reader.getRowsJson().map((row) => row.map((value, c) => (numeric[c] ? toNumber(value) : value)));
-    result = { columns: reader.columnNames(), rows };
+    yield { columns: reader.columnNames(), rows };
   }
-  return result;
 }
 
 /** Numbers come as text where JavaScript might not hold them; those that it does are given as numbers. */

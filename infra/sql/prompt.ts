@@ -14,11 +14,11 @@ export interface Terminal {
 }
 
 /**
- * Reads statements, each to the semicolon at a line's end, and prints what `run` gives for them, until the input ends. Lines that were
+ * Reads statements, each to the semicolon at a line's end, and prints what `run` writes for them, until the input ends. Lines that were
  * typed are kept in a file for the next time. Gives the number of statements that failed.
  */
 export async function prompt(
-  run: (sql: string) => Promise<string>,
+  run: (sql: string, write: (text: string) => void) => Promise<void>,
   historyFile: string,
   { input, output, errors, interactive }: Terminal,
 ): Promise<number> {
@@ -45,7 +45,7 @@ export async function prompt(
     statement = "";
     if (text.trim() === "") return;
     try {
-      output.write(await run(text));
+      await run(text, (result) => output.write(result));
     } catch (error) {
       failed++;
       (interactive ? output : errors).write(`${error instanceof Error ? error.message : error}\n`);

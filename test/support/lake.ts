@@ -61,8 +61,11 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
       }),
 
     async sql(text: string, parameters: string[] = []): Promise<Record<string, unknown>[]> {
-      const { columns, rows } = await database.query(text, parameters);
-      return rows.map((row) => Object.fromEntries(row.map((value, n) => [columns[n] ?? "", value])));
+      let last: Record<string, unknown>[] = [];
+      for await (const { columns, rows } of database.query(text, parameters)) {
+        last = rows.map((row) => Object.fromEntries(row.map((value, n) => [columns[n] ?? "", value])));
+      }
+      return last;
     },
 
     close(): void {

@@ -24,7 +24,12 @@ export async function takeLakeStock(places: Places, directory: string, written: 
 
   const database = await openLakeDatabase(createLakeCopy(s3, places.bucket, directory));
   try {
-    const { rows } = await database.query("select session_id, content, count(*) from messages group by all");
+    const rowsOf = async (sql: string) => {
+      const all: unknown[][] = [];
+      for await (const { rows } of database.query(sql)) all.push(...rows);
+      return all;
+    };
+    const rows = await rowsOf("select session_id, content, count(*) from messages group by all");
     const found = new Map(rows.map(([session, content, count]) => [`${session}\n${content}`, Number(count)]));
     const stock = { sessions: 0, messages: 0, lost: 0, duplicated: 0 };
     for (const { session, contents } of written) {
@@ -37,9 +42,7 @@ export async function takeLakeStock(places: Places, directory: string, written: 
     }
     // What is left was there more than once, or nobody wrote it.
     for (const left of found.values()) stock.duplicated += left;
-    const [[messages, sessions] = []] = (
-      await database.query("select count(*), count(distinct session_key) from messages")
-    ).rows;
+    const [[messages, sessions] = []] = await rowsOf("select count(*), count(distinct session_key) from messages");
     return { ...stock, messages: Number(messages), sessions: Number(sessions) };
   } finally {
     database.close();

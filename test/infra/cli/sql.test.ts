@@ -122,6 +122,27 @@ describe("npm run sql", () => {
     ]);
   });
 
+  it("prints the result of each statement that has rows", async () => {
+    const query = "select 1 as one; create temp table t as select 2 as two; select two from t";
+    const [table, json, csv] = await Promise.all([sql([query]), sql([query, "--json"]), sql([query, "--csv"])]);
+    expect(table.output).toBe("one\n---\n  1\n(1 row)\n\ntwo\n---\n  2\n(1 row)\n");
+    expect(json.output).toBe('{"one":1}\n{"two":2}\n');
+    expect(csv.output).toBe("one\r\n1\r\ntwo\r\n2\r\n");
+  });
+
+  it("prints the results that there are before the statement that fails", async () => {
+    const { code, output, errors } = await sql(["select 1 as one; select * from nothing", "--csv"]);
+    expect({ code, output }).toEqual({ code: 1, output: "one\r\n1\r\n" });
+    expect(errors).toContain("Table with name nothing does not exist");
+  });
+
+  it("keeps a U+FEFF at the beginning of a text, and skips one at the beginning of a file of SQL", async () => {
+    const file = path.join(scratch, "marked.sql");
+    writeFileSync(file, "\ufeffselect chr(65279) || 'x' as short, {'a': chr(65279) || 'a text of 20 letters'} as deep");
+    const { output } = await sql(["--json", "--file", file]);
+    expect(JSON.parse(output)).toEqual({ short: "\ufeffx", deep: { a: "\ufeffa text of 20 letters" } });
+  });
+
   it("names the queries that there are", async () => {
     const { output } = await sql(["--list"], { data: stopped });
     expect(output.trimEnd().split("\n")).toEqual(

@@ -23,10 +23,10 @@ function open() {
     shown += piece;
   });
   const statements: string[] = [];
-  const run = async (statement: string) => {
+  const run = async (statement: string, write: (text: string) => void) => {
     statements.push(statement);
     if (statement.includes("selct")) throw new Error("no such thing");
-    return `answer ${statements.length}\n`;
+    write(`answer ${statements.length}\n`);
   };
   const done = prompt(run, history, { input, output, errors: output, interactive: true });
   return {
