@@ -1,5 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { functions } from "./functions.ts";
 import { slim } from "./slim.ts";
@@ -27,11 +28,20 @@ const leaveOut: Plugin = {
   },
 };
 
+export interface BundleOptions {
+  /**
+   * Make stack traces name the sources on this machine, wherever the bundles are copied to. Otherwise they name them below the bundle's
+   * directory (`/var/task/shared/…` on Lambda), so that bundles are the same on every machine.
+   * @default false
+   */
+  sourcesOnDisk?: boolean;
+}
+
 /**
  * Bundles every function in one pass: ESM, minified, tree-shaken, with source maps. Each goes to
  * `<directory>/<function name>/index.mjs`, and beside it what it loads later.
  */
-export async function bundleFunctions(directory: string): Promise<void> {
+export async function bundleFunctions(directory: string, { sourcesOnDisk = false }: BundleOptions = {}): Promise<void> {
   const common = {
     absWorkingDir: root,
     outdir: directory,
@@ -60,6 +70,7 @@ export async function bundleFunctions(directory: string): Promise<void> {
       })),
       sourcemap: "linked",
       sourcesContent: false,
+      ...(sourcesOnDisk && { sourceRoot: `${pathToFileURL(root).href}/` }),
       metafile: true,
       plugins: [slim, leaveOut],
     }),
@@ -72,6 +83,8 @@ export async function bundleFunctions(directory: string): Promise<void> {
       write: false,
     }),
   ]);
+  const maps = Object.keys(metafile.outputs).filter((output) => output.endsWith(".map"));
+  await Promise.all(maps.map((map) => nameSourcesFromRoot(path.resolve(root, map))));
   const beside = new Map(outputFiles.map((file) => [fileOf(file.path), file.contents]));
   for (const [output, { imports }] of Object.entries(metafile.outputs)) {
     for (const { path: file } of imports) {
@@ -79,4 +92,12 @@ export async function bundleFunctions(directory: string): Promise<void> {
       if (contents) await writeFile(path.resolve(root, path.dirname(output), file), contents);
     }
   }
+}
+
+/** Rewrites a source map's paths, which esbuild makes relative to the map: the assembly holds copies of the bundles in another place. */
+async function nameSourcesFromRoot(file: string): Promise<void> {
+  const map = await readFile(file, "utf8");
+  const end = map.indexOf('"mappings"');
+  const toRoot = `${path.relative(path.dirname(file), root).replaceAll(path.sep, "/")}/`;
+  await writeFile(file, map.slice(0, end).replaceAll(`"${toRoot}`, '"') + map.slice(end));
 }

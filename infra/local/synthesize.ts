@@ -22,7 +22,7 @@ export async function synthesize(directory: string, signal?: AbortSignal): Promi
 
 function run(environment: Record<string, string>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(root, "infra/app.ts")], {
+    const child = spawn(process.execPath, [path.join(root, "infra/app.ts"), "--sources-on-disk"], {
       cwd: root,
       env: {
         // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
@@ -51,9 +51,10 @@ function run(environment: Record<string, string>, signal: AbortSignal | undefine
   });
 }
 
-/** The context that the CDK CLI would give: that of cdk.json and cdk.context.json, and the stage. */
+/** The context that the CDK CLI would give: that of cdk.json and cdk.context.json, the constructs' paths, and the stage. */
 function context(): object {
-  return { ...readJson("cdk.context.json"), ...readJson("cdk.json").context, stage: "dev" };
+  const paths = { "aws:cdk:enable-path-metadata": true };
+  return { ...paths, ...readJson("cdk.context.json"), ...readJson("cdk.json").context, stage: "dev" };
 }
 
 function readJson(file: string): { context?: object } {

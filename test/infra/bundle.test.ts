@@ -1,10 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { type FunctionSpec, functions } from "../../infra/functions.ts";
+
+interface RawSourceMap {
+  sources: string[];
+  sourceRoot?: string;
+}
 
 const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
 const S3 = "objects.s3.mjs";
@@ -30,6 +35,13 @@ describe("the bundles", () => {
       const beside = [...(chat === "ask" ? TABLES : []), ...(archive && !OF_S3.split(" ").includes(name) ? [S3] : [])];
       expect([name, modulesOf(name)]).toEqual([name, [...beside, "index.mjs"].sort()]);
     }
+  });
+
+  it("name their sources below the project's root, wherever they were made and are copied to", () => {
+    const map = JSON.parse(readFileSync(path.join(directory, "sessions-get", "index.mjs.map"), "utf8")) as RawSourceMap;
+    expect(map.sources).toContain("functions/sessions/get.ts");
+    expect(map.sources.filter((source) => source.startsWith(".") || path.isAbsolute(source))).toEqual([]);
+    expect(map.sourceRoot).toBeUndefined();
   });
 
   it("can load S3's client", async () => {
