@@ -1,8 +1,9 @@
-import type { Resolver } from "./assembly/resolve.ts";
+import type { Resolver, Resource } from "./assembly/resolve.ts";
 import type { AsynchronousSettings } from "./lambda/asynchronous.ts";
 import { type Credentials, lambdaEnvironment, type ServiceEndpoints } from "./lambda/environment.ts";
 import { createFunction, type LambdaFunction } from "./lambda/function.ts";
 import { functionName } from "./lambda/invoke-api.ts";
+import { readLogLine } from "./lambda/log-line.ts";
 import type { Log } from "./log.ts";
 
 interface FunctionProperties {
@@ -41,6 +42,7 @@ export function createFunctions(
     }
     const spec = {
       name: resolver.ref(resource),
+      label: labelOf(resource),
       arn: resolver.attribute(resource, "Arn"),
       directory,
       handler: properties.Handler ?? "index.handler",
@@ -54,7 +56,7 @@ export function createFunctions(
       endpoints,
       credentials,
     );
-    functions.set(spec.name, createFunction({ ...spec, environment }, { isolate, log: functionLog(log) }));
+    functions.set(spec.name, createFunction({ ...spec, environment }, { isolate, log: functionLog(spec.label, log) }));
   }
   return functions;
 }
@@ -85,11 +87,17 @@ export function readAsynchronousSettings(
   return (name) => settings.get(name) ?? {};
 }
 
-function functionLog(log: Log): Parameters<typeof createFunction>[1]["log"] {
-  return (level, name, requestId, text) => {
-    const line = `${name}${requestId ? ` ${requestId.slice(0, 8)}` : ""}: ${text}`;
-    if (level === "error") log.error(line);
-    else log.detail(line);
+/** The name of the construct that a function belongs to, such as `chat-turn`: its logical id is longer and hard to read. */
+function labelOf({ constructPath = "", logicalId }: Resource): string {
+  const [, ...below] = constructPath.split("/");
+  return below.filter((id) => id !== "Function" && id !== "Resource").join("/") || logicalId;
+}
+
+function functionLog(label: string, log: Log): Parameters<typeof createFunction>[1]["log"] {
+  return (level, _name, invocationId, logged) => {
+    const { text, more } = readLogLine(label, invocationId, logged);
+    if (level === "error") log.error(text, more);
+    else log.detail(more === undefined ? text : `${text}\n${more}`);
   };
 }
 

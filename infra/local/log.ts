@@ -1,31 +1,36 @@
 import { styleText } from "node:util";
 import type { RequestLog } from "./gateway/server.ts";
+import { splitStack } from "./lambda/log-line.ts";
 
-/** What the host says. */
+/** What the host says. `more` is shown with `--verbose` only. */
 export interface Log {
   info(text: string): void;
   /** Only with `--verbose`. */
   detail(text: string): void;
-  warn(text: string): void;
-  error(text: string): void;
+  warn(text: string, more?: string): void;
+  error(text: string, more?: string): void;
   request(entry: RequestLog): void;
 }
 
 /** A log of readable lines. `write` gets each with its line feed. */
 export function createLog({ verbose, write }: { verbose: boolean; write(line: string): void }): Log {
   const line = (text: string) => write(`${new Date().toISOString().slice(11, 23)} ${text}\n`);
-  const error = (text: string) => line(styleText("red", `error ${text.trimEnd().replaceAll("\n", "\n  ")}`));
+  const whole = (text: string, more: string | undefined) =>
+    (verbose && more ? `${text.trimEnd()}\n${more}` : text).trimEnd().replaceAll("\n", "\n  ");
+  const error = (text: string, more?: string) => line(styleText("red", `error ${whole(text, more)}`));
   return {
     info: line,
     detail: (text) => {
       if (verbose) line(styleText("dim", text.trimEnd()));
     },
-    warn: (text) => line(styleText("yellow", `warning ${text}`)),
+    warn: (text, more) => line(styleText("yellow", `warning ${whole(text, more)}`)),
     error,
     request({ method, route, path, status, milliseconds, requestId, cause }) {
       const where = verbose && path !== route ? `${route} (${path})` : route;
       line(`${method} ${where} ${status} ${Math.round(milliseconds)} ms ${requestId.slice(0, 8)}`);
-      if (cause) error(`${requestId.slice(0, 8)}: ${cause}`);
+      if (!cause) return;
+      const { text, more } = splitStack(cause);
+      error(`${requestId.slice(0, 8)}: ${text}`, more);
     },
   };
 }

@@ -26,7 +26,7 @@ export const USAGE = `Runs the synthesized template on this machine.
   --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
   --schedule-every N  fire every schedule every N seconds instead of by its expression
   --isolate           one invocation at a time in each worker, as on Lambda (10 workers a function at most)
-  --verbose           show everything: functions' logs, what has nothing to run here, engines
+  --verbose           show everything: functions' logs, stack traces, what has nothing to run here, engines
   --help              show this
 
   Environment: DYNAMODB_ENDPOINT, S3_ENDPOINT  use these engines instead of the embedded ones

@@ -53,6 +53,7 @@ function startMapping({ logicalId, properties }: Resource, options: WakeOptions)
       reader: options.streams,
       streamArn: source,
       mapping: properties,
+      functionLabel: target.label,
       invoke: (event) => invokeOrThrow(target, event),
       checkpointFile: path.join(options.checkpoints, `${logicalId}.json`),
       sendToDestination: (record) => options.sendToQueue(OnFailure?.Destination ?? "", JSON.stringify(record)),
@@ -119,6 +120,9 @@ function schedule(
 
 async function invokeOrThrow(target: LambdaFunction, event: object): Promise<unknown> {
   const { error, payload } = await target.invoke(JSON.stringify(event));
-  if (error) throw new Error(`${error.errorType}: ${error.errorMessage}`, { cause: error });
+  if (error) {
+    const message = `${error.errorType}: ${error.errorMessage}`;
+    throw Object.assign(new Error(message), { stack: error.detail ?? message });
+  }
   return JSON.parse(payload);
 }

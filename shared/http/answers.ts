@@ -77,6 +77,7 @@ function logFailure(event: APIGatewayProxyEvent, error: unknown): void {
   const { message, stack, cause } = error instanceof Error ? error : new Error(String(error));
   log("error", {
     route: `${event.httpMethod} ${event.resource}`,
+    ...(error instanceof AppError ? { code: error.code } : {}),
     message,
     stack,
     cause: cause instanceof Error ? { name: cause.name, message: cause.message } : cause,

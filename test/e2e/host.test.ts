@@ -38,10 +38,15 @@ interface Started {
 
 /** Starts the host and waits for its ready line and all that comes with it. */
 async function start(...options: string[]): Promise<Started> {
+  return await startIn({}, ...options);
+}
+
+async function startIn(environment: Record<string, string>, ...options: string[]): Promise<Started> {
   const began = performance.now();
   const main = path.resolve("infra/local/main.ts");
   const child = spawn(process.execPath, [main, "--port", "0", "--data", data, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
   });
   children.push(child);
   let output = "";
@@ -143,5 +148,34 @@ describe("the local host of the real template", () => {
     expect(stored.slice(0, acknowledged.length)).toEqual(acknowledged);
     again.child.kill("SIGTERM");
     expect((await once(again.child, "exit"))[0]).toBe(0);
+  });
+
+  test("shows a failed turn in one line that names the function, and with --verbose where in the sources it failed", {
+    timeout: 120_000,
+  }, async () => {
+    const nowhere = { OPENAI_BASE_URL: "http://127.0.0.1:9", OPENAI_API_KEY: "none", NO_COLOR: "1" };
+    const failTurn = async ({ url, tokens }: Started) => {
+      await call(url, tokens[0] ?? "", "POST", "/v1/sessions", { id: "failing" });
+      const answer = await call(url, tokens[0] ?? "", "POST", "/v1/sessions/failing/chat", { content: "Hello" });
+      expect(answer.status).toBe(503);
+      return ((await answer.json()) as { request_id: string }).request_id.slice(0, 8);
+    };
+    const errorsOf = (host: Started) => host.output().slice(host.output().indexOf(" error "));
+
+    const host = await startIn(nowhere);
+    const id = await failTurn(host);
+    await expect.poll(host.output).toContain(`POST /v1/sessions/{id}/chat 503`);
+    const lines = errorsOf(host).trimEnd().split("\n");
+    expect(lines[0]).toMatch(
+      RegExp(`^ error chat-turn ${id}: unavailable: the model does not answer \\(ModelError: .+\\)$`),
+    );
+    expect(lines.slice(1)).toEqual([expect.stringContaining(`POST /v1/sessions/{id}/chat 503`)]);
+    host.child.kill("SIGTERM");
+    await once(host.child, "exit");
+
+    const verbose = await startIn(nowhere, "--verbose");
+    await failTurn(verbose);
+    const frame = () => /at toAppError \((.+):\d+:\d+\)/.exec(errorsOf(verbose))?.[1];
+    await expect.poll(frame).toBe(path.resolve("shared/llm/model-error.ts"));
   });
 });

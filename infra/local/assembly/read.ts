@@ -26,6 +26,7 @@ export interface Template {
 export interface TemplateResource {
   Type: string;
   Properties?: Record<string, unknown>;
+  Metadata?: { "aws:cdk:path"?: string };
   Condition?: string;
 }
 

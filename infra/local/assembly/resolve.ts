@@ -7,6 +7,8 @@ export interface Resource {
   logicalId: string;
   type: string;
   properties: Properties;
+  /** Of the construct, like `Stack/name/Function/Resource`; absent in templates that CDK did not make. */
+  constructPath?: string | undefined;
 }
 
 export type Properties = Record<string, unknown>;
@@ -15,7 +17,7 @@ export interface Resolver {
   /** Resources of these types, resolved with what is known now; all when no type is given. */
   resources(...types: string[]): Resource[];
   /** Every resource, unresolved. */
-  list(): Omit<Resource, "properties">[];
+  list(): Omit<Resource, "properties" | "constructPath">[];
   /** Fills in what `Ref` (key `Ref`) and `Fn::GetAtt` of a resource give from now on. */
   learn(resource: Pick<Resource, "stack" | "logicalId">, attributes: Attributes): void;
   /** What `Ref` gives for a resource. */
@@ -46,11 +48,12 @@ export function createResolver(assembly: Assembly, warn: (message: string) => vo
     assembly.stacks.flatMap((stack) =>
       Object.entries(stack.template.Resources ?? {})
         .filter(([, { Type, Condition }]) => (types.length === 0 || types.includes(Type)) && holds(stack, Condition))
-        .map(([logicalId, { Type, Properties: properties }]) => ({
+        .map(([logicalId, { Type, Properties: properties, Metadata }]) => ({
           stack: stack.name,
           logicalId,
           type: Type,
           properties: resolve(stack, properties ?? {}, `${stack.name}/${logicalId}`) as Properties,
+          constructPath: Metadata?.["aws:cdk:path"],
         })),
     );
 

@@ -23,7 +23,7 @@ export interface Delivery {
   signal: AbortSignal;
   log: (line: string) => void;
   /** Told what is given up, and why. */
-  warn: (line: string) => void;
+  warn: (line: string, more?: string) => void;
 }
 
 /** How the invocations of some records went so far. */
@@ -46,7 +46,7 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
   while (rest.length > 0) {
     const expired = rest.filter((record) => isTooOld(record, mapping.maximumAge));
     if (expired.length > 0) {
-      warn(`${mapping.functionName}: giving up ${count(expired)} older than ${mapping.maximumAge} s`);
+      warn(`${mapping.functionLabel}: giving up ${count(expired)} older than ${mapping.maximumAge} s`);
       await discard(expired, "RecordAgeExceeded", outcome);
       rest = rest.filter((record) => !expired.includes(record));
       continue;
@@ -62,14 +62,18 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
 
     const cut = mapping.bisect && (failedAt > 0 || rest.length > 1);
     if (!cut) failures++;
-    const reason = error instanceof Error ? (error.stack ?? error.message) : (error ?? "it reported item failures");
+    const reason = error instanceof Error ? error.message : (error ?? "it reported item failures");
+    const stack = error instanceof Error ? error.stack : undefined;
     if (!cut && mapping.maximumRetries >= 0 && failures > mapping.maximumRetries) {
-      warn(`${mapping.functionName}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`);
+      warn(
+        `${mapping.functionLabel}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`,
+        stack,
+      );
       await discard(rest, "RetryAttemptsExhausted", outcome);
       return;
     }
     const delay = Math.min(delivery.backoff.first * 2 ** Math.max(0, failures - 1), delivery.backoff.most);
-    log(`${mapping.functionName}: ${count(rest)} failed, trying again in ${delay / 1000} s: ${reason}`);
+    log(`${mapping.functionLabel}: ${count(rest)} failed, trying again in ${delay / 1000} s: ${stack ?? reason}`);
     await sleep(delay, undefined, { signal });
     if (cut && failedAt === 0) {
       const middle = Math.ceil(rest.length / 2);

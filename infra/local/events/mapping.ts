@@ -30,7 +30,7 @@ const notLocal = ["EventSourceArn", "KmsKeyArn", "LoggingConfig", "MetricsConfig
 
 export interface Mapping {
   /** The function as people call it, without its ARN. */
-  functionName: string;
+  functionLabel: string;
   functionArn: string;
   batchSize: number;
   bisect: boolean;
@@ -57,21 +57,23 @@ export function readMapping(
   properties: Record<string, unknown>,
   streamArn: string,
   warn: (line: string) => void,
+  label?: string,
 ): Mapping {
   const mapping = schema.parse(properties);
-  const functionName = /:function:([^:]+)/.exec(mapping.FunctionName)?.[1] ?? mapping.FunctionName;
+  const name = /:function:([^:]+)/.exec(mapping.FunctionName)?.[1] ?? mapping.FunctionName;
+  const functionLabel = label ?? name;
   const [, , , region, account] = streamArn.split(":");
   for (const key of Object.keys(properties)) {
     if (!Object.hasOwn(schema.shape, key) && !notLocal.includes(key)) {
-      warn(`Event source of ${functionName}: the property ${key} is not understood locally.`);
+      warn(`Event source of ${functionLabel}: the property ${key} is not understood locally.`);
     }
   }
   const filters = mapping.FilterCriteria?.Filters.map(({ Pattern }) => compileFilter(JSON.parse(Pattern))) ?? [];
   return {
-    functionName,
+    functionLabel,
     functionArn: mapping.FunctionName.startsWith("arn:")
       ? mapping.FunctionName
-      : `arn:aws:lambda:${region}:${account}:function:${functionName}`,
+      : `arn:aws:lambda:${region}:${account}:function:${name}`,
     batchSize: mapping.BatchSize,
     bisect: mapping.BisectBatchOnFunctionError,
     enabled: mapping.Enabled,

@@ -24,13 +24,15 @@ export interface StreamPollerOptions {
   streamArn: string;
   /** Resolved properties of an AWS::Lambda::EventSourceMapping. */
   mapping: Record<string, unknown>;
+  /** What people call the function. @default its name */
+  functionLabel?: string;
   /** Runs the function; rejects when the function fails. */
   invoke: (event: object) => Promise<unknown>;
   checkpointFile: string;
   /** Puts Lambda's invocation record into the mapping's on-failure destination. Called only when the mapping has one. */
   sendToDestination: (record: object) => Promise<void>;
   log: (line: string) => void;
-  warn: (line: string) => void;
+  warn: (line: string, more?: string) => void;
   /** Between retries. @default 0.2 s, doubled up to 10 s */
   backoff?: Backoff;
 }
@@ -47,9 +49,9 @@ export interface StreamPoller {
  */
 export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
-  const mapping = readMapping(options.mapping, streamArn, warn);
+  const mapping = readMapping(options.mapping, streamArn, warn, options.functionLabel);
   if (!mapping.enabled) {
-    log(`Event source of ${mapping.functionName} is disabled.`);
+    log(`Event source of ${mapping.functionLabel} is disabled.`);
     return { stop: async () => undefined };
   }
   const checkpoint = openCheckpoint(options.checkpointFile, streamArn);
@@ -131,7 +133,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
       try {
         return await work();
       } catch (error) {
-        log(`Event source of ${mapping.functionName}: ${error instanceof Error ? error.message : error}`);
+        log(`Event source of ${mapping.functionLabel}: ${error instanceof Error ? error.message : error}`);
         await sleep(Math.min(backoff.first * 2 ** failures, backoff.most), undefined, { signal });
       }
     }

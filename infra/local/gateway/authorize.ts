@@ -48,7 +48,12 @@ export function createAuthorizers(find: (functionName: string) => LambdaFunction
     if (!target) return failure("AUTHORIZER_CONFIGURATION_ERROR", null, `no function ${spec.functionName}`);
     const { payload, error } = await target.invoke(JSON.stringify(authorizerEvent(spec, event, methodArn)));
     if (error?.errorMessage === "Unauthorized") return unauthorized;
-    if (error) return failure("AUTHORIZER_FAILURE", null, error.detail ?? `${error.errorType}: ${error.errorMessage}`);
+    if (error)
+      return failure(
+        "AUTHORIZER_FAILURE",
+        null,
+        `${target.label} failed: ${error.detail ?? `${error.errorType}: ${error.errorMessage}`}`,
+      );
     return readDecision(payload);
   }
 

@@ -20,7 +20,7 @@ async function buffer(current: Exchange, target: LambdaFunction, timeout: number
     return;
   }
   if (result.error) {
-    failed(current, result);
+    failed(current, target, result);
     return;
   }
   const read = readProxyResponse(result.payload);
@@ -45,7 +45,7 @@ async function stream(current: Exchange, target: LambdaFunction, timeout: number
   const streamed = createStreamedResponse(response, (read) => response.writeHead(read.status, head(current, read)));
   const result = await within(timeout, target.invoke(JSON.stringify(current.event), streamed));
   const cause = result
-    ? ((result.error && describe(result)) ??
+    ? ((result.error && describe(target, result)) ??
       streamed.problem() ??
       (streamed.started() ? undefined : "it did not stream"))
     : `the stream did not end in ${timeout} ms`;
@@ -55,19 +55,19 @@ async function stream(current: Exchange, target: LambdaFunction, timeout: number
     // Cutting the connection is the only way left to say that the answer is not whole.
     if (!response.writableEnded) response.destroy();
   } else if (!result) answer(current, "INTEGRATION_TIMEOUT", "Endpoint request timed out");
-  else if (result.error) failed(current, result);
+  else if (result.error) failed(current, target, result);
   else answer(current, "BAD_GATEWAY", "Internal server error");
 }
 
-function failed(current: Exchange, result: InvokeResult): void {
+function failed(current: Exchange, target: LambdaFunction, result: InvokeResult): void {
   const tooLarge = result.error?.errorType === "RequestEntityTooLargeException";
   if (tooLarge)
     answer(current, "REQUEST_TOO_LARGE", "Request Too Long", "the event is larger than Lambda takes (6 MB)");
-  else answer(current, "BAD_GATEWAY", "Internal server error", describe(result));
+  else answer(current, "BAD_GATEWAY", "Internal server error", describe(target, result));
 }
 
-function describe({ error }: InvokeResult): string {
-  return error ? (error.detail ?? `${error.errorType}: ${error.errorMessage}`) : "";
+function describe({ label }: LambdaFunction, { error }: InvokeResult): string {
+  return error ? `${label} failed: ${error.detail ?? `${error.errorType}: ${error.errorMessage}`}` : "";
 }
 
 function head(current: Exchange, { headers }: ProxyResponse): Record<string, string | string[]> {

@@ -22,7 +22,7 @@ export interface AsynchronousInvoker {
 /** Lambda's `Event` invocations: what EventBridge uses, and `InvocationType: Event`. Events waiting for a retry live in memory. */
 export function createAsynchronousInvoker(
   settingsOf: (functionName: string) => AsynchronousSettings,
-  warn: (message: string) => void,
+  warn: (message: string, more?: string) => void,
 ): AsynchronousInvoker {
   const waiting = new Set<NodeJS.Timeout>();
   const running = new Set<Promise<void>>();
@@ -38,18 +38,22 @@ export function createAsynchronousInvoker(
     const result = await target.invoke(event);
     if (!result.error || stopped) return;
     const { retries = RETRY_DELAYS.length, onFailure } = settingsOf(target.name);
-    if (tried < retries) {
+    const { errorType, errorMessage, detail } = result.error;
+    const delay = tried < retries ? RETRY_DELAYS[tried] : undefined;
+    const next = delay === undefined ? "" : `, it is tried again in ${delay / 1000} s`;
+    warn(`${target.label}: an event failed${next}: ${errorType}: ${errorMessage}`, detail);
+    if (delay !== undefined) {
       const timer = setTimeout(() => {
         waiting.delete(timer);
         void attempt(target, event, tried + 1);
-      }, RETRY_DELAYS[tried]);
+      }, delay);
       waiting.add(timer);
       return;
     }
     if (!onFailure)
-      return warn(`${target.name}: an event failed ${tried + 1} times and is dropped: ${event.slice(0, 500)}`);
+      return warn(`${target.label}: an event failed ${tried + 1} times and is dropped: ${event.slice(0, 500)}`);
     await onFailure(failureRecord(target, event, result, tried + 1), event).catch((error: unknown) =>
-      warn(`${target.name}: a failed event could not be sent to its destination: ${String(error)}`),
+      warn(`${target.label}: a failed event could not be sent to its destination: ${String(error)}`),
     );
   }
 

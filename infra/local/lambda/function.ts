@@ -10,6 +10,8 @@ const SHARED_HEAP_FACTOR = 4;
 
 export interface FunctionSpec {
   name: string;
+  /** What people call it. @default its name */
+  label?: string;
   arn: string;
   /** Where the bundle is. */
   directory: string;
@@ -27,6 +29,8 @@ export interface FunctionSpec {
 
 export interface LambdaFunction {
   readonly name: string;
+  /** What people call it. */
+  readonly label: string;
   readonly arn: string;
   /** Runs the function once. Never rejects for what the function does: a failure is in the result. */
   invoke(event: string, stream?: StreamSink): Promise<InvokeResult>;
@@ -100,6 +104,7 @@ export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOpt
 
   return {
     name: spec.name,
+    label: spec.label ?? spec.name,
     arn: spec.arn,
     async invoke(event, sink) {
       const requestId = randomUUID();

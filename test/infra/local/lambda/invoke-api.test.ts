@@ -10,6 +10,7 @@ const failures: object[] = [];
 const arn = "arn:aws:lambda:us-east-1:000000000000:function:probe";
 const probe: LambdaFunction = {
   name: "probe",
+  label: "probe",
   arn,
   async invoke(event) {
     events.push(event);
