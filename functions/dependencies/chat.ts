@@ -25,7 +25,7 @@ export type FollowDependencies = StreamDependencies & ChatStores;
 export const openFollow = (config: Config, table: Table = openTable(config)): FollowDependencies => ({
   ...httpOnly(config),
   ...openStores(table, openArchiveLater(config)),
-  idempotency: createIdempotencyStore(table, Date.now),
+  idempotency: createIdempotencyStore(table),
   turns: createTurnStore(table),
 });
 

@@ -14,5 +14,5 @@ export const httpOnly = (config: Config): HttpDependencies => ({
 /** What the handlers of POST operations need. */
 export const withIdempotency = (config: Config, table: Table): HttpDependencies => ({
   ...httpOnly(config),
-  idempotency: createIdempotencyStore(table, Date.now),
+  idempotency: createIdempotencyStore(table),
 });

@@ -1,5 +1,6 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createEvent } from "../../shared/events/create-event.ts";
+import type { Event } from "../../shared/events/schema.ts";
 import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import type { EventStore } from "../../shared/events/store.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
@@ -17,10 +18,16 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/events */
 export const createCreateEvent = (deps: Dependencies) =>
-  createHttpHandler(eventsOperations.createEvent, deps, async ({ user, body, identity }) => ({
-    status: 201,
-    body: await createEvent(deps, user, body, identity),
-  }));
+  createHttpHandler(
+    eventsOperations.createEvent,
+    deps,
+    async ({ user, body, identity }) => {
+      const event = await createEvent(deps, user, body, identity);
+      return { status: 201, body: event, kept: { id: event.id, created_at: event.created_at } };
+    },
+    // A repeat has the same body as the first request, so the rest of the event is in it.
+    async ({ body }, { id, created_at }: Pick<Event, "id" | "created_at">) => ({ id, ...body, created_at }),
+  );
 
 export const handler = lazy(() => {
   const settings = loadConfig();

@@ -3,29 +3,49 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
+import { findMemories } from "../../shared/memory/find-memories.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
+import { toMemory } from "../../shared/memory/record.ts";
 import { createSearch } from "../../shared/memory/search.ts";
+import type { MemoryStore } from "../../shared/memory/store.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openMemories } from "../dependencies/memories.ts";
 import { openTable } from "../dependencies/table.ts";
 
 export interface Dependencies extends HttpDependencies {
   recall: Recall;
+  memories: Pick<MemoryStore, "summary" | "find">;
+}
+
+/** What is kept of a memory that was found. */
+interface KeptMemory {
+  session_id: string;
+  id: string;
+  score: number | undefined;
 }
 
 /** POST /v1/memories/search */
 export const createSearchMemories = (deps: Dependencies) =>
-  createHttpHandler(memoryOperations.searchMemories, deps, async ({ user, body }) => {
-    const { query: text, ...rest } = body;
-    checkRange(rest);
-    return { status: 200, body: { data: await deps.recall(user, { text, ...rest }) } };
-  });
+  createHttpHandler(
+    memoryOperations.searchMemories,
+    deps,
+    async ({ user, body }) => {
+      const { query: text, ...rest } = body;
+      checkRange(rest);
+      const data = await deps.recall(user, { text, ...rest });
+      const kept = data.map(({ session_id, id, score }): KeptMemory => ({ session_id, id, score }));
+      return { status: 200, body: { data }, kept };
+    },
+    async ({ user }, kept: KeptMemory[]) => {
+      const records = await findMemories(deps.memories, user, kept);
+      const scores = new Map(kept.map(({ id, score }) => [id, score]));
+      return { data: records.map((record) => toMemory(record, scores.get(record.id))) };
+    },
+  );
 
 export const handler = lazy(() => {
   const settings = loadConfig();
   const table = openTable(settings);
-  return createSearchMemories({
-    ...withIdempotency(settings, table),
-    recall: createSearch(openMemories(settings, table)),
-  });
+  const memories = openMemories(settings, table);
+  return createSearchMemories({ ...withIdempotency(settings, table), ...memories, recall: createSearch(memories) });
 });

@@ -3,8 +3,9 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
+import { findMessages } from "../../shared/session/find-messages.ts";
 import { refuseFuture } from "../../shared/session/future-time.ts";
-import { toMessage } from "../../shared/session/message.ts";
+import { type MessageRecord, positionOf, toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { withIdempotency } from "../dependencies/http.ts";
@@ -13,13 +14,23 @@ import { openTable } from "../dependencies/table.ts";
 
 /** POST /v1/sessions/{id}/messages */
 export const createAppendMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(messageOperations.appendMessages, deps, async ({ user, params, body, identity, observe }) => {
-    refuseFuture(body, deps.clock());
-    const inputs = "messages" in body ? body.messages : [body];
-    const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
-    observe({ messages: messages.length });
-    return { status: 201, body: { data: messages.map((message) => toMessage(message, params.id)) } };
-  });
+  createHttpHandler(
+    messageOperations.appendMessages,
+    deps,
+    async ({ user, params, body, identity, observe }) => {
+      refuseFuture(body, deps.clock());
+      const inputs = "messages" in body ? body.messages : [body];
+      const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
+      observe({ messages: messages.length });
+      return { status: 201, body: answerOf(messages, params.id), kept: messages.map(positionOf) };
+    },
+    async ({ user, params }, positions: string[]) =>
+      answerOf(await findMessages(deps, { user, id: params.id }, positions), params.id),
+  );
+
+const answerOf = (messages: readonly MessageRecord[], session: string) => ({
+  data: messages.map((message) => toMessage(message, session)),
+});
 
 export const handler = lazy(() => {
   const settings = loadConfig();

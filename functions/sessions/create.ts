@@ -8,7 +8,7 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
-import { sessionResponse } from "./session-response.ts";
+import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
@@ -18,12 +18,19 @@ export interface Dependencies extends HttpDependencies {
 
 /** POST /v1/sessions */
 export const createCreateSession = (deps: Dependencies) =>
-  createHttpHandler(sessionOperations.createSession, deps, async ({ user, body, identity, observe }) => {
-    refuseFuture(body, deps.clock());
-    const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
-    observe({ sessions: 1 });
-    return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
-  });
+  createHttpHandler(
+    sessionOperations.createSession,
+    deps,
+    async ({ user, body, identity, observe }) => {
+      refuseFuture(body, deps.clock());
+      const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
+      observe({ sessions: 1 });
+      return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
+    },
+    // A repeat has the same body as the first request.
+    ({ body }, kept: KeptSession) =>
+      repeatSession(deps, kept, { title: body.title ?? null, metadata: body.metadata ?? {} }),
+  );
 
 export const handler = lazy(() => {
   const settings = loadConfig();

@@ -8,12 +8,15 @@ import { openArchive } from "../dependencies/archive.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
-import { sessionResponse } from "./session-response.ts";
+import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
 export const createRestoreSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(sessionOperations.restoreSession, deps, async ({ user, params }) =>
-    sessionResponse(await restoreSession(deps, { user, id: params.id }), deps.clock()),
+  createHttpHandler(
+    sessionOperations.restoreSession,
+    deps,
+    async ({ user, params }) => sessionResponse(await restoreSession(deps, { user, id: params.id }), deps.clock()),
+    (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
 
 export const handler = lazy(() => {

@@ -11,7 +11,8 @@ const POLL = 200;
 
 /**
  * The turn that another attempt at the same request has run or runs; `null` = this one is to run it. An attempt that has only just
- * begun is waited for, and one that fails is taken over. `id` is the answer's. Throws `conflict`, and what the attempt was refused with.
+ * begun is waited for, and one that fails is taken over. `id` is the answer's. Throws `not_found` when the answer or its session was
+ * deleted, `conflict`, and what the attempt was refused with.
  */
 export async function earlierTurn(
   stores: ChatStores,
@@ -21,17 +22,16 @@ export async function earlierTurn(
 ): Promise<Turn | null> {
   let claim = first;
   for (let look = 1; claim.kind !== "first"; look++) {
-    const turn = await followTurn(stores, request.session, id, request.deadline).catch(absent);
+    const turn = await followTurn(stores, request.session, id, request.deadline).catch((error: unknown) => {
+      // The attempt may be about to create the session.
+      if (request.create && error instanceof AppError && error.code === "not_found") return null;
+      throw error;
+    });
     if (turn || claim.kind === "taken") return turn;
+    if (claim.kind === "answered") throw new AppError("not_found", "the answer was deleted");
     if (look === LOOKS) throw stillRunning();
     await sleep(POLL);
     claim = await request.claims.claim();
   }
   return null;
-}
-
-/** A session that is not there, yet, has no turns. */
-function absent(error: unknown): null {
-  if (error instanceof AppError && error.code === "not_found") return null;
-  throw error;
 }

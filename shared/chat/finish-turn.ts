@@ -12,7 +12,7 @@ export type ChatStores = Stores & { turns: TurnStore };
 
 /**
  * Stores the answer of a turn and ends it. The answer is written first: should the function die before the header is, the next turn
- * finds it and counts it. The answer goes where its question is: into a session that was archived in between, which is restored; not
+ * finds it and counts it. `keep` is called as soon as the answer is stored. The answer goes where its question is: into a session that was archived in between, which is restored; not
  * into one that was reset. Throws `not_found` when the session was deleted.
  */
 export async function finishTurn(
@@ -21,11 +21,13 @@ export async function finishTurn(
   record: SessionRecord,
   question: MessageRecord,
   answer: MessageRecord,
+  keep: () => Promise<void> = async () => undefined,
 ): Promise<MessageRecord> {
   const { turns, clock } = stores;
   const isNew = await turns.save(turn, answer);
   const stored = isNew ? answer : ((await turns.find(turn, turn.generation, turn.answer)) ?? answer);
-  if (await turns.close(turn, record, 2, clock())) return stored;
+  const [isClosed] = await Promise.all([turns.close(turn, record, 2, clock()), keep()]);
+  if (isClosed) return stored;
   return settled(async () => {
     const current = await stillThere(stores, turn);
     if (!current) {

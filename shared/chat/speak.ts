@@ -28,6 +28,8 @@ export interface Spoken {
   began: number;
   /** Gives the model up when the turn takes too long. */
   timer: NodeJS.Timeout;
+  /** Called when the answer is stored. Never rejects. */
+  keep(): Promise<void>;
   /** Called when the answer could not be stored. */
   failed(error: unknown): Promise<void>;
 }
@@ -78,7 +80,11 @@ export function speak(
       ...(problem === undefined ? {} : { error: toAppError(problem).code }),
       user: turn.user,
     });
-    const [stored] = await Promise.allSettled([finishTurn(deps, turn, record, question, message), settling, recording]);
+    const [stored] = await Promise.allSettled([
+      finishTurn(deps, turn, record, question, message, spoken.keep),
+      settling,
+      recording,
+    ]);
     if (stored.status === "rejected") throw stored.reason;
     if (problem === undefined) live.end(stored.value);
     else live.fail(toAppError(problem));

@@ -95,6 +95,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       plan: request.plan.name,
       began,
       timer,
+      keep: request.claims.keep,
       failed: request.claims.release,
     });
     return {

@@ -85,12 +85,6 @@ export function parseSessionKey(pk: string): { user: string; id: string } {
 /** The request that a user named by an `Idempotency-Key`; `digest` is the key's hash. */
 export const idempotencyKey = (user: string, digest: string): Key => ({ pk: `${userKey(user)}#K#${digest}`, sk: "K" });
 
-/** Part `n` of an answer too large for one item. */
-export const idempotencyPartKey = (user: string, digest: string, n: number): Key => ({
-  pk: `${userKey(user)}#K#${digest}`,
-  sk: `K#${String(n).padStart(3, "0")}`,
-});
-
 /** What a user has used, and may use. */
 export const limitsKey = (user: string): Key => ({ pk: `${userKey(user)}#L`, sk: "L" });
 

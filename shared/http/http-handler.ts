@@ -8,7 +8,7 @@ import type { Recorder } from "../metrics/record.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers, problemAnswer, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
-import { type Answer, type IdempotencyStore, isFinal, once } from "./idempotency.ts";
+import { type Answer, type IdempotencyStore, isFinal, type KeptAnswer, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";
@@ -38,11 +38,13 @@ export interface HttpRequest<O extends Operation> {
   deadline: number;
 }
 
-export interface HttpResponse {
+export interface HttpResponse<Kept = undefined> {
   status: number;
   headers?: Record<string, string>;
   /** Sent as JSON; absent = no body. */
   body?: unknown;
+  /** What is kept for a repeat in place of the body, as JSON: ids and times, no content. */
+  kept?: Kept;
 }
 
 export interface HttpDependencies {
@@ -54,13 +56,21 @@ export interface HttpDependencies {
   recorder?: Recorder;
 }
 
+/** A request that was answered before: it is not run again, so there is nothing to observe. */
+export type RepeatedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity" | "observe">;
+
 export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
 
-/** A Lambda function of one operation: checks the request against it, runs it, answers in the API's conventions. */
-export function createHttpHandler<O extends Operation>(
+/**
+ * A Lambda function of one operation: checks the request against it, runs it, answers in the API's conventions. `repeat` makes
+ * the body of the first answer again from what was kept of it, for a repeated Idempotency-Key. A POST whose answer holds content
+ * needs it, because what is kept outlives a deletion; without it the body is kept.
+ */
+export function createHttpHandler<O extends Operation, Kept = undefined>(
   operation: O,
   { clock, corsOrigins, idempotency, recorder }: HttpDependencies,
-  serve: (request: HttpRequest<O>) => Promise<HttpResponse>,
+  serve: (request: HttpRequest<O>) => Promise<HttpResponse<Kept>>,
+  repeat?: (request: RepeatedRequest<O>, kept: Kept) => Promise<unknown>,
 ): HttpHandler {
   const meter = createRequestMeter(operation, recorder);
   const handler = async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
@@ -69,19 +79,18 @@ export function createHttpHandler<O extends Operation>(
     const claims = event.requestContext.authorizer as Claims | undefined;
     const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
     const parts = readRequest(operation, event);
+    const request = {
+      ...parts,
+      user,
+      header: (name: string) => headerOf(event, name),
+      plan: claims?.plan ?? "",
+      deadline: started + remaining - 2 * TIMEOUT_MARGIN,
+    } as RepeatedRequest<O>;
     const run = async (identity: RequestIdentity): Promise<Answer> => {
-      const request = {
-        ...parts,
-        user,
-        header: (name: string) => headerOf(event, name),
-        identity,
-        plan: claims?.plan ?? "",
-        observe: (observed: Observed) => meter.observe(event, observed),
-        deadline: started + remaining - 2 * TIMEOUT_MARGIN,
-      } as HttpRequest<O>;
+      const observe = (observed: Observed) => meter.observe(event, observed);
       let answer: Answer;
       try {
-        answer = toAnswer(await serve(request));
+        answer = toAnswer(await serve({ ...request, identity, observe } as HttpRequest<O>));
       } catch (error) {
         answer = finalAnswer(error, requestIdOf(event));
       }
@@ -89,10 +98,18 @@ export function createHttpHandler<O extends Operation>(
       void meter.end(event, { statusCode: answer.status, body: answer.body });
       return answer;
     };
+    const answerAgain = async (kept: KeptAnswer): Promise<Answer> =>
+      repeat && kept.status < 400
+        ? { ...kept, body: JSON.stringify(await repeat(request, JSON.parse(kept.body) as Kept)) }
+        : kept;
     const key = operation.method === "POST" ? headerOf(event, "idempotency-key") : undefined;
-    const request = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
+    const named = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
     const answer = idempotency
-      ? await once({ store: idempotency, clock }, { user, key, request, remaining }, run)
+      ? await once(
+          { store: idempotency, clock },
+          { user, key, request: named, remaining },
+          { run, repeat: answerAgain },
+        )
       : await run({ seed: crypto.randomUUID(), at: started });
     return { statusCode: answer.status, headers: answer.headers, body: answer.body };
   };
@@ -114,9 +131,14 @@ export function createHttpHandler<O extends Operation>(
     });
 }
 
-function toAnswer({ status, headers, body }: HttpResponse): Answer {
+function toAnswer({ status, headers, body, kept }: HttpResponse<unknown>): Answer {
   if (body === undefined) return { status, headers: { ...headers }, body: "" };
-  return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) };
+  return {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+    ...(kept === undefined ? {} : { kept: JSON.stringify(kept) }),
+  };
 }
 
 /** The answer that a refusal is; what can be tried again stays an error. */

@@ -1,15 +1,11 @@
-import { gunzipSync, gzipSync } from "node:zlib";
-import { type Clock, toSeconds } from "../clock.ts";
-import { idempotencyKey, idempotencyPartKey } from "../dynamodb/keys.ts";
-import type { Item, Table } from "../dynamodb/table.ts";
+import { toSeconds } from "../clock.ts";
+import { idempotencyKey } from "../dynamodb/keys.ts";
+import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
-import type { Answer, Begun, IdempotencyStore } from "./idempotency.ts";
+import type { Begun, IdempotencyStore } from "./idempotency.ts";
 
-/** Bytes of a kept answer in one item; DynamoDB's own limit is 400 KB. */
-const PART_BYTES = 350_000;
-
-/** Idempotency records in the table `conversations`. */
-export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyStore {
+/** Idempotency records in the table `conversations`, one item each. */
+export function createIdempotencyStore(table: Pick<Table, "put" | "update">): IdempotencyStore {
   return {
     async begin(user, key, digest, identity, lockedUntil, now) {
       const record = {
@@ -30,8 +26,11 @@ export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyS
       const stored = outcome.item;
       if (!stored) return { kind: "running" };
       if (stored.digest !== digest) return { kind: "mismatch" };
-      if (typeof stored.status === "number") return { kind: "answered", answer: await readAnswer(user, key, stored) };
       const run = { kind: "run", identity: { seed: String(stored.seed), at: Number(stored.at) } } satisfies Begun;
+      if (typeof stored.status === "number") {
+        const headers = stored.headers as Record<string, string>;
+        return { ...run, kind: "answered", answer: { status: stored.status, headers, body: String(stored.body) } };
+      }
       // The SDK has sent the same write again because the answer to the first one got lost.
       if (stored.holder === identity.seed) return run;
       if (Number(stored.locked_until) > now) return { kind: "running", identity: run.identity };
@@ -46,25 +45,12 @@ export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyS
     },
 
     async finish(user, key, { status, headers, body }) {
-      const bytes = gzipSync(body);
-      const parts = Math.ceil(bytes.length / PART_BYTES);
-      const expiresAt = toSeconds(clock()) + retention.idempotency.seconds;
-      // The parts come first, so that a record that says how many there are is always complete.
-      for (let n = 1; n < parts; n++) {
-        const part = bytes.subarray(n * PART_BYTES, (n + 1) * PART_BYTES);
-        await table.put({ Item: { ...idempotencyPartKey(user, key, n), part, expires_at: expiresAt } });
-      }
       await table.update({
         Key: idempotencyKey(user, key),
-        UpdateExpression: "SET #status = :status, headers = :headers, part = :part, parts = :parts",
+        UpdateExpression: "SET #status = :status, headers = :headers, body = :body",
         ConditionExpression: "attribute_exists(pk)",
         ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: {
-          ":status": status,
-          ":headers": headers,
-          ":part": bytes.subarray(0, PART_BYTES),
-          ":parts": parts,
-        },
+        ExpressionAttributeValues: { ":status": status, ":headers": headers, ":body": body },
       });
     },
 
@@ -78,17 +64,4 @@ export function createIdempotencyStore(table: Table, clock: Clock): IdempotencyS
       });
     },
   };
-
-  async function readAnswer(user: string, key: string, record: Item): Promise<Answer> {
-    const parts = [record.part as Uint8Array];
-    for (let n = 1; n < Number(record.parts); n++) {
-      const item = await table.get(idempotencyPartKey(user, key, n));
-      parts.push((item?.part ?? new Uint8Array()) as Uint8Array);
-    }
-    return {
-      status: Number(record.status),
-      headers: record.headers as Record<string, string>,
-      body: gunzipSync(Buffer.concat(parts)).toString("utf8"),
-    };
-  }
 }

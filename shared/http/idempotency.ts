@@ -3,18 +3,25 @@ import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { RequestIdentity } from "../session/session.ts";
 
-/** An answer as it is kept for repeats. */
 export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: string;
+  /**
+   * What is kept for repeats in place of the body: ids and times, by which a repeat reads the content again. So a kept answer
+   * never holds content that was deleted since. @default the body, which then must not hold content
+   */
+  kept?: string;
 }
+
+/** An answer as it is kept: `body` is what `Answer.kept` says. */
+export type KeptAnswer = Omit<Answer, "kept">;
 
 /** What is known of a request that a client named by an `Idempotency-Key`. */
 export type Begun =
   /** Nobody else runs it: run it with this identity, which is that of the first attempt. */
   | { kind: "run"; identity: RequestIdentity }
-  | { kind: "answered"; answer: Answer }
+  | { kind: "answered"; identity: RequestIdentity; answer: KeptAnswer }
   | { kind: "running"; identity?: RequestIdentity }
   | { kind: "mismatch" };
 
@@ -29,7 +36,7 @@ export interface IdempotencyStore {
     lockedUntil: number,
     now: number,
   ): Promise<Begun>;
-  finish(user: string, key: string, answer: Answer): Promise<void>;
+  finish(user: string, key: string, answer: KeptAnswer): Promise<void>;
   /** Lets a repeat run at once, with the identity of the first attempt. */
   release(user: string, key: string): Promise<void>;
 }
@@ -53,15 +60,22 @@ export interface Repeatable {
   remaining: number;
 }
 
+/** The two ways in which a request is answered. */
+export interface Once {
+  run(identity: RequestIdentity): Promise<Answer>;
+  /** Makes the first answer again from what was kept of it. Throws `not_found` when its content was deleted. */
+  repeat(kept: KeptAnswer): Promise<Answer>;
+}
+
 /**
- * Runs a request once per key: a repeat gets the first answer, one that meets a running first attempt waits for it, and
- * one whose first attempt died takes it up with the same identity, so that ids and times come out the same. Answers of
- * 5xx and those that say when to come back are not kept. Throws `bad_request`, `idempotency_mismatch`, `conflict`.
+ * Runs a request once per key. A repeat gets the first answer. A repeat that meets a running first attempt waits for it. A
+ * repeat whose first attempt died runs with the same identity, so that ids and times come out the same. Answers of
+ * 5xx and those that say when to come back are not kept. Throws `validation_failed`, `idempotency_mismatch`, `conflict`.
  */
 export async function once(
   { store, clock }: { store: IdempotencyStore; clock: Clock },
   { user, key, request, remaining }: Repeatable,
-  run: (identity: RequestIdentity) => Promise<Answer>,
+  { run, repeat }: Once,
 ): Promise<Answer> {
   const identity = { seed: randomUUID(), at: clock() };
   if (key === undefined) return run(identity);
@@ -74,7 +88,8 @@ export async function once(
       throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
     }
     if (begun.kind === "answered") {
-      return { ...begun.answer, headers: { ...begun.answer.headers, "idempotency-replayed": "true" } };
+      const answer = await repeat(begun.answer);
+      return { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } };
     }
     if (begun.kind === "run") return runAndKeep(store, user, hashed, () => run(begun.identity));
     if (now > giveUp) {
@@ -107,8 +122,11 @@ async function runAndKeep(
     await store.release(user, key).catch(() => undefined);
     throw error;
   }
+  const { kept, ...rest } = answer;
+  const keeping =
+    answer.status < 500 ? store.finish(user, key, { ...rest, body: kept ?? rest.body }) : store.release(user, key);
   // An answer that could not be kept is not lost: a repeat runs again with the same identity, to the same effect.
-  await (answer.status < 500 ? store.finish(user, key, answer) : store.release(user, key)).catch(() => undefined);
+  await keeping.catch(() => undefined);
   return answer;
 }
 

@@ -58,7 +58,7 @@ export const retention = {
     record: "idempotency record",
     place: { item: "idempotency" },
     seconds: DAY,
-    note: "A repeated POST gives the first answer for this long.",
+    note: "A repeated POST gives the first answer for this long. Holds ids and times, no content.",
   },
   liveText: {
     record: "text of a running turn",

@@ -2,6 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
+import { createCreateEvent } from "../../functions/events/create.ts";
+import { createDeleteMemory } from "../../functions/memories/delete.ts";
+import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
+import { createListMemories } from "../../functions/memories/list.ts";
+import { createSearchMemories } from "../../functions/memories/search.ts";
 import { createAppendMessages } from "../../functions/messages/append.ts";
 import { createListMessages } from "../../functions/messages/list.ts";
 import { createCreateSession } from "../../functions/sessions/create.ts";
@@ -13,13 +18,16 @@ import { createResetSession } from "../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
 import type { HttpHandler } from "../../shared/http/http-handler.ts";
 import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import { createSearch } from "../../shared/memory/search.ts";
 import { startEngines } from "./engines.ts";
 import { createFaults } from "./faults.ts";
-import { createWorld } from "./world.ts";
+import { createMemoryWorld } from "./memory-world.ts";
 
 export const ORIGIN = "https://chat.example.com";
 export const VERSION = "1.2.3";
@@ -49,10 +57,10 @@ export interface Reply {
   text: string;
 }
 
-/** The API of sessions and messages in this process, on the embedded engines, with the clock and the faults of a world. */
+/** The API of sessions, messages, memories and events in this process, on the embedded engines, with the clock and the faults of a world. */
 export async function startApi() {
   const engines = await startEngines();
-  const world = createWorld(engines);
+  const world = createMemoryWorld(engines);
   const faults = createFaults(engines.dynamodb);
   const logged: string[] = [];
   const silenced = [
@@ -60,8 +68,9 @@ export async function startApi() {
     vi.spyOn(console, "log").mockImplementation(() => undefined),
   ];
   const { stores, table } = world;
+  const metrics = createTable(engines.dynamodb, engines.metricsTable);
   const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
-  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table, stores.clock) };
+  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
     getHealth: createHealth({ ...http, ...stores, version: VERSION }),
     getOpenapi: createGetOpenapi({ ...http, version: VERSION }),
@@ -75,6 +84,11 @@ export async function startApi() {
     listMessages: createListMessages({ ...http, ...stores }),
     appendMessages: createAppendMessages(posts),
     cleanupSessions: createCleanupSessions(posts),
+    searchMemories: createSearchMemories({ ...posts, recall: createSearch(world.deps) }),
+    listMemories: createListMemories({ ...http, ...stores }),
+    deleteMemory: createDeleteMemory({ ...http, ...stores }),
+    deleteMemories: createDeleteMemories({ ...http, ...stores }),
+    createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
     const operation: Operation = operations[id];

@@ -58,7 +58,7 @@ export async function startChatServer(world: World, deps: ChatDependencies) {
   const all = {
     ...deps,
     corsOrigins: [],
-    idempotency: createIdempotencyStore(table, stores.clock),
+    idempotency: createIdempotencyStore(table),
     plans: PLANS,
     executionMode,
   };

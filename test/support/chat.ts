@@ -106,7 +106,7 @@ export function turnRequest(
   return {
     session: { user, id },
     plan: FREE,
-    claims: { claim: async () => made, release: async () => undefined },
+    claims: { claim: async () => made, keep: async () => undefined, release: async () => undefined },
     question: { role: "user", content },
     memory: false,
     deadline: deps.clock() + 60_000,

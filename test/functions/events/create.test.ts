@@ -32,7 +32,7 @@ const events = () => createEventStore(createTable(engines.dynamodb, engines.metr
 
 async function post(body: object, user = "ann", headers: Record<string, string> = {}) {
   const { clock, sessions } = world.stores;
-  const idempotency = createIdempotencyStore(world.table, clock);
+  const idempotency = createIdempotencyStore(world.table);
   const handler = createCreateEvent({ clock, corsOrigins: [], events: events(), sessions, idempotency });
   const event = {
     httpMethod: "POST",

@@ -32,7 +32,9 @@ const recorder: Recorder = {
 
 const idempotency: IdempotencyStore = {
   begin: async (_user, key, _digest, identity) =>
-    key === FIRST ? { kind: "run", identity } : { kind: "answered", answer: { status: 201, headers: {}, body: "{}" } },
+    key === FIRST
+      ? { kind: "run", identity }
+      : { kind: "answered", identity, answer: { status: 201, headers: {}, body: "{}" } },
   finish: () => slowly("keeping", 100),
   release: async () => undefined,
 };

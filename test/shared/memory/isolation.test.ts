@@ -48,7 +48,7 @@ it("never gives one user what another one said", async () => {
 });
 
 async function search(user: string, query: string): Promise<string[]> {
-  const handler = createSearchMemories({ clock: Date.now, corsOrigins: [], recall: createSearch(world.deps) });
+  const handler = createSearchMemories({ ...world.deps, corsOrigins: [], recall: createSearch(world.deps) });
   return contents(await handler(event("POST", user, { query, limit: 50 }), context));
 }
 

@@ -19,7 +19,7 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["anchor", ({ sk }) => sk === "A"],
   ["message", ({ sk }) => /^M#\d{6}#/.test(String(sk))],
   ["message-id", ({ sk }) => /^I#\d{6}#/.test(String(sk))],
-  ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && /^K(#\d{3})?$/.test(String(sk))],
+  ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
 ];
 

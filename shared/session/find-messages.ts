@@ -1,0 +1,49 @@
+import { ahead } from "../ahead.ts";
+import { listMessages } from "./list-messages.ts";
+import { type MessageRecord, positionOf } from "./message.ts";
+import { notFound } from "./read-session.ts";
+import type { SessionId } from "./session.ts";
+import type { Stores } from "./stores.ts";
+
+/** Instants whose messages are read at the same time. */
+const PARALLEL = 8;
+
+/** Messages by their positions, in that order, wherever the session is. Throws `not_found` when one of them is not there. */
+export async function findMessages(
+  stores: Stores,
+  session: SessionId,
+  positions: readonly string[],
+): Promise<MessageRecord[]> {
+  const found = new Map<string, MessageRecord>();
+  const byInstant = Map.groupBy(positions, instantOf).values();
+  for await (const messages of ahead(byInstant, PARALLEL, (same) => findSimultaneous(stores, session, same))) {
+    for (const message of messages) found.set(positionOf(message), message);
+  }
+  return positions.map((position) => {
+    const message = found.get(position);
+    if (!message) throw notFound();
+    return message;
+  });
+}
+
+/** Those of the messages that are there; all of them were created at the same instant. */
+async function findSimultaneous(
+  stores: Stores,
+  session: SessionId,
+  positions: readonly string[],
+): Promise<MessageRecord[]> {
+  const missing = new Set(positions);
+  const [from = ""] = positions.map(instantOf);
+  const found: MessageRecord[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await listMessages(stores, session, { order: "asc", from, after, limit: positions.length });
+    found.push(...page.messages.filter((message) => missing.delete(positionOf(message))));
+    const last = page.messages.at(-1);
+    if (!last || !page.more || missing.size === 0 || last.created_at !== from) return found;
+    after = positionOf(last);
+  }
+}
+
+/** ISO 8601. */
+const instantOf = (position: string): string => position.slice(0, position.indexOf("#"));

@@ -1,0 +1,228 @@
+import { paginateScan } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { operations } from "../../shared/http/operations.ts";
+import { type Api, type Call, type Reply, startApi } from "../support/api.ts";
+
+const SECRET = "zanzibar";
+const HOUR = 3_600_000;
+
+let api: Api;
+let names = 0;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const fresh = (what: string) => `${what}-${names++}`;
+const keyed = (more: Call = {}): Call => ({ ...more, headers: { "Idempotency-Key": fresh("key") } });
+const message = { role: "user", content: `My passport is in ${SECRET}.`, metadata: { where: SECRET } };
+
+/** A session whose content is secret, with a message and a memory of it. */
+async function prepare(more: object = {}): Promise<{ user: string; id: string }> {
+  const user = fresh("user");
+  const id = "s";
+  await api.post("/v1/sessions", { id, title: SECRET, metadata: { about: SECRET }, ...more }, { user });
+  await api.post("/v1/sessions/s/messages", message, { user });
+  await api.world.deliver(user, id);
+  return { user, id };
+}
+
+/** Every POST whose first answer holds what a deletion may take away. Each gives the function that sends it, again and again. */
+const requests: Record<string, (user: string) => Promise<() => Promise<Reply>>> = {
+  createSession: async (user) => {
+    await api.del("/v1/sessions/s", { user });
+    api.world.advance(2 * HOUR);
+    const options = keyed({ user });
+    return () => api.post("/v1/sessions", { id: "s", title: SECRET, metadata: { about: SECRET } }, options);
+  },
+  resetSession: async (user) => {
+    const options = keyed({ user });
+    return () => api.post("/v1/sessions/s/reset", undefined, options);
+  },
+  restoreSession: async (user) => {
+    const options = keyed({ user });
+    return () => api.post("/v1/sessions/s/restore", undefined, options);
+  },
+  appendMessages: async (user) => {
+    const options = keyed({ user });
+    return () => api.post("/v1/sessions/s/messages", { messages: [message, { ...message, id: "own" }] }, options);
+  },
+};
+
+/** The bytes of all records that are kept for repeats, as text. */
+async function keptBytes(): Promise<string> {
+  let text = "";
+  for await (const { Items = [] } of paginateScan({ client: api.engines.dynamodb }, { TableName: "conversations" })) {
+    for (const item of Items.filter(({ pk }) => String(pk).includes("#K#"))) {
+      text += JSON.stringify(item, (_name, value) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value,
+      );
+    }
+  }
+  return text;
+}
+
+describe("what is kept for repeats", () => {
+  it("holds no content at any time, whichever operation it is of", async () => {
+    const { user } = await prepare();
+    const posts: Record<string, () => Promise<Reply>> = {
+      ...Object.fromEntries(
+        await Promise.all(
+          Object.entries(requests).map(async ([id, start]) => [id, await start((await prepare()).user)] as const),
+        ),
+      ),
+      searchMemories: () => api.post("/v1/memories/search", { query: "passport" }, keyed({ user })),
+      createEvent: () =>
+        api.post("/v1/events", { type: "custom", name: SECRET, metadata: { SECRET } }, keyed({ user })),
+      cleanupSessions: () =>
+        api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { groups: ADMIN } })),
+    };
+    const streamed = ["chat", "createCompletion"];
+    const all = Object.entries(operations).filter(([, { method }]) => method === "POST");
+    expect([...Object.keys(posts), ...streamed].sort()).toEqual(all.map(([id]) => id).sort());
+    const contents: string[] = [];
+    for (const send of Object.values(posts)) {
+      const { status, text } = await send();
+      expect(status).toBeLessThan(300);
+      contents.push(text);
+    }
+    expect(contents.filter((text) => text.includes(SECRET)).length).toBeGreaterThanOrEqual(5);
+    const kept = await keptBytes();
+    expect(kept).toContain("locked_until");
+    for (const secret of [SECRET, "passport"]) expect(kept).not.toContain(secret);
+  });
+});
+
+describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
+  it("gives the first answer while nothing was deleted, whatever else has changed since", async () => {
+    const { user } = await prepare();
+    const send = await start(user);
+    const first = await send();
+    api.world.advance(60_000);
+    if (name === "createSession") await api.patch("/v1/sessions/s", { title: "other" }, { user });
+    await api.post("/v1/sessions/s/messages", { role: "user", content: "more" }, { user });
+    const again = await send();
+    expect([again.status, again.text]).toEqual([first.status, first.text]);
+    expect(again.headers["idempotency-replayed"]).toBe("true");
+  });
+
+  it("gives the first answer after the session was archived, and restored", async () => {
+    const { user } = await prepare({ ttl_seconds: 60 });
+    const send = await start(user);
+    const first = await send();
+    api.world.advance(name === "createSession" ? 2 * HOUR : 61_000);
+    expect((await send()).text).toBe(first.text);
+    await api.world.archiveJob({ Records: [(await api.world.sweep(user, "s"))!] });
+    expect((await send()).text).toBe(first.text);
+    await api.post("/v1/sessions/s/restore", undefined, { user });
+    expect((await send()).text).toBe(first.text);
+  });
+
+  it("is a 404 once the session was deleted, and creates nothing", async () => {
+    const { user } = await prepare();
+    const send = await start(user);
+    await send();
+    await api.del("/v1/sessions/s", { user });
+    for (const wait of [0, 2 * HOUR]) {
+      api.world.advance(wait);
+      const again = await send();
+      expect([again.status, again.body.code]).toEqual([404, "not_found"]);
+      expect(again.text).not.toContain(SECRET);
+    }
+    expect((await api.get("/v1/sessions/s", { user })).status).toBe(404);
+  });
+
+  it("is a 404 once another session has the id, and changes nothing in that", async () => {
+    const { user } = await prepare();
+    const send = await start(user);
+    await send();
+    await api.del("/v1/sessions/s", { user });
+    api.world.advance(2 * HOUR);
+    await api.post("/v1/sessions", { id: "s", title: "another" }, { user });
+    await api.post("/v1/sessions/s/messages", { role: "user", content: "another" }, { user });
+    const before = await api.get("/v1/sessions/s", { user });
+    expect((await send()).status).toBe(404);
+    expect((await api.get("/v1/sessions/s", { user })).text).toBe(before.text);
+  });
+});
+
+describe("a repeat of messages", () => {
+  it("is a 404 once the session was reset, and stores them no second time", async () => {
+    const { user } = await prepare();
+    const send = await requests.appendMessages!(user);
+    await send();
+    await api.post("/v1/sessions/s/reset", undefined, { user });
+    expect((await send()).status).toBe(404);
+    await api.post("/v1/sessions/s/messages", { id: "own", role: "user", content: "new" }, { user });
+    expect((await send()).status).toBe(404);
+    expect((await api.get("/v1/sessions/s", { user })).body.message_count).toBe(1);
+  });
+
+  it("gives those again that were there before, as they were", async () => {
+    const { user } = await prepare();
+    await api.post("/v1/sessions/s/messages", { id: "own", role: "user", content: "earlier" }, { user });
+    const send = await requests.appendMessages!(user);
+    const first = await send();
+    expect(first.body.data[1].content).toBe("earlier");
+    api.world.advance(1000);
+    expect((await send()).text).toBe(first.text);
+  });
+
+  it("finds each of many that have the same time, and each of many that have not", async () => {
+    const { user } = await prepare();
+    const at = (n: number) => new Date(api.world.stores.clock() - n * 60_000).toISOString();
+    const many = (times: (n: number) => string) =>
+      Array.from({ length: 90 }, (_, n) => ({ role: "user", content: `${n}`, created_at: times(n) }));
+    const same = many(() => at(7));
+    for (const messages of [same, same, many((n) => at(n % 30))]) {
+      const options = keyed({ user });
+      const first = await api.post("/v1/sessions/s/messages", { messages }, options);
+      expect(first.status).toBe(201);
+      expect((await api.post("/v1/sessions/s/messages", { messages }, options)).text).toBe(first.text);
+    }
+  });
+});
+
+describe("a repeat of a search", () => {
+  const search = (user: string, options: Call) =>
+    api.post("/v1/memories/search", { query: "Where is my passport?" }, { ...options, user });
+  async function searched() {
+    const { user } = await prepare();
+    await api.post("/v1/sessions/s/messages", { role: "user", content: "The passport is red." }, { user });
+    await api.world.deliver(user, "s");
+    const options = keyed();
+    const first = await search(user, options);
+    expect(first.body.data).toHaveLength(2);
+    return { user, options, first };
+  }
+
+  it("gives the first answer, also when more is known since", async () => {
+    const { user, options, first } = await searched();
+    await api.post("/v1/sessions/s/messages", { role: "user", content: "My passport number is 7." }, { user });
+    await api.world.deliver(user, "s");
+    const again = await search(user, options);
+    expect([again.text, again.headers["idempotency-replayed"]]).toEqual([first.text, "true"]);
+  });
+
+  it("leaves out a memory that was deleted", async () => {
+    const { user, options, first } = await searched();
+    const [best, other] = first.body.data;
+    expect((await api.del(`/v1/memories/${best.id}`, { user })).status).toBe(204);
+    expect((await search(user, options)).body.data).toEqual([other]);
+  });
+
+  it.each<[string, (user: string) => Promise<Reply>]>([
+    ["all memories were deleted", (user) => api.del("/v1/memories", { user })],
+    ["the session was deleted", (user) => api.del("/v1/sessions/s", { user })],
+    ["the session was reset", (user) => api.post("/v1/sessions/s/reset", undefined, { user })],
+  ])("finds nothing once %s", async (_what, remove) => {
+    const { user, options } = await searched();
+    api.world.advance(1000);
+    expect((await remove(user)).status).toBeLessThan(300);
+    expect((await search(user, options)).body.data).toEqual([]);
+    await api.post("/v1/sessions", { id: "s" }, { user });
+    expect((await search(user, options)).body.data).toEqual([]);
+  });
+});
+
+const ADMIN = "admin";
