@@ -1,0 +1,27 @@
+/** Errors with the names and members that the SDK's clients give them. */
+import { marshall } from "@aws-sdk/util-dynamodb";
+import type { Item } from "./expressions.ts";
+
+class ServiceError extends Error {
+  constructor(name: string, message: string, members: object = {}) {
+    super(message);
+    this.name = name;
+    Object.assign(this, { $fault: "client", $metadata: {} }, members);
+  }
+}
+
+export const invalid = (message: string): Error => new ServiceError("ValidationException", message);
+
+export const conditionFailed = (item: Item | undefined): Error =>
+  new ServiceError("ConditionalCheckFailedException", "The conditional request failed", wireItem(item));
+
+/** `failed`: per action `null` when nothing stands against it, or the item on which its condition failed. */
+export const transactionCanceled = (failed: readonly ({ item: Item | undefined } | null)[]): Error =>
+  new ServiceError("TransactionCanceledException", "Transaction cancelled", {
+    CancellationReasons: failed.map((reason) =>
+      reason ? { Code: "ConditionalCheckFailed", ...wireItem(reason.item) } : { Code: "None" },
+    ),
+  });
+
+/** The document client leaves items inside of errors as they came over the wire. */
+const wireItem = (item: Item | undefined) => (item ? { Item: marshall(item) } : {});
