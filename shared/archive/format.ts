@@ -126,7 +126,8 @@ function sessionLine({ session_key, generation }: LineIdentity, header: Archived
 
 function messageLine(identity: LineIdentity & { session_id: string }, message: MessageRecord): object {
   const { session_key, generation, session_id } = identity;
-  const { id, role, name, content, created_at, metadata, model, usage, status, latency_ms, keyed, order } = message;
+  const { id, role, name, content, created_at, metadata, model, usage, status, finish_reason } = message;
+  const { latency_ms, keyed, order } = message;
   const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
@@ -142,6 +143,7 @@ function messageLine(identity: LineIdentity & { session_id: string }, message: M
     model,
     usage: usage && { input_tokens, output_tokens, cost_usd },
     status,
+    finish_reason,
     latency_ms,
     keyed,
     order,

@@ -1,5 +1,5 @@
 import { toAppError } from "../llm/model-error.ts";
-import { type MessageRecord, timeOf } from "../session/message.ts";
+import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { Turn } from "./turn.ts";
 import { errorText } from "./ui-message-stream.ts";
 
@@ -30,7 +30,7 @@ export async function* completionStream(turn: Turn, includeUsage: boolean): Asyn
         yield chunk({ content: next.text });
         continue;
       }
-      yield chunk({}, "stop");
+      yield chunk({}, finishReasonOf(next.message));
       if (includeUsage) yield event({ ...head, choices: [], usage: completionUsage(next.message) });
     }
     yield "data: [DONE]\n\n";
@@ -53,13 +53,17 @@ export function completion(turn: Turn, message: MessageRecord): object {
         index: 0,
         message: { role: "assistant", content: message.content, refusal: null },
         logprobs: null,
-        finish_reason: message.status === "incomplete" ? "length" : "stop",
+        finish_reason: finishReasonOf(message),
       },
     ],
     usage: completionUsage(message),
     session_id: turn.session.id,
   };
 }
+
+/** OpenAI has no reason for an answer that broke off: `length` is what makes clients ask for the rest. */
+const finishReasonOf = (message: MessageRecord): string =>
+  message.finish_reason ?? (hasBrokenOff(message) ? "length" : "stop");
 
 function completionUsage({ usage }: MessageRecord) {
   const { input_tokens = 0, output_tokens = 0, cost_usd = 0 } = usage ?? {};

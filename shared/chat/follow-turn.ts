@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { listMessages } from "../session/list-messages.ts";
-import { type MessageRecord, timeOf } from "../session/message.ts";
+import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import { collectDeadTurns } from "./dead-turns.ts";
 import type { ChatStores } from "./finish-turn.ts";
@@ -78,11 +78,11 @@ export async function followTurn(
   }
 }
 
-/** An answer that is stored, as a turn tells it. An incomplete one ends as it did then: with an error. */
+/** An answer that is stored, as a turn tells it. One that broke off ends as it did then: with an error. */
 async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEvent> {
   const text = message.content.slice(from);
   if (text) yield { kind: "text", text };
-  if (message.status === "incomplete") throw new AppError("unavailable", "the answer broke off", { retryAfter: 1 });
+  if (hasBrokenOff(message)) throw new AppError("unavailable", "the answer broke off", { retryAfter: 1 });
   yield { kind: "end", message };
 }
 

@@ -1,12 +1,13 @@
 import { toInstant } from "../clock.ts";
 import type { Reservation } from "../limits/limits.ts";
-import type { ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
-import { toAppError } from "../llm/model-error.ts";
+import type { FinishReason, ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
+import { ModelError, toAppError } from "../llm/model-error.ts";
 import { costOf } from "../llm/models.ts";
 import { estimateTokens } from "../llm/tokens.ts";
 import { log } from "../log.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionRecord } from "../session/session.ts";
+import { createAnswerLimit } from "./answer-limit.ts";
 import { finishTurn } from "./finish-turn.ts";
 import { createLiveAnswer, type TurnEvent } from "./live-answer.ts";
 import type { ChatDependencies } from "./turn.ts";
@@ -57,9 +58,12 @@ export function speak(
   async function run(): Promise<void> {
     const { turn, record, question, answer, prompt, reservation, plan, began } = spoken;
     const firstToken = deps.clock() - began;
-    const { usage: counted, problem } = await listen();
+    const { usage: counted, reason, problem } = await listen();
     const content = live.text();
-    const usage = counted ?? { input_tokens: prompt.tokens, output_tokens: estimateTokens(content) };
+    const usage = within(
+      reservation,
+      counted ?? { input_tokens: prompt.tokens, output_tokens: estimateTokens(content) },
+    );
     const cost = costOf(deps.specOf(answer.model), usage);
     const latency = deps.clock() - began;
     const message: MessageRecord = {
@@ -69,7 +73,7 @@ export function speak(
       created_at: toInstant(timeOf(turn.answer)),
       model: answer.model,
       usage: { ...usage, cost_usd: cost },
-      status: problem === undefined ? "complete" : "incomplete",
+      ...outcomeOf(content, reason),
       latency_ms: latency,
     };
     const settling = deps.limits.settle(reservation, usage, cost);
@@ -90,17 +94,23 @@ export function speak(
     else live.fail(toAppError(problem));
   }
 
-  async function listen(): Promise<{ usage: ModelUsage | null; problem: unknown }> {
+  async function listen(): Promise<{ usage: ModelUsage | null; reason?: FinishReason; problem?: unknown }> {
+    const { answer, prompt, reservation } = spoken;
     const saver = setInterval(() => void save(), SAVE_EVERY);
-    let usage: ModelUsage | null = null;
+    // A long question leaves less of the reservation than the model was told.
+    const maxTokens = Math.max(prompt.maxOutputTokens, reservation.tokens - prompt.tokens);
+    const limit = createAnswerLimit(maxTokens, deps.specOf(answer.model).encoding);
     try {
-      for await (const event of spoken.answer.events) {
-        if (event.kind === "text") live.say(event.text);
-        else usage = event.usage;
+      for await (const event of answer.events) {
+        if (event.kind === "end") return event;
+        const text = await limit.take(event.text);
+        if (text) live.say(text);
+        // To leave the loop closes the connection to the provider.
+        if (limit.isReached()) return { usage: null, reason: "length" };
       }
-      return { usage, problem: undefined };
+      throw new ModelError("down", "the answer ended without an end");
     } catch (problem) {
-      return { usage, problem };
+      return { usage: null, problem };
     } finally {
       clearInterval(saver);
       clearTimeout(spoken.timer);
@@ -112,4 +122,16 @@ export function speak(
     // For clients that come back: who is here gets the answer without it.
     return deps.turns.saveText(spoken.turn, text, deps.clock()).catch(() => undefined);
   }
+}
+
+/** An answer is complete when the model ended it by itself and said something. Without a reason, it broke off. */
+function outcomeOf(content: string, reason: FinishReason | undefined): Pick<MessageRecord, "status" | "finish_reason"> {
+  if (reason === "stop" && content !== "") return { status: "complete" };
+  return { status: "incomplete", ...(reason === undefined ? {} : { finish_reason: reason }) };
+}
+
+/** The usage, but no more of it than was reserved. */
+function within({ tokens }: Reservation, usage: ModelUsage): ModelUsage {
+  const input_tokens = Math.min(usage.input_tokens, tokens);
+  return { input_tokens, output_tokens: Math.min(usage.output_tokens, tokens - input_tokens) };
 }

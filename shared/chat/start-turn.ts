@@ -67,7 +67,9 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
     // What the model reads anyway is not repeated.
     const shown = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
     const memories = (await recalled).filter(({ message_id }) => !shown.has(message_id));
-    const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, question, memories });
+    // Some providers refuse messages without content: after one empty answer, every later turn would fail.
+    const history = opened.history.filter(({ content }) => content !== "");
+    const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, history, question, memories });
     const total = new AbortController();
     const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());
     const timer = setTimeout(() => total.abort(), Math.max(0, left));

@@ -24,9 +24,16 @@ export async function* uiMessageStream(turn: Turn): AsyncGenerator<string> {
         continue;
       }
       if (isOpen) yield event({ type: "text-end", id });
-      const { usage, status, latency_ms } = next.message;
-      const messageMetadata = { session_id: session.id, model: next.message.model, usage, status, latency_ms };
-      yield event({ type: "finish", finishReason: "stop", messageMetadata });
+      const { usage, status, finish_reason, latency_ms } = next.message;
+      const messageMetadata = {
+        session_id: session.id,
+        model: next.message.model,
+        usage,
+        status,
+        finish_reason,
+        latency_ms,
+      };
+      yield event({ type: "finish", finishReason: finish_reason?.replace("_", "-") ?? "stop", messageMetadata });
     }
   } catch (error) {
     if (isOpen) yield event({ type: "text-end", id });

@@ -36,12 +36,15 @@ export const isRetryable = (error: unknown): error is ModelError =>
 /** Whether the provider is at fault: what its circuit breaker counts. */
 export const isOutage = (error: unknown): boolean => error instanceof ModelError && error.failure === "down";
 
+/** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
+const MAX_RETRY_AFTER = 60;
+
 /** What a client learns: its own mistake, or that it should come back. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof ModelError)) return new AppError("internal", "the turn failed", { cause: error });
   if (error.failure === "refused")
     return new AppError("bad_request", "the model does not take this request", { cause: error });
-  const seconds = Math.max(1, Math.ceil((error.retryAfter ?? 0) / 1000));
+  const seconds = Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil((error.retryAfter ?? 0) / 1000)));
   return new AppError("unavailable", "the model does not answer", { cause: error, retryAfter: seconds });
 }

@@ -2,8 +2,9 @@ import type OpenAI from "openai";
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from "openai";
 import { createOpenAI } from "../openai/client.ts";
 import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
-import { ModelError } from "./model-error.ts";
+import { ModelError, type ModelFailure } from "./model-error.ts";
 import type { Target } from "./targets.ts";
+import { isTokenCount } from "./tokens.ts";
 
 /** Milliseconds. */
 export interface Timeouts {
@@ -42,7 +43,7 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
         signal,
       });
       step.restart(timeouts.firstToken, "the first token does not come");
-      const events = read(stream[Symbol.asyncIterator](), step, timeouts.firstToken);
+      const events = read(stream, step, timeouts.firstToken);
       const first = await events.next();
       return resumed(first, events);
     } catch (error) {
@@ -76,16 +77,20 @@ function createTimeout(abort: AbortController): Timeout {
   };
 }
 
-async function* read(chunks: AsyncIterator<Chunk>, step: Timeout, betweenTokens: number): AsyncGenerator<ModelEvent> {
+/**
+ * Reads the events of a response. The types of the chunks say what OpenAI sends, not what this provider sends: each value is checked. The
+ * connection is closed when the caller stops reading.
+ */
+async function* read(chunks: AsyncIterable<Chunk>, step: Timeout, betweenTokens: number): AsyncGenerator<ModelEvent> {
+  const repair = createTextRepair();
   let usage: ModelUsage | null = null;
   let reason: FinishReason | undefined;
   try {
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-      const { choices, usage: counted } = next.value;
-      if (counted) usage = { input_tokens: counted.prompt_tokens, output_tokens: counted.completion_tokens };
+    for await (const { choices, usage: counted } of chunks) {
+      if (counted) usage = usageOf(counted.prompt_tokens, counted.completion_tokens);
       const [choice] = choices ?? [];
-      if (choice?.finish_reason) reason = finishReasons[choice.finish_reason] ?? "stop";
-      const text = choice?.delta?.content ?? choice?.delta?.refusal;
+      if (choice?.finish_reason) reason = finishReasons.get(choice.finish_reason) ?? "stop";
+      const text = repair.next(textOf(choice?.delta?.content) || textOf(choice?.delta?.refusal));
       if (!text) continue;
       step.restart(betweenTokens, "the next token does not come");
       yield { kind: "text", text };
@@ -99,19 +104,45 @@ async function* read(chunks: AsyncIterator<Chunk>, step: Timeout, betweenTokens:
   if (reasonToAbort) throw reasonToAbort;
   // A connection that is closed early looks like an end, but for this.
   if (!reason) throw new ModelError("down", "the answer broke off");
+  const rest = repair.end();
+  if (rest) yield { kind: "text", text: rest };
   yield { kind: "end", reason, usage };
 }
 
-const finishReasons: Record<string, FinishReason> = {
-  stop: "stop",
-  length: "length",
-  content_filter: "content_filter",
-};
+/** Reasons that mean something to clients; a model that gives another one has stopped by itself. */
+const finishReasons = new Map<unknown, FinishReason>([
+  ["length", "length"],
+  ["content_filter", "content_filter"],
+]);
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** What the provider has counted; `null` when it cannot be true, so that the caller estimates it. */
+function usageOf(input: unknown, output: unknown): ModelUsage | null {
+  return isTokenCount(input) && isTokenCount(output) ? { input_tokens: input, output_tokens: output } : null;
+}
+
+/** Joins surrogate pairs that the provider has split between two deltas, and replaces lone surrogates by U+FFFD. */
+function createTextRepair() {
+  let held = "";
+  return {
+    next(text: string): string {
+      const joined = held + text;
+      held = /[\ud800-\udbff]$/.test(joined) ? joined.slice(-1) : "";
+      return joined.slice(0, joined.length - held.length).toWellFormed();
+    },
+    end: (): string => held.toWellFormed(),
+  };
+}
 
 async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
-  if (first.done) return;
-  yield first.value;
-  yield* rest;
+  try {
+    if (first.done) return;
+    yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
 }
 
 function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, temperature: number | undefined) {
@@ -129,6 +160,13 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, temp
 const BUSY = new Set([408, 409, 429]);
 const UNUSABLE = new Set([401, 403, 404]);
 
+function failureOf(status: number): ModelFailure {
+  if (BUSY.has(status)) return "busy";
+  if (status >= 500) return "down";
+  // Redirects are not followed: the provider's URL is wrong, not the client's request.
+  return status < 400 || UNUSABLE.has(status) ? "unusable" : "refused";
+}
+
 function translate(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
   // The client wraps what goes wrong with the key.
@@ -142,7 +180,7 @@ function translate(error: unknown): ModelError {
     return new ModelError("down", "the answer broke off", { cause: error });
   }
   const { status, headers } = error;
-  const failure = BUSY.has(status) ? "busy" : status >= 500 ? "down" : UNUSABLE.has(status) ? "unusable" : "refused";
+  const failure = failureOf(status);
   return new ModelError(failure, `the provider answers ${status}`, {
     cause: error,
     status,

@@ -33,9 +33,10 @@ export interface ModelUsage {
 
 export type FinishReason = "stop" | "length" | "content_filter";
 
-/** What a model says, in order; the last event is `end`. */
+/** What a model says, in order; the last event is `end`. Text is well-formed Unicode, and usage is whole and not negative. */
 export type ModelEvent =
   | { kind: "text"; text: string }
+  /** `usage` is `null` when the provider did not count, or counted what cannot be. */
   | { kind: "end"; reason: FinishReason; usage: ModelUsage | null };
 
 /** An answer whose first token has arrived. */

@@ -17,6 +17,9 @@ export function estimateTokens(text: string): number {
   return Math.ceil(tokens);
 }
 
+/** Whether a number of tokens can be true: whole and not negative. What a provider counts is checked by it. */
+export const isTokenCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
 /** Tokens of a whole prompt. */
 export function promptTokens(messages: readonly { content: string; name?: string }[], count: CountTokens): number {
   return messages.reduce((sum, message) => sum + messageTokens(message, count), PER_MESSAGE);

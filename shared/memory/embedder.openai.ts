@@ -1,5 +1,6 @@
 import { APIError } from "openai";
 import { AppError } from "../errors.ts";
+import { isTokenCount } from "../llm/tokens.ts";
 import { createOpenAI } from "../openai/client.ts";
 import type { Embedder, Space } from "./embedder.ts";
 
@@ -55,8 +56,8 @@ export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings
         input,
       });
       const vectors = vectorsOf(data, input.length, space);
-      // Servers that speak the API do not all count.
-      ended(usage?.prompt_tokens === undefined ? {} : { tokens: usage.prompt_tokens });
+      // Some servers do not count, or count wrongly.
+      ended(isTokenCount(usage?.prompt_tokens) ? { tokens: usage.prompt_tokens } : {});
       return vectors;
     } catch (error) {
       const known = translate(error);
@@ -99,6 +100,8 @@ function vectorsOf(
           `${model} gives ${embedding.length} dimensions, and the index has ${dimensions}`,
         );
       }
+      if (!embedding.every(Number.isFinite))
+        throw new AppError("internal", `${model} gives vectors that are not numbers`);
       return embedding.map((value) => Number(value.toPrecision(DIGITS)));
     });
 }

@@ -40,7 +40,7 @@ export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/
 
 /** The message as the API shows it. */
 export function toMessage(message: MessageRecord, session_id: string): Message {
-  const { id, role, name, content, created_at, metadata, model, usage, status, latency_ms } = message;
+  const { id, role, name, content, created_at, metadata, model, usage, status, finish_reason, latency_ms } = message;
   return withoutUndefined({
     id,
     session_id,
@@ -52,9 +52,14 @@ export function toMessage(message: MessageRecord, session_id: string): Message {
     model,
     usage,
     status,
+    finish_reason,
     latency_ms,
   }) as Message;
 }
+
+/** Whether the provider failed before the answer's end. An answer that was ended at its limit has a `finish_reason`. */
+export const hasBrokenOff = ({ status, finish_reason }: MessageRecord): boolean =>
+  status === "incomplete" && finish_reason === undefined;
 
 /** The messages that a request appends, with ids and times; the same request always gives the same. */
 export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {

@@ -115,6 +115,10 @@ export const messageSchema = z
       })
       .optional(),
     status: z.enum(["complete", "incomplete"]).optional(),
+    finish_reason: z.enum(["stop", "length", "content_filter"]).optional().meta({
+      description:
+        "Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
+    }),
     latency_ms: z.int().optional().meta({ description: "From the question to the end of the answer." }),
   })
   .meta({ id: "Message" });

@@ -1,4 +1,6 @@
 import { createServer, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listen } from "../../infra/local/listen.ts";
 
@@ -25,6 +27,16 @@ export interface Behaviour {
   endAfter?: number;
   /** Does not count tokens. */
   uncounted?: boolean;
+  /** What it says in place of the count of its tokens. */
+  usage?: unknown;
+  /** Contents of its deltas, whatever their type, in place of the words of `text`. */
+  deltas?: readonly unknown[];
+  /** Why it says that it has ended. @default "stop" */
+  finish?: unknown;
+  /** Says this again and again, until the client is gone. */
+  flood?: string;
+  /** Sends bytes that never make an event, until the client is gone. */
+  endless?: "event" | "error";
 }
 
 export interface FakeRequest {
@@ -94,6 +106,10 @@ async function behave(response: ServerResponse, { model, messages }: FakeRequest
     response.end(JSON.stringify({ error: { message: "scripted", type: "scripted", code: null, param: null } }));
     return;
   }
+  if (behaviour.endless === "error") {
+    response.writeHead(400, { "content-type": "application/json" });
+    return pour(response, "x".repeat(65_536));
+  }
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.flushHeaders();
   if (hang === "first token") return;
@@ -102,9 +118,15 @@ async function behave(response: ServerResponse, { model, messages }: FakeRequest
     response.write(`data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices, ...more })}\n\n`);
   const choice = (delta: object, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }];
   send(choice({ role: "assistant", content: "" }));
-  const tokens = text.match(/\S+\s*/g) ?? [];
+  if (behaviour.endless === "event") return pour(response, `data: ${"x".repeat(65_536)}\n`);
+  const { flood } = behaviour;
+  if (flood !== undefined) {
+    const event = `data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices: choice({ content: flood }) })}\n\n`;
+    return pour(response, event);
+  }
+  const tokens = behaviour.deltas ?? text.match(/\S+\s*/g) ?? [];
   const began = performance.now();
-  for (const [n, content] of tokens.entries()) {
+  for (const [n, content] of [...tokens].entries()) {
     if (n === behaviour.resetAfter) {
       // What was said is on its way before the connection goes.
       await sleep(n > 0 ? 50 : 0);
@@ -119,12 +141,19 @@ async function behave(response: ServerResponse, { model, messages }: FakeRequest
     if (wait > 0) await sleep(wait);
     send(choice({ content }));
   }
-  send(choice({}, "stop"));
+  send([{ index: 0, delta: {}, finish_reason: behaviour.finish ?? "stop" }]);
   const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
-  if (!behaviour.uncounted) {
-    send([], {
-      usage: { prompt_tokens, completion_tokens: tokens.length, total_tokens: prompt_tokens + tokens.length },
-    });
-  }
+  const usage = { prompt_tokens, completion_tokens: tokens.length, total_tokens: prompt_tokens + tokens.length };
+  if (!behaviour.uncounted) send([], { usage: "usage" in behaviour ? behaviour.usage : usage });
   response.end("data: [DONE]\n\n");
+}
+
+/** Sends the same again and again, as fast as the client reads, until it is gone. */
+function pour(response: ServerResponse, text: string): Promise<void> {
+  const source = new Readable({
+    read() {
+      this.push(text);
+    },
+  });
+  return pipeline(source, response);
 }

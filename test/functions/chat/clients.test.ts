@@ -226,6 +226,16 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(down.status).toBe(503);
     expect(down.headers.get("retry-after")).toBe("1");
   });
+
+  it.each([
+    ["retry-after", "99999"],
+    ["retry-after", "1e999"],
+    ["retry-after-ms", "99999999"],
+  ])("asks the client to come back within a minute, though the provider's %s is %s", async (name, value) => {
+    fake.always({ status: 429, headers: { [name]: value } });
+    const response = await chat({ content: "x" });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "60"]);
+  });
 });
 
 describe("POST /v1/chat/completions", () => {

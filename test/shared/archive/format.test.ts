@@ -84,6 +84,7 @@ describe("an archived session", () => {
         model: fc.string(),
         usage: fc.record({ input_tokens: fc.nat(), output_tokens: fc.nat() }),
         status: fc.constantFrom("complete", "incomplete"),
+        finish_reason: fc.constantFrom("stop", "length", "content_filter"),
         keyed: fc.constant(true),
         order: fc.uuid(),
       },

@@ -97,6 +97,29 @@ describe("a model behind the OpenAI API", () => {
     await expect(embedder().embed([passage("a"), passage("b")])).rejects.toMatchObject({ code: "internal" });
   });
 
+  it.each([["a string"], [null]])("is of no use with vectors that hold %j", async (value) => {
+    const embedding = Array(512).fill(value);
+    misbehave = () => ({ status: 200, body: { data: [{ index: 0, embedding }] } });
+    await expect(embedder().embed([passage("a")])).rejects.toMatchObject({
+      code: "internal",
+      message: "some-model gives vectors that are not numbers",
+    });
+  });
+
+  it.each([["ten"], [-1], [1.5], [1e30], [null]])(
+    "that counts %j tokens is noted as one that does not count",
+    async (count) => {
+      misbehave = (_, request) => ({ status: 200, body: { ...embeddings(request), usage: { prompt_tokens: count } } });
+      const calls: object[] = [];
+      const space = { model: "some-model", dimensions: 512 };
+      await createOpenAIEmbedder(
+        { apiKey: async () => "key", baseURL, onCall: (call) => calls.push(call) },
+        space,
+      ).embed([passage("a")]);
+      expect(calls).toEqual([{ model: "some-model", duration: expect.any(Number) }]);
+    },
+  );
+
   it("is not asked again for what it refuses", async () => {
     misbehave = () => ({ status: 401, body: { error: { message: "bad key" } } });
     await expect(embedder().embedQuery("a boat", noStatistics())).rejects.toMatchObject({ code: "internal" });
