@@ -19,7 +19,8 @@ interface FunctionProperties {
 
 export interface FunctionsOptions {
   endpoints: ServiceEndpoints;
-  credentials: Credentials;
+  /** Of a function, by its name. */
+  credentials(functionName: string): Credentials;
   isolate: boolean;
   /** Variables that replace those of a function's template. */
   overrides?(environment: Record<string, string>): Record<string, string>;
@@ -54,7 +55,7 @@ export function createFunctions(
     const environment = lambdaEnvironment(
       { ...spec, environment: { ...variables, ...overrides?.(variables) } },
       endpoints,
-      credentials,
+      credentials(spec.name),
     );
     functions.set(spec.name, createFunction({ ...spec, environment }, { isolate, log: functionLog(spec.label, log) }));
   }

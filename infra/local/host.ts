@@ -8,6 +8,7 @@ import { lockDirectory } from "./dynamodb/lock-directory.ts";
 import { createFunctions, readAsynchronousSettings } from "./functions.ts";
 import { buildApi } from "./gateway/api.ts";
 import { createGateway } from "./gateway/server.ts";
+import { createAccess } from "./iam/access.ts";
 import { issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer/key.ts";
 import { startIssuer } from "./issuer/server.ts";
 import { signToken, type TokenClaims } from "./issuer/token.ts";
@@ -88,7 +89,8 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   synthesis.catch(() => {});
   // Loaded while the app synthesizes: the SDK takes a while.
   const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
-  const services = await startServices({ data, external: externalEngines(), credentials: credentials(), log });
+  const access = createAccess();
+  const services = await startServices({ data, external: externalEngines(), credentials: credentials(), access, log });
   ends.push(() => services.close());
   ends.push(() => {
     abort.abort();
@@ -103,18 +105,19 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const resolver = createResolver(readAssembly(await synthesis), unrepeated(log.warn));
   await ensureStorage(resolver, services, log.warn);
   const issuesTokens = learnIssuer(resolver, issuerUrl(issuer.issuer));
+  access.load(resolver);
 
   const sendToQueue = (arn: string, body: string) => services.sqs.send(arn.split(":").at(-1) ?? "", body);
   const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
-  const lambda = await startInvokeApi(find, asynchronous);
+  const lambda = await startInvokeApi(find, asynchronous, access);
   const endpoints = { ...services.endpoints, lambda: lambda.url };
   const models = await startModels();
   ends.push(() => models.close());
   const created = createFunctions(
     resolver,
     {
-      endpoints,
-      credentials: services.credentials,
+      endpoints: { ...endpoints, ...services.functionEndpoints },
+      credentials: access.credentialsOf,
       isolate: options.isolate ?? false,
       overrides: models.overrides,
     },

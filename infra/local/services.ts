@@ -3,12 +3,16 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { REGION } from "./assembly/physical.ts";
 import { startDynamo } from "./dynamodb/dynamo.ts";
+import { startFront } from "./dynamodb/front.ts";
 import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
+import type { Access } from "./iam/access.ts";
+import { createS3Access } from "./iam/s3-access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
 import { repeat } from "./repeat.ts";
+import { startS3Front } from "./s3/front.ts";
 import { startS3 } from "./s3/server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
 
@@ -18,6 +22,8 @@ const LIFECYCLE_EVERY = 3600;
 /** What the functions call: the embedded engines, or those that the environment names in their place. */
 export interface Services {
   endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
+  /** What functions call in place of those: it lets through what their roles allow. */
+  functionEndpoints: { dynamodb: string; s3: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
   streams: StreamReader;
@@ -34,11 +40,13 @@ export interface ServiceOptions {
   /** Endpoints of engines that are used instead of the embedded ones. */
   external: { dynamodb?: string | undefined; s3?: string | undefined };
   credentials: Credentials;
+  /** What functions may do. */
+  access: Access;
   log: Log;
 }
 
 /** Starts the engines, all at once. When one does not start, those that did are ended before this throws. */
-export async function startServices({ data, external, credentials, log }: ServiceOptions): Promise<Services> {
+export async function startServices({ data, external, credentials, access, log }: ServiceOptions): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of closers.splice(0).reverse()) await end();
@@ -59,9 +67,18 @@ export async function startServices({ data, external, credentials, log }: Servic
             log: log.detail,
           }),
         ),
-    external.s3 ? undefined : started(startS3({ directory: path.join(data, "s3"), ...credentials, log: log.detail })),
-    started(startSqs({ directory: path.join(data, "sqs"), log: log.detail })),
-    started(startSecrets(path.join(data, "secrets.json"))),
+    external.s3
+      ? undefined
+      : started(
+          startS3({
+            directory: path.join(data, "s3"),
+            ...credentials,
+            access: createS3Access(access),
+            log: log.detail,
+          }),
+        ),
+    started(startSqs({ directory: path.join(data, "sqs"), access, log: log.detail })),
+    started(startSecrets(path.join(data, "secrets.json"), access)),
   ] as const;
   const failed = (await Promise.allSettled(starting)).find((result) => result.status === "rejected");
   if (failed) {
@@ -73,7 +90,15 @@ export async function startServices({ data, external, credentials, log }: Servic
   const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
   // Other engines write stream records as AWS does; the embedded one needs a translator.
   const streams = dynamo ? (await started(startStreamsProxy({ endpoint: engine }))).url : engine;
+  const front = await started(
+    startFront({ endpoint: engine, credentials: dynamo ? undefined : credentials, access, log: log.detail }),
+  );
   const s3Endpoint = external.s3 ?? store?.url ?? "";
+  const s3Front = external.s3
+    ? await started(
+        startS3Front({ endpoint: external.s3, credentials, access: createS3Access(access), log: log.detail }),
+      )
+    : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
   const s3 = new S3Client({ endpoint: s3Endpoint, region: REGION, credentials, forcePathStyle: true });
   closers.push(async () => {
@@ -83,6 +108,7 @@ export async function startServices({ data, external, credentials, log }: Servic
 
   return {
     endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
+    functionEndpoints: { dynamodb: front.url, s3: s3Front?.url ?? s3Endpoint },
     credentials,
     dynamodb,
     streams: dynamo?.streams ?? createStreamReader(engine),

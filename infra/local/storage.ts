@@ -24,7 +24,7 @@ export async function ensureStorage(
     resolver.learn(resource, { Ref: sqs.ensureQueue(name), QueueName: name });
   }
   for (const resource of resolver.resources("AWS::SecretsManager::Secret")) {
-    if (resource.properties.GenerateSecretString) secrets.ensureSecret(resolver.ref(resource));
+    if (resource.properties.GenerateSecretString) secrets.ensureSecret(resolver.ref(resource).split(":").at(-1) ?? "");
   }
   const tables = resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable");
   const buckets = resolver.resources("AWS::S3::Bucket");

@@ -20,7 +20,7 @@ export function plannedAttributes(stack: Stack, logicalId: string, resource: Tem
   const name = typeof given === "string" ? given : physicalName(kind, stack.name, logicalId);
   switch (kind) {
     case "AWS::Lambda::Function":
-      return { Ref: name, Arn: arn("lambda", `function:${name}`) };
+      return { Ref: name, Arn: functionArn(name) };
     case "AWS::Lambda::Version":
     case "AWS::Lambda::Alias":
       return { Ref: name };
@@ -36,8 +36,12 @@ export function plannedAttributes(stack: Stack, logicalId: string, resource: Tem
       };
     case "AWS::SQS::Queue":
       return { Ref: name, Arn: arn("sqs", name), QueueName: name };
+    case "AWS::SecretsManager::Secret":
+      return { Ref: arn("secretsmanager", `secret:${name}`), Id: arn("secretsmanager", `secret:${name}`) };
     case "AWS::SNS::Topic":
       return { Ref: arn("sns", name), TopicArn: arn("sns", name), TopicName: name };
+    case "AWS::IAM::ManagedPolicy":
+      return { Ref: `arn:${PARTITION}:iam::${ACCOUNT}:policy/${name}` };
     case "AWS::IAM::Role":
       return { Ref: name, Arn: `arn:${PARTITION}:iam::${ACCOUNT}:role/${name}`, RoleId: name };
     case "AWS::Logs::LogGroup":
@@ -59,6 +63,11 @@ export function plannedAttributes(stack: Stack, logicalId: string, resource: Tem
   }
 }
 
+/** The ARN of a function by its name. */
+export function functionArn(name: string): string {
+  return arn("lambda", `function:${name}`);
+}
+
 const nameProperties: Record<string, string> = {
   "AWS::Lambda::Function": "FunctionName",
   "AWS::Lambda::Alias": "Name",
@@ -67,6 +76,7 @@ const nameProperties: Record<string, string> = {
   "AWS::S3::Bucket": "BucketName",
   "AWS::SQS::Queue": "QueueName",
   "AWS::SNS::Topic": "TopicName",
+  "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
   "AWS::IAM::Role": "RoleName",
   "AWS::Logs::LogGroup": "LogGroupName",
   "AWS::ApiGateway::Stage": "StageName",
@@ -74,6 +84,7 @@ const nameProperties: Record<string, string> = {
   "AWS::Athena::WorkGroup": "Name",
   "AWS::Events::Rule": "Name",
   "AWS::Scheduler::Schedule": "Name",
+  "AWS::SecretsManager::Secret": "Name",
 };
 
 /** Buckets and queues have the narrowest rules for names: lower case, 63 and 80 characters. */

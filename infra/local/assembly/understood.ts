@@ -4,7 +4,7 @@ export type Understanding = true | string | { [property: string]: Understanding 
 const name = "the name is used as it is given";
 const described = "a description";
 const tags = "nobody is billed here";
-const permissions = "permissions are not enforced on this machine";
+const accounts = "everybody who signs in to AWS is somebody else here";
 const encryption = "the disk is the user's own";
 const logs = "logs go to the terminal";
 const tracing = "no traces are kept here";
@@ -25,7 +25,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     Description: described,
     EphemeralStorage: "/tmp is the machine's own",
     LoggingConfig: logs,
-    Role: permissions,
+    Role: true,
     Tags: tags,
     TracingConfig: tracing,
   },
@@ -40,13 +40,22 @@ export const hosted: Record<string, Record<string, Understanding>> = {
   "AWS::Lambda::EventSourceMapping": anything(),
   "AWS::DynamoDB::Table": anything(),
   "AWS::DynamoDB::GlobalTable": anything(),
+  // What is not understood in a policy is an error: see iam/.
+  "AWS::IAM::ManagedPolicy": anything(),
+  "AWS::IAM::Policy": anything(),
+  "AWS::IAM::Role": anything(),
+  "AWS::IAM::RolePolicy": anything(),
+  "AWS::Lambda::Permission": anything(),
+  "AWS::S3::BucketPolicy": anything(),
+  "AWS::SQS::QueuePolicy": anything(),
+  "AWS::SecretsManager::ResourcePolicy": anything(),
   "AWS::S3::Bucket": {
     BucketName: name,
     VersioningConfiguration: { Status: true },
     LifecycleConfiguration: true,
     BucketEncryption: encryption,
     PublicAccessBlockConfiguration: "the server listens on loopback only",
-    OwnershipControls: permissions,
+    OwnershipControls: "the host owns every object",
     LoggingConfiguration: logs,
     Tags: "CDK's own marks",
   },
@@ -87,7 +96,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     Target: {
       Arn: true,
       Input: true,
-      RoleArn: permissions,
+      RoleArn: true,
       DeadLetterConfig: "delivery to a function on this machine does not fail",
       RetryPolicy: "delivery to a function on this machine does not fail",
     },
@@ -122,7 +131,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
       IntegrationResponses: true,
       RequestTemplates: true,
       PassthroughBehavior: "proxy integrations pass everything, and mocks read no body",
-      Credentials: permissions,
+      Credentials: true,
     },
   },
   "AWS::ApiGateway::Authorizer": {
@@ -130,7 +139,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     Type: true,
     AuthorizerUri: true,
     AuthorizerResultTtlInSeconds: true,
-    AuthorizerCredentials: permissions,
+    AuthorizerCredentials: true,
     IdentitySource: true,
     IdentityValidationExpression: true,
     RestApiId: true,
@@ -181,14 +190,11 @@ export const inert: Record<string, string> = {
   "AWS::CDK::Metadata": "CDK's own statistics",
   "AWS::CloudWatch::*": "alarms and dashboards have nobody to page",
   "AWS::Cognito::*": "the host issues tokens in the user pool's place",
-  "AWS::IAM::*": permissions,
+  "AWS::IAM::*": accounts,
   "AWS::KMS::*": encryption,
   "AWS::Lambda::LayerVersion": "bundles are complete",
-  "AWS::Lambda::Permission": permissions,
   "AWS::Logs::*": logs,
-  "AWS::S3::BucketPolicy": permissions,
   "AWS::SNS::*": "alarms and dashboards have nobody to page",
-  "AWS::SQS::QueuePolicy": permissions,
   "AWS::WAFv2::*": "the gateway listens on loopback only",
   "Custom::S3AutoDeleteObjects": "buckets go with the data directory",
 };

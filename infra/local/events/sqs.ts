@@ -2,6 +2,9 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
+import type { Access } from "../iam/access.ts";
+import { accessKeyOf } from "../iam/caller.ts";
+import { sqsPermissions } from "../iam/permissions/other-services.ts";
 import { openQueueStore } from "./queue-store.ts";
 import { createSqsOperations, SqsError } from "./sqs-operations.ts";
 
@@ -21,9 +24,11 @@ export async function startSqs(options: {
   /** null = in memory. */
   directory: string | null;
   port?: number;
+  /** What functions may do. @default everything */
+  access?: Access;
   log: (line: string) => void;
 }): Promise<Sqs> {
-  const { directory, port = 0, log } = options;
+  const { directory, port = 0, access, log } = options;
   const store = openQueueStore(directory);
   const closing = new AbortController();
   const server = createServer((request, response) => {
@@ -49,7 +54,10 @@ export async function startSqs(options: {
     const name = String(request.headers["x-amz-target"]).split("AmazonSQS.")[1] ?? "";
     const operation = operations[name];
     if (!operation) throw new SqsError("InvalidAction", `The local SQS does not know the operation "${name}".`);
-    return operation(JSON.parse((await text(request)) || "{}"));
+    const input: unknown = JSON.parse((await text(request)) || "{}");
+    const refusal = access?.check(accessKeyOf(request), sqsPermissions(name, input as object));
+    if (refusal) throw new SqsError("AccessDeniedException", refusal.message, "AccessDenied");
+    return operation(input);
   }
 
   return {
@@ -78,7 +86,8 @@ function refuse(response: ServerResponse, error: SqsError | z.ZodError): void {
     return;
   }
   if (error.queryCode !== undefined) response.setHeader("x-amzn-query-error", `${error.queryCode};Sender`);
-  respond(response, 400, { __type: `com.amazonaws.sqs#${error.name}`, message: error.message });
+  const status = error.name === "AccessDeniedException" ? 403 : 400;
+  respond(response, status, { __type: `com.amazonaws.sqs#${error.name}`, message: error.message });
 }
 
 function respond(response: ServerResponse, status: number, body: object): void {

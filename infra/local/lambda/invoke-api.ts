@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import type { Access } from "../iam/access.ts";
+import { accessKeyOf } from "../iam/caller.ts";
+import { invokePermission } from "../iam/permissions/other-services.ts";
 import { type Listening, listen } from "../listen.ts";
 import { unsignedReason } from "../signed-request.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";
@@ -8,10 +11,14 @@ import { exceedsPayload } from "./messages.ts";
 
 const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?(?:\?.*)?$/;
 
-/** Lambda's Invoke API on loopback, for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. */
+/**
+ * Lambda's Invoke API on loopback, for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. Functions invoke what their roles, or
+ * the permissions of the function that is invoked, allow.
+ */
 export function startInvokeApi(
   find: (name: string) => LambdaFunction | undefined,
   asynchronous: AsynchronousInvoker,
+  access?: Access,
 ): Promise<Listening> {
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
@@ -29,6 +36,8 @@ export function startInvokeApi(
     }
     const target = find(functionName(decodeURIComponent(name)));
     if (!target) return fail(response, 404, "ResourceNotFoundException", `Function not found: ${name}`);
+    const refusal = access?.check(accessKeyOf(request), [invokePermission(target.arn)]);
+    if (refusal) return fail(response, 403, "AccessDeniedException", refusal.message);
     const event = (await text(request)) || "{}";
     if (!isJson(event)) {
       return fail(response, 400, "InvalidRequestContentException", "Could not parse request body into json");

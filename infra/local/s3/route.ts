@@ -135,7 +135,8 @@ export function route(request: S3Request): { name: string; operation: Operation 
   return { name, operation };
 }
 
-function operationName(request: S3Request): string {
+/** The name that the S3 API gives to what a request asks for. */
+export function operationName(request: S3Request): string {
   const verb = verbs[request.method] ?? request.method;
   if (request.bucket === undefined) return verb === "Get" ? "ListBuckets" : `${verb} on the service`;
   return request.key === undefined ? bucketOperation(request, verb) : objectOperation(request, verb);

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { type S3Access, withoutHint } from "./access.ts";
 import { S3Error } from "./error.ts";
 import { applyLifecycle } from "./lifecycle.ts";
 import { readRequest, type S3Request, type S3Response } from "./request.ts";
 import { route } from "./route.ts";
-import { type Credentials, verifySignature } from "./signature.ts";
+import { type Credentials, type Signed, verifySignature } from "./signature.ts";
 import { openStore, type Store } from "./store.ts";
 import { renderErrorXml } from "./xml.ts";
 
@@ -15,6 +16,8 @@ export interface S3Options extends Credentials {
   port?: number;
   /** Stamps objects, and is the time that lifecycle rules go by, in epoch milliseconds. @default Date.now */
   clock?: () => number;
+  /** What callers with other credentials may do. @default there are no others */
+  access?: S3Access;
   /** Gets a line for every request, and the stack of an error that was the server's own fault. */
   log?: (line: string) => void;
 }
@@ -78,26 +81,30 @@ async function listen(server: Server, port: number): Promise<void> {
 
 async function serve(
   store: Store,
-  credentials: Credentials,
+  options: S3Options,
   message: IncomingMessage,
   response: ServerResponse,
   log: (line: string) => void,
 ): Promise<void> {
   const start = performance.now();
+  const { access } = options;
   let request: S3Request | undefined;
+  let signed: Signed | undefined;
   let name = message.method ?? "";
   let result: S3Response;
   try {
     request = readRequest(message, response);
     // Clients sign with the machine's time.
-    const signed = verifySignature(request, credentials, new Date());
+    signed = verifySignature(request, (accessKeyId) => secretOf(options, accessKeyId), new Date());
     const found = route(request);
     name = found.name;
-    result = await found.operation(store, request, signed);
+    access?.check(signed.accessKeyId, name, request);
+    result = await found.operation(store, request, signed, access);
   } catch (error) {
     if (!(error instanceof S3Error) && message.errored) throw error;
     if (!(error instanceof S3Error)) log(`s3 ${name} failed: ${error instanceof Error ? error.stack : error}`);
-    result = describeError(error, message, request?.id ?? "");
+    const shown = access && signed && request ? withoutHint(error, access, signed, request) : error;
+    result = describeError(shown, message, request?.id ?? "");
   }
   // Without its body wanted, a client that waits to send it may do so or not: only a new connection is unambiguous.
   if (request?.isWaiting()) response.setHeader("connection", "close");
@@ -105,7 +112,12 @@ async function serve(
   log(`s3 ${name} ${request?.rawPath ?? ""} ${result.status} ${(performance.now() - start).toFixed(1)} ms`);
 }
 
-async function send(
+function secretOf({ accessKeyId, secretAccessKey, access }: S3Options, asked: string): string | undefined {
+  return asked === accessKeyId ? secretAccessKey : access?.secretOf(asked);
+}
+
+/** Sends an answer of the S3 API. */
+export async function send(
   message: IncomingMessage,
   response: ServerResponse,
   { status, headers = {}, body = "" }: S3Response,
@@ -140,7 +152,8 @@ function headerText(value: string): string {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? value : `=?UTF-8?B?${Buffer.from(value).toString("base64")}?=`;
 }
 
-function describeError(error: unknown, message: IncomingMessage, id: string): S3Response {
+/** The answer that tells a client of an error. Errors that are none of the S3 API's are internal ones. */
+export function describeError(error: unknown, message: IncomingMessage, id: string): S3Response {
   const known =
     error instanceof S3Error
       ? error

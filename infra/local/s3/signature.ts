@@ -7,8 +7,9 @@ export interface Credentials {
   secretAccessKey: string;
 }
 
-/** A verified request: what its body still has to be verified against. */
+/** A verified request: who signed it, and what its body still has to be verified against. */
 export interface Signed {
+  accessKeyId: string;
   /** What `x-amz-content-sha256` says: a hash in hex, `UNSIGNED-PAYLOAD`, or one of the `STREAMING-…` kinds. */
   payload: string;
   /** Signs the chunks of a signed stream. */
@@ -38,21 +39,26 @@ interface Claim {
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html).
  * Throws the S3 error that says what is wrong with it.
  */
-export function verifySignature(request: S3Request, credentials: Credentials, now: Date): Signed {
+export function verifySignature(
+  request: S3Request,
+  secretOf: (accessKeyId: string) => string | undefined,
+  now: Date,
+): Signed {
   const claim = request.query.has("X-Amz-Signature") ? readPresigned(request, now) : readHeader(request, now);
-  const [accessKeyId, date = "", region = "", service = "", end = "", ...rest] = claim.credential.split("/");
+  const [accessKeyId = "", date = "", region = "", service = "", end = "", ...rest] = claim.credential.split("/");
   if (rest.length > 0 || service !== "s3" || end !== "aws4_request" || date !== claim.time.slice(0, 8)) {
     throw new S3Error(
       "AuthorizationHeaderMalformed",
       "The credential must be <access key>/<date>/<region>/s3/aws4_request, with the date of the request.",
     );
   }
-  if (accessKeyId !== credentials.accessKeyId) {
+  const secret = secretOf(accessKeyId);
+  if (secret === undefined) {
     throw new S3Error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
   }
   checkSignedHeaders(request, claim.signedHeaders);
   const scope = `${date}/${region}/s3/aws4_request`;
-  const key = signingKey(credentials.secretAccessKey, date, region);
+  const key = signingKey(secret, date, region);
   const sign = (text: string): string => createHmac("sha256", key).update(text).digest("hex");
   const canonical = canonicalRequest(request, claim);
   const hash = createHash("sha256").update(canonical).digest("hex");
@@ -64,7 +70,7 @@ export function verifySignature(request: S3Request, credentials: Credentials, no
       { elements: { CanonicalRequest: canonical } },
     );
   }
-  return { payload: claim.payload, sign, time: claim.time, scope, signature: expected };
+  return { accessKeyId, payload: claim.payload, sign, time: claim.time, scope, signature: expected };
 }
 
 /** The last key made: clients use the same for a day, and making it costs as much as the rest of the verification. */
@@ -191,6 +197,6 @@ function canonicalRequest({ method, rawPath, query, message }: S3Request, claim:
 }
 
 /** Percent-encodes everything but RFC 3986's unreserved characters. */
-function encode(text: string): string {
+export function encode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

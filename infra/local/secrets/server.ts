@@ -2,6 +2,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import type { Access } from "../iam/access.ts";
+import { accessKeyOf } from "../iam/caller.ts";
+import { secretsPermissions } from "../iam/permissions/other-services.ts";
 import { type Listening, listen } from "../listen.ts";
 import { unsignedReason } from "../signed-request.ts";
 
@@ -15,9 +18,9 @@ export interface Secrets extends Listening {
 
 /**
  * Answers GetSecretValue as AWS Secrets Manager does, from a file that only its owner may read. Secrets are known by name, or by an ARN
- * that ends in it.
+ * that ends in it. Functions get what their roles allow.
  */
-export async function startSecrets(file: string): Promise<Secrets> {
+export async function startSecrets(file: string, access?: Access): Promise<Secrets> {
   const secrets: Record<string, string> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 
   const server = createServer((request, response) => {
@@ -30,9 +33,11 @@ export async function startSecrets(file: string): Promise<Secrets> {
   async function answer(request: IncomingMessage): Promise<object> {
     const unsigned = unsignedReason(request.headers);
     if (unsigned) throw named("MissingAuthenticationTokenException", unsigned);
-    const operation = String(request.headers["x-amz-target"]).split(".")[1];
-    if (operation !== "GetSecretValue") throw named("UnknownOperationException", `${operation} is not known here`);
+    const operation = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
     const { SecretId = "" } = parse(await text(request));
+    const refusal = access?.check(accessKeyOf(request), secretsPermissions(operation, { SecretId }));
+    if (refusal) throw named("AccessDeniedException", refusal.message);
+    if (operation !== "GetSecretValue") throw named("UnknownOperationException", `${operation} is not known here`);
     const name = SecretId.split(":").at(-1) ?? "";
     const value = secrets[name];
     if (value === undefined) throw named("ResourceNotFoundException", `there is no secret ${name}`);

@@ -20,6 +20,8 @@ export interface FixtureFunction {
   code: string;
   /** Properties of the function beside code and handler. */
   properties?: object;
+  /** Statements of the policy of its role. */
+  policy?: object[];
 }
 
 export interface Fixture {
@@ -44,7 +46,7 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
   const files: Record<string, object> = {};
   const resources: Record<string, object> = { ...apiResources(fixture), ...fixture.resources };
   for (const [name, given] of Object.entries(functions)) {
-    const { code, properties } = typeof given === "string" ? { code: given, properties: {} } : given;
+    const { code, properties, policy } = typeof given === "string" ? { code: given } : given;
     mkdirSync(path.join(directory, `asset.${name}`), { recursive: true });
     writeFileSync(path.join(directory, `asset.${name}`, "index.mjs"), code);
     files[name] = {
@@ -57,12 +59,14 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
         FunctionName: name,
         Code: { S3Bucket: { "Fn::Join": ["-", ["assets", { Ref: "AWS::AccountId" }]] }, S3Key: `${name}.zip` },
         Handler: "index.handler",
+        Role: { "Fn::GetAtt": [`${name}Role`, "Arn"] },
         Runtime: "nodejs24.x",
         Timeout: 10,
         MemorySize: 128,
         ...properties,
       },
     };
+    resources[`${name}Role`] = roleOf(policy);
   }
   const write = (file: string, content: object) => writeFileSync(path.join(directory, file), JSON.stringify(content));
   write("Fixture.template.json", { Resources: resources, Outputs: outputs ?? {} });
@@ -73,6 +77,25 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
       Fixture: { type: "aws:cloudformation:stack", properties: { templateFile: "Fixture.template.json" } },
     },
   });
+}
+
+/** The role of a function with this policy. */
+function roleOf(statements: object[] | undefined): TemplateResource {
+  const trust = { Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" };
+  const policy = { PolicyName: "policy", PolicyDocument: { Statement: statements } };
+  return {
+    Type: "AWS::IAM::Role",
+    Properties: { AssumeRolePolicyDocument: { Statement: [trust] }, ...(statements && { Policies: [policy] }) },
+  };
+}
+
+/** Lets a service of AWS invoke a function. */
+export function invokePermission(name: string, Principal: string, SourceArn?: object): TemplateResource {
+  const FunctionName = { "Fn::GetAtt": [name, "Arn"] };
+  return {
+    Type: "AWS::Lambda::Permission",
+    Properties: { Action: "lambda:InvokeFunction", FunctionName, Principal, ...(SourceArn && { SourceArn }) },
+  };
 }
 
 function apiResources({ routes = [], authorizer }: Fixture): Record<string, TemplateResource> {

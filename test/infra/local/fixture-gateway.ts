@@ -34,7 +34,7 @@ export async function startGateway(fixture: Fixture, { isolate = false } = {}): 
     request: (entry: RequestLog) => void requests.push(entry),
   };
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  const functions = createFunctions(resolver, { endpoints: {}, credentials, isolate }, log);
+  const functions = createFunctions(resolver, { endpoints: {}, credentials: () => credentials, isolate }, log);
   const gateway = createGateway({ find: (name) => functions.get(name), onRequest: log.request });
   const api = buildApi(resolver, warn);
   if (api) gateway.serve(api);

@@ -34,6 +34,18 @@ export const handler = async ({ httpMethod, pathParameters: { id }, body }) => {
   return { statusCode: 200, body: JSON.stringify({ item: item ?? null, object }) };
 };`;
 
+const Table = { "Fn::GetAtt": ["Table", "Arn"] };
+const putting = { Effect: "Allow", Action: "dynamodb:PutItem", Resource: Table };
+const storing = [
+  { Effect: "Allow", Action: ["dynamodb:PutItem", "dynamodb:GetItem"], Resource: Table },
+  {
+    Effect: "Allow",
+    Action: ["s3:PutObject", "s3:GetObject"],
+    Resource: { "Fn::Join": ["/", [{ "Fn::GetAtt": ["Bucket", "Arn"] }, "*"]] },
+  },
+  { Effect: "Allow", Action: "s3:ListBucket", Resource: { "Fn::GetAtt": ["Bucket", "Arn"] } },
+];
+
 const temporary = temporaryDirectory();
 const assembly = path.join(temporary.directory, "assembly");
 let data = "";
@@ -56,17 +68,19 @@ beforeAll(() => {
   };
   writeAssembly(assembly, {
     functions: {
-      store: { code: storeCode, properties },
+      store: { code: storeCode, properties, policy: storing },
       streamed: {
         code: `${sdk}export const handler = async ({ Records }) => {
           for (const { eventName, dynamodb } of Records) await put("seen-" + dynamodb.Keys.pk.S, eventName);
         };`,
         properties,
+        policy: [putting],
       },
       failing: 'export const handler = async () => { throw new Error("always"); };',
       scheduled: {
         code: `${sdk}export const handler = async (event) => { await put(event.from ?? "rule", event["detail-type"] ?? "no event"); };`,
         properties,
+        policy: [putting],
       },
     },
     routes: [

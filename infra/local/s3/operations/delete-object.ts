@@ -24,7 +24,7 @@ export const deleteObject: Operation = async (store, request) => {
 };
 
 /** DeleteObjects: each key has its own result. */
-export const deleteObjects: Operation = async (store, request, signed) => {
+export const deleteObjects: Operation = async (store, request, signed, access) => {
   const bucket = requireBucket(store, request.bucket);
   const document = parseXml(await readDocument(request, signed), "Delete");
   const entries = document.all("Object");
@@ -38,6 +38,7 @@ export const deleteObjects: Operation = async (store, request, signed) => {
       const version = entry.text("VersionId") || undefined;
       try {
         checkEntry(entry, key);
+        access?.checkDelete(signed.accessKeyId, bucket, key, version);
         const deleted = deleteOne(store, free, bucket, key, { version, ifMatch: entry.text("ETag") });
         return quiet ? [] : [["Deleted", describe(key, version, deleted)]];
       } catch (error) {

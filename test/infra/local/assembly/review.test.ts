@@ -43,13 +43,13 @@ test("a property that the host does not know is named in a warning, nested ones 
 
 test("what is known to have nothing to run is in the notes, with the reason", () => {
   const { warnings, notes } = review({
-    RoleA: { Type: "AWS::IAM::Role" },
-    RoleB: { Type: "AWS::IAM::Role" },
+    LogsA: { Type: "AWS::Logs::LogGroup" },
+    LogsB: { Type: "AWS::Logs::LogGroup" },
     Queue: { Type: "AWS::SQS::Queue", Properties: { SqsManagedSseEnabled: true } },
   });
   expect(warnings).toEqual([]);
   expect(notes).toEqual([
     "nothing to run for AWS::SQS::Queue SqsManagedSseEnabled: the disk is the user's own",
-    "nothing to run for AWS::IAM::Role: permissions are not enforced on this machine (2 times)",
+    "nothing to run for AWS::Logs::LogGroup: logs go to the terminal (2 times)",
   ]);
 });
