@@ -12,7 +12,7 @@ export const createAuthorizer =
   (verify: TokenVerifier) =>
   async ({ authorizationToken, methodArn }: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> => {
     const claims = await verifyToken(verify, authorizationToken);
-    // API Gateway answers 401 to this very text, and 500 to any other error.
+    // API Gateway answers 401 to this very text. For any other error, an issuer's outage above all, the template makes it answer 503.
     if (!claims) throw new Error("Unauthorized");
     const [api, stage] = methodArn.split("/");
     return {

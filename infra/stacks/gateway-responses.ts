@@ -12,6 +12,8 @@ interface GatewayProblem {
 }
 
 const noRoute = { code: "not_found", detail: "there is no such route, or it does not take this method" } as const;
+/** Longer than an authorizer takes to give up on an issuer that does not answer. */
+const noAuthorizer = { code: "unavailable", retryAfter: 5 } as const;
 const noAnswer = { code: "unavailable", retryAfter: 1 } as const;
 
 /** What the gateway answers itself, without a handler. The two defaults stand for every type that is not listed. */
@@ -20,6 +22,9 @@ const problems: readonly GatewayProblem[] = [
   { type: ResponseType.DEFAULT_5XX, code: "internal" },
   { type: ResponseType.INTEGRATION_TIMEOUT, ...noAnswer },
   { type: ResponseType.INTEGRATION_FAILURE, ...noAnswer },
+  // An authorizer that throws, because the issuer does not answer, is one of these two: AWS's documentation does not say which.
+  { type: ResponseType.AUTHORIZER_FAILURE, ...noAuthorizer },
+  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, ...noAuthorizer },
   { type: ResponseType.UNAUTHORIZED, code: "unauthorized", detail: "a valid bearer token is needed" },
   { type: ResponseType.ACCESS_DENIED, code: "forbidden", detail: "the token does not allow this" },
   { type: ResponseType.WAF_FILTERED, code: "forbidden", detail: "the firewall has refused the request" },

@@ -1,10 +1,16 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
+import { AppError } from "../errors.ts";
 import type { TokenVerifier } from "./token.ts";
 
 /** Milliseconds: keys are kept for this long, and asked for again at most this often when one is unknown. */
 const KEYS_MAX_AGE = 3_600_000;
 const COOLDOWN = 30_000;
+
+/** Milliseconds that the issuer may take for one answer. */
 const TIMEOUT = 3000;
+
+/** Seconds after which a client may try again when the issuer fails. */
+const RETRY_AFTER = 5;
 
 /** Seconds by which the issuer's clock may differ from ours. */
 const CLOCK_TOLERANCE = 5;
@@ -12,30 +18,43 @@ const CLOCK_TOLERANCE = 5;
 /** Signature algorithms of public keys; a token may not choose `none` or a shared secret. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
+/** What jose throws for a token that is wrong. Any other error comes from the issuer, or from the way to it. */
+const WRONG_TOKEN = [
+  errors.JWTInvalid,
+  errors.JWTExpired,
+  errors.JWTClaimValidationFailed,
+  errors.JWSInvalid,
+  errors.JWSSignatureVerificationFailed,
+  errors.JOSEAlgNotAllowed,
+  errors.JOSENotSupported,
+  errors.JWKSNoMatchingKey,
+  errors.JWKSMultipleMatchingKeys,
+];
+
 /**
  * Verifies tokens of an OpenID Connect issuer against its published keys (OpenID Connect Discovery 1.0, section 4).
  * The audience is in `aud`, or in `client_id` as in Cognito's access tokens; an empty one is not checked,
  * several are separated by commas.
- * Throws when the issuer cannot be reached.
+ * Throws `unavailable` when the issuer does not answer, or answers with anything but its keys: then nothing is known of the token.
  */
-export function createOidcVerifier(issuer: string, audience: string): TokenVerifier {
+export function createOidcVerifier(issuer: string, audience: string, timeout = TIMEOUT): TokenVerifier {
   let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
 
   const discover = async () => {
     const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
     if (!response.ok) throw new Error(`the issuer's configuration answers ${response.status}`);
     const { jwks_uri } = (await response.json()) as { jwks_uri: string };
     return createRemoteJWKSet(new URL(jwks_uri), {
       cacheMaxAge: KEYS_MAX_AGE,
       cooldownDuration: COOLDOWN,
-      timeoutDuration: TIMEOUT,
+      timeoutDuration: timeout,
     });
   };
 
   return async (token) => {
-    keys ??= await discover();
     try {
+      keys ??= await discover();
       const { payload } = await jwtVerify(token, keys, {
         issuer,
         algorithms: ALGORITHMS,
@@ -44,8 +63,11 @@ export function createOidcVerifier(issuer: string, audience: string): TokenVerif
       });
       return isFor(payload, audience) ? payload : null;
     } catch (error) {
-      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return null;
-      throw error;
+      if (WRONG_TOKEN.some((kind) => error instanceof kind)) return null;
+      throw new AppError("unavailable", `the issuer ${issuer} does not give its keys`, {
+        cause: error,
+        retryAfter: RETRY_AFTER,
+      });
     }
   };
 }

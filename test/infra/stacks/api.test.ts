@@ -120,6 +120,8 @@ describe("what the gateway answers by itself", () => {
 
   it.each([
     ["UNAUTHORIZED", "401"],
+    ["AUTHORIZER_FAILURE", "503"],
+    ["AUTHORIZER_CONFIGURATION_ERROR", "503"],
     ["ACCESS_DENIED", "403"],
     ["MISSING_AUTHENTICATION_TOKEN", "404"],
     ["REQUEST_TOO_LARGE", "413"],
@@ -135,7 +137,7 @@ describe("what the gateway answers by itself", () => {
 
   it("says when to come back whenever it is busy", () => {
     const busy = responses.filter(({ StatusCode }) => ["429", "503"].includes(StatusCode));
-    expect(busy).toHaveLength(4);
+    expect(busy).toHaveLength(6);
     for (const { ResponseParameters } of busy) {
       expect(ResponseParameters["gatewayresponse.header.retry-after"]).toMatch(/^'\d+'$/);
     }

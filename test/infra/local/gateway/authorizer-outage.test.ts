@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { resourcesOf, synthesize } from "../../synthesize.ts";
+import { type RunningGateway, startGateway } from "../fixture-gateway.ts";
+
+let gateway: RunningGateway;
+
+/** The project's own gateway responses, before a function whose authorizer fails as it does in an outage of the issuer. */
+beforeAll(async () => {
+  const responses = Object.entries(resourcesOf(synthesize({ stage: "dev" }).api, "AWS::ApiGateway::GatewayResponse"));
+  gateway = await startGateway({
+    functions: {
+      authorizer: `export const handler = async ({ authorizationToken }) => {
+        if (authorizationToken === "Bearer wrong") throw new Error("Unauthorized");
+        if (authorizationToken === "Bearer nonsense") return {};
+        throw Object.assign(new Error("the issuer does not give its keys"), { name: "AppError" });
+      };`,
+      echo: `export const handler = async () => ({ statusCode: 200 });`,
+    },
+    routes: [{ method: "GET", path: "/v1/sessions", function: "echo", authorizer: true }],
+    authorizer: {},
+    resources: Object.fromEntries(
+      responses.map(([id, { Type, Properties }]) => [
+        id,
+        { Type, Properties: { ...Properties, RestApiId: { Ref: "Api" } } },
+      ]),
+    ),
+  });
+});
+afterAll(() => gateway.stop());
+
+const call = (token: string) => fetch(`${gateway.url}/v1/sessions`, { headers: { authorization: `Bearer ${token}` } });
+
+test.each(["right", "nonsense"])(
+  "an authorizer that cannot tell is a 503 that says when to come back: %s",
+  async (token) => {
+    const response = await call(token);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({
+      code: "unavailable",
+      status: 503,
+      request_id: response.headers.get("x-request-id"),
+    });
+  },
+);
+
+test("a token that is wrong is a 401", async () => {
+  const response = await call("wrong");
+  expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+});
