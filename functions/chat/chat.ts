@@ -19,7 +19,7 @@ export const createChat = (deps: Dependencies) =>
     async ({ user, params, body, plan, repeatable, deadline, ...request }) => {
       const { content, name, metadata, max_output_tokens, model, temperature, memory } = body;
       const named = planOf(deps.plans, plan);
-      request.observe({ plan: named.name, messages: 2 });
+      request.observe({ plan: named.name });
       const turn = await startTurn(deps, {
         session: { user, id: params.id },
         plan: named,
@@ -29,6 +29,7 @@ export const createChat = (deps: Dependencies) =>
         temperature,
         maxOutputTokens: max_output_tokens,
         memory,
+        onStored: request.observe,
         deadline,
       });
       if (body.stream ?? acceptsEvents(request.header("accept"))) {

@@ -20,7 +20,7 @@ export const createCompletions = (deps: Dependencies) =>
     deps,
     async ({ user, body, plan, repeatable, deadline, ...request }) => {
       const named = planOf(deps.plans, plan);
-      request.observe({ plan: named.name, messages: 2 });
+      request.observe({ plan: named.name });
       const header = request.header("x-session-id");
       const session = body.metadata?.session_id ?? (header && validate(idSchema, header, "X-Session-Id"));
       const claims = claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable);
@@ -33,6 +33,7 @@ export const createCompletions = (deps: Dependencies) =>
         claims,
         create: true,
         isNew: !session,
+        onStored: request.observe,
         deadline,
       });
       const headers = { ...turn.headers, "x-session-id": turn.session.id };

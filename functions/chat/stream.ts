@@ -9,8 +9,8 @@ import { type FollowDependencies, openFollow } from "../dependencies/chat.ts";
 
 /** GET /v1/sessions/{id}/chat/{message_id}/stream */
 export const createResumeChat = (deps: FollowDependencies) =>
-  createStreamHandler(chatOperations.resumeChat, deps, async ({ user, params, deadline }) => {
-    const turn = await followTurn(deps, { user, id: params.id }, params.message_id, deadline - 1000);
+  createStreamHandler(chatOperations.resumeChat, deps, async ({ user, params, observe, deadline }) => {
+    const turn = await followTurn(deps, { user, id: params.id }, params.message_id, deadline - 1000, observe);
     if (!turn) throw new AppError("not_found", "no such answer");
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream: uiMessageStream(turn), done: turn.done };
   });

@@ -20,8 +20,7 @@ export const createAppendMessages = (deps: HttpDependencies & Stores) =>
     async ({ user, params, body, identity, observe }) => {
       refuseFuture(body, deps.clock());
       const inputs = "messages" in body ? body.messages : [body];
-      const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity);
-      observe({ messages: messages.length });
+      const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity, observe);
       return { status: 201, body: answerOf(messages, params.id), kept: messages.map(positionOf) };
     },
     async ({ user, params }, positions: string[]) =>

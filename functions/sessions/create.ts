@@ -23,8 +23,7 @@ export const createCreateSession = (deps: Dependencies) =>
     deps,
     async ({ user, body, identity, observe }) => {
       refuseFuture(body, deps.clock());
-      const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds);
-      observe({ sessions: 1 });
+      const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds, observe);
       return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
     },
     // A repeat has the same body as the first request.

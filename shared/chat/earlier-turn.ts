@@ -22,7 +22,8 @@ export async function earlierTurn(
 ): Promise<Turn | null> {
   let claim = first;
   for (let look = 1; claim.kind !== "first"; look++) {
-    const turn = await followTurn(stores, request.session, id, request.deadline).catch((error: unknown) => {
+    const following = followTurn(stores, request.session, id, request.deadline, request.onStored);
+    const turn = await following.catch((error: unknown) => {
       // The attempt may be about to create the session.
       if (request.create && error instanceof AppError && error.code === "not_found") return null;
       throw error;

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "../session/attempts.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/renew-session.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
+import type { OnStored } from "../session/stored.ts";
 import type { Stores } from "../session/stores.ts";
 import type { TurnId, TurnStore } from "./turn-store.ts";
 
@@ -22,12 +24,19 @@ export async function finishTurn(
   question: MessageRecord,
   answer: MessageRecord,
   keep: () => Promise<void> = async () => undefined,
+  onStored?: OnStored,
 ): Promise<MessageRecord> {
   const { turns, clock } = stores;
   const isNew = await turns.save(turn, answer);
   const stored = isNew ? answer : ((await turns.find(turn, turn.generation, turn.answer)) ?? answer);
+  // If the first answer of the store was lost and the SDK has sent the write again, then what is there is this very answer.
+  const isMine = isNew || isDeepStrictEqual(stored, answer);
+  const finished = (): MessageRecord => {
+    if (isMine) onStored?.({ messages: 1 });
+    return stored;
+  };
   const [isClosed] = await Promise.all([turns.close(turn, record, 2, clock()), keep()]);
-  if (isClosed) return stored;
+  if (isClosed) return finished();
   return settled(async () => {
     const current = await stillThere(stores, turn);
     if (!current) {
@@ -36,8 +45,8 @@ export async function finishTurn(
     }
     if (current.generation === turn.generation) {
       // Counted by somebody who took the turn for dead, or closed by an attempt whose answer was lost.
-      if (!current.turns?.[turn.answer]) return stored;
-      return (await turns.close(turn, current, 2, clock())) ? stored : contended;
+      if (!current.turns?.[turn.answer]) return finished();
+      return (await turns.close(turn, current, 2, clock())) ? finished() : contended;
     }
     await turns.discard(turn);
     if (!(await turns.find(turn, current.generation, question.id))) return stored;
@@ -48,7 +57,7 @@ export async function finishTurn(
       now,
       expiresAt: expiryOf(current, now),
     });
-    return appended.kind === "stale" ? contended : stored;
+    return appended.kind === "stale" ? contended : finished();
   });
 }
 

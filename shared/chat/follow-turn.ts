@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
+import type { OnStored } from "../session/stored.ts";
 import { collectDeadTurns } from "./dead-turns.ts";
 import type { ChatStores } from "./finish-turn.ts";
 import type { TurnEvent } from "./live-answer.ts";
@@ -24,13 +25,14 @@ export async function followTurn(
   session: SessionId,
   id: string,
   deadline: number,
+  onStored?: OnStored,
 ): Promise<Turn | null> {
   if (!ANSWER_ID.test(id)) return null;
   const record = await stores.sessions.find(session);
   const until = record?.turns?.[id];
   if (record && until !== undefined) {
     if (until > stores.clock()) return running(record);
-    await collectDeadTurns(stores.turns, record, stores.clock());
+    await collectDeadTurns(stores.turns, record, stores.clock(), onStored);
   }
   const message = await storedAnswer(stores, session, id);
   if (!message) return null;
@@ -72,7 +74,7 @@ export async function followTurn(
     const current = await stores.sessions.find(session);
     const until = current?.turns?.[answer];
     if (current && until !== undefined && until <= stores.clock()) {
-      await collectDeadTurns(stores.turns, current, stores.clock());
+      await collectDeadTurns(stores.turns, current, stores.clock(), onStored);
     }
     return until === undefined || until <= stores.clock();
   }

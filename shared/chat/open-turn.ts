@@ -29,8 +29,10 @@ export async function openTurn(
 ): Promise<{ record: SessionRecord; history: MessageRecord[] }> {
   const { session } = request;
   const limit = deps.settings.maxMessages - 1;
+  const { onStored } = request;
+  const ttl = deps.settings.sessionTtlSeconds;
   const create = request.create
-    ? () => createSession(deps, session.user, { id: session.id }, identity, deps.settings.sessionTtlSeconds)
+    ? () => createSession(deps, session.user, { id: session.id }, identity, ttl, onStored)
     : undefined;
   let window = read;
   let isStored = false;
@@ -39,13 +41,13 @@ export async function openTurn(
     const earlier = window?.newest.length === 0 ? request.before : request.since;
     if (window && earlier?.length && !isStored) {
       isStored = true;
-      await appendMessages(deps, session, earlier, identity);
+      await appendMessages(deps, session, earlier, identity, onStored);
       window = await windowOf(deps, session, limit);
     }
     if (!window) return contended;
     const { record } = window;
     const now = deps.clock();
-    const died = record.turns ? await collectDeadTurns(deps.turns, record, now) : [];
+    const died = record.turns ? await collectDeadTurns(deps.turns, record, now, onStored) : [];
     const dead = died.filter((turn) => turn.answer !== answer);
     // An answer that was left behind has only now become a message.
     if (dead.some(({ messages }) => messages === 2)) window = (await windowOf(deps, session, limit)) ?? window;
@@ -55,6 +57,7 @@ export async function openTurn(
       before,
     ]);
     if (begun.status === "rejected") throw begun.reason;
+    if (begun.value === "begun") onStored?.({ messages: 1 });
     if (begun.value === "stale") {
       window = null;
       return contended;

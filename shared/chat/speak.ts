@@ -7,6 +7,7 @@ import { estimateTokens } from "../llm/tokens.ts";
 import { log } from "../log.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionRecord } from "../session/session.ts";
+import type { OnStored } from "../session/stored.ts";
 import { createAnswerLimit } from "./answer-limit.ts";
 import { finishTurn } from "./finish-turn.ts";
 import { createLiveAnswer, type TurnEvent } from "./live-answer.ts";
@@ -31,6 +32,7 @@ export interface Spoken {
   timer: NodeJS.Timeout;
   /** Called when the answer is stored. Never rejects. */
   keep(): Promise<void>;
+  onStored: OnStored | undefined;
   /** Called when the answer could not be stored. */
   failed(error: unknown): Promise<void>;
 }
@@ -84,11 +86,8 @@ export function speak(
       ...(problem === undefined ? {} : { error: toAppError(problem).code }),
       user: turn.user,
     });
-    const [stored] = await Promise.allSettled([
-      finishTurn(deps, turn, record, question, message, spoken.keep),
-      settling,
-      recording,
-    ]);
+    const finishing = finishTurn(deps, turn, record, question, message, spoken.keep, spoken.onStored);
+    const [stored] = await Promise.allSettled([finishing, settling, recording]);
     if (stored.status === "rejected") throw stored.reason;
     if (problem === undefined) live.end(stored.value);
     else live.fail(toAppError(problem));

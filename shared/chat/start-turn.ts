@@ -98,6 +98,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       began,
       timer,
       keep: request.claims.keep,
+      onStored: request.onStored,
       failed: request.claims.release,
     });
     return {

@@ -7,6 +7,7 @@ import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
+import type { OnStored } from "../session/stored.ts";
 import type { TurnClaims } from "./claim.ts";
 import type { ChatStores } from "./finish-turn.ts";
 import type { TurnEvent } from "./live-answer.ts";
@@ -59,6 +60,8 @@ export interface TurnRequest {
   create?: boolean;
   /** The session's id is the request's own: nobody else can have made it. */
   isNew?: boolean;
+  /** Told of each session and message that the turn stores, until `Turn.done` resolves. */
+  onStored?: OnStored;
   /** Epoch milliseconds at which the function is stopped. */
   deadline: number;
 }

@@ -1,16 +1,13 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import type { Metric } from "../metrics/metric.ts";
 import { noRecorder, type Recorder } from "../metrics/record.ts";
+import type { Stored } from "../session/stored.ts";
 import { headerOf } from "./headers.ts";
 import type { Claims } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 
 /** What a handler says of a request beside its answer. */
-export interface Observed {
-  /** Sessions created. */
-  sessions?: number;
-  /** Messages stored. */
-  messages?: number;
+export interface Observed extends Stored {
   plan?: string;
 }
 
@@ -18,7 +15,10 @@ export interface Observed {
 export interface RequestMeter {
   /** The request has come: its time runs. */
   begin(event: APIGatewayProxyEvent): void;
-  /** Adds what the request did. */
+  /**
+   * Adds what the request did. What it does after it was answered, as a request that ran out of time, is recorded at once in a metric
+   * of its own, which has no duration and so does not count as a request.
+   */
   observe(event: APIGatewayProxyEvent, observed: Observed): void;
   /**
    * The answer is known: its time ends, and the write of the metric begins. Resolves when that is over, in 500 ms at
@@ -29,19 +29,34 @@ export interface RequestMeter {
 
 type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 
+/** A request that is running, or was answered. */
+interface Metered {
+  began: number;
+  plan?: string;
+  stored: Required<Stored>;
+  /** Its metric; absent until it is answered. */
+  metric?: Metric;
+  recording?: Promise<void>;
+}
+
 export function createRequestMeter(operation: Operation, recorder: Recorder = noRecorder): RequestMeter {
-  const requests = new WeakMap<APIGatewayProxyEvent, { began: number; observed: Observed; ending?: Promise<void> }>();
+  const requests = new WeakMap<APIGatewayProxyEvent, Metered>();
   return {
-    begin: (event) => void requests.set(event, { began: performance.now(), observed: {} }),
-    observe(event, observed) {
-      Object.assign(requests.get(event)?.observed ?? {}, observed);
+    begin: (event) => void requests.set(event, { began: performance.now(), stored: { sessions: 0, messages: 0 } }),
+    observe(event, { plan, sessions = 0, messages = 0 }) {
+      const request = requests.get(event);
+      if (!request) return;
+      if (plan !== undefined) request.plan = plan;
+      if (request.metric) void recorder.record(lateMetric(request.metric, { sessions, messages }));
+      request.stored.sessions += sessions;
+      request.stored.messages += messages;
     },
     async end(event, answer) {
       const request = requests.get(event);
       if (!request) return;
-      const duration = performance.now() - request.began;
-      request.ending ??= recorder.record(requestMetric(operation, event, answer, duration, request.observed));
-      await request.ending;
+      request.metric ??= requestMetric(operation, event, answer, performance.now() - request.began, request);
+      request.recording ??= recorder.record(request.metric);
+      await request.recording;
     },
   };
 }
@@ -52,7 +67,7 @@ function requestMetric(
   event: APIGatewayProxyEvent,
   answer: Answered,
   duration: number,
-  { plan, ...measures }: Observed,
+  { plan, stored }: Metered,
 ): Metric {
   const user = userOf(event);
   return {
@@ -62,11 +77,19 @@ function requestMetric(
       status: `${Math.floor(answer.statusCode / 100)}xx`,
       ...(plan === undefined ? {} : { plan }),
     },
-    measures: { duration_ms: duration, ...measures },
+    measures: { duration_ms: duration, ...aboveZero(stored) },
     ...(answer.statusCode < 400 ? {} : { error: errorOf(answer) }),
     ...(user === undefined ? {} : { user }),
   };
 }
+
+/** What a request has stored after it was answered. Without a duration and a user, it counts neither as a request nor as a user's. */
+function lateMetric({ user: _user, ...metric }: Metric, stored: Required<Stored>): Metric {
+  return { ...metric, measures: aboveZero(stored) } as Metric;
+}
+
+const aboveZero = (stored: Required<Stored>): Stored =>
+  Object.fromEntries(Object.entries(stored).filter(([, count]) => count > 0));
 
 /** On whose behalf a request that was let through is. */
 export function userOf(event: APIGatewayProxyEvent): string | undefined {

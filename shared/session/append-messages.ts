@@ -6,6 +6,7 @@ import { readSession } from "./read-session.ts";
 import { restoreSession } from "./renew-session.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
+import type { OnStored } from "./stored.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -19,6 +20,7 @@ export async function appendMessages(
   session: SessionId,
   inputs: readonly MessageInput[],
   request: RequestIdentity,
+  onStored?: OnStored,
 ): Promise<MessageRecord[]> {
   const plan = planMessages(inputs, request);
   if (fitting(plan, plan.length).length < plan.length) {
@@ -54,6 +56,7 @@ export async function appendMessages(
       for (const [id, message] of outcome.messages) result.set(id, message);
       pending = pending.filter(({ id }, n) => n < start || !outcome.messages.has(id));
     } else {
+      onStored?.({ messages: end - start });
       start = end;
     }
   }

@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import { timeOrderedId } from "./message.ts";
 import type { SessionCreate } from "./schema.ts";
 import { type Anchor, dueAfter, expiryOf, type RequestIdentity, type SessionRecord } from "./session.ts";
+import type { OnStored } from "./stored.ts";
 import type { Stores } from "./stores.ts";
 
 /** Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict`. */
@@ -12,11 +13,15 @@ export async function createSession(
   input: SessionCreate,
   request: RequestIdentity,
   defaultTtlSeconds: number,
+  onStored?: OnStored,
 ): Promise<SessionRecord> {
   const now = clock();
   const record = newRecord(user, input, request, defaultTtlSeconds, now);
   const session = { user, id: record.id };
-  if (await sessions.create(record, anchorOf(record, request, now))) return record;
+  if (await sessions.create(record, anchorOf(record, request, now))) {
+    onStored?.({ sessions: 1 });
+    return record;
+  }
   const anchor = await sessions.findAnchor(session);
   const stored = anchor?.seed === request.seed ? await sessions.find(session) : null;
   if (stored) return stored;

@@ -52,8 +52,12 @@ interface Hooks {
   requestEnd(request: object): Promise<unknown>;
 }
 
-/** The chat operations behind HTTP. The bearer token is `<user>` or `<user>/<plan>`. */
-export async function startChatServer(world: World, deps: ChatDependencies) {
+/** The chat operations, and others, behind HTTP. The bearer token is `<user>`, `<user>/<plan>` or `<user>/<plan>/<groups>`. */
+export async function startChatServer(
+  world: World,
+  deps: ChatDependencies,
+  others: Partial<Record<OperationId, HttpHandler>> = {},
+) {
   const { table, stores } = world;
   const all = {
     ...deps,
@@ -67,28 +71,29 @@ export async function startChatServer(world: World, deps: ChatDependencies) {
     createCompletion: createCompletions(all),
     resumeChat: createResumeChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
+    ...others,
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
     const { method, path }: Operation = operations[id];
     return { handler, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`) };
   });
   const server = createServer(async (request, response) => {
-    const [path = ""] = (request.url ?? "").split("?");
+    const { pathname: path, searchParams } = new URL(request.url ?? "", "http://localhost");
     const route = routes.find(({ method, pattern }) => method === request.method && pattern.test(path));
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const [sub, plan = ""] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
+    const [sub, plan = "", groups = ""] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
     const event = {
       httpMethod: request.method,
       path,
       headers: request.headers,
-      queryStringParameters: null,
+      queryStringParameters: Object.fromEntries(searchParams),
       pathParameters: { ...route?.pattern.exec(path)?.groups },
       body: chunks.length > 0 ? Buffer.concat(chunks).toString() : null,
       isBase64Encoded: false,
       requestContext: {
         requestId: randomUUID(),
-        authorizer: { sub, plan, exp: String(stores.clock() / 1000 + 60) },
+        authorizer: { sub, plan, groups, exp: String(stores.clock() / 1000 + 60) },
       },
     } as unknown as APIGatewayProxyEvent;
     const context = { getRemainingTimeInMillis: () => 60_000 } as Context;

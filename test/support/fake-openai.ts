@@ -10,6 +10,8 @@ export interface Behaviour {
   delay?: number;
   /** Milliseconds between the head and the first token. */
   firstToken?: number;
+  /** Waits for this before the first token. */
+  until?: Promise<unknown>;
   /** Milliseconds between two tokens. */
   perToken?: number;
   /** What is said, a token a word. */
@@ -114,6 +116,7 @@ async function behave(response: ServerResponse, { model, messages }: FakeRequest
   response.flushHeaders();
   if (hang === "first token") return;
   await sleep(firstToken);
+  await behaviour.until;
   const send = (choices: object[], more = {}) =>
     response.write(`data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices, ...more })}\n\n`);
   const choice = (delta: object, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }];

@@ -9,6 +9,8 @@ export interface Fault {
   name: "ThrottlingException" | "TimeoutError" | "InternalServerError";
   /** Attempts that fail, of the four that the SDK makes by itself. */
   attempts: number;
+  /** Calls of the operation that go well before. @default 0 */
+  skip?: number;
 }
 
 /** Lets attempts of the SDK fail one after the other, below its own retries: what a network and a busy service do. */
@@ -19,6 +21,10 @@ export function createFaults(client: DynamoDBDocumentClient): { next(fault: Faul
       const fault = current;
       const operation = String(context.commandName).replace(/Command$/, "");
       if (!fault || fault.operation !== operation || fault.attempts === 0) return next(args);
+      if (fault.skip) {
+        fault.skip--;
+        return next(args);
+      }
       fault.attempts--;
       if (fault.when === "after") await next(args);
       throw Object.assign(new Error("injected"), { name: fault.name, $fault: "server", $metadata: {} });

@@ -99,6 +99,35 @@ describe("the metric of a request", () => {
     ]);
   });
 
+  it("adds up what the request has stored, and records at once what it stores after it was answered", async () => {
+    let late: (() => void) | undefined;
+    const slow = createHttpHandler(
+      operations.createSession,
+      { clock: Date.now, corsOrigins: [], recorder },
+      async ({ observe }) => {
+        observe({ plan: "free" });
+        observe({ sessions: 1 });
+        observe({ messages: 2 });
+        observe({ messages: 3 });
+        late = () => observe({ messages: 4 });
+        return await created();
+      },
+    );
+    await timeOf(slow(eventOf(), context));
+    late?.();
+    const dimensions = { route: "POST /v1/sessions", status: "2xx", plan: "free" };
+    expect(recorded).toEqual([
+      {
+        kind: "api.request",
+        dimensions,
+        measures: { duration_ms: expect.any(Number), sessions: 1, messages: 5 },
+        user: "ann",
+      },
+      // Without a duration and a user, it counts neither as a request nor as a user's.
+      { kind: "api.request", dimensions, measures: { messages: 4 } },
+    ]);
+  });
+
   it("is one a request: of a repeat, a refusal and a failure as well", async () => {
     const failing = async (): Promise<HttpResponse> => {
       throw new AppError("unavailable", "the store does not answer");
