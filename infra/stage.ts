@@ -103,7 +103,8 @@ const schema = z
       .string()
       .default("")
       .transform((value) => value.split(",").filter(Boolean))
-      .pipe(z.array(origin)),
+      .pipe(z.array(origin))
+      .refine((origins) => origins.length === 1 || !origins.includes("*"), "must be * alone, or origins without it"),
     throttleRate: z.coerce.number().int().min(1).optional(),
     throttleBurst: z.coerce.number().int().min(1).optional(),
     alarmEmail: z.email().optional(),

@@ -85,7 +85,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const signal = options.signal ? AbortSignal.any([abort.signal, options.signal]) : abort.signal;
   const synthesis = options.assembly
     ? Promise.resolve(options.assembly)
-    : synthesize(path.join(data, "cdk.out"), signal).then(() => path.join(data, "cdk.out"));
+    : synthesize(path.join(data, "cdk.out"), templateOptions(), signal).then(() => path.join(data, "cdk.out"));
   synthesis.catch(() => {});
   // Loaded while the app synthesizes: the SDK takes a while.
   const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
@@ -185,6 +185,13 @@ function announce(
   const file = path.join(data, "host.json");
   writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, endpoints, outputs }, null, 2)}\n`);
   return () => rmSync(file, { force: true });
+}
+
+/** Options of the template that the environment sets. */
+function templateOptions(): { corsOrigins?: string } {
+  // biome-ignore lint/style/noProcessEnv: the user says with this variable which pages may call the API
+  const { CORS_ORIGINS } = process.env;
+  return CORS_ORIGINS ? { corsOrigins: CORS_ORIGINS } : {};
 }
 
 function externalEngines(): { dynamodb: string | undefined; s3: string | undefined } {

@@ -29,8 +29,10 @@ export const USAGE = `Runs the synthesized template on this machine.
   --verbose           show everything: functions' logs, stack traces, what has nothing to run here, engines
   --help              show this
 
-  Environment: DYNAMODB_ENDPOINT, S3_ENDPOINT  use these engines instead of the embedded ones
-               (with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where they ask for credentials)
+  Environment:
+    CORS_ORIGINS                    origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
+    DYNAMODB_ENDPOINT, S3_ENDPOINT  use these engines instead of the embedded ones (with AWS_ACCESS_KEY_ID and
+                                    AWS_SECRET_ACCESS_KEY, where they ask for credentials)
 `;
 
 /** Reads the command line. Throws an Error whose message says what is wrong with it. */

@@ -5,16 +5,18 @@ import path from "node:path";
 const root = path.resolve(import.meta.dirname, "../..");
 
 /**
- * Bundles the functions and writes the cloud assembly into `directory`, as the CDK CLI would for `-c stage=dev`, without the CLI.
+ * Bundles the functions and writes the cloud assembly into `directory`, as the CDK CLI would for `-c stage=dev` and a `-c` for each of
+ * the options, without the CLI.
  * Throws an Error with what the app printed when it fails.
  */
-export async function synthesize(directory: string, signal?: AbortSignal): Promise<void> {
+export async function synthesize(directory: string, options: object, signal?: AbortSignal): Promise<void> {
   // The app's temporary files go with it, even when it is killed.
   const temporary = `${path.resolve(directory)}.tmp`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   try {
-    await run({ CDK_OUTDIR: path.resolve(directory), TMPDIR: temporary }, signal);
+    const CDK_CONTEXT_JSON = JSON.stringify({ ...context(), ...options });
+    await run({ CDK_OUTDIR: path.resolve(directory), TMPDIR: temporary, CDK_CONTEXT_JSON }, signal);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
@@ -28,7 +30,6 @@ function run(environment: Record<string, string>, signal: AbortSignal | undefine
         // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
         ...process.env,
         ...environment,
-        CDK_CONTEXT_JSON: JSON.stringify(context()),
         // Checking the templates takes seconds and changes nothing in them; `npm run synth` does it.
         CDK_VALIDATION: "false",
       },

@@ -2,7 +2,6 @@ import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import {
   AccessLogFormat,
   AuthorizationType,
-  type CorsOptions,
   EndpointType,
   IdentitySource,
   LambdaIntegration,
@@ -23,6 +22,7 @@ import { accessLogFields } from "./access-log.ts";
 import { addFirewall } from "./firewall.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { addGatewayResponses } from "./gateway-responses.ts";
+import { addPreflights } from "./preflight.ts";
 
 /** How long the gateway remembers what the authorizer said of a token; handlers check its expiry themselves. */
 const AUTHORIZER_CACHE = Duration.seconds(60);
@@ -59,12 +59,13 @@ export class ApiStack extends Stack {
         ...(operation.access === "public" ? { APIG4: `${trigger.operation} is public by the API's contract.` } : {}),
       });
     }
+    addPreflights(this.api, options.corsOrigins);
     if (options.waf) addFirewall(this, this.api);
 
     new CfnOutput(this, "ApiUrl", { value: this.api.url });
   }
 
-  private restApi({ stage, corsOrigins }: Options): RestApi {
+  private restApi({ stage }: Options): RestApi {
     const accessLog = new LogGroup(this, "AccessLog", {
       retention: stage.logRetention,
       removalPolicy: stage.removalPolicy,
@@ -90,7 +91,6 @@ export class ApiStack extends Stack {
         throttlingRateLimit: stage.throttle.rate,
         throttlingBurstLimit: stage.throttle.burst,
       },
-      ...(corsOrigins.length > 0 ? { defaultCorsPreflightOptions: preflight(corsOrigins) } : {}),
     });
     api.node.tryRemoveChild("Endpoint");
 
@@ -131,23 +131,3 @@ const integrationOf = ({ streams, timeout = 29 }: FunctionSpec): LambdaIntegrati
   allowTestInvoke: false,
   ...(streams ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: Duration.seconds(timeout) } : {}),
 });
-
-/** Browsers' preflight requests, answered by the gateway itself. */
-function preflight(origins: readonly string[]): CorsOptions {
-  return {
-    allowOrigins: [...origins],
-    allowMethods: ["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
-    allowHeaders: [
-      "Accept",
-      "Authorization",
-      "Content-Type",
-      "Idempotency-Key",
-      "If-Match",
-      "If-None-Match",
-      "X-Session-Id",
-      "X-User-Id",
-    ],
-    maxAge: Duration.hours(1),
-    statusCode: 204,
-  };
-}

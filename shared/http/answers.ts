@@ -19,7 +19,7 @@ export const SECURITY_HEADERS = {
 
 /** Headers that a browser's script may read. */
 const EXPOSED =
-  "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, idempotency-replayed";
+  "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, x-vercel-ai-ui-message-stream, idempotency-replayed";
 
 /** Middleware: request id, security and CORS headers on every answer; a problem (RFC 9457) for every error. */
 export function answers(corsOrigins: readonly string[]): Answers {

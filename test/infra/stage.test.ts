@@ -55,6 +55,7 @@ describe("the options of a deployment", () => {
     [{ stage: "dev", oidcIssuer: "https://login.example.com" }, "oidcAudience", "go together"],
     [{ stage: "dev", oidcIssuer: "http://login.example.com", oidcAudience: "memocha" }, "oidcIssuer", "Invalid URL"],
     [{ stage: "dev", corsOrigins: "chat.example.com" }, "corsOrigins", "https://chat.example.com"],
+    [{ stage: "dev", corsOrigins: "*,https://chat.example.com" }, "corsOrigins", "* alone"],
     [{ stage: "dev", waf: "yes" }, "waf", "Invalid"],
   ])("are refused when they do not fit: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);

@@ -128,6 +128,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
       IntegrationHttpMethod: "functions are called directly",
       TimeoutInMillis: true,
       ResponseTransferMode: "the Uri says it too",
+      ContentHandling: true,
       IntegrationResponses: true,
       RequestTemplates: true,
       PassthroughBehavior: "proxy integrations pass everything, and mocks read no body",

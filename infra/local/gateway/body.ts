@@ -3,6 +3,9 @@ import type { IncomingMessage } from "node:http";
 /** Bytes that API Gateway takes as a request's body. */
 export const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
+/** The media type of a request that names none. */
+export const JSON_TYPE = "application/json";
+
 /** Reads a body. Undefined as soon as it is, or says it will be, larger than the gateway takes. Rejects when the client goes. */
 export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return undefined;
@@ -25,7 +28,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer | undef
 /** A body as the event carries it: text, or Base64 for media types that the API declares binary. Without a type it is JSON. */
 export function encodeBody(body: Buffer, contentType: string | undefined, binaryMediaTypes: string[]) {
   if (body.length === 0) return { body: null, isBase64Encoded: false };
-  if (isBinary(contentType ?? "application/json", binaryMediaTypes))
+  if (isBinary(contentType ?? JSON_TYPE, binaryMediaTypes))
     return { body: body.toString("base64"), isBase64Encoded: true };
   return { body: body.toString("utf8"), isBase64Encoded: false };
 }

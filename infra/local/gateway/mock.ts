@@ -1,6 +1,8 @@
 /** An integration that answers by itself: what CDK's `defaultCorsPreflightOptions` makes. */
 export interface MockSpec {
   status: number;
+  /** Whether a body that the API takes as binary is converted to text. A mock takes no other. */
+  takesBinary: boolean;
   headers: Record<string, string>;
   body: string;
   /** Origins beyond the fixed one that are answered with themselves. */
@@ -8,6 +10,7 @@ export interface MockSpec {
 }
 
 interface MockProperties {
+  ContentHandling?: string;
   RequestTemplates?: Record<string, string>;
   IntegrationResponses?: {
     StatusCode: string;
@@ -22,7 +25,7 @@ const ORIGINS_TEMPLATE =
   /^\s*#set\(\$origin = [^\n]+\n#if\(\$origin == ""\)\n[^\n]+\n#end\n#if\(((?:\$origin == "[^"\n]+"(?: \|\| )?)+)\)\n\s*#set\(\$context\.responseOverride\.header\.Access-Control-Allow-Origin = \$origin\)\n#end\s*$/;
 
 export function readMock(logicalId: string, properties: object, warn: (message: string) => void): MockSpec {
-  const { RequestTemplates = {}, IntegrationResponses = [] } = properties as MockProperties;
+  const { ContentHandling, RequestTemplates = {}, IntegrationResponses = [] } = properties as MockProperties;
   const asked = /"?statusCode"?\s*:\s*(\d{3})/.exec(Object.values(RequestTemplates)[0] ?? "")?.[1] ?? "200";
   const chosen =
     IntegrationResponses.find(
@@ -34,6 +37,7 @@ export function readMock(logicalId: string, properties: object, warn: (message: 
     warn(`${logicalId}: the local gateway does not know the mapping template of this mock`);
   return {
     status: Number(chosen?.StatusCode ?? 500),
+    takesBinary: ContentHandling === "CONVERT_TO_TEXT",
     headers: readHeaders(logicalId, chosen?.ResponseParameters ?? {}, warn),
     body: origins || /[#$]/.test(template) ? "" : template,
     origins: origins ? [...origins.matchAll(/"([^"]+)"/g)].map(([, origin]) => String(origin)) : [],

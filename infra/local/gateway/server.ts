@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { LambdaFunction } from "../lambda/function.ts";
 import type { Method, RestApi } from "./api.ts";
 import { createAuthorizers } from "./authorize.ts";
-import { encodeBody, readBody } from "./body.ts";
+import { encodeBody, isBinary, JSON_TYPE, readBody } from "./body.ts";
 import { createEvent, methodArn, type ProxyEvent } from "./event.ts";
 import { answer, type Exchange, refuse, withIds } from "./exchange.ts";
 import { integrate } from "./integrate.ts";
@@ -109,6 +109,14 @@ export function createGateway(options: GatewayOptions): { server: Server; serve(
     if (!body) return refuse(current, "REQUEST_TOO_LARGE", "Request Too Long");
     const { integration } = method;
     if (integration.kind === "mock") {
+      if (
+        !integration.mock.takesBinary &&
+        isBinary(request.headers["content-type"] ?? JSON_TYPE, served.binaryMediaTypes)
+      ) {
+        const cause =
+          "its mock takes no binary body, as which this request counts: the integration needs ContentHandling CONVERT_TO_TEXT";
+        return answer(current, "API_CONFIGURATION_ERROR", "Internal server error", cause);
+      }
       const headers = mockHeaders(integration.mock, request.headers.origin);
       response.writeHead(integration.mock.status, withIds(current, headers));
       response.end(integration.mock.body);

@@ -1,4 +1,5 @@
 import type { Template } from "aws-cdk-lib/assertions";
+import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { functions } from "../../../infra/functions.ts";
 import { statusOf } from "../../../shared/errors.ts";
@@ -154,6 +155,10 @@ describe("browsers", () => {
       "gatewayresponse.header.access-control-allow-origin"
     ];
 
+  const one = synthesize({ stage: "prod", corsOrigins: "https://a.example" }).api;
+  const two = synthesize({ stage: "prod", corsOrigins: "https://a.example,https://b.example" }).api;
+  const any = synthesize({ stage: "prod", corsOrigins: "*" }).api;
+
   it("may call from nowhere by default", () => {
     expect(answers(api)).toEqual([]);
     expect(allowed(api)).toBeUndefined();
@@ -161,8 +166,6 @@ describe("browsers", () => {
   });
 
   it("may call from the origins of the configuration, and read the gateway's own answers", () => {
-    const one = synthesize({ stage: "prod", corsOrigins: "https://a.example" }).api;
-    const two = synthesize({ stage: "prod", corsOrigins: "https://a.example,https://b.example" }).api;
     expect(answers(one).length).toBe(Object.keys(resourcesOf(one, "AWS::ApiGateway::Resource")).length + 1);
     expect(answers(one).every((method) => method.Properties.AuthorizationType === "NONE")).toBe(true);
     expect(allowed(one)).toBe("'https://a.example'");
@@ -170,6 +173,58 @@ describe("browsers", () => {
     expect(environmentOf(onlyResource(two, "AWS::Lambda::Function", "sessions-get")).CORS_ORIGINS).toBe(
       "https://a.example,https://b.example",
     );
+  });
+
+  it("get an answer to a preflight, because its mock converts bodies that the API declares binary", () => {
+    for (const { Properties } of [one, two, any].flatMap(answers)) {
+      expect(Properties.Integration).toMatchObject({ Type: "MOCK", ContentHandling: "CONVERT_TO_TEXT" });
+    }
+  });
+
+  it.each([
+    ["one origin", one, "'https://a.example'", "'Origin'"],
+    ["the first of two", two, "'https://a.example'", "'Origin'"],
+    ["any origin", any, "'*'", undefined],
+  ])("are told in a preflight who may call: %s", (_, template, origin, vary) => {
+    const [answer] = answers(template);
+    const headers = answer?.Properties.Integration.IntegrationResponses[0].ResponseParameters;
+    expect(headers).toMatchObject({
+      "method.response.header.Access-Control-Allow-Origin": origin,
+      "method.response.header.Access-Control-Allow-Methods": "'GET,POST,PATCH,DELETE,OPTIONS'",
+      "method.response.header.Access-Control-Max-Age": "'3600'",
+    });
+    expect(headers["method.response.header.Vary"]).toBe(vary);
+    expect(Object.keys(answer?.Properties.MethodResponses[0].ResponseParameters)).toEqual(Object.keys(headers));
+  });
+
+  it("may read every answer that the gateway gives by itself", () => {
+    for (const response of Object.values(resourcesOf(two, "AWS::ApiGateway::GatewayResponse"))) {
+      expect(response.Properties.ResponseParameters).toMatchObject({
+        "gatewayresponse.header.access-control-allow-origin": "method.request.header.Origin",
+        "gatewayresponse.header.access-control-expose-headers": "'retry-after,x-request-id'",
+        "gatewayresponse.header.vary": "'Origin'",
+      });
+    }
+  });
+
+  it("may send every header that OpenAI's SDK sends, and those that the API reads", async () => {
+    const sent = new Set(["idempotency-key", "if-match", "if-none-match", "x-session-id", "x-user-id"]);
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      for (const name of new Headers(init?.headers).keys()) sent.add(name);
+      return new Response("{}", { status: 500 });
+    };
+    const given = { apiKey: "key", organization: "o", project: "p", maxRetries: 0, dangerouslyAllowBrowser: true };
+    const { chat, models } = new OpenAI({ ...given, baseURL: "https://api.example/v1", fetch });
+    const body = { model: "m", messages: [] };
+    const calls = [chat.completions.create(body), chat.completions.stream(body).done(), models.list({ timeout: 1000 })];
+    await Promise.allSettled(calls);
+    // The SDK's polling helpers and its timeouts send these.
+    for (const name of ["timeout", "poll-helper", "custom-poll-interval"]) sent.add(`x-stainless-${name}`);
+    sent.delete("user-agent");
+    const headers = answers(one)[0]?.Properties.Integration.IntegrationResponses[0].ResponseParameters;
+    const allowed = headers["method.response.header.Access-Control-Allow-Headers"].replaceAll("'", "").toLowerCase();
+    expect([...sent].filter((name) => name.startsWith("x-stainless-")).length).toBeGreaterThanOrEqual(10);
+    expect(allowed.split(",").sort()).toEqual([...sent].sort());
   });
 });
 
