@@ -1,17 +1,18 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from "cockatiel";
 import type { Clock } from "../clock.ts";
-import { isOutage, ModelError } from "./model-error.ts";
+import { isAnswer, isOutage, ModelError } from "./model-error.ts";
 import type { BreakerState, ProviderStore } from "./provider-store.ts";
 
-/** Milliseconds for which an instance takes the shared state for granted. */
+/** Milliseconds for which an instance uses the shared state before it reads it again. */
 const CACHE = 5000;
+
+const CLOSED: BreakerState = { failures: 0, openedAt: null };
 
 export interface BreakerSettings {
   /** Outages in a row that open the circuit. */
   threshold: number;
   /** Milliseconds for which it stays open before one call may try. */
   openFor: number;
-  /** Milliseconds that such a try may take. */
+  /** Milliseconds that such a try may take: after that, the instance that made it counts as dead. */
   probeFor: number;
 }
 
@@ -23,9 +24,10 @@ export interface Breaker {
 }
 
 /**
- * A circuit breaker for each provider whose state all instances share. A function instance serves one request at a time and would
- * never see enough outages by itself, so its breaker is made from the stored state for each call, and what becomes of it is stored.
- * When the store fails, calls go through.
+ * A circuit breaker for each provider. All instances share its state, because a function instance serves one request at a time and would
+ * never see enough outages by itself. Outages in a row open the circuit. Once it has been open for a while, one call may try: any answer of
+ * the provider closes the circuit, also a refusal; an outage keeps it open; a call that ended without either lets the next one try. When
+ * the store fails, calls go through.
  */
 export function createBreaker(
   store: ProviderStore,
@@ -38,46 +40,51 @@ export function createBreaker(
   function stateOf(provider: string): Promise<BreakerState> {
     const known = cache.get(provider);
     if (known && clock() - known.at < CACHE) return known.state;
-    const state = quietly(store.breaker(provider), known?.state ?? { failures: 0, openedAt: null });
+    return keep(provider, quietly(store.breaker(provider), known?.state ?? CLOSED));
+  }
+
+  function keep(provider: string, state: Promise<BreakerState>): Promise<BreakerState> {
     cache.set(provider, { state, at: clock() });
     return state;
   }
 
   async function run<T>(provider: string, call: () => Promise<T>): Promise<T> {
-    const shared = await stateOf(provider);
-    const isOpen = shared.openedAt !== null;
-    const isDue = shared.openedAt !== null && clock() - shared.openedAt >= openFor;
-    // Of all instances, one may try; for the others the circuit stays open.
-    if (isOpen && !(isDue && (await quietly(store.claimProbe(provider, clock(), clock() + probeFor), true)))) {
-      throw broken(provider, shared.openedAt ?? 0);
-    }
-    const policy = circuitBreaker(handleWhen(isOutage), {
-      halfOpenAfter: openFor,
-      breaker: new ConsecutiveBreaker(threshold),
-      initialState: {
-        ownState: isOpen
-          ? { value: CircuitState.Open, openedAt: shared.openedAt, attemptNo: 1 }
-          : { value: CircuitState.Closed },
-        breakerState: shared.failures,
-      },
-    });
+    const state = await stateOf(provider);
+    const probeUntil = state.openedAt === null ? null : await startProbe(provider, state.openedAt);
     try {
-      const result = await policy.execute(call);
-      if (isOpen || shared.failures > 0) {
-        cache.delete(provider);
-        await quietly(store.close(provider), undefined);
-      }
+      const result = await call();
+      await answered(provider, state);
       return result;
     } catch (error) {
-      if (error instanceof BrokenCircuitError) throw broken(provider, shared.openedAt ?? 0);
-      if (isOutage(error)) {
-        cache.delete(provider);
-        const failures = await quietly(store.countFailure(provider, clock()), 0);
-        if (policy.state === CircuitState.Open || failures >= threshold)
-          await quietly(store.open(provider, clock()), undefined);
-      }
+      if (isOutage(error)) await failed(provider, state);
+      else if (isAnswer(error)) await answered(provider, state);
+      else if (probeUntil !== null) await quietly(store.endProbe(provider, probeUntil), undefined);
       throw error;
     }
+  }
+
+  /** Makes this call the one that tries an open circuit; `null` = another one has closed it. Throws for all other calls. */
+  async function startProbe(provider: string, openedAt: number): Promise<number | null> {
+    const now = clock();
+    if (now - openedAt < openFor) throw broken(provider, openedAt);
+    const probe = await quietly(store.claimProbe(provider, now, now + probeFor), "claimed");
+    if (probe === "taken") throw broken(provider, openedAt);
+    return probe === "claimed" ? now + probeFor : null;
+  }
+
+  async function answered(provider: string, { failures, openedAt }: BreakerState): Promise<void> {
+    if (failures === 0 && openedAt === null) return;
+    await quietly(store.close(provider), undefined);
+    keep(provider, Promise.resolve(CLOSED));
+  }
+
+  async function failed(provider: string, { openedAt }: BreakerState): Promise<void> {
+    cache.delete(provider);
+    const now = clock();
+    const failures = await quietly(store.countFailure(provider, now), 0);
+    if (openedAt === null && failures < threshold) return;
+    await quietly(store.open(provider, now), undefined);
+    keep(provider, Promise.resolve({ failures, openedAt: now }));
   }
 
   async function check(provider: string): Promise<void> {

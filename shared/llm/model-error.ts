@@ -36,6 +36,10 @@ export const isRetryable = (error: unknown): error is ModelError =>
 /** Whether the provider is at fault: what its circuit breaker counts. */
 export const isOutage = (error: unknown): boolean => error instanceof ModelError && error.failure === "down";
 
+/** Whether the provider answered, although it refused. Without a status, the error is not from the provider. */
+export const isAnswer = (error: unknown): boolean =>
+  error instanceof ModelError && error.status !== undefined && !isOutage(error);
+
 /** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
 const MAX_RETRY_AFTER = 60;
 

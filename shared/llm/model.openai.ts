@@ -1,5 +1,5 @@
 import type OpenAI from "openai";
-import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from "openai";
+import { APIConnectionError, APIError } from "openai";
 import { createOpenAI } from "../openai/client.ts";
 import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
 import { ModelError, type ModelFailure } from "./model-error.ts";
@@ -48,7 +48,7 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
       return resumed(first, events);
     } catch (error) {
       step.end();
-      throw step.reason() ?? translate(error);
+      throw step.reason() ?? (request.signal.aborted ? givenUp(error) : translate(error));
     } finally {
       untilFirstToken.end();
     }
@@ -167,12 +167,14 @@ function failureOf(status: number): ModelFailure {
   return status < 400 || UNUSABLE.has(status) ? "unusable" : "refused";
 }
 
+/** Not the provider's fault, so that its circuit breaker does not count it. */
+const givenUp = (cause: unknown) => new ModelError("unusable", "the turn was given up", { cause });
+
 function translate(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
   // The client wraps what goes wrong with the key.
   if (error instanceof Error && error.cause instanceof ModelError) return error.cause;
-  if (error instanceof APIUserAbortError) return new ModelError("down", "the turn was given up", { cause: error });
-  if (error instanceof APIConnectionTimeoutError || error instanceof APIConnectionError) {
+  if (error instanceof APIConnectionError) {
     return new ModelError("down", "the provider cannot be reached", { cause: error });
   }
   if (!(error instanceof APIError) || error.status === undefined) {

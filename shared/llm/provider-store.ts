@@ -14,8 +14,12 @@ export interface ProviderStore {
   /** Opens the circuit, or keeps it open from now on. */
   open(provider: string, now: number): Promise<void>;
   close(provider: string): Promise<void>;
-  /** Of all who ask, lets one try an open circuit until `until` (epoch ms). */
-  claimProbe(provider: string, now: number, until: number): Promise<boolean>;
+  /**
+   * Lets one call try an open circuit until `until` (epoch ms). `taken`: another call is trying. `closed`: the circuit is no longer open.
+   */
+  claimProbe(provider: string, now: number, until: number): Promise<"claimed" | "taken" | "closed">;
+  /** Ends the try that was claimed until `until`, so that another call may try. */
+  endProbe(provider: string, until: number): Promise<void>;
   /**
    * Takes a place in the provider's queue, `cost` milliseconds long. Gives the epoch milliseconds at which it comes, or, when that
    * is later than `latest`, refuses with when it would. After a pause, what falls within `burst` milliseconds may come at once.

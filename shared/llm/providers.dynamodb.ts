@@ -60,8 +60,19 @@ export function createProviderStore(table: Table): ProviderStore {
         ConditionExpression:
           "attribute_exists(opened_at) AND (attribute_not_exists(probe_until) OR probe_until <= :now)",
         ExpressionAttributeValues: { ":until": until, ":now": now },
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       });
-      return outcome.done;
+      if (outcome.done) return "claimed";
+      return outcome.item?.opened_at === undefined ? "closed" : "taken";
+    },
+
+    async endProbe(provider, until) {
+      await table.update({
+        Key: providerKey(provider, "breaker"),
+        UpdateExpression: "REMOVE probe_until",
+        ConditionExpression: "probe_until = :until",
+        ExpressionAttributeValues: { ":until": until },
+      });
     },
 
     async takePlace(provider, { cost, now, burst, latest }) {

@@ -10,6 +10,7 @@ import type { NamedPlan } from "../../shared/limits/plans.ts";
 import { createBreaker } from "../../shared/llm/breaker.ts";
 import { createOpenAIModel } from "../../shared/llm/model.openai.ts";
 import type { ModelRequest } from "../../shared/llm/model.ts";
+import type { ProviderStore } from "../../shared/llm/provider-store.ts";
 import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../../shared/llm/queue.ts";
 import { createResilientModel } from "../../shared/llm/resilient-model.ts";
@@ -28,17 +29,21 @@ export interface ModelOptions {
   openFor?: number;
   /** Of the breaker. @default the machine's */
   clock?: Clock;
+  /** @default one that is always there */
+  apiKey?: () => Promise<string>;
+  /** What the instance shares with others. @default that of the table */
+  store?: ProviderStore;
   requestsPerMinute?: number;
   patience?: number;
 }
 
 /** The model of a function instance of its own: what instances share is in the table only. */
 export function createInstance(table: Table, options: ModelOptions) {
-  const store = createProviderStore(table);
+  const store = options.store ?? createProviderStore(table);
   // Long enough for a busy machine: who wants to see them pass says so.
   const { connect = 10_000, firstToken = 10_000, threshold = 3, openFor = 400 } = options;
   return createResilientModel({
-    ask: createOpenAIModel(async () => "key", { connect, firstToken }),
+    ask: createOpenAIModel(options.apiKey ?? (async () => "key"), { connect, firstToken }),
     breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, options.clock ?? Date.now),
     queue: createQueue(
       store,

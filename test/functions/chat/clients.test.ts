@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
-import { createChatWorld } from "../../support/chat.ts";
+import { createChatWorld, createInstance } from "../../support/chat.ts";
 import { startChatServer } from "../../support/chat-server.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -225,6 +225,38 @@ describe("POST /v1/sessions/{id}/chat", () => {
     const down = await chat({ content: "x", stream: true });
     expect(down.status).toBe(503);
     expect(down.headers.get("retry-after")).toBe("1");
+  });
+
+  it("answers all good turns after one that the provider refuses, when its circuit was open before", async () => {
+    const provider = await startFakeOpenAI();
+    let now = Date.now();
+    const model = () =>
+      createInstance(world.table, {
+        url: provider.url,
+        threshold: 1,
+        maxAttempts: 1,
+        openFor: 15_000,
+        clock: () => now,
+      });
+    const base = createChatWorld(world, provider.url).deps;
+    const ask = async () => {
+      const server = await startChatServer(world, { ...base, model: model() });
+      const response = await fetch(`${server.url}/v1/sessions/${id}/chat`, {
+        method: "POST",
+        headers: { authorization: "Bearer ann" },
+        body: JSON.stringify({ content: "hello" }),
+      });
+      await server.close();
+      return response.status;
+    };
+    provider.next({ status: 500 });
+    expect([await ask(), await ask()]).toEqual([503, 503]);
+    now += 15_000;
+    provider.next({ status: 400 });
+    const answers: number[] = [];
+    for (let n = 0; n < 9; n++) answers.push(await ask());
+    expect(answers).toEqual([400, ...Array(8).fill(200)]);
+    await provider.close();
   });
 
   it.each([

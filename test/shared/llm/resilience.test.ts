@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import type { ModelAnswer, ModelEvent } from "../../../shared/llm/model.ts";
 import { ModelError } from "../../../shared/llm/model-error.ts";
-import { ask, createInstance } from "../../support/chat.ts";
+import type { ProviderStore } from "../../../shared/llm/provider-store.ts";
+import { ask, createInstance, type ModelOptions } from "../../support/chat.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 
@@ -191,6 +192,120 @@ describe("the circuit breaker", () => {
     expect(await failure(instance().ask(ask()))).toMatchObject({ status: 503 });
     expect(await failure(instance().ask(ask()))).toMatchObject({ failure: "unusable" });
     expect(fake.requests).toHaveLength(3);
+  });
+
+  describe("that lets one call try", () => {
+    /** Milliseconds: of a clock that stands still between the steps of a test. */
+    let now = 0;
+    const instance = (more: Partial<ModelOptions> = {}) =>
+      createInstance(table, {
+        url: fake.url,
+        maxAttempts: 1,
+        threshold: 1,
+        openFor: 10_000,
+        clock: () => now,
+        ...more,
+      });
+    /** Opens the circuit, and waits until a call may try. */
+    const openAndWait = async () => {
+      now = Date.now();
+      fake.next({ status: 500 });
+      expect(await failure(instance().ask(ask()))).toMatchObject({ status: 500 });
+      expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      now += 10_000;
+      fake.requests.length = 0;
+    };
+
+    it.each([302, 400, 401, 404, 409, 422, 429])("closes when the provider answers %i: it is alive", async (status) => {
+      await openAndWait();
+      fake.next({ status });
+      const first = instance();
+      expect(await failure(first.ask(ask()))).toMatchObject({ status });
+      // The instance that tried, and new ones, at the same moment.
+      for (const model of [first, ...Array.from({ length: 8 }, () => instance())]) await said(await model.ask(ask()));
+    });
+
+    it("closes for an instance that has not learned of it yet", async () => {
+      await openAndWait();
+      const late = instance();
+      now -= 1;
+      expect(await failure(late.ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      now += 1;
+      await said(await instance().ask(ask()));
+      await said(await late.ask(ask()));
+    });
+
+    it("lets the next one try at once when the turn was given up", async () => {
+      await openAndWait();
+      fake.next({ hang: "connect" });
+      const abort = new AbortController();
+      const trying = failure(instance().ask(ask("hi", { signal: abort.signal })));
+      await expect.poll(() => fake.requests.length).toBe(1);
+      expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      abort.abort();
+      expect(await trying).toMatchObject({ failure: "unusable", message: "the turn was given up" });
+      await said(await instance().ask(ask()));
+    });
+
+    it("lets the next one try at once when there was no key to try with", async () => {
+      await openAndWait();
+      const apiKey = () => Promise.reject(new ModelError("unusable", "the secret cannot be read"));
+      expect(await failure(instance({ apiKey }).ask(ask()))).toMatchObject({ message: "the secret cannot be read" });
+      expect(fake.requests).toHaveLength(0);
+      await said(await instance().ask(ask()));
+    });
+
+    it("lets the next one try when the first has died", async () => {
+      await openAndWait();
+      fake.next({ hang: "connect" });
+      const abort = new AbortController();
+      const dying = failure(instance().ask(ask("hi", { signal: abort.signal })));
+      await expect.poll(() => fake.requests.length).toBe(1);
+      now += 999;
+      expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      now += 1;
+      fake.next({ hang: "connect" });
+      const secondAbort = new AbortController();
+      const second = failure(instance().ask(ask("hi", { signal: secondAbort.signal })));
+      await expect.poll(() => fake.requests.length).toBe(2);
+      // The end of the first does not end the second.
+      abort.abort();
+      await dying;
+      expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      secondAbort.abort();
+      await second;
+    });
+
+    it("stays open for as long again when the provider fails again", async () => {
+      await openAndWait();
+      fake.next({ status: 503 });
+      expect(await failure(instance().ask(ask()))).toMatchObject({ status: 503 });
+      now += 9999;
+      expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+      now += 1;
+      await said(await instance().ask(ask()));
+    });
+  });
+
+  it("does not count turns that were given up", async () => {
+    fake.always({ hang: "connect" });
+    const instance = () => createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 1 });
+    for (let n = 1; n <= 3; n++) {
+      const abort = new AbortController();
+      const given = failure(instance().ask(ask("hi", { signal: abort.signal })));
+      await expect.poll(() => fake.requests.length).toBe(n);
+      abort.abort();
+      await given;
+    }
+  });
+
+  it("lets calls through when the store fails", async () => {
+    const fails = () => Promise.reject(new Error("the store fails"));
+    const store = new Proxy({} as ProviderStore, { get: () => fails });
+    const model = createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 1, store });
+    fake.next({ status: 500 }, { status: 500 });
+    for (let n = 0; n < 2; n++) expect(await failure(model.ask(ask()))).toMatchObject({ status: 500 });
+    expect(await said(await model.ask(ask("hi")))).toBe("You said: hi");
   });
 
   it("does not count what is not the provider's fault", async () => {
