@@ -1,6 +1,7 @@
 import type { Context } from "aws-lambda";
 import { auditArchive } from "../../shared/archive/audit-archive.ts";
 import { loadConfig } from "../../shared/config.ts";
+import { counted } from "../../shared/counted.ts";
 import { holdEvents } from "../../shared/events/hold-events.ts";
 import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import { lazy } from "../../shared/http/lazy.ts";
@@ -31,8 +32,8 @@ export const createHousekeepingJob =
       log("error", { job, user, session: id, day, message: "an archive object belongs to no session" }),
     );
     log("info", { job, events_held: held, ...audit });
-    if (audit.orphans > 0) throw new Error(`${audit.orphans} archive objects belong to no session`);
-    if (!audit.complete) throw new Error(`there was no time for more than ${audit.objects} archive objects`);
+    if (audit.orphans > 0) throw new Error(`no session is known for ${counted(audit.orphans, "archive object")}`);
+    if (!audit.complete) throw new Error(`there was time for only ${counted(audit.objects, "archive object")}`);
   };
 
 export const handler = lazy(() => {

@@ -1,6 +1,7 @@
 import type { Context } from "aws-lambda";
 import * as z from "zod";
 import { loadConfig } from "../../shared/config.ts";
+import { counted } from "../../shared/counted.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
@@ -30,7 +31,7 @@ export const createLakeJob =
       log("error", { job: "lake", day, message: String(error) }),
     );
     log("info", { job: "lake", ...run });
-    if (run.failed > 0) throw new Error(`${run.failed} days could not be built`);
+    if (run.failed > 0) throw new Error(`${counted(run.failed, "day")} could not be built`);
   };
 
 export const handler = lazy(() => {

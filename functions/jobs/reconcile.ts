@@ -1,5 +1,6 @@
 import type { Context } from "aws-lambda";
 import { loadConfig } from "../../shared/config.ts";
+import { counted } from "../../shared/counted.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
@@ -21,7 +22,7 @@ export const createReconcileJob =
       log("error", { job: "reconcile", user, session: id, message: String(error) }),
     );
     log("info", { job: "reconcile", ...result });
-    if (result.failed > 0) throw new Error(`${result.failed} sessions could not be finished`);
+    if (result.failed > 0) throw new Error(`${counted(result.failed, "session")} could not be finished`);
   };
 
 export const handler = lazy(() => {

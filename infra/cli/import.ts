@@ -18,6 +18,8 @@ const USAGE = `Imports conversations into Memocha. Run twice, it imports nothing
                          "messages": [{"role", "content" | "text", "name"?, "created_at" | "ts"?, "metadata"?}]}
                       or a ChatGPT export: conversations.json, its parts, or the directory they are in.
                       Either may be packed with gzip. Of which kind a file is, its content says.
+                      An id that the API does not take is replaced by a hash of it, a UUID; the session's metadata
+                      then has the old one as source_id.
   --url URL           where the API is (default: the local host, or http://127.0.0.1:3000)
   --token JWT         the token; else MEMOCHA_TOKEN; else one that is made for the running local host
   --user NAME         import everything for this user (the token must be theirs, or have the scope act-as)

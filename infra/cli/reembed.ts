@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { counted } from "../../shared/counted.ts";
 import type { ReembedResult } from "../../shared/memory/reembed.ts";
 import { invoke } from "../redrive/deliver-again.ts";
 import { findPlace } from "../redrive/place.ts";
@@ -49,7 +50,7 @@ async function main(args: string[]): Promise<number> {
 function lineOf({ state, slot, space, progress }: ReembedResult): string {
   const what = `${space.model}, ${space.dimensions} dimensions, index ${slot}`;
   const far = progress
-    ? `: ${progress.sessions} sessions, ${progress.vectors} vectors, part ${progress.shards} of ${progress.of}`
+    ? `: ${counted(progress.sessions, "session")}, ${counted(progress.vectors, "vector")}, part ${progress.shards} of ${progress.of}`
     : "";
   return `${{ current: "nothing to do", building: "building", clearing: "clearing the old index", done: "done" }[state]} (${what})${far}`;
 }

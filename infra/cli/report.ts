@@ -9,6 +9,7 @@ import { buildReport } from "../../shared/reports/build-report.ts";
 import { toHtml } from "../../shared/reports/html.ts";
 import type { Report } from "../../shared/reports/report.ts";
 import { clientOf, findHost } from "./host-file.ts";
+import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Makes the business report of a month from the running local host's aggregates.
 
@@ -16,32 +17,27 @@ const USAGE = `Makes the business report of a month from the running local host'
 
   --data DIR  the local host's data directory (default .memocha)
   --out DIR   where report-2026-10.json and report-2026-10.html go (default the data directory)
+  --help
 
-Without a month, it is the running one.
+Without a month, it is the current one.
+
+Exit code: 0 = done, 1 = something went wrong, 2 = wrong usage.
 `;
 
-try {
-  process.stdout.write(await main(process.argv.slice(2)));
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runCommand("report", async (args) => {
+  process.stdout.write(await main(args));
+  return 0;
+});
 
 async function main(args: string[]): Promise<string> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      data: { type: "string", default: ".memocha" },
-      out: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const { values, positionals } = readOptions(args);
   if (values.help) return USAGE;
-  const month = positionals[0] ?? new Date().toISOString().slice(0, 7);
+  const current = new Date().toISOString().slice(0, 7);
+  const month = positionals[0] ?? current;
   if (positionals.length > 1 || !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
-    throw new Error(`The month must be like 2026-10, not "${positionals.join(" ")}"\n\n${USAGE}`);
+    throw new UsageError(`The month must be like 2026-10, not "${positionals.join(" ")}".`);
   }
+  if (month > current) throw new UsageError(`The month ${month} is in the future.`);
   const { endpoints, outputs } = findHost(values.data);
   const client = new DynamoDBClient(clientOf(endpoints.dynamodb));
   const store = createMetricStore(createTable(DynamoDBDocumentClient.from(client), outputs.MetricsTableName));
@@ -69,4 +65,20 @@ function summary({ month, complete, figures, previous }: Report): string {
 
 function show(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 4 });
+}
+
+function readOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        data: { type: "string", default: ".memocha" },
+        out: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    return asUsageError(error);
+  }
 }

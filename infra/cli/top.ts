@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { frameOf } from "../top/frame.ts";
 import { openTop } from "../top/sample.ts";
 import { findHost } from "./host-file.ts";
+import { asUsageError, runCommand } from "./run-command.ts";
 
 const USAGE = `Shows what the running local host is doing, refreshed each second.
 
@@ -10,8 +11,11 @@ const USAGE = `Shows what the running local host is doing, refreshed each second
 
   --data DIR  the local host's data directory (default .memocha)
   --once      one frame, and out; so it is, too, where the output is no terminal
+  --help
 
 Ctrl-C or q ends it.
+
+Exit code: 0 = done, 1 = something went wrong, 2 = wrong usage.
 `;
 
 const ENTER = "\x1b[?1049h\x1b[?25l";
@@ -23,22 +27,13 @@ const CLEAR_BELOW = "\x1b[J";
 /** q, Ctrl-C and Ctrl-D, as a terminal in raw mode sends them. */
 const ENDING = ["q", "\x03", "\x04"];
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runCommand("top", async (args) => {
+  await main(args);
+  return 0;
+});
 
 async function main(args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      data: { type: "string", default: ".memocha" },
-      once: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const values = readOptions(args);
   if (values.help) {
     process.stdout.write(USAGE);
     return;
@@ -76,5 +71,20 @@ async function refresh(top: ReturnType<typeof openTop>): Promise<void> {
     process.stdout.write(LEAVE);
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
     process.stdin.pause();
+  }
+}
+
+function readOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        data: { type: "string", default: ".memocha" },
+        once: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return asUsageError(error);
   }
 }

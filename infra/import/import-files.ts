@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
+import { counted } from "../../shared/counted.ts";
 import { drain } from "./drain.ts";
 import { nameRecord } from "./formats/read-conversation.ts";
 import { createRecordImporter, type Outcome } from "./import-record.ts";
@@ -139,6 +140,7 @@ function createJudge(
     summary[outcome.kind] += 1;
     if (outcome.kind === "imported" || outcome.kind === "resumed") {
       summary.changes.moved += outcome.changes.moved;
+      summary.changes.renamed += outcome.changes.renamed;
       summary.changes.mended += outcome.changes.mended;
     }
     if (outcome.kind === "bad" || outcome.kind === "failed") {
@@ -157,6 +159,6 @@ function createJudge(
     }
     failuresInARow += 1;
     if (failuresInARow < MAX_FAILURES_IN_A_ROW) return;
-    stopFor(`${failuresInARow} conversations in a row could not be stored, the last for: ${reason}`);
+    stopFor(`${counted(failuresInARow, "conversation")} in a row could not be stored, the last for: ${reason}`);
   };
 }

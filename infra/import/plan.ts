@@ -21,7 +21,8 @@ export const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
 /** Bytes of JSON a batch: half of what the server takes, and less than a transaction holds. */
 export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
-const MAX_TITLE = 500;
+/** Characters that a title may have. A source's id is cut to as many, so that it fits into the 4 KB of metadata. */
+const MAX_TEXT = 500;
 
 /** What an import sends for one conversation: the same for the same record, however often it runs. */
 export interface Plan {
@@ -34,7 +35,9 @@ export interface Plan {
 export interface Changes {
   /** Messages older than the one before them, which got a later time. */
   moved: number;
-  /** Texts with half a surrogate pair, which has no UTF-8 form, or titles that were too long. */
+  /** Ids that the API does not take: 1 when this session has another id than in the source. */
+  renamed: number;
+  /** Texts with half a surrogate pair, which has no UTF-8 form, or titles and ids that were too long. */
   mended: number;
 }
 
@@ -44,7 +47,8 @@ export interface Changes {
  */
 export function planSession({ id, title, startedAt, messages }: Conversation, ttlSeconds?: number): Plan {
   const { times, moved } = orderTimes(messages, startedAt);
-  const changes: Changes = { moved, mended: 0 };
+  const newId = sessionId(id);
+  const changes: Changes = { moved, renamed: newId === id ? 0 : 1, mended: 0 };
   const mend = (text: string): string => {
     if (text.isWellFormed()) return text;
     changes.mended += 1;
@@ -54,11 +58,12 @@ export function planSession({ id, title, startedAt, messages }: Conversation, tt
   return {
     session: {
       ...check(createSessionSchema, "session", {
-        ...(title !== undefined && { title: cutTitle(mend(title), changes) }),
+        ...(title !== undefined && { title: cutText(mend(title), changes) }),
+        ...(newId !== id && { metadata: { source_id: cutText(mend(id), changes) } }),
         ...(createdAt !== undefined && { created_at: new Date(createdAt).toISOString() }),
         ...(ttlSeconds !== undefined && { ttl_seconds: ttlSeconds }),
       }),
-      id: sessionId(id),
+      id: newId,
     },
     messages: separateBatches(
       messages.map(({ role, content, name, metadata }, index) => {
@@ -89,7 +94,7 @@ export function checkTimes({ session, messages }: Plan, now: number): void {
   }
 }
 
-/** The source's id where the API takes it as it is, else a hash of it: the same in every run (UUIDv5). */
+/** The source's id if the API takes it as it is, otherwise a hash of it: the same in every run (UUIDv5). */
 export function sessionId(sourceId: string): string {
   return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, v5("memocha:import", NIL));
 }
@@ -165,11 +170,11 @@ function earliest(...times: (number | undefined)[]): number | undefined {
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
-function cutTitle(title: string, changes: Changes): string {
-  if (title.length <= MAX_TITLE) return title;
+function cutText(text: string, changes: Changes): string {
+  if (text.length <= MAX_TEXT) return text;
   changes.mended += 1;
   // Not between the halves of a surrogate pair.
-  return title.slice(0, title.slice(0, MAX_TITLE).isWellFormed() ? MAX_TITLE : MAX_TITLE - 1);
+  return text.slice(0, text.slice(0, MAX_TEXT).isWellFormed() ? MAX_TEXT : MAX_TEXT - 1);
 }
 
 function check<T>(schema: z.ZodType<T>, what: string, value: unknown): T {

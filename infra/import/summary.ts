@@ -49,7 +49,7 @@ export function emptySummary(total: number): Summary {
     failed: 0,
     interrupted: 0,
     messages: 0,
-    changes: { moved: 0, mended: 0 },
+    changes: { moved: 0, renamed: 0, mended: 0 },
     read: 0,
     total,
     seconds: 0,

@@ -1,4 +1,5 @@
 import { InvokeCommand, type LambdaClient } from "@aws-sdk/client-lambda";
+import { counted } from "../../shared/counted.ts";
 import type { StreamRecord } from "../local/dynamodb/stream-record.ts";
 import { firstFailure } from "../local/events/batch-response.ts";
 import { compileFilter } from "../local/events/filter-pattern.ts";
@@ -25,7 +26,7 @@ export async function deliverAgain(letter: DeadLetter, place: Place, reconcile: 
       throw new Error(`record ${batch[failed]?.dynamodb.SequenceNumber} failed again`);
     }
   }
-  const delivered = `${wanted.length} record${wanted.length === 1 ? "" : "s"} delivered again`;
+  const delivered = `${counted(wanted.length, "record")} delivered again`;
   if (complete) return delivered;
   await reconcile();
   const gone = "have left the stream, which keeps them for a day; the reconciler was run instead";

@@ -1,4 +1,5 @@
 import { GetQueueUrlCommand, type Message, QueueDoesNotExist } from "@aws-sdk/client-sqs";
+import { counted } from "../../shared/counted.ts";
 import { type DeadLetter, functionLabel, readDeadLetter } from "./dead-letter.ts";
 import { deleteMessage, receiveAll, release } from "./dead-letter-queue.ts";
 import { deliverAgain, invoke } from "./deliver-again.ts";
@@ -71,7 +72,7 @@ function describeRange({
 }: Extract<DeadLetter, { kind: "stream" }>["range"]) {
   const numbers =
     startSequenceNumber === endSequenceNumber ? startSequenceNumber : `${startSequenceNumber} to ${endSequenceNumber}`;
-  return `${batchSize === 1 ? "a stream record" : `${batchSize} stream records`}, ${numbers}`;
+  return `${counted(batchSize, "stream record")}, ${numbers}`;
 }
 
 async function queueUrl({ sqs, description }: Place, QueueName: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, ResultReturnType } from "@duckdb/node-api";
 import accessors from "@duckdb/node-api/lib/vectors/dataAccessors.js";
+import { counted } from "../../shared/counted.ts";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
 import { archiveLines, messagesAll } from "../lake/messages-all.ts";
 import type { LakeCopy } from "./lake-copy.ts";
@@ -103,7 +104,9 @@ async function* run(connection: DuckDBConnection, sql: string, parameters: reado
   for (let n = 0; n < statements.count; n++) {
     const prepared = await statements.prepare(n);
     if (prepared.parameterCount !== parameters.length && prepared.parameterCount > 0) {
-      throw new Error(`the query takes ${prepared.parameterCount} parameters (--param), not ${parameters.length}`);
+      throw new Error(
+        `the query takes ${counted(prepared.parameterCount, "parameter")} (--param), not ${parameters.length}`,
+      );
     }
     for (let each = 0; each < prepared.parameterCount; each++) prepared.bindVarchar(each + 1, parameters[each] ?? "");
     const reader = await prepared.runAndReadAll();

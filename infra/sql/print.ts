@@ -1,3 +1,4 @@
+import { counted } from "../../shared/counted.ts";
 import type { Result } from "./duckdb.ts";
 
 export type OutputFormat = "table" | "json" | "csv";
@@ -33,7 +34,7 @@ function tableOf(columns: readonly string[], rows: readonly unknown[][]): string
   );
   const rule = widths.map((width) => "-".repeat(width)).join("  ");
   const [head = "", ...body] = lines;
-  return `${[head, rule, ...body].join("\n")}\n(${rows.length} ${rows.length === 1 ? "row" : "rows"})\n`;
+  return `${[head, rule, ...body].join("\n")}\n(${counted(rows.length, "row")})\n`;
 }
 
 const isNumeric = (value: unknown): boolean => value === null || typeof value === "number";

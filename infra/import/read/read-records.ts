@@ -16,12 +16,17 @@ export interface InputRecord {
 
 /**
  * The records of a file, one after the other, held in memory one at a time. What cannot be read is a record with a
- * problem; nothing is thrown for it.
+ * problem, and so is a file without a record; nothing is thrown for it.
  */
 export async function* readRecords(file: string, onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
   try {
     const { layout, rest } = await lookAhead(readBytes(file, onRead));
-    for await (const raw of split(layout, rest)) yield parse(raw);
+    let count = 0;
+    for await (const raw of split(layout, rest)) {
+      count += 1;
+      yield parse(raw);
+    }
+    if (count === 0) yield { place: "file", bytes: 0, content: { problem: "the file has no conversation" } };
   } catch (error) {
     yield { place: "file", bytes: 0, content: { problem: `cannot be read: ${(error as Error).message}` } };
   }

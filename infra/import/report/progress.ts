@@ -1,3 +1,4 @@
+import { counted } from "../../../shared/counted.ts";
 import { countSessions, type Summary } from "../summary.ts";
 
 /** What the progress is written to: a terminal's line is drawn over, any other output gets lines. */
@@ -59,8 +60,8 @@ function describe(summary: Readonly<Summary>): string {
   return [
     `${Math.floor(shareOf(summary) * 100)} %`,
     `${megabytes(summary.read)} of ${megabytes(summary.total)} MB`,
-    `${count(sessions)} sessions`,
-    `${count(summary.messages)} messages`,
+    counted(sessions, "session"),
+    counted(summary.messages, "message"),
     `${count(Math.round(sessions / Math.max(summary.seconds, 0.001)))}/s`,
     ...(wrong > 0 ? [`${count(wrong)} bad or failed`] : []),
   ].join(" · ");

@@ -1,3 +1,4 @@
+import { counted } from "../../../shared/counted.ts";
 import { countSessions, isComplete, type Summary } from "../summary.ts";
 
 /** The summary as a table for people, with what to do next when something is left to do. */
@@ -14,7 +15,10 @@ export function formatSummary(summary: Summary): string {
   if (summary.interrupted > 0) rows.push(["interrupted", summary.interrupted]);
   rows.push(["messages stored", summary.messages]);
   if (changes.moved > 0) rows.push(["times moved", changes.moved, "messages older than the one before them"]);
-  if (changes.mended > 0) rows.push(["texts mended", changes.mended, "titles cut, broken characters replaced"]);
+  if (changes.renamed > 0) {
+    rows.push(["ids replaced", changes.renamed, "ids that the API does not take; metadata.source_id has the old one"]);
+  }
+  if (changes.mended > 0) rows.push(["texts mended", changes.mended, "titles and ids cut, broken characters replaced"]);
   const widest = Math.max(...rows.map(([, value]) => count(value).length));
   const table = rows.map(([name, value, note]) =>
     `${name.padEnd(21)}${count(value).padStart(widest)}${note && value > 0 ? `  ${note}` : ""}`.trimEnd(),
@@ -22,19 +26,19 @@ export function formatSummary(summary: Summary): string {
   const rate = count(Math.round(sessions / Math.max(seconds, 0.001)));
   return [
     ...table,
-    `${count(sessions)} sessions in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
+    `${counted(sessions, "session")} in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
     ...(stopped === null ? [] : ["", `Ended early: ${stopped}.`]),
     ...(isComplete(summary) ? [] : [advise(summary)]),
   ].join("\n");
 }
 
-function advise({ bad, failed, stopped }: Summary): string {
+function advise(summary: Summary): string {
+  const { bad, failed, stopped } = summary;
   if (stopped !== null || failed > 0) {
     return "Run the same command again to go on: what is stored is not stored twice.";
   }
-  return bad === 1
-    ? "One record was skipped; the rest is imported."
-    : `${bad} records were skipped; the rest is imported.`;
+  const rest = countSessions(summary) > 0 ? "the rest is imported" : "nothing is imported";
+  return `${counted(bad, "record")} ${bad === 1 ? "was" : "were"} skipped; ${rest}.`;
 }
 
 const count = (value: number): string => value.toLocaleString("en");

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { counted } from "../../../shared/counted.ts";
 import { type RetryPolicy, waitBefore } from "./backoff.ts";
 import { Interrupted, Refused, Unreachable } from "./errors.ts";
 
@@ -43,7 +44,7 @@ export function createApi({ url, token, policy, signal }: ApiOptions): Send {
       const outcome = await attemptOnce(request);
       if ("status" in outcome) return outcome;
       if (attempt === policy.attempts)
-        throw new Unreachable(`${outcome.reason} (${attempt} attempts)`, { cause: outcome.cause });
+        throw new Unreachable(`${outcome.reason} (${counted(attempt, "attempt")})`, { cause: outcome.cause });
       const wait = waitBefore(attempt, policy, outcome.retryAfter);
       await delay(wait, undefined, { signal }).catch(() => undefined);
     }

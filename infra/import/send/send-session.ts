@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { counted } from "../../../shared/counted.ts";
 import { type Batch, batchesFrom, type Plan } from "../plan.ts";
 import type { Send } from "./api.ts";
 import { Refused } from "./errors.ts";
@@ -51,7 +52,7 @@ export async function sendSession(
 
   /** Whether the session is new. The id it brings does what an Idempotency-Key would, at no cost to the store. */
   async function create(): Promise<boolean> {
-    const body = { ...plan.session, metadata: { import_id: importId } };
+    const body = { ...plan.session, metadata: { ...plan.session.metadata, import_id: importId } };
     const { status } = await send({ method: "POST", path: "/v1/sessions", user, body, accept: [409] });
     return status !== 409;
   }
@@ -72,7 +73,8 @@ export async function sendSession(
     // 409 may pass: the same request is still under way, sent by this run or by one that was killed.
     const { body } = await send({ ...request, retry: [409] });
     const stored = (body as { data?: unknown[] }).data?.length;
-    if (stored !== messages.length) throw new Refused(201, `of ${messages.length} messages ${stored} were stored`);
+    if (stored !== messages.length)
+      throw new Refused(201, `the server stored ${stored} of ${counted(messages.length, "message")}`);
     onStored(messages.length);
   }
 }

@@ -66,7 +66,7 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
     const stack = error instanceof Error ? error.stack : undefined;
     if (!cut && mapping.maximumRetries >= 0 && failures > mapping.maximumRetries) {
       warn(
-        `${mapping.functionLabel}: giving up ${count(rest)} after ${outcome.invokeCount} invocations: ${reason}`,
+        `${mapping.functionLabel}: giving up ${count(rest)} after ${outcome.invokeCount === 1 ? "one invocation" : `${outcome.invokeCount} invocations`}: ${reason}`,
         stack,
       );
       await discard(rest, "RetryAttemptsExhausted", outcome);

@@ -51,7 +51,9 @@ export function createAsynchronousInvoker(
       return;
     }
     if (!onFailure)
-      return warn(`${target.label}: an event failed ${tried + 1} times and is dropped: ${event.slice(0, 500)}`);
+      return warn(
+        `${target.label}: an event failed ${tried === 0 ? "once" : `${tried + 1} times`} and is dropped: ${event.slice(0, 500)}`,
+      );
     await onFailure(failureRecord(target, event, result, tried + 1), event).catch((error: unknown) =>
       warn(`${target.label}: a failed event could not be sent to its destination: ${String(error)}`),
     );

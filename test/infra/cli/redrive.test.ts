@@ -248,7 +248,7 @@ describe("npm run redrive", () => {
     const { left, out } = await run({ list: true });
     expect(out).toBe(
       `Dead letters of the local host on ${data}, queue dead\n` +
-        "1. jobs-archive: a stream record, 1, 2026-11-21T10:00:00.000Z (RetryAttemptsExhausted)\n" +
+        "1. jobs-archive: 1 stream record, 1, 2026-11-21T10:00:00.000Z (RetryAttemptsExhausted)\n" +
         "1 in all. Without --list they are delivered again.\n",
     );
     expect([left, calls.length, await waiting()]).toEqual([1, 0, 1]);

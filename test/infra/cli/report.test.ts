@@ -55,12 +55,21 @@ describe("npm run report", () => {
   });
 
   it.each([
-    [["2026-13"], 'The month must be like 2026-10, not "2026-13"'],
-    [["2026-10", "2026-11"], 'The month must be like 2026-10, not "2026-10 2026-11"'],
-    [["--data", "/nowhere"], "No local host is running on /nowhere"],
-  ])("says what is wrong with %j", async (args, message) => {
-    const { code, out, err } = await report(...args);
-    expect([code, out]).toEqual([1, ""]);
+    [["2026-13"], 'The month must be like 2026-10, not "2026-13".'],
+    [["2026-10", "2026-11"], 'The month must be like 2026-10, not "2026-10 2026-11".'],
+    [["9999-12"], "The month 9999-12 is in the future."],
+    [["--format", "pdf"], "Unknown option '--format'"],
+  ])("refuses %j with exit code 2", async (args, message) => {
+    const { code, out, err } = await report(...args, "--data", host.data);
+    expect([code, out]).toEqual([2, ""]);
     expect(err).toContain(message);
+    expect(err).toContain("npm run report -- --help");
+    expect(existsSync(path.join(host.data, "report-9999-12.json"))).toBe(false);
+  });
+
+  it("asks for a host when none is running", async () => {
+    const { code, out, err } = await report("--data", "/nowhere");
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toContain("No local host is running on /nowhere");
   });
 });

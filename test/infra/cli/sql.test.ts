@@ -167,7 +167,7 @@ describe("npm run sql", () => {
     ],
     ["a table that is not there", ["select * from sessions"], 1, /Table with name sessions does not exist/],
     ["a file that is not there", ["--file", "none.sql"], 1, /ENOENT.*none\.sql/],
-    ["a query without its parameter", ["--named", "messages-matching"], 1, /takes 1 parameters \(--param\), not 0/],
+    ["a query without its parameter", ["--named", "messages-matching"], 1, /takes 1 parameter \(--param\), not 0/],
     [
       "a name that no query has",
       ["--named", "sessions"],

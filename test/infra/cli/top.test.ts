@@ -57,6 +57,12 @@ describe("npm run top", () => {
     expect(row("llm gpt-5")).toEqual(["1", "0", "1234.5", "1234.5", "1234.5"]);
   });
 
+  it("refuses an option that it does not know with exit code 2", async () => {
+    const { code, err } = await top("--data", host.data, "--twice");
+    expect([code, err]).toEqual([2, expect.stringContaining("Unknown option '--twice'")]);
+    expect(err).toContain("npm run top -- --help");
+  });
+
   it("says what to do when no host is running", async () => {
     const { code, err } = await top("--data", "/nowhere");
     expect([code, err]).toEqual([1, expect.stringContaining("start one (npm start)")]);

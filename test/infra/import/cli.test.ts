@@ -73,7 +73,7 @@ describe("npm run import", () => {
     const { code, out, err } = await start([file, "--url", api.url]).ended;
     expect(code).toBe(1);
     expect(err).toBe(`skipped: ${file}, line 2, b: missing messages (or, in a ChatGPT export, mapping)\n`);
-    expect(out).toContain("One record was skipped; the rest is imported.");
+    expect(out).toContain("1 record was skipped; the rest is imported.");
   });
 
   test("exits with 1 when nothing listens", async () => {

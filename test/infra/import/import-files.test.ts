@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type ImportOptions, importFiles } from "../../../infra/import/import-files.ts";
 import { sessionId } from "../../../infra/import/plan.ts";
-import type { Summary } from "../../../infra/import/summary.ts";
+import { isComplete, type Summary } from "../../../infra/import/summary.ts";
 import { type FakeApi, type Fault, startFakeApi } from "./fake-api.ts";
 import { chatgptConversation, plainLine } from "./fixtures.ts";
 import { createScratch } from "./scratch.ts";
@@ -46,6 +46,28 @@ describe("an import", () => {
 
     expect(counts(await run([file]))).toEqual({ ...none, existing: 3 });
     expect(api.state()).toEqual(state);
+  });
+
+  test("keeps an id that the API does not take in the session's metadata, and counts it", async () => {
+    const summary = await run([write(plainLine("dev/1", 1) + plainLine("b", 1))]);
+    expect(summary.changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
+    const sessions = api.users.get("ann")!;
+    expect(sessions.get(sessionId("dev/1"))!.metadata).toEqual({ source_id: "dev/1", import_id: expect.any(String) });
+    expect(sessions.get("b")!.metadata).toEqual({ import_id: expect.any(String) });
+  });
+
+  test.each(["", "[]"])("of a file without a conversation, %j, says so and is not complete", async (content) => {
+    const summary = await run([write(content, "none.json"), write(plainLine("a", 1))]);
+    expect(counts(summary)).toEqual({ ...none, imported: 1, bad: 1, messages: 1 });
+    expect(summary.problems).toEqual([
+      {
+        kind: "bad",
+        file: expect.stringMatching(/none\.json$/),
+        place: "file",
+        reason: "the file has no conversation",
+      },
+    ]);
+    expect(isComplete(summary)).toBe(false);
   });
 
   test("takes one request to store a short session and its messages each", async () => {

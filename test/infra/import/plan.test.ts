@@ -26,6 +26,20 @@ describe("a session's id", () => {
     expect(sessionId("dev/1_00000")).toBe(sessionId("dev/1_00000"));
     expect(sessionId("dev/1_00000")).not.toBe(sessionId("dev/1_00001"));
   });
+
+  test("that is replaced stays in the metadata, and the change is noted", () => {
+    const { session, changes } = plan([], { id: "dev/1_00000" });
+    expect(session).toEqual({ id: sessionId("dev/1_00000"), metadata: { source_id: "dev/1_00000" } });
+    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
+    expect(plan([], { id: "dev-1" })).toMatchObject({ session: { id: "dev-1" }, changes: { renamed: 0 } });
+    expect(plan([], { id: "dev-1" }).session).not.toHaveProperty("metadata");
+  });
+
+  test("that is too long for the metadata is cut there", () => {
+    const { session, changes } = plan([], { id: "\u0000".repeat(5000) });
+    expect(session.metadata).toEqual({ source_id: "\u0000".repeat(500) });
+    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 1 });
+  });
 });
 
 describe("times", () => {

@@ -32,10 +32,13 @@ describe("the records of a file", () => {
     expect(await read(content)).toEqual([{ session: "a" }, { session: "b" }]);
   });
 
-  test("are none in an empty file", async () => {
-    expect(await read("")).toEqual([]);
-    expect(await read("[]")).toEqual([]);
-  });
+  test.each(["", " \n\n", "\ufeff", "[]", '{"conversations": []}', gzipSync("")])(
+    "that are none in the file %j are a problem of the file",
+    async (content) => {
+      const bytes = Buffer.from(content);
+      expect(await read(bytes)).toEqual(["file: the file has no conversation"]);
+    },
+  );
 
   test("that are no JSON or no UTF-8 are named by their place, and the next ones read", async () => {
     const content = Buffer.concat([

@@ -1,0 +1,9 @@
+/**
+ * A number with its noun, as people read it.
+ *
+ * @param plural @default the singular with an s
+ * @example counted(1, "session") // "1 session"
+ * @example counted(1200, "memory", "memories") // "1,200 memories"
+ */
+export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
+  `${count.toLocaleString("en")} ${count === 1 ? singular : plural}`;
