@@ -23,7 +23,7 @@ export const createChat = (deps: Dependencies) =>
       const turn = await startTurn(deps, {
         session: { user, id: params.id },
         plan: named,
-        claims: claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable),
+        claims: claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, repeatable),
         question: { role: "user", content, name, metadata },
         model,
         temperature,

@@ -23,7 +23,7 @@ export const createCompletions = (deps: Dependencies) =>
       request.observe({ plan: named.name });
       const header = request.header("x-session-id");
       const session = body.metadata?.session_id ?? (header && validate(idSchema, header, "X-Session-Id"));
-      const claims = claimsOf({ store: deps.idempotency, clock: deps.clock }, repeatable);
+      const claims = claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, repeatable);
       // A session that nobody names is the request's own: a repeat has to come to the same one.
       const { identity } = session ? request : await claims.claim();
       const turn = await startTurn(deps, {

@@ -7,6 +7,7 @@ import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
+import { clock } from "./clock.ts";
 import { openMetricsTable } from "./table.ts";
 
 /** Milliseconds that a run leaves unused, for the window that it is at. */
@@ -32,8 +33,5 @@ export const createFoldJob =
 
 export function openFoldJob(granularity: Granularity) {
   const table = openMetricsTable(loadConfig());
-  return createFoldJob(
-    { store: createMetricStore(table), book: createJobBook(table, Date.now), clock: Date.now },
-    granularity,
-  );
+  return createFoldJob({ store: createMetricStore(table), book: createJobBook(table, clock), clock }, granularity);
 }

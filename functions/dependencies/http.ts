@@ -2,11 +2,12 @@ import type { Config } from "../../shared/config.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
 import type { HttpDependencies } from "../../shared/http/http-handler.ts";
 import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { clock } from "./clock.ts";
 import { openRecorder } from "./recorder.ts";
 
 /** What every HTTP handler needs. */
 export const httpOnly = (config: Config): HttpDependencies => ({
-  clock: Date.now,
+  clock,
   corsOrigins: config.CORS_ORIGINS,
   recorder: openRecorder(config),
 });

@@ -8,6 +8,7 @@ import type { Embedder, Space } from "../../shared/memory/embedder.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { meteredEmbedding, meteredSearches } from "../../shared/memory/metered.ts";
 import type { MemoryDependencies } from "../../shared/memory/remember.ts";
+import { clock } from "./clock.ts";
 import { openRecorder } from "./recorder.ts";
 
 /**
@@ -20,7 +21,7 @@ export const openMemories = (config: Config, table: Table): MemoryDependencies =
     space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openAI(config, space),
   ),
   defaultSpace: configuredSpace(config, "a"),
-  clock: Date.now,
+  clock,
 });
 
 /** The space that the configuration asks for, with the dimensions that the index of this slot has. */
@@ -47,7 +48,7 @@ const hasModels = ({ OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL }: Confi
 function openAI(config: Config, space: Space): Embedder {
   const { OPENAI_API_KEY, OPENAI_SECRET_ARN, OPENAI_BASE_URL, CHAT_PRICES } = config;
   const secret = { key: OPENAI_API_KEY, secret: OPENAI_SECRET_ARN };
-  const keyOf = createApiKeys(secret, createSecretReader(), Date.now);
+  const keyOf = createApiKeys(secret, createSecretReader(), clock);
   return createOpenAIEmbedder(
     {
       apiKey: () => keyOf(new URL(OPENAI_BASE_URL).host),

@@ -11,6 +11,7 @@ import { createResilientModel } from "../../shared/llm/resilient-model.ts";
 import { createSecretReader } from "../../shared/llm/secret.aws.ts";
 import type { TargetSettings } from "../../shared/llm/targets.ts";
 import { troubleLine } from "../../shared/metrics/emf.ts";
+import { clock } from "./clock.ts";
 
 /** The configured models behind all that keeps turns going when one of them does not. */
 export function openModel(config: Config, table: Table): Model {
@@ -18,7 +19,7 @@ export function openModel(config: Config, table: Table): Model {
   const secret = { key: config.OPENAI_API_KEY, secret: config.OPENAI_SECRET_ARN };
   const timeouts = { connect: config.LLM_CONNECT_TIMEOUT, firstToken: config.LLM_FIRST_TOKEN_TIMEOUT };
   return createResilientModel({
-    ask: createOpenAIModel(createApiKeys(secret, createSecretReader(), Date.now), timeouts),
+    ask: createOpenAIModel(createApiKeys(secret, createSecretReader(), clock), timeouts),
     breaker: createBreaker(
       store,
       {
@@ -26,7 +27,7 @@ export function openModel(config: Config, table: Table): Model {
         openFor: config.LLM_BREAKER_OPEN,
         probeFor: timeouts.connect + timeouts.firstToken,
       },
-      Date.now,
+      clock,
     ),
     queue: createQueue(
       store,
@@ -35,12 +36,12 @@ export function openModel(config: Config, table: Table): Model {
         tokensPerMinute: config.LLM_TOKENS_PER_MINUTE,
         patience: config.LLM_QUEUE_PATIENCE,
       },
-      Date.now,
+      clock,
     ),
     targets: targetSettings(config),
     maxAttempts: config.LLM_MAX_ATTEMPTS,
     backoff: config.LLM_BACKOFF,
-    clock: Date.now,
+    clock,
   });
 }
 

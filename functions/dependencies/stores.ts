@@ -4,6 +4,7 @@ import type { Archive } from "../../shared/session/archive.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/stores.ts";
+import { clock } from "./clock.ts";
 
 /** Everything that the life of a session needs. */
 export const openStores = (table: Table, archive: Archive): Stores => ({
@@ -11,5 +12,5 @@ export const openStores = (table: Table, archive: Archive): Stores => ({
   messages: createMessageStore(table),
   memories: createMemoryStore(table),
   archive,
-  clock: Date.now,
+  clock,
 });

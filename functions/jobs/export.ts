@@ -13,6 +13,7 @@ import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/client.ts";
+import { clock } from "../dependencies/clock.ts";
 import { openMetricsTable } from "../dependencies/table.ts";
 
 /** Days before the newest that are looked at once more, for what was folded late. */
@@ -75,7 +76,7 @@ export const handler = lazy(() => {
       };
       return ports;
     },
-    book: createJobBook(table, Date.now),
-    clock: Date.now,
+    book: createJobBook(table, clock),
+    clock,
   });
 });

@@ -11,6 +11,7 @@ import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { booked } from "../dependencies/booked.ts";
+import { clock } from "../dependencies/clock.ts";
 import { openMetricsTable, openTable } from "../dependencies/table.ts";
 
 /** Milliseconds that a run leaves unused. */
@@ -47,7 +48,7 @@ export const handler = lazy(() => {
       store: createMetricStore(metrics),
       archived: createArchivedDays(createS3(), settings.ARCHIVE_BUCKET),
       sessions: createSessionStore(openTable(settings)),
-      clock: Date.now,
+      clock,
     }),
   );
 });

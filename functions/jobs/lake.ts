@@ -8,6 +8,7 @@ import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log } from "../../shared/log.ts";
 import { booked } from "../dependencies/booked.ts";
+import { clock } from "../dependencies/clock.ts";
 import { openLake } from "../dependencies/lake.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -36,5 +37,5 @@ export const createLakeJob =
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return booked("jobs-lake", settings, createLakeJob(openLake(settings, openTable(settings)), Date.now));
+  return booked("jobs-lake", settings, createLakeJob(openLake(settings, openTable(settings)), clock));
 });

@@ -11,6 +11,7 @@ import { toHtml } from "../../shared/reports/html.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import type { ReportStore } from "../../shared/reports/report-store.ts";
 import { createS3 } from "../../shared/s3/client.ts";
+import { clock } from "../dependencies/clock.ts";
 import { openMetricsTable } from "../dependencies/table.ts";
 
 /** Days of a month on which the report of the month before is made again, for what was folded late. */
@@ -44,7 +45,7 @@ export const handler = lazy(() => {
   return createReportJob({
     store: createMetricStore(table),
     reports: createReportStore(createS3(), settings.ARCHIVE_BUCKET),
-    book: createJobBook(table, Date.now),
-    clock: Date.now,
+    book: createJobBook(table, clock),
+    clock,
   });
 });

@@ -6,6 +6,7 @@ import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { clock } from "../dependencies/clock.ts";
 import { openMetricsTable, openTable } from "../dependencies/table.ts";
 
 /** Schedule: writes one line about how the system is doing, and one more for each thing that should wake somebody. */
@@ -21,9 +22,9 @@ export const handler = lazy(() => {
   return createWatchJob(
     {
       store: createMetricStore(metrics),
-      book: createJobBook(metrics, Date.now),
+      book: createJobBook(metrics, clock),
       sessions: createSessionStore(table),
-      clock: Date.now,
+      clock,
       budget: settings.MONTHLY_BUDGET_USD,
     },
     settings.MEMOCHA_STAGE,

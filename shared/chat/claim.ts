@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import {
@@ -10,6 +9,7 @@ import {
   type Repeatable,
 } from "../http/idempotency.ts";
 import { type Problem, problemOf } from "../http/problem.ts";
+import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 
 /**
@@ -38,10 +38,10 @@ export interface TurnClaims {
  * stored in the session, and a repeat streams it from there.
  */
 export function claimsOf(
-  { store, clock }: { store: IdempotencyStore; clock: Clock },
+  { store, clock, newId = randomId }: { store: IdempotencyStore; clock: Clock; newId?: NewId | undefined },
   { user, key, request, remaining }: Repeatable,
 ): TurnClaims {
-  const mine = { seed: randomUUID(), at: clock() };
+  const mine = { seed: newId(), at: clock() };
   if (key === undefined)
     return {
       claim: async () => ({ kind: "first", identity: mine }),

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type Claim, stillRunning } from "./claim.ts";
 import type { ChatStores } from "./finish-turn.ts";

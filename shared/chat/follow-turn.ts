@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { toInstant } from "../clock.ts";
+import { sleep, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";

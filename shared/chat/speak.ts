@@ -1,4 +1,4 @@
-import { toInstant } from "../clock.ts";
+import { callEvery, toInstant } from "../clock.ts";
 import type { Reservation } from "../limits/limits.ts";
 import type { FinishReason, ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
 import { ModelError, toAppError } from "../llm/model-error.ts";
@@ -28,8 +28,8 @@ export interface Spoken {
   plan: string;
   /** Epoch milliseconds at which the turn began. */
   began: number;
-  /** Gives the model up when the turn takes too long. */
-  timer: NodeJS.Timeout;
+  /** Prevents that the model is given up because the turn takes too long. */
+  cancelTimeout(): void;
   /** Called when the answer is stored. Never rejects. */
   keep(): Promise<void>;
   onStored: OnStored | undefined;
@@ -95,7 +95,7 @@ export function speak(
 
   async function listen(): Promise<{ usage: ModelUsage | null; reason?: FinishReason; problem?: unknown }> {
     const { answer, prompt, reservation } = spoken;
-    const saver = setInterval(() => void save(), SAVE_EVERY);
+    const stopSaving = callEvery(SAVE_EVERY, () => void save());
     // A long question leaves less of the reservation than the model was told.
     const maxTokens = Math.max(prompt.maxOutputTokens, reservation.tokens - prompt.tokens);
     const limit = createAnswerLimit(maxTokens, deps.specOf(answer.model).encoding);
@@ -111,8 +111,8 @@ export function speak(
     } catch (problem) {
       return { usage: null, problem };
     } finally {
-      clearInterval(saver);
-      clearTimeout(spoken.timer);
+      stopSaving();
+      spoken.cancelTimeout();
     }
   }
 

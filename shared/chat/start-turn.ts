@@ -1,9 +1,10 @@
-import { toInstant } from "../clock.ts";
+import { callAfter, toInstant, withPatience } from "../clock.ts";
 import type { Reservation } from "../limits/limits.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";
 import type { Memory } from "../memory/memory.ts";
+import { randomId } from "../random.ts";
 import { type MessageRecord, timeOrderedId } from "../session/message.ts";
 import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { type Budget, planBudget, promptsOf } from "./budget.ts";
@@ -72,7 +73,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
     const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, history, question, memories });
     const total = new AbortController();
     const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());
-    const timer = setTimeout(() => total.abort(), Math.max(0, left));
+    const cancelTimeout = callAfter(left, () => total.abort());
     let answer: ModelAnswer;
     try {
       answer = await deps.model.ask({
@@ -83,7 +84,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
         signal: total.signal,
       });
     } catch (error) {
-      clearTimeout(timer);
+      cancelTimeout();
       throw error;
     }
     const prompt = await prompts(answer.model);
@@ -96,7 +97,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       reservation,
       plan: request.plan.name,
       began,
-      timer,
+      cancelTimeout,
       keep: request.claims.keep,
       onStored: request.onStored,
       failed: request.claims.release,
@@ -136,7 +137,7 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   const reserving = deps.limits.reserve({
     user: session.user,
     plan,
-    id: crypto.randomUUID(),
+    id: (deps.newId ?? randomId)(),
     tokens: budget.most,
     least: budget.least,
     now,
@@ -163,17 +164,11 @@ function valueIn<T>(result: PromiseSettledResult<T>): T {
 /** What is remembered of the question's subject: nothing when that takes too long or fails. */
 async function recallFor({ recall }: ChatDependencies, { session, question, memory }: TurnRequest): Promise<Memory[]> {
   if (!recall || !memory) return [];
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Memory[]>((resolve) => {
-    timer = setTimeout(resolve, MEMORY_PATIENCE, []);
-  });
   try {
-    return await Promise.race([recall(session.user, { text: question.content, limit: MEMORIES }), late]);
+    return await withPatience(MEMORY_PATIENCE, recall(session.user, { text: question.content, limit: MEMORIES }), []);
   } catch (error) {
     log("error", { user: session.user, message: "memories cannot be recalled", cause: String(error) });
     return [];
-  } finally {
-    clearTimeout(timer);
   }
 }
 

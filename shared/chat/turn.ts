@@ -5,6 +5,7 @@ import type { Model } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
+import type { NewId } from "../random.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { OnStored } from "../session/stored.ts";
@@ -24,6 +25,8 @@ export interface ChatDependencies extends ChatStores {
   recorder: Recorder;
   settings: ChatSettings;
   clock: Clock;
+  /** Makes ids of reservations, and seeds of requests. @default randomId */
+  newId?: NewId;
 }
 
 export interface ChatSettings {

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { inRequest } from "../log.ts";
 import type { Recorder } from "../metrics/record.ts";
+import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers, problemAnswer, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
@@ -52,6 +53,8 @@ export interface HttpDependencies {
   corsOrigins: readonly string[];
   /** Needed by operations that are POSTs. */
   idempotency?: IdempotencyStore;
+  /** Makes the seed of a request's identity. @default randomId */
+  newId?: NewId;
   /** Where each request leaves its metric. @default nowhere */
   recorder?: Recorder;
 }
@@ -68,7 +71,7 @@ export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Pro
  */
 export function createHttpHandler<O extends Operation, Kept = undefined>(
   operation: O,
-  { clock, corsOrigins, idempotency, recorder }: HttpDependencies,
+  { clock, corsOrigins, idempotency, recorder, newId = randomId }: HttpDependencies,
   serve: (request: HttpRequest<O>) => Promise<HttpResponse<Kept>>,
   repeat?: (request: RepeatedRequest<O>, kept: Kept) => Promise<unknown>,
 ): HttpHandler {
@@ -106,11 +109,11 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     const named = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
     const answer = idempotency
       ? await once(
-          { store: idempotency, clock },
+          { store: idempotency, clock, newId },
           { user, key, request: named, remaining },
           { run, repeat: answerAgain },
         )
-      : await run({ seed: crypto.randomUUID(), at: started });
+      : await run({ seed: newId(), at: started });
     return { statusCode: answer.status, headers: answer.headers, body: answer.body };
   };
 

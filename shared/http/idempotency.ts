@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
-import type { Clock } from "../clock.ts";
+import { createHash } from "node:crypto";
+import { type Clock, sleep } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import type { NewId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 
 export interface Answer {
@@ -73,11 +74,11 @@ export interface Once {
  * 5xx and those that say when to come back are not kept. Throws `validation_failed`, `idempotency_mismatch`, `conflict`.
  */
 export async function once(
-  { store, clock }: { store: IdempotencyStore; clock: Clock },
+  { store, clock, newId }: { store: IdempotencyStore; clock: Clock; newId: NewId },
   { user, key, request, remaining }: Repeatable,
   { run, repeat }: Once,
 ): Promise<Answer> {
-  const identity = { seed: randomUUID(), at: clock() };
+  const identity = { seed: newId(), at: clock() };
   if (key === undefined) return run(identity);
   const { hashed, digest } = namesOf(key, request);
   const giveUp = clock() + PATIENCE;
@@ -95,7 +96,7 @@ export async function once(
     if (now > giveUp) {
       throw new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL));
+    await sleep(POLL);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import { startStopwatch } from "../clock.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { noRecorder, type Recorder } from "../metrics/record.ts";
 import type { Stored } from "../session/stored.ts";
@@ -31,7 +32,8 @@ type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 
 /** A request that is running, or was answered. */
 interface Metered {
-  began: number;
+  /** Milliseconds since the request has come. */
+  elapsed: () => number;
   plan?: string;
   stored: Required<Stored>;
   /** Its metric; absent until it is answered. */
@@ -42,7 +44,7 @@ interface Metered {
 export function createRequestMeter(operation: Operation, recorder: Recorder = noRecorder): RequestMeter {
   const requests = new WeakMap<APIGatewayProxyEvent, Metered>();
   return {
-    begin: (event) => void requests.set(event, { began: performance.now(), stored: { sessions: 0, messages: 0 } }),
+    begin: (event) => void requests.set(event, { elapsed: startStopwatch(), stored: { sessions: 0, messages: 0 } }),
     observe(event, { plan, sessions = 0, messages = 0 }) {
       const request = requests.get(event);
       if (!request) return;
@@ -54,7 +56,7 @@ export function createRequestMeter(operation: Operation, recorder: Recorder = no
     async end(event, answer) {
       const request = requests.get(event);
       if (!request) return;
-      request.metric ??= requestMetric(operation, event, answer, performance.now() - request.began, request);
+      request.metric ??= requestMetric(operation, event, answer, request.elapsed(), request);
       request.recording ??= recorder.record(request.metric);
       await request.recording;
     },

@@ -4,6 +4,7 @@ import { executionModeStandard } from "@middy/core/executionModeStandard";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { AppError } from "../errors.ts";
 import { inRequest } from "../log.ts";
+import { randomId } from "../random.ts";
 import { answers, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
 import {
@@ -46,7 +47,7 @@ export interface StreamDependencies extends HttpDependencies {
 /** Like `createHttpHandler`, for operations that stream. */
 export function createStreamHandler<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, recorder, executionMode = executionModeStandard }: StreamDependencies,
+  { clock, corsOrigins, recorder, newId = randomId, executionMode = executionModeStandard }: StreamDependencies,
   serve: (request: StreamRequest<O>) => Promise<StreamResponse>,
 ): HttpHandler {
   const meter = createRequestMeter(operation, recorder);
@@ -63,7 +64,7 @@ export function createStreamHandler<O extends Operation>(
       ...parts,
       user,
       header: (name: string) => headerOf(event, name),
-      identity: { seed: crypto.randomUUID(), at: started },
+      identity: { seed: newId(), at: started },
       plan: claims?.plan ?? "",
       observe: (observed: Observed) => meter.observe(event, observed),
       deadline: started + remaining,

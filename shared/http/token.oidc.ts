@@ -1,4 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
+import { timeLimit } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { TokenVerifier } from "./token.ts";
 
@@ -42,7 +43,7 @@ export function createOidcVerifier(issuer: string, audience: string, timeout = T
 
   const discover = async () => {
     const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
+    const response = await fetch(url, { signal: timeLimit(timeout) });
     if (!response.ok) throw new Error(`the issuer's configuration answers ${response.status}`);
     const { jwks_uri } = (await response.json()) as { jwks_uri: string };
     return createRemoteJWKSet(new URL(jwks_uri), {

@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
+import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
 
 /** Marks of changed days as items of one partition: few, as a day has one at most. */
-export function createChangedDays(table: Table): ChangedDays {
+export function createChangedDays(table: Table, newId: NewId = randomId): ChangedDays {
   return {
     async mark(days) {
       for (const day of new Set(days)) {
@@ -12,7 +12,7 @@ export function createChangedDays(table: Table): ChangedDays {
           Key: lakeDayKey(day),
           UpdateExpression: "SET #token = :token REMOVE due",
           ExpressionAttributeNames: { "#token": "token" },
-          ExpressionAttributeValues: { ":token": randomUUID() },
+          ExpressionAttributeValues: { ":token": newId() },
         });
       }
     },

@@ -1,5 +1,6 @@
 import type OpenAI from "openai";
 import { APIConnectionError, APIError } from "openai";
+import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/client.ts";
 import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
 import { ModelError, type ModelFailure } from "./model-error.ts";
@@ -65,14 +66,13 @@ interface Timeout {
 
 /** A time limit for one request. Several may share one controller: the first that is exceeded gives the reason. */
 function createTimeout(abort: AbortController): Timeout {
-  let timer: NodeJS.Timeout | undefined;
-  const end = () => clearTimeout(timer);
+  let end: () => void = () => undefined;
   return {
     restart(milliseconds, complaint) {
       end();
-      timer = setTimeout(() => abort.abort(new ModelError("down", complaint)), Math.max(0, milliseconds));
+      end = callAfter(milliseconds, () => abort.abort(new ModelError("down", complaint)));
     },
-    end,
+    end: () => end(),
     reason: () => (abort.signal.aborted ? (abort.signal.reason as ModelError) : undefined),
   };
 }

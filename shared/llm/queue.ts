@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock } from "../clock.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { ModelError } from "./model-error.ts";
 import type { ProviderStore } from "./provider-store.ts";
 
@@ -37,6 +36,6 @@ export function createQueue(store: ProviderStore, settings: QueueSettings, clock
     const latest = now + Math.min(within, patience);
     const { taken, at } = await store.takePlace(provider, { cost: Math.ceil(cost), now, burst: BURST, latest });
     if (!taken) throw new ModelError("unusable", `the queue of ${provider} is too long`, { retryAfter: at - now });
-    if (at > now) await sleep(at - now, undefined, { signal });
+    if (at > now) await sleep(at - now, signal);
   };
 }

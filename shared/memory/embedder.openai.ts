@@ -1,4 +1,5 @@
 import { APIError } from "openai";
+import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { isTokenCount } from "../llm/tokens.ts";
 import { createOpenAI } from "../openai/client.ts";
@@ -45,9 +46,9 @@ export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings
   });
 
   const embedBatch = async (input: string[]): Promise<number[][]> => {
-    const began = performance.now();
+    const elapsed = startStopwatch();
     const ended = (more: Omit<EmbeddingCall, "model" | "duration">) =>
-      onCall?.({ model: space.model, duration: performance.now() - began, ...more });
+      onCall?.({ model: space.model, duration: elapsed(), ...more });
     try {
       const { data, usage } = await client.embeddings.create({
         model: space.model,

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   anchorKey,
   MEMORY_PREFIX,
@@ -10,6 +9,7 @@ import {
 } from "../dynamodb/keys.ts";
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
+import { type NewId, randomId } from "../random.ts";
 import type { Anchor } from "../session/session.ts";
 import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
@@ -40,7 +40,7 @@ const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectors.nonKeyAttributes];
 const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "begun"];
 
 /** Memories in the table `conversations`. */
-export function createMemoryStore(table: Table): MemoryStore {
+export function createMemoryStore(table: Table, newId: NewId = randomId): MemoryStore {
   async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
     const keys = new Map(records.map(sessionOf).map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
     const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
@@ -121,7 +121,7 @@ export function createMemoryStore(table: Table): MemoryStore {
       for (const { record } of memories)
         sessions.set(record.session_id, [...(sessions.get(record.session_id) ?? []), record]);
       const refusals = await table.transact([
-        summaryAction(user, from, to),
+        summaryAction(user, from, to, newId()),
         ...memories.map(({ record, vectors }) => ({
           Put: { Item: toMemoryItem(record, vectors), ConditionExpression: "attribute_not_exists(pk)" },
         })),
@@ -142,7 +142,7 @@ export function createMemoryStore(table: Table): MemoryStore {
       const ids = records.map(({ id }) => id);
       const named = keepName ? withForgottenMemories(from, ids) : from;
       const refusals = await table.transact([
-        summaryAction(user, named, to),
+        summaryAction(user, named, to, newId()),
         ...records.map((record) => {
           const Key = memoryKey(record.user_id, record.session_id, record.id);
           const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
@@ -156,12 +156,14 @@ export function createMemoryStore(table: Table): MemoryStore {
     },
 
     async hideSession({ user, id }, from, forgotten) {
-      const { done } = await table.put(summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics));
+      const { done } = await table.put(
+        summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics, newId()),
+      );
       return done;
     },
 
     async forgetAll(user, from, now) {
-      const { done } = await table.put(summaryPut(user, { ...from, forgottenBefore: now }, noStatistics()));
+      const { done } = await table.put(summaryPut(user, { ...from, forgottenBefore: now }, noStatistics(), newId()));
       return done;
     },
 
@@ -235,13 +237,18 @@ const isMemory = (item: Item): boolean => item.forgotten !== true;
 const changeOf = (ids: Set<string>): Change => (ids.size > 0 ? { kind: "refused", ids } : { kind: "stale" });
 
 /** Replaces the summary that was read, or deletes it: nothing is left to know of a user without memories, unless it is what has to stay forgotten. */
-const summaryAction = (user: string, from: Summary, statistics: TermStatistics) =>
+const summaryAction = (user: string, from: Summary, statistics: TermStatistics, version: string) =>
   statistics.memories === 0 && from.forgottenBefore === 0 && from.version !== ""
     ? { Delete: { Key: memorySummaryKey(user), ...unchanged(from) } }
-    : { Put: summaryPut(user, from, statistics) };
+    : { Put: summaryPut(user, from, statistics, version) };
 
 /** The summary with other statistics, in the place of the one that was read. */
-const summaryPut = (user: string, from: Summary, { memories, length, frequencies }: TermStatistics) => ({
+const summaryPut = (
+  user: string,
+  from: Summary,
+  { memories, length, frequencies }: TermStatistics,
+  version: string,
+) => ({
   Item: {
     ...memorySummaryKey(user),
     memories,
@@ -250,7 +257,7 @@ const summaryPut = (user: string, from: Summary, { memories, length, frequencies
     forgotten_before: from.forgottenBefore,
     forgotten_ids: from.forgotten,
     forgotten_sessions: from.forgottenSessions,
-    version: randomUUID(),
+    version,
   },
   ...unchanged(from),
 });

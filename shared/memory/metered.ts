@@ -1,3 +1,4 @@
+import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { embeddingCostOf, type ModelOverrides } from "../llm/models.ts";
 import type { Recorder } from "../metrics/record.ts";
@@ -22,12 +23,12 @@ export const meteredEmbedding =
 export const meteredSearches = (memories: MemoryStore, recorder: Pick<Recorder, "note">): MemoryStore => ({
   ...memories,
   async search(user, request) {
-    const began = performance.now();
+    const elapsed = startStopwatch();
     const note = (results: number | undefined, error?: string) =>
       recorder.note({
         kind: "search.call",
         dimensions: {},
-        measures: { duration_ms: performance.now() - began, ...(results === undefined ? {} : { results }) },
+        measures: { duration_ms: elapsed(), ...(results === undefined ? {} : { results }) },
         ...(error === undefined ? {} : { error }),
       });
     try {

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { type Clock, toSeconds } from "../clock.ts";
+import { type Clock, toSeconds, withPatience } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { log } from "../log.ts";
+import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
 import { hashUser } from "../user-hash.ts";
 import { rawKey } from "./keys.ts";
@@ -11,33 +11,31 @@ import type { Recorder } from "./record.ts";
 /** Milliseconds that a caller waits for its metrics; the write goes on after that, as far as the function does. */
 export const PATIENCE = 500;
 
+/** Characters of a metric's id, of those of a new id: enough that no two of one millisecond are the same. */
+const ID_LENGTH = 16;
+
 /** Writes an item of about 250 bytes, 1 write unit, for each metric to the table `metrics`. */
-export function createRecorder(table: Pick<Table, "put" | "batchWrite">, clock: Clock): Recorder {
+export function createRecorder(
+  table: Pick<Table, "put" | "batchWrite">,
+  clock: Clock,
+  newId: NewId = randomId,
+): Recorder {
   let noted: Item[] = [];
 
   async function writeNoted(): Promise<void> {
     const items = noted;
     noted = [];
-    if (items.length > 0) await patiently(write(table, items));
+    if (items.length > 0) await withPatience(PATIENCE, write(table, items), undefined);
   }
 
   return {
     record(metric) {
-      noted.push(toRawItem(metric, clock()));
+      noted.push(toRawItem(metric, clock(), newId));
       return writeNoted();
     },
-    note: (metric) => void noted.push(toRawItem(metric, clock())),
+    note: (metric) => void noted.push(toRawItem(metric, clock(), newId)),
     flush: writeNoted,
   };
-}
-
-async function patiently(writing: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE);
-  });
-  await Promise.race([writing, patience]);
-  clearTimeout(timer);
 }
 
 async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly Item[]): Promise<void> {
@@ -52,11 +50,11 @@ async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly I
 }
 
 /** The item of a metric; `now` (epoch ms) where it has no time of its own. */
-export function toRawItem(metric: Metric, now: number): Item {
+export function toRawItem(metric: Metric, now: number, newId: NewId = randomId): Item {
   const { kind, dimensions, measures, error, user } = metric;
   const at = metric.at ?? now;
   return {
-    ...rawKey(at, metric.id ?? randomBytes(8).toString("hex")),
+    ...rawKey(at, metric.id ?? newId().replaceAll("-", "").slice(-ID_LENGTH)),
     kind,
     dimensions: known(vocabulary[kind].dimensions, dimensions, (_, value: string) => dimensionValue(value)),
     measures: known(vocabulary[kind].measures, measures, (measure, value: number) =>

@@ -1,3 +1,4 @@
+import { withPatience } from "../clock.ts";
 import { hideSession } from "../memory/forget.ts";
 import { contended, settled } from "./attempts.ts";
 import { purgeSession } from "./purge-session.ts";
@@ -29,11 +30,9 @@ export async function deleteSession(
     return done ? (from ?? (state as { anchor: { created_at: string } }).anchor).created_at : contended;
   });
   const purged = purgeSession(stores, { user_id: session.user, id: session.id, created_at: createdAt });
-  await Promise.race([purged.catch(() => undefined), until(deadline - stores.clock())]);
-}
-
-function until(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    if (milliseconds < Number.POSITIVE_INFINITY) setTimeout(resolve, milliseconds).unref();
-  });
+  await withPatience(
+    deadline - stores.clock(),
+    purged.catch(() => undefined),
+    undefined,
+  );
 }

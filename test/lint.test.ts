@@ -1,0 +1,103 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const forbidden = [
+  "export const now = Date.now();",
+  "export const clock = Date.now;",
+  'export const now = Date["now"]();',
+  "export const { now } = Date;",
+  "export const now = new Date();",
+  "// biome-ignore format: as one may write it\nexport const now = new Date;",
+  "export const now = Date();",
+  "export const now = performance.now();",
+  "export const now = globalThis.performance.now();",
+  'export { performance } from "node:perf_hooks";',
+  'export * from "node:perf_hooks";',
+  'export * from "node:timers";',
+  "export const now = process.hrtime.bigint();",
+  "export const up = process.uptime();",
+  "setTimeout(() => undefined, 1);",
+  "export const later = setTimeout;",
+  "globalThis.setTimeout(() => undefined, 1);",
+  "setInterval(() => undefined, 1);",
+  "setImmediate(() => undefined);",
+  'import { setTimeout as sleep } from "node:timers/promises";\nawait sleep(1);',
+  'import timers from "timers";\ntimers.setTimeout(() => undefined, 1);',
+  'export const timers = await import("node:timers/promises");',
+  "export const signal = AbortSignal.timeout(1);",
+  "export const chance = Math.random();",
+  "export const id = crypto.randomUUID();",
+  "export const bytes = crypto.getRandomValues(new Uint8Array(8));",
+  'import { createHash, randomUUID } from "node:crypto";\nexport const id = createHash("sha256").update(randomUUID());',
+  'import { randomBytes as bytes } from "node:crypto";\nexport const id = bytes(8);',
+  'import crypto from "node:crypto";\nexport const id = crypto.randomUUID();',
+  'import * as hashes from "node:crypto";\nexport const id = hashes.randomBytes(8);',
+  'import { v7 } from "uuid";\nexport const id = v7();',
+];
+
+const allowed = [
+  "export const at = new Date(5).toISOString();",
+  'export const at = Date.parse("2026-11-21T12:00:00.000Z") + Date.UTC(2026, 10, 21);',
+  "export const isDate = (value: unknown): value is Date => value instanceof Date;",
+  'import { createHash } from "node:crypto";\nexport const hash = createHash("sha256");',
+  'export const format = "uuid";',
+];
+
+/** Where the machine may be asked. */
+const providers = ["shared/clock.ts", "shared/random.ts", "functions/dependencies/clock.ts"];
+
+let directory: string;
+/** The files in which the rule found something, in a project of nothing but the snippets. */
+let found: Set<string>;
+
+beforeAll(() => {
+  directory = mkdtempSync(path.join(tmpdir(), "memocha-lint-"));
+  for (const name of [".biome.jsonc", ".biome", ".gitignore"]) {
+    cpSync(path.join(root, name), path.join(directory, name), { recursive: true });
+  }
+  for (const folder of ["shared/session", "functions/jobs"]) {
+    for (const [n, text] of forbidden.entries()) write(`${folder}/forbidden-${n}.ts`, text);
+    for (const [n, text] of allowed.entries()) write(`${folder}/allowed-${n}.ts`, text);
+  }
+  for (const name of [...providers, "shared/session/clock.ts", "functions/dependencies/random.ts"]) {
+    write(name, forbidden[0] ?? "");
+  }
+  const biome = path.join(root, "node_modules/.bin/biome");
+  const { stdout, error } = spawnSync(biome, ["lint", "--reporter=github", "--max-diagnostics=none"], {
+    cwd: directory,
+    encoding: "utf8",
+  });
+  if (error) throw error;
+  const files = stdout.matchAll(/title=plugin,file=([^,]+),/g);
+  found = new Set([...files].map(([, file]) => path.relative(directory, path.resolve(directory, file ?? ""))));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function write(name: string, text: string): void {
+  mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+  writeFileSync(path.join(directory, name), `${text}\n`);
+}
+
+describe("lint, in shared/ and functions/,", () => {
+  it.each(forbidden.map((text, n) => [text, n] as const))("refuses `%s`", (_text, n) => {
+    expect(found).toContain(`shared/session/forbidden-${n}.ts`);
+    expect(found).toContain(`functions/jobs/forbidden-${n}.ts`);
+  });
+
+  it.each(allowed.map((text, n) => [text, n] as const))("allows `%s`", (_text, n) => {
+    expect(found).not.toContain(`shared/session/allowed-${n}.ts`);
+    expect(found).not.toContain(`functions/jobs/allowed-${n}.ts`);
+  });
+
+  it("lets the files ask the machine that provide time and randomness, and only these", () => {
+    for (const name of providers) expect(found).not.toContain(name);
+    expect(found).toContain("shared/session/clock.ts");
+    expect(found).toContain("functions/dependencies/random.ts");
+  });
+});

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { backOff, callAfter, callEvery, sleep, startStopwatch, withPatience } from "../../shared/clock.ts";
+
+beforeEach(() => void vi.useFakeTimers({ now: Date.parse("2026-11-21T12:00:00.000Z") }));
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const never = new Promise<string>(() => undefined);
+
+describe("a stopwatch", () => {
+  it("goes on evenly when the machine's clock is set", () => {
+    const elapsed = startStopwatch();
+    vi.advanceTimersByTime(250);
+    vi.setSystemTime(0);
+    vi.advanceTimersByTime(250);
+    expect(elapsed()).toBe(500);
+  });
+});
+
+describe("a call that is put off", () => {
+  it("happens once when its time has come, or never when it is cancelled", () => {
+    const [run, cancelled] = [vi.fn(), vi.fn()];
+    callAfter(1000, run);
+    callAfter(1000, cancelled)();
+    vi.advanceTimersByTime(999);
+    expect(run).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(10_000);
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(cancelled).not.toHaveBeenCalled();
+  });
+
+  it("happens at once when its time is over", () => {
+    const run = vi.fn();
+    callAfter(-5, run);
+    vi.advanceTimersByTime(0);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("does not happen at once when its time is further away than a timer of Node reaches", () => {
+    const run = vi.fn();
+    callAfter(Number.POSITIVE_INFINITY, run)();
+    callAfter(2 ** 31, run);
+    vi.advanceTimersByTime(1000);
+    expect(run).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("happens again and again until it is ended", () => {
+    const run = vi.fn();
+    const end = callEvery(1000, run);
+    vi.advanceTimersByTime(3500);
+    end();
+    vi.advanceTimersByTime(5000);
+    expect(run).toHaveBeenCalledTimes(3);
+  });
+});
+
+describe("waiting", () => {
+  it("ends when its time is over, and leaves no listener on the signal", async () => {
+    const { signal } = new AbortController();
+    const removed = vi.spyOn(signal, "removeEventListener");
+    const slept = sleep(1000, signal).then(() => Date.now());
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await slept).toBe(Date.parse("2026-11-21T12:00:01.000Z"));
+    expect(removed).toHaveBeenCalledTimes(1);
+  });
+
+  it("ends with the signal's reason when that aborts before, and leaves no timer", async () => {
+    const controller = new AbortController();
+    const slept = sleep(1000, controller.signal);
+    controller.abort(new Error("enough"));
+    await expect(slept).rejects.toThrow("enough");
+    await expect(sleep(1000, controller.signal)).rejects.toThrow("enough");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("patience with work", () => {
+  it("gives what the work gives, and leaves no timer", async () => {
+    expect(await withPatience(1000, Promise.resolve("done"), "late")).toBe("done");
+    await expect(withPatience(1000, Promise.reject(new Error("failed")), "late")).rejects.toThrow("failed");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("ends when the work takes longer", async () => {
+    const patient = withPatience(1000, never, "late");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await patient).toBe("late");
+  });
+});
+
+describe("backing off", () => {
+  it.each([
+    [0, 0.5, 10],
+    [3, 0.5, 80],
+    [3, 0.999, 159],
+    [20, 0.5, 1000],
+  ])("before attempt %i waits a share of %d of the longest wait, %i ms", async (attempt, share, milliseconds) => {
+    vi.spyOn(Math, "random").mockReturnValue(share);
+    const done = vi.fn();
+    void backOff(attempt).then(done);
+    await vi.advanceTimersByTimeAsync(milliseconds - 1);
+    expect(done).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(done).toHaveBeenCalledTimes(1);
+  });
+});
