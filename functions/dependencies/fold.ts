@@ -21,7 +21,7 @@ export interface FoldDependencies {
   clock: Clock;
 }
 
-/** A scheduled fold. An operator may name the window to fold from again: `{"from": "2026-11-21T09"}`. */
+/** A scheduled fold. An operator may name an earlier window to fold from again: `{"from": "2026-11-21T09"}`. */
 export const createFoldJob =
   (deps: FoldDependencies, granularity: Granularity) =>
   async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {

@@ -1,12 +1,13 @@
 import { ahead, begun } from "../ahead.ts";
 import { type Clock, toInstant } from "../clock.ts";
+import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
 import { encodeDistinct } from "./distinct.ts";
 import { type Kind, seriesNames, seriesOfKind } from "./metric.ts";
 import { encodeSketch } from "./sketch.ts";
 import type { MetricStore, Windowed } from "./store.ts";
-import { endOf, finer, type Granularity, shift, windowOf, windowsBetween } from "./window.ts";
+import { endOf, finer, type Granularity, isWindow, shift, windowOf, windowsBetween } from "./window.ts";
 
 /** Windows before the newest that are folded once more, for what came late. */
 const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
@@ -36,20 +37,25 @@ export interface Folded {
 export interface FoldOptions {
   /** Epoch milliseconds at which it stops between two windows. */
   deadline: number;
-  /** Folds from this window on, whatever the checkpoint says. */
+  /**
+   * An earlier window to fold from. A later one than that from which this run would fold anyway changes nothing, so that no window is
+   * skipped.
+   */
   from?: string;
 }
 
 /**
  * Folds the windows that have ended: hours from raw metrics, days from hours, months from days. It goes on from the
  * checkpoint, a few windows before it, and reads nothing but its windows. A window's aggregates are a function of what
- * is stored for it, so a run that is repeated, or ends half way, does no harm. Nothing is ever deleted: TTL does that.
+ * is stored for it, so a run that is repeated, or ends half way, does no harm. Nothing is ever deleted: TTL does that. Throws
+ * `validation_failed` for a `from` that is not the name of a window.
  */
 export async function fold(
   { store, clock }: { store: MetricStore; clock: Clock },
   granularity: Granularity,
   { deadline, from }: FoldOptions,
 ): Promise<Folded> {
+  if (from !== undefined && !isWindow(granularity, from)) throw notWindow(granularity, from);
   const now = clock();
   const through = (await store.checkpoint(granularity))?.through ?? null;
   const result: Folded = { granularity, windows: 0, written: 0, through, complete: true };
@@ -88,9 +94,16 @@ function firstOf(
       ? shift(granularity, newest, 1 - FIRST_RUN[granularity])
       : shift(granularity, through < newest ? through : newest, 1 - REFOLDED[granularity]);
   const oldest = shift(granularity, windowOf(granularity, toInstant(now - SOURCE[granularity] * 1000)), 1);
-  const wanted = from ?? usual;
+  const wanted = from !== undefined && from < usual ? from : usual;
   if (wanted < oldest) return oldest;
   return wanted;
+}
+
+const EXAMPLE = { hour: "2026-11-21T09", day: "2026-11-21", month: "2026-11" } as const;
+
+function notWindow(granularity: Granularity, from: string): AppError {
+  const message = `must be a ${granularity} such as ${EXAMPLE[granularity]}, not ${JSON.stringify(from)}`;
+  return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
 }
 
 /** Folds one window and writes the aggregates that are not stored as they are. Gives how many those were. */

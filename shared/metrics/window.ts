@@ -9,6 +9,12 @@ const LENGTH = { hour: 13, day: 10, month: 7 } as const;
 /** The window that an instant (ISO 8601, or the name of a finer window) falls into. Names sort as their windows do. */
 export const windowOf = (granularity: Granularity, instant: string): string => instant.slice(0, LENGTH[granularity]);
 
+/** Whether a text is the name of a window of this size. */
+export function isWindow(granularity: Granularity, text: string): boolean {
+  const start = Date.parse(startOf(text));
+  return !Number.isNaN(start) && windowOf(granularity, new Date(start).toISOString()) === text;
+}
+
 /** Its first instant, ISO 8601. */
 export const startOf = (window: string): string => `${window}${"0000-01-01T00:00:00.000Z".slice(window.length)}`;
 

@@ -4,12 +4,14 @@ import { createFoldJob } from "../../../functions/dependencies/fold.ts";
 import { toInstant } from "../../../shared/clock.ts";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { dimensionKey } from "../../../shared/metrics/aggregate.ts";
+import { fold } from "../../../shared/metrics/fold.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
+import { jobKey } from "../../../shared/metrics/keys.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
 import { type MetricRow, queryMetrics } from "../../../shared/metrics/query.ts";
 import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
 import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
-import type { Granularity } from "../../../shared/metrics/window.ts";
+import { endOf, type Granularity, windowOf } from "../../../shared/metrics/window.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const HOUR = 3_600_000;
@@ -266,6 +268,81 @@ describe("folding several days with late, duplicate and missing runs", () => {
     const second = await query("hour", START, now);
     expect(second.map(({ dimensions }) => dimensions)).toEqual(first.map(({ dimensions }) => dimensions));
     expect(second.reduce((sum, { count }) => sum + count, 0)).toBe(300);
+  });
+});
+
+describe("the window that a fold begins with", () => {
+  /** One request in each of the hours 0 to 8; the fold runs up to the hour 3 first, and has yet to do the rest. */
+  const hours = Array.from({ length: 9 }, (_, hour) => sampleAt(START + hour * HOUR + 60_000, 1));
+  const folded = async () => {
+    await store(hours.slice(0, 4));
+    now = START + 4 * HOUR + 5 * 60_000;
+    await run("hour");
+    await store(hours.slice(4));
+    now = START + 9 * HOUR + 5 * 60_000;
+  };
+  const counts = async () => {
+    const rows = await query("hour", START, START + 9 * HOUR);
+    return rows.map(({ start, count }) => [Number(start.slice(11, 13)), count]);
+  };
+
+  it.each(["2026-10-29T03", "2026-10-29T07", "2026-10-29T08", "2030-01-01T00"])(
+    "skips none when an operator names %s, which is later than the next one",
+    async (from) => {
+      await folded();
+      await run("hour", { from });
+      expect(await counts()).toEqual(hours.map((_, hour) => [hour, 1]));
+      expect(await deps().store.checkpoint("hour")).toMatchObject({ through: "2026-10-29T08" });
+    },
+  );
+
+  it("skips none of a first run either", async () => {
+    await table.batchWrite([], [jobKey("checkpoint-hour")]);
+    await store(hours);
+    now = START + 9 * HOUR + 5 * 60_000;
+    await run("hour", { from: "2026-10-29T08" });
+    expect(await counts()).toEqual(hours.map((_, hour) => [hour, 1]));
+  });
+
+  it.each([
+    ["hour", "2026-10-29"],
+    ["hour", "2026-10-29T24"],
+    ["hour", "yesterday"],
+    ["day", "2026-10-29T07"],
+    ["day", "2026-02-30"],
+    ["month", "2026-13"],
+    ["month", ""],
+  ] as const)("is refused when it is no %s: %j", async (granularity, from) => {
+    const folding = fold(deps(), granularity, { deadline: now + HOUR, from });
+    await expect(folding).rejects.toMatchObject({ code: "validation_failed", fields: [{ path: "from" }] });
+  });
+
+  it.each([
+    ["hour", 3, "2026-10-29T04"],
+    ["day", 2, "2026-10-27"],
+    ["month", 1, "2026-09"],
+  ] as const)(
+    "of a repeated run is, by %s, the %i before the newest that it folds again for what came late",
+    async (granularity, count, newest) => {
+      // Nothing has come, so that only what is read tells which windows were folded.
+      await Promise.all(
+        (["hour", "day", "month"] as const).map((each) => deps().store.advance(each, windowOf(each, "2026-12-31T23"))),
+      );
+      await table.batchWrite([], [jobKey(`checkpoint-${granularity}`)]);
+      await deps().store.advance(granularity, newest);
+      now = Date.parse(endOf(granularity, newest)) + 60_000;
+      const result = await fold(deps(), granularity, { deadline: now + HOUR });
+      expect(result).toMatchObject({ windows: count, through: newest, complete: true });
+    },
+  );
+
+  it("is three hours before the newest, so that metrics that come two hours late are counted", async () => {
+    await folded();
+    await run("hour");
+    const late = [5, 6, 7, 8].map((hour) => sampleAt(START + hour * HOUR + 90_000, 3));
+    await store(late);
+    await run("hour");
+    expect(await counts()).toEqual(hours.map((_, hour) => [hour, hour < 6 ? 1 : 2]));
   });
 });
 
