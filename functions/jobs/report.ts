@@ -6,7 +6,7 @@ import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
 import { shift } from "../../shared/metrics/window.ts";
-import { buildReport } from "../../shared/reports/build-report.ts";
+import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
 import { toHtml } from "../../shared/reports/html.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import type { ReportStore } from "../../shared/reports/report-store.ts";
@@ -24,12 +24,13 @@ export interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: makes last month's report on the first days of a month. An operator may name one: `{"month": "2026-10"}`. */
+/** Schedule: makes last month's report on the first days of a month. An operator may name one that has begun: `{"month": "2026-10"}`. */
 export const createReportJob =
   (deps: Dependencies) =>
   async (event: { month?: string }): Promise<void> => {
     const today = toInstant(deps.clock()).slice(0, 10);
     const month = event.month ?? shift("month", today.slice(0, 7), -1);
+    checkMonth(deps, month);
     const isDue = event.month !== undefined || Number(today.slice(8)) <= LAST_DAY;
     if (isDue || !(await deps.reports.find(month))) {
       const report = await buildReport(deps, month);

@@ -1,4 +1,3 @@
-import { toInstant } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
@@ -6,7 +5,7 @@ import { lazy } from "../../shared/http/lazy.ts";
 import { reportsOperations } from "../../shared/http/operations/reports.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
-import { buildReport } from "../../shared/reports/build-report.ts";
+import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import type { ReportStore } from "../../shared/reports/report-store.ts";
 import { createS3 } from "../../shared/s3/client.ts";
@@ -21,7 +20,7 @@ export interface Dependencies extends HttpDependencies {
 /** GET /v1/reports/{month}: as it was kept on the first of the next month, or made now while the month runs. */
 export const createGetReport = (deps: Dependencies) =>
   createHttpHandler(reportsOperations.getReport, deps, async ({ params: { month } }) => {
-    if (month > toInstant(deps.clock()).slice(0, 7)) throw new AppError("not_found", "that month is yet to come");
+    checkMonth(deps, month);
     const report = (await deps.reports.find(month)) ?? (await buildReport(deps, month));
     if (report.figures.requests === 0 && report.days.length === 0) {
       throw new AppError("not_found", "nothing is known of that month");

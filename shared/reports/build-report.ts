@@ -1,11 +1,12 @@
 import { type Clock, toInstant } from "../clock.ts";
+import { AppError } from "../errors.ts";
 import { type Aggregate, createAccumulator } from "../metrics/aggregate.ts";
 import { countCommon, countDistinct, type Distinct } from "../metrics/distinct.ts";
 import { inUnit, USERS } from "../metrics/metric.ts";
 import { readAggregates } from "../metrics/query.ts";
 import { quantiles } from "../metrics/sketch.ts";
 import type { MetricStore, Windowed } from "../metrics/store.ts";
-import { endOf, shift, startOf } from "../metrics/window.ts";
+import { endOf, isWindow, shift, startOf, windowOf } from "../metrics/window.ts";
 import type { Figures, Report } from "./report.ts";
 
 interface Ports {
@@ -13,8 +14,12 @@ interface Ports {
   clock: Clock;
 }
 
-/** The business report of a month (as in 2026-10), from its aggregates: as good while the month runs as afterwards. */
+/**
+ * The business report of a month (as in 2026-10), from its aggregates: as good while the month runs as afterwards. Throws what
+ * `checkMonth` throws.
+ */
 export async function buildReport(ports: Ports, month: string): Promise<Report> {
+  checkMonth(ports, month);
   const [current, previous, before, daily] = await Promise.all([
     readMonth(ports, month),
     readMonth(ports, shift("month", month, -1)),
@@ -31,6 +36,16 @@ export async function buildReport(ports: Ports, month: string): Promise<Report> 
     days: daysOf(daily),
     routes: routesOf(current),
   };
+}
+
+/** Throws `validation_failed` for a text that is not a month such as 2026-10, and `not_found` for a month in the future. */
+export function checkMonth({ clock }: Pick<Ports, "clock">, month: string): void {
+  if (!isWindow("month", month)) {
+    const message = `must be a month such as 2026-10, not ${JSON.stringify(month)}`;
+    throw new AppError("validation_failed", `month: ${message}`, { fields: [{ path: "month", message }] });
+  }
+  if (month > windowOf("month", toInstant(clock())))
+    throw new AppError("not_found", `the month ${month} is in the future`);
 }
 
 const readMonth = (ports: Ports, month: string) => read(ports, "month", month);

@@ -11,6 +11,7 @@ import type { TableName } from "../../../shared/lake/tables.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
 import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { buildReport } from "../../../shared/reports/build-report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { readPartition } from "../../support/partition.ts";
@@ -132,6 +133,28 @@ describe("the report of a month", () => {
     await createReportJob(ports())({ month: "2026-10" });
     expect((await ports().reports.find("2026-10"))!.created_at).toBe("2026-11-09T01:00:00.000Z");
     expect((await ports().reports.find("2026-10"))!.figures).toEqual(before!.figures);
+  });
+});
+
+describe("a report that cannot be made", () => {
+  it("of a month in the future is refused, and none is kept", async () => {
+    now = Date.parse("2026-11-30T23:59:59.000Z");
+    await expect(createReportJob(ports())({ month: "2026-12" })).rejects.toMatchObject({
+      code: "not_found",
+      message: "the month 2026-12 is in the future",
+    });
+    await expect(buildReport(ports(), "2026-12")).rejects.toMatchObject({ code: "not_found" });
+    expect(await ports().reports.find("2026-12")).toBeNull();
+    now += 1000;
+    expect(await buildReport(ports(), "2026-12")).toMatchObject({ month: "2026-12", complete: false });
+  });
+
+  it.each(["2026-13", "2026-1", "2026-10-01", "last"])("of %s, which is no month, is refused", async (month) => {
+    now = Date.parse("2026-11-30T23:59:59.000Z");
+    await expect(createReportJob(ports())({ month })).rejects.toMatchObject({
+      code: "validation_failed",
+      fields: [{ path: "month", message: expect.stringContaining("such as 2026-10") }],
+    });
   });
 });
 
