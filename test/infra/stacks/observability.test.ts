@@ -58,6 +58,21 @@ describe("alarms", () => {
     expect(alarm(id).TreatMissingData).toBe("notBreaching");
   });
 
+  it("go off as soon as the models cost more than the budget, which the watch is told", () => {
+    const { jobs, observability } = synthesize({ stage: "prod", monthlyBudgetUsd: "0.5" });
+    const watch = onlyResource(jobs, "AWS::Lambda::Function", "/jobs-watch/");
+    expect(watch.Properties.Environment.Variables.MONTHLY_BUDGET_USD).toBe("0.5");
+    // The watch publishes the cost, and only while it is above the budget: the threshold is below any budget that is worth an alarm.
+    expect(onlyResource(observability, "AWS::CloudWatch::Alarm", "/CostAboveBudget/").Properties).toMatchObject({
+      MetricName: "CostAboveBudget",
+      Threshold: 0.01,
+      ComparisonOperator: "GreaterThanOrEqualToThreshold",
+      Statistic: "Maximum",
+      EvaluationPeriods: 1,
+      Dimensions: [{ Name: "stage", Value: "prod" }],
+    });
+  });
+
   it("go off when nobody looks after the jobs, of which there is no data", () => {
     expect(alarm("WatchSilent")).toMatchObject({
       MetricName: "Invocations",

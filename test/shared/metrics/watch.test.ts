@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createWatchJob } from "../../../functions/jobs/watch.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { allowedSilence, createJobBook, type JobName } from "../../../shared/metrics/job-book.ts";
+import { addTo } from "../../../shared/metrics/sketch.ts";
 import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import type { Windowed } from "../../../shared/metrics/store.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const HOUR = 3_600_000;
@@ -64,6 +66,29 @@ it("tells of jobs that have not succeeded in time, which a deployment is given t
   await succeedAll(["jobs-report", "jobs-lake"]);
   const [, late, stale] = await watching();
   expect([late!.JobsLate, stale!.LakeStale]).toEqual([1, 1]);
+});
+
+it("tells of models that have cost more than the month's budget, and of none that have cost just as much", async () => {
+  await succeedAll();
+  const table = createTable(engines.dynamodb, engines.metricsTable);
+  const aggregate = (series: string, window: string, dollars: number): Windowed => {
+    const [parts, sketch] = [Math.round(dollars * 1e9), new Map()];
+    addTo(sketch, parts);
+    return { series, window, dimensions: {}, count: 1, errors: 0, sum: parts, min: parts, max: parts, sketch };
+  };
+  const store = createMetricStore(table);
+  const month = new Date(now).toISOString().slice(0, 7);
+  await store.put("month", [
+    aggregate("llm.call.cost_usd", month, 7),
+    aggregate("embedding.call.cost_usd", month, 3.5),
+    // What other months have cost does not count.
+    aggregate("llm.call.cost_usd", "2026-10", 100),
+    aggregate("llm.call.cost_usd", "2026-12", 100),
+  ]);
+  await store.advance("month", month);
+  expect(await watching(10.5)).toEqual([expect.objectContaining({ cost_usd: 10.5, budget_usd: 10.5 })]);
+  const [, trouble] = await watching(10.49);
+  expect(trouble).toMatchObject({ level: "warn", CostAboveBudget: 10.5 });
 });
 
 it("makes CloudWatch a metric of each trouble, by stage", async () => {
