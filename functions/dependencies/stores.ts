@@ -1,4 +1,5 @@
 import type { Table } from "../../shared/dynamodb/table.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { Archive } from "../../shared/session/archive.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
@@ -10,7 +11,7 @@ import { clock } from "./clock.ts";
 export const openStores = (table: Table, archive: Archive): Stores => ({
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
-  memories: createMemoryStore(table),
+  memories: createSessionMemories(createMemoryStore(table)),
   archive,
   clock,
 });

@@ -9,7 +9,7 @@ import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/record.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
-import { purgeSession } from "../../shared/session/purge-session.ts";
+import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
 import { openArchive } from "../dependencies/archive.ts";
@@ -83,7 +83,7 @@ const userOf = ({ dynamodb }: DynamoDBRecord): string => parseSessionKey(dynamod
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
   const record = fromHeaderImage(dynamodb.OldImage as Parameters<typeof fromHeaderImage>[0]);
-  if (record.status !== "active") await purgeSession(stores, record);
+  if (record.status !== "active") await purgeExpiredArchive(stores, record);
   else if ((await archiveSession(stores, record)) !== "archived") return { ...record, status: "archived" };
   return record;
 }

@@ -2,16 +2,20 @@ import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { refuseFuture } from "../../shared/session/future-time.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
+import type { SessionMemories } from "../../shared/session/stores.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
+  memories: SessionMemories;
   /** Seconds of idleness after which a session expires that does not say so itself. */
   defaultTtlSeconds: number;
 }
@@ -37,6 +41,7 @@ export const handler = lazy(() => {
   return createCreateSession({
     ...withIdempotency(settings, table),
     sessions: createSessionStore(table),
+    memories: createSessionMemories(createMemoryStore(table)),
     defaultTtlSeconds: settings.SESSION_TTL_SECONDS,
   });
 });

@@ -15,7 +15,7 @@ import { sessionResponse } from "./session-response.ts";
 export const createPatchSession = (deps: HttpDependencies & Stores) =>
   createHttpHandler(sessionOperations.patchSession, deps, async ({ user, params, body, header }) => {
     const expected = header("if-match");
-    const matches = (etag: string) => expected === undefined || matchesEtag(expected, etag);
+    const matches = expected === undefined ? undefined : (etag: string) => matchesEtag(expected, etag);
     return sessionResponse(await patchSession(deps, { user, id: params.id }, body, matches), deps.clock());
   });
 

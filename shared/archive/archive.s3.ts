@@ -6,9 +6,6 @@ import { createWriter, parseLines } from "./format.ts";
 import type { Condition, Objects } from "./objects.s3.ts";
 import { formerUserPart, userPart } from "./user-part.ts";
 
-/** Between ETags in a list of them, as in HTTP's `If-Match`. */
-const ETAG_SEPARATOR = ", ";
-
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
 /**
@@ -26,7 +23,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
   const head = async (key: string) => {
     try {
       const { ETag, Metadata } = await (await objects()).head(key);
-      return { etag: ETag ?? "", generation: Number(Metadata?.generation) };
+      return { etag: ETag ?? "", generation: Number(Metadata?.generation ?? 0) };
     } catch (error) {
       if (statusOf(error) === 404) return null;
       throw translate(error);
@@ -72,12 +69,14 @@ export function createArchive(open: () => Promise<Objects>): Archive {
             // What was not sent still has to be read, to know where its chunks are.
             for await (const _ of writer.rest());
             etag = present.etag;
+          } else if (present && present.generation > header.live_generation) {
+            return null;
           } else {
             condition = present ? { IfMatch: present.etag } : { IfNoneMatch: "*" };
             continue;
           }
         }
-        if (former && left && key !== former) await remove(former, left.etag);
+        if (former && left && left.generation < header.live_generation) await remove(former, left.etag);
         const { chunks, bytes, messageCount, last } = writer.result();
         return { ref: { key, etag, bytes, chunks }, messageCount, last };
       }
@@ -97,15 +96,11 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     },
 
     async find(session) {
-      const found = await Promise.all(keysOf(session).map(head));
-      const etags = found.flatMap((object) => object?.etag ?? []);
-      return etags.length > 0 ? etags.join(ETAG_SEPARATOR) : null;
+      return (await Promise.all(keysOf(session).map(head))).filter((object) => object !== null);
     },
 
-    async remove(session, etags) {
-      for (const key of keysOf(session)) {
-        for (const etag of etags.split(ETAG_SEPARATOR)) await remove(key, etag);
-      }
+    async remove(session, etag) {
+      for (const key of keysOf(session)) await remove(key, etag);
     },
 
     async ping() {

@@ -2,7 +2,7 @@ import { toInstant, toSeconds } from "../clock.ts";
 import { headerKey, liveTextKey, messageKey } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
-import { fromMessageItem, TURN_PREFIX, toMessageItem } from "../session/items.dynamodb.ts";
+import { fromMessageItem, isUnchanged, TURN_PREFIX, toMessageItem } from "../session/items.dynamodb.ts";
 import { timeOf } from "../session/message.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
@@ -70,20 +70,6 @@ export function createTurnStore(table: Table): TurnStore {
 const answerKey = ({ user, id, generation, answer }: TurnId) =>
   messageKey(user, id, generation, `${toInstant(timeOf(answer))}#${answer}`);
 
-/** That the header is the live, unexpired one whose lifetime was read. */
-const UNCHANGED =
-  "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
-  " AND (attribute_not_exists(expires_at) OR expires_at > :now)";
-
-const unchangedValues = (record: SessionRecord, now: number) => ({
-  ":active": "active",
-  ":generation": record.generation,
-  ":ttl": record.ttl_seconds,
-  ":pinned": record.pinned,
-  ":now": toSeconds(now),
-  ":one": 1,
-});
-
 function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
   const sets = ["#turn = :until"];
   // Only a session that would expire under the turn is moved on now: that is billed by the index as well.
@@ -91,19 +77,23 @@ function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
   if (isAtRisk) sets.push("expires_at = :expires");
   const counted = dead.reduce((sum, { messages }) => sum + messages, 0);
   const removed = dead.map((_, n) => `#dead${n}`);
+  const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(record.user_id, record.id),
     UpdateExpression:
       `SET ${sets.join(", ")}${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}` +
       ` ADD version :one${counted > 0 ? ", message_count :counted" : ""}`,
-    ConditionExpression: [UNCHANGED, ...removed.map((name) => `attribute_exists(${name})`)].join(" AND "),
+    ConditionExpression: [unchanged.ConditionExpression, ...removed.map((name) => `attribute_exists(${name})`)].join(
+      " AND ",
+    ),
     ExpressionAttributeNames: {
-      "#status": "status",
+      ...unchanged.ExpressionAttributeNames,
       "#turn": TURN_PREFIX + answer,
       ...Object.fromEntries(dead.map((turn, n) => [`#dead${n}`, TURN_PREFIX + turn.answer])),
     },
     ExpressionAttributeValues: {
-      ...unchangedValues(record, now),
+      ...unchanged.ExpressionAttributeValues,
+      ":one": 1,
       ":until": until,
       ...(isAtRisk ? { ":expires": toSeconds(until) + 1 } : {}),
       ...(counted > 0 ? { ":counted": counted } : {}),
@@ -113,13 +103,15 @@ function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
 
 /** Marks a turn as under way whose question is stored: counted, unless it is marked still. */
 function reopenParameters({ record, answer, now, until }: BeginRequest, isMarked: boolean) {
+  const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(record.user_id, record.id),
     UpdateExpression: `SET #turn = :until ADD version :one${isMarked ? "" : ", message_count :less"}`,
-    ConditionExpression: `${UNCHANGED} AND ${isMarked ? "attribute_exists" : "attribute_not_exists"}(#turn)`,
-    ExpressionAttributeNames: { "#status": "status", "#turn": TURN_PREFIX + answer },
+    ConditionExpression: `${unchanged.ConditionExpression} AND ${isMarked ? "attribute_exists" : "attribute_not_exists"}(#turn)`,
+    ExpressionAttributeNames: { ...unchanged.ExpressionAttributeNames, "#turn": TURN_PREFIX + answer },
     ExpressionAttributeValues: {
-      ...unchangedValues(record, now),
+      ...unchanged.ExpressionAttributeValues,
+      ":one": 1,
       ":until": until,
       ...(isMarked ? {} : { ":less": -1 }),
     },
@@ -128,15 +120,17 @@ function reopenParameters({ record, answer, now, until }: BeginRequest, isMarked
 
 function closeParameters({ user, id, answer }: TurnId, record: SessionRecord, messages: number, now: number) {
   const expiresAt = expiryOf(record, now);
+  const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(user, id),
     UpdateExpression:
       `SET updated_at = :updated${expiresAt === null ? "" : ", expires_at = :expires"}` +
       ` REMOVE #turn${expiresAt === null ? ", expires_at" : ""} ADD version :one, message_count :messages`,
-    ConditionExpression: `${UNCHANGED} AND attribute_exists(#turn)`,
-    ExpressionAttributeNames: { "#status": "status", "#turn": TURN_PREFIX + answer },
+    ConditionExpression: `${unchanged.ConditionExpression} AND attribute_exists(#turn)`,
+    ExpressionAttributeNames: { ...unchanged.ExpressionAttributeNames, "#turn": TURN_PREFIX + answer },
     ExpressionAttributeValues: {
-      ...unchangedValues(record, now),
+      ...unchanged.ExpressionAttributeValues,
+      ":one": 1,
       ":updated": toInstant(now),
       ":messages": messages,
       ...(expiresAt === null ? {} : { ":expires": expiresAt }),

@@ -2,6 +2,7 @@
  * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order
  *
  *   A                                   anchor: exists as long as the session does, wherever its messages are
+ *   D#<generation>                      tombstone of a deleted session whose id is in use again
  *   E#<memory id>                       memory, or the name of one that was forgotten
  *   I#<generation>#<message id>         a message id that a client chose, so that it is stored once
  *   L#<generation>#<message id>         what a running turn has said so far
@@ -9,13 +10,15 @@
  *   Z                                   header, or the archived stub in its place
  *
  * so that one descending Query returns the header and the newest messages. A *generation* is one hot copy of the
- * messages: a reset or a restore writes a new one, which makes the old one invisible before it is deleted.
+ * messages: a reset or a restore writes a new one, which makes the old one invisible before it is deleted. The same
+ * generation is never given out twice for an id, also when the session is deleted and created again.
  */
 export const ANCHOR = "A";
 export const HEADER = "Z";
 
-/** Digits of a generation in a key: enough for 999,999 resets and restores of one session. */
-const GENERATION_DIGITS = 6;
+/** Digits of a generation in a key. Sessions made by earlier versions began at generation 1, written with six digits. */
+const GENERATION_DIGITS = 10;
+const EARLIER_DIGITS = 6;
 
 /** How many partitions the index of due sessions and the counter of active ones are spread over. */
 export const SHARDS = 16;
@@ -34,7 +37,15 @@ export const sessionKey = (user: string, session: string): string => `${userKey(
 export const headerKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: HEADER });
 export const anchorKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: ANCHOR });
 
-const digits = (generation: number): string => String(generation).padStart(GENERATION_DIGITS, "0");
+const digits = (generation: number): string =>
+  String(generation).padStart(generation < 10 ** EARLIER_DIGITS ? EARLIER_DIGITS : GENERATION_DIGITS, "0");
+
+export const TOMBSTONE_PREFIX = "D#";
+
+export const tombstoneKey = (user: string, session: string, generation: number): Key => ({
+  pk: sessionKey(user, session),
+  sk: TOMBSTONE_PREFIX + digits(generation),
+});
 
 /** All messages of a generation start with this. */
 export const messagePrefix = (generation: number): string => `M#${digits(generation)}#`;
@@ -59,7 +70,7 @@ export const liveTextKey = (user: string, session: string, generation: number, i
 /** Generation and position in a message's sort key. */
 export function parseMessageKey(sk: string): { generation: number; position: string } {
   const start = "M#".length;
-  const end = start + GENERATION_DIGITS;
+  const end = sk.indexOf("#", start);
   return { generation: Number(sk.slice(start, end)), position: sk.slice(end + 1) };
 }
 
@@ -75,6 +86,10 @@ export const memorySummaryKey = (user: string): Key => ({ pk: userKey(user), sk:
 
 /** Where the vectors of all memories are. */
 export const memoryLayoutKey: Key = { pk: "C#memories", sk: "layout" };
+
+/** The generation in a tombstone's sort key; nothing of another key. */
+export const parseTombstoneKey = (sk: string): { tombstone?: number } =>
+  sk.startsWith(TOMBSTONE_PREFIX) ? { tombstone: Number(sk.slice(TOMBSTONE_PREFIX.length)) } : {};
 
 /** User and session in a partition key. */
 export function parseSessionKey(pk: string): { user: string; id: string } {

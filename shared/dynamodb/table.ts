@@ -23,6 +23,8 @@ export type Item = Record<string, unknown>;
 type Unnamed<T> = Omit<T, "TableName">;
 type Action = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 type UnnamedAction = { [K in keyof Action]: Action[K] extends infer V | undefined ? Unnamed<NonNullable<V>> : never };
+/** A write of a transaction, or a condition that it depends on. */
+export type TransactionAction = UnnamedAction;
 type WriteRequest = NonNullable<BatchWriteCommandInput["RequestItems"]>[string][number];
 
 /** What became of a conditional write: done, or the item that stood against it. */

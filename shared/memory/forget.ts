@@ -1,50 +1,37 @@
 import { backOff, type Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { SessionId } from "../session/session.ts";
+import type { SessionMemories } from "../session/stores.ts";
 import type { MemoryRecord } from "./record.ts";
 import { withMemories } from "./statistics.ts";
-import type { ForgottenSession, MemoryStore } from "./store.ts";
+import type { MemoryStore } from "./store.ts";
 
 const MAX_ATTEMPTS = 12;
 
 /** Memories deleted at a time of those that are forgotten already. */
 const PAGE = 100;
 
-/** Hides what is remembered of a session from searches, at once and for as long as removing it may take. */
-export async function hideSession(
-  memories: MemoryStore,
-  session: SessionId,
-  forgotten: ForgottenSession,
-): Promise<void> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    if (attempt > 0) await backOff(attempt);
-    const summary = await memories.summary(session.user);
-    if (summary.statistics.memories === 0 || (await memories.hideSession(session, summary, forgotten))) return;
-  }
-  throw busy();
-}
+/** The memories of sessions, as deleting and resetting a session uses them. */
+export function createSessionMemories(memories: MemoryStore): SessionMemories {
+  return {
+    async hide(session, below, now) {
+      return memories.hiding(session, await memories.summary(session.user), { at: now, below });
+    },
 
-/**
- * Removes the memories of a session that were made from generations which `keep` does not name, and what forgotten ones have left.
- * May be repeated, and run beside another.
- */
-export async function forgetSession(
-  memories: MemoryStore,
-  session: SessionId,
-  keep: (generation: number) => boolean = () => false,
-): Promise<void> {
-  const names: string[] = [];
-  let isWhole = true;
-  for await (const { records, forgotten } of memories.ofSession(session)) {
-    names.push(...forgotten);
-    const gone = records.filter(({ generation }) => !keep(generation));
-    isWhole &&= gone.length === records.length;
-    for (let start = 0; start < gone.length; start += memories.maxPerChange) {
-      await removeAll(memories, session.user, gone.slice(start, start + memories.maxPerChange), false);
-    }
-  }
-  // They guard against records that come again. Of older generations none is let in any more, so they have done their work.
-  if (isWhole) await memories.clearForgotten(session, names);
+    async forget(session, below) {
+      for await (const { records, forgotten } of memories.ofSession(session)) {
+        const gone = records.filter(({ generation }) => generation < below);
+        for (let start = 0; start < gone.length; start += memories.maxPerChange) {
+          await removeAll(memories, session.user, gone.slice(start, start + memories.maxPerChange), false);
+        }
+        // These names keep a message from becoming a memory again. No message of an older generation can, so they are not needed.
+        const names = forgotten.filter(({ generation }) => generation < below);
+        await memories.clearForgotten(
+          session,
+          names.map(({ id }) => id),
+        );
+      }
+    },
+  };
 }
 
 /** Removes one memory for good: its message will not become one again. Throws `not_found`. */

@@ -14,9 +14,7 @@ const NAMED_FOR = 86_400_000;
 /** Whether a memory that an index still holds is forgotten, as far as the summary knows. */
 export function isForgotten(summary: Summary, { id, session_id, arrived, generation }: MemoryRecord): boolean {
   if (arrived < summary.forgottenBefore || summary.forgotten.includes(id)) return true;
-  const session = summary.forgottenSessions[nameOf(session_id)];
-  if (!session) return false;
-  return session.below === undefined ? arrived <= session.at : generation < session.below;
+  return generation < (summary.forgottenSessions[nameOf(session_id)]?.below ?? 0);
 }
 
 /** Whether more sessions may have been forgotten than the summary names: then only the sessions themselves know. */
@@ -29,13 +27,15 @@ export const withForgottenMemories = (summary: Summary, ids: readonly string[]):
   forgotten: [...summary.forgotten, ...ids].slice(-MAX_NAMED),
 });
 
-/** The summary with one more session named. */
+/** The summary with one more session named, or named again. */
 export function withForgottenSession(summary: Summary, session: string, forgotten: ForgottenSession): Summary {
+  const name = nameOf(session);
   const others = Object.entries(summary.forgottenSessions).filter(
-    ([name, other]) => name !== nameOf(session) && isNamed(other, forgotten.at),
+    ([other, named]) => other !== name && isNamed(named, forgotten.at),
   );
   const latest = others.sort(([, a], [, b]) => b.at - a.at).slice(0, MAX_NAMED - 1);
-  return { ...summary, forgottenSessions: Object.fromEntries([...latest, [nameOf(session), forgotten]]) };
+  const below = Math.max(forgotten.below, summary.forgottenSessions[name]?.below ?? 0);
+  return { ...summary, forgottenSessions: Object.fromEntries([...latest, [name, { at: forgotten.at, below }]]) };
 }
 
 const isNamed = ({ at }: ForgottenSession, now: number): boolean => now - at < NAMED_FOR;

@@ -28,16 +28,10 @@ import type { Change, MemoryStore, Summary } from "./store.ts";
 /** Memories of one transaction: with the summary and a session for each, they stay below its 100 actions. */
 const MAX_PER_CHANGE = 45;
 
-/**
- * Milliseconds by which the clock of the function that captured a message may lag behind that of the one which created the
- * session, for the message not to count as one of an earlier session of the same id.
- */
-const CLOCK_SKEW = 5000;
-
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
 const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", "id", "said", "forgotten"];
 const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectors.nonKeyAttributes];
-const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "begun"];
+const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"];
 
 /** Memories in the table `conversations`. */
 export function createMemoryStore(table: Table, newId: NewId = randomId): MemoryStore {
@@ -147,7 +141,7 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
           const Key = memoryKey(record.user_id, record.session_id, record.id);
           const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
           return keepName
-            ? { Put: { Item: { ...Key, forgotten: true }, ConditionExpression } }
+            ? { Put: { Item: { ...Key, forgotten: true, generation: record.generation }, ConditionExpression } }
             : { Delete: { Key, ConditionExpression } };
         }),
       ]);
@@ -155,11 +149,10 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
       return changeOf(new Set(records.filter((_, n) => refusals[n + 1]?.failed).map(({ id }) => id)));
     },
 
-    async hideSession({ user, id }, from, forgotten) {
-      const { done } = await table.put(
-        summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics, newId()),
-      );
-      return done;
+    hiding({ user, id }, from, forgotten) {
+      // Where nothing is remembered, nothing has to be hidden, as long as it stays so.
+      if (from.version === "") return { ConditionCheck: { Key: memorySummaryKey(user), ...unchanged(from) } };
+      return { Put: summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics, newId()) };
     },
 
     async forgetAll(user, from, now) {
@@ -185,7 +178,9 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
         });
         yield {
           records: page.items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), slots: slotsIn(item) })),
-          forgotten: page.items.filter((item) => !isMemory(item)).map(idOf),
+          forgotten: page.items
+            .filter((item) => !isMemory(item))
+            .map((item) => ({ id: idOf(item), generation: Number(item.generation ?? 0) })),
         };
         lastKey = page.lastKey;
       } while (lastKey);
@@ -267,7 +262,7 @@ const unchanged = ({ version }: Summary) =>
     ? { ConditionExpression: "attribute_not_exists(pk)" }
     : { ConditionExpression: "version = :version", ExpressionAttributeValues: { ":version": version } };
 
-/** The session of these memories must exist, as the one that the messages were captured in, with no newer generation. */
+/** The session of these memories must exist, with no newer generation than the messages were captured in. */
 function anchorCheck(records: readonly MemoryRecord[]) {
   const [first] = records;
   if (!first) throw new Error("a session without memories");
@@ -275,14 +270,11 @@ function anchorCheck(records: readonly MemoryRecord[]) {
   return {
     ConditionCheck: {
       Key: anchorKey(user, id),
-      ConditionExpression:
-        "attribute_exists(pk) AND #state <> :deleted AND live_generation <= :generation" +
-        " AND (attribute_not_exists(begun) OR begun <= :arrived)",
+      ConditionExpression: "#state <> :deleted AND live_generation <= :generation",
       ExpressionAttributeNames: { "#state": "state" },
       ExpressionAttributeValues: {
         ":deleted": "deleted",
         ":generation": Math.min(...records.map(({ generation }) => generation)),
-        ":arrived": Math.min(...records.map(({ arrived }) => arrived)) + CLOCK_SKEW,
       },
     },
   };
@@ -293,8 +285,5 @@ const isWelcome = (record: MemoryRecord, anchor: Anchor | undefined): boolean =>
   isOfLivingSession(record, anchor) && (anchor?.live_generation ?? 0) <= record.generation;
 
 /** Whether the session is there and was not reset since: deletions of large sessions go on after they were answered. */
-const isOfLivingSession = ({ generation, arrived }: MemoryRecord, anchor: Anchor | undefined): boolean =>
-  anchor !== undefined &&
-  anchor.state !== "deleted" &&
-  (anchor.reset_generation ?? 0) <= generation &&
-  (anchor.begun ?? 0) <= arrived + CLOCK_SKEW;
+const isOfLivingSession = ({ generation }: MemoryRecord, anchor: Anchor | undefined): boolean =>
+  anchor !== undefined && anchor.state !== "deleted" && (anchor.reset_generation ?? 0) <= generation;

@@ -88,7 +88,7 @@ async function pass(
   const save = async () => {
     current = await move(deps, current, { ...current, [phase]: { ...started, progress } });
   };
-  for await (const sessions of deps.stores.sessions.due()) {
+  for await (const sessions of deps.stores.sessions.all()) {
     for (const session of sessions) {
       const shard = shards.indexOf(shardOf(session.user, session.id));
       if (shard < progress.shards) continue;

@@ -34,9 +34,11 @@ interface Placed {
  */
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
   const { memories } = deps;
-  const drafts = captured.flatMap(({ session, generation, message }) => planMemories(session, generation, message));
+  const planned = captured.flatMap(({ session, generation, message }) => planMemories(session, generation, message));
+  // The stream may deliver a message twice in a batch, and a restore gives it to the stream again under a newer generation.
+  const drafts = [...new Map(planned.map((draft) => [draft.id, draft])).values()];
   const present = await memories.present(drafts);
-  const missing = [...new Map(drafts.map((draft) => [draft.id, draft])).values()].filter(({ id }) => !present.has(id));
+  const missing = drafts.filter(({ id }) => !present.has(id));
   if (missing.length === 0) return 0;
 
   const placed = await place(memories, missing);

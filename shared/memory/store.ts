@@ -1,3 +1,4 @@
+import type { TransactionAction } from "../dynamodb/table.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Space } from "./embedder.ts";
 import type { Candidate, Draft, MemoryRecord } from "./record.ts";
@@ -42,8 +43,8 @@ export interface Summary {
 export interface ForgottenSession {
   /** Epoch milliseconds at which it was deleted or reset. */
   at: number;
-  /** Generation before which all is forgotten; absent = everything that was captured until then. */
-  below?: number;
+  /** Generation before which all is forgotten. */
+  below: number;
 }
 
 export type Vectors = Partial<Record<Slot, number[]>>;
@@ -96,14 +97,17 @@ export interface MemoryStore {
   ): Promise<Change>;
   /** Removes memories that are there. `keepName`: what is left of each says that it is not to come again. */
   remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, keepName: boolean): Promise<Change>;
-  /** Names a session as forgotten; false when the summary was not as it was read. */
-  hideSession(session: SessionId, from: Summary, forgotten: ForgottenSession): Promise<boolean>;
+  /** The write that names a session as forgotten, provided that the summary is as it was read. */
+  hiding(session: SessionId, from: Summary, forgotten: ForgottenSession): TransactionAction;
   /** Marks everything that was captured before `now` (epoch ms) as forgotten; false when the summary was not as it was read. */
   forgetAll(user: string, from: Summary, now: number): Promise<boolean>;
   /** Deletes memories without counting: what is forgotten already. */
   erase(records: readonly MemoryRecord[]): Promise<void>;
-  /** Every memory of a session in order, a page at a time, and the ids of those that were forgotten. Strongly consistent. */
-  ofSession(session: SessionId): AsyncIterable<{ records: (MemoryRecord & { slots: Slot[] })[]; forgotten: string[] }>;
+  /** Every memory of a session in order, a page at a time, and what names those that were forgotten. Strongly consistent. */
+  ofSession(session: SessionId): AsyncIterable<{
+    records: (MemoryRecord & { slots: Slot[] })[];
+    forgotten: { id: string; generation: number }[];
+  }>;
   /** Deletes what forgotten memories of a session have left. */
   clearForgotten(session: SessionId, ids: readonly string[]): Promise<void>;
   /** Memories of a user by id, newest first; may miss the very newest. */

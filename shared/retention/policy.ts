@@ -48,6 +48,12 @@ export const retention = {
     seconds: null,
     note: "What the reconciler finds a session by; deleted with the archived stub.",
   },
+  tombstone: {
+    record: "tombstone of a deleted session",
+    place: { item: "tombstone" },
+    seconds: null,
+    note: "Names what a deleted session may have left, when its id is in use again; no content. Deleted after the second purge, an hour later.",
+  },
   stub: {
     record: "archived stub",
     place: { item: "stub" },

@@ -1,5 +1,6 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
+import type { ArchiveRef } from "./archive-ref.ts";
 import { contended, settled } from "./attempts.ts";
 import { purgeSession } from "./purge-session.ts";
 import { readSession, recordOf } from "./read-session.ts";
@@ -21,22 +22,29 @@ type Expired = SessionRecord | Anchor;
 export function archiveSession(stores: Stores, expired: Expired): Promise<Archived> {
   const session = { user: expired.user_id, id: expired.id };
   const generation = "live_generation" in expired ? expired.live_generation : expired.generation;
+  /** The object that an attempt has written whose stub could not be. */
+  let written: ArchiveRef | undefined;
   return settled<Archived>(async () => {
     const state = await readSession(stores, session);
     if (state.kind === "none") {
-      await purgeSession(stores, expired);
+      const { anchor } = state;
+      await purgeSession(stores, anchor?.state === "deleted" ? anchor : { ...expired, generation });
       return "deleted";
     }
     if (state.kind === "archived" && state.record.generation === generation) {
       await clearHot(stores, state.record);
       return "already archived";
     }
-    if (state.kind !== "limbo" || state.anchor.live_generation !== generation) return "stale";
+    if (state.kind !== "limbo" || state.anchor.live_generation !== generation) {
+      if (written) await stores.archive.remove(expired, written.etag);
+      return "stale";
+    }
 
     const { anchor } = state;
-    const { ref, messageCount, last } = await stores.archive.write(anchor, () =>
-      stores.messages.all(session, generation),
-    );
+    const object = await stores.archive.write(anchor, () => stores.messages.all(session, generation));
+    if (!object) return contended;
+    const { ref, messageCount, last } = object;
+    written = ref;
     const now = stores.clock();
     const stub: SessionRecord = {
       ...recordOf(anchor, messageCount, last ?? anchor.created_at, now),

@@ -8,21 +8,29 @@ export type ArchivedHeader = Pick<
   "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation" | "seed"
 >;
 
+/** An object in the archive. */
+export interface ArchivedObject {
+  etag: string;
+  /** The generation of the messages in it. */
+  generation: number;
+}
+
 /** The archive: the record of truth of every session that is no longer hot. */
 export interface Archive {
   /**
    * Stores a session whole, or nothing of it. Each generation is written once: when it is there, nothing is written;
-   * an older one is replaced. `messages` starts the reading of the messages, in order, and may be called again.
+   * an older one is replaced, and a newer one is kept (`null`). `messages` starts the reading of the messages, in order, and
+   * may be called again.
    */
   write(
     header: ArchivedHeader,
     messages: () => AsyncIterable<MessageRecord[]>,
-  ): Promise<{ ref: ArchiveRef; messageCount: number; last: string | null }>;
+  ): Promise<{ ref: ArchiveRef; messageCount: number; last: string | null } | null>;
   /** The messages of one chunk, in order. Throws `not_found` when the object is gone. */
   readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
-  /** ETag of the session's object; `null` when there is none. Where an earlier version left a second object, a list of both ETags. */
-  find(session: { user_id: string; id: string; created_at: string }): Promise<string | null>;
-  /** Deletes the session's object, only if its ETag is still this one, or one of this list. */
+  /** The session's object, if there is one. Two where an earlier version has left one beside it. */
+  find(session: { user_id: string; id: string; created_at: string }): Promise<ArchivedObject[]>;
+  /** Deletes the session's object, only if its ETag is still this one. */
   remove(session: { user_id: string; id: string; created_at: string }, etag: string): Promise<void>;
   /** Throws when the archive cannot be reached. */
   ping(): Promise<void>;

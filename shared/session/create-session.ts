@@ -1,44 +1,78 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { contended, settled } from "./attempts.ts";
+import { bury } from "./bury.ts";
 import { timeOrderedId } from "./message.ts";
+import { notFound } from "./read-session.ts";
 import type { SessionCreate } from "./schema.ts";
-import { type Anchor, dueAfter, expiryOf, type RequestIdentity, type SessionRecord } from "./session.ts";
+import {
+  type Anchor,
+  dueAfter,
+  expiryOf,
+  firstGeneration,
+  type RequestIdentity,
+  type SessionRecord,
+  stateOf,
+} from "./session.ts";
 import type { OnStored } from "./stored.ts";
 import type { Stores } from "./stores.ts";
 
-/** Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict`. */
-export async function createSession(
-  { sessions, clock }: Pick<Stores, "sessions" | "clock">,
+/**
+ * Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict` when the id
+ * is in use, and `not_found` when the session that the first attempt made was deleted since.
+ */
+export function createSession(
+  stores: Pick<Stores, "sessions" | "memories" | "clock">,
   user: string,
   input: SessionCreate,
   request: RequestIdentity,
   defaultTtlSeconds: number,
   onStored?: OnStored,
 ): Promise<SessionRecord> {
-  const now = clock();
-  const record = newRecord(user, input, request, defaultTtlSeconds, now);
-  const session = { user, id: record.id };
-  if (await sessions.create(record, anchorOf(record, request, now))) {
-    onStored?.({ sessions: 1 });
-    return record;
-  }
-  const anchor = await sessions.findAnchor(session);
-  const stored = anchor?.seed === request.seed ? await sessions.find(session) : null;
-  if (stored) return stored;
-  throw new AppError("conflict", `a session with the id ${record.id} exists`);
+  const { sessions, clock } = stores;
+  const id = input.id ?? timeOrderedId(request, 0);
+  const session = { user, id };
+  let tombstone: Anchor | undefined;
+  return settled(async () => {
+    const now = clock();
+    const record = newRecord(user, id, input, request, defaultTtlSeconds, now, tombstone);
+    if (await sessions.create(record, anchorOf(record, request, now), tombstone)) {
+      onStored?.({ sessions: 1 });
+      return record;
+    }
+
+    const anchor = await sessions.findAnchor(session);
+    tombstone = undefined;
+    if (!anchor) return contended;
+    if (anchor.state === "deleted") {
+      if (anchor.seed === request.seed) throw notFound();
+      tombstone = anchor;
+      return contended;
+    }
+    const stored = await sessions.find(session);
+    // An archive that has reached its age does not exist any more: its id is free, whatever DynamoDB has not deleted yet.
+    if (stateOf(stored, anchor, clock()).kind === "none") {
+      await bury(stores, anchor, stored);
+      return contended;
+    }
+    if (anchor.seed === request.seed && stored) return stored;
+    throw new AppError("conflict", `a session with the id ${id} exists`);
+  });
 }
 
 function newRecord(
   user: string,
+  id: string,
   input: SessionCreate,
   request: RequestIdentity,
   defaultTtlSeconds: number,
   now: number,
+  tombstone: Anchor | undefined,
 ): SessionRecord {
   const lifetime = { ttl_seconds: input.ttl_seconds ?? defaultTtlSeconds, pinned: input.pinned ?? false };
   return {
     user_id: user,
-    id: input.id ?? timeOrderedId(request, 0),
+    id,
     status: "active",
     title: input.title ?? null,
     metadata: input.metadata ?? {},
@@ -48,11 +82,11 @@ function newRecord(
     ...lifetime,
     message_count: 0,
     version: 1,
-    generation: 1,
+    generation: firstGeneration(now, tombstone),
   };
 }
 
-function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: number): Anchor {
+function anchorOf(record: SessionRecord, { seed }: RequestIdentity, now: number): Anchor {
   return {
     user_id: record.user_id,
     id: record.id,
@@ -62,9 +96,9 @@ function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: num
     created_at: record.created_at,
     ttl_seconds: record.ttl_seconds,
     pinned: record.pinned,
-    generation: 1,
-    live_generation: 1,
-    begun: at,
+    generation: record.generation,
+    live_generation: record.generation,
+    reset_generation: record.generation,
     seed,
     due_at: dueAfter(record, now),
     cleanup: false,

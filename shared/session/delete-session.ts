@@ -1,13 +1,13 @@
 import { withPatience } from "../clock.ts";
-import { hideSession } from "../memory/forget.ts";
 import { contended, settled } from "./attempts.ts";
+import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
 import { notFound, readSession } from "./read-session.ts";
-import { dueSoon, type SessionId } from "./session.ts";
+import type { SessionId } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * Deletes a session everywhere. From the first write on it does not exist for anyone; what of its messages or its
+ * Deletes a session everywhere. From the first write on it does not exist for anyone; what of its messages, memories or its
  * archive object a fault leaves, or is still there at `deadline` (epoch ms), the reconciler deletes. Throws `not_found`.
  */
 export async function deleteSession(
@@ -15,21 +15,14 @@ export async function deleteSession(
   session: SessionId,
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const createdAt = await settled(async () => {
+  const tombstone = await settled(async () => {
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
-    const from = state.kind === "limbo" ? null : state.record;
-    // Before it is deleted: what was said in a session that does not exist must not be found, whatever fails from here on.
-    await hideSession(stores.memories, session, { at: stores.clock() });
-    const done = await stores.sessions.transit(session, {
-      from,
-      to: null,
-      anchor: { expect: {}, set: { state: "deleted", due_at: dueSoon(stores.clock()), cleanup: true } },
-      active: state.kind === "archived" ? 0 : -1,
-    });
-    return done ? (from ?? (state as { anchor: { created_at: string } }).anchor).created_at : contended;
+    const anchor = await stores.sessions.findAnchor(session);
+    if (!anchor || anchor.state === "deleted") return contended;
+    return (await bury(stores, anchor, state.kind === "limbo" ? null : state.record)) ?? contended;
   });
-  const purged = purgeSession(stores, { user_id: session.user, id: session.id, created_at: createdAt });
+  const purged = purgeSession(stores, tombstone);
   await withPatience(
     deadline - stores.clock(),
     purged.catch(() => undefined),

@@ -15,7 +15,7 @@ export async function expireIdle(
   deadline: number,
 ): Promise<{ expired: number; complete: boolean }> {
   let expired = 0;
-  for await (const page of sessions.due()) {
+  for await (const page of sessions.all()) {
     for (let start = 0; start < page.length; start += 100) {
       if (clock() > deadline) return { expired, complete: false };
       const idle = (await sessions.findMany(page.slice(start, start + 100))).filter((record) =>

@@ -1,8 +1,9 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { anchorKey, headerKey, messageIdKey, messageKey, parseMessageKey } from "../dynamodb/keys.ts";
+import { toSeconds } from "../clock.ts";
+import { anchorKey, headerKey, messageIdKey, messageKey, parseMessageKey, tombstoneKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
-import type { Anchor, SessionId, SessionRecord } from "./session.ts";
+import type { Anchor, SessionId, SessionRecord, Tombstone } from "./session.ts";
 
 // Free-form JSON is kept as text: DynamoDB's own maps nest 32 levels at most and its numbers end at 1e125.
 const toJson = (value: unknown): string => JSON.stringify(value);
@@ -63,6 +64,50 @@ export function fromAnchorItem(item: Item): Anchor {
     metadata: fromJson<Record<string, unknown>>(metadata, {}),
   };
 }
+
+/** A tombstone under its own key: no content, and looked at soon unless it was purged before. */
+export function toTombstoneItem(
+  { user_id, id, created_at, generation, purged, due_at }: Tombstone & Pick<Anchor, "due_at">,
+  shard: string,
+): Item {
+  return {
+    ...tombstoneKey(user_id, id, generation),
+    user_id,
+    id,
+    state: "deleted",
+    created_at,
+    generation,
+    ...(purged ? { purged } : {}),
+    due_at,
+    due_shard: shard,
+  };
+}
+
+export function fromTombstoneItem({ user_id, id, created_at, generation, purged }: Item): Tombstone {
+  return {
+    user_id: String(user_id),
+    id: String(id),
+    created_at: String(created_at),
+    generation: Number(generation),
+    purged: purged === true,
+    moved: true,
+  };
+}
+
+/** The condition that a header is the live, unexpired one whose lifetime was read. Writes in between may have happened. */
+export const isUnchanged = (record: SessionRecord, now: number) => ({
+  ConditionExpression:
+    "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
+    " AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+  ExpressionAttributeNames: { "#status": "status" },
+  ExpressionAttributeValues: {
+    ":active": "active",
+    ":generation": record.generation,
+    ":ttl": record.ttl_seconds,
+    ":pinned": record.pinned,
+    ":now": toSeconds(now),
+  },
+});
 
 /**
  * A message without what its key says already: a context window is read with every turn, and DynamoDB bills reads by the

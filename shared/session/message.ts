@@ -87,7 +87,7 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
 export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
 
 // `exactOptionalPropertyTypes` tells an absent property from an undefined one; so does the store.
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };

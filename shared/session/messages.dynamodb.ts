@@ -1,7 +1,7 @@
-import { toInstant, toSeconds } from "../clock.ts";
+import { toInstant } from "../clock.ts";
 import { HEADER, headerKey, type Key, messagePrefix, parseMessageKey, sessionKey } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
-import { fromHeaderItem, fromMessageItem, toMessageIdItem, toMessageItem } from "./items.dynamodb.ts";
+import { fromHeaderItem, fromMessageItem, isUnchanged, toMessageIdItem, toMessageItem } from "./items.dynamodb.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, sizeInAnswer, sizeOf } from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
@@ -170,6 +170,7 @@ export function createMessageStore(table: Table): MessageStore {
 function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest) {
   const sets = ["updated_at = :updated"];
   const removes: string[] = [];
+  const unchanged = isUnchanged(record, now);
   if (expiresAt === null) removes.push("expires_at");
   else sets.push("expires_at = :expires");
   if (open) sets.push("open_append = :open");
@@ -180,16 +181,9 @@ function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest)
       UpdateExpression:
         `SET ${sets.join(", ")}${removes.length > 0 ? ` REMOVE ${removes.join(", ")}` : ""}` +
         " ADD message_count :n, version :one",
-      ConditionExpression:
-        "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
-        " AND (attribute_not_exists(expires_at) OR expires_at > :now)",
-      ExpressionAttributeNames: { "#status": "status" },
+      ...unchanged,
       ExpressionAttributeValues: {
-        ":active": "active",
-        ":generation": record.generation,
-        ":ttl": record.ttl_seconds,
-        ":pinned": record.pinned,
-        ":now": toSeconds(now),
+        ...unchanged.ExpressionAttributeValues,
         ":updated": toInstant(now),
         ":n": messages.length,
         ":one": 1,

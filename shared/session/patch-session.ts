@@ -2,10 +2,14 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
+import { withoutUndefined } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";
 import type { SessionPatch } from "./schema.ts";
 import { dueAfter, etagOf, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./stores.ts";
+
+/** Attempts at a patch that expect the very version that was read. Later ones let other writes come in between. */
+const EXACT_ATTEMPTS = 1;
 
 /**
  * Changes title, metadata or lifetime. A hot session's expiry moves on, as with every write; an archived one stays
@@ -15,8 +19,9 @@ export function patchSession(
   stores: Stores,
   session: SessionId,
   patch: SessionPatch,
-  matches: (etag: string) => boolean,
+  matches: ((etag: string) => boolean) | undefined,
 ): Promise<SessionRecord> {
+  let attempts = 0;
   return settled(async () => {
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
@@ -25,10 +30,15 @@ export function patchSession(
       return contended;
     }
     const now = stores.clock();
-    if (!matches(etagOf(state.record, now))) {
+    if (matches && !matches(etagOf(state.record, now))) {
       throw new AppError("precondition_failed", "the session has changed: its ETag is not the one in If-Match");
     }
     const to = patched(state.record, patch, state.kind === "active", now);
+    if (!matches && state.kind === "active" && attempts++ >= EXACT_ATTEMPTS) {
+      const changes = { ...withoutUndefined(patch), expires_at: to.expires_at };
+      const done = await stores.sessions.setSettings(state.record, changes, now, dueAfter(to, now));
+      return done ? ((await stores.sessions.find(session)) ?? to) : contended;
+    }
     const { title, metadata, ttl_seconds, pinned } = to;
     const done = await stores.sessions.transit(session, {
       from: state.record,

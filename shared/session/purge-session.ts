@@ -1,22 +1,37 @@
 import { toInstant } from "../clock.ts";
-import { forgetSession } from "../memory/forget.ts";
+import { contended, settled } from "./attempts.ts";
+import { bury } from "./bury.ts";
+import type { SessionRecord, Tombstone } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * Milliseconds that the tombstone of a deleted session stays: whoever was writing to it when it was deleted has
- * given up by then, and the reconciler purges once more.
+ * Milliseconds that the tombstone of a deleted session stays after a purge: requests that were writing to the session when it
+ * was deleted have ended by then, and the reconciler purges once more.
  */
 const TOMBSTONE = 3_600_000;
 
-/** Deletes what a deleted session has left: messages, memories and archive object. May be repeated. */
-export async function purgeSession(
-  stores: Stores,
-  { user_id, id, created_at }: { user_id: string; id: string; created_at: string },
-): Promise<void> {
-  const session = { user: user_id, id };
-  await forgetSession(stores.memories, session);
-  await stores.messages.clear(session, () => false);
-  const etag = await stores.archive.find({ user_id, id, created_at });
-  if (etag) await stores.archive.remove({ user_id, id, created_at }, etag);
-  await stores.sessions.markPurged(session, toInstant(stores.clock() + TOMBSTONE));
+/**
+ * Deletes what a deleted session has left: messages, memories and archive object. May be repeated, at any later time: it
+ * touches no generation after the tombstone's, which is a later session's with the same id.
+ */
+export async function purgeSession(stores: Stores, tombstone: Tombstone): Promise<void> {
+  const session = { user: tombstone.user_id, id: tombstone.id };
+  await stores.memories.forget(session, tombstone.generation + 1);
+  await stores.messages.clear(session, (generation) => generation > tombstone.generation);
+  for (const { etag, generation } of await stores.archive.find(tombstone)) {
+    if (generation <= tombstone.generation) await stores.archive.remove(tombstone, etag);
+  }
+  await stores.sessions.markPurged(tombstone, toInstant(stores.clock() + TOMBSTONE));
+}
+
+/** Deletes what is left of an archived session whose stub DynamoDB's TTL has deleted. */
+export async function purgeExpiredArchive(stores: Stores, stub: SessionRecord): Promise<void> {
+  const session = { user: stub.user_id, id: stub.id };
+  const tombstone = await settled<Tombstone>(async () => {
+    const anchor = await stores.sessions.findAnchor(session);
+    // The record of the deletion may be late: an earlier purge has ended, or the id is a later session's by now.
+    if (anchor?.state !== "archived" || anchor.live_generation !== stub.generation) return stub;
+    return (await bury(stores, anchor, await stores.sessions.find(session))) ?? contended;
+  });
+  await purgeSession(stores, tombstone);
 }

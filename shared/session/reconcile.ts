@@ -1,8 +1,9 @@
 import { toInstant } from "../clock.ts";
-import { forgetSession } from "../memory/forget.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
+import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
-import { type Anchor, dueAfter, type SessionId, stateOf } from "./session.ts";
+import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
+import type { Due } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
 /** Sessions looked at at once. */
@@ -41,7 +42,7 @@ export async function reconcile(
   }
   return result;
 
-  async function look(session: SessionId): Promise<void> {
+  async function look(session: Due): Promise<void> {
     result.looked++;
     try {
       const outcome = await finish(stores, session);
@@ -53,12 +54,16 @@ export async function reconcile(
   }
 }
 
-async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "archived" | "cleaned" | "deleted"> {
+async function finish(
+  stores: Stores,
+  { tombstone: moved, ...session }: Due,
+): Promise<"nothing" | "archived" | "cleaned" | "deleted"> {
   const { sessions, messages, archive } = stores;
+  if (moved !== undefined) return finishPurge(stores, await sessions.findTombstone(session, moved));
   const anchor = await sessions.findAnchor(session);
   if (!anchor) return "nothing";
-  // Looked for before the session is read: an object that is written later is not the one that was left over.
-  const stray = anchor.cleanup ? await archive.find(anchor) : null;
+  // Looked for before the session is read: an object that is written later is not one that was left over.
+  const strays = anchor.cleanup ? await archive.find(anchor) : [];
   const now = stores.clock();
   const found = await sessions.find(session);
   const state = stateOf(found, anchor, now);
@@ -68,10 +73,7 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
 
     case "none":
       // A tombstone, or the anchor of an archive that has reached its age.
-      await purgeSession(stores, anchor);
-      if (found) await sessions.transit(session, { from: found, to: null, active: 0 });
-      if (anchor.purged || anchor.state === "archived") await sessions.forget(session);
-      return "deleted";
+      return finishPurge(stores, anchor.state === "deleted" ? anchor : await bury(stores, anchor, found));
 
     case "active":
     case "expired": {
@@ -79,7 +81,9 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
       if (anchor.cleanup) {
         await forgetBeforeReset(stores, session, anchor);
         await messages.clear(session, (other) => other === record.generation || other > anchor.generation);
-        if (stray) await archive.remove(anchor, stray);
+        for (const { etag, generation } of strays) {
+          if (generation < record.generation) await archive.remove(anchor, etag);
+        }
       }
       const dueAt = state.kind === "active" ? dueAfter(record, now) : toInstant(now + ttlLag(record.ttl_seconds));
       await sessions.schedule(session, dueAt, anchor.generation);
@@ -94,7 +98,7 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
         return "nothing";
       }
       // A restore that is still writing loses its claim with this, so that nothing it has written is deleted under it.
-      const next = await sessions.nextGeneration(session, dueAt);
+      const next = await sessions.nextGeneration(session, record.generation, dueAt);
       if (!next) return "nothing";
       const { generation } = next;
       await forgetBeforeReset(stores, session, anchor);
@@ -105,10 +109,17 @@ async function finish(stores: Stores, session: SessionId): Promise<"nothing" | "
   }
 }
 
+/** Purges a deleted session, and once more later: then its tombstone goes as well. */
+async function finishPurge(stores: Stores, tombstone: Tombstone | null): Promise<"nothing" | "deleted"> {
+  if (!tombstone) return "nothing";
+  await purgeSession(stores, tombstone);
+  if (tombstone.purged) await stores.sessions.removeTombstone(tombstone);
+  return "deleted";
+}
+
 /** Finishes a reset that broke off: what was said before it is forgotten, wherever the session is now. */
 async function forgetBeforeReset({ memories }: Stores, session: SessionId, anchor: Anchor): Promise<void> {
-  const since = anchor.reset_generation;
-  if (since !== undefined) await forgetSession(memories, session, (generation) => generation >= since);
+  if (anchor.reset_generation !== undefined) await memories.forget(session, anchor.reset_generation);
 }
 
 const ttlLag = (ttlSeconds: number): number => Math.min(TTL_LAG, Math.max(1, ttlSeconds) * 1000);

@@ -1,5 +1,4 @@
 import { toInstant } from "../clock.ts";
-import { forgetSession, hideSession } from "../memory/forget.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
@@ -65,8 +64,8 @@ async function revive(stores: Stores, session: SessionId, from: SessionRecord) {
  * interrupted leaves messages that nobody sees, and the reconciler deletes them.
  */
 async function renew(stores: Stores, session: SessionId, from: SessionRecord, messages: "keep" | "drop") {
-  const { sessions, archive } = stores;
-  const next = await sessions.nextGeneration(session, dueSoon(stores.clock()));
+  const { sessions, memories, archive } = stores;
+  const next = await sessions.nextGeneration(session, from.generation, dueSoon(stores.clock()));
   if (!next) return contended;
   const { generation } = next;
   if (messages === "keep" && from.archive) {
@@ -85,7 +84,6 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
     version: from.version + 1,
     generation,
   };
-  if (messages === "drop") await hideSession(stores.memories, session, { at: now, below: generation });
   const done = await sessions.transit(session, {
     from,
     to,
@@ -100,8 +98,9 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
       },
     },
     active: from.status === "archived" ? 1 : 0,
+    ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
   });
-  if (done && messages === "drop") await forgetSession(stores.memories, session, (other) => other >= generation);
+  if (done && messages === "drop") await memories.forget(session, generation);
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);

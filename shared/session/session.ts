@@ -23,7 +23,10 @@ export interface SessionRecord {
   message_count: number;
   /** Grows with every write: the source of the ETag. */
   version: number;
-  /** The hot copy that is valid; of a stub, the one that was archived. */
+  /**
+   * The hot copy that is valid; of a stub, the one that was archived. No two copies under the same session id have the same
+   * generation, also when the session was deleted and created again: see `firstGeneration`.
+   */
   generation: number;
   /** Where the archived session is; stubs only. */
   archive?: ArchiveRef;
@@ -62,9 +65,10 @@ export interface Anchor {
   /** The last generation given out; only its holder may make it the live one. */
   generation: number;
   live_generation: number;
-  /** Epoch milliseconds of the request that created the session: what was captured earlier is of another one with its id. */
-  begun?: number;
-  /** Generation of the last reset: of what is older nothing may be remembered. */
+  /**
+   * The session's first generation, or that of its last reset. Older generations are deleted content, of this session or of
+   * an earlier one with the same id. Absent = the session was made by an earlier version and was never reset.
+   */
   reset_generation?: number;
   /** The seed of the request that created the session, by which its retry knows its own. */
   seed: string;
@@ -74,6 +78,21 @@ export interface Anchor {
   cleanup: boolean;
   /** Deleted only: nothing is left but this tombstone. */
   purged?: boolean;
+}
+
+/**
+ * A deleted session of which something may be left: its anchor, or a copy of it once the id is in use again. It names what
+ * is deleted by generation, so that nothing of a later session with the same id is touched.
+ */
+export interface Tombstone {
+  user_id: string;
+  id: string;
+  created_at: string;
+  /** The last generation of the session. */
+  generation: number;
+  purged?: boolean;
+  /** It is stored under a key of its own, because the anchor is that of a later session. */
+  moved?: boolean;
 }
 
 /** What a session is at an instant. `limbo`: DynamoDB has deleted the header, the archiver has not yet come. */
@@ -102,6 +121,18 @@ export function expiryOf(
   now: number,
 ): number | null {
   return pinned || ttl_seconds === 0 ? null : toSeconds(now) + ttl_seconds;
+}
+
+/** Where the numbering of generations starts: 2024-01-01T00:00:00Z in epoch milliseconds. */
+const FIRST_GENERATION_AT = 1_704_067_200_000;
+
+/**
+ * The first generation of a session that is created at `now` (epoch ms): whole seconds since 2024, and always above the
+ * generations of `earlier`, a deleted session with the same id. Each restore and reset adds 1, far less than one per second,
+ * so a generation is unique for the id even when nothing is left of the earlier session. As 32 bits, it lasts until 2092.
+ */
+export function firstGeneration(now: number, earlier?: { generation: number }): number {
+  return Math.max(toSeconds(now - FIRST_GENERATION_AT), (earlier?.generation ?? 0) + 1);
 }
 
 const HOUR = 3600;
@@ -141,9 +172,9 @@ export function toSession(record: SessionRecord, now: number): Session {
   return session;
 }
 
-/** Strong ETag: changes with every write and when the session expires. */
+/** Strong ETag: changes with every write and when the session expires, and never repeats for a session id. */
 export const etagOf = (record: SessionRecord, now: number): string =>
-  `"${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
+  `"${record.generation}-${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
 
 /** The request on whose behalf something is written; a retry of it has the same seed and time. */
 export interface RequestIdentity {

@@ -1,19 +1,31 @@
-import { toSeconds } from "../clock.ts";
+import { toInstant, toSeconds } from "../clock.ts";
 import {
+  ANCHOR,
   anchorKey,
   counterKey,
   counterPartition,
   HEADER,
   headerKey,
+  type Key,
   parseSessionKey,
+  parseTombstoneKey,
   shardOf,
   shards,
+  tombstoneKey,
 } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { SESSIONS_BY_ACTIVITY, SESSIONS_DUE } from "../dynamodb/tables.ts";
-import { fromAnchorItem, fromHeaderItem, toAnchorItem, toHeaderItem } from "./items.dynamodb.ts";
+import {
+  fromAnchorItem,
+  fromHeaderItem,
+  fromTombstoneItem,
+  isUnchanged,
+  toAnchorItem,
+  toHeaderItem,
+  toTombstoneItem,
+} from "./items.dynamodb.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
-import type { ListQuery, SessionStore, Transition } from "./store.ts";
+import type { ListQuery, SessionStore, Settings, Transition } from "./store.ts";
 
 /** Index entries that a filtered list reads at a time once the first page did not fill up. */
 const FILTERED_PAGE = 500;
@@ -31,17 +43,13 @@ export function createSessionStore(table: Table): SessionStore {
       return item && fromAnchorItem(item);
     },
 
-    async create(record, anchor) {
+    async create(record, anchor, over) {
       const shard = shardOf(record.user_id, record.id);
+      const condition = over ? isTombstoneOf(over.generation) : { ConditionExpression: "attribute_not_exists(pk)" };
       const refused = await table.transact([
         { Put: { Item: toHeaderItem(record), ConditionExpression: "attribute_not_exists(pk)" } },
-        {
-          Put: {
-            Item: toAnchorItem(anchor, shard),
-            ConditionExpression: "attribute_not_exists(pk) OR purged = :true",
-            ExpressionAttributeValues: { ":true": true },
-          },
-        },
+        { Put: { Item: toAnchorItem(anchor, shard), ...condition } },
+        ...(over ? [{ Put: { Item: toTombstoneItem(over, shard) } }] : []),
         count(shard, 1),
       ]);
       return refused === null;
@@ -53,17 +61,28 @@ export function createSessionStore(table: Table): SessionStore {
         headerAction(session, transition),
         ...(transition.anchor ? [anchorAction(session, transition.anchor, shard)] : []),
         ...(transition.active === 0 ? [] : [count(shard, transition.active)]),
+        ...(transition.joined ?? []),
       ]);
       return refused === null;
     },
 
-    async nextGeneration({ user, id }, dueAt) {
+    async setSettings(record, { expires_at, ...patch }, now, dueAt) {
+      const session = { user: record.user_id, id: record.id };
+      const refused = await table.transact([
+        settingsAction(record, { ...patch, expires_at }, now),
+        anchorAction(session, { expect: {}, set: { ...patch, due_at: dueAt } }, shardOf(session.user, session.id)),
+      ]);
+      return refused === null;
+    },
+
+    async nextGeneration({ user, id }, live, dueAt) {
       const outcome = await table.update({
         Key: anchorKey(user, id),
         UpdateExpression: "SET cleanup = :true, due_at = :due, due_shard = :shard ADD generation :one",
-        ConditionExpression: "attribute_exists(pk) AND #state <> :deleted",
+        ConditionExpression: "live_generation = :live AND #state <> :deleted",
         ExpressionAttributeNames: { "#state": "state" },
         ExpressionAttributeValues: {
+          ":live": live,
           ":true": true,
           ":due": dueAt,
           ":shard": shardOf(user, id),
@@ -92,47 +111,47 @@ export function createSessionStore(table: Table): SessionStore {
       });
     },
 
-    async markPurged({ user, id }, dueAt) {
-      await table.update({
-        Key: anchorKey(user, id),
-        UpdateExpression: "SET purged = :true, due_at = :due, due_shard = :shard REMOVE title, metadata",
-        ConditionExpression: "#state = :deleted",
-        ExpressionAttributeNames: { "#state": "state" },
-        ExpressionAttributeValues: { ":true": true, ":due": dueAt, ":shard": shardOf(user, id), ":deleted": "deleted" },
-      });
+    async findTombstone({ user, id }, generation) {
+      const item = await table.get(tombstoneKey(user, id, generation));
+      return item && fromTombstoneItem(item);
     },
 
-    async forget({ user, id }) {
-      await table.transact([
-        {
-          Delete: {
-            Key: anchorKey(user, id),
-            ConditionExpression: "#state = :deleted OR #state = :archived",
-            ExpressionAttributeNames: { "#state": "state" },
-            ExpressionAttributeValues: { ":deleted": "deleted", ":archived": "archived" },
+    async markPurged({ user_id, id, generation }, dueAt) {
+      const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues } = isTombstoneOf(generation);
+      const mark = (Key: Key) =>
+        table.update({
+          Key,
+          UpdateExpression: "SET purged = :true, due_at = :due, due_shard = :shard REMOVE title, metadata",
+          ConditionExpression,
+          ExpressionAttributeNames,
+          ExpressionAttributeValues: {
+            ...ExpressionAttributeValues,
+            ":true": true,
+            ":due": dueAt,
+            ":shard": shardOf(user_id, id),
           },
-        },
-        { ConditionCheck: { Key: headerKey(user, id), ConditionExpression: "attribute_not_exists(pk)" } },
-      ]);
+        });
+      const { done } = await mark(anchorKey(user_id, id));
+      // It may have moved while it was being purged.
+      if (!done) await mark(tombstoneKey(user_id, id, generation));
+    },
+
+    async removeTombstone({ user_id, id, generation, moved }) {
+      const Key = moved ? tombstoneKey(user_id, id, generation) : anchorKey(user_id, id);
+      await table.transact([{ Delete: { Key, ...isTombstoneOf(generation) } }]);
     },
 
     list: (user, query) => list(table, user, query),
 
     async *due(by) {
-      const page = (shard: string, ExclusiveStartKey?: Item) =>
-        table.query({
-          IndexName: SESSIONS_DUE,
-          KeyConditionExpression: by ? "due_shard = :shard AND due_at <= :by" : "due_shard = :shard",
-          ExpressionAttributeValues: { ":shard": shard, ...(by ? { ":by": by } : {}) },
-          ExclusiveStartKey,
-        });
-      // Mostly nothing is due anywhere: that is told in one round trip.
-      const firsts = await Promise.all(shards.map((shard) => page(shard)));
-      for (const [n, first] of firsts.entries()) {
-        for (let { items, lastKey } = first; ; { items, lastKey } = await page(shards[n] ?? "", lastKey)) {
-          if (items.length > 0) yield items.map(({ pk }) => parseSessionKey(String(pk)));
-          if (!lastKey) break;
-        }
+      for await (const items of watched(table, by)) {
+        yield items.map(({ pk, sk }) => ({ ...parseSessionKey(String(pk)), ...parseTombstoneKey(String(sk)) }));
+      }
+    },
+
+    async *all() {
+      for await (const items of watched(table)) {
+        yield items.filter(({ sk }) => sk === ANCHOR).map(({ pk }) => parseSessionKey(String(pk)));
       }
     },
 
@@ -151,6 +170,32 @@ export function createSessionStore(table: Table): SessionStore {
   };
 }
 
+/** Anchors and tombstones by when they are due, up to `by` (ISO 8601) when it is there. */
+async function* watched(table: Table, by?: string): AsyncIterable<Item[]> {
+  const page = (shard: string, ExclusiveStartKey?: Item) =>
+    table.query({
+      IndexName: SESSIONS_DUE,
+      KeyConditionExpression: by ? "due_shard = :shard AND due_at <= :by" : "due_shard = :shard",
+      ExpressionAttributeValues: { ":shard": shard, ...(by ? { ":by": by } : {}) },
+      ExclusiveStartKey,
+    });
+  // Mostly nothing is due anywhere: that is told in one round trip.
+  const firsts = await Promise.all(shards.map((shard) => page(shard)));
+  for (const [n, first] of firsts.entries()) {
+    for (let { items, lastKey } = first; ; { items, lastKey } = await page(shards[n] ?? "", lastKey)) {
+      if (items.length > 0) yield items;
+      if (!lastKey) break;
+    }
+  }
+}
+
+/** That an item is the tombstone of the session whose last generation this was. */
+const isTombstoneOf = (generation: number) => ({
+  ConditionExpression: "#state = :deleted AND generation = :generation",
+  ExpressionAttributeNames: { "#state": "state" },
+  ExpressionAttributeValues: { ":deleted": "deleted", ":generation": generation },
+});
+
 const count = (shard: string, by: number) => ({
   Update: { Key: counterKey(shard), UpdateExpression: "ADD n :by", ExpressionAttributeValues: { ":by": by } },
 });
@@ -158,14 +203,48 @@ const count = (shard: string, by: number) => ({
 function headerAction({ user, id }: SessionId, { from, to }: Transition) {
   const condition = from
     ? {
-        ConditionExpression: "version = :version AND #status = :status",
+        ConditionExpression: "generation = :generation AND version = :version AND #status = :status",
         ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: { ":version": from.version, ":status": from.status },
+        ExpressionAttributeValues: {
+          ":generation": from.generation,
+          ":version": from.version,
+          ":status": from.status,
+        },
       }
     : { ConditionExpression: "attribute_not_exists(pk)" };
   if (to) return { Put: { Item: toHeaderItem(to), ...condition } };
   if (from) return { Delete: { Key: headerKey(user, id), ...condition } };
   return { ConditionCheck: { Key: headerKey(user, id), ...condition } };
+}
+
+/** Sets the settings that are there; the session must still be hot, with the lifetime that was read. */
+function settingsAction(record: SessionRecord, { expires_at, metadata, ...patch }: Partial<Settings>, now: number) {
+  const unchanged = isUnchanged(record, now);
+  const values: Item = {
+    ...patch,
+    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+    ...(expires_at === null ? {} : { expires_at }),
+    updated_at: toInstant(now),
+  };
+  const names = Object.keys(values);
+  return {
+    Update: {
+      Key: headerKey(record.user_id, record.id),
+      UpdateExpression:
+        `SET ${names.map((name) => `#${name} = :new_${name}`).join(", ")}` +
+        `${expires_at === null ? " REMOVE expires_at" : ""} ADD version :one`,
+      ConditionExpression: unchanged.ConditionExpression,
+      ExpressionAttributeNames: {
+        ...unchanged.ExpressionAttributeNames,
+        ...Object.fromEntries(names.map((name) => [`#${name}`, name])),
+      },
+      ExpressionAttributeValues: {
+        ...unchanged.ExpressionAttributeValues,
+        ":one": 1,
+        ...Object.fromEntries(names.map((name) => [`:new_${name}`, values[name]])),
+      },
+    },
+  };
 }
 
 function anchorAction({ user, id }: SessionId, { expect, set }: NonNullable<Transition["anchor"]>, shard: string) {

@@ -1,9 +1,10 @@
+import type { TransactionAction } from "../dynamodb/table.ts";
 import type { MessageRecord } from "./message.ts";
-import type { Anchor, OpenAppend, SessionId, SessionRecord } from "./session.ts";
+import type { Anchor, OpenAppend, SessionId, SessionRecord, Tombstone } from "./session.ts";
 
 /** A change of what a session is: its header or stub goes from one record to another, or to nothing, at once. */
 export interface Transition {
-  /** What must still be there, by version; `null` = no header and no stub may be there. */
+  /** What must still be there, by generation and version; `null` = no header and no stub may be there. */
   from: SessionRecord | null;
   to: SessionRecord | null;
   /** What the anchor must be, and becomes. Absent = it is not touched. */
@@ -27,6 +28,18 @@ export interface Transition {
   };
   /** What it does to the number of active sessions. */
   active: -1 | 0 | 1;
+  /** Writes to other items that happen together with the change, or not at all. */
+  joined?: readonly TransactionAction[];
+}
+
+/** A change of a session's settings, and when the session expires after it. */
+export interface Settings {
+  title: string | null;
+  metadata: Record<string, unknown>;
+  ttl_seconds: number;
+  pinned: boolean;
+  /** Epoch seconds; `null` = never. */
+  expires_at: number | null;
 }
 
 export interface ListQuery {
@@ -48,29 +61,52 @@ export interface SessionStore {
   /** The header or stub. */
   find(session: SessionId): Promise<SessionRecord | null>;
   findAnchor(session: SessionId): Promise<Anchor | null>;
-  /** Stores a new session; false when the id is taken. */
-  create(record: SessionRecord, anchor: Anchor): Promise<boolean>;
+  /**
+   * Stores a new session; false when the id is taken. `over`: the tombstone of an earlier session with the same id, which moves
+   * to a key of its own.
+   */
+  create(record: SessionRecord, anchor: Anchor, over?: Anchor): Promise<boolean>;
   /** Carries the change out whole; false when something was not as expected and nothing happened. */
   transit(session: SessionId, transition: Transition): Promise<boolean>;
   /**
-   * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
-   * `null` when the session does not exist.
+   * Gives the settings that `patch` names to a hot session that may be written to meanwhile, and moves its expiry on. False when
+   * it is no longer hot, or when its lifetime or generation is not as it was read.
    */
-  nextGeneration(session: SessionId, dueAt: string): Promise<{ generation: number; cleanup: boolean } | null>;
+  setSettings(
+    record: SessionRecord,
+    patch: Partial<Settings> & Pick<Settings, "expires_at">,
+    now: number,
+    dueAt: string,
+  ): Promise<boolean>;
+  /**
+   * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
+   * `null` when `live` is not the live generation of the session, or when it does not exist.
+   */
+  nextGeneration(
+    session: SessionId,
+    live: number,
+    dueAt: string,
+  ): Promise<{ generation: number; cleanup: boolean } | null>;
   /** When the reconciler looks again, with nothing left over; changes nothing once a newer generation was given out. */
   schedule(session: SessionId, dueAt: string, newest: number): Promise<void>;
+  /** The tombstone of a deleted session whose id is in use again. */
+  findTombstone(session: SessionId, generation: number): Promise<Tombstone | null>;
   /** Marks a deleted session as purged: its tombstone stays until `dueAt`. */
-  markPurged(session: SessionId, dueAt: string): Promise<void>;
+  markPurged(tombstone: Tombstone, dueAt: string): Promise<void>;
   /** Removes the tombstone of a deleted session. */
-  forget(session: SessionId): Promise<void>;
+  removeTombstone(tombstone: Tombstone): Promise<void>;
   list(user: string, query: ListQuery): Promise<{ records: SessionRecord[]; more: boolean }>;
-  /** Sessions that the reconciler has to look at by then (ISO 8601); all of them when it is absent. */
-  due(by?: string): AsyncIterable<SessionId[]>;
+  /** Sessions that the reconciler has to look at by then (ISO 8601), and tombstones that have moved, by their generation. */
+  due(by: string): AsyncIterable<Due[]>;
+  /** All sessions. */
+  all(): AsyncIterable<SessionId[]>;
   /** Headers and stubs of many sessions, in any order; eventually consistent. */
   findMany(sessions: readonly SessionId[]): Promise<SessionRecord[]>;
   /** How many sessions are hot. */
   countActive(): Promise<number>;
 }
+
+export type Due = SessionId & { tombstone?: number };
 
 export interface AppendRequest {
   /** The header as it was read. */

@@ -1,6 +1,7 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
@@ -30,7 +31,7 @@ export async function run(): Promise<void> {
     const stores: Stores = {
       sessions: createSessionStore(table),
       messages: createMessageStore(table),
-      memories: createMemoryStore(table),
+      memories: createSessionMemories(createMemoryStore(table)),
       archive: createArchive(async () => createObjects(engines.s3, engines.bucket)),
       clock: () => now,
     };

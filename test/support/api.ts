@@ -84,10 +84,10 @@ export async function startApi() {
     listMessages: createListMessages({ ...http, ...stores }),
     appendMessages: createAppendMessages(posts),
     cleanupSessions: createCleanupSessions(posts),
-    searchMemories: createSearchMemories({ ...posts, recall: createSearch(world.deps) }),
-    listMemories: createListMemories({ ...http, ...stores }),
-    deleteMemory: createDeleteMemory({ ...http, ...stores }),
-    deleteMemories: createDeleteMemories({ ...http, ...stores }),
+    searchMemories: createSearchMemories({ ...posts, memories: world.memories, recall: createSearch(world.deps) }),
+    listMemories: createListMemories({ ...http, memories: world.memories }),
+    deleteMemory: createDeleteMemory({ ...http, memories: world.memories }),
+    deleteMemories: createDeleteMemories({ ...http, memories: world.memories }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {

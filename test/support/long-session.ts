@@ -4,6 +4,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
@@ -37,7 +38,7 @@ let now = Date.parse("2026-11-21T12:00:00.000Z");
 const stores: Stores = {
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
-  memories: createMemoryStore(table),
+  memories: createSessionMemories(createMemoryStore(table)),
   archive: createArchive(async () => createObjects(s3, "archive")),
   clock: () => now,
 };

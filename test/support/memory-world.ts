@@ -22,7 +22,7 @@ export function createMemoryWorld(
   const world = createWorld(engines);
   const { stores } = world;
   const deps: MemoryDependencies = {
-    memories: stores.memories,
+    memories: world.memories,
     embedderOf,
     defaultSpace: space,
     clock: () => stores.clock(),
@@ -83,7 +83,7 @@ export function createMemoryWorld(
     /** The contents of all memories that are stored of a session. */
     async stored(user: string, session: string): Promise<string[]> {
       const all: MemoryRecord[] = [];
-      for await (const page of stores.memories.ofSession({ user, id: session })) all.push(...page.records);
+      for await (const page of world.memories.ofSession({ user, id: session })) all.push(...page.records);
       return all.map(({ content }) => content);
     },
   };

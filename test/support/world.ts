@@ -10,6 +10,7 @@ import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
@@ -48,18 +49,21 @@ export function createWorld(engines: Engines) {
   engines.setClock(() => now);
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
+  const memories = createMemoryStore(table);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
-    memories: createMemoryStore(table),
+    memories: createSessionMemories(memories),
     archive: createArchive(async () => createObjects(s3, engines.bucket)),
     clock: () => now,
   };
   const archiveJob = createArchiveJob(stores, createChangedDays(table));
   let sequence = 0;
+  let creations = 0;
 
   return {
     stores,
+    memories,
     table,
     s3,
     archiveJob,
@@ -97,16 +101,18 @@ export function createWorld(engines: Engines) {
     },
 
     create: (user: string, id: string, ttl_seconds = 60, count = 0) =>
-      createSession(stores, user, { id, ttl_seconds }, { seed: `create ${id}`, at: now }, 60).then(async (record) => {
-        for (let n = 0; n < count; n += 50) {
-          const inputs = Array.from({ length: Math.min(50, count - n) }, (_, k) => ({
-            role: "user" as const,
-            content: `message ${n + k} of ${id}`,
-          }));
-          await appendMessages(stores, { user, id }, inputs, { seed: `append ${id} ${n}`, at: now + n });
-        }
-        return record;
-      }),
+      createSession(stores, user, { id, ttl_seconds }, { seed: `create ${id} ${creations++}`, at: now }, 60).then(
+        async (record) => {
+          for (let n = 0; n < count; n += 50) {
+            const inputs = Array.from({ length: Math.min(50, count - n) }, (_, k) => ({
+              role: "user" as const,
+              content: `message ${n + k} of ${id}`,
+            }));
+            await appendMessages(stores, { user, id }, inputs, { seed: `append ${id} ${n}`, at: now + n });
+          }
+          return record;
+        },
+      ),
 
     /** Deletes an expired header as TTL does, and gives its stream record; `null` when nothing has expired. */
     async sweep(user: string, id: string): Promise<DynamoDBRecord | null> {

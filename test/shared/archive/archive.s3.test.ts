@@ -65,10 +65,13 @@ const message = (content: string): MessageRecord => ({
   created_at: "2026-11-21T12:00:00.000Z",
 });
 
-const write = (header: ArchivedHeader, ...contents: string[]) =>
-  archive.write(header, async function* () {
+async function write(header: ArchivedHeader, ...contents: string[]) {
+  const written = await archive.write(header, async function* () {
     yield contents.map(message);
   });
+  if (!written) throw new Error("a newer generation is there");
+  return written;
+}
 
 async function read(ref: ArchiveRef): Promise<string[]> {
   const contents: string[] = [];
@@ -138,6 +141,13 @@ describe("an archive object", () => {
     await expect(read(old.ref)).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("of a newer generation is kept", async () => {
+    names++;
+    const { ref } = await write(headerOf("ann", 2), "said since");
+    await expect(write(headerOf("ann", 1), "said before")).rejects.toThrow("a newer generation is there");
+    expect(await read(ref)).toEqual(["said since"]);
+  });
+
   it("is not deleted when another has taken its place", async () => {
     names++;
     const old = await write(headerOf("ann", 1), "one");
@@ -147,7 +157,7 @@ describe("an archive object", () => {
     expect(await read(ref)).toEqual(["two"]);
     await archive.remove(header, ref.etag);
     await archive.remove(header, ref.etag);
-    expect(await archive.find(header)).toBeNull();
+    expect(await archive.find(header)).toEqual([]);
   });
 
   it("takes one request to find and one to delete", async () => {
@@ -167,10 +177,10 @@ describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlie
     const ref = await writeFormerly(header, "one", "two");
     expect(await keys(header)).toEqual([formerKeyOf(header)]);
     expect(await read(ref)).toEqual(["one", "two"]);
-    expect(await archive.find(header)).toBe(ref.etag);
+    expect((await archive.find(header)).map(({ etag }) => etag)).toEqual([ref.etag]);
     await archive.remove(header, ref.etag);
     expect(await keys(header)).toEqual([]);
-    expect(await archive.find(header)).toBeNull();
+    expect(await archive.find(header)).toEqual([]);
   });
 
   it("is moved to the new key when the session is archived again", async () => {
@@ -199,8 +209,11 @@ describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlie
     const newer = await writeBeside(header, "one", "two");
     expect(await keys(header)).toHaveLength(2);
     const found = await archive.find(header);
-    expect(found).toBe(`${newer}, ${older.ref.etag}`);
-    await archive.remove(header, found ?? "");
+    expect(found).toEqual([
+      { etag: newer, generation: 2 },
+      { etag: older.ref.etag, generation: 1 },
+    ]);
+    for (const { etag } of found) await archive.remove(header, etag);
     expect(await keys(header)).toEqual([]);
   });
 });

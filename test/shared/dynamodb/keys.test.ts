@@ -8,9 +8,11 @@ import {
   messageKey,
   parseMessageKey,
   parseSessionKey,
+  parseTombstoneKey,
   sessionKey,
   shardOf,
   shards,
+  tombstoneKey,
   userKey,
 } from "../../../shared/dynamodb/keys.ts";
 import { ID } from "../../../shared/session/schema.ts";
@@ -20,7 +22,8 @@ const user = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
 const nasty = fc.string({ unit: fc.constantFrom("#", "%", "2", "3", "S", "U", "/", "a"), minLength: 1, maxLength: 12 });
 const anyUser = fc.oneof(user, nasty);
 const id = fc.stringMatching(ID);
-const generation = fc.integer({ min: 1, max: 999_999 });
+/** Sessions of earlier versions began at 1; the others begin at the second of their creation, counted from 2024. */
+const generation = fc.oneof(fc.integer({ min: 1, max: 8000 }), fc.integer({ min: 85_000_000, max: 2 ** 31 - 1 }));
 
 describe("keys", () => {
   it("tell every user and session from every other", () => {
@@ -53,13 +56,13 @@ describe("keys", () => {
   });
 
   it("stay within what DynamoDB takes, for the longest names", () => {
-    const key = messageIdKey("€".repeat(255), "x".repeat(128), 999_999, "x".repeat(128));
+    const key = messageIdKey("€".repeat(255), "x".repeat(128), 2 ** 31 - 1, "x".repeat(128));
     expect(Buffer.byteLength(key.pk)).toBeLessThanOrEqual(2048);
     expect(Buffer.byteLength(sessionKey("#".repeat(255), "x".repeat(128)))).toBeLessThanOrEqual(2048);
     expect(Buffer.byteLength(key.sk)).toBeLessThanOrEqual(1024);
   });
 
-  it("order a session as its partition is read: anchor, ids, messages by generation and position, header", () => {
+  it("order a session as its partition is read: anchor, tombstones, ids, messages by generation and position, header", () => {
     const position = fc
       .tuple(fc.date({ min: new Date(0), max: new Date("9999-12-31"), noInvalidDate: true }), fc.uuid())
       .map(([date, uuid]) => `${date.toISOString()}#${uuid}`);
@@ -68,8 +71,15 @@ describe("keys", () => {
         const [one, two] = [messageKey("u", "s", g1, p1).sk, messageKey("u", "s", g2, p2).sk];
         expect(parseMessageKey(one)).toEqual({ generation: g1, position: p1 });
         expect(one < two).toBe(g1 < g2 || (g1 === g2 && p1 < p2));
-        const sorted = [anchorKey("u", "s").sk, messageIdKey("u", "s", g1, name).sk, one, headerKey("u", "s").sk];
+        const sorted = [
+          anchorKey("u", "s").sk,
+          tombstoneKey("u", "s", g1).sk,
+          messageIdKey("u", "s", g1, name).sk,
+          one,
+          headerKey("u", "s").sk,
+        ];
         expect(sorted.toSorted()).toEqual(sorted);
+        expect(sorted.map(parseTombstoneKey)).toEqual([{}, { tombstone: g1 }, {}, {}, {}]);
       }),
     );
   });

@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { restoreSession } from "../../../shared/session/renew-session.ts";
+import { firstGeneration } from "../../../shared/session/session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { NOON } from "../../support/world.ts";
 
 const DAY = 86_400_000;
 
@@ -67,7 +69,7 @@ describe("a session that is archived", () => {
     expect(summary).toEqual({
       user_hash: lake.pseudonym("ann"),
       session_id: id,
-      generation: 1,
+      generation: firstGeneration(NOON),
       created_at: "2026-11-21 12:00:00",
       first_message_at: "2026-11-21 12:00:00",
       last_message_at: "2026-11-21 12:00:00",

@@ -153,7 +153,7 @@ describe("memory with such a model", () => {
     misbehave = () => undefined;
     await world.deliver("ann", "s1");
     expect((await world.find("ann", "feline pets"))[0]).toBe("Our old cat sleeps in the hall.");
-    expect(await world.stores.memories.layout()).toEqual({
+    expect(await world.memories.layout()).toEqual({
       slot: "a",
       space: { model: "some-model", dimensions: 512 },
     });

@@ -53,7 +53,7 @@ async function search(user: string, query: string): Promise<string[]> {
 }
 
 async function list(user: string): Promise<string[]> {
-  const handler = createListMemories({ clock: Date.now, corsOrigins: [], memories: world.stores.memories });
+  const handler = createListMemories({ clock: Date.now, corsOrigins: [], memories: world.memories });
   return contents(await handler(event("GET", user), context));
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
+import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/list-memories.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
@@ -29,9 +29,9 @@ const FACTS = ["My daughter Zoe climbs granite walls.", "I am allergic to peanut
 async function expectExactStatistics(...sessions: string[]): Promise<void> {
   const counted = [];
   for (const id of sessions) {
-    for await (const { records } of world.stores.memories.ofSession({ user, id })) counted.push(...records);
+    for await (const { records } of world.memories.ofSession({ user, id })) counted.push(...records);
   }
-  const { statistics } = await world.stores.memories.summary(user);
+  const { statistics } = await world.memories.summary(user);
   expect(statistics).toEqual(
     withMemories(
       noStatistics(),
@@ -177,8 +177,8 @@ describe("forgetting", () => {
   const gone = async (...sessions: string[]) => {
     expect(await world.find(user, FACTS.join(" "))).toEqual([]);
     for (const id of sessions) expect(await world.stored(user, id)).toEqual([]);
-    expect((await listMemories(world.stores.memories, user, { limit: 10 })).records).toEqual([]);
-    expect((await world.stores.memories.summary(user)).statistics).toEqual(noStatistics());
+    expect((await listMemories(world.memories, user, { limit: 10 })).records).toEqual([]);
+    expect((await world.memories.summary(user)).statistics).toEqual(noStatistics());
   };
 
   it("takes a deleted session's memories out at once, and for good", async () => {
@@ -200,22 +200,22 @@ describe("forgetting", () => {
   it("hides a deleted session's memories even when cleaning up fails", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
-    const { memories } = world.stores;
+    const { memories } = world;
     const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
-    await deleteSession({ ...world.stores, memories: broken }, { user, id: "s1" });
+    await deleteSession({ ...world.stores, memories: createSessionMemories(broken) }, { user, id: "s1" });
     expect(await world.find(user, FACTS.join(" "))).toEqual([]);
     expect((await listMemories(memories, user, { limit: 10 })).records).toEqual([]);
   });
 
   it("hides all memories of deleted sessions, more than are named", async () => {
-    const { memories } = world.stores;
+    const { memories } = world;
     const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
     const sessions = Array.from({ length: 12 }, (_, n) => `s${n}`);
     for (const id of sessions) await world.say(user, id, `The lantern of ${id}`);
     await world.deliver(user, ...sessions);
     for (const id of sessions.slice(1)) {
       world.advance(1);
-      await deleteSession({ ...world.stores, memories: broken }, { user, id });
+      await deleteSession({ ...world.stores, memories: createSessionMemories(broken) }, { user, id });
       expect(await world.find(user, "lantern", { limit: 20 })).not.toContain(`The lantern of ${id}`);
     }
     expect(await world.find(user, "lantern", { limit: 20 })).toEqual(["The lantern of s0"]);
@@ -230,20 +230,24 @@ describe("forgetting", () => {
     await world.deliver(user, ...sessions);
     const found = await world.recall(user, { text: "lantern", limit: 100 });
     for (const { id } of found.filter(({ content }) => content.includes("lantern")))
-      await forgetMemory(world.stores.memories, user, id);
+      await forgetMemory(world.memories, user, id);
     for (const id of sessions.slice(1)) await deleteSession(world.stores, { user, id });
-    const { forgotten, forgottenSessions } = await world.stores.memories.summary(user);
+    const { forgotten, forgottenSessions } = await world.memories.summary(user);
     expect([forgotten.length, Object.keys(forgottenSessions).length]).toEqual([10, 10]);
-    const { rru } = await meter(engines.dynamodb).measure(() => world.stores.memories.summary(user));
+    const { rru } = await meter(engines.dynamodb).measure(() => world.memories.summary(user));
     expect(rru).toBe(1);
   });
 
   it("hides what was said before a reset even when cleaning up fails", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
-    const { memories } = world.stores;
+    const { memories } = world;
     const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
-    const reset = resetSession({ ...world.stores, memories: broken }, { user, id: "s1" }, { seed: "reset" });
+    const reset = resetSession(
+      { ...world.stores, memories: createSessionMemories(broken) },
+      { user, id: "s1" },
+      { seed: "reset" },
+    );
     await expect(reset).rejects.toThrow("throttled");
     expect(await world.find(user, FACTS.join(" "))).toEqual([]);
     // At the same millisecond: not the time tells it apart.
@@ -269,16 +273,16 @@ describe("forgetting", () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     const [memory] = await world.recall(user, { text: "peanuts", limit: 1 });
-    await expect(forgetMemory(world.stores.memories, "somebody else", memory!.id)).rejects.toMatchObject({
+    await expect(forgetMemory(world.memories, "somebody else", memory!.id)).rejects.toMatchObject({
       code: "not_found",
     });
-    await forgetMemory(world.stores.memories, user, memory!.id);
+    await forgetMemory(world.memories, user, memory!.id);
     const left = [FACTS[0], FACTS[2]];
     expect(await world.find(user, "peanuts allergic")).toEqual([]);
     await expectExactStatistics("s1");
     await world.deliver(user, "s1");
     expect(await world.stored(user, "s1")).toEqual(left);
-    await expect(forgetMemory(world.stores.memories, user, memory!.id)).rejects.toMatchObject({ code: "not_found" });
+    await expect(forgetMemory(world.memories, user, memory!.id)).rejects.toMatchObject({ code: "not_found" });
 
     world.advance(3_700_000);
     const removed = await world.sweep(user, "s1");
@@ -295,11 +299,7 @@ describe("forgetting", () => {
     await world.say(user, "s2", "Said, but not remembered yet.");
     await world.deliver(user, "s1");
     world.advance(1000);
-    await forgetEverything(
-      { memories: world.stores.memories, clock: world.stores.clock },
-      user,
-      Number.POSITIVE_INFINITY,
-    );
+    await forgetEverything({ memories: world.memories, clock: world.stores.clock }, user, Number.POSITIVE_INFINITY);
     await gone("s1", "s2");
     await world.deliver(user, "s1", "s2");
     await gone("s1", "s2");

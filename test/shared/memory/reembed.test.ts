@@ -27,7 +27,7 @@ it("rebuilds every memory in the other index while searches go on, wherever it i
   world.advance(3_700_000);
   await world.archiveJob({ Records: [(await world.sweep("ann", "s1"))!] });
   const [lantern] = await world.recall("ben", { text: "lantern", limit: 1, session_id: "s2" });
-  await forgetMemory(world.stores.memories, "ben", lantern!.id);
+  await forgetMemory(world.memories, "ben", lantern!.id);
   await world.say("ben", "s3", "Never delivered: a harbour at night");
 
   let result: ReembedResult | undefined;
@@ -45,12 +45,12 @@ it("rebuilds every memory in the other index while searches go on, wherever it i
     ]);
   }
 
-  expect(await world.stores.memories.layout()).toEqual({ slot: "b", space: NEW });
+  expect(await world.memories.layout()).toEqual({ slot: "b", space: NEW });
   expect(await world.find("ben", "harbour night")).toContain("Never delivered: a harbour at night");
   expect(await world.stored("ben", "s2")).toEqual(["The violin of ben in s2"]);
   for (const user of ["ann", "ben"]) {
     for (const id of ["s1", "s2"]) {
-      for await (const { records } of world.stores.memories.ofSession({ user, id })) {
+      for await (const { records } of world.memories.ofSession({ user, id })) {
         for (const { slots } of records) expect(slots).toEqual(["b"]);
       }
     }

@@ -17,8 +17,9 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["header", ({ sk, status }) => sk === "Z" && status === "active"],
   ["stub", ({ sk, status }) => sk === "Z" && status === "archived"],
   ["anchor", ({ sk }) => sk === "A"],
-  ["message", ({ sk }) => /^M#\d{6}#/.test(String(sk))],
-  ["message-id", ({ sk }) => /^I#\d{6}#/.test(String(sk))],
+  ["tombstone", ({ sk }) => /^D#\d{10}$/.test(String(sk))],
+  ["message", ({ sk }) => /^M#\d{10}#/.test(String(sk))],
+  ["message-id", ({ sk }) => /^I#\d{10}#/.test(String(sk))],
   ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
 ];
@@ -50,6 +51,7 @@ describe("the retention policy", () => {
     await patch("/v1/sessions/hot", { title: "x" });
     await post("/v1/sessions/reset/reset");
     await api.del("/v1/sessions/gone");
+    await post("/v1/sessions", { id: "gone", ttl_seconds: 86_400 });
     world.advance(61_000);
     await world.archiveJob({ Records: [(await world.sweep("ann", "cold"))!] });
 

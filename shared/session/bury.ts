@@ -1,0 +1,27 @@
+import { type Anchor, dueSoon, type SessionRecord, type Tombstone } from "./session.ts";
+import type { Stores } from "./stores.ts";
+
+/**
+ * Ends the existence of a session at once, for every reader: header or stub (`record`) goes, the anchor becomes a tombstone, and
+ * nothing that was said is found any more. What is left of it is for `purgeSession`. `null` = the session has changed since
+ * `anchor` and `record` were read, and nothing happened.
+ */
+export async function bury(
+  { sessions, memories, clock }: Pick<Stores, "sessions" | "memories" | "clock">,
+  anchor: Anchor,
+  record: SessionRecord | null,
+): Promise<Tombstone | null> {
+  const session = { user: anchor.user_id, id: anchor.id };
+  const now = clock();
+  const done = await sessions.transit(session, {
+    from: record,
+    to: null,
+    anchor: {
+      expect: { newest: anchor.generation },
+      set: { state: "deleted", due_at: dueSoon(now), cleanup: true },
+    },
+    active: anchor.state === "active" ? -1 : 0,
+    joined: [await memories.hide(session, anchor.generation + 1, now)],
+  });
+  return done ? anchor : null;
+}

@@ -1,0 +1,297 @@
+import type { DynamoDBRecord } from "aws-lambda";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { createSession } from "../../../shared/session/create-session.ts";
+import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { expireIdle } from "../../../shared/session/expire-idle.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { patchSession } from "../../../shared/session/patch-session.ts";
+import { showSession } from "../../../shared/session/read-session.ts";
+import { reconcile } from "../../../shared/session/reconcile.ts";
+import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { etagOf } from "../../../shared/session/session.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let world: World;
+let names = 0;
+beforeAll(async () => {
+  engines = await startEngines();
+  world = createWorld(engines);
+});
+afterAll(() => engines.close());
+
+const USER = "ann";
+const HOUR = 3_600_000;
+const fresh = () => ({ user: USER, id: `reused-${names++}` });
+
+const append = (session: { user: string; id: string }, content: string) =>
+  appendMessages(world.stores, session, [{ role: "user", content }], { seed: content, at: world.stores.clock() });
+
+async function read(session: { user: string; id: string }): Promise<string[]> {
+  const page = await listMessages(world.stores, session, { order: "asc", limit: 100 });
+  return page.messages.map(({ content }) => content);
+}
+
+const runReconciler = () =>
+  reconcile(world.stores, world.stores.clock() + HOUR, (error) => {
+    throw error;
+  });
+
+/** The later session under the id has exactly these messages, now and after the reconciler has had its time. */
+async function expectWhole(session: { user: string; id: string }, contents: string[]): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    expect(await read(session)).toEqual(contents);
+    expect((await showSession(world.stores, session)).message_count).toBe(contents.length);
+    expect(await world.hot(session.user, session.id)).toEqual(contents);
+    await runReconciler();
+    world.advance(20 * 60_000);
+  }
+}
+
+/** Stores whose next call of `method` waits until it is let go. */
+function holding<P extends "sessions" | "messages" | "archive">(port: P, method: keyof World["stores"][P]) {
+  let arrive = () => {};
+  let release = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const original = world.stores[port][method] as (...args: unknown[]) => unknown;
+  let isHeld = false;
+  const held = async (...args: unknown[]) => {
+    if (!isHeld) {
+      isHeld = true;
+      arrive();
+      await released;
+    }
+    return original(...args);
+  };
+  return { stores: { ...world.stores, [port]: { ...world.stores[port], [method]: held } }, arrived, release };
+}
+
+/** An archived session, and the records of the TTL deletions of its header and then of its stub. */
+async function archived(session: { user: string; id: string }): Promise<DynamoDBRecord> {
+  await world.create(session.user, session.id, 60);
+  await append(session, "old");
+  world.advance(61_000);
+  const record = await world.sweep(session.user, session.id);
+  if (!record) throw new Error("nothing had expired");
+  await world.archiveJob({ Records: [record] });
+  return record;
+}
+
+describe("a session whose id was used before", () => {
+  it("keeps its messages when the reconciler purges the tombstone of the earlier one at that moment", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "old");
+    await deleteSession(world.stores, session);
+    world.advance(2 * HOUR);
+    const slow = holding("messages", "clear");
+    const run = reconcile(slow.stores, world.stores.clock() + HOUR, (error) => {
+      throw error;
+    });
+    await slow.arrived;
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    slow.release();
+    await run;
+    await expectWhole(session, ["new"]);
+  });
+
+  it("keeps its messages when a restore of the earlier one loses and cleans up after itself", async () => {
+    const session = fresh();
+    await archived(session);
+    const slow = holding("messages", "put");
+    const restore = restoreSession(slow.stores, session);
+    await slow.arrived;
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    await resetSession(world.stores, session, { seed: "reset" });
+    await append(session, "new");
+    slow.release();
+    await restore;
+    await expectWhole(session, ["new"]);
+  });
+
+  it("keeps its messages when the stream tells late that the earlier one's stub has expired", async () => {
+    const session = fresh();
+    await archived(session);
+    world.advance(366 * 24 * HOUR);
+    const late = await world.sweep(session.user, session.id);
+    for (let n = 0; n < 3; n++) {
+      world.advance(80 * HOUR);
+      await runReconciler();
+    }
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    await world.archiveJob({ Records: [late!] });
+    await expectWhole(session, ["new"]);
+  });
+
+  it("keeps its messages when a deletion of the earlier one goes on after a long pause", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "old");
+    const slow = holding("messages", "clear");
+    const deletion = deleteSession(slow.stores, session);
+    await slow.arrived;
+    for (let n = 0; n < 3; n++) {
+      world.advance(2 * HOUR);
+      await runReconciler();
+    }
+    expect(await world.stores.sessions.findAnchor(session)).toBeNull();
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    slow.release();
+    await deletion;
+    await expectWhole(session, ["new"]);
+  });
+
+  it("is not archived when the stream tells late that the earlier one's header has expired", async () => {
+    const session = fresh();
+    const late = await archived(session);
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    await world.archiveJob({ Records: [late] });
+    await expectWhole(session, ["new"]);
+  });
+
+  it("loses nothing to an archiver that wrote the earlier one's object and then lost", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 60);
+    await append(session, "old");
+    world.advance(61_000);
+    const record = await world.sweep(session.user, session.id);
+    const slow = holding("archive", "write");
+    const { createArchiveJob } = await import("../../../functions/jobs/archive.ts");
+    const job = createArchiveJob(slow.stores, { mark: async () => undefined })({ Records: [record!] });
+    await slow.arrived;
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    slow.release();
+    await job;
+    expect(await world.cold(session.user, session.id)).toEqual([]);
+    await expectWhole(session, ["new"]);
+  });
+
+  it("can be created at once, by a clock that is behind, and what the earlier one leaves is purged all the same", async () => {
+    const session = fresh();
+    await archived(session);
+    const slow = holding("messages", "put");
+    const restore = restoreSession(slow.stores, session);
+    await slow.arrived;
+    await deleteSession(world.stores, session);
+    world.advance(-5000);
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    // The restore has died: it put messages that no session has, and cleans up nothing.
+    slow.stores.messages.clear = () => Promise.reject(new Error("died"));
+    slow.release();
+    await expect(restore).rejects.toThrow("died");
+    expect((await world.hot(session.user, session.id)).toSorted()).toEqual(["new", "old"]);
+    world.advance(2 * HOUR);
+    await runReconciler();
+    await expectWhole(session, ["new"]);
+    const { items } = await world.table.query({
+      KeyConditionExpression: "pk = :pk AND begins_with(sk, :d)",
+      ExpressionAttributeValues: { ":pk": `U#${session.user}#S#${session.id}`, ":d": "D#" },
+    });
+    expect(items).toEqual([]);
+  });
+
+  it("is not patched, expired or restored on behalf of the earlier one", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const earlier = await showSession(world.stores, session);
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    const later = await showSession(world.stores, session);
+    expect([later.version, later.status]).toEqual([earlier.version, earlier.status]);
+    const changes = { from: earlier, to: { ...earlier, title: "wrong" }, active: 0 } as const;
+    expect(await world.stores.sessions.transit(session, changes)).toBe(false);
+    const stale = { ...world.stores.sessions, findMany: async () => [{ ...earlier, updated_at: "2020-01-01" }] };
+    const { expired } = await expireIdle({ sessions: stale, clock: world.stores.clock }, 0, Number.POSITIVE_INFINITY);
+    expect(expired).toBe(0);
+    expect(await world.stores.sessions.nextGeneration(session, earlier.generation, "2026-12-01")).toBeNull();
+    expect(await showSession(world.stores, session)).toEqual(later);
+  });
+
+  it("has an ETag that the earlier one never had", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const now = world.stores.clock();
+    const earlier = etagOf(await showSession(world.stores, session), now);
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    expect(etagOf(await showSession(world.stores, session), now)).not.toBe(earlier);
+    const patch = patchSession(world.stores, session, { title: "wrong" }, (etag) => etag === earlier);
+    await expect(patch).rejects.toMatchObject({ code: "precondition_failed" });
+  });
+
+  it("is not brought back by a retry of the request that created the earlier one", async () => {
+    const session = fresh();
+    const request = { seed: "one request", at: world.stores.clock() };
+    const create = () => createSession(world.stores, session.user, { id: session.id }, request, 600);
+    const first = await create();
+    expect(await create()).toEqual(first);
+    await deleteSession(world.stores, session);
+    await expect(create()).rejects.toMatchObject({ code: "not_found" });
+    await expect(read(session)).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("an id whose archived session has reached its age", () => {
+  it.each([
+    ["before DynamoDB deletes the stub", false],
+    ["after DynamoDB has deleted the stub", true],
+  ])("can be used again %s, and what the earlier one leaves is purged", async (_when, swept) => {
+    const session = fresh();
+    await archived(session);
+    world.advance(366 * 24 * HOUR);
+    if (swept) expect(await world.sweep(session.user, session.id)).not.toBeNull();
+    await expect(showSession(world.stores, session)).rejects.toMatchObject({ code: "not_found" });
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    await expectWhole(session, ["new"]);
+    world.advance(HOUR);
+    await runReconciler();
+    expect(await world.cold(session.user, session.id)).toEqual([]);
+  });
+});
+
+describe("patching", () => {
+  it("succeeds beside a writer that never rests", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    let isRunning = true;
+    let appended = 0;
+    const writer = (async () => {
+      while (isRunning) await append(session, `message ${appended++}`);
+    })();
+    // Before every attempt at the change another message arrives.
+    const busy = {
+      ...world.stores.sessions,
+      find: async (id: typeof session) => {
+        const record = await world.stores.sessions.find(id);
+        await append(session, `between ${appended++}`);
+        return record;
+      },
+    };
+    for (let n = 0; n < 10; n++) {
+      const patched = await patchSession({ ...world.stores, sessions: busy }, session, { title: `t${n}` }, undefined);
+      expect(patched.title).toBe(`t${n}`);
+    }
+    isRunning = false;
+    await writer;
+    const stored = await showSession(world.stores, session);
+    expect(stored).toMatchObject({ title: "t9", message_count: appended });
+    expect((await world.stores.sessions.findAnchor(session))?.title).toBe("t9");
+  });
+});
