@@ -7,7 +7,7 @@ import { AppError } from "../../../shared/errors.ts";
 import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
-import { forgetEverything, forgetMemory, forgetSession } from "../../../shared/memory/forget.ts";
+import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/list-memories.ts";
 import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
@@ -44,10 +44,11 @@ export async function liveAtRandom(
   const clock = () => now;
   const table = createTable(client, tableName);
   const objects = new Map<string, MessageRecord[]>();
+  const memories = createMemoryStore(table);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
-    memories: createMemoryStore(table),
+    memories: createSessionMemories(memories),
     archive: archiveIn(objects),
     clock,
   };
@@ -57,7 +58,7 @@ export async function liveAtRandom(
   const metricsTable = createTable(client, metricsName);
   const [recorder, store] = [createRecorder(metricsTable, clock), createMetricStore(metricsTable)];
   const deps: MemoryDependencies = {
-    memories: stores.memories,
+    memories,
     embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
     defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
     clock,
@@ -94,7 +95,7 @@ export async function liveAtRandom(
           limit: 2,
           now,
         }),
-      () => patchSession(stores, session, { title: words, pinned: random.chance(0.2) }, () => true),
+      () => patchSession(stores, session, { title: words, pinned: random.chance(0.2) }, undefined),
       () => resetSession(stores, session, request),
       () => restoreSession(stores, session),
       () => deleteSession(stores, session),
@@ -135,14 +136,17 @@ export async function liveAtRandom(
         if (random.chance(0.2)) await turns.discard(turn);
       },
       () => search(user, { text: words, limit: 5 }),
-      () => listMemories(stores.memories, user, { limit: 3 }),
+      () => listMemories(memories, user, { limit: 3 }),
       async () => {
-        const { records } = await listMemories(stores.memories, user, { limit: 1 });
-        if (records[0]) await forgetMemory(stores.memories, user, records[0].id);
+        const { records } = await listMemories(memories, user, { limit: 1 });
+        if (records[0]) await forgetMemory(memories, user, records[0].id);
       },
-      () => forgetSession(stores.memories, session, (generation) => generation > 1),
       async () => {
-        if (random.chance(0.1)) await forgetEverything({ memories: stores.memories, clock }, user, now + 1000);
+        const anchor = await stores.sessions.findAnchor(session);
+        await stores.memories.forget(session, (anchor?.live_generation ?? 0) + random.below(2));
+      },
+      async () => {
+        if (random.chance(0.1)) await forgetEverything({ memories, clock }, user, now + 1000);
       },
       async () => {
         const reservation = await limits.reserve({
@@ -198,7 +202,7 @@ function archiveIn(objects: Map<string, MessageRecord[]>): Archive {
       return { ref: { key, etag, bytes: 1, chunks }, messageCount: all.length, last: all.at(-1)?.created_at ?? null };
     },
     readChunk: async (ref) => objects.get(ref.etag) ?? [],
-    find: async () => null,
+    find: async () => [],
     remove: async () => undefined,
     ping: async () => undefined,
   };
