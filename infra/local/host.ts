@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { functionArn } from "./assembly/physical.ts";
 import { readAssembly } from "./assembly/read.ts";
 import { createResolver, type Resolver } from "./assembly/resolve.ts";
 import { reviewResources } from "./assembly/review.ts";
@@ -9,6 +10,8 @@ import { createFunctions, readAsynchronousSettings } from "./functions.ts";
 import { buildApi } from "./gateway/api.ts";
 import { createGateway } from "./gateway/server.ts";
 import { createAccess } from "./iam/access.ts";
+import { checkDeployment } from "./iam/deployment.ts";
+import { invokePermission } from "./iam/permissions/other-services.ts";
 import { issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer/key.ts";
 import { startIssuer } from "./issuer/server.ts";
 import { signToken, type TokenClaims } from "./issuer/token.ts";
@@ -106,6 +109,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   await ensureStorage(resolver, services, log.warn);
   const issuesTokens = learnIssuer(resolver, issuerUrl(issuer.issuer));
   access.load(resolver);
+  checkDeployment(resolver, access, log.warn);
 
   const sendToQueue = (arn: string, body: string) => services.sqs.send(arn.split(":").at(-1) ?? "", body);
   const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
@@ -131,7 +135,10 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   ends.push(() => Promise.race([asynchronous.stop(), sleep(GRACE, undefined, { ref: false })]));
 
   reviewResources(resolver, log.warn, log.detail);
-  const api = buildApi(resolver, log.warn);
+  const api = buildApi(resolver, log.warn, (name, sourceArn) => {
+    const permission = invokePermission(functionArn(name));
+    return access.checkService("apigateway.amazonaws.com", sourceArn, permission)?.message;
+  });
   if (api) gateway.serve(api);
   const waking = startWaking(resolver, {
     find,
@@ -140,6 +147,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     checkpoints: path.join(data, "checkpoints"),
     scheduleEvery: options.scheduleEvery,
     sendToQueue,
+    access,
     log,
   });
   ends.push(() => waking.stop());

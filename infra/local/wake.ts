@@ -3,6 +3,9 @@ import type { Resolver, Resource } from "./assembly/resolve.ts";
 import type { StreamReader } from "./dynamodb/stream-reader.ts";
 import { startSchedule } from "./events/schedule.ts";
 import { startStreamPoller } from "./events/stream-poller.ts";
+import type { Access, Refusal } from "./iam/access.ts";
+import { invokePermission } from "./iam/permissions/other-services.ts";
+import type { Permission } from "./iam/statement.ts";
 import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
 import { functionName } from "./lambda/invoke-api.ts";
@@ -16,6 +19,7 @@ export interface WakeOptions {
   checkpoints: string;
   scheduleEvery: number | undefined;
   sendToQueue(queueArn: string, body: string): Promise<void>;
+  access: Access;
   log: Log;
 }
 
@@ -66,6 +70,9 @@ function startMapping({ logicalId, properties }: Resource, options: WakeOptions)
 interface Target {
   Arn?: string;
   Input?: string;
+  /** Of a schedule. */
+  RoleArn?: string;
+  DeadLetterConfig?: { Arn?: string };
 }
 
 function startRule(rule: Resource, resolver: Resolver, options: WakeOptions): { stop(): void }[] {
@@ -79,8 +86,20 @@ function startRule(rule: Resource, resolver: Resolver, options: WakeOptions): { 
     Targets?: Target[];
   };
   if (!ScheduleExpression) return [];
+  const ruleArn = resolver.attribute(rule, "Arn");
+  const { access, sendToQueue, log } = options;
+  const asRule = (permission: Permission) => access.checkService("events.amazonaws.com", ruleArn, permission);
+  const onRefusal = async (event: string, queue: string | undefined) => {
+    if (!queue) return;
+    const refused = asRule(sendPermission(queue));
+    if (refused) log.error(`schedule ${rule.logicalId}: its event is lost. ${refused.message}`);
+    else await sendToQueue(queue, event);
+  };
   return Targets.flatMap((target) =>
-    schedule(rule.logicalId, ScheduleExpression, State, target, resolver.attribute(rule, "Arn"), options),
+    schedule(rule.logicalId, { expression: ScheduleExpression, state: State, target, ruleArn }, options, {
+      refuse: (functionArn) => asRule(invokePermission(functionArn)),
+      onRefusal: (event) => onRefusal(event, target.DeadLetterConfig?.Arn),
+    }),
   );
 }
 
@@ -90,16 +109,44 @@ function startScheduler({ logicalId, properties }: Resource, _: Resolver, option
     State?: string;
     Target?: Target;
   };
-  return ScheduleExpression && Target ? schedule(logicalId, ScheduleExpression, State, Target, undefined, options) : [];
+  if (!ScheduleExpression || !Target) return [];
+  const { access, sendToQueue, log } = options;
+  const asSchedule = (permission: Permission) =>
+    access.checkRole(Target.RoleArn ?? "", "scheduler.amazonaws.com", permission);
+  return schedule(logicalId, { expression: ScheduleExpression, state: State, target: Target }, options, {
+    refuse: (functionArn) => asSchedule(invokePermission(functionArn)),
+    async onRefusal(event) {
+      const queue = Target.DeadLetterConfig?.Arn;
+      const refused = queue ? asSchedule(sendPermission(queue)) : undefined;
+      if (refused) log.error(`schedule ${logicalId}: its event is lost. ${refused.message}`);
+      else if (queue) await sendToQueue(queue, event);
+    },
+  });
+}
+
+/** What it takes to put a dead letter into a queue. */
+function sendPermission(queueArn: string): Permission {
+  return { action: "sqs:sendmessage", resource: queueArn };
+}
+
+interface ScheduleSpec {
+  expression: string;
+  state: string | undefined;
+  target: Target;
+  ruleArn?: string;
+}
+
+/** Whether a schedule may invoke its function, and what becomes of the event when it may not. */
+interface ScheduleAccess {
+  refuse(functionArn: string): Refusal | undefined;
+  onRefusal(event: string): Promise<void>;
 }
 
 function schedule(
   logicalId: string,
-  expression: string,
-  state: string | undefined,
-  { Arn, Input }: Target,
-  ruleArn: string | undefined,
+  { expression, state, target: { Arn, Input }, ruleArn }: ScheduleSpec,
   { find, asynchronous, scheduleEvery, log }: WakeOptions,
+  { refuse, onRefusal }: ScheduleAccess,
 ): { stop(): void }[] {
   const target = find(functionName(Arn ?? ""));
   if (!target) {
@@ -112,7 +159,13 @@ function schedule(
       ...(state && { state }),
       ...(scheduleEvery !== undefined && { everySeconds: scheduleEvery }),
       ...(ruleArn && { ruleArn }),
-      fire: (event) => asynchronous.attempt(target, Input ?? JSON.stringify(event)),
+      async fire(event) {
+        const text = Input ?? JSON.stringify(event);
+        const refused = refuse(target.arn);
+        if (!refused) return asynchronous.attempt(target, text);
+        log.error(`schedule ${logicalId}: ${refused.message}`);
+        await onRefusal(text);
+      },
       log: log.detail,
     }),
   ];

@@ -1,3 +1,4 @@
+import { ACCOUNT, PARTITION, REGION } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
 import { functionName } from "../lambda/invoke-api.ts";
 import { type AuthorizerSpec, readAuthorizer } from "./authorizer-spec.ts";
@@ -41,6 +42,8 @@ export interface Method {
 export type Integration =
   | { kind: "lambda"; functionName: string; streaming: boolean; timeout: number }
   | { kind: "mock"; mock: MockSpec }
+  /** The gateway may not invoke the function. */
+  | { kind: "refused"; cause: string }
   | { kind: "unknown"; type: string };
 
 interface MethodProperties {
@@ -60,8 +63,15 @@ interface IntegrationProperties {
   TimeoutInMillis?: number;
 }
 
+/** Why the gateway may not invoke a function for a method or an authorizer, by its ARN. Undefined = it may. */
+export type RefuseInvoke = (functionName: string, sourceArn: string) => string | undefined;
+
 /** Puts the template's REST API together. Undefined when there is none. */
-export function buildApi(resolver: Resolver, warn: (message: string) => void): RestApi | undefined {
+export function buildApi(
+  resolver: Resolver,
+  warn: (message: string) => void,
+  refuseInvoke: RefuseInvoke = () => undefined,
+): RestApi | undefined {
   const of = (type: ApiType) => resolver.resources(`AWS::ApiGateway::${type}`);
   const ref = (resource: Resource) => resolver.ref(resource);
   const [api, ...others] = of("RestApi");
@@ -72,7 +82,20 @@ export function buildApi(resolver: Resolver, warn: (message: string) => void): R
   const stage = stages[0]?.properties ?? {};
   const throttles = readThrottles(stage.MethodSettings);
   const paths = resourcePaths(of("Resource"), ref, `${id}-root`);
-  const authorizers = new Map(of("Authorizer").map((a) => [ref(a), readAuthorizer(a, warn)]));
+  const stageName = String(stage.StageName ?? "local");
+  const sourceArn = (below: string) => `arn:${PARTITION}:execute-api:${REGION}:${ACCOUNT}:${id}/${below}`;
+  const refuse = (logicalId: string, functionName: string, below: string): string | undefined => {
+    const cause = refuseInvoke(functionName, sourceArn(below));
+    if (cause) warn(`${logicalId}: every request is answered with 500, as on AWS. ${cause}`);
+    return cause;
+  };
+  const authorizers = new Map(
+    of("Authorizer").map((a) => {
+      const spec = readAuthorizer(a, warn);
+      const refused = spec && refuse(a.logicalId, spec.functionName, `authorizers/${ref(a)}`);
+      return [ref(a), spec && { ...spec, refused }];
+    }),
+  );
   const validators = new Map(of("RequestValidator").map((v) => [ref(v), v.properties]));
 
   const methods = of("Method").flatMap(({ logicalId, properties }): Method[] => {
@@ -88,6 +111,11 @@ export function buildApi(resolver: Resolver, warn: (message: string) => void): R
     const authorizer = authorizers.get(method.AuthorizerId ?? "");
     const closed = authorization !== "NONE" && !(authorization === "CUSTOM" && authorizer);
     if (closed) warn(`${logicalId}: authorization ${authorization} cannot be had here; everybody is refused`);
+    const integration = readIntegration(logicalId, method.Integration ?? {}, warn);
+    const verb = method.HttpMethod === "ANY" ? "*" : method.HttpMethod;
+    const refused =
+      integration.kind === "lambda" &&
+      refuse(logicalId, integration.functionName, `${stageName}/${verb}${resourcePath}`);
     const required = Object.entries(validator?.ValidateRequestParameters ? (method.RequestParameters ?? {}) : {});
     return [
       {
@@ -98,7 +126,7 @@ export function buildApi(resolver: Resolver, warn: (message: string) => void): R
         authorizer: authorization === "CUSTOM" ? authorizer : undefined,
         closed,
         required: required.filter(([, must]) => must).map(([name]) => name.replace(/^method\.request\./, "")),
-        integration: readIntegration(logicalId, method.Integration ?? {}, warn),
+        integration: refused ? { kind: "refused", cause: refused } : integration,
         throttle: throttles(resourcePath, method.HttpMethod),
       },
     ];
@@ -106,7 +134,7 @@ export function buildApi(resolver: Resolver, warn: (message: string) => void): R
 
   return {
     id,
-    stage: String(stage.StageName ?? "local"),
+    stage: stageName,
     stageVariables: (stage.Variables as Record<string, string> | undefined) ?? null,
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     router: createRouter(methods),

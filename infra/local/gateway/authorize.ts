@@ -44,6 +44,7 @@ export function createAuthorizers(find: (functionName: string) => LambdaFunction
   }
 
   async function ask(spec: AuthorizerSpec, event: ProxyEvent, methodArn: string): Promise<Asked> {
+    if (spec.refused) return failure("AUTHORIZER_CONFIGURATION_ERROR", null, spec.refused);
     const target = find(spec.functionName);
     if (!target) return failure("AUTHORIZER_CONFIGURATION_ERROR", null, `no function ${spec.functionName}`);
     const { payload, error } = await target.invoke(JSON.stringify(authorizerEvent(spec, event, methodArn)));

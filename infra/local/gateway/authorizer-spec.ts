@@ -15,6 +15,8 @@ export interface AuthorizerSpec {
   validation: RegExp | undefined;
   /** Seconds; 0 = asked every time. */
   ttl: number;
+  /** Why the gateway may not invoke its function. */
+  refused?: string | undefined;
 }
 
 /** Undefined, with a warning, for what is no Lambda authorizer. */

@@ -122,6 +122,9 @@ export function createGateway(options: GatewayOptions): { server: Server; serve(
       response.end(integration.mock.body);
       return;
     }
+    if (integration.kind === "refused") {
+      return answer(current, "API_CONFIGURATION_ERROR", "Internal server error", integration.cause);
+    }
     const target = integration.kind === "lambda" ? options.find(integration.functionName) : undefined;
     if (integration.kind !== "lambda" || !target) {
       return answer(current, "API_CONFIGURATION_ERROR", "Internal server error", "its integration is not here");

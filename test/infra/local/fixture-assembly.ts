@@ -44,7 +44,11 @@ export function temporaryDirectory(): { directory: string; remove(): void } {
 /** Writes a cloud assembly as CDK would, with one stack named `Fixture`. */
 export function writeAssembly(directory: string, { functions = {}, outputs, ...fixture }: Fixture): void {
   const files: Record<string, object> = {};
-  const resources: Record<string, object> = { ...apiResources(fixture), ...fixture.resources };
+  const resources: Record<string, object> = {
+    ...apiResources(fixture),
+    ...gatewayPermissions(fixture),
+    ...fixture.resources,
+  };
   for (const [name, given] of Object.entries(functions)) {
     const { code, properties, policy } = typeof given === "string" ? { code: given } : given;
     mkdirSync(path.join(directory, `asset.${name}`), { recursive: true });
@@ -66,7 +70,7 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
         ...properties,
       },
     };
-    resources[`${name}Role`] = roleOf(policy);
+    resources[`${name}Role`] = roleOf("lambda.amazonaws.com", policy);
   }
   const write = (file: string, content: object) => writeFileSync(path.join(directory, file), JSON.stringify(content));
   write("Fixture.template.json", { Resources: resources, Outputs: outputs ?? {} });
@@ -79,13 +83,17 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
   });
 }
 
-/** The role of a function with this policy. */
-function roleOf(statements: object[] | undefined): TemplateResource {
-  const trust = { Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" };
+/** A role that a service of AWS may assume, with this policy. Functions may write their logs. */
+export function roleOf(service: string, statements: object[] | undefined): TemplateResource {
+  const trust = { Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" };
   const policy = { PolicyName: "policy", PolicyDocument: { Statement: statements } };
   return {
     Type: "AWS::IAM::Role",
-    Properties: { AssumeRolePolicyDocument: { Statement: [trust] }, ...(statements && { Policies: [policy] }) },
+    Properties: {
+      AssumeRolePolicyDocument: { Statement: [trust] },
+      ManagedPolicyArns: ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
+      ...(statements && { Policies: [policy] }),
+    },
   };
 }
 
@@ -96,6 +104,20 @@ export function invokePermission(name: string, Principal: string, SourceArn?: ob
     Type: "AWS::Lambda::Permission",
     Properties: { Action: "lambda:InvokeFunction", FunctionName, Principal, ...(SourceArn && { SourceArn }) },
   };
+}
+
+/** What CDK writes for every integration and authorizer. A resource of the fixture's own with the same id takes its place. */
+function gatewayPermissions({ routes = [], authorizer }: Fixture): Record<string, TemplateResource> {
+  const names = routes.flatMap((route) => route.function ?? []);
+  const SourceArn = {
+    "Fn::Sub": `arn:\${AWS::Partition}:execute-api:\${AWS::Region}:\${AWS::AccountId}:\${Api}/*`,
+  };
+  return Object.fromEntries(
+    [...new Set([...names, ...(authorizer ? ["authorizer"] : [])])].map((name) => [
+      `${name}Gateway`,
+      invokePermission(name, "apigateway.amazonaws.com", SourceArn),
+    ]),
+  );
 }
 
 function apiResources({ routes = [], authorizer }: Fixture): Record<string, TemplateResource> {

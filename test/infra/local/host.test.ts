@@ -9,7 +9,7 @@ import { startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
 import { startS3 } from "../../../infra/local/s3/server.ts";
-import { temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
+import { invokePermission, roleOf, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 
 const sdk = `import { createRequire } from "node:module";
 const require = createRequire(${JSON.stringify(path.resolve("package.json"))});
@@ -36,6 +36,14 @@ export const handler = async ({ httpMethod, pathParameters: { id }, body }) => {
 
 const Table = { "Fn::GetAtt": ["Table", "Arn"] };
 const putting = { Effect: "Allow", Action: "dynamodb:PutItem", Resource: Table };
+const reading = [
+  {
+    Effect: "Allow",
+    Action: ["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"],
+    Resource: { "Fn::GetAtt": ["Table", "StreamArn"] },
+  },
+  { Effect: "Allow", Action: "dynamodb:ListStreams", Resource: "*" },
+];
 const storing = [
   { Effect: "Allow", Action: ["dynamodb:PutItem", "dynamodb:GetItem"], Resource: Table },
   {
@@ -74,9 +82,12 @@ beforeAll(() => {
           for (const { eventName, dynamodb } of Records) await put("seen-" + dynamodb.Keys.pk.S, eventName);
         };`,
         properties,
-        policy: [putting],
+        policy: [putting, ...reading],
       },
-      failing: 'export const handler = async () => { throw new Error("always"); };',
+      failing: {
+        code: 'export const handler = async () => { throw new Error("always"); };',
+        policy: [{ Effect: "Allow", Action: "sqs:SendMessage", Resource: { "Fn::GetAtt": ["Queue", "Arn"] } }],
+      },
       scheduled: {
         code: `${sdk}export const handler = async (event) => { await put(event.from ?? "rule", event["detail-type"] ?? "no event"); };`,
         properties,
@@ -121,9 +132,17 @@ beforeAll(() => {
         Properties: {
           ScheduleExpression: "cron(0 3 * * ? *)",
           FlexibleTimeWindow: { Mode: "OFF" },
-          Target: { Arn: { "Fn::GetAtt": ["scheduled", "Arn"] }, Input: '{"from":"scheduler"}' },
+          Target: {
+            Arn: { "Fn::GetAtt": ["scheduled", "Arn"] },
+            Input: '{"from":"scheduler"}',
+            RoleArn: { "Fn::GetAtt": ["SchedulerRole", "Arn"] },
+          },
         },
       },
+      SchedulerRole: roleOf("scheduler.amazonaws.com", [
+        { Effect: "Allow", Action: "lambda:InvokeFunction", Resource: { "Fn::GetAtt": ["scheduled", "Arn"] } },
+      ]),
+      RulePermission: invokePermission("scheduled", "events.amazonaws.com", { "Fn::GetAtt": ["Rule", "Arn"] }),
       Failures: {
         Type: "AWS::Lambda::EventInvokeConfig",
         Properties: {
