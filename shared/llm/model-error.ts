@@ -29,6 +29,9 @@ export class ModelError extends Error {
   }
 }
 
+/** The caller has aborted the request. That is not the provider's fault, so its circuit breaker does not count it. */
+export const givenUp = (cause: unknown): ModelError => new ModelError("unusable", "the turn was given up", { cause });
+
 /** Whether asking the same provider again may help. */
 export const isRetryable = (error: unknown): error is ModelError =>
   error instanceof ModelError && (error.failure === "busy" || error.failure === "down");

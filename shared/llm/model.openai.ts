@@ -3,7 +3,7 @@ import { APIConnectionError, APIError } from "openai";
 import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/client.ts";
 import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
-import { ModelError, type ModelFailure } from "./model-error.ts";
+import { givenUp, ModelError, type ModelFailure } from "./model-error.ts";
 import type { Target } from "./targets.ts";
 import { isTokenCount } from "./tokens.ts";
 
@@ -166,9 +166,6 @@ function failureOf(status: number): ModelFailure {
   // Redirects are not followed: the provider's URL is wrong, not the client's request.
   return status < 400 || UNUSABLE.has(status) ? "unusable" : "refused";
 }
-
-/** Not the provider's fault, so that its circuit breaker does not count it. */
-const givenUp = (cause: unknown) => new ModelError("unusable", "the turn was given up", { cause });
 
 function translate(error: unknown): ModelError {
   if (error instanceof ModelError) return error;

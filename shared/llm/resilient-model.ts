@@ -1,17 +1,8 @@
-import {
-  ExponentialBackoff,
-  fullJitterGenerator,
-  handleWhen,
-  type IBackoff,
-  type IBackoffFactory,
-  type IRetryBackoffContext,
-  retry,
-} from "cockatiel";
-import type { Clock } from "../clock.ts";
+import { backOff, type Clock, sleep } from "../clock.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Ask } from "./model.openai.ts";
 import type { Model, ModelAnswer, ModelRequest } from "./model.ts";
-import { isRetryable, ModelError } from "./model-error.ts";
+import { givenUp, isRetryable, ModelError } from "./model-error.ts";
 import type { Queue } from "./queue.ts";
 import { type Target, type TargetSettings, targetsOf } from "./targets.ts";
 
@@ -49,8 +40,9 @@ async function askInOrder(deps: Resilience, request: ModelRequest): Promise<Mode
     try {
       return await askTarget(deps, target, request, deadline);
     } catch (error) {
-      // What one provider will not take, the next will not either; and somebody who has gone needs no other.
-      if (request.signal.aborted || (error instanceof ModelError && error.failure === "refused")) throw error;
+      if (request.signal.aborted) throw error instanceof ModelError ? error : givenUp(error);
+      // A request that one provider refuses, the next one will refuse, too.
+      if (error instanceof ModelError && error.failure === "refused") throw error;
       problem = sooner(problem, error);
     }
   }
@@ -65,39 +57,27 @@ async function askTarget(
 ): Promise<ModelAnswer> {
   const { clock, breaker, queue, ask } = deps;
   const left = () => deadline - clock();
-  const isWorthwhile = (error: unknown) =>
-    isRetryable(error) && !request.signal.aborted && (error.retryAfter ?? 0) < left();
-  const policy = retry(handleWhen(isWorthwhile), {
-    maxAttempts: deps.maxAttempts - 1,
-    backoff: atLeastRetryAfter(
-      new ExponentialBackoff({
-        generator: fullJitterGenerator,
-        initialDelay: deps.backoff,
-        maxDelay: deps.backoff * 16,
-      }),
-    ),
-  });
   const prompt = await request.promptFor(target.model);
   const tokens = prompt.tokens + prompt.maxOutputTokens;
-  const events = await policy.execute(async () => {
-    // Who would not be let through takes no place.
+  const askOnce = async () => {
+    // Check the circuit first, so that a call that it rejects does not take a place in the queue.
     await breaker.check(target.provider);
     await queue(target.provider, tokens, left(), request.signal);
     return breaker.run(target.provider, () => ask(target, prompt, { ...request, firstTokenWithin: left() }));
-  }, request.signal);
-  return { model: target.model, events };
-}
-
-/** A backoff that is never shorter than what the provider asked for. */
-function atLeastRetryAfter(inner: IBackoffFactory<unknown>): IBackoffFactory<IRetryBackoffContext<unknown>> {
-  return {
-    next(context): IBackoff<IRetryBackoffContext<unknown>> {
-      const step = inner.next(context);
-      const { error } = context.result as { error?: unknown };
-      const wanted = error instanceof ModelError ? (error.retryAfter ?? 0) : 0;
-      return { duration: Math.max(step.duration, wanted), next: atLeastRetryAfter(step).next };
-    },
   };
+  for (let retry = 0; ; retry++) {
+    try {
+      return { model: target.model, events: await askOnce() };
+    } catch (error) {
+      if (retry + 1 === deps.maxAttempts || !isRetryable(error) || request.signal.aborted) throw error;
+      const wanted = error.retryAfter ?? 0;
+      if (wanted >= left()) throw error;
+      // Both: not sooner than the provider wants, and not at the same moment as all others.
+      await Promise.all([sleep(wanted, request.signal), backOff(retry, deps.backoff, deps.backoff * 16)]);
+      // A call without time would look like an outage of the provider.
+      if (left() <= 0) throw error;
+    }
+  }
 }
 
 /** Of two problems, the one after which a retry makes sense first. */

@@ -97,6 +97,22 @@ describe("a model", () => {
     expect(fake.requests).toHaveLength(3);
   });
 
+  it.each([
+    ["is asked again", { headers: { "retry-after": "5" }, requestsPerMinute: 0 }],
+    ["waits in the queue", { headers: {}, requestsPerMinute: 10 }],
+  ])("ends at once when the turn is given up while it %s", async (_when, { headers, requestsPerMinute }) => {
+    fake.next({ status: 429, headers });
+    const options = { url: fake.url, fallbacks: [`model-b@${other.url}`], requestsPerMinute, patience: 9000 };
+    const abort = new AbortController();
+    const error = failure(createInstance(table, options).ask(ask("hi", { signal: abort.signal })));
+    await expect.poll(() => fake.requests.length).toBe(1);
+    const began = performance.now();
+    setTimeout(() => abort.abort(), 100);
+    expect(await error).toMatchObject({ failure: "unusable", message: "the turn was given up" });
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect([fake.requests.length, other.requests.length]).toEqual([1, 0]);
+  });
+
   it("does not wait past its deadline", async () => {
     fake.always({ status: 429, headers: { "retry-after": "30" } });
     const began = Date.now();
