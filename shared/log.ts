@@ -4,7 +4,8 @@ import { hashUser } from "./user-hash.ts";
 /** A request, as the lines that are logged while it runs name it. */
 interface Request {
   id: string;
-  user: string | undefined;
+  /** Absent until it is known whom the request is for. */
+  user?: string;
 }
 
 type Level = "info" | "warn" | "error";
@@ -18,7 +19,13 @@ const write: Record<Level, (line: string) => void> = {
 };
 
 /** Runs some work for a request: what is logged on the way, however deep, has its id and its user. */
-export const inRequest = <T>(request: Request, work: () => T): T => requests.run(request, work);
+export const inRequest = <T>(request: Request, work: () => T): T => requests.run({ ...request }, work);
+
+/** Names the user whom the current request is for in what is logged from now on. */
+export function setRequestUser(user: string): void {
+  const request = requests.getStore();
+  if (request) request.user = user;
+}
 
 /**
  * Writes one line of JSON for the operators. `user` is an id, and leaves this function as a hash; what a user has said must

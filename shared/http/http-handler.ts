@@ -3,7 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import type * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { inRequest } from "../log.ts";
+import { inRequest, setRequestUser } from "../log.ts";
 import type { Recorder } from "../metrics/record.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
@@ -13,7 +13,7 @@ import { type Answer, type IdempotencyStore, isFinal, type KeptAnswer, once } fr
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";
-import { createRequestMeter, type Observed, userOf } from "./recorded.ts";
+import { createRequestMeter, type Observed } from "./recorded.ts";
 import { validate } from "./validate.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
@@ -81,6 +81,10 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     const remaining = context.getRemainingTimeInMillis();
     const claims = event.requestContext.authorizer as Claims | undefined;
     const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
+    if (user !== "") {
+      meter.identify(event, user);
+      setRequestUser(user);
+    }
     const parts = readRequest(operation, event);
     const request = {
       ...parts,
@@ -126,7 +130,7 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
   return (event, context) =>
-    inRequest({ id: requestIdOf(event), user: userOf(event) }, async () => {
+    inRequest({ id: requestIdOf(event) }, async () => {
       meter.begin(event);
       const response = await answered(event, context);
       await meter.end(event, response);

@@ -3,8 +3,6 @@ import { startStopwatch } from "../clock.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { noRecorder, type Recorder } from "../metrics/record.ts";
 import type { Stored } from "../session/stored.ts";
-import { headerOf } from "./headers.ts";
-import type { Claims } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 
 /** What a handler says of a request beside its answer. */
@@ -16,6 +14,8 @@ export interface Observed extends Stored {
 export interface RequestMeter {
   /** The request has come: its time runs. */
   begin(event: APIGatewayProxyEvent): void;
+  /** The request is authorized: it is counted as one of this user. */
+  identify(event: APIGatewayProxyEvent, user: string): void;
   /**
    * Adds what the request did. What it does after it was answered, as a request that ran out of time, is recorded at once in a metric
    * of its own, which has no duration and so does not count as a request.
@@ -34,6 +34,8 @@ type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 interface Metered {
   /** Milliseconds since the request has come. */
   elapsed: () => number;
+  /** Absent = the request was not authorized, or needs no token. */
+  user?: string;
   plan?: string;
   stored: Required<Stored>;
   /** Its metric; absent until it is answered. */
@@ -45,6 +47,10 @@ export function createRequestMeter(operation: Operation, recorder: Recorder = no
   const requests = new WeakMap<APIGatewayProxyEvent, Metered>();
   return {
     begin: (event) => void requests.set(event, { elapsed: startStopwatch(), stored: { sessions: 0, messages: 0 } }),
+    identify(event, user) {
+      const request = requests.get(event);
+      if (request) request.user = user;
+    },
     observe(event, { plan, sessions = 0, messages = 0 }) {
       const request = requests.get(event);
       if (!request) return;
@@ -56,7 +62,7 @@ export function createRequestMeter(operation: Operation, recorder: Recorder = no
     async end(event, answer) {
       const request = requests.get(event);
       if (!request) return;
-      request.metric ??= requestMetric(operation, event, answer, request.elapsed(), request);
+      request.metric ??= requestMetric(operation, answer, request.elapsed(), request);
       request.recording ??= recorder.record(request.metric);
       await request.recording;
     },
@@ -66,12 +72,10 @@ export function createRequestMeter(operation: Operation, recorder: Recorder = no
 /** The metric of a request that was answered after so many milliseconds. */
 function requestMetric(
   operation: Operation,
-  event: APIGatewayProxyEvent,
   answer: Answered,
   duration: number,
-  { plan, stored }: Metered,
+  { user, plan, stored }: Metered,
 ): Metric {
-  const user = userOf(event);
   return {
     kind: "api.request",
     dimensions: {
@@ -92,12 +96,6 @@ function lateMetric({ user: _user, ...metric }: Metric, stored: Required<Stored>
 
 const aboveZero = (stored: Required<Stored>): Stored =>
   Object.fromEntries(Object.entries(stored).filter(([, count]) => count > 0));
-
-/** On whose behalf a request that was let through is. */
-export function userOf(event: APIGatewayProxyEvent): string | undefined {
-  const claims = event.requestContext?.authorizer as Claims | undefined;
-  return claims?.sub ? (headerOf(event, "x-user-id") ?? claims.sub) : undefined;
-}
 
 /** The code of the problem that was answered. */
 function errorOf({ statusCode, body }: Answered): string {

@@ -3,7 +3,7 @@ import middy, { type Request } from "@middy/core";
 import { executionModeStandard } from "@middy/core/executionModeStandard";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { AppError } from "../errors.ts";
-import { inRequest } from "../log.ts";
+import { inRequest, setRequestUser } from "../log.ts";
 import { randomId } from "../random.ts";
 import { answers, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
@@ -17,7 +17,7 @@ import {
 import type { IdempotencyStore, Repeatable } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
-import { createRequestMeter, type Observed, userOf } from "./recorded.ts";
+import { createRequestMeter, type Observed } from "./recorded.ts";
 
 /** Milliseconds before the function's end at which a request is answered with 503 rather than cut off. */
 const TIMEOUT_MARGIN = 500;
@@ -59,6 +59,10 @@ export function createStreamHandler<O extends Operation>(
     const remaining = context.getRemainingTimeInMillis();
     const claims = event.requestContext.authorizer as Claims | undefined;
     const user = identify(claims, headerOf(event, "x-user-id"), operation.access, started);
+    if (user !== "") {
+      meter.identify(event, user);
+      setRequestUser(user);
+    }
     const parts = readRequest(operation, event);
     const request = {
       ...parts,
@@ -102,7 +106,7 @@ export function createStreamHandler<O extends Operation>(
     .use(answers(corsOrigins))
     .handler(handler) as unknown as HttpHandler;
   // Where it streams there is one argument more: the stream comes before the context.
-  return (event, ...rest) => inRequest({ id: requestIdOf(event), user: userOf(event) }, () => answered(event, ...rest));
+  return (event, ...rest) => inRequest({ id: requestIdOf(event) }, () => answered(event, ...rest));
 }
 
 function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyResult {

@@ -46,7 +46,7 @@ describe("what is logged names a user by a hash, and no content", () => {
   });
 
   it("of a request on somebody's behalf, of whom it was for", async () => {
-    const behalf = { user: "backend", claims: { scope: "act-as" }, headers: { "x-user-id": USER } };
+    const behalf = { user: "backend", claims: { act_as: "true" }, headers: { "x-user-id": USER } };
     await api.world.crashing(0, "before", () => api.get("/v1/sessions/s", behalf));
     expect(lines()).toMatchObject([{ user: HASH }]);
   });
@@ -77,7 +77,7 @@ describe("what is logged names a user by a hash, and no content", () => {
       sessions: { ...world.stores.sessions, findAnchor: () => Promise.reject(new Error("no")) },
     };
     const job = createReconcileJob(stores)({}, { getRemainingTimeInMillis: () => 900_000 });
-    await expect(job).rejects.toThrow("1 sessions could not be finished");
+    await expect(job).rejects.toThrow("1 session could not be finished");
     expect(lines()).toMatchObject([{ level: "error", job: "reconcile", user: HASH, session: "s" }]);
   });
 

@@ -75,7 +75,7 @@ describe("what is kept for repeats", () => {
       createEvent: () =>
         api.post("/v1/events", { type: "custom", name: SECRET, metadata: { SECRET } }, keyed({ user })),
       cleanupSessions: () =>
-        api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { groups: ADMIN } })),
+        api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { admin: "true" } })),
     };
     const streamed = ["chat", "createCompletion"];
     const all = Object.entries(operations).filter(([, { method }]) => method === "POST");
@@ -224,5 +224,3 @@ describe("a repeat of a search", () => {
     expect((await search(user, options)).body.data).toEqual([]);
   });
 });
-
-const ADMIN = "admin";

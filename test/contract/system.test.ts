@@ -67,7 +67,7 @@ describe("POST /admin/cleanup-sessions", () => {
   const cleanup = (days?: number) =>
     api.post(`/admin/cleanup-sessions${days === undefined ? "" : `?days=${days}`}`, undefined, {
       user: "root",
-      claims: { groups: "admin" },
+      claims: { admin: "true" },
     });
   const create = async (more: object = {}) => {
     const id = `cleaned-${names++}`;

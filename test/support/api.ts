@@ -157,7 +157,9 @@ function eventOf(
     isBase64Encoded: bytes !== undefined,
     requestContext: {
       requestId,
-      ...(user === null ? {} : { authorizer: { sub: user, exp, groups: "", scope: "", plan: "", ...claims } }),
+      ...(user === null
+        ? {}
+        : { authorizer: { sub: user, exp, admin: "false", act_as: "false", plan: "", ...claims } }),
     },
   } as unknown as APIGatewayProxyEvent;
 }

@@ -52,7 +52,7 @@ interface Hooks {
   requestEnd(request: object): Promise<unknown>;
 }
 
-/** The chat operations, and others, behind HTTP. The bearer token is `<user>`, `<user>/<plan>` or `<user>/<plan>/<groups>`. */
+/** The chat operations, and others, behind HTTP. The bearer token is `<user>`, `<user>/<plan>` or `<user>/<plan>/admin`. */
 export async function startChatServer(
   world: World,
   deps: ChatDependencies,
@@ -82,7 +82,7 @@ export async function startChatServer(
     const route = routes.find(({ method, pattern }) => method === request.method && pattern.test(path));
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const [sub, plan = "", groups = ""] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
+    const [sub, plan = "", role] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
     const event = {
       httpMethod: request.method,
       path,
@@ -93,7 +93,7 @@ export async function startChatServer(
       isBase64Encoded: false,
       requestContext: {
         requestId: randomUUID(),
-        authorizer: { sub, plan, groups, exp: String(stores.clock() / 1000 + 60) },
+        authorizer: { sub, plan, admin: String(role === "admin"), exp: String(stores.clock() / 1000 + 60) },
       },
     } as unknown as APIGatewayProxyEvent;
     const context = { getRemainingTimeInMillis: () => 60_000 } as Context;

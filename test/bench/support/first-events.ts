@@ -80,7 +80,7 @@ function request(operation: OperationId, id: string): object {
     isBase64Encoded: false,
     requestContext: {
       requestId: "cold",
-      authorizer: { sub: USER, exp: String(Math.floor(Date.now() / 1000) + TTL), groups: "admin", scope: "" },
+      authorizer: { sub: USER, exp: String(Math.floor(Date.now() / 1000) + TTL), admin: "true", act_as: "false" },
     },
   };
 }

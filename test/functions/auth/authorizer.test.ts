@@ -27,19 +27,62 @@ describe("the authorizer", () => {
           },
         ],
       },
-      context: { sub: "ann", exp: String(EXP), groups: "admin,staff", scope: "openid act-as", plan: "pro" },
+      context: { sub: "ann", exp: EXP, admin: true, act_as: true, plan: "pro" },
     });
   });
 
   it.each([
-    [{ groups: ["admin"] }, { groups: "admin" }],
-    [{ groups: "admin" }, { groups: "admin" }],
-    [{ groups: 7 }, { groups: "" }],
-    [{ scope: ["a", "b"] }, { scope: "a b" }],
+    [{ groups: ["staff", "admin"] }, { admin: true, act_as: false }],
+    [{ groups: "admin" }, { admin: true }],
+    [{ "cognito:groups": ["staff"], groups: ["admin"] }, { admin: false }],
+    [{ scope: "openid memocha/act-as" }, { act_as: true, admin: false }],
+    [{ scope: ["openid", "act-as"] }, { act_as: true }],
     [{ "custom:plan": "free" }, { plan: "free" }],
-    [{}, { groups: "", scope: "", plan: "" }],
+    [{ plan: ["pro"] }, { plan: "" }],
+    [{}, { admin: false, act_as: false, plan: "" }],
   ])("reads %j as %j", async (claims, expected) => {
     expect((await authorize({ sub: "ann", exp: EXP, ...claims })).context).toMatchObject(expected);
+  });
+
+  it.each<[unknown]>([
+    ["x,admin"],
+    ["admin,x"],
+    ["staff admin"],
+    [" admin"],
+    ["Admin"],
+    ["administrators"],
+    [""],
+    [["x,admin"]],
+    [["admin,"]],
+    [["staff admin"]],
+    [[["admin"]]],
+    [["staff", ["admin"]]],
+    [[{ admin: "admin" }]],
+    [{ admin: true }],
+    [{ 0: "admin", length: 1 }],
+    [7],
+    [null],
+    [true],
+  ])("takes no token for an admin's whose groups are %j", async (groups) => {
+    for (const claims of [{ groups }, { "cognito:groups": groups }]) {
+      expect((await authorize({ sub: "ann", exp: EXP, ...claims })).context).toMatchObject({ admin: false });
+    }
+  });
+
+  it.each<[unknown]>([
+    ["react-as"],
+    ["act-as-if"],
+    ["openid,act-as"],
+    ["openid\tact-as"],
+    ["ACT-AS"],
+    [["openid act-as"]],
+    [["openid", ["act-as"]]],
+    [[["act-as"]]],
+    [[["memocha/act-as"]]],
+    [{ scope: "act-as" }],
+    [null],
+  ])("lets no token act for others whose scope is %j", async (scope) => {
+    expect((await authorize({ sub: "ann", exp: EXP, scope })).context).toMatchObject({ act_as: false });
   });
 
   it.each([

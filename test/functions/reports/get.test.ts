@@ -31,7 +31,7 @@ function ports() {
   return { table, store: createMetricStore(table), reports: createReportStore(engines.s3, engines.bucket) };
 }
 
-async function get(month: string, groups = "admin") {
+async function get(month: string, admin = "true") {
   const event = {
     httpMethod: "GET",
     path: `/v1/reports/${month}`,
@@ -39,7 +39,7 @@ async function get(month: string, groups = "admin") {
     headers: {},
     pathParameters: { month },
     body: null,
-    requestContext: { requestId: "r", authorizer: { sub: "ops", groups, exp: String(NOW / 1000 + 60), plan: "" } },
+    requestContext: { requestId: "r", authorizer: { sub: "ops", admin, exp: String(NOW / 1000 + 60), plan: "" } },
   } as unknown as APIGatewayProxyEvent;
   const handler = createGetReport({ clock, corsOrigins: [], ...ports() });
   const { statusCode, body } = await handler(event, { getRemainingTimeInMillis: () => 29_000 } as Context);
@@ -65,5 +65,5 @@ it.each(["2026-12", "2026-09", "2026-13", "last"])("%s, of which nothing is know
 });
 
 it("is for admins", async () => {
-  expect(await get("2026-10", "")).toMatchObject({ status: 403 });
+  expect(await get("2026-10", "false")).toMatchObject({ status: 403 });
 });

@@ -7,9 +7,11 @@ import { createHttpHandler, type HttpResponse } from "../../../shared/http/http-
 import type { IdempotencyStore } from "../../../shared/http/idempotency.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
+import { log } from "../../../shared/log.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
 import { createRecorder, PATIENCE } from "../../../shared/metrics/record.dynamodb.ts";
 import { noRecorder, type Recorder } from "../../../shared/metrics/record.ts";
+import { hashUser } from "../../../shared/user-hash.ts";
 
 const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
 const recorded: Metric[] = [];
@@ -142,6 +144,28 @@ describe("the metric of a request", () => {
       ["5xx", "unavailable"],
       ["2xx", undefined],
     ]);
+  });
+
+  it.each<[string, number, Record<string, string>, Record<string, string>, string | undefined]>([
+    ["of the token", 201, {}, {}, "ann"],
+    ["of X-User-Id with the scope for it", 201, { act_as: "true" }, { "x-user-id": "bob" }, "bob"],
+    ["no user, when X-User-Id is refused", 403, { act_as: "false" }, { "x-user-id": "bob" }, undefined],
+    ["no user, when X-User-Id names nobody", 400, { act_as: "true" }, { "x-user-id": "" }, undefined],
+    ["no user, when the token has expired", 401, { exp: "1" }, {}, undefined],
+  ])("counts for the user %s", async (_whom, status, claims, headers, user) => {
+    const event = eventOf();
+    Object.assign(event.headers, headers);
+    Object.assign(event.requestContext.authorizer!, claims);
+    const lines: string[] = [];
+    vi.mocked(console.error).mockImplementation((line) => void lines.push(line));
+    const answering = handlerOf(async () => {
+      log("error", { message: "seen" });
+      return await created();
+    })(event, context);
+    await timeOf(answering);
+    expect((await answering).statusCode).toBe(status);
+    expect(recorded.map((metric) => metric.user)).toEqual([user]);
+    expect(lines.map((line) => JSON.parse(line).user)).toEqual(user === undefined ? [] : [hashUser(user)]);
   });
 
   it("that the store does not take delays the answer by its bound, and one that it refuses not at all", async () => {
