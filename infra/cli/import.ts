@@ -83,10 +83,10 @@ function stopOnSignals(say: (text: string) => void): { signal: AbortSignal; forg
   let first = 0;
   const stop = (): void => {
     if (controller.signal.aborted) {
-      if (Date.now() - first > ECHO) process.exit(INTERRUPTED);
+      if (performance.now() - first > ECHO) process.exit(INTERRUPTED);
       return;
     }
-    first = Date.now();
+    first = performance.now();
     say(
       "Stopping: what is under way is finished first. Run the same command again to go on; Ctrl-C again stops at once.",
     );

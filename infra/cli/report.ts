@@ -3,6 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { toInstant } from "../../shared/clock.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
@@ -32,7 +33,8 @@ await runCommand("report", async (args) => {
 async function main(args: string[]): Promise<string> {
   const { values, positionals } = readOptions(args);
   if (values.help) return USAGE;
-  const current = new Date().toISOString().slice(0, 7);
+  const now = Date.now();
+  const current = toInstant(now).slice(0, 7);
   const month = positionals[0] ?? current;
   if (positionals.length > 1 || !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
     throw new UsageError(`The month must be like 2026-10, not "${positionals.join(" ")}".`);
@@ -41,7 +43,7 @@ async function main(args: string[]): Promise<string> {
   const { endpoints, outputs } = findHost(values.data);
   const client = new DynamoDBClient(clientOf(endpoints.dynamodb));
   const store = createMetricStore(createTable(DynamoDBDocumentClient.from(client), outputs.MetricsTableName));
-  const report = await buildReport({ store, clock: Date.now }, month);
+  const report = await buildReport({ store, clock: () => now }, month);
   client.destroy();
 
   const file = (format: string) => path.join(values.out ?? values.data, `report-${month}.${format}`);

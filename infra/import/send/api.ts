@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { counted } from "../../../shared/counted.ts";
-import { type RetryPolicy, waitBefore } from "./backoff.ts";
+import { type RetryPolicy, retryAfterOf, waitBefore } from "./backoff.ts";
 import { Interrupted, Refused, Unreachable } from "./errors.ts";
 
 export interface ApiRequest {
@@ -45,7 +45,7 @@ export function createApi({ url, token, policy, signal }: ApiOptions): Send {
       if ("status" in outcome) return outcome;
       if (attempt === policy.attempts)
         throw new Unreachable(`${outcome.reason} (${counted(attempt, "attempt")})`, { cause: outcome.cause });
-      const wait = waitBefore(attempt, policy, outcome.retryAfter);
+      const wait = waitBefore(attempt, policy, outcome.asked);
       await delay(wait, undefined, { signal }).catch(() => undefined);
     }
   };
@@ -66,7 +66,7 @@ export function createApi({ url, token, policy, signal }: ApiOptions): Send {
       return judge(request, response, await response.text());
     } catch (error) {
       if (error instanceof Refused) throw error;
-      return { reason: reasonOf(error), cause: error, retryAfter: null };
+      return { reason: reasonOf(error), cause: error, asked: 0 };
     } finally {
       clearTimeout(timer);
     }
@@ -84,7 +84,8 @@ class TimedOut extends Error {
 interface Passing {
   reason: string;
   cause?: unknown;
-  retryAfter: string | null;
+  /** Milliseconds that the server asks to wait. */
+  asked: number;
 }
 
 function headersOf({ user, body, idempotencyKey }: ApiRequest, token: string): Record<string, string> {
@@ -105,7 +106,7 @@ function judge({ accept = [], retry = [] }: ApiRequest, response: Response, text
   const reason = `${status}: ${detailOf(text) ?? response.statusText}`;
   const isPassing = status === 408 || status === 429 || status >= 500 || retry.includes(status);
   if (!isPassing) throw new Refused(status, reason);
-  return { reason, retryAfter: response.headers.get("retry-after") };
+  return { reason, asked: retryAfterOf(response.headers) };
 }
 
 /** What a problem+json document says is wrong. */

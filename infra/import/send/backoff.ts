@@ -22,12 +22,21 @@ export const defaultRetryPolicy: RetryPolicy = {
  * How long to wait before the next attempt: exponential backoff with full jitter
  * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), on top of what the server asks for.
  * @param attempt the attempts made so far, 1 or more.
- * @param retryAfter the header's value: seconds or an HTTP date.
+ * @param asked milliseconds that the server asks for.
  */
-export function waitBefore(attempt: number, policy: RetryPolicy, retryAfter: string | null): number {
+export function waitBefore(attempt: number, policy: RetryPolicy, asked: number): number {
   const jitter = Math.random() * Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
-  if (retryAfter === null) return jitter;
+  return Math.min(asked, policy.maxRetryAfterMs) + jitter;
+}
+
+/**
+ * How long the server asks to wait, 0 if it does not. A date is compared with the answer's own `Date`: the server's clock may differ from
+ * this machine's.
+ */
+export function retryAfterOf(headers: Headers): number {
+  const retryAfter = headers.get("retry-after");
+  if (retryAfter === null) return 0;
   const seconds = Number(retryAfter);
-  const asked = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1000;
-  return asked > 0 ? Math.min(asked, policy.maxRetryAfterMs) + jitter : jitter;
+  const asked = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.parse(headers.get("date") ?? "") : seconds * 1000;
+  return Number.isNaN(asked) ? 0 : Math.max(0, asked);
 }

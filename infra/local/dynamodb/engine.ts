@@ -50,10 +50,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     rmSync(options.pidFile, { force: true });
   };
 
-  const deadline = Date.now() + READY_TIMEOUT;
+  const deadline = performance.now() + READY_TIMEOUT;
   while (!(await answers(options.port))) {
     if (!running) throw new Error(`The embedded DynamoDB ended while starting: ${await ended}`);
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       await stop();
       throw new Error(`The embedded DynamoDB did not answer within ${READY_TIMEOUT / 1000} s.${output()}`);
     }

@@ -15,8 +15,8 @@ export async function endOrphan(pidFile: string, database: string, log: (line: s
   if (pid !== undefined && isOurs()) {
     log(`Ending the embedded DynamoDB (pid ${pid}) that an earlier host left behind.`);
     process.kill(pid, "SIGTERM");
-    for (const deadline = Date.now() + GRACE; isOurs(); await sleep(10)) {
-      if (Date.now() > deadline) process.kill(pid, "SIGKILL");
+    for (const deadline = performance.now() + GRACE; isOurs(); await sleep(10)) {
+      if (performance.now() > deadline) process.kill(pid, "SIGKILL");
     }
   }
   rmSync(pidFile, { force: true });

@@ -165,12 +165,12 @@ async function describe(client: DynamoDBClient, TableName: string): Promise<Tabl
 }
 
 async function ready(client: DynamoDBClient, tableName: string, vectors = false): Promise<TableDescription> {
-  for (const deadline = Date.now() + READY_TIMEOUT; ; await sleep(POLL)) {
+  for (const deadline = performance.now() + READY_TIMEOUT; ; await sleep(POLL)) {
     const table = await describe(client, tableName);
     const indexes = [...(table?.GlobalSecondaryIndexes ?? []), ...((vectors && table?.VectorIndexes) || [])];
     const busy = indexes.some(({ IndexStatus }) => IndexStatus === "CREATING");
     if (table?.TableStatus === "ACTIVE" && !busy) return table;
-    if (Date.now() > deadline) throw new Error(`Table ${tableName} did not become active.`);
+    if (performance.now() > deadline) throw new Error(`Table ${tableName} did not become active.`);
   }
 }
 

@@ -58,7 +58,7 @@ export function openLane(options: {
         await pause();
         continue;
       }
-      const left = first.since + window * 1000 - Date.now();
+      const left = first.since + window * 1000 - performance.now();
       if (left > 0 && !isFull()) await pause(left);
       else await options.deliver(take());
     }
@@ -66,7 +66,7 @@ export function openLane(options: {
 
   return {
     add(record) {
-      waiting.push({ record, bytes: Buffer.byteLength(JSON.stringify(record)) + 1, since: Date.now() });
+      waiting.push({ record, bytes: Buffer.byteLength(JSON.stringify(record)) + 1, since: performance.now() });
       wake();
     },
     finished: run(),

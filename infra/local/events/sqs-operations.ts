@@ -66,11 +66,11 @@ export function createSqsOperations(options: {
     async ReceiveMessage(request) {
       const parsed = receive.parse(request);
       const queue = queueOf(parsed);
-      const deadline = Date.now() + parsed.WaitTimeSeconds * 1000;
+      const deadline = performance.now() + parsed.WaitTimeSeconds * 1000;
       for (;;) {
         const messages = store.receive(queue, parsed.MaxNumberOfMessages, parsed.VisibilityTimeout);
         if (messages.length > 0) return { Messages: messages.map((message) => received(message, parsed)) };
-        if (signal.aborted || Date.now() >= deadline) return {};
+        if (signal.aborted || performance.now() >= deadline) return {};
         await sleep(WAIT_POLL, undefined, { signal }).catch(() => undefined);
         if (signal.aborted) return {};
       }

@@ -32,13 +32,13 @@ export function createAuthorizers(find: (functionName: string) => LambdaFunction
 
   async function decide(spec: AuthorizerSpec, event: ProxyEvent, methodArn: string, key: string): Promise<Asked> {
     const known = cache.get(key);
-    if (known && known.until > Date.now()) return known.decision;
+    if (known && known.until > performance.now()) return known.decision;
     cache.delete(key);
     const asked = await ask(spec, event, methodArn);
     if ("policy" in asked && spec.ttl > 0) {
       const [oldest] = cache.size >= CACHE_LIMIT ? cache.keys() : [];
       if (oldest !== undefined) cache.delete(oldest);
-      cache.set(key, { decision: asked, until: Date.now() + spec.ttl * 1000 });
+      cache.set(key, { decision: asked, until: performance.now() + spec.ttl * 1000 });
     }
     return asked;
   }
