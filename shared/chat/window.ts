@@ -42,17 +42,21 @@ export async function renewedWindow(
   limit: number,
   create: (() => Promise<SessionRecord>) | undefined,
 ): Promise<Window | null> {
-  let conflict: unknown;
+  let existed = false;
   try {
     const record = await create?.();
     // One that an earlier attempt made may hold messages by now.
     if (record?.version === 1) return { record, newest: [], more: false };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "conflict") throw error;
-    conflict = error;
+    existed = true;
   }
   const state = await readSession(stores, session);
-  if (state.kind === "none") throw conflict ?? notFound();
+  if (state.kind === "none") {
+    // It was deleted a moment ago: the next attempt creates it.
+    if (existed) return null;
+    throw notFound();
+  }
   if (state.kind !== "active") await restoreSession(stores, session);
   const window = await windowOf(stores, session, limit);
   return window && { ...window, isRenewed: true };

@@ -35,8 +35,10 @@ interface Placed {
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
   const { memories } = deps;
   const planned = captured.flatMap(({ session, generation, message }) => planMemories(session, generation, message));
-  // The stream may deliver a message twice in a batch, and a restore gives it to the stream again under a newer generation.
-  const drafts = [...new Map(planned.map((draft) => [draft.id, draft])).values()];
+  // The stream may deliver a message twice in a batch. Each restore gives it to the stream again, under a newer generation, and
+  // only the newest is sure to be accepted.
+  const byGeneration = planned.toSorted((a, b) => a.generation - b.generation);
+  const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
   const present = await memories.present(drafts);
   const missing = drafts.filter(({ id }) => !present.has(id));
   if (missing.length === 0) return 0;

@@ -1,8 +1,7 @@
-import { AppError } from "../errors.ts";
 import type { ArchiveRef } from "./archive-ref.ts";
 import { contended, settled } from "./attempts.ts";
 import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
 import { isExpired, type SessionId, type SessionState } from "./session.ts";
 import type { RangeQuery } from "./store.ts";
 import type { Stores } from "./stores.ts";
@@ -57,9 +56,7 @@ async function archivedPage(
   try {
     return await readPage(stores, ref, query);
   } catch (error) {
-    // Restored or deleted since its stub was read: look again.
-    const state = error instanceof AppError && error.code === "not_found" ? await readSession(stores, session) : null;
-    if (state && !(state.kind === "archived" && state.record.archive?.etag === ref.etag)) return contended;
+    if (await hasLeftArchive(stores, session, ref, error)) return contended;
     throw error;
   }
 }

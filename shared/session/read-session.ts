@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import type { ArchiveRef } from "./archive-ref.ts";
 import { type Anchor, type SessionId, type SessionRecord, type SessionState, stateOf } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
@@ -25,6 +26,21 @@ export async function showSession(
   if (state.kind !== "limbo") return state.record;
   const { count, last } = await stores.messages.tally(session, state.anchor.live_generation);
   return recordOf(state.anchor, count, last ?? state.anchor.created_at, stores.clock());
+}
+
+/**
+ * Whether reading the archive failed because the session was restored, archived again or deleted since its stub was read: then
+ * the session has to be read again. An object that the stub still names and that is gone all the same is another matter.
+ */
+export async function hasLeftArchive(
+  stores: Pick<Stores, "sessions" | "clock">,
+  session: SessionId,
+  ref: ArchiveRef,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof AppError) || error.code !== "not_found") return false;
+  const state = await readSession(stores, session);
+  return state.kind !== "archived" || state.record.archive?.etag !== ref.etag;
 }
 
 export const notFound = (): AppError => new AppError("not_found", "no such session");

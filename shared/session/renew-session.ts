@@ -2,7 +2,7 @@ import { toInstant } from "../clock.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
 import { dueAfter, dueSoon, expiryOf, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
@@ -68,11 +68,7 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
   const next = await sessions.nextGeneration(session, from.generation, dueSoon(stores.clock()));
   if (!next) return contended;
   const { generation } = next;
-  if (messages === "keep" && from.archive) {
-    for await (const chunk of readArchive(archive, from.archive)) {
-      await stores.messages.put(session, generation, chunk);
-    }
-  }
+  const isCopied = messages === "drop" || (await copyArchive(stores, session, from, generation));
   const now = stores.clock();
   const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...rest } = from;
   const to: SessionRecord = {
@@ -84,22 +80,24 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
     version: from.version + 1,
     generation,
   };
-  const done = await sessions.transit(session, {
-    from,
-    to,
-    anchor: {
-      expect: { newest: generation },
-      set: {
-        state: "active",
-        live_generation: generation,
-        ...(messages === "drop" ? { reset_generation: generation } : {}),
-        due_at: dueSoon(now),
-        cleanup: true,
+  const done =
+    isCopied &&
+    (await sessions.transit(session, {
+      from,
+      to,
+      anchor: {
+        expect: { newest: generation },
+        set: {
+          state: "active",
+          live_generation: generation,
+          ...(messages === "drop" ? { reset_generation: generation } : {}),
+          due_at: dueSoon(now),
+          cleanup: true,
+        },
       },
-    },
-    active: from.status === "archived" ? 1 : 0,
-    ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
-  });
+      active: from.status === "archived" ? 1 : 0,
+      ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
+    }));
   if (done && messages === "drop") await memories.forget(session, generation);
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
@@ -107,4 +105,21 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
   // What an earlier run has left of the archive is not known here, where the session was active: that is for the reconciler.
   if (ref || !next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
   return to;
+}
+
+/** Stores the archived messages as a generation. False when the session has left the archive meanwhile. */
+async function copyArchive(
+  stores: Stores,
+  session: SessionId,
+  { archive: ref }: SessionRecord,
+  generation: number,
+): Promise<boolean> {
+  if (!ref) return true;
+  try {
+    for await (const chunk of readArchive(stores.archive, ref)) await stores.messages.put(session, generation, chunk);
+    return true;
+  } catch (error) {
+    if (await hasLeftArchive(stores, session, ref, error)) return false;
+    throw error;
+  }
 }
