@@ -75,6 +75,8 @@ const schema = z.object({
    * embedding, which is also what is used without any.
    */
   EMBEDDING_MODEL: text("text-embedding-3-small"),
+  /** Whether messages become memories, and are recalled. Off where the DynamoDB has no vector indexes. */
+  MEMORY: z._default(z.stringbool(), true),
   /** Dimensions of the two vector indexes of memories, separated by a comma: those of the slots a and b. */
   EMBEDDING_DIMENSIONS: z._default(dimensions, { a: 512, b: 512 }),
   /** Where the OpenAI API is: OpenAI's own, or any server that speaks it. */

@@ -9,7 +9,7 @@ import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import type { Plans } from "../../shared/limits/plans.ts";
 import { specOf } from "../../shared/llm/models.ts";
 import { isOffered } from "../../shared/llm/targets.ts";
-import { createRecall } from "../../shared/memory/recall.ts";
+import { createRecall, recallNothing } from "../../shared/memory/recall.ts";
 import { openArchiveLater } from "./archive-later.ts";
 import { httpOnly } from "./http.ts";
 import { openMemories } from "./memories.ts";
@@ -39,7 +39,7 @@ export function openChat(config: Config): Dependencies {
     model: openModel(config, table),
     isOffered: (model) => isOffered(targetSettings(config), model),
     specOf: (model) => specOf(model, config.CHAT_PRICES),
-    recall: createRecall(openMemories(config, table)),
+    recall: config.MEMORY ? createRecall(openMemories(config, table)) : recallNothing,
     recorder: openRecorder(config),
     settings: {
       model: config.CHAT_MODEL,

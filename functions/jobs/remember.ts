@@ -51,7 +51,11 @@ function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured:
 const causeOf = (error: unknown): string | undefined =>
   error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
 
-export const handler = lazy(() => {
+/** Where memory is off, messages are passed over for good. */
+const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItemFailures: [] });
+
+export const handler = lazy((): ReturnType<typeof createRememberJob> => {
   const settings = loadConfig();
+  if (!settings.MEMORY) return rememberNothing;
   return createRememberJob(openMemories(settings, openTable(settings)), openRecorder(settings));
 });

@@ -1,10 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
+import { type Config, loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { findMemories } from "../../shared/memory/find-memories.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
+import { recallNothing } from "../../shared/memory/recall.ts";
 import { toMemory } from "../../shared/memory/record.ts";
 import { createSearch } from "../../shared/memory/search.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
@@ -43,9 +44,12 @@ export const createSearchMemories = (deps: Dependencies) =>
     },
   );
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
-  const memories = openMemories(settings, table);
-  return createSearchMemories({ ...withIdempotency(settings, table), ...memories, recall: createSearch(memories) });
-});
+/** What a search needs. */
+export function openSearch(config: Config): Dependencies {
+  const table = openTable(config);
+  const memories = openMemories(config, table);
+  const recall = config.MEMORY ? createSearch(memories) : recallNothing;
+  return { ...withIdempotency(config, table), ...memories, recall };
+}
+
+export const handler = lazy(() => createSearchMemories(openSearch(loadConfig())));

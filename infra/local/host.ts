@@ -106,7 +106,12 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   ends.push(() => issuer.close());
 
   const resolver = createResolver(readAssembly(await synthesis), unrepeated(log.warn));
-  await ensureStorage(resolver, services, log.warn);
+  if (!services.vectors) {
+    log.warn(
+      "the DynamoDB that is used has no vector indexes: memory is off, nothing is remembered and nothing recalled",
+    );
+  }
+  const expiring = await ensureStorage(resolver, services, log.warn);
   const issuesTokens = learnIssuer(resolver, issuerUrl(issuer.issuer));
   access.load(resolver);
   checkDeployment(resolver, access, log.warn);
@@ -115,7 +120,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
   const lambda = await startInvokeApi(find, asynchronous, access);
   const endpoints = { ...services.endpoints, lambda: lambda.url };
-  const models = await startModels();
+  const models = await startModels({ memory: services.vectors });
   ends.push(() => models.close());
   const created = createFunctions(
     resolver,
@@ -151,7 +156,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     log,
   });
   ends.push(() => waking.stop());
-  services.startUpkeep(options.ttlSweep ?? 5);
+  services.startUpkeep(options.ttlSweep ?? 5, expiring);
   ends.push(() => http.close(GRACE));
   ends.push(announce(data, http, endpoints, resolver.outputs()));
 

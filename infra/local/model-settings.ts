@@ -10,21 +10,21 @@ export interface ModelSettings {
 }
 
 /**
- * Models are those that the host's own environment names (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, `CHAT_MODEL` and so on); with neither
+ * With `memory` false, functions remember and recall nothing. Models are those that the host's own environment names (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, `CHAT_MODEL` and so on); with neither
  * a key nor a URL, the offline model's.
  */
-export async function startModels(): Promise<ModelSettings> {
-  const given = givenVariables();
+export async function startModels({ memory }: { memory: boolean }): Promise<ModelSettings> {
+  const given: Record<string, string> = { ...givenVariables(), ...(memory ? {} : { MEMORY: "off" }) };
   const isConfigured = given.OPENAI_API_KEY ?? given.OPENAI_BASE_URL ?? given.CHAT_BASE_URL;
   const offline: Listening | undefined = isConfigured ? undefined : await startOfflineModel();
   const own = offline && { CHAT_BASE_URL: offline.url, CHAT_MODEL: "offline", OPENAI_SECRET_ARN: "" };
   return {
     overrides(environment) {
       if ("CHAT_MODEL" in environment) return { ...own, ...given };
-      const { OPENAI_API_KEY, OPENAI_BASE_URL, EMBEDDING_MODEL, PLANS } = given;
+      const { OPENAI_API_KEY, OPENAI_BASE_URL, EMBEDDING_MODEL, MEMORY, PLANS } = given;
       const OPENAI_SECRET_ARN = own?.OPENAI_SECRET_ARN;
       if ("EMBEDDING_MODEL" in environment) {
-        return present({ OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_SECRET_ARN, EMBEDDING_MODEL });
+        return present({ OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_SECRET_ARN, EMBEDDING_MODEL, MEMORY });
       }
       return "PLANS" in environment ? present({ PLANS }) : {};
     },

@@ -3,7 +3,9 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { REGION } from "./assembly/physical.ts";
 import { startDynamo } from "./dynamodb/dynamo.ts";
+import { deleteExpired, type ExpiringTable } from "./dynamodb/expiry.ts";
 import { startFront } from "./dynamodb/front.ts";
+import { hasVectors } from "./dynamodb/has-vectors.ts";
 import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
@@ -26,12 +28,14 @@ export interface Services {
   functionEndpoints: { dynamodb: string; s3: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
+  /** Whether the engine has vector indexes. */
+  vectors: boolean;
   streams: StreamReader;
   s3: S3Client;
   sqs: Sqs;
   secrets: Secrets;
-  /** Begins what the engines have to be told to do: TTL deletions every so many seconds, lifecycle rules. */
-  startUpkeep(ttlSweep: number): void;
+  /** Begins what the engines have to be told to do: TTL deletions every so many seconds in these tables, lifecycle rules. */
+  startUpkeep(ttlSweep: number, expiring: readonly ExpiringTable[]): void;
   close(): Promise<void>;
 }
 
@@ -88,11 +92,10 @@ export async function startServices({ data, external, credentials, access, log }
   const [dynamo, store, sqs, secrets] = await Promise.all(starting);
   if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
   const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
-  // Other engines write stream records as AWS does; the embedded one needs a translator.
-  const streams = dynamo ? (await started(startStreamsProxy({ endpoint: engine }))).url : engine;
-  const front = await started(
-    startFront({ endpoint: engine, credentials: dynamo ? undefined : credentials, access, log: log.detail }),
-  );
+  // What the engine takes: the embedded one anything, others may want the user's own.
+  const known = dynamo ? undefined : credentials;
+  const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
+  const front = await started(startFront({ endpoint: engine, credentials: known, access, log: log.detail }));
   const s3Endpoint = external.s3 ?? store?.url ?? "";
   const s3Front = external.s3
     ? await started(
@@ -100,6 +103,7 @@ export async function startServices({ data, external, credentials, access, log }
       )
     : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
+  const vectors = dynamo !== undefined || (await hasVectors(dynamodb, engine));
   const s3 = new S3Client({ endpoint: s3Endpoint, region: REGION, credentials, forcePathStyle: true });
   closers.push(async () => {
     dynamodb.destroy();
@@ -107,18 +111,20 @@ export async function startServices({ data, external, credentials, access, log }
   });
 
   return {
-    endpoints: { dynamodb: engine, streams, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
+    endpoints: { dynamodb: engine, streams: streams.url, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
     functionEndpoints: { dynamodb: front.url, s3: s3Front?.url ?? s3Endpoint },
     credentials,
     dynamodb,
-    streams: dynamo?.streams ?? createStreamReader(engine),
+    vectors,
+    streams: dynamo?.streams ?? createStreamReader(engine, known),
     s3,
     sqs,
     secrets,
-    startUpkeep(ttlSweep) {
+    startUpkeep(ttlSweep, expiring) {
       const failing = (what: string) => (error: unknown) => log.error(`${what}: ${String(error)}`);
-      if (dynamo && ttlSweep > 0) {
-        closers.push(repeat(ttlSweep, async () => void (await dynamo.sweepTtl()), failing("TTL sweep")));
+      if (ttlSweep > 0) {
+        const sweep = () => (dynamo ? dynamo.sweepTtl() : deleteExpired(dynamodb, expiring));
+        closers.push(repeat(ttlSweep, async () => void (await sweep()), failing("TTL sweep")));
       }
       if (store) {
         closers.push(

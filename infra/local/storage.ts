@@ -1,4 +1,3 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import {
   BucketAlreadyOwnedByYou,
   CreateBucketCommand,
@@ -9,16 +8,19 @@ import {
   type TransitionStorageClass,
 } from "@aws-sdk/client-s3";
 import type { Properties, Resolver, Resource } from "./assembly/resolve.ts";
+import type { ExpiringTable } from "./dynamodb/expiry.ts";
 import { ensureTable } from "./dynamodb/tables.ts";
-import type { Sqs } from "./events/sqs.ts";
-import type { Secrets } from "./secrets/server.ts";
+import type { Services } from "./services.ts";
 
-/** Makes the template's tables, buckets, queues and secrets, or brings those that exist up to date, and tells the resolver about them. */
+/**
+ * Makes the template's tables, buckets, queues and secrets, or brings those that exist up to date, and tells the resolver about them.
+ * Resolves with the tables that have TTL.
+ */
 export async function ensureStorage(
   resolver: Resolver,
-  { dynamodb, s3, sqs, secrets }: { dynamodb: DynamoDBClient; s3: S3Client; sqs: Sqs; secrets: Secrets },
+  { dynamodb, vectors, s3, sqs, secrets }: Pick<Services, "dynamodb" | "vectors" | "s3" | "sqs" | "secrets">,
   warn: (text: string) => void,
-): Promise<void> {
+): Promise<ExpiringTable[]> {
   for (const resource of resolver.resources("AWS::SQS::Queue")) {
     const name = resolver.ref(resource);
     resolver.learn(resource, { Ref: sqs.ensureQueue(name), QueueName: name });
@@ -28,14 +30,18 @@ export async function ensureStorage(
   }
   const tables = resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable");
   const buckets = resolver.resources("AWS::S3::Bucket");
+  const expiring: ExpiringTable[] = [];
   await Promise.all([
     ...tables.map(async (resource) => {
       const properties = { ...resource.properties, TableName: resolver.ref(resource) };
-      const { arn, streamArn } = await ensureTable(dynamodb, properties, warn);
+      const table = await ensureTable(dynamodb, properties, warn, { vectors });
+      const { arn, streamArn } = table;
       resolver.learn(resource, { Arn: arn, ...(streamArn && { StreamArn: streamArn }) });
+      if (table.expiring) expiring.push(table.expiring);
     }),
     ...buckets.map((resource) => ensureBucket(s3, resolver.ref(resource), resource, warn)),
   ]);
+  return expiring;
 }
 
 async function ensureBucket(

@@ -46,6 +46,9 @@ export function createRecall(deps: MemoryDependencies): Recall {
   };
 }
 
+/** What recalls where memory is off. */
+export const recallNothing: Recall = async () => [];
+
 const toScored = ({ candidate, score }: Ranked): Memory => toMemory(candidate, score);
 
 /** Whether something was said in the range of time that is asked for. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Page, StartAt, StreamReader } from "./stream-reader.ts";
 import { changesNothing, type RawRecord, toLambdaRecord } from "./stream-record.ts";
+import { tableOf } from "./streams-client.ts";
 
 interface Row {
   event_name: RawRecord["eventName"];
@@ -72,8 +73,6 @@ export function createDatabaseStreamReader(db: DatabaseSync): StreamReader {
     },
   };
 }
-
-const tableOf = (streamArn: string): string => /:table\/([^/]+)\/stream\//.exec(streamArn)?.[1] ?? "";
 
 // Images that are the same are as long, in whatever order their attributes are.
 const sameLength = ({ new_image, old_image }: Row): boolean => new_image?.length === old_image?.length;

@@ -1,4 +1,7 @@
+import type { Credentials } from "../lambda/environment.ts";
+import { readMark } from "./expired-mark.ts";
 import { changesNothing, type RawRecord, type StreamRecord, toLambdaRecord } from "./stream-record.ts";
+import { createStreamsClient, type StreamsClient, tableOf } from "./streams-client.ts";
 
 export interface Shard {
   shardId: string;
@@ -47,14 +50,15 @@ export class StreamError extends Error {
  * Reads streams from an engine as raw JSON: the SDK's client knows `userIdentity` in another casing than the embedded
  * engine's and drops what identifies a TTL deletion. Throws StreamErrors.
  */
-export function createStreamReader(endpoint: string): StreamReader {
+export function createStreamReader(endpoint: string, credentials?: Credentials): StreamReader {
+  const client = createStreamsClient(endpoint, credentials);
   return {
     async shards(streamArn) {
       const shards: Shard[] = [];
       let last: string | undefined;
       do {
         const from = last === undefined ? {} : { ExclusiveStartShardId: last };
-        const { StreamDescription } = await call<Description>(endpoint, "DescribeStream", {
+        const { StreamDescription } = await call<Description>(client, "DescribeStream", {
           StreamArn: streamArn,
           ...from,
         });
@@ -68,17 +72,19 @@ export function createStreamReader(endpoint: string): StreamReader {
     async iterator(streamArn, shardId, at) {
       const position = "sequenceNumber" in at ? { SequenceNumber: at.sequenceNumber } : {};
       const request = { StreamArn: streamArn, ShardId: shardId, ShardIteratorType: at.type, ...position };
-      return (await call<{ ShardIterator: string }>(endpoint, "GetShardIterator", request)).ShardIterator;
+      return (await call<{ ShardIterator: string }>(client, "GetShardIterator", request)).ShardIterator;
     },
     async latest(streamArn, shardId) {
       return positionIn(await this.iterator(streamArn, shardId, { type: "LATEST" }));
     },
     async records(iterator, streamArn, limit = 1_000) {
       const request = { ShardIterator: iterator, Limit: limit };
-      const { Records = [], NextShardIterator: next } = await call<GetRecordsAnswer>(endpoint, "GetRecords", request);
+      const { Records = [], NextShardIterator: next } = await call<GetRecordsAnswer>(client, "GetRecords", request);
       const lastSequenceNumber = Records.at(-1)?.dynamodb.SequenceNumber;
       return {
-        records: Records.filter((record) => !changesNothing(record)).map((record) => toLambdaRecord(record, streamArn)),
+        records: Records.map(readMark)
+          .filter((record) => !changesNothing(record))
+          .map((record) => toLambdaRecord(record, streamArn)),
         count: Records.length,
         bytes: Records.reduce((sum, { dynamodb }) => sum + dynamodb.SizeBytes, 0),
         ...(lastSequenceNumber !== undefined && { lastSequenceNumber }),
@@ -86,8 +92,7 @@ export function createStreamReader(endpoint: string): StreamReader {
       };
     },
     async partitionKey(streamArn) {
-      const TableName = /:table\/([^/]+)\/stream\//.exec(streamArn)?.[1];
-      const { Table } = await call<TableAnswer>(endpoint, "DescribeTable", { TableName });
+      const { Table } = await call<TableAnswer>(client, "DescribeTable", { TableName: tableOf(streamArn) });
       return Table.KeySchema.find(({ KeyType }) => KeyType === "HASH")?.AttributeName ?? "";
     },
   };
@@ -115,24 +120,8 @@ interface TableAnswer {
   Table: { KeySchema: { AttributeName: string; KeyType: string }[] };
 }
 
-/** Calls an engine without a signature that means anything: engines on loopback look at its shape only. */
-export async function postToEngine(endpoint: string, operation: string, body: string): Promise<Response> {
-  const service = operation === "DescribeTable" ? "DynamoDB_20120810" : "DynamoDBStreams_20120810";
-  return fetch(endpoint, {
-    method: "POST",
-    headers: {
-      "content-type": "application/x-amz-json-1.0",
-      "x-amz-target": `${service}.${operation}`,
-      "x-amz-date": new Date().toISOString().replace(/[-:]|\.\d+/g, ""),
-      authorization:
-        "AWS4-HMAC-SHA256 Credential=local/20250101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-    },
-    body,
-  });
-}
-
-async function call<T>(endpoint: string, operation: string, request: object): Promise<T> {
-  const response = await postToEngine(endpoint, operation, JSON.stringify(request));
+async function call<T>(client: StreamsClient, operation: string, request: Record<string, unknown>): Promise<T> {
+  const response = await client(operation, request);
   if (response.ok) return (await response.json()) as T;
   const text = await response.text();
   const code = /"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"/.exec(text)?.[1] ?? String(response.status);

@@ -1,23 +1,29 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { postToEngine } from "./stream-reader.ts";
+import type { Credentials } from "../lambda/environment.ts";
+import { readMark } from "./expired-mark.ts";
 import { changesNothing, type RawRecord } from "./stream-record.ts";
+import { createStreamsClient, type StreamsClient } from "./streams-client.ts";
 
 const operations = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
 
 /**
  * A DynamoDB Streams endpoint on 127.0.0.1 that the SDK's clients understand, in front of the engine at `endpoint`:
- * `userIdentity` in AWS's casing, no records of changes that changed nothing. It only reads.
+ * `userIdentity` in AWS's casing, no records of changes that changed nothing. It takes any credentials, and only reads.
  */
 export async function startStreamsProxy({
   endpoint,
+  credentials,
   port = 0,
 }: {
   endpoint: string;
+  /** Those that the engine knows. @default it takes any */
+  credentials?: Credentials | undefined;
   port?: number;
 }): Promise<{ url: string; close(): Promise<void> }> {
+  const client = createStreamsClient(endpoint, credentials);
   const server = createServer((request, response) => {
-    answer(endpoint, request, response).catch((error) => fail(response, 500, "InternalServerError", String(error)));
+    answer(client, request, response).catch((error) => fail(response, 500, "InternalServerError", String(error)));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -35,31 +41,41 @@ export async function startStreamsProxy({
   };
 }
 
-async function answer(endpoint: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(client: StreamsClient, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const operation = String(request.headers["x-amz-target"]).split("DynamoDBStreams_20120810.")[1] ?? "";
   const body = await text(request);
   if (!operations.includes(operation)) {
     fail(response, 400, "UnknownOperationException", "This endpoint reads DynamoDB streams only.");
     return;
   }
-  const answered = await postToEngine(endpoint, operation, body);
+  const answered = await client(operation, parse(body));
   const type = answered.headers.get("content-type") ?? "application/x-amz-json-1.0";
   const content = await answered.text();
   response.writeHead(answered.status, { "content-type": type });
   response.end(operation === "GetRecords" && answered.ok ? withAwsCasing(content) : content);
 }
 
+function parse(body: string): Record<string, unknown> {
+  try {
+    return JSON.parse(body) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
 function withAwsCasing(content: string): string {
   const page: { Records?: RawRecord[] } = JSON.parse(content);
-  const Records = page.Records?.filter((record) => !changesNothing(record)).map(({ userIdentity, ...record }) => ({
-    ...record,
-    ...(userIdentity && {
-      userIdentity: {
-        PrincipalId: userIdentity.principalId ?? userIdentity.PrincipalId,
-        Type: userIdentity.type ?? userIdentity.Type,
-      },
-    }),
-  }));
+  const Records = page.Records?.map(readMark)
+    .filter((record) => !changesNothing(record))
+    .map(({ userIdentity, ...record }) => ({
+      ...record,
+      ...(userIdentity && {
+        userIdentity: {
+          PrincipalId: userIdentity.principalId ?? userIdentity.PrincipalId,
+          Type: userIdentity.type ?? userIdentity.Type,
+        },
+      }),
+    }));
   return JSON.stringify({ ...page, Records });
 }
 

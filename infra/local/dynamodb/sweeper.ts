@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TTL_SERVICE } from "./expired-mark.ts";
 import { indexTtl, quote, type TtlTable, ttlTables } from "./ttl-index.ts";
 
 /** Items deleted in one transaction: the engine waits meanwhile. */
@@ -11,9 +12,6 @@ const MAX_ATTEMPTS = 1_000;
 
 /** SQLite's code for a database that another connection is writing to. */
 const SQLITE_BUSY = 5;
-
-/** Who deletes expired items, in the stream. */
-const TTL_SERVICE = JSON.stringify({ type: "Service", principalId: "dynamodb.amazonaws.com" });
 
 /**
  * Makes the function that deletes expired items from the engine's live database and resolves with how many, as the engine
@@ -102,7 +100,14 @@ function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTa
     const item = JSON.parse(itemJson);
     const keys = Object.fromEntries(keySchema.map(({ AttributeName }) => [AttributeName, item[AttributeName]]));
     const image = streamView.includes("OLD") ? itemJson : null;
-    insert.run(name, JSON.stringify(keys), image, `shardId-00000001-${name}`, secondsNow(), TTL_SERVICE);
+    insert.run(
+      name,
+      JSON.stringify(keys),
+      image,
+      `shardId-00000001-${name}`,
+      secondsNow(),
+      JSON.stringify(TTL_SERVICE),
+    );
   };
 }
 

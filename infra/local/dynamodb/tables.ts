@@ -9,6 +9,7 @@ import {
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
+import type { ExpiringTable } from "./expiry.ts";
 import { readTableProperties, type TableProperties } from "./table-properties.ts";
 
 /** Milliseconds between two looks at a table that is not ready yet, and how long to look. */
@@ -20,19 +21,24 @@ export interface EnsuredTable {
   /** With the client's region, whatever region the engine writes into its own ARNs. */
   arn: string;
   streamArn?: string;
+  /** When it has TTL. */
+  expiring?: ExpiringTable;
 }
 
 /**
  * Makes the table of a template, or brings the existing one up to date: new indexes, vector indexes that changed, the stream, TTL.
  * `properties` are the resolved CloudFormation properties of an AWS::DynamoDB::Table or ::GlobalTable, `TableName` included.
+ * Without `vectors`, the table gets no vector indexes: the engine has none.
  * Throws an Error when the existing table has another key, which no update can change.
  */
 export async function ensureTable(
   client: DynamoDBClient,
   properties: Record<string, unknown>,
   warn: (line: string) => void,
+  { vectors = true }: { vectors?: boolean } = {},
 ): Promise<EnsuredTable> {
-  const wanted = readTableProperties(properties, warn);
+  const read = readTableProperties(properties, warn);
+  const wanted = vectors ? read : withoutVectors(read);
   if (!(await describe(client, wanted.TableName))) await client.send(new CreateTableCommand(creation(wanted)));
   const table = await update(client, wanted, warn);
   await ensureTtl(client, wanted);
@@ -40,7 +46,28 @@ export async function ensureTable(
   const region = await client.config.region();
   const arn = inRegion(table.TableArn ?? "", region);
   const streamArn = wanted.StreamSpecification && table.LatestStreamArn;
-  return { tableName: wanted.TableName, arn, ...(streamArn && { streamArn: inRegion(streamArn, region) }) };
+  return {
+    tableName: wanted.TableName,
+    arn,
+    ...(streamArn && { streamArn: inRegion(streamArn, region) }),
+    ...expiringOf(wanted),
+  };
+}
+
+function expiringOf({ TableName, KeySchema, TimeToLiveSpecification }: TableProperties): {
+  expiring?: ExpiringTable;
+} {
+  if (!TimeToLiveSpecification?.Enabled) return {};
+  const keys = KeySchema.map(({ AttributeName }) => AttributeName);
+  return { expiring: { TableName, keys, ttl: TimeToLiveSpecification.AttributeName } };
+}
+
+/** Attributes that only vector indexes use are not defined either: engines refuse definitions that no key uses. */
+function withoutVectors(table: TableProperties): TableProperties {
+  const indexes = [...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes];
+  const keys = [table, ...indexes].flatMap(({ KeySchema }) => KeySchema.map(({ AttributeName }) => AttributeName));
+  const AttributeDefinitions = table.AttributeDefinitions.filter(({ AttributeName }) => keys.includes(AttributeName));
+  return { ...table, AttributeDefinitions, VectorIndexes: [] };
 }
 
 function creation(wanted: TableProperties) {

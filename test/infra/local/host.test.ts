@@ -9,6 +9,7 @@ import { startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
 import { startS3 } from "../../../infra/local/s3/server.ts";
+import { startFakeDynamoDbLocal } from "./dynamodb/fake-dynamodb-local.ts";
 import { invokePermission, roleOf, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 
 const sdk = `import { createRequire } from "node:module";
@@ -17,14 +18,14 @@ const { DynamoDBClient, PutItemCommand, GetItemCommand } = require("@aws-sdk/cli
 const { S3Client, PutObjectCommand, GetObjectCommand } = require("@aws-sdk/client-s3");
 const table = process.env.TABLE, Bucket = process.env.BUCKET;
 const dynamo = new DynamoDBClient({}), s3 = new S3Client({});
-const put = (pk, value) => dynamo.send(new PutItemCommand({ TableName: table, Item: { pk: { S: pk }, value: { S: value } } }));
+const put = (pk, value, more) => dynamo.send(new PutItemCommand({ TableName: table, Item: { pk: { S: pk }, value: { S: value }, ...more } }));
 const get = async (pk) => (await dynamo.send(new GetItemCommand({ TableName: table, Key: { pk: { S: pk } }, ConsistentRead: true }))).Item?.value.S;
 `;
 
 const storeCode = `${sdk}
 export const handler = async ({ httpMethod, pathParameters: { id }, body }) => {
   if (httpMethod === "PUT") {
-    await put(id, body);
+    await put(id, body, id.includes("expired") && { expires_at: { N: "1790000000" } });
     if (id.startsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 2000));
     await s3.send(new PutObjectCommand({ Bucket, Key: id, Body: body }));
     return { statusCode: 204 };
@@ -79,7 +80,9 @@ beforeAll(() => {
       store: { code: storeCode, properties, policy: storing },
       streamed: {
         code: `${sdk}export const handler = async ({ Records }) => {
-          for (const { eventName, dynamodb } of Records) await put("seen-" + dynamodb.Keys.pk.S, eventName);
+          for (const { eventName, dynamodb, userIdentity } of Records) {
+            await put("seen-" + dynamodb.Keys.pk.S, [eventName, userIdentity?.principalId].filter(Boolean).join(" by "));
+          }
         };`,
         properties,
         policy: [putting, ...reading],
@@ -103,7 +106,21 @@ beforeAll(() => {
         Type: "AWS::DynamoDB::Table",
         Properties: {
           KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
-          AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+          AttributeDefinitions: [
+            { AttributeName: "pk", AttributeType: "S" },
+            { AttributeName: "owner", AttributeType: "S" },
+          ],
+          VectorIndexes: [
+            {
+              IndexName: "by_meaning",
+              VectorAttribute: { AttributeName: "vector" },
+              SearchSchema: [{ AttributeName: "owner", SearchSchemaElementType: "HASH" }],
+              Projection: { ProjectionType: "KEYS_ONLY" },
+              Dimensions: 2,
+              DistanceFunction: "COSINE",
+            },
+          ],
+          TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
           BillingMode: "PAY_PER_REQUEST",
           StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
         },
@@ -302,6 +319,27 @@ describe("a host of an assembly", () => {
     } finally {
       vi.unstubAllEnvs();
       await Promise.all([dynamo.close(), s3.close()]);
+    }
+  });
+
+  test("runs on an engine like AWS's DynamoDB Local: without memory, with streams and deletions by TTL", async () => {
+    fresh();
+    const dynamo = await startDynamo({ directory: null, log: () => {} });
+    const local = await startFakeDynamoDbLocal(dynamo.endpoint);
+    vi.stubEnv("DYNAMODB_ENDPOINT", local.url);
+    try {
+      const host = await start({ ttlSweep: 1 });
+      expect(said.filter((text) => text.includes("vector"))).toEqual([
+        "warning the DynamoDB that is used has no vector indexes: memory is off, nothing is remembered and nothing recalled",
+      ]);
+      await put(host, "watch-expired", "x");
+      const deletion = { item: "REMOVE by dynamodb.amazonaws.com" };
+      await expect.poll(() => get(host, "seen-watch-expired"), { timeout: 15_000 }).toMatchObject(deletion);
+      expect(await get(host, "watch-expired")).toMatchObject({ item: null });
+      await host.stop();
+    } finally {
+      vi.unstubAllEnvs();
+      await Promise.all([dynamo.close(), local.close()]);
     }
   });
 

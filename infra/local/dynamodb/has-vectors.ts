@@ -1,0 +1,27 @@
+import { type DynamoDBClient, DynamoDBServiceException, SearchVectorsCommand } from "@aws-sdk/client-dynamodb";
+
+/** An index that exists nowhere. */
+const PROBE = { TableName: "memocha-probe", IndexName: "memocha-probe", SearchVector: [{ N: "0" }], TopK: 1 };
+/** What an engine with vector indexes says of it. */
+const KNOWN = ["ResourceNotFoundException", "ValidationException"];
+
+/**
+ * Whether an engine has vector indexes. AWS's DynamoDB Local, for one, has none: it ignores them in a table's definition and does not know
+ * the operation that searches them. Throws an Error that names the endpoint when no DynamoDB answers there, or it refuses the credentials.
+ */
+export async function hasVectors(client: DynamoDBClient, endpoint: string): Promise<boolean> {
+  try {
+    await client.send(new SearchVectorsCommand(PROBE));
+    return true;
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (KNOWN.includes(name)) return true;
+    const status = error instanceof DynamoDBServiceException ? error.$metadata.httpStatusCode : undefined;
+    if (status === undefined)
+      throw new Error(`No DynamoDB answers at ${endpoint}: ${message || name}`, { cause: error });
+    if (/UnrecognizedClient|InvalidSignature|AccessDenied|MissingAuthentication/.test(name)) {
+      throw new Error(`The DynamoDB at ${endpoint} refuses the credentials: ${message}`, { cause: error });
+    }
+    return false;
+  }
+}

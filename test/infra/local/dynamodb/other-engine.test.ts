@@ -1,0 +1,160 @@
+import { GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { DescribeStreamCommand, DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { EXPIRED_MARK, readMark, TTL_SERVICE } from "../../../../infra/local/dynamodb/expired-mark.ts";
+import { deleteExpired } from "../../../../infra/local/dynamodb/expiry.ts";
+import { hasVectors } from "../../../../infra/local/dynamodb/has-vectors.ts";
+import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
+import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
+import type { Listening } from "../../../../infra/local/listen.ts";
+import { startFakeDynamoDbLocal } from "./fake-dynamodb-local.ts";
+import { clientOf, put, quiet, streamed } from "./table.ts";
+
+const credentials = { accessKeyId: "mine", secretAccessKey: "secret" };
+const vectors = {
+  ...streamed,
+  AttributeDefinitions: [...streamed.AttributeDefinitions, { AttributeName: "owner", AttributeType: "S" }],
+  VectorIndexes: [
+    {
+      IndexName: "by_meaning",
+      VectorAttribute: { AttributeName: "vector" },
+      SearchSchema: [{ AttributeName: "owner", SearchSchemaElementType: "HASH" }],
+      Projection: { ProjectionType: "KEYS_ONLY" },
+      Dimensions: 2,
+      DistanceFunction: "COSINE",
+    },
+  ],
+};
+const items = [{ TableName: "items", keys: ["pk", "sk"], ttl: "expires_at" }];
+let dynamo: Dynamo;
+let engine: Listening;
+
+beforeAll(async () => {
+  dynamo = await startDynamo({ directory: null, log: quiet });
+  engine = await startFakeDynamoDbLocal(dynamo.endpoint, "mine");
+});
+afterAll(async () => {
+  await engine.close();
+  await dynamo.close();
+});
+
+const read = async (pk: string) =>
+  (await clientOf(engine.url).send(new GetItemCommand({ TableName: "items", Key: { pk: { S: pk }, sk: { S: "s" } } })))
+    .Item;
+const secondsAgo = (seconds: number) => Math.floor(Date.now() / 1000) - seconds;
+
+/** What a reader from the beginning finds out about items with this partition key. */
+async function recordsOf(pk: string) {
+  const { streamArn = "" } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
+  const reader = createStreamReader(engine.url, credentials);
+  const [shard] = await reader.shards(streamArn);
+  const iterator = await reader.iterator(streamArn, shard?.shardId ?? "", { type: "TRIM_HORIZON" });
+  const { records } = await reader.records(iterator, streamArn);
+  return records.filter(({ dynamodb }) => dynamodb.Keys.pk?.S === pk);
+}
+
+describe("an engine without vector indexes", () => {
+  it("is known by an operation that it does not know", async () => {
+    expect(await hasVectors(clientOf(engine.url), engine.url)).toBe(false);
+    expect(await hasVectors(clientOf(dynamo.endpoint), dynamo.endpoint)).toBe(true);
+  });
+
+  it("that does not answer is named", async () => {
+    await expect(hasVectors(clientOf("http://127.0.0.1:9"), "http://127.0.0.1:9")).rejects.toThrow(
+      /^No DynamoDB answers at http:\/\/127\.0\.0\.1:9: /,
+    );
+  });
+
+  it("gets the template's table without them, and without the attributes that only they use", async () => {
+    const client = clientOf(engine.url);
+    await expect(ensureTable(client, vectors, quiet)).rejects.toThrow("The number of attributes in key schema");
+    const made = await ensureTable(client, vectors, quiet, { vectors: false });
+    expect(made).toMatchObject({ expiring: items[0], arn: expect.stringContaining(":eu-west-1:") });
+    expect(await ensureTable(client, vectors, quiet, { vectors: false })).toEqual(made);
+  });
+
+  it("finds a stream by the host's ARN for it, for the reader and for the SDK behind the proxy", async () => {
+    await put(clientOf(engine.url), "found");
+    expect(await recordsOf("found")).toMatchObject([{ eventName: "INSERT", awsRegion: "eu-west-1" }]);
+    const { streamArn: StreamArn } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
+    const proxy = await startStreamsProxy({ endpoint: engine.url, credentials });
+    const other = { accessKeyId: "local", secretAccessKey: "local" };
+    const streams = new DynamoDBStreamsClient({ endpoint: proxy.url, region: "eu-west-1", credentials: other });
+    const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
+    expect(StreamDescription?.Shards).toHaveLength(1);
+    streams.destroy();
+    await proxy.close();
+  });
+
+  it("is not asked for a stream that is not the table's latest under the latest one's ARN", async () => {
+    const reader = createStreamReader(engine.url, credentials);
+    const earlier = "arn:aws:dynamodb:eu-west-1:000000000000:table/items/stream/2020-01-01T00:00:00.000";
+    await expect(reader.shards(earlier)).rejects.toThrow("Requested resource not found");
+  });
+});
+
+describe("the host's deletion of expired items", () => {
+  it("leaves records as AWS's TTL does, and no trace of its mark", async () => {
+    const client = clientOf(engine.url);
+    await put(client, "old", { expires_at: secondsAgo(10), value: "kept" });
+    await put(client, "now", { expires_at: secondsAgo(-1000) });
+    await put(client, "ancient", { expires_at: secondsAgo(6 * 365 * 86_400) });
+    expect(await deleteExpired(client, items)).toBe(1);
+    expect(await read("old")).toBeUndefined();
+    expect([await read("now"), await read("ancient")]).not.toContain(undefined);
+    const [insert, remove, ...more] = await recordsOf("old");
+    expect(more).toEqual([]);
+    expect(insert?.userIdentity).toBeUndefined();
+    expect(remove).toMatchObject({ eventName: "REMOVE", userIdentity: TTL_SERVICE });
+    expect(remove?.dynamodb.OldImage).toEqual(insert?.dynamodb.NewImage);
+  });
+
+  it.each(["UpdateItemCommand", "DeleteItemCommand"])(
+    "leaves an item whose time changes before its %s",
+    async (command) => {
+      const pk = `revived-${command}`;
+      await put(clientOf(engine.url), pk, { expires_at: secondsAgo(10) });
+      const client = clientOf(engine.url);
+      client.middlewareStack.add(
+        (next, context) => async (args) => {
+          if (context.commandName === command) {
+            await put(clientOf(engine.url), pk, { expires_at: secondsAgo(-1000) });
+          }
+          return next(args);
+        },
+        { step: "initialize" },
+      );
+      expect(await deleteExpired(client, items)).toBe(0);
+      expect(await read(pk)).toBeDefined();
+    },
+  );
+
+  it("is told from a deletion by a function, of an item that was marked and changed since", () => {
+    const remove = (time: string, marked?: string) =>
+      readMark({
+        eventID: "1",
+        eventName: "REMOVE",
+        eventVersion: "1.1",
+        eventSource: "aws:dynamodb",
+        awsRegion: "",
+        dynamodb: {
+          ApproximateCreationDateTime: 1,
+          Keys: {},
+          OldImage: {
+            expires_at: { N: time },
+            ...(marked !== undefined && { [EXPIRED_MARK]: { M: { expires_at: { N: marked } } } }),
+          },
+          SequenceNumber: "1",
+          SizeBytes: 1,
+          StreamViewType: "NEW_AND_OLD_IMAGES",
+        },
+      });
+    expect(remove("10").userIdentity).toBeUndefined();
+    expect(remove("10", "10").userIdentity).toEqual(TTL_SERVICE);
+    const changed = remove("20", "10");
+    expect(changed.userIdentity).toBeUndefined();
+    expect(changed.dynamodb.OldImage).toEqual({ expires_at: { N: "20" } });
+  });
+});
