@@ -84,7 +84,7 @@ const vectorIndexes = ["memories_a", "memories_b"] as const;
 /** What finishing, restoring or deleting a session touches, whoever sets it off. */
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
 /** What the idempotency middleware of every POST touches. */
-const idempotency = ["GetItem", "PutItem", "UpdateItem"] as const;
+const idempotency = ["PutItem", "UpdateItem"] as const;
 /** What it takes to run a turn. */
 const turn = {
   table: [...lifecycle, "BatchGetItem"],
@@ -119,7 +119,7 @@ export const functions = {
   "sessions-create": {
     entry: "functions/sessions/create.ts",
     trigger: { kind: "http", operation: "createSession" },
-    table: [...idempotency],
+    table: [...idempotency, "GetItem"],
   },
   "sessions-list": {
     entry: "functions/sessions/list.ts",
@@ -146,7 +146,7 @@ export const functions = {
   "sessions-reset": {
     entry: "functions/sessions/reset.ts",
     trigger: { kind: "http", operation: "resetSession" },
-    table: lifecycle,
+    table: [...lifecycle, "ConditionCheckItem"],
     archive: archiveWrite,
   },
   "sessions-restore": {
@@ -195,7 +195,7 @@ export const functions = {
   "memories-search": {
     entry: "functions/memories/search.ts",
     trigger: { kind: "http", operation: "searchMemories" },
-    table: [...idempotency, "BatchGetItem"],
+    table: [...idempotency, "GetItem", "BatchGetItem"],
     indexes: ["memories_by_time"],
     searches: vectorIndexes,
     embeds: true,
@@ -255,7 +255,7 @@ export const functions = {
       retries: 10,
       parallelism: 10,
     },
-    table: lifecycle,
+    table: [...lifecycle, "ConditionCheckItem"],
     archive: archiveWrite,
     memory: 1024,
     timeout: 300,
@@ -271,7 +271,7 @@ export const functions = {
       retries: 10,
       parallelism: 4,
     },
-    table: ["GetItem", "Query", "PutItem", "DeleteItem", "BatchGetItem", "ConditionCheckItem"],
+    table: ["GetItem", "Query", "PutItem", "BatchGetItem", "ConditionCheckItem"],
     embeds: true,
     memory: 1024,
     timeout: 300,
@@ -289,7 +289,7 @@ export const functions = {
   "jobs-reembed": {
     entry: "functions/jobs/reembed.ts",
     trigger: { kind: "invoke" },
-    table: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchGetItem", "ConditionCheckItem"],
+    table: ["GetItem", "Query", "PutItem", "UpdateItem", "BatchGetItem", "ConditionCheckItem"],
     indexes: ["sessions_due"],
     archive: archiveRead,
     embeds: true,
@@ -318,7 +318,7 @@ export const functions = {
   "events-create": {
     entry: "functions/events/create.ts",
     trigger: { kind: "http", operation: "createEvent" },
-    table: [...idempotency],
+    table: [...idempotency, "GetItem"],
     metrics: ["BatchWriteItem"],
   },
   "metrics-get": {
@@ -347,7 +347,7 @@ export const functions = {
     entry: "functions/jobs/export.ts",
     trigger: { kind: "schedule", expression: "cron(50 0 * * ? *)" },
     metrics: ["GetItem", "Query", "UpdateItem"],
-    lake: archiveWrite,
+    lake: [...archiveRead, "PutObject", "AbortMultipartUpload"],
     memory: 1024,
     timeout: 900,
   },

@@ -9,7 +9,7 @@ import { lockDirectory } from "./dynamodb/lock-directory.ts";
 import { createFunctions, readAsynchronousSettings } from "./functions.ts";
 import { buildApi } from "./gateway/api.ts";
 import { createGateway } from "./gateway/server.ts";
-import { createAccess } from "./iam/access.ts";
+import { createAccess, type RoleGrant } from "./iam/access.ts";
 import { checkDeployment } from "./iam/deployment.ts";
 import { invokePermission } from "./iam/permissions/other-services.ts";
 import { issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer/key.ts";
@@ -50,6 +50,8 @@ export interface Host {
   /** Whether the template has a user pool, in whose place the host issues tokens. */
   issuesTokens: boolean;
   token(claims: TokenClaims): Promise<string>;
+  /** Every grant of the functions' roles, with how often it was used since the host started. */
+  grants(): RoleGrant[];
   /** Lets requests under way end, then ends everything. Calling it again changes nothing. */
   stop(): Promise<void>;
 }
@@ -167,6 +169,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     outputs: resolver.outputs(),
     issuesTokens,
     token: (claims: TokenClaims) => signToken(issuer.issuer, claims),
+    grants: access.grants,
     stop,
   };
 }

@@ -1,4 +1,6 @@
+import { writeFileSync } from "node:fs";
 import type { Host } from "./host.ts";
+import { formatGrants } from "./iam/grants.ts";
 import { createLog } from "./log.ts";
 import { type HostOptions, readOptions, USAGE } from "./options.ts";
 
@@ -43,6 +45,7 @@ async function stop(signal: string): Promise<void> {
 
 async function end(running: Host): Promise<void> {
   await running.stop();
+  if (options.grants !== undefined) writeFileSync(options.grants, formatGrants(running.grants()));
   log.info("stopped");
   process.exit(0);
 }

@@ -13,6 +13,8 @@ export interface HostOptions {
   scheduleEvery: number | undefined;
   /** One invocation at a time in each worker, as on Lambda. */
   isolate: boolean;
+  /** File that gets the used and unused grants of the functions' roles when the host stops. */
+  grants: string | undefined;
   verbose: boolean;
 }
 
@@ -26,6 +28,7 @@ export const USAGE = `Runs the synthesized template on this machine.
   --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
   --schedule-every N  fire every schedule every N seconds instead of by its expression
   --isolate           one invocation at a time in each worker, as on Lambda (10 workers a function at most)
+  --grants FILE       write which grants of the functions' roles were used and which were not, when it stops
   --verbose           show everything: functions' logs, stack traces, what has nothing to run here, engines
   --help              show this
 
@@ -46,6 +49,7 @@ export function readOptions(args: string[]): HostOptions & { help: boolean } {
       "ttl-sweep": { type: "string", default: "5" },
       "schedule-every": { type: "string" },
       isolate: { type: "boolean", default: false },
+      grants: { type: "string" },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -59,6 +63,7 @@ export function readOptions(args: string[]): HostOptions & { help: boolean } {
     ttlSweep: count("--ttl-sweep", values["ttl-sweep"], 0, 86_400),
     scheduleEvery: every === undefined ? undefined : count("--schedule-every", every, 1, 86_400),
     isolate: values.isolate,
+    grants: values.grants,
     verbose: values.verbose,
     help: values.help,
   };

@@ -62,7 +62,7 @@ export class DataStack extends Stack {
       partitionKey: { name: spec.partitionKey, type: AttributeType.STRING },
       sortKey: { name: spec.sortKey, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
-      stream: StreamViewType.NEW_AND_OLD_IMAGES,
+      ...(spec.streamed ? { stream: StreamViewType.NEW_AND_OLD_IMAGES } : {}),
       timeToLiveAttribute: spec.ttl,
       // The default is a key of DynamoDB's own, which costs nothing; the AWS-managed key in KMS would.
       ...(this.key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: this.key } : {}),

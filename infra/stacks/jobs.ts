@@ -28,7 +28,7 @@ export class JobsStack extends Stack {
     for (const [name, { trigger }] of Object.entries(functions) as [FunctionName, { trigger: Trigger }][]) {
       if (trigger.kind === "stream") this.streamJobs.push(this.streamJob(name, trigger, props));
       if (trigger.kind === "invoke") {
-        const { lambda } = this.job(name, props);
+        const { lambda } = new MemochaFunction(this, name, props);
         if (name === "jobs-reembed") new CfnOutput(this, "ReembedFunctionName", { value: lambda.functionName });
       }
       if (trigger.kind === "schedule") this.scheduledJobs.push(this.scheduledJob(name, trigger, props));
@@ -42,7 +42,7 @@ export class JobsStack extends Stack {
   }
 
   private streamJob(name: FunctionName, trigger: Extract<Trigger, { kind: "stream" }>, props: Runtimes) {
-    const job = this.job(name, props);
+    const job = this.failingJob(name, props);
     const { table } = props.data;
     job.role.addToPolicy(
       new PolicyStatement({
@@ -73,7 +73,7 @@ export class JobsStack extends Stack {
   }
 
   private scheduledJob(name: FunctionName, trigger: Extract<Trigger, { kind: "schedule" }>, props: Runtimes) {
-    const job = this.job(name, props);
+    const job = this.failingJob(name, props);
     // The rule's own queue is for runs that never started, the function's for those that failed.
     new Rule(job, "Schedule", {
       schedule: Schedule.expression(trigger.expression),
@@ -94,7 +94,8 @@ export class JobsStack extends Stack {
     return job;
   }
 
-  private job(name: FunctionName, props: Runtimes): MemochaFunction {
+  /** A job whose failures for good go to the queue. */
+  private failingJob(name: FunctionName, props: Runtimes): MemochaFunction {
     const job = new MemochaFunction(this, name, props);
     job.role.addToPolicy(
       new PolicyStatement({ sid: "Failures", actions: ["sqs:SendMessage"], resources: [this.deadLetters.queueArn] }),

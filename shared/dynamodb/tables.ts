@@ -4,6 +4,8 @@ export interface TableSpec {
   sortKey: string;
   /** The attribute of DynamoDB's native TTL: epoch seconds. */
   ttl: string;
+  /** Whether the table has a stream, with new and old images. */
+  streamed: boolean;
   indexes: Record<string, IndexSpec>;
   vectorIndexes?: Record<string, VectorIndexSpec>;
 }
@@ -51,6 +53,7 @@ export const conversations = {
   partitionKey: "pk",
   sortKey: "sk",
   ttl: "expires_at",
+  streamed: true,
   indexes: {
     [SESSIONS_BY_ACTIVITY]: {
       partitionKey: "owner",
@@ -86,5 +89,6 @@ export const metrics = {
   partitionKey: "pk",
   sortKey: "sk",
   ttl: "expires_at",
+  streamed: false,
   indexes: {},
 } as const satisfies TableSpec;

@@ -91,7 +91,7 @@ export function tablePropertiesOf(TableName: string, spec: TableSpec): Record<st
     AttributeDefinitions: [...names].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
     ...(GlobalSecondaryIndexes.length > 0 ? { GlobalSecondaryIndexes } : {}),
     ...(VectorIndexes.length > 0 ? { VectorIndexes } : {}),
-    StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
+    ...(spec.streamed ? { StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" } } : {}),
     TimeToLiveSpecification: { AttributeName: spec.ttl, Enabled: true },
   };
 }

@@ -9,14 +9,22 @@ test("without options everything has its default", () => {
     ttlSweep: 5,
     scheduleEvery: undefined,
     isolate: false,
+    grants: undefined,
     verbose: false,
     help: false,
   });
 });
 
 test("every option is read", () => {
-  const given = "--port 0 --data x --fresh --ttl-sweep 1 --schedule-every=10 --isolate --verbose".split(" ");
-  expect(readOptions(given)).toMatchObject({ port: 0, data: "x", fresh: true, ttlSweep: 1, scheduleEvery: 10 });
+  const given = "--port 0 --data x --fresh --ttl-sweep 1 --schedule-every=10 --isolate --grants g --verbose".split(" ");
+  expect(readOptions(given)).toMatchObject({
+    port: 0,
+    data: "x",
+    fresh: true,
+    ttlSweep: 1,
+    scheduleEvery: 10,
+    grants: "g",
+  });
 });
 
 test.each([

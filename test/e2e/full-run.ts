@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { expect } from "vitest";
+import type { Host } from "../../infra/local/host.ts";
+import { anchorKey, headerKey } from "../../shared/dynamodb/keys.ts";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+
+const USER = "ann";
+const DAY = 86_400_000;
+
+/** Milliseconds for which a function may search the vectors that were in use before, and some more. */
+const LAYOUT_FRESH = 6000;
+
+/** Milliseconds that the host may take to notice what a step has changed. */
+const PATIENCE = 60_000;
+
+/**
+ * Uses every route and every job of a running host, in each way that reaches another store. The host has to sweep expired items every second, and
+ * to embed by a model that is called.
+ */
+export async function useEverything(host: Host): Promise<void> {
+  const operator = createOperator(host);
+  const api = await createApi(host);
+  try {
+    await everyday(api);
+    await answers(api);
+    await expired(api, operator);
+    await memories(api, operator);
+    await limbo(api, operator);
+    await metrics(api, operator);
+    for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch"]) await operator.run(job);
+  } finally {
+    operator.close();
+  }
+}
+
+interface Answer {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests of the contract hold the shapes
+  body: any;
+  headers: Headers;
+}
+
+type Api = (method: string, route: string, body?: object, headers?: Record<string, string>) => Promise<Answer>;
+
+/** Calls the API as one user who is an admin, too, and each POST twice with the same key. Fails at the first answer that is an error. */
+async function createApi({ url, token }: Host): Promise<Api> {
+  const authorization = `Bearer ${await token({ user: USER, admin: true })}`;
+  let count = 0;
+
+  async function call(method: string, route: string, body: object | undefined, headers: Record<string, string>) {
+    const response = await fetch(url + route, {
+      method,
+      headers: { authorization, ...(body && { "content-type": "application/json" }), ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    expect(response.status, `${method} ${route}: ${text}`).toBeLessThan(400);
+    const isJson = text !== "" && response.headers.get("content-type")?.includes("json");
+    return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
+  }
+
+  return async (method, route, body, headers = {}) => {
+    if (method !== "POST") return await call(method, route, body, headers);
+    const keyed = { ...headers, "idempotency-key": `key-${count++}` };
+    const first = await call(method, route, body, keyed);
+    await call(method, route, body, keyed);
+    return first;
+  };
+}
+
+/** What operators and AWS itself do to a deployment. */
+interface Operator {
+  /** Invokes a job. Fails when the job does. */
+  run(job: string, event?: object): Promise<unknown>;
+  /** Deletes the header of a session as TTL does, but with no record that tells the archiver so. */
+  loseHeader(session: string): Promise<void>;
+  /** Has the reconciler look at a session in its next run. */
+  makeDue(session: string): Promise<void>;
+  /** Has TTL delete the header or the stub of a session. */
+  expire(session: string): Promise<void>;
+  /** Whether the archiver has written the stub of a session. Before that the API shows the session as archived already. */
+  isArchived(session: string): Promise<boolean>;
+  /** Whether the archiver has ended the existence of a session. */
+  isBuried(session: string): Promise<boolean>;
+  /** Records a request and an event of this time, in epoch milliseconds. */
+  recordAt(time: number): Promise<void>;
+  close(): void;
+}
+
+function createOperator(host: Host): Operator {
+  const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+  const lambda = new LambdaClient({ ...client, endpoint: host.endpoints.lambda });
+  const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: host.endpoints.dynamodb }), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+  const TableName = String(host.outputs.ConversationsTableName);
+  const names = host.names("AWS::Lambda::Function");
+  const set = (Key: Record<string, string>, name: string, value: unknown) =>
+    dynamodb.send(
+      new UpdateCommand({
+        TableName,
+        Key,
+        UpdateExpression: "SET #name = :value",
+        ConditionExpression: "attribute_exists(pk)",
+        ExpressionAttributeNames: { "#name": name },
+        ExpressionAttributeValues: { ":value": value },
+      }),
+    );
+  return {
+    async run(job, event = {}) {
+      const logicalId = Object.keys(names).find((id) => id.startsWith(`${job.replaceAll("-", "")}Function`));
+      const input = { FunctionName: names[logicalId ?? ""], Payload: JSON.stringify(event) };
+      const { FunctionError, Payload = [] } = await lambda.send(new InvokeCommand(input));
+      const answer = Buffer.from(Payload).toString();
+      expect(FunctionError, `${job}: ${answer}`).toBeUndefined();
+      return JSON.parse(answer);
+    },
+    loseHeader: async (session) =>
+      void (await dynamodb.send(new DeleteCommand({ TableName, Key: headerKey(USER, session) }))),
+    makeDue: async (session) => void (await set({ ...anchorKey(USER, session) }, "due_at", new Date(0).toISOString())),
+    expire: async (session) => void (await set({ ...headerKey(USER, session) }, "expires_at", 1)),
+    async isArchived(session) {
+      const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: headerKey(USER, session) }));
+      return Item?.archive !== undefined;
+    },
+    async isBuried(session) {
+      const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: anchorKey(USER, session) }));
+      return Item?.state === "deleted";
+    },
+    async recordAt(at) {
+      const table = createTable(dynamodb, String(host.outputs.MetricsTableName));
+      const dimensions = { route: "GET /v1/sessions", status: "2xx" };
+      await createRecorder(table, () => at).record({
+        kind: "api.request",
+        dimensions,
+        measures: { duration_ms: 5 },
+        at,
+      });
+      const id = `event-${at}`;
+      await createEventStore(table).add({
+        id,
+        user_id: USER,
+        type: "feedback",
+        value: 1,
+        created_at: new Date(at).toISOString(),
+      });
+    },
+    close() {
+      lambda.destroy();
+      dynamodb.destroy();
+    },
+  };
+}
+
+const said = (content: string) => ({ role: "user", content });
+
+async function everyday(api: Api): Promise<void> {
+  await api("GET", "/health");
+  await api("GET", "/openapi.json");
+  await api("POST", "/v1/sessions", { id: "empty" });
+  await api("POST", "/v1/sessions/empty/reset");
+  await api("POST", "/v1/sessions", { id: "plain", title: "Plain" });
+  const { headers } = await api("GET", "/v1/sessions/plain");
+  await api("PATCH", "/v1/sessions/plain", { title: "Plainer" }, { "if-match": headers.get("etag") ?? "" });
+  await api("POST", "/v1/sessions/plain/messages", { messages: [said("one"), said("two")] });
+  await api("POST", "/v1/sessions/plain/messages", { id: "named", ...said("three") });
+  await api("GET", "/v1/sessions/plain/messages?limit=1");
+  await api("GET", "/v1/sessions?limit=1");
+  await api("POST", "/v1/sessions/plain/reset");
+  await api("POST", "/v1/sessions/plain/messages", said("four"));
+  await api("DELETE", "/v1/sessions/plain");
+  await api("POST", "/admin/cleanup-sessions?days=7");
+  await api("GET", "/v1/usage");
+}
+
+const completion = { model: "any", messages: [said("What is my dog called?")] };
+
+async function answers(api: Api): Promise<void> {
+  await api("POST", "/v1/sessions", { id: "talk" });
+  const { body } = await api("POST", "/v1/sessions/talk/chat", { content: "Which colour do I like?" });
+  await api("POST", "/v1/sessions/talk/chat", { content: "I like teal, and my dog is called Rex.", stream: true });
+  await api("GET", `/v1/sessions/talk/chat/${body.message.id}/stream`);
+  await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
+  await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
+}
+
+async function memories(api: Api, { run }: Operator): Promise<void> {
+  const search = async (query: string) => (await api("POST", "/v1/memories/search", { query })).body.data;
+  const recall = async (session: string) => {
+    await api("POST", "/v1/sessions", { id: session });
+    await api("POST", `/v1/sessions/${session}/chat`, { content: "What is my dog called?" });
+    await api("POST", "/v1/chat/completions", completion);
+  };
+  await expect.poll(async () => (await search("my dog")).length, { timeout: PATIENCE }).toBeGreaterThan(0);
+  // Words that no memory is indexed by.
+  await api("POST", "/v1/memories/search", { query: "is it", session_id: "nothing-said" });
+  await recall("before");
+  // Another run goes on where this one stops, until searches use the other vectors.
+  for (let runs = 0; runs < 4; runs++) await run("jobs-reembed", { force: runs === 0 });
+  await sleep(LAYOUT_FRESH);
+  await search("my dog");
+  await recall("after");
+  const { data } = (await api("GET", "/v1/memories?limit=1")).body;
+  await api("DELETE", `/v1/memories/${data[0].id}`);
+  await api("DELETE", "/v1/memories");
+  await api("DELETE", "/v1/sessions/talk");
+}
+
+/** Sessions that TTL has deleted, and every route that reads one or brings one back. */
+async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator): Promise<void> {
+  const names = ["read", "asked", "appended", "patched", "restored", "reset", "deleted", "completed", "aged"];
+  const created_at = new Date(Date.now() - 3 * DAY).toISOString();
+  for (const id of names) {
+    await api("POST", "/v1/sessions", { id, created_at: id === "deleted" ? created_at : undefined });
+    await api("POST", `/v1/sessions/${id}/messages`, { messages: [said(`I am ${id}`), said("!")] });
+  }
+  const { body } = await api("POST", "/v1/sessions/read/chat", { content: "Who are you?" });
+  for (const id of names) await expire(id);
+  for (const id of names) await expect.poll(() => isArchived(id), { timeout: PATIENCE }).toBe(true);
+  await api("GET", "/v1/sessions/read/messages");
+  await api("GET", `/v1/sessions/read/chat/${body.message.id}/stream`);
+  await api("GET", "/v1/sessions?status=archived");
+  await run("jobs-lake");
+  await api("POST", "/v1/sessions/asked/chat", { content: "Who are you?" });
+  await api("POST", "/v1/chat/completions", completion, { "x-session-id": "completed" });
+  await api("POST", "/v1/sessions/appended/messages", said("again"));
+  await api("PATCH", "/v1/sessions/patched", { title: "Patched", pinned: true });
+  await api("POST", "/v1/sessions/restored/restore");
+  await api("POST", "/v1/sessions/reset/reset");
+  await api("DELETE", "/v1/sessions/deleted");
+  await expire("aged");
+  await expect.poll(() => isBuried("aged"), { timeout: PATIENCE }).toBe(true);
+  await run("jobs-lake", { rebuild: [created_at.slice(0, 10)] });
+}
+
+/** Sessions whose header is gone and which no archiver has seen: whoever comes first archives them. */
+async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<void> {
+  const routes: Record<string, () => Promise<unknown>> = {
+    get: () => api("GET", "/v1/sessions/limbo-get"),
+    list: () => api("GET", "/v1/sessions/limbo-list/messages"),
+    ask: () => api("POST", "/v1/sessions/limbo-ask/chat", { content: "Who are you?" }),
+    complete: () => api("POST", "/v1/chat/completions", completion, { "x-session-id": "limbo-complete" }),
+    append: () => api("POST", "/v1/sessions/limbo-append/messages", said("again")),
+    patch: () => api("PATCH", "/v1/sessions/limbo-patch", { title: "Patched" }),
+    restore: () => api("POST", "/v1/sessions/limbo-restore/restore"),
+    reset: () => api("POST", "/v1/sessions/limbo-reset/reset"),
+    delete: () => api("DELETE", "/v1/sessions/limbo-delete"),
+    reconcile: () => run("jobs-reconcile"),
+    housekeeping: () => run("jobs-housekeeping"),
+  };
+  for (const [name, use] of Object.entries(routes)) {
+    const id = `limbo-${name}`;
+    await api("POST", "/v1/sessions", { id });
+    await api("POST", `/v1/sessions/${id}/messages`, said("I am lost"));
+    await loseHeader(id);
+    if (name === "reconcile") await makeDue(id);
+    await use();
+  }
+  // What a restore and a deletion have left, and once more what is left of that.
+  await makeDue("limbo-restore");
+  await loseHeader("read");
+  for (let looks = 0; looks < 2; looks++) {
+    await makeDue("read");
+    await run("jobs-reconcile");
+  }
+}
+
+async function metrics(api: Api, { run, recordAt }: Operator): Promise<void> {
+  const now = Date.now();
+  const lastMonth = new Date(new Date(now).setUTCDate(0));
+  const month = lastMonth.toISOString().slice(0, 7);
+  for (const at of [now - 2 * 3_600_000, now - DAY, lastMonth.getTime()]) await recordAt(at);
+  await api("POST", "/v1/sessions", { id: "rated" });
+  await api("POST", "/v1/events", { type: "feedback", value: 1, session_id: "rated" });
+  await run("jobs-fold-hourly", { from: `${month}-01T00` });
+  await run("jobs-fold-daily", { from: `${month}-01` });
+  await run("jobs-fold-monthly", { from: month });
+  await run("jobs-export", { from: `${month}-01` });
+  await run("jobs-report", { month });
+  await api("GET", "/v1/metrics?name=api.request");
+  await api("GET", `/v1/reports/${month}`);
+  await api("GET", `/v1/reports/${new Date(now).toISOString().slice(0, 7)}`);
+}
