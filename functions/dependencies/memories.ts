@@ -16,7 +16,7 @@ import { openRecorder } from "./recorder.ts";
  * searches are noted with the function's recorder: whoever is not an HTTP handler flushes it.
  */
 export const openMemories = (config: Config, table: Table): MemoryDependencies => ({
-  memories: meteredSearches(createMemoryStore(table), openRecorder(config)),
+  memories: meteredSearches(createMemoryStore(table, clock), openRecorder(config)),
   embedderOf: oncePerSpace((space) =>
     space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openAI(config, space),
   ),

@@ -11,7 +11,7 @@ import { clock } from "./clock.ts";
 export const openStores = (table: Table, archive: Archive): Stores => ({
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
-  memories: createSessionMemories(createMemoryStore(table)),
+  memories: createSessionMemories(createMemoryStore(table, clock)),
   archive,
   clock,
 });

@@ -5,6 +5,7 @@ import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { forgetEverything } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
+import { clock } from "../dependencies/clock.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -21,5 +22,5 @@ export const createDeleteMemories = (deps: Dependencies) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createDeleteMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings)) });
+  return createDeleteMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings), clock) });
 });

@@ -5,6 +5,7 @@ import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
+import { clock } from "../dependencies/clock.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -21,5 +22,5 @@ export const createDeleteMemory = (deps: Dependencies) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createDeleteMemory({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings)) });
+  return createDeleteMemory({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings), clock) });
 });

@@ -7,6 +7,7 @@ import { listMemories } from "../../shared/memory/list-memories.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { toMemory } from "../../shared/memory/record.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
+import { clock } from "../dependencies/clock.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 
@@ -31,5 +32,5 @@ export const createListMemories = (deps: Dependencies) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
-  return createListMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings)) });
+  return createListMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings), clock) });
 });

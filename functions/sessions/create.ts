@@ -9,6 +9,7 @@ import { refuseFuture } from "../../shared/session/future-time.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import type { SessionMemories } from "../../shared/session/stores.ts";
+import { clock } from "../dependencies/clock.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
@@ -41,7 +42,7 @@ export const handler = lazy(() => {
   return createCreateSession({
     ...withIdempotency(settings, table),
     sessions: createSessionStore(table),
-    memories: createSessionMemories(createMemoryStore(table)),
+    memories: createSessionMemories(createMemoryStore(table, clock)),
     defaultTtlSeconds: settings.SESSION_TTL_SECONDS,
   });
 });

@@ -1,3 +1,4 @@
+import { type Clock, toSeconds } from "../clock.ts";
 import {
   anchorKey,
   MEMORY_PREFIX,
@@ -10,6 +11,7 @@ import {
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
 import { type NewId, randomId } from "../random.ts";
+import { retention } from "../retention/policy.ts";
 import type { Anchor } from "../session/session.ts";
 import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
@@ -34,7 +36,9 @@ const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectors.nonKeyAttributes];
 const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"];
 
 /** Memories in the table `conversations`. */
-export function createMemoryStore(table: Table, newId: NewId = randomId): MemoryStore {
+export function createMemoryStore(table: Table, clock: Clock, newId: NewId = randomId): MemoryStore {
+  const stamp = () => ({ version: newId(), now: clock() });
+
   async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
     const keys = new Map(records.map(sessionOf).map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
     const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
@@ -115,7 +119,7 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
       for (const { record } of memories)
         sessions.set(record.session_id, [...(sessions.get(record.session_id) ?? []), record]);
       const refusals = await table.transact([
-        summaryAction(user, from, to, newId()),
+        { Put: summaryPut(user, from, to, stamp()) },
         ...memories.map(({ record, vectors }) => ({
           Put: { Item: toMemoryItem(record, vectors), ConditionExpression: "attribute_not_exists(pk)" },
         })),
@@ -136,7 +140,7 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
       const ids = records.map(({ id }) => id);
       const named = keepName ? withForgottenMemories(from, ids) : from;
       const refusals = await table.transact([
-        summaryAction(user, named, to, newId()),
+        { Put: summaryPut(user, named, to, stamp()) },
         ...records.map((record) => {
           const Key = memoryKey(record.user_id, record.session_id, record.id);
           const ConditionExpression = "attribute_exists(pk) AND attribute_not_exists(forgotten)";
@@ -152,11 +156,11 @@ export function createMemoryStore(table: Table, newId: NewId = randomId): Memory
     hiding({ user, id }, from, forgotten) {
       // Where nothing is remembered, nothing has to be hidden, as long as it stays so.
       if (from.version === "") return { ConditionCheck: { Key: memorySummaryKey(user), ...unchanged(from) } };
-      return { Put: summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics, newId()) };
+      return { Put: summaryPut(user, withForgottenSession(from, id, forgotten), from.statistics, stamp()) };
     },
 
     async forgetAll(user, from, now) {
-      const { done } = await table.put(summaryPut(user, { ...from, forgottenBefore: now }, noStatistics(), newId()));
+      const { done } = await table.put(summaryPut(user, { ...from, forgottenBefore: now }, noStatistics(), stamp()));
       return done;
     },
 
@@ -231,18 +235,15 @@ const isMemory = (item: Item): boolean => item.forgotten !== true;
 
 const changeOf = (ids: Set<string>): Change => (ids.size > 0 ? { kind: "refused", ids } : { kind: "stale" });
 
-/** Replaces the summary that was read, or deletes it: nothing is left to know of a user without memories, unless it is what has to stay forgotten. */
-const summaryAction = (user: string, from: Summary, statistics: TermStatistics, version: string) =>
-  statistics.memories === 0 && from.forgottenBefore === 0 && from.version !== ""
-    ? { Delete: { Key: memorySummaryKey(user), ...unchanged(from) } }
-    : { Put: summaryPut(user, from, statistics, version) };
-
-/** The summary with other statistics, in the place of the one that was read. */
+/**
+ * The summary with other statistics, in the place of the one that was read. Without memories it expires: not at once, because it
+ * names what an index may still hold.
+ */
 const summaryPut = (
   user: string,
   from: Summary,
   { memories, length, frequencies }: TermStatistics,
-  version: string,
+  { version, now }: { version: string; now: number },
 ) => ({
   Item: {
     ...memorySummaryKey(user),
@@ -253,6 +254,9 @@ const summaryPut = (
     forgotten_ids: from.forgotten,
     forgotten_sessions: from.forgottenSessions,
     version,
+    ...(memories === 0 && from.forgottenBefore === 0
+      ? { expires_at: toSeconds(now) + retention.emptyMemorySummary.seconds }
+      : {}),
   },
   ...unchanged(from),
 });

@@ -100,7 +100,13 @@ export const retention = {
     record: "term statistics of a user's memories",
     place: { item: "memory-summary" },
     seconds: null,
-    note: "One item a user, counts by hash; deleted with the last memory. Stays when the user had everything forgotten, to say since when.",
+    note: "One item per user, counts by hash. Stays when the user had everything forgotten, to say since when.",
+  },
+  emptyMemorySummary: {
+    record: "term statistics of a user without memories",
+    place: { item: "empty-memory-summary" },
+    seconds: 3600,
+    note: "Names what was forgotten last, because an index may still hold it; no content.",
   },
   memoryLayout: {
     record: "layout of the memories' vectors",

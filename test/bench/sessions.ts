@@ -31,7 +31,7 @@ export async function run(): Promise<void> {
     const stores: Stores = {
       sessions: createSessionStore(table),
       messages: createMessageStore(table),
-      memories: createSessionMemories(createMemoryStore(table)),
+      memories: createSessionMemories(createMemoryStore(table, () => now)),
       archive: createArchive(async () => createObjects(engines.s3, engines.bucket)),
       clock: () => now,
     };

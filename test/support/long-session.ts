@@ -38,7 +38,7 @@ let now = Date.parse("2026-11-21T12:00:00.000Z");
 const stores: Stores = {
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
-  memories: createSessionMemories(createMemoryStore(table)),
+  memories: createSessionMemories(createMemoryStore(table, () => now)),
   archive: createArchive(async () => createObjects(s3, "archive")),
   clock: () => now,
 };

@@ -49,7 +49,7 @@ export function createWorld(engines: Engines) {
   engines.setClock(() => now);
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
-  const memories = createMemoryStore(table);
+  const memories = createMemoryStore(table, () => now);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),

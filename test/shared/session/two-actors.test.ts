@@ -78,8 +78,8 @@ function createStage() {
   } as unknown as typeof client;
   const table = createTable(gated, "table");
   const bucket = createMemoryObjects(gate);
-  const memories = createMemoryStore(table);
   const clock = () => now;
+  const memories = createMemoryStore(table, clock);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),

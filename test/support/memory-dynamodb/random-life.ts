@@ -44,7 +44,7 @@ export async function liveAtRandom(
   const clock = () => now;
   const table = createTable(client, tableName);
   const objects = new Map<string, MessageRecord[]>();
-  const memories = createMemoryStore(table);
+  const memories = createMemoryStore(table, clock);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),

@@ -1,0 +1,141 @@
+/** What was deleted is recalled by nobody, although the vector index takes a while to learn of the deletion. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { createArchive } from "../../../shared/archive/archive.s3.ts";
+import { conversations } from "../../../shared/dynamodb/tables.ts";
+import { AppError } from "../../../shared/errors.ts";
+import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
+import { createSearch } from "../../../shared/memory/search.ts";
+import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { reconcile } from "../../../shared/session/reconcile.ts";
+import { resetSession } from "../../../shared/session/renew-session.ts";
+import type { Stores } from "../../../shared/session/stores.ts";
+import type { Engines } from "../../support/engines.ts";
+import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
+import { createMemoryObjects } from "../../support/memory-objects.ts";
+import { createMemoryWorld } from "../../support/memory-world.ts";
+
+const USER = "ann";
+const FACTS = ["The lantern is green.", "The lantern hangs in the barn.", "The lantern was a gift."];
+
+let held: (() => void)[] | undefined;
+let world: ReturnType<typeof createMemoryWorld>;
+let stores: Stores;
+
+beforeEach(() => {
+  held = undefined;
+  const { client } = createMemoryDynamoDB(
+    { conversations },
+    { lag: (_table, _view, _key, apply) => void (held ? held.push(apply) : apply()) },
+  );
+  const engines = { dynamodb: client, s3: {}, setClock: () => undefined, tableName: "conversations" };
+  world = createMemoryWorld(engines as unknown as Engines);
+  const { objects } = createMemoryObjects(async () => undefined);
+  stores = { ...world.stores, archive: createArchive(async () => objects) };
+});
+
+/** Remembers the facts in a session; from then on the indexes learn nothing more. */
+async function remembered(session: string): Promise<void> {
+  await world.say(USER, session, ...FACTS);
+  await world.deliver(USER, session);
+  held = [];
+}
+
+const recalled = async () => (await world.recall(USER, { text: "lantern", limit: 20 })).map(({ content }) => content);
+
+async function searched(): Promise<string[]> {
+  const found = await createSearch(world.deps)(USER, { text: "lantern", limit: 20 });
+  return found.map(({ content }) => content);
+}
+
+describe("while the index lags", () => {
+  it("one forgotten memory is not recalled, and the others are", async () => {
+    await remembered("s1");
+    const [memory] = await world.recall(USER, { text: "lantern barn", limit: 1 });
+    await forgetMemory(world.memories, USER, memory!.id);
+    const left = FACTS.filter((fact) => fact !== memory!.content);
+    expect((await recalled()).toSorted()).toEqual(left.toSorted());
+    expect((await searched()).toSorted()).toEqual(left.toSorted());
+  });
+
+  it("nothing of a deleted session is recalled, also when the id is used again", async () => {
+    await remembered("s1");
+    await deleteSession(stores, { user: USER, id: "s1" });
+    expect(await recalled()).toEqual([]);
+    await world.say(USER, "s1", "A new lantern.");
+    await world.deliver(USER, "s1");
+    expect(await recalled()).toEqual([]);
+    for (const apply of held ?? []) apply();
+    expect(await recalled()).toEqual(["A new lantern."]);
+  });
+
+  it("nothing of a user's only session is recalled after it was deleted, when another one begins", async () => {
+    await remembered("s1");
+    await deleteSession(stores, { user: USER, id: "s1" });
+    expect((await world.memories.summary(USER)).statistics.memories).toBe(0);
+    await world.say(USER, "s2", "Another lantern.");
+    await world.deliver(USER, "s2");
+    expect(await recalled()).toEqual([]);
+  });
+
+  it("nothing of before a reset is recalled", async () => {
+    await remembered("s1");
+    await resetSession(stores, { user: USER, id: "s1" }, { seed: "reset" });
+    await world.say(USER, "s1", "A new lantern.");
+    await world.deliver(USER, "s1");
+    expect(await recalled()).toEqual([]);
+  });
+
+  it("nothing is recalled after everything was forgotten", async () => {
+    await remembered("s1");
+    world.advance(1);
+    await forgetEverything({ memories: world.memories, clock: stores.clock }, USER, Number.POSITIVE_INFINITY);
+    await world.say(USER, "s1", "A new lantern.");
+    await world.deliver(USER, "s1");
+    expect(await recalled()).toEqual([]);
+  });
+});
+
+describe("a reset or deletion that fails half-way", () => {
+  const failing = (stores: Stores): Stores => ({
+    ...stores,
+    sessions: {
+      ...stores.sessions,
+      transit: () => Promise.reject(new AppError("unavailable", "the store does not answer")),
+    },
+  });
+
+  it.each([
+    ["reset", (failed: Stores) => resetSession(failed, { user: USER, id: "s1" }, { seed: "reset" })],
+    ["deletion", (failed: Stores) => deleteSession(failed, { user: USER, id: "s1" })],
+  ])("hides no memory: %s", async (_what, work) => {
+    await remembered("s1");
+    await expect(work(failing(stores))).rejects.toMatchObject({ code: "unavailable" });
+    expect((await recalled()).toSorted()).toEqual(FACTS.toSorted());
+    held = undefined;
+    await world.say(USER, "s1", "One more lantern.");
+    await world.deliver(USER, "s1");
+    expect(await recalled()).toContain("One more lantern.");
+    world.advance(20 * 60_000);
+    await reconcile(stores, Number.POSITIVE_INFINITY, (error) => {
+      throw error;
+    });
+    expect((await recalled()).toSorted()).toEqual([...FACTS, "One more lantern."].toSorted());
+  });
+
+  it("leaves no memory visible when the transaction was carried out and its answer lost", async () => {
+    await remembered("s1");
+    const lost: Stores = {
+      ...stores,
+      sessions: {
+        ...stores.sessions,
+        async transit(...change) {
+          await stores.sessions.transit(...change);
+          throw new AppError("unavailable", "the answer is lost");
+        },
+      },
+      memories: createSessionMemories(world.memories),
+    };
+    await expect(deleteSession(lost, { user: USER, id: "s1" })).rejects.toMatchObject({ code: "unavailable" });
+    expect(await recalled()).toEqual([]);
+  });
+});
