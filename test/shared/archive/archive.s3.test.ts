@@ -217,3 +217,70 @@ describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlie
     expect(await keys(header)).toEqual([]);
   });
 });
+
+describe("when S3 does not do what it is asked", () => {
+  const header = headerOf("ann", 2);
+  const failing = (status: number | undefined) =>
+    Object.assign(new Error("S3"), { $metadata: { httpStatusCode: status } });
+
+  /** Objects that answer a call with these statuses first, and then as S3 does. `upload` fails before it reads anything. */
+  function withFailures(method: "head" | "read" | "upload" | "remove" | "ping", ...statuses: (number | undefined)[]) {
+    const objects = createObjects(s3, Bucket);
+    const calls: unknown[][] = [];
+    const call = async (...args: unknown[]) => {
+      calls.push(args);
+      if (statuses.length > 0) throw failing(statuses.shift());
+      return await (objects[method] as (...args: unknown[]) => Promise<unknown>)(...args);
+    };
+    return { calls, archive: createArchive(async () => ({ ...objects, [method]: call }) as typeof objects) };
+  }
+
+  it("a write that another conditional write disturbs (409) is repeated", async () => {
+    names++;
+    const fresh = { ...header, id: `session-${names}` };
+    const { archive: disturbed, calls } = withFailures("upload", 409);
+    const { ref } = await disturbed.write(fresh, async function* () {
+      yield [message("one")];
+    });
+    expect(calls.map(([, , , condition]) => condition)).toEqual([{ IfNoneMatch: "*" }, { IfNoneMatch: "*" }]);
+    expect(await read(ref)).toEqual(["one"]);
+  });
+
+  it("a write that is refused early still knows all chunks of the object that is there", async () => {
+    names++;
+    const fresh = { ...header, id: `session-${names}` };
+    const first = await write(fresh, "one", "two", "x".repeat(1024 * 1024), "three");
+    const { archive: refusing } = withFailures("upload", 412);
+    const again = await refusing.write(fresh, async function* () {
+      yield ["one", "two", "x".repeat(1024 * 1024), "three"].map(message);
+    });
+    expect(again).toEqual(first);
+    expect(again.ref.chunks).toHaveLength(2);
+  });
+
+  it.each([
+    [undefined, "unavailable"],
+    [500, "unavailable"],
+    [503, "unavailable"],
+    [429, "unavailable"],
+    [403, "internal"],
+    [400, "internal"],
+  ])("the status %s makes every call fail as %s", async (status, code) => {
+    const ref = { key: keyOf(header), etag: "e", bytes: 1, chunks: [{ offset: 0, first: "" }] };
+    const messages = async function* () {
+      yield [message("one")];
+    };
+    await expect(withFailures("upload", status).archive.write(header, messages)).rejects.toMatchObject({ code });
+    await expect(withFailures("head", status).archive.find(header)).rejects.toMatchObject({ code });
+    await expect(withFailures("read", status).archive.readChunk(ref, 0)).rejects.toMatchObject({ code });
+    await expect(withFailures("remove", status).archive.remove(header, "e")).rejects.toMatchObject({ code });
+    await expect(withFailures("ping", status).archive.ping()).rejects.toMatchObject({ code });
+  });
+
+  it.each([404, 412])("the status %d means that the object is gone", async (status) => {
+    const ref = { key: keyOf(header), etag: "e", bytes: 1, chunks: [{ offset: 0, first: "" }] };
+    await expect(withFailures("read", status).archive.readChunk(ref, 0)).rejects.toMatchObject({ code: "not_found" });
+    await expect(withFailures("remove", status).archive.remove(header, "e")).resolves.toBeUndefined();
+    if (status === 404) expect(await withFailures("head", status).archive.find(header)).toBeNull();
+  });
+});
