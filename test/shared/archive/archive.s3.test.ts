@@ -239,11 +239,11 @@ describe("when S3 does not do what it is asked", () => {
     names++;
     const fresh = { ...header, id: `session-${names}` };
     const { archive: disturbed, calls } = withFailures("upload", 409);
-    const { ref } = await disturbed.write(fresh, async function* () {
+    const written = await disturbed.write(fresh, async function* () {
       yield [message("one")];
     });
     expect(calls.map(([, , , condition]) => condition)).toEqual([{ IfNoneMatch: "*" }, { IfNoneMatch: "*" }]);
-    expect(await read(ref)).toEqual(["one"]);
+    expect(await read(written!.ref)).toEqual(["one"]);
   });
 
   it("a write that is refused early still knows all chunks of the object that is there", async () => {
@@ -255,7 +255,7 @@ describe("when S3 does not do what it is asked", () => {
       yield ["one", "two", "x".repeat(1024 * 1024), "three"].map(message);
     });
     expect(again).toEqual(first);
-    expect(again.ref.chunks).toHaveLength(2);
+    expect(again?.ref.chunks).toHaveLength(2);
   });
 
   it.each([
@@ -281,6 +281,6 @@ describe("when S3 does not do what it is asked", () => {
     const ref = { key: keyOf(header), etag: "e", bytes: 1, chunks: [{ offset: 0, first: "" }] };
     await expect(withFailures("read", status).archive.readChunk(ref, 0)).rejects.toMatchObject({ code: "not_found" });
     await expect(withFailures("remove", status).archive.remove(header, "e")).resolves.toBeUndefined();
-    if (status === 404) expect(await withFailures("head", status).archive.find(header)).toBeNull();
+    if (status === 404) expect(await withFailures("head", status).archive.find(header)).toEqual([]);
   });
 });

@@ -30,8 +30,8 @@ const messagesOf = (count: number, size: number): MessageRecord[] =>
     created_at: new Date(START + Math.floor(n / 3)).toISOString(),
   }));
 
-async function write(messages: readonly MessageRecord[]) {
-  const writer = createWriter(header);
+async function write(messages: readonly MessageRecord[], more: Partial<typeof header> = {}) {
+  const writer = createWriter({ ...header, ...more });
   async function* source() {
     for (let n = 0; n < messages.length; n += 7) yield messages.slice(n, n + 7);
   }
@@ -41,6 +41,18 @@ async function write(messages: readonly MessageRecord[]) {
 }
 
 describe("an archived session", () => {
+  it("has a key that differs by user, id and seed, because without the seed it could be guessed", async () => {
+    const keyWith = async (more: Partial<typeof header>) => {
+      const [first = ""] = gunzipSync((await write([], more)).object)
+        .toString("utf8")
+        .split("\n");
+      return JSON.parse(first).session_key as string;
+    };
+    const others = [{}, { seed: "other" }, { user_id: "bob" }, { id: "t" }, { user_id: "an", id: "ns" }];
+    expect(new Set(await Promise.all(others.map(keyWith))).size).toBe(others.length);
+    expect(await keyWith({ live_generation: 4, title: "renamed" })).toBe(await keyWith({}));
+  });
+
   it("is gzipped JSON Lines: the session, then its messages in order", async () => {
     const messages = messagesOf(10, 50);
     const { object, messageCount, last, bytes } = await write(messages);

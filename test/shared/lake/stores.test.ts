@@ -1,0 +1,150 @@
+import { ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable } from "../../../shared/dynamodb/table.ts";
+import { createArchivedDays } from "../../../shared/lake/archived-days.s3.ts";
+import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
+import { createLake } from "../../../shared/lake/lake.s3.ts";
+import type { ArchivedObject } from "../../../shared/lake/lake.ts";
+import { createObjectWriter } from "../../../shared/lake/object-writer.s3.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import type { Row } from "../../../shared/lake/tables.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+
+let engines: Engines;
+let days = 0;
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.close());
+
+const freshDay = () => `2026-01-${String(++days).padStart(2, "0")}`;
+const put = (Key: string, Body: Uint8Array | string) =>
+  engines.s3.send(new PutObjectCommand({ Bucket: engines.bucket, Key, Body }));
+
+const event = (event_id: string): Row<"events"> => ({
+  event_id,
+  type: "custom",
+  name: null,
+  user_hash: "u",
+  session_id: null,
+  message_id: null,
+  value: null,
+  created_at: 0,
+  metadata: null,
+});
+
+describe("a partition of the lake", () => {
+  const lake = () => createLake(engines.s3, engines.bucket);
+  const write = async (day: string, fingerprint: string, replaces: string | null) => {
+    const writer = lake().begin("events", day, fingerprint);
+    await writer.add(event(fingerprint));
+    return writer.commit(replaces);
+  };
+
+  it("takes the place of the version that it is built on, and of no other", async () => {
+    const day = freshDay();
+    expect(await lake().find("events", day)).toBeNull();
+    expect(await write(day, "first", null)).toBe(true);
+    expect(await write(day, "beside the first", null)).toBe(false);
+    const first = (await lake().find("events", day))!;
+    expect(first.fingerprint).toBe("first");
+    expect(await write(day, "second", first.etag)).toBe(true);
+    expect(await write(day, "built on the first", first.etag)).toBe(false);
+    expect((await lake().find("events", day))?.fingerprint).toBe("second");
+    expect(await write(freshDay(), "on one that is gone", first.etag)).toBe(false);
+  });
+
+  it("is removed only in the version that was seen", async () => {
+    const day = freshDay();
+    await write(day, "first", null);
+    const first = (await lake().find("events", day))!;
+    await write(day, "second", first.etag);
+    expect(await lake().remove("events", day, first.etag)).toBe(false);
+    const second = (await lake().find("events", day))!;
+    expect(second.fingerprint).toBe("second");
+    expect(await lake().remove("events", day, second.etag)).toBe(true);
+    expect(await lake().find("events", day)).toBeNull();
+  });
+});
+
+describe("an object of several parts", () => {
+  const PART = 8 * 1024 * 1024;
+  const begin = (Key: string) =>
+    createObjectWriter(engines.s3, { Bucket: engines.bucket, Key, ContentType: "text/plain", Metadata: {} });
+
+  it("is put under its condition too", async () => {
+    const key = `parts/${freshDay()}`;
+    await put(key, "there before");
+    const writer = begin(key);
+    await writer.write(Buffer.alloc(PART, "a"));
+    await writer.write(Buffer.from("b"));
+    await expect(writer.commit({ IfNoneMatch: "*" })).rejects.toMatchObject({ $metadata: { httpStatusCode: 412 } });
+    await writer.abort();
+  });
+
+  it("leaves no part behind when it is given up", async () => {
+    const writer = begin(`parts/${freshDay()}`);
+    await writer.write(Buffer.alloc(PART, "a"));
+    await writer.abort();
+    await writer.abort();
+    const list = new ListMultipartUploadsCommand({ Bucket: engines.bucket });
+    expect((await engines.s3.send(list)).Uploads ?? []).toEqual([]);
+  });
+});
+
+describe("an archive object that is opened", () => {
+  it.each([10, 100_000])("is a conflict when it is another one by now, with %d bytes", async (bytes) => {
+    const day = freshDay();
+    const key = `archive/dt=${day}/ann/s.jsonl.gz`;
+    await put(key, Buffer.alloc(bytes));
+    const archived = createArchivedDays(engines.s3, engines.bucket);
+    const objects: ArchivedObject[] = [];
+    for await (const each of archived.list(day)) objects.push(each);
+    await put(key, Buffer.alloc(bytes, "other"));
+    const reading = async () => {
+      for await (const _ of await archived.open(objects[0]!));
+    };
+    await expect(reading()).rejects.toMatchObject({ code: "conflict" });
+  });
+});
+
+describe("the mark of a changed day", () => {
+  const changes = () => createChangedDays(createTable(engines.dynamodb, engines.tableName));
+  const dueAt = async (day: string, now: number) => (await changes().due(now)).find((each) => each.day === day);
+
+  it.each([null, 1000])(
+    "stays when the day has changed since it was read, whenever it is due next (%s)",
+    async (next) => {
+      const day = freshDay();
+      await changes().mark([day]);
+      const read = (await dueAt(day, 0))!;
+      await changes().mark([day]);
+      await changes()
+        .settle(read, next)
+        .catch(() => undefined);
+      expect(await dueAt(day, 0)).toMatchObject({ day, aged: false });
+    },
+  );
+
+  it("is gone, or due later as one that has aged, when the day is settled", async () => {
+    const [never, later] = [freshDay(), freshDay()];
+    await changes().mark([never, later]);
+    await changes().settle((await dueAt(never, 0))!, null);
+    await changes().settle((await dueAt(later, 0))!, 1000);
+    expect([await dueAt(never, 5000), await dueAt(later, 999)]).toEqual([undefined, undefined]);
+    expect(await dueAt(later, 1000)).toMatchObject({ aged: true });
+    await changes().mark([later]);
+    expect(await dueAt(later, 0)).toMatchObject({ aged: false });
+  });
+});
+
+describe("a user's hash", () => {
+  it("is the same however many other users were hashed in between, and another under another key", () => {
+    const pseudonym = createPseudonyms("key");
+    const ann = pseudonym("ann");
+    for (let n = 0; n < 20_001; n++) pseudonym(`user ${n}`);
+    expect(pseudonym("ann")).toBe(ann);
+    expect(createPseudonyms("another key")("ann")).not.toBe(ann);
+    expect(pseudonym("bob")).not.toBe(ann);
+  });
+});
