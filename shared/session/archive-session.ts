@@ -63,7 +63,9 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
       active: -1,
     });
     if (!done) return contended;
-    await clearHot(stores, stub, anchor.generation);
+    await clearHot(stores, stub);
+    // What was left over before is for the reconciler, which looks soon.
+    if (!anchor.cleanup) await stores.sessions.schedule(session, dueAfterStub(stub), anchor.generation);
     return "archived";
   });
 }
@@ -72,8 +74,6 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
 export const dueAfterStub = (stub: SessionRecord): string => toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
 
 /** Deletes the hot copy of an archived session, and any older one. */
-async function clearHot(stores: Stores, stub: SessionRecord, newest = stub.generation): Promise<void> {
-  const session = { user: stub.user_id, id: stub.id };
-  await stores.messages.clear(session, (generation) => generation > stub.generation);
-  await stores.sessions.schedule(session, dueAfterStub(stub), newest);
+function clearHot({ messages }: Stores, stub: SessionRecord): Promise<void> {
+  return messages.clear({ user: stub.user_id, id: stub.id }, (generation) => generation > stub.generation);
 }

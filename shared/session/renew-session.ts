@@ -102,8 +102,8 @@ async function renew(stores: Stores, session: SessionId, from: SessionRecord, me
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);
-  // What an earlier run has left of the archive is not known here, where the session was active: that is for the reconciler.
-  if (ref || !next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
+  // What an earlier run has left is not known here: that is for the reconciler, which looks soon.
+  if (!next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
   return to;
 }
 

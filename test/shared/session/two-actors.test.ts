@@ -396,6 +396,22 @@ const VERBS: Verb[] = [
   "patch",
 ];
 
+describe("a reset that dies after its transaction", () => {
+  it.each(["archive", "restore"] as const)("leaves no memory for good when the next step is: %s", async (next) => {
+    const stage = createStage();
+    await STATES.hot?.(stage);
+    const dying = { ...stage.stores.memories, forget: () => Promise.reject(new Error("died")) };
+    const reset = resetSession({ ...stage.stores, memories: dying }, SESSION, { seed: "reset" });
+    await expect(reset).rejects.toThrow("died");
+    stage.advance((TTL + 1) * 1000);
+    await stage.sweep();
+    await stage.archive();
+    if (next === "restore") await stage.operations.restore();
+    await expectQuiet(stage, next);
+    expect((await stage.items()).filter(({ sk }) => String(sk).startsWith("E#"))).toEqual([]);
+  });
+});
+
 describe.each(Object.keys(STATES))("two actors on a session that is %s", (state) => {
   it.each(VERBS)("end as if one had come after the other, when any of them runs at any call of: %s", async (first) => {
     for (const second of VERBS) {
