@@ -3,10 +3,10 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
-import { command, type RunningHost, startRunningHost } from "./running-host.ts";
+import { commandAt, type RunningHost, startRunningHost } from "./running-host.ts";
 
-const now = Date.now();
-const month = new Date(now).toISOString().slice(0, 7);
+const month = "2026-11";
+const now = Date.parse(`${month}-21T12:00:00.000Z`);
 let host: RunningHost;
 beforeAll(async () => {
   host = await startRunningHost();
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.close());
 
-const report = (...args: string[]) => command("infra/cli/report.ts", ...args);
+const report = (...args: string[]) => commandAt(now, "infra/cli/report.ts", ...args);
 /** The cells of a line of the output, by its name. */
 const cells = (out: string, name: string) => out.match(new RegExp(`^${name} +(\\S+) +(\\S+)$`, "m"))?.slice(1);
 

@@ -37,8 +37,17 @@ export async function startRunningHost() {
 export type RunningHost = Awaited<ReturnType<typeof startRunningHost>>;
 
 /** Runs a command line of the project to its end. */
-export async function command(file: string, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(process.execPath, [file, ...args]);
+export async function command(file: string, ...args: string[]): ReturnType<typeof run> {
+  return run([file, ...args]);
+}
+
+/** The same, with the clock standing still at so many milliseconds. */
+export async function commandAt(now: number, file: string, ...args: string[]): ReturnType<typeof run> {
+  return run(["--import", `data:text/javascript,Date.now = () => ${now}`, file, ...args]);
+}
+
+async function run(args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, args);
   const [[code], out, err] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
   return { code, out, err };
 }
