@@ -64,12 +64,18 @@ export async function startHost(options: StartOptions): Promise<Host> {
   const log = options.log ?? createLog({ verbose: false, write: (line) => process.stderr.write(line) });
   const ends: (() => Promise<void> | void)[] = [];
   const stop = once(async () => {
-    for (const end of ends.reverse()) await end();
+    const failures: unknown[] = [];
+    // What cannot be ended must not keep the rest running.
+    for (const end of ends.reverse()) {
+      await (async () => await end())().catch((error: unknown) => void failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   });
   try {
     return await start(options, log, ends, stop);
   } catch (error) {
-    await stop();
+    // Why it did not start matters, not what then went wrong with ending it.
+    await stop().catch(() => {});
     throw error;
   }
 }

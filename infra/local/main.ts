@@ -3,6 +3,7 @@ import type { Host } from "./host.ts";
 import { formatGrants } from "./iam/grants.ts";
 import { createLog } from "./log.ts";
 import { type HostOptions, readOptions, USAGE } from "./options.ts";
+import { explainError } from "./start-error.ts";
 
 /** Milliseconds in which a second signal is the first one again: Ctrl-C comes from the terminal and through npm. */
 const SAME_SIGNAL = 1_000;
@@ -21,6 +22,13 @@ let stopping: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
 // Whoever read the output may be gone; the host is not the less running for that.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+// An error that nothing caught is the host's own: show all of it, unless there is a plain reason.
+process.on("uncaughtException", (error) => {
+  const { text, more } = explainError(error, options);
+  log.error(text === error.message ? (more ?? text) : text, more);
+  process.exit(1);
+});
 
 try {
   // Loaded late, so that a mistake on the command line is answered at once.
@@ -76,10 +84,8 @@ async function greet({ url, token, issuesTokens }: Host): Promise<void> {
 
 function fail(error: unknown): never {
   if (stopping !== undefined) process.exit(0);
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE")
-    log.error(`port ${options.port} is in use: stop what listens there, or choose another with --port`);
-  else log.error(options.verbose && error instanceof Error ? String(error.stack) : message);
+  const { text, more } = explainError(error, options);
+  log.error(text, more);
   process.exit(1);
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readStored } from "../damaged.ts";
 import { readPositions } from "../events/checkpoint.ts";
 import { findBinary } from "./binary.ts";
 import { type Engine, startEngine } from "./engine.ts";
@@ -50,10 +51,12 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   await endOrphan(files.pidFile, database, log);
 
   const positions = checkpoints === undefined ? [] : readPositions(checkpoints);
-  if (!maintainDatabase(database, positions)) {
+  const remedy = "Restore it from a copy, or start empty with --fresh.";
+  const maintain = () => readStored(database, remedy, () => maintainDatabase(database, positions));
+  if (!maintain()) {
     // The first start: only the engine can make its tables, and they need their index before anything is written.
     await (await startAnywhere(files)).engine.stop();
-    maintainDatabase(database, positions);
+    maintain();
   }
   const { port, engine: first } = await startAnywhere(files);
   let engine = first;

@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+/** SQLite's code for a database that another process has locked. */
+const SQLITE_BUSY = 5;
+
 /**
  * Makes this process the only host of a data directory. Throws an Error that names the other process when one has it.
  * The lock is SQLite's lock on a file, which the operating system drops with the process: nothing goes stale after
@@ -10,11 +13,15 @@ import { DatabaseSync } from "node:sqlite";
 export function lockDirectory(directory: string): { release(): void } {
   mkdirSync(directory, { recursive: true });
   const pidFile = path.join(directory, "host.pid");
-  const lock = new DatabaseSync(path.join(directory, "host.lock"), { timeout: 0 });
+  const file = path.join(directory, "host.lock");
+  const lock = new DatabaseSync(file, { timeout: 0 });
   try {
     lock.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) {
+      throw new Error(`${file} cannot be locked (${(cause as Error).message}). Delete it if no host runs.`, { cause });
+    }
     throw new Error(
       `Another host (pid ${readIfAny(pidFile)}) is running on ${path.resolve(directory)}: ` +
         "stop it first, or use another directory with --data.",

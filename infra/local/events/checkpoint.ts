@@ -65,6 +65,8 @@ function readCheckpoint(file: string): z.infer<typeof schema> | undefined {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Error(`The checkpoint ${file} cannot be read; without it the stream is read from its start.`, { cause });
+    throw new Error(`The checkpoint ${file} cannot be read. Delete it: the stream is then read from its start.`, {
+      cause,
+    });
   }
 }

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { readStored } from "../damaged.ts";
 
 export interface QueueMessage {
   id: string;
@@ -33,15 +34,9 @@ export interface QueueStore {
 /** Opens the queues in `directory`; null = in memory. */
 export function openQueueStore(directory: string | null): QueueStore {
   if (directory !== null) mkdirSync(directory, { recursive: true });
-  const db = new DatabaseSync(directory === null ? ":memory:" : path.join(directory, "queues.sqlite"));
-  db.exec(`PRAGMA journal_mode = WAL;
-    CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY) STRICT;
-    CREATE TABLE IF NOT EXISTS messages (
-      number INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
-      attributes TEXT NOT NULL, sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL,
-      receive_count INTEGER NOT NULL DEFAULT 0, receipt TEXT
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue, visible_at);`);
+  const file = directory === null ? ":memory:" : path.join(directory, "queues.sqlite");
+  const db = new DatabaseSync(file);
+  readStored(file, "Restore it from a copy, or delete it: the dead letters in it are lost.", () => setUp(db));
   const insert = db.prepare(
     "INSERT INTO messages (queue, id, body, attributes, sent_at, visible_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -108,4 +103,15 @@ export function openQueueStore(directory: string | null): QueueStore {
 /** Hexadecimal MD5, which SQS returns of each body and its clients check. */
 export function md5(text: string): string {
   return createHash("md5").update(text).digest("hex");
+}
+
+function setUp(db: DatabaseSync): void {
+  db.exec(`PRAGMA journal_mode = WAL;
+    CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS messages (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+      attributes TEXT NOT NULL, sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL,
+      receive_count INTEGER NOT NULL DEFAULT 0, receipt TEXT
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue, visible_at);`);
 }

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
+import * as z from "zod";
+import { readStored } from "../damaged.ts";
 import { LOOPBACK } from "../listen.ts";
 
 /** The `aud` and `client_id` of local tokens: what `Ref` of the template's user pool client gives here. */
@@ -15,6 +17,8 @@ export interface IssuerKey {
   privateKey: JWK & { kid: string };
 }
 
+const stored = z.object({ port: z.int(), privateKey: z.looseObject({ kid: z.string(), kty: z.string() }) });
+
 /** The issuer's URL: the `iss` of its tokens. */
 export function issuerUrl({ port }: Pick<IssuerKey, "port">): string {
   return `http://${LOOPBACK}:${port}`;
@@ -23,7 +27,10 @@ export function issuerUrl({ port }: Pick<IssuerKey, "port">): string {
 /** Reads the issuer of a data directory, or makes one. The file can be read by its owner only. */
 export async function loadIssuerKey(dataDirectory: string): Promise<IssuerKey> {
   const file = path.join(dataDirectory, "issuer.json");
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as IssuerKey;
+  if (existsSync(file)) {
+    const remedy = "Delete it: the host makes a new key, and tokens printed before are no longer accepted.";
+    return readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))));
+  }
   const { privateKey } = await generateKeyPair("RS256", { extractable: true });
   const jwk = await exportJWK(privateKey);
   const issuer: IssuerKey = { port: anyPort(), privateKey: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };

@@ -90,13 +90,20 @@ export async function openStore(directory: string, now: () => number = Date.now)
   };
 }
 
+/** SQLite's code for a database that another process has locked. */
+const SQLITE_BUSY = 5;
+
 function openIndex(file: string): DatabaseSync {
   const database = new DatabaseSync(file);
   try {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   } catch (cause) {
     database.close();
-    throw new Error(`${file} is in use by another process, or is no index of the local S3 server.`, { cause });
+    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
+      throw new Error(`${file} is in use by another process.`, { cause });
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${file} cannot be read (${why}). Restore it from a copy, or start empty with --fresh.`, { cause });
   }
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version === 0) transact(database, () => database.exec(schema));

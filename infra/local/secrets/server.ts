@@ -2,11 +2,15 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import * as z from "zod";
+import { readStored } from "../damaged.ts";
 import type { Access } from "../iam/access.ts";
 import { accessKeyOf } from "../iam/caller.ts";
 import { secretsPermissions } from "../iam/permissions/other-services.ts";
 import { type Listening, listen } from "../listen.ts";
 import { unsignedReason } from "../signed-request.ts";
+
+const stored = z.record(z.string(), z.string());
 
 /** Characters of a secret that is made up here. */
 const LENGTH = 64;
@@ -21,7 +25,11 @@ export interface Secrets extends Listening {
  * that ends in it. Functions get what their roles allow.
  */
 export async function startSecrets(file: string, access?: Access): Promise<Secrets> {
-  const secrets: Record<string, string> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+  const remedy =
+    "Restore it from a copy, or delete it: the host makes up new secrets, and users get new hashes in the lake.";
+  const secrets = existsSync(file)
+    ? readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))))
+    : {};
 
   const server = createServer((request, response) => {
     answer(request).then(

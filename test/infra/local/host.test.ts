@@ -372,6 +372,10 @@ describe("the command", () => {
   test("refuses what it does not know with exit code 2", async () => {
     const failed = await main("--port", "none");
     expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('not "none"') });
+    const unknown = await main("--frsh");
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("Unknown option '--frsh'") });
+    const stray = await main("stray");
+    expect(stray).toMatchObject({ code: 2, stderr: expect.stringContaining("Unexpected argument 'stray'") });
   });
 
   test("says that the port is taken with exit code 1", async () => {
