@@ -1,4 +1,5 @@
 import { callAfter, toInstant, withPatience } from "../clock.ts";
+import { LOCK_MARGIN } from "../http/idempotency.ts";
 import type { Reservation } from "../limits/limits.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
@@ -64,7 +65,7 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
     }
     // Whoever has waited for another attempt has read the context too early.
     const read = claim.kind === "followed" ? null : window;
-    opened = await openTurn(deps, request, read, { question, identity, answer: id, until: request.deadline });
+    opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
     // What the model reads anyway is not repeated.
     const shown = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
     const memories = (await recalled).filter(({ message_id }) => !shown.has(message_id));
@@ -119,6 +120,9 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
   }
 }
 
+/** Epoch milliseconds from which on a turn counts as dead: its function was stopped before, also by a clock that is a little ahead. */
+const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
+
 function questionOf({ question }: TurnRequest, identity: RequestIdentity): MessageRecord {
   const { role, content, name, metadata } = question;
   return {
@@ -133,7 +137,7 @@ function questionOf({ question }: TurnRequest, identity: RequestIdentity): Messa
 
 /** The first round trip: whose turn it is, what it may use, and the context, all at once. What was set aside is not lost. */
 async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Budget, now: number) {
-  const { claims, session, plan, deadline } = request;
+  const { claims, session, plan } = request;
   const reserving = deps.limits.reserve({
     user: session.user,
     plan,
@@ -141,7 +145,7 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
     tokens: budget.most,
     least: budget.least,
     now,
-    until: deadline,
+    until: diesAt(request),
   });
   const [claim, reservation, window] = await Promise.allSettled([
     claims.claim(),

@@ -149,12 +149,54 @@ describe("recalling", () => {
     expect(await find("the WHO?")).toEqual(["My records of the Who are worn.", "We heard The Who in London."]);
     expect(await find("the who", { session_id: "s1" })).toEqual(["We heard The Who in London."]);
     expect(await find("the who", { limit: 1 })).toHaveLength(1);
+    const tomorrow = new Date(world.stores.clock() + 86_400_000).toISOString();
+    expect(await find("the who", { from: tomorrow })).toEqual([]);
+    expect(await find("the who", { to: "2020-01-01T00:00:00.000Z" })).toEqual([]);
     expect(await find("?!")).toEqual([]);
     expect((await find("London"))[0]).toBe("We heard The Who in London.");
     await deleteSession(world.stores, { user, id: "s2" });
     expect(await find("the who")).toEqual(["We heard The Who in London."]);
     // What a prompt recalls is left as it is.
     expect(await world.find(user, "the who")).toEqual([]);
+  });
+
+  it("finds no words of memories that were forgotten, though the store still has them or its index lags", async () => {
+    await world.say(user, "s1", "We heard The Who in London.");
+    await world.deliver(user, "s1");
+    const { memories } = world;
+    const { clock } = world.stores;
+    const listed = await memories.list(user, { limit: 10 });
+    const find = (deps = world.deps) => createSearch(deps)(user, { text: "the who", limit: 10 });
+    expect(await find()).toHaveLength(1);
+    world.advance(1000);
+    const broken = { ...memories, erase: () => Promise.reject(new Error("throttled")) };
+    const forgetting = forgetEverything({ memories: broken, clock }, user, Number.POSITIVE_INFINITY);
+    await expect(forgetting).rejects.toThrow("throttled");
+    expect(await find()).toEqual([]);
+    await world.say(user, "s2", "They saw The Who in Leeds.");
+    await world.deliver(user, "s2");
+    const lagging = {
+      ...memories,
+      list: async () => ({
+        ...listed,
+        records: [...(await memories.list(user, { limit: 10 })).records, ...listed.records],
+      }),
+    };
+    world.advance(1000);
+    await forgetEverything({ memories, clock }, user, Number.POSITIVE_INFINITY);
+    expect(await find({ ...world.deps, memories: lagging })).toEqual([]);
+  });
+
+  it("judges by terms alone when vectors are made of them, and asks for nothing when the query has none", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    const [best, ...others] = await world.recall(user, { text: "peanuts", limit: 10 });
+    expect(best?.content).toBe(FACTS[1]);
+    // BM25 of one term in one of three memories, with the share of its session: a similarity would add up to ten.
+    expect(best?.score).toBeGreaterThan(0.5);
+    expect(best?.score).toBeLessThan(2);
+    expect(others.every(({ score = 0 }) => score < best!.score!)).toBe(true);
+    expect(await world.counting(() => world.find(user, "what is the"))).toBe(1);
   });
 
   it("shows what was said twice only once", async () => {

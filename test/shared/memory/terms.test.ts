@@ -12,6 +12,7 @@ describe("terms", () => {
 
   it("are pairs of characters where words are not separated", () => {
     expect(termsOf("東京都 is big")).toEqual(["東京", "京都", "big"]);
+    expect(termsOf("猫")).toEqual(["猫"]);
   });
 
   it("are missing in courtesies only", () => {
@@ -37,6 +38,29 @@ describe("term statistics", () => {
 
   it("fit what one read unit pays for", () => {
     expect(noStatistics().frequencies.byteLength).toBeLessThan(4096 - 400);
+  });
+
+  it("stay at zero for terms that were never counted in, and at the highest count once it is reached", () => {
+    const dog = countTerms(["dog"]);
+    const out = withMemories(noStatistics(), [{ counts: dog, sign: -1 }]);
+    expect(out).toEqual(noStatistics());
+    const many = (count: number, sign: 1 | -1) => Array.from({ length: count }, () => ({ counts: dog, sign }));
+    const full = withMemories(noStatistics(), many(0xffff + 5, 1));
+    expect(Math.max(...full.frequencies)).toBe(0xff);
+    expect(withMemories(full, many(100, -1)).frequencies).toEqual(full.frequencies);
+    expect(withMemories(full, many(1, 1)).frequencies).toEqual(full.frequencies);
+  });
+
+  it("never call a term rarer than none, though others share its bucket", () => {
+    const shared = withMemories(
+      noStatistics(),
+      Array.from({ length: 3 }, () => ({ counts: countTerms(["dog"]), sign: 1 as const })),
+    );
+    // More memories were counted in this bucket than there are memories.
+    expect(rarityOf({ ...shared, memories: 2 }, "dog")).toBe(
+      rarityOf({ ...shared, memories: 2, frequencies: shared.frequencies }, "dog"),
+    );
+    expect(rarityOf({ ...shared, memories: 2 }, "dog")).toBeCloseTo(Math.log(1 + 0.5 / 2.5), 10);
   });
 
   it("call rare what few memories say", () => {

@@ -4,7 +4,7 @@ import { createFoldJob } from "../../../functions/dependencies/fold.ts";
 import { toInstant } from "../../../shared/clock.ts";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { dimensionKey } from "../../../shared/metrics/aggregate.ts";
-import { fold } from "../../../shared/metrics/fold.ts";
+import { type FoldOptions, fold } from "../../../shared/metrics/fold.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { jobKey } from "../../../shared/metrics/keys.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
@@ -343,6 +343,65 @@ describe("the window that a fold begins with", () => {
     await store(late);
     await run("hour");
     expect(await counts()).toEqual(hours.map((_, hour) => [hour, hour < 6 ? 1 : 2]));
+  });
+});
+
+describe("a fold", () => {
+  const run = (granularity: Granularity, more: Partial<FoldOptions> = {}) =>
+    fold(deps(), granularity, { deadline: now + HOUR, ...more });
+
+  it("of a day or month waits for the finer windows, and goes on when they are there", async () => {
+    await deps().store.advance("hour", "2026-10-29T22");
+    await deps().store.advance("day", "2026-10-28");
+    now = START + DAY + 20 * 60_000;
+    expect(await run("day")).toMatchObject({ windows: 2, through: "2026-10-28", complete: false });
+    await deps().store.advance("hour", "2026-10-29T23");
+    expect(await run("day")).toMatchObject({ windows: 3, through: "2026-10-29", complete: true });
+    now = Date.parse("2026-11-01T00:35:00.000Z");
+    expect(await run("month")).toMatchObject({ windows: 0, through: null, complete: false });
+    await deps().store.advance("day", "2026-10-31");
+    expect(await run("month")).toMatchObject({ windows: 1, through: "2026-10", complete: true });
+  });
+
+  it("stops between two windows when its time is up, and the next run goes on", async () => {
+    now = START + 3 * HOUR;
+    expect(await run("hour", { deadline: now })).toMatchObject({
+      windows: 0,
+      through: "2026-10-28T23",
+      complete: false,
+    });
+    let left = 2;
+    const clock = () => (left-- > 0 ? now : now + 2 * HOUR);
+    const short = await fold({ ...deps(), clock }, "hour", { deadline: now + HOUR });
+    expect(short).toMatchObject({ windows: 1, complete: false });
+    expect(await run("hour")).toMatchObject({ through: "2026-10-29T02", complete: true });
+  });
+
+  it("does not go back to windows whose source may have expired in part", async () => {
+    await deps().store.advance("day", "2026-10-31");
+    now = Date.parse("2026-11-01T00:35:00.000Z");
+    const { windows } = await run("month", { from: "2000-01" });
+    // Daily aggregates are kept for 365 days: the first whole month is November of the year before.
+    expect(windows).toBe(11);
+  });
+
+  it("writes what has changed only", async () => {
+    await store([sampleAt(START + 60_000, 1), sampleAt(START + 2 * HOUR, 2)]);
+    now = START + 3 * HOUR + 5 * 60_000;
+    expect((await run("hour")).written).toBeGreaterThan(2);
+    expect((await run("hour")).written).toBe(0);
+    await store([sampleAt(START + 2 * HOUR + 60_000, 4)]);
+    const { written } = await run("hour");
+    // Duration, messages and users of one hour.
+    expect(written).toBe(3);
+  });
+
+  it("of earlier windows never moves the checkpoint back", async () => {
+    await deps().store.advance("hour", "2026-10-29T10");
+    await deps()
+      .store.advance("hour", "2026-10-29T05")
+      .catch(() => undefined);
+    expect(await deps().store.checkpoint("hour")).toEqual({ since: "2026-10-28T23", through: "2026-10-29T10" });
   });
 });
 

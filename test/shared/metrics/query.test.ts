@@ -1,0 +1,98 @@
+import { expect, it } from "vitest";
+import { createAccumulator, type RawMetric } from "../../../shared/metrics/aggregate.ts";
+import { queryMetrics } from "../../../shared/metrics/query.ts";
+import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
+import type { Checkpoint, MetricStore, Windowed } from "../../../shared/metrics/store.ts";
+import { type Granularity, windowOf } from "../../../shared/metrics/window.ts";
+
+const HOUR = 3_600_000;
+const START = Date.parse("2026-10-29T00:00:00.000Z");
+const NOW = START + 9.5 * HOUR;
+
+const raw: RawMetric = { kind: "api.request", dimensions: { route: "GET /health" }, measures: { duration_ms: 5000 } };
+
+/** A store in memory: every hour has one request, and is folded up to the checkpoint. */
+function storeOf(through: string | null, rowsPerHour = 1): MetricStore & { read: string[] } {
+  const read: string[] = [];
+  const accumulator = createAccumulator();
+  accumulator.addRaw(raw);
+  const [row] = accumulator.result();
+  return {
+    read,
+    shards: 1,
+    async *raw(hour) {
+      read.push(hour);
+      yield [raw];
+    },
+    async *aggregates(granularity: Granularity, series, first, last) {
+      if (granularity !== "hour" || series !== "api.request") return;
+      for (let at = START; at < NOW; at += HOUR) {
+        const window = windowOf("hour", new Date(at).toISOString());
+        if (window < first || window > last) continue;
+        yield Array.from({ length: rowsPerHour }, (): Windowed => ({ ...row!, window }));
+      }
+    },
+    put: async () => undefined,
+    checkpoint: async (of): Promise<Checkpoint | null> =>
+      of === "hour" && through !== null ? { since: "2026-10-01T00", through } : null,
+    advance: async () => undefined,
+  };
+}
+
+const hoursOf = async (store: MetricStore, from: number, to: number, more: object = {}) => {
+  const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+  const query = { name: "api.request", granularity: "hour", ...range, ...more } as const;
+  const rows = await queryMetrics({ store, clock: () => NOW }, query);
+  return rows.map(({ start }) => Number(start.slice(11, 13)));
+};
+
+it("a query has the windows that begin at or after `from` and before `to`", async () => {
+  const store = storeOf("2026-10-29T08");
+  expect(await hoursOf(store, START + 2 * HOUR, START + 4 * HOUR)).toEqual([2, 3]);
+  expect(await hoursOf(store, START + 2 * HOUR + 1, START + 4 * HOUR + 1)).toEqual([3, 4]);
+  expect(await hoursOf(store, START, NOW + 24 * HOUR)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+it("raw metrics are read of the last three hours at most, however late the folds are", async () => {
+  const store = storeOf("2026-10-29T02");
+  expect(await hoursOf(store, START, NOW)).toEqual([0, 1, 2, 7, 8, 9]);
+  expect(store.read.sort()).toEqual(["2026-10-29T07", "2026-10-29T08", "2026-10-29T09"]);
+  const never = storeOf(null);
+  expect(await hoursOf(never, START, NOW)).toEqual([7, 8, 9]);
+});
+
+it("no raw metrics are read when only folded hours are wanted", async () => {
+  const store = storeOf("2026-10-29T07");
+  expect(await hoursOf(store, START, NOW, { foldedOnly: true })).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(store.read).toEqual([]);
+});
+
+it("a range with more than 10,000 rows is refused, naming the field", async () => {
+  expect(await hoursOf(storeOf("2026-10-29T08", 2500), START, START + 4 * HOUR)).toHaveLength(10_000);
+  await expect(hoursOf(storeOf("2026-10-29T08", 2500), START, START + 5 * HOUR)).rejects.toMatchObject({
+    code: "validation_failed",
+    fields: [{ path: "from" }],
+  });
+});
+
+it("rows have only the dimensions that are asked for", async () => {
+  const store = storeOf("2026-10-29T08");
+  expect(await hoursOf(store, START, START + HOUR, { dimensions: { route: "GET /health" } })).toEqual([0]);
+  expect(await hoursOf(store, START, START + HOUR, { dimensions: { route: "GET /other" } })).toEqual([]);
+});
+
+it("a raw metric has no values that are no numbers, and no dimensions that would break a key", () => {
+  const item = toRawItem(
+    {
+      kind: "llm.call",
+      dimensions: { model: `a#b=c&d\u0000${"x".repeat(100)}` },
+      measures: { duration_ms: Number.NaN, first_token_ms: Number.POSITIVE_INFINITY, input_tokens: 0, cost_usd: 0.5 },
+    },
+    NOW,
+  );
+  expect(item).toMatchObject({
+    dimensions: { model: `a_b_c_d_${"x".repeat(56)}` },
+    measures: { input_tokens: 0, cost_usd: 5e8 },
+  });
+  expect(Object.keys(item.measures as object).sort()).toEqual(["cost_usd", "input_tokens"]);
+});
