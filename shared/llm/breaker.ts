@@ -56,7 +56,7 @@ export function createBreaker(
       await answered(provider, state);
       return result;
     } catch (error) {
-      if (isOutage(error)) await failed(provider, state);
+      if (isOutage(error)) await failed(provider);
       else if (isAnswer(error)) await answered(provider, state);
       else if (probeUntil !== null) await quietly(store.endProbe(provider, probeUntil), undefined);
       throw error;
@@ -78,13 +78,11 @@ export function createBreaker(
     keep(provider, Promise.resolve(CLOSED));
   }
 
-  async function failed(provider: string, { openedAt }: BreakerState): Promise<void> {
+  async function failed(provider: string): Promise<void> {
     cache.delete(provider);
     const now = clock();
     const failures = await quietly(store.countFailure(provider, now), 0);
-    if (openedAt === null && failures < threshold) return;
-    await quietly(store.open(provider, now), undefined);
-    keep(provider, Promise.resolve({ failures, openedAt: now }));
+    if (failures >= threshold) await quietly(store.open(provider, now), undefined);
   }
 
   async function check(provider: string): Promise<void> {

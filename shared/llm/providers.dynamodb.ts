@@ -48,7 +48,7 @@ export function createProviderStore(table: Table): ProviderStore {
     async close(provider) {
       await table.update({
         Key: providerKey(provider, "breaker"),
-        UpdateExpression: "SET failures = :zero REMOVE opened_at, probe_until",
+        UpdateExpression: "SET failures = :zero REMOVE opened_at",
         ExpressionAttributeValues: { ":zero": 0 },
       });
     },

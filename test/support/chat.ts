@@ -33,7 +33,10 @@ export interface ModelOptions {
   apiKey?: () => Promise<string>;
   /** What the instance shares with others. @default that of the table */
   store?: ProviderStore;
+  /** Milliseconds that a call to an open circuit may take. */
+  probeFor?: number;
   requestsPerMinute?: number;
+  tokensPerMinute?: number;
   patience?: number;
 }
 
@@ -44,10 +47,18 @@ export function createInstance(table: Table, options: ModelOptions) {
   const { connect = 10_000, firstToken = 10_000, threshold = 3, openFor = 400 } = options;
   return createResilientModel({
     ask: createOpenAIModel(options.apiKey ?? (async () => "key"), { connect, firstToken }),
-    breaker: createBreaker(store, { threshold, openFor, probeFor: 1000 }, options.clock ?? Date.now),
+    breaker: createBreaker(
+      store,
+      { threshold, openFor, probeFor: options.probeFor ?? 1000 },
+      options.clock ?? Date.now,
+    ),
     queue: createQueue(
       store,
-      { requestsPerMinute: options.requestsPerMinute ?? 0, tokensPerMinute: 0, patience: options.patience ?? 1000 },
+      {
+        requestsPerMinute: options.requestsPerMinute ?? 0,
+        tokensPerMinute: options.tokensPerMinute ?? 0,
+        patience: options.patience ?? 1000,
+      },
       Date.now,
     ),
     targets: { baseUrl: options.url, model: "model-a", fallbacks: options.fallbacks ?? [], prices: {} },

@@ -47,11 +47,14 @@ export interface FakeRequest {
   max_tokens?: number;
   max_completion_tokens?: number;
   temperature?: number;
+  stream_options?: { include_usage?: boolean };
   /** Milliseconds since the epoch. */
   at: number;
   authorization: string | undefined;
   /** Whether the client was gone before the answer ended. */
   isCut: boolean;
+  /** Bytes that were sent on its connection by then. */
+  sent: number;
 }
 
 /** A server that speaks OpenAI's chat completions as a script tells it. */
@@ -66,10 +69,11 @@ export async function startFakeOpenAI() {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as FakeRequest;
-    const entry = { ...body, at: Date.now(), authorization: request.headers.authorization, isCut: false };
+    const entry = { ...body, at: Date.now(), authorization: request.headers.authorization, isCut: false, sent: 0 };
     requests.push(entry);
     response.on("close", () => {
       entry.isCut = !response.writableFinished;
+      entry.sent = request.socket.bytesWritten;
     });
     await behave(response, body, script.shift() ?? otherwise).catch(() => response.destroy());
   });
@@ -99,7 +103,11 @@ export async function startFakeOpenAI() {
 
 export type FakeOpenAI = Awaited<ReturnType<typeof startFakeOpenAI>>;
 
-async function behave(response: ServerResponse, { model, messages }: FakeRequest, behaviour: Behaviour) {
+async function behave(
+  response: ServerResponse,
+  { model, messages, stream_options }: FakeRequest,
+  behaviour: Behaviour,
+) {
   const { delay = 0, firstToken = 0, perToken = 0, text = `You said: ${messages.at(-1)?.content}`, hang } = behaviour;
   if (hang === "connect") return;
   await sleep(delay);
@@ -147,7 +155,8 @@ async function behave(response: ServerResponse, { model, messages }: FakeRequest
   send([{ index: 0, delta: {}, finish_reason: behaviour.finish ?? "stop" }]);
   const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
   const usage = { prompt_tokens, completion_tokens: tokens.length, total_tokens: prompt_tokens + tokens.length };
-  if (!behaviour.uncounted) send([], { usage: "usage" in behaviour ? behaviour.usage : usage });
+  if (stream_options?.include_usage && !behaviour.uncounted)
+    send([], { usage: "usage" in behaviour ? behaviour.usage : usage });
   response.end("data: [DONE]\n\n");
 }
 

@@ -225,6 +225,8 @@ describe("POST /v1/sessions/{id}/chat", () => {
     const down = await chat({ content: "x", stream: true });
     expect(down.status).toBe(503);
     expect(down.headers.get("retry-after")).toBe("1");
+    fake.always({ status: 409, headers: { "retry-after": "0" } });
+    expect((await chat({ content: "x" })).headers.get("retry-after")).toBe("1");
   });
 
   it("answers all good turns after one that the provider refuses, when its circuit was open before", async () => {

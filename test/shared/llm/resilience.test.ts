@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
+import { createOpenAIModel } from "../../../shared/llm/model.openai.ts";
 import type { ModelAnswer, ModelEvent } from "../../../shared/llm/model.ts";
 import { ModelError } from "../../../shared/llm/model-error.ts";
 import type { ProviderStore } from "../../../shared/llm/provider-store.ts";
+import { createProviderStore } from "../../../shared/llm/providers.dynamodb.ts";
 import { ask, createInstance, type ModelOptions } from "../../support/chat.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -54,6 +56,43 @@ describe("a model", () => {
     for (let n = 0; n < 10; n++) await said(await model.ask(ask()));
     expect(fake.connections()).toBeLessThanOrEqual(2);
     expect(fake.requests[0]).toMatchObject({ model: "model-a", max_tokens: 100, authorization: "Bearer key" });
+  });
+
+  it.each([
+    [true, { max_completion_tokens: 100 }],
+    [false, { max_tokens: 100 }],
+  ])(
+    "is told the temperature, the speakers and the limit of its answer (OpenAI's own: %s)",
+    async (isOpenAI, limit) => {
+      const model = createOpenAIModel(async () => "key", { connect: 10_000, firstToken: 10_000 });
+      const target = { provider: "p", baseUrl: fake.url, model: "m", isOpenAI };
+      const messages = [{ role: "user" as const, content: "hi", name: "Ann" }];
+      const events = await model(target, { messages, tokens: 1, maxOutputTokens: 100 }, ask("", { temperature: 0.5 }));
+      await said({ model: "m", events });
+      const { at: _at, isCut: _isCut, sent: _sent, authorization: _authorization, ...body } = fake.requests[0]!;
+      expect(body).toEqual({
+        model: "m",
+        messages,
+        stream: true,
+        stream_options: { include_usage: true },
+        temperature: 0.5,
+        ...limit,
+      });
+    },
+  );
+
+  it("has its connection closed when the reader stops at the first token", async () => {
+    fake.next({ flood: "word " });
+    const { events } = await createInstance(table, { url: fake.url }).ask(ask());
+    for await (const _ of events) break;
+    await expect.poll(() => fake.requests[0]!.isCut).toBe(true);
+  });
+
+  it("has no longer than the turn allows until its first token", async () => {
+    fake.always({ firstToken: 5000 });
+    const error = failure(createInstance(table, { url: fake.url }).ask(ask("hi", { firstTokenWithin: 300 })));
+    expect(await error).toMatchObject({ failure: "down", message: "the first token does not come" });
+    expect(fake.requests).toHaveLength(1);
   });
 
   it("resolves with the first token, not with the last", async () => {
@@ -237,8 +276,10 @@ describe("the circuit breaker", () => {
       fake.next({ status });
       const first = instance();
       expect(await failure(first.ask(ask()))).toMatchObject({ status });
-      // The instance that tried, and new ones, at the same moment.
-      for (const model of [first, ...Array.from({ length: 8 }, () => instance())]) await said(await model.ask(ask()));
+      // The instance that tried, and new ones, all at once: a circuit that is open lets one of them through.
+      fake.always({ delay: 100 });
+      const models = [first, ...Array.from({ length: 8 }, () => instance())];
+      await Promise.all(models.map(async (model) => said(await model.ask(ask()))));
     });
 
     it("closes for an instance that has not learned of it yet", async () => {
@@ -295,7 +336,8 @@ describe("the circuit breaker", () => {
     it("stays open for as long again when the provider fails again", async () => {
       await openAndWait();
       fake.next({ status: 503 });
-      expect(await failure(instance().ask(ask()))).toMatchObject({ status: 503 });
+      // The try might have taken longer than the circuit stays open; it has not.
+      expect(await failure(instance({ probeFor: 60_000 }).ask(ask()))).toMatchObject({ status: 503 });
       now += 9999;
       expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
       now += 1;
@@ -328,6 +370,42 @@ describe("the circuit breaker", () => {
     fake.always({ status: 429 });
     const instance = () => createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 2 });
     for (let n = 0; n < 4; n++) expect(await failure(instance().ask(ask()))).toMatchObject({ status: 429 });
+  });
+
+  it("is known to an instance after 5 s at the latest", async () => {
+    let now = Date.now();
+    const instance = () =>
+      createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 1, openFor: 60_000, clock: () => now });
+    const old = instance();
+    await said(await old.ask(ask()));
+    fake.next({ status: 500 });
+    await failure(instance().ask(ask()));
+    now += 4999;
+    await said(await old.ask(ask()));
+    now += 1;
+    expect(await failure(old.ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
+  });
+
+  it("is not asked by an instance that has closed it itself", async () => {
+    let now = Date.now();
+    const store = createProviderStore(table);
+    const claimed = vi.spyOn(store, "claimProbe");
+    const options = { url: fake.url, maxAttempts: 1, threshold: 1, openFor: 1000, clock: () => now, store };
+    const model = createInstance(table, options);
+    fake.next({ status: 500 });
+    await failure(model.ask(ask()));
+    now += 1000;
+    for (let n = 0; n < 3; n++) await said(await model.ask(ask()));
+    expect(claimed).toHaveBeenCalledTimes(1);
+  });
+
+  it("forgets an instance's own failures after its next success", async () => {
+    const model = createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 2 });
+    for (let n = 0; n < 3; n++) {
+      fake.next({ status: 500 });
+      expect(await failure(model.ask(ask()))).toMatchObject({ status: 500 });
+      await said(await model.ask(ask()));
+    }
   });
 
   it("forgets failures after a success", async () => {
@@ -377,6 +455,18 @@ describe("the queue", () => {
     expect(fake.requests).toHaveLength(1);
   });
 
+  it("counts tokens as well, and refuses a turn that has less time than its place is away", async () => {
+    // The prompt and its answer are 110 tokens: 65 s / 650 * 110 = 11 s, which is more than goes out at once.
+    const model = createInstance(table, { url: fake.url, tokensPerMinute: 650, patience: 60_000 });
+    await said(await model.ask(ask()));
+    const began = performance.now();
+    const error = await failure(model.ask(ask("hi", { firstTokenWithin: 2000 })));
+    expect(error).toMatchObject({ failure: "unusable", message: expect.stringContaining("queue") });
+    expect(error.retryAfter).toBeGreaterThan(2000);
+    expect(performance.now() - began).toBeLessThan(1500);
+    expect(fake.requests).toHaveLength(1);
+  });
+
   it("keeps all instances together within the provider's minute, and refuses who would wait too long", async () => {
     // A place is 65 s / 600 = 109 ms long; 5 s' worth of them go out at once.
     const options = { url: fake.url, requestsPerMinute: 600, patience: 300 };
@@ -388,6 +478,8 @@ describe("the queue", () => {
     expect(out + refused.length).toBe(60);
     expect(out).toBeGreaterThanOrEqual(46);
     expect(out).toBeLessThanOrEqual(46 + Math.ceil((Date.now() - began + 300) / 109));
+    // 60 calls are 6.5 s of places: of those that do not go out at once, three are within the patience.
+    expect(refused.length).toBeGreaterThan(0);
     for (const { reason } of refused) expect(reason).toMatchObject({ failure: "unusable" });
     expect(Math.min(...refused.map(({ reason }) => reason.retryAfter))).toBeGreaterThan(0);
   });

@@ -82,6 +82,18 @@ describe("the API key in Secrets Manager", () => {
     expect(requests).toEqual([]);
   });
 
+  it("is used without the line break that a file ends with", async () => {
+    secret = "sk-first\n";
+    expect(await keys()("a")).toBe("sk-first");
+  });
+
+  it("is looked for again by the next call when there was none", async () => {
+    script = [error("ResourceNotFoundException")];
+    const keyOf = keys();
+    await expect(keyOf("a")).rejects.toMatchObject({ failure: "unusable" });
+    expect(await keyOf("a")).toBe("sk-first");
+  });
+
   it("is read again after Secrets Manager has throttled", async () => {
     script = [error("ThrottlingException"), error("InternalServiceError", 500)];
     expect(await keys()("a")).toBe("sk-first");

@@ -1,0 +1,25 @@
+/** What separates the events of a stream. */
+export const EMPTY_LINES = ["\n\n", "\r\r", "\r\n\r\n"];
+
+/**
+ * Passes chunks on, and fails when more than `most` bytes come without one of the separators: the reader holds in memory what it has not
+ * split yet. Without separators, all that comes is one piece.
+ */
+export async function* limitHeld(
+  chunks: AsyncIterable<Buffer | string> | Iterable<Buffer | string>,
+  separators: readonly string[],
+  most: number,
+): AsyncGenerator<Buffer> {
+  let held = 0;
+  let tail = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = Buffer.from(chunk);
+    // A separator may begin in one chunk and end in the next.
+    const recent = Buffer.concat([tail, bytes]);
+    const end = Math.max(...separators.map((mark) => recent.lastIndexOf(mark)));
+    held = end < 0 ? held + bytes.length : recent.length - end;
+    if (held > most) throw new Error(`the response has more than ${most} bytes in one piece`);
+    tail = recent.subarray(-3);
+    yield bytes;
+  }
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { costOf, knownModels, specOf } from "../../../shared/llm/models.ts";
+
+describe("a model's price and context", () => {
+  it.each([
+    ["gpt-5-mini-2025-08-07", "gpt-5-mini"],
+    ["gpt-5", "gpt-5"],
+    ["gpt-4.1-nano-2025-04-14", "gpt-4.1-nano"],
+    ["gpt-4o-mini", "gpt-4o-mini"],
+  ])("of %s are those of its family %s", (model, family) => {
+    expect(specOf(model)).toEqual(knownModels[family]);
+  });
+
+  it.each(["gpt-4omega", "gpt-50", "llama3"])("of %s are not known, whatever its name begins with", (model) => {
+    expect(specOf(model)).toEqual({ context: 8192, input: 0, output: 0 });
+  });
+
+  it("are the deployment's own where it says so", () => {
+    const overrides = { "gpt-5": { input: 9 }, "gpt-5-mini": { context: 1000 } };
+    expect(specOf("gpt-5-mini-x", overrides)).toEqual({ ...knownModels["gpt-5-mini"], context: 1000 });
+  });
+
+  it("make a cost that is exact to a billionth of a dollar", () => {
+    const spec = { context: 1, input: 0.1, output: 0.2 };
+    expect(costOf(spec, { input_tokens: 3, output_tokens: 1 })).toBe(0.0000005);
+  });
+});
