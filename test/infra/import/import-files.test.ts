@@ -276,6 +276,26 @@ describe("when the server or the network fails", () => {
   });
 });
 
+test("requests that are still under way (404 of the session, 409 of its messages) are sent again", async () => {
+  const file = write(plainLine("a", 150));
+  await run([file]);
+  api.users.get("ann")!.get("a")!.messages.length = 99;
+  const from = api.requests.length;
+  const early = new Map<string, number>();
+  api.fault = ({ method, path }) => {
+    const count = (early.get(`${method} ${path}`) ?? 0) + 1;
+    early.set(`${method} ${path}`, count);
+    if (count > 2) return undefined;
+    if (method === "GET") return { status: 404 };
+    return path.endsWith("/messages") ? { status: 409 } : undefined;
+  };
+  expect(counts(await run([file]))).toEqual({ ...none, resumed: 1, messages: 51 });
+  const sent = api.requests.slice(from).map(({ method, path }) => `${method} ${path}`);
+  // Two are told to wait, one gets the kept answer of the first run, and the last one stores what is missing.
+  expect(sent.filter((each) => each === "POST /v1/sessions/a/messages")).toHaveLength(4);
+  expect(api.users.get("ann")!.get("a")!.messages).toHaveLength(150);
+});
+
 describe("an interrupted import", () => {
   const file = () =>
     write(plainLine("a", 250) + plainLine("b", 3) + plainLine("c", 120) + plainLine("d", 0) + plainLine("e", 99));

@@ -63,3 +63,19 @@ it("writes what DuckDB reads back, in row groups whose statistics tell users apa
     rmSync(directory, { recursive: true, force: true });
   }
 });
+
+it("ends a row group before long texts fill the memory", async () => {
+  const chunks: Uint8Array[] = [];
+  const file = createParquetFile("events", async (bytes) => {
+    chunks.push(bytes);
+  });
+  const metadata = "x".repeat(5 * 1024 * 1024);
+  const event = { type: "custom", name: null, user_hash: "u", session_id: null, message_id: null, value: null };
+  const counts: number[] = [];
+  for (let n = 0; n < 4; n++) {
+    await file.add({ ...event, event_id: `${n}`, created_at: 0, metadata });
+    counts.push(chunks.length);
+  }
+  expect(counts).toEqual([0, 1, 1, 2]);
+  await file.finish();
+});

@@ -1,0 +1,69 @@
+import { expect, it } from "vitest";
+import type { Table } from "../../../shared/dynamodb/table.ts";
+import { holdEvents } from "../../../shared/events/hold-events.ts";
+import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
+import { eventShards } from "../../../shared/metrics/keys.ts";
+import { retention } from "../../../shared/retention/policy.ts";
+
+const NOW = Date.parse("2026-11-21T03:30:00.000Z");
+const DAY = 86_400_000;
+/** The last day whose events expire within the next 30 days. */
+const LAST = new Date(NOW + 30 * DAY - retention.event.seconds * 1000).toISOString().slice(0, 10);
+const daysBefore = (days: number) => new Date(Date.parse(LAST) - days * DAY).toISOString().slice(0, 10);
+
+/** The days that are held, and until when, where events were exported through this day. */
+async function held(through: string | undefined) {
+  const days: string[] = [];
+  const untils = new Set<number>();
+  const count = await holdEvents({
+    events: {
+      hold: async (day, until) => {
+        days.push(day);
+        untils.add(until);
+        return 2;
+      },
+    },
+    store: { checkpoint: async () => (through === undefined ? null : ({ through } as never)) },
+    clock: () => NOW,
+  });
+  expect(count).toBe(2 * days.length);
+  for (const until of untils) expect(until).toBe(NOW + 30 * DAY);
+  return days;
+}
+
+it("holds the events of the days after the last exported one that are about to expire", async () => {
+  expect(await held(daysBefore(3))).toEqual([daysBefore(2), daysBefore(1), LAST]);
+  expect(await held(LAST)).toEqual([]);
+  expect(await held("2026-11-20")).toEqual([]);
+});
+
+it("looks 30 days back where nothing was ever exported", async () => {
+  const days = await held(undefined);
+  expect([days.length, days[0], days.at(-1)]).toEqual([31, daysBefore(30), LAST]);
+});
+
+it("holds the events of all pages, and only those that expire before", async () => {
+  const until = NOW + 30 * DAY;
+  const item = (id: string, expires_at: number) => ({ pk: "p", sk: id, id, expires_at });
+  const pages = [[item("a", 1)], [item("b", until / 1000 - 1), item("c", until / 1000)], [item("d", 2)]];
+  const written: unknown[] = [];
+  const table = {
+    query: async ({ ExpressionAttributeValues, ExclusiveStartKey }: Parameters<Table["query"]>[0]) => {
+      // Only one shard has events.
+      const isFirst = String(ExpressionAttributeValues?.[":pk"]).endsWith(String(eventShards[0]));
+      const n = Number(ExclusiveStartKey?.n ?? 0);
+      if (!isFirst) return { items: [] };
+      return { items: pages[n] ?? [], ...(n + 1 < pages.length ? { lastKey: { n: n + 1 } } : {}) };
+    },
+    batchWrite: async (items: readonly Record<string, unknown>[]) => {
+      written.push(...items.map(({ id, expires_at }) => [id, expires_at]));
+    },
+  } as unknown as Table;
+  const seconds = until / 1000;
+  expect(await createEventStore(table).hold("2026-01-01", until)).toBe(3);
+  expect(written).toEqual([
+    ["a", seconds],
+    ["b", seconds],
+    ["d", seconds],
+  ]);
+});
