@@ -138,7 +138,7 @@ export function createTableData(
     spec,
     views,
 
-    get: (key: Item): Item | null => find(keyOf(key)),
+    get: (key: object): Item | null => find(keyOf(key as Item)),
 
     /** Items of a partition in the order of their sort keys. Keys are compared as UTF-16, which for those in use is the order of bytes. */
     partition: (pk: string): Item[] =>

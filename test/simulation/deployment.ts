@@ -1,0 +1,201 @@
+/** The product's functions, put together for one instance as `functions/dependencies` does, with the stores of the simulated world. */
+import type { Readable } from "node:stream";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
+import { createChat } from "../../functions/chat/chat.ts";
+import { createCompletions } from "../../functions/chat/completions.ts";
+import { createArchiveJob } from "../../functions/jobs/archive.ts";
+import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
+import { createRememberJob } from "../../functions/jobs/remember.ts";
+import { createDeleteMemory } from "../../functions/memories/delete.ts";
+import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
+import { createListMemories } from "../../functions/memories/list.ts";
+import { createSearchMemories } from "../../functions/memories/search.ts";
+import { createAppendMessages } from "../../functions/messages/append.ts";
+import { createListMessages } from "../../functions/messages/list.ts";
+import { createCreateSession } from "../../functions/sessions/create.ts";
+import { createDeleteSession } from "../../functions/sessions/delete.ts";
+import { createGetSession } from "../../functions/sessions/get.ts";
+import { createListSessions } from "../../functions/sessions/list.ts";
+import { createPatchSession } from "../../functions/sessions/patch.ts";
+import { createResetSession } from "../../functions/sessions/reset.ts";
+import { createRestoreSession } from "../../functions/sessions/restore.ts";
+import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import { buildLake } from "../../shared/lake/build-lake.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
+import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { createSearch } from "../../shared/memory/search.ts";
+import { fold } from "../../shared/metrics/fold.ts";
+import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import type { Granularity } from "../../shared/metrics/window.ts";
+import { buildReport } from "../../shared/reports/build-report.ts";
+import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import type { Stores } from "../../shared/session/stores.ts";
+import { archivedDaysOf, type Bucket, lakeOf, objectsOf } from "./bucket.ts";
+import { createFakeModel } from "./fake-model.ts";
+import type { Instance } from "./instance.ts";
+import { CONVERSATIONS, clientOf, METRICS, type World } from "./world.ts";
+
+/** Few dimensions: the ranking finds what is asked for among so few memories. */
+const SPACE = { model: LEXICAL_MODEL, dimensions: 8 };
+
+/** Milliseconds that API Gateway gives a request, and Lambda a job. */
+const REQUEST_TIME = 29_000;
+const JOB_TIME = 300_000;
+
+export const PLANS = { free: { requests_per_minute: 0, tokens_per_day: 60_000 } };
+
+export interface ApiRequest {
+  operation: OperationId;
+  user: string;
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+  key?: string | undefined;
+}
+
+export interface Reply {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape are looked into.
+  body: any;
+}
+
+export function deploy(world: World, instance: Instance) {
+  const { clock } = instance;
+  const bucket: Bucket = world.bucket;
+  const client = clientOf(world, instance);
+  const table = createTable(client, CONVERSATIONS);
+  const metricsTable = createTable(client, METRICS);
+  const archive = createArchive(async () => objectsOf(bucket, instance, world.timeline.now));
+  const memories = createMemoryStore(table, clock);
+  const stores: Stores = {
+    sessions: createSessionStore(table),
+    messages: createMessageStore(table),
+    memories: createSessionMemories(memories),
+    archive,
+    clock,
+  };
+  const recorder = createRecorder(metricsTable, clock);
+  const http = { clock, corsOrigins: [], recorder };
+  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
+  const remembering = {
+    memories,
+    embedderOf: () => createLexicalEmbedder(SPACE.dimensions),
+    defaultSpace: SPACE,
+    clock,
+  };
+  const limits = createLimits(table);
+  const changes = createChangedDays(table);
+  const metrics = createMetricStore(metricsTable);
+  const context = { getRemainingTimeInMillis: () => JOB_TIME };
+
+  const chat = () => ({
+    ...posts,
+    turns: createTurnStore(table),
+    limits,
+    plans: PLANS,
+    model: createFakeModel(world.timeline, instance),
+    isOffered: () => true,
+    specOf: () => ({ context: 8192, input: 1, output: 2 }),
+    recall: createSearch(remembering),
+    settings: {
+      model: "fake",
+      systemPrompt: "Be brief.",
+      maxMessages: 10,
+      maxContextTokens: 2000,
+      maxOutputTokens: 200,
+      firstTokenTimeout: 10_000,
+      totalTimeout: 20_000,
+      sessionTtlSeconds: 60,
+    },
+  });
+  const handlers: Partial<Record<OperationId, () => HttpHandler>> = {
+    createSession: () => createCreateSession({ ...posts, defaultTtlSeconds: 60 }),
+    listSessions: () => createListSessions({ ...http, ...stores }),
+    getSession: () => createGetSession({ ...http, ...stores }),
+    patchSession: () => createPatchSession({ ...http, ...stores }),
+    deleteSession: () => createDeleteSession({ ...http, ...stores }),
+    resetSession: () => createResetSession(posts),
+    restoreSession: () => createRestoreSession(posts),
+    listMessages: () => createListMessages({ ...http, ...stores }),
+    appendMessages: () => createAppendMessages(posts),
+    cleanupSessions: () => createCleanupSessions(posts),
+    searchMemories: () => createSearchMemories({ ...posts, memories, recall: createSearch(remembering) }),
+    listMemories: () => createListMemories({ ...http, memories }),
+    deleteMemory: () => createDeleteMemory({ ...http, memories }),
+    deleteMemories: () => createDeleteMemories({ ...http, memories }),
+    chat: () => createChat(chat()),
+    createCompletion: () => createCompletions(chat()),
+  };
+
+  return {
+    stores,
+    memories,
+    /** Serves a request of the API. */
+    async serve(request: ApiRequest): Promise<Reply> {
+      const handler = handlers[request.operation]?.();
+      if (!handler) throw new Error(`the operation is not deployed: ${request.operation}`);
+      const remaining = world.timeline.now() + REQUEST_TIME;
+      const getRemainingTimeInMillis = () => remaining - world.timeline.now();
+      const answer = await handler(eventOf(request, clock()), { getRemainingTimeInMillis } as Context);
+      const text = await textOf(answer);
+      return { status: answer.statusCode, body: text ? JSON.parse(text) : undefined };
+    },
+    archiveJob: createArchiveJob(stores, changes, recorder),
+    rememberJob: createRememberJob(remembering),
+    reconcile: () => createReconcileJob(stores)({}, context),
+    buildLake: () =>
+      buildLake(
+        {
+          archived: archivedDaysOf(bucket, instance),
+          lake: lakeOf(bucket, instance),
+          changes,
+          settings: { pseudonym: (user) => user, content: true },
+          clock,
+        },
+        clock() + JOB_TIME,
+        () => undefined,
+      ),
+    fold: (granularity: Granularity) => fold({ store: metrics, clock }, granularity, { deadline: clock() + JOB_TIME }),
+    usage: (user: string, now: number) => limits.usage(user, now),
+    report: (month: string) => buildReport({ store: metrics, clock }, month),
+  };
+}
+
+export type Deployment = ReturnType<typeof deploy>;
+
+async function textOf({ body }: APIGatewayProxyResult): Promise<string> {
+  if (typeof body === "string") return body;
+  let text = "";
+  for await (const piece of body as unknown as Readable) text += String(piece);
+  return text;
+}
+
+/** The event of a proxy integration, with what the authorizer says of the token. */
+function eventOf({ operation, user, params = {}, query, body, key }: ApiRequest, now: number): APIGatewayProxyEvent {
+  const { method, path }: Operation = operations[operation];
+  return {
+    resource: path,
+    path: path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "")),
+    httpMethod: method,
+    headers: key === undefined ? {} : { "Idempotency-Key": key },
+    pathParameters: params,
+    queryStringParameters: query ?? null,
+    body: body === undefined ? null : JSON.stringify(body),
+    isBase64Encoded: false,
+    requestContext: {
+      requestId: "request",
+      authorizer: { sub: user, exp: String(Math.floor(now / 1000) + 3600), groups: "admin", scope: "", plan: "free" },
+    },
+  } as unknown as APIGatewayProxyEvent;
+}

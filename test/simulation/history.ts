@@ -1,0 +1,55 @@
+/** What clients have done and seen, as they know it: the model judges by this alone. Times are true ones, in epoch milliseconds. */
+
+/** What a client knows of its request. `lost`: it may have had an effect, or not, or may yet have one. */
+export type Outcome = "done" | "refused" | "lost";
+
+/** A request that changes something. */
+export interface Deed {
+  kind: "create" | "append" | "turn" | "reset" | "delete" | "forget-one" | "forget-all" | "other";
+  action: number;
+  user: string;
+  session: string;
+  /** What it says: each text occurs once in a life. Of a turn the question and the answer. */
+  says: string[];
+  began: number;
+  /** When the client was told; infinity when it never was. */
+  ended: number;
+  /** When its last call reached a store: it has no effect after that. */
+  effective: () => number;
+  outcome: Outcome;
+  /** A session is created by it if there is none. */
+  creates: boolean;
+  /** Whether a fault has hit it. */
+  isHit: () => boolean;
+}
+
+/** A request that was answered with content. */
+export interface Sight {
+  kind: "messages" | "memories" | "kept answer";
+  action: number | "end";
+  user: string;
+  session: string;
+  began: number;
+  ended: number;
+  /** Whole lists only, oldest first: what is not in them is not there. */
+  isWhole: boolean;
+  texts: string[];
+}
+
+/** Whether a session was there. */
+export interface Presence {
+  action: number | "end";
+  user: string;
+  session: string;
+  began: number;
+  ended: number;
+  exists: boolean;
+}
+
+export interface History {
+  /** Requests that were answered, refusals included. */
+  served: number;
+  deeds: Deed[];
+  sights: Sight[];
+  presences: Presence[];
+}

@@ -1,0 +1,162 @@
+/** What a life is made of: actions with their times and faults, all drawn from the seed before it begins. */
+import { type Random, randomOf } from "../support/random.ts";
+import type { Fault } from "./instance.ts";
+import { faultsOf, type Weather } from "./world.ts";
+
+export const KINDS = [
+  "create",
+  "append",
+  "chat",
+  "completion",
+  "read",
+  "get",
+  "search",
+  "memories",
+  "list",
+  "patch",
+  "reset",
+  "restore",
+  "delete",
+  "forget-one",
+  "forget-all",
+  "expire",
+  "sweep",
+  "reconcile",
+  "build",
+] as const;
+
+export type Kind = (typeof KINDS)[number];
+
+/** How often each kind is drawn, in relation to the others. */
+const WEIGHTS: Record<Kind, number> = {
+  create: 10,
+  append: 22,
+  chat: 8,
+  completion: 4,
+  read: 8,
+  get: 3,
+  search: 6,
+  memories: 2,
+  list: 1,
+  patch: 4,
+  reset: 8,
+  restore: 8,
+  delete: 11,
+  "forget-one": 2,
+  "forget-all": 1,
+  expire: 2,
+  sweep: 14,
+  reconcile: 14,
+  build: 2,
+};
+
+export interface Action {
+  id: number;
+  /** Milliseconds since the beginning of the life. */
+  at: number;
+  kind: Kind;
+  user: string;
+  session: string;
+  /** Messages that `append` has. */
+  messages: number;
+  /** Seconds of idleness after which a session of `create` expires. */
+  ttl: number;
+  /** Whether the client names its request by a key, and repeats it by that when it fails. */
+  keyed: boolean;
+  /** Whether the client sends its request once more although it was answered. */
+  repeats: boolean;
+  /** Faults by attempt. */
+  faults: readonly (readonly Fault[])[];
+}
+
+export interface Plan {
+  seed: number;
+  weather: Weather;
+  actions: Action[];
+}
+
+/** Attempts of a client at one request. */
+export const ATTEMPTS = 3;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export function planLife(seed: number): Plan {
+  const random = randomOf(seed, "plan");
+  const users = random.chance(0.2) ? ["ann", "bob"] : ["ann"];
+  const sessions = random.chance(0.3) ? ["s1", "s2"] : ["s1"];
+  const faulty = random.pick([0, 0.15, 0.3]);
+  const weather: Weather = {
+    skew: random.chance(0.5),
+    lag: random.chance(0.5),
+    late: random.chance(0.6),
+    twice: random.chance(0.5),
+    faulty: random.chance(0.5),
+  };
+  const count = 10 + random.below(18);
+  const actions: Action[] = [];
+  let at = 0;
+  for (let id = 0; id < count; id++) {
+    const gap = gapOf(random);
+    at += gap;
+    // After a while something is due: that is when schedules and TTL meet clients who come back.
+    const isDue = gap > MINUTE && random.chance(0.4);
+    const usual = isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
+    const kind = id === 0 ? "create" : id === 1 ? "append" : usual;
+    actions.push({
+      id,
+      at,
+      kind,
+      user: random.pick(users),
+      session: random.pick(sessions),
+      messages: 1 + random.below(random.chance(0.1) ? 8 : 2),
+      ttl: random.pick([60, 60, 60, 600, 0]),
+      keyed: random.chance(0.8),
+      repeats: random.chance(0.1),
+      faults: Array.from({ length: ATTEMPTS }, (_, attempt) => faultsOf(seed, `action ${id} ${attempt}`, faulty)),
+    });
+  }
+  return { seed, weather, actions };
+}
+
+function kindOf(random: Random): Kind {
+  let at = random.below(Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0));
+  for (const kind of KINDS) {
+    at -= WEIGHTS[kind];
+    if (at < 0) return kind;
+  }
+  throw new Error("the weights do not add up");
+}
+
+/** Milliseconds until the next action: mostly so few that the actions are under way together. */
+function gapOf(random: Random): number {
+  const share = random.next();
+  if (share < 0.45) return random.below(40);
+  if (share < 0.65) return random.below(1000);
+  if (share < 0.77) return random.below(MINUTE);
+  if (share < 0.94) return MINUTE + random.below(20 * MINUTE);
+  return random.below(30 * HOUR);
+}
+
+/** The plan without some of its actions, faults or weather. */
+export function without(plan: Plan, { actions, faults, weather }: Cut): Plan {
+  return {
+    seed: plan.seed,
+    weather: { ...plan.weather, ...Object.fromEntries(weather.map((name) => [name, false])) },
+    actions: plan.actions
+      .filter(({ id }) => !actions.includes(id))
+      .map((action) => (faults.includes(action.id) ? { ...action, faults: [] } : action)),
+  };
+}
+
+/** What a shorter history leaves out. */
+export interface Cut {
+  /** Ids of actions. */
+  actions: readonly number[];
+  /** Ids of actions whose faults are left out. */
+  faults: readonly number[];
+  weather: readonly (keyof Weather)[];
+}
+
+export const nothing: Cut = { actions: [], faults: [], weather: [] };
