@@ -2,13 +2,22 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   anchorKey,
+  counterKey,
   headerKey,
   idempotencyKey,
+  type Key,
+  lakeDayKey,
+  limitsKey,
+  liveTextKey,
+  memoryKey,
+  memoryLayoutKey,
+  memorySummaryKey,
   messageIdKey,
   messageKey,
   parseMessageKey,
   parseSessionKey,
   parseTombstoneKey,
+  providerKey,
   sessionKey,
   shardOf,
   shards,
@@ -25,7 +34,30 @@ const id = fc.stringMatching(ID);
 /** Sessions of earlier versions began at 1; the others begin at the second of their creation, counted from 2024. */
 const generation = fc.oneof(fc.integer({ min: 1, max: 8000 }), fc.integer({ min: 85_000_000, max: 2 ** 31 - 1 }));
 
+/** Items are stored under these: a key that changes hides them. */
+const stored: [what: string, key: Key, pk: string, sk: string][] = [
+  ["an anchor", anchorKey("ann", "s"), "U#ann#S#s", "A"],
+  ["a tombstone", tombstoneKey("ann", "s", 92_000_000), "U#ann#S#s", "D#0092000000"],
+  ["a tombstone of an earlier version", tombstoneKey("ann", "s", 7), "U#ann#S#s", "D#000007"],
+  ["a memory", memoryKey("ann", "s", "m"), "U#ann#S#s", "E#m"],
+  ["a message id", messageIdKey("ann", "s", 1_000_000, "m"), "U#ann#S#s", "I#0001000000#m"],
+  ["a running turn", liveTextKey("ann", "s", 999_999, "m"), "U#ann#S#s", "L#999999#m"],
+  ["a message", messageKey("ann", "s", 92_000_000, "2026#m"), "U#ann#S#s", "M#0092000000#2026#m"],
+  ["a header", headerKey("ann", "s"), "U#ann#S#s", "Z"],
+  ["what is known of a user's memories", memorySummaryKey("a#b%c"), "U#a%23b%25c", "E"],
+  ["where vectors are", memoryLayoutKey, "C#memories", "layout"],
+  ["a repeatable request", idempotencyKey("ann", "d1"), "U#ann#K#d1", "K"],
+  ["what a user has used", limitsKey("ann"), "U#ann#L", "L"],
+  ["a provider's circuit", providerKey("api.openai.com", "breaker"), "P#api.openai.com", "breaker"],
+  ["a counter of sessions", counterKey("07"), "C#active_sessions", "07"],
+  ["a day of the lake", lakeDayKey("2026-11-21"), "L#days", "2026-11-21"],
+];
+
 describe("keys", () => {
+  it.each(stored)("of %s stay as they are", (_what, key, pk, sk) => {
+    expect(key).toEqual({ pk, sk });
+  });
+
   it("tell every user and session from every other", () => {
     fc.assert(
       fc.property(anyUser, nasty, anyUser, nasty, (user1, id1, user2, id2) => {

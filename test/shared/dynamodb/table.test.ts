@@ -1,12 +1,15 @@
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { describe, expect, it, vi } from "vitest";
-import { createTable } from "../../../shared/dynamodb/table.ts";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { createTable, type Item } from "../../../shared/dynamodb/table.ts";
+
+// No waiting between attempts.
+beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
 
 const failing = (name: string) => Object.assign(new Error(name), { name });
 
 /** A table whose client fails with these errors, one after the other, and then answers. */
 function tableThat(...errors: Error[]) {
-  const send = vi.fn(async () => {
+  const send = vi.fn(async (_command: { input: unknown }) => {
     const error = errors.shift();
     if (error) throw error;
     return { Attributes: { n: 1 } };
@@ -32,11 +35,127 @@ describe("a table", () => {
     expect(send).toHaveBeenCalledTimes(10);
   });
 
-  it("says whether the store is to be blamed, or the call", async () => {
-    const throttled = tableThat(failing("ThrottlingException"));
-    await expect(throttled.table.update({ Key })).rejects.toMatchObject({ code: "unavailable" });
-    const wrong = tableThat(failing("ValidationException"));
-    await expect(wrong.table.update({ Key })).rejects.toMatchObject({ code: "internal" });
-    expect(wrong.send).toHaveBeenCalledTimes(1);
+  it.each([
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "TransactionInProgressException",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "TimeoutError",
+  ])("says that the store does not answer when that ends a call with %s", async (name) => {
+    const cause = failing(name);
+    const { table } = tableThat(cause);
+    const says = { code: "unavailable", message: "the store does not answer", retryAfter: 1, cause };
+    await expect(table.get(Key)).rejects.toMatchObject(says);
+  });
+
+  it.each(["ECONNRESET", "ECONNREFUSED", "EPIPE"])("says so, too, when the connection ends with %s", async (code) => {
+    const { table } = tableThat(Object.assign(new Error("lost"), { code }));
+    await expect(table.get(Key)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+  });
+
+  it("says that the call is wrong when the store refuses it, and does not repeat it", async () => {
+    const cause = failing("ValidationException");
+    const { table, send } = tableThat(cause);
+    const says = { code: "internal", message: "the store refused a call", cause };
+    await expect(table.update({ Key })).rejects.toMatchObject(says);
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it("names itself in every call", async () => {
+    const { table, send } = tableThat();
+    await table.get(Key);
+    await table.put({ Item: Key });
+    await table.update({ Key, UpdateExpression: "SET n = n" });
+    await table.query({ KeyConditionExpression: "pk = :pk" });
+    await table.transact([{ Delete: { Key } }]);
+    const inputs = send.mock.calls.map(([command]) => command.input);
+    expect(inputs).toMatchObject([
+      { TableName: "table", Key, ConsistentRead: true },
+      { TableName: "table", Item: Key },
+      { TableName: "table", Key, UpdateExpression: "SET n = n" },
+      { TableName: "table", KeyConditionExpression: "pk = :pk" },
+      { TransactItems: [{ Delete: { TableName: "table", Key, ReturnValuesOnConditionCheckFailure: "ALL_OLD" } }] },
+    ]);
+  });
+});
+
+describe("a transaction", () => {
+  const cancelled = (...CancellationReasons: { Code: string; Item?: unknown }[]) =>
+    Object.assign(failing("TransactionCanceledException"), { CancellationReasons });
+  const actions = [{ Delete: { Key } }, { Put: { Item: Key } }];
+
+  it.each(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"])(
+    "is repeated when it was cancelled because of %s",
+    async (Code) => {
+      const { table, send } = tableThat(cancelled({ Code: "None" }, { Code }));
+      expect(await table.transact(actions)).toBeNull();
+      expect(send).toHaveBeenCalledTimes(2);
+    },
+  );
+
+  it("gives which conditions failed and on what, even where another action met a conflict", async () => {
+    const Item = { pk: { S: "a" }, n: { N: "5" } };
+    const { table, send } = tableThat(
+      cancelled({ Code: "ConditionalCheckFailed", Item }, { Code: "TransactionConflict" }),
+    );
+    expect(await table.transact(actions)).toEqual([
+      { failed: true, item: { pk: "a", n: 5 } },
+      { failed: false, item: undefined },
+    ]);
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it("that is cancelled for any other reason is a wrong call", async () => {
+    const { table, send } = tableThat(cancelled({ Code: "ValidationError" }, { Code: "None" }));
+    await expect(table.transact(actions)).rejects.toMatchObject({ code: "internal" });
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it("that meets conflicts every time makes the client come again", async () => {
+    const errors = Array.from({ length: 10 }, () => cancelled({ Code: "TransactionConflict" }));
+    const { table, send } = tableThat(...errors);
+    await expect(table.transact(actions)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+    expect(send).toHaveBeenCalledTimes(10);
+  });
+});
+
+describe("a batch", () => {
+  /** A client that leaves the last request of each call undone, as long as there are more. */
+  function lazyTable() {
+    const calls: number[] = [];
+    const send = vi.fn(async ({ input }: { input: { RequestItems: Record<string, unknown> } }) => {
+      const [request] = Object.values(input.RequestItems) as [{ Keys: Item[] } | Item[]];
+      const all = Array.isArray(request) ? request : request.Keys;
+      calls.push(all.length);
+      const left = all.length > 1 ? all.slice(-1) : [];
+      if (Array.isArray(request)) return { UnprocessedItems: { table: left } };
+      const done = all.slice(0, all.length - left.length);
+      return { Responses: { table: done }, UnprocessedKeys: { table: { Keys: left } } };
+    });
+    return { table: createTable({ send } as unknown as DynamoDBDocumentClient, "table"), calls };
+  }
+  const keys = Array.from({ length: 230 }, (_, n) => ({ pk: `k${n}`, sk: "s" }));
+
+  it("is read by 100 keys at a time, and what a call left undone is read again", async () => {
+    const { table, calls } = lazyTable();
+    expect(await table.batchGet(keys)).toEqual(keys);
+    expect(calls).toEqual([100, 1, 100, 1, 30, 1]);
+  });
+
+  it("is written by 25 items at a time, and what a call left undone is written again", async () => {
+    const { table, calls } = lazyTable();
+    await table.batchWrite(keys.slice(0, 30), keys.slice(30, 60));
+    expect(calls.toSorted((a, b) => b - a)).toEqual([25, 25, 10, 1, 1, 1]);
+  });
+
+  it("that the store never finishes makes the client come again", async () => {
+    const send = vi.fn(async ({ input }: { input: { RequestItems: unknown } }) => ({
+      UnprocessedItems: input.RequestItems,
+    }));
+    const table = createTable({ send } as unknown as DynamoDBDocumentClient, "table");
+    await expect(table.batchWrite(keys.slice(0, 1), [])).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+    expect(send).toHaveBeenCalledTimes(10);
   });
 });
