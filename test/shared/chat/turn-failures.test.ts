@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { followTurn } from "../../../shared/chat/follow-turn.ts";
+import { startTurn } from "../../../shared/chat/start-turn.ts";
+import type { TurnRequest } from "../../../shared/chat/turn.ts";
+import { AppError } from "../../../shared/errors.ts";
+import type { Memory } from "../../../shared/memory/memory.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { readSession } from "../../../shared/session/read-session.ts";
+import { createChatWorld, runTurn, textOf, turnRequest } from "../../support/chat.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+let chat: ReturnType<typeof createChatWorld>;
+let count = 0;
+let user = "";
+
+beforeAll(async () => {
+  // What goes wrong on purpose is logged.
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createWorld(engines);
+  chat = createChatWorld(world, fake.url);
+});
+beforeEach(async () => {
+  fake.reset();
+  user = `user-${count++}`;
+  await world.create(user, "s");
+});
+afterAll(() => Promise.all([engines.close(), fake.close()]));
+
+/** Claims of which nothing is kept. */
+const unkept = { keep: async () => undefined, release: async () => undefined };
+const request = (content: string, more: Partial<TurnRequest> = {}) => turnRequest(chat.deps, user, "s", content, more);
+const session = () => ({ user, id: "s" });
+const spent = async () => (await chat.deps.limits.usage(user, world.stores.clock())).spent;
+const stored = async () => (await listMessages(chat.deps, session(), { order: "asc", limit: 100 })).messages;
+const memory = (message_id: string): Memory => ({
+  id: `m-${message_id}`,
+  session_id: "s",
+  message_id,
+  role: "user",
+  content: `what ${message_id} says`,
+  created_at: "2026-01-02T03:04:05.000Z",
+});
+
+describe("a turn that fails", () => {
+  it("because no model answers is no longer under way", async () => {
+    fake.always({ status: 429 });
+    await expect(runTurn(chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
+    const state = await readSession(chat.deps, session());
+    expect(state).toMatchObject({ kind: "active", record: { message_count: 1 } });
+    expect(state.kind === "active" && state.record.turns).toBeUndefined();
+  });
+
+  it("because its claim is refused gives back what it has reserved", async () => {
+    const claim = () => Promise.reject(new AppError("idempotency_mismatch", "another request"));
+    const refused = request("hello", { claims: { ...unkept, claim } });
+    await expect(startTurn(chat.deps, refused)).rejects.toMatchObject({ code: "idempotency_mismatch" });
+    expect(await spent()).toBe(0);
+  });
+
+  it("because its answer cannot be stored lets a repeat run", async () => {
+    const turns = { ...chat.deps.turns, save: () => Promise.reject(new Error("the store fails")) };
+    const release = vi.fn(async () => undefined);
+    const claim = async () => ({ kind: "first" as const, identity: { seed: user, at: world.stores.clock() } });
+    const turn = await startTurn({ ...chat.deps, turns }, request("hello", { claims: { ...unkept, claim, release } }));
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "internal" });
+    await turn.done;
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a turn that is repeated", () => {
+  const identity = () => ({ seed: user, at: world.stores.clock() });
+
+  it("after it has ended costs nothing", async () => {
+    const first = await runTurn(
+      chat.deps,
+      request("hello", { claim: { kind: "first", identity: identity() } } as object),
+    );
+    const before = await spent();
+    const again = await runTurn(
+      chat.deps,
+      request("hello", { claim: { kind: "taken", identity: identity() } } as object),
+    );
+    expect(again.turn.id).toBe(first.turn.id);
+    expect(await spent()).toBe(before);
+  });
+
+  it("and takes over after others have spoken reads what they said", async () => {
+    let asked = 0;
+    const claim = async () => {
+      if (asked++ === 0) return { kind: "followed" as const, identity: identity() };
+      world.advance(1);
+      await runTurn(chat.deps, request("meanwhile"));
+      return { kind: "taken" as const, identity: identity() };
+    };
+    await runTurn(chat.deps, request("hello", { claims: { ...unkept, claim } }));
+    expect(fake.requests.at(-1)!.messages.map(({ content }) => content)).toContain("You said: meanwhile");
+  });
+});
+
+describe("the memories of a turn", () => {
+  it("are not those of messages that the model reads anyway", async () => {
+    await runTurn(chat.deps, request("earlier"));
+    const [question] = await stored();
+    const recall = async () => [memory(question!.id), memory("elsewhere")];
+    const { turn } = await runTurn({ ...chat.deps, recall }, request("now", { memory: true }));
+    expect(turn.memories.map(({ message_id }) => message_id)).toEqual(["elsewhere"]);
+  });
+
+  it("are not looked for when the request does not want them", async () => {
+    const recall = vi.fn(async () => [memory("elsewhere")]);
+    await runTurn({ ...chat.deps, recall }, request("now", { memory: false }));
+    expect(recall).not.toHaveBeenCalled();
+  });
+
+  it("are done without when they take too long", async () => {
+    const recall = () => new Promise<never>(() => undefined);
+    const began = performance.now();
+    await runTurn({ ...chat.deps, recall }, request("now", { memory: true }));
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+});
+
+describe("an answer that takes long", () => {
+  it("ends 5 s before the function does, so that it can be stored", async () => {
+    fake.next({ perToken: 400, text: "one two three four five six seven eight nine ten" });
+    const turn = await startTurn(chat.deps, request("count", { deadline: world.stores.clock() + 6000 }));
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "unavailable" });
+    expect((await stored())[1]).toMatchObject({ status: "incomplete" });
+  });
+
+  it("is stored although what it has said so far cannot be saved", async () => {
+    const saveText = vi.fn(() => Promise.reject(new Error("the store fails")));
+    fake.next({ perToken: 600, text: "one two three four five" });
+    const deps = { ...chat.deps, turns: { ...chat.deps.turns, saveText } };
+    expect((await runTurn(deps, request("count"))).text).toBe("one two three four five");
+    expect(saveText).toHaveBeenCalled();
+  });
+
+  it("is followed until the follower's own time is up", async () => {
+    fake.next({ perToken: 300, text: "one two three four five six seven eight" });
+    const turn = await startTurn(chat.deps, request("count"));
+    const followed = await followTurn(chat.deps, session(), turn.id, world.stores.clock() - 1);
+    await expect(textOf(followed!)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+    await turn.done;
+  });
+});
+
+describe("following a turn", () => {
+  it("is by the id of its answer, not of its question", async () => {
+    await runTurn(chat.deps, request("hello"));
+    const [question] = await stored();
+    expect(await followTurn(chat.deps, session(), question!.id, world.stores.clock() + 1000)).toBeNull();
+  });
+});
