@@ -23,7 +23,7 @@ export const createCreateEvent = (deps: Dependencies) =>
     deps,
     async ({ user, body, identity }) => {
       const event = await createEvent(deps, user, body, identity);
-      return { status: 201, body: event, kept: { id: event.id, created_at: event.created_at } };
+      return { status: 201, body: event, keep: () => ({ id: event.id, created_at: event.created_at }) };
     },
     // A repeat has the same body as the first request, so the rest of the event is in it.
     async ({ body }, { id, created_at }: Pick<Event, "id" | "created_at">) => ({ id, ...body, created_at }),

@@ -34,8 +34,8 @@ export const createSearchMemories = (deps: Dependencies) =>
       const { query: text, ...rest } = body;
       checkRange(rest);
       const data = await deps.recall(user, { text, ...rest });
-      const kept = data.map(({ session_id, id, score }): KeptMemory => ({ session_id, id, score }));
-      return { status: 200, body: { data }, kept };
+      const keep = () => data.map(({ session_id, id, score }): KeptMemory => ({ session_id, id, score }));
+      return { status: 200, body: { data }, keep };
     },
     async ({ user }, kept: KeptMemory[]) => {
       const records = await findMemories(deps.memories, user, kept);

@@ -21,7 +21,7 @@ export const createAppendMessages = (deps: HttpDependencies & Stores) =>
       refuseFuture(body, deps.clock());
       const inputs = "messages" in body ? body.messages : [body];
       const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity, observe);
-      return { status: 201, body: answerOf(messages, params.id), kept: messages.map(positionOf) };
+      return { status: 201, body: answerOf(messages, params.id), keep: () => messages.map(positionOf) };
     },
     async ({ user, params }, positions: string[]) =>
       answerOf(await findMessages(deps, { user, id: params.id }, positions), params.id),

@@ -12,7 +12,7 @@ import type { SessionMemories } from "../../shared/session/stores.ts";
 import { clock } from "../dependencies/clock.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
-import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
+import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
@@ -29,7 +29,11 @@ export const createCreateSession = (deps: Dependencies) =>
     async ({ user, body, identity, observe }) => {
       refuseFuture(body, deps.clock());
       const record = await createSession(deps, user, body, identity, deps.defaultTtlSeconds, observe);
-      return sessionResponse(record, deps.clock(), 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` });
+      const now = deps.clock();
+      return {
+        ...sessionResponse(record, now, 201, { location: `/v1/sessions/${encodeURIComponent(record.id)}` }),
+        keep: () => keepSession(deps, record, now, identity.seed),
+      };
     },
     // A repeat has the same body as the first request.
     ({ body }, kept: KeptSession) =>

@@ -8,15 +8,18 @@ import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
-import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
+import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/reset */
 export const createResetSession = (deps: HttpDependencies & Stores) =>
   createHttpHandler(
     sessionOperations.resetSession,
     deps,
-    async ({ user, params, identity }) =>
-      sessionResponse(await resetSession(deps, { user, id: params.id }, identity), deps.clock()),
+    async ({ user, params, identity }) => {
+      const record = await resetSession(deps, { user, id: params.id }, identity);
+      const now = deps.clock();
+      return { ...sessionResponse(record, now), keep: () => keepSession(deps, record, now) };
+    },
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
 

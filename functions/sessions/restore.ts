@@ -8,14 +8,18 @@ import { openArchive } from "../dependencies/archive.ts";
 import { withIdempotency } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";
 import { openTable } from "../dependencies/table.ts";
-import { type KeptSession, repeatSession, sessionResponse } from "./session-response.ts";
+import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
 export const createRestoreSession = (deps: HttpDependencies & Stores) =>
   createHttpHandler(
     sessionOperations.restoreSession,
     deps,
-    async ({ user, params }) => sessionResponse(await restoreSession(deps, { user, id: params.id }), deps.clock()),
+    async ({ user, params }) => {
+      const record = await restoreSession(deps, { user, id: params.id });
+      const now = deps.clock();
+      return { ...sessionResponse(record, now), keep: () => keepSession(deps, record, now) };
+    },
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
 

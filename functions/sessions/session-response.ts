@@ -1,5 +1,5 @@
 import type { HttpResponse } from "../../shared/http/http-handler.ts";
-import { notFound, readSession } from "../../shared/session/read-session.ts";
+import { notFound } from "../../shared/session/read-session.ts";
 import type { Session } from "../../shared/session/schema.ts";
 import { etagOf, type SessionRecord, toSession } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/stores.ts";
@@ -10,29 +10,46 @@ export const sessionResponse = (
   now: number,
   status = 200,
   headers: Record<string, string> = {},
-): HttpResponse<KeptSession> => ({
+): HttpResponse<never> => ({
   status,
   headers: { etag: etagOf(record, now), ...headers },
   body: toSession(record, now),
-  kept: { ...toSession(record, now), title: null, metadata: {} },
 });
 
-/** What is kept of an answered session for repeats: everything but its content. */
-export type KeptSession = Session & { title: null };
+/** What is kept of an answered session for repeats. */
+export interface KeptSession {
+  /** The seed of the request that created the session: it tells the session from a later one with the same id. */
+  seed: string;
+  /** The session without its content. */
+  session: Session;
+}
+
+/** What to keep of a session that was answered at `now` (epoch ms). `seed` is read when it is absent. */
+export async function keepSession(
+  { sessions }: Pick<Stores, "sessions">,
+  record: SessionRecord,
+  now: number,
+  seed?: string,
+): Promise<KeptSession> {
+  const session = { ...toSession(record, now), title: null, metadata: {} };
+  if (seed !== undefined) return { seed, session };
+  const anchor = await sessions.findAnchor({ user: record.user_id, id: record.id });
+  // A session that was deleted in the meantime has no seed, and a later one with its id has higher generations.
+  const isSame = anchor && (anchor.reset_generation ?? 0) <= record.generation;
+  return { seed: isSame ? anchor.seed : "", session };
+}
 
 /**
  * The session of a first answer. `content` is by default what the session has now. Throws `not_found` when the session was deleted
  * since, also when its id belongs to another session now.
  */
 export async function repeatSession(
-  stores: Pick<Stores, "sessions" | "clock">,
-  kept: KeptSession,
+  { sessions }: Pick<Stores, "sessions">,
+  { seed, session }: KeptSession,
   content?: Pick<Session, "title" | "metadata">,
 ): Promise<Session> {
-  const state = await readSession(stores, { user: kept.user_id, id: kept.id });
-  if (state.kind === "none") throw notFound();
-  const session = state.kind === "limbo" ? state.anchor : state.record;
-  if (session.created_at !== kept.created_at) throw notFound();
-  const { title, metadata } = content ?? session;
-  return { ...kept, title, metadata: metadata as Session["metadata"] };
+  const anchor = await sessions.findAnchor({ user: session.user_id, id: session.id });
+  if (!anchor || anchor.state === "deleted" || anchor.seed !== seed) throw notFound();
+  const { title, metadata } = content ?? anchor;
+  return { ...session, title, metadata: metadata as Session["metadata"] };
 }

@@ -44,8 +44,11 @@ export interface HttpResponse<Kept = undefined> {
   headers?: Record<string, string>;
   /** Sent as JSON; absent = no body. */
   body?: unknown;
-  /** What is kept for a repeat in place of the body, as JSON: ids and times, no content. */
-  kept?: Kept;
+  /**
+   * Gives what is kept for a repeat in place of the body: ids and times, no content. Called only for a request with an
+   * Idempotency-Key.
+   */
+  keep?: () => Kept | Promise<Kept>;
 }
 
 export interface HttpDependencies {
@@ -138,13 +141,13 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     });
 }
 
-function toAnswer({ status, headers, body, kept }: HttpResponse<unknown>): Answer {
+function toAnswer({ status, headers, body, keep }: HttpResponse<unknown>): Answer {
   if (body === undefined) return { status, headers: { ...headers }, body: "" };
   return {
     status,
     headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
-    ...(kept === undefined ? {} : { kept: JSON.stringify(kept) }),
+    ...(keep && { keep: async () => JSON.stringify(await keep()) }),
   };
 }
 

@@ -9,14 +9,14 @@ export interface Answer {
   headers: Record<string, string>;
   body: string;
   /**
-   * What is kept for repeats in place of the body: ids and times, by which a repeat reads the content again. So a kept answer
-   * never holds content that was deleted since. @default the body, which then must not hold content
+   * Gives what is kept for repeats in place of the body: ids and times, by which a repeat reads the content again. So a kept
+   * answer never holds content that was deleted since. @default the body, which then must not hold content
    */
-  kept?: string;
+  keep?: () => Promise<string>;
 }
 
-/** An answer as it is kept: `body` is what `Answer.kept` says. */
-export type KeptAnswer = Omit<Answer, "kept">;
+/** An answer as it is kept: `body` is what `Answer.keep` gives. */
+export type KeptAnswer = Omit<Answer, "keep">;
 
 /** What is known of a request that a client named by an `Idempotency-Key`. */
 export type Begun =
@@ -123,12 +123,14 @@ async function runAndKeep(
     await store.release(user, key).catch(() => undefined);
     throw error;
   }
-  const { kept, ...rest } = answer;
-  const keeping =
-    answer.status < 500 ? store.finish(user, key, { ...rest, body: kept ?? rest.body }) : store.release(user, key);
   // An answer that could not be kept is not lost: a repeat runs again with the same identity, to the same effect.
-  await keeping.catch(() => undefined);
+  await (answer.status < 500 ? keepAnswer(store, user, key, answer) : store.release(user, key)).catch(() => undefined);
   return answer;
+}
+
+async function keepAnswer(store: IdempotencyStore, user: string, key: string, answer: Answer): Promise<void> {
+  const { keep, ...kept } = answer;
+  await store.finish(user, key, keep ? { ...kept, body: await keep() } : kept);
 }
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

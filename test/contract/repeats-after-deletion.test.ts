@@ -136,13 +136,23 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
     const { user } = await prepare();
     const send = await start(user);
     await send();
+    const { created_at } = (await api.get("/v1/sessions/s", { user })).body;
     await api.del("/v1/sessions/s", { user });
-    api.world.advance(2 * HOUR);
-    await api.post("/v1/sessions", { id: "s", title: "another" }, { user });
+    expect((await api.post("/v1/sessions", { id: "s", title: "another", created_at }, { user })).status).toBe(201);
     await api.post("/v1/sessions/s/messages", { role: "user", content: "another" }, { user });
     const before = await api.get("/v1/sessions/s", { user });
     expect((await send()).status).toBe(404);
     expect((await api.get("/v1/sessions/s", { user })).text).toBe(before.text);
+  });
+});
+
+describe.each(["resetSession", "restoreSession"])("a repeat of %s", (name) => {
+  it("gives the first answer when the session was reset since, as the session is the same", async () => {
+    const { user } = await prepare();
+    const send = await requests[name]!(user);
+    const first = await send();
+    await api.post("/v1/sessions/s/reset", undefined, { user });
+    expect((await send()).text).toBe(first.text);
   });
 });
 
