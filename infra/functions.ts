@@ -109,7 +109,7 @@ export const functions = {
   "system-health": {
     entry: "functions/system/health.ts",
     trigger: { kind: "http", operation: "getHealth" },
-    table: ["Query"],
+    table: ["Query", "PutItem"],
     archive: ["ListBucket"],
   },
   "system-openapi": {

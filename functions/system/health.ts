@@ -1,4 +1,5 @@
 import { loadConfig } from "../../shared/config.ts";
+import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { systemOperations } from "../../shared/http/operations/system.ts";
@@ -6,26 +7,34 @@ import type { Archive } from "../../shared/session/archive.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { openArchive } from "../dependencies/archive.ts";
+import { clock } from "../dependencies/clock.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openTable } from "../dependencies/table.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "countActive">;
   archive: Pick<Archive, "ping">;
+  /** Throws when the table takes no writes. */
+  tryWrite: () => Promise<void>;
   version: string;
 }
 
 /** GET /health */
 export const createHealth = (deps: Dependencies) =>
   createHttpHandler(systemOperations.getHealth, deps, async () => {
-    const [active, archive] = await Promise.allSettled([deps.sessions.countActive(), deps.archive.ping()]);
-    const isOk = active.status === "fulfilled" && archive.status === "fulfilled";
+    const [active, written, archive] = await Promise.allSettled([
+      deps.sessions.countActive(),
+      deps.tryWrite(),
+      deps.archive.ping(),
+    ]);
+    const canWrite = written.status === "fulfilled";
+    const isOk = active.status === "fulfilled" && canWrite && archive.status === "fulfilled";
     return {
       status: isOk ? 200 : 503,
       ...(isOk ? {} : { headers: { "retry-after": "5" } }),
       body: {
         status: isOk ? "ok" : "degraded",
-        dynamodb: active.status === "fulfilled" ? "connected" : "disconnected",
+        dynamodb: active.status !== "fulfilled" ? "disconnected" : canWrite ? "connected" : "read_only",
         archive: archive.status === "fulfilled" ? "connected" : "disconnected",
         active_sessions: active.status === "fulfilled" ? active.value : null,
         version: deps.version,
@@ -35,9 +44,11 @@ export const createHealth = (deps: Dependencies) =>
 
 export const handler = lazy(() => {
   const settings = loadConfig();
+  const table = openTable(settings);
   return createHealth({
     ...httpOnly(settings),
-    sessions: createSessionStore(openTable(settings)),
+    sessions: createSessionStore(table),
+    tryWrite: createWriteProbe(table, clock),
     archive: openArchive(settings),
     version: settings.MEMOCHA_VERSION,
   });

@@ -84,6 +84,9 @@ export const memoryKey = (user: string, session: string, id: string): Key => ({
 /** What is known of all memories of a user. */
 export const memorySummaryKey = (user: string): Key => ({ pk: userKey(user), sk: "E" });
 
+/** What is written to see whether the table takes writes. */
+export const writeProbeKey: Key = { pk: "C#write_probe", sk: "probe" };
+
 /** Where the vectors of all memories are. */
 export const memoryLayoutKey: Key = { pk: "C#memories", sk: "layout" };
 

@@ -66,6 +66,12 @@ export const retention = {
     seconds: DAY,
     note: "A repeated POST gives the first answer for this long. Holds ids and times, no content.",
   },
+  writeProbe: {
+    record: "trial write of /health",
+    place: { item: "write-probe" },
+    seconds: DAY,
+    note: "One item for all, replaced by the next one: whether the table takes writes.",
+  },
   liveText: {
     record: "text of a running turn",
     place: { item: "live-text" },

@@ -95,6 +95,17 @@ describe("when the store is throttled", () => {
 });
 
 describe("health", () => {
+  it("is not ok while nothing can be written, and ok again as soon as something can", async () => {
+    for (const name of ["ThrottlingException", "InternalServerError"] as const) {
+      api.world.advance(5000);
+      api.faults.next({ operation: "PutItem", when: "before", name, attempts: 4 });
+      const { status, headers, body } = await api.get("/health", { user: null });
+      expect([status, headers["retry-after"]]).toEqual([503, "5"]);
+      expect(body).toMatchObject({ status: "degraded", dynamodb: "read_only", archive: "connected" });
+      expect((await api.get("/health", { user: null })).status).toBe(200);
+    }
+  });
+
   it("says which part is down, and when to look again", async () => {
     api.faults.next(throttled("Query", 4));
     const { status, headers, body } = await api.get("/health", { user: null });

@@ -19,6 +19,7 @@ import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
 import type { HttpHandler } from "../../shared/http/http-handler.ts";
@@ -72,7 +73,7 @@ export async function startApi() {
   const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
-    getHealth: createHealth({ ...http, ...stores, version: VERSION }),
+    getHealth: createHealth({ ...http, ...stores, tryWrite: createWriteProbe(table, stores.clock), version: VERSION }),
     getOpenapi: createGetOpenapi({ ...http, version: VERSION }),
     createSession: createCreateSession({ ...posts, defaultTtlSeconds: DEFAULT_TTL }),
     listSessions: createListSessions({ ...http, ...stores }),

@@ -4,7 +4,9 @@ import type { Operation } from "./operation.ts";
 const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded"]),
-    dynamodb: z.enum(["connected", "disconnected"]),
+    dynamodb: z.enum(["connected", "read_only", "disconnected"]).meta({
+      description: "`read_only`: it answers, and takes no writes.",
+    }),
     archive: z.enum(["connected", "disconnected"]),
     active_sessions: z.int().nullable(),
     version: z.string(),

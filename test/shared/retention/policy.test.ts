@@ -22,6 +22,7 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["message-id", ({ sk }) => /^I#\d{10}#/.test(String(sk))],
   ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
+  ["write-probe", ({ pk }) => pk === "C#write_probe"],
 ];
 
 describe("the retention policy", () => {
@@ -51,6 +52,7 @@ describe("the retention policy", () => {
     await patch("/v1/sessions/hot", { title: "x" });
     await post("/v1/sessions/reset/reset");
     await api.del("/v1/sessions/gone");
+    await api.get("/health", { user: null });
     await post("/v1/sessions", { id: "gone", ttl_seconds: 86_400 });
     world.advance(61_000);
     await world.archiveJob({ Records: [(await world.sweep("ann", "cold"))!] });
