@@ -59,7 +59,7 @@ export async function forgetEverything(
   }
   let after: string | undefined;
   do {
-    if (clock() > deadline) throw busy();
+    if (clock() > deadline) throw outOfTime();
     const { records, more } = await memories.list(user, { limit: PAGE, after });
     await memories.erase(records.filter(({ arrived }) => arrived < now));
     after = more ? records.at(-1)?.id : undefined;
@@ -88,6 +88,11 @@ async function removeAll(
     if (change.kind === "refused") pending = pending.filter(({ id }) => !change.ids.has(id));
   }
 }
+
+const outOfTime = (): AppError =>
+  new AppError("unavailable", "the time ran out before all memories were deleted: repeat it to delete the rest", {
+    retryAfter: 1,
+  });
 
 const busy = (): AppError =>
   new AppError("unavailable", "too many changes of this user's memories at once", { retryAfter: 1 });

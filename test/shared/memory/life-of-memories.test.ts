@@ -350,4 +350,19 @@ describe("forgetting", () => {
     expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
     await expectExactStatistics("s1", "s2");
   });
+
+  it("says that its time ran out when it did, and is finished by a repeat", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    world.advance(1000);
+    const deps = { memories: world.memories, clock: world.stores.clock };
+    await expect(forgetEverything(deps, user, world.stores.clock() - 1)).rejects.toMatchObject({
+      code: "unavailable",
+      message: "the time ran out before all memories were deleted: repeat it to delete the rest",
+    });
+    // From the first write on nothing shows it, whatever is still stored.
+    expect([await world.find(user, "granite"), (await world.stored(user, "s1")).length]).toEqual([[], FACTS.length]);
+    await forgetEverything(deps, user, world.stores.clock() + 1000);
+    expect(await world.stored(user, "s1")).toEqual([]);
+  });
 });
