@@ -77,15 +77,21 @@ describe("who may call", () => {
     expect([status, body.errors[0].path]).toEqual([400, "X-User-Id"]);
   });
 
-  it.each(["ann#S#hers", "U#ann", "a%23b", "../ann", "ünï 🐱", "x".repeat(255), "🐱".repeat(127), "a b\tc", "."])(
-    "a user called %j has sessions of their own",
+  it.each(["ann#S#hers", "U#ann", "a%23b", "../ann", "ünï 🐱", "x".repeat(255), "🐱".repeat(127), "a b\tc", ".", ".."])(
+    "a user called %j has sessions of their own, hot and archived",
     async (user) => {
-      const created = await api.post("/v1/sessions", { id: "hers", title: user }, { user });
+      const created = await api.post("/v1/sessions", { id: "hers", title: user, ttl_seconds: 60 }, { user });
       expect([created.status, created.body.user_id]).toEqual([201, user]);
       await api.post("/v1/sessions/hers/messages", { role: "user", content: `of ${user}` }, { user });
-      const { body } = await api.get("/v1/sessions/hers/messages", { user });
-      expect(body.data.map((message: { content: string }) => message.content)).toEqual([`of ${user}`]);
+      const contents = async () => {
+        const { body } = await api.get("/v1/sessions/hers/messages", { user });
+        return body.data.map((message: { content: string }) => message.content);
+      };
+      expect(await contents()).toEqual([`of ${user}`]);
       expect((await api.get("/v1/sessions", { user })).body.data).toHaveLength(1);
+      api.world.advance(61_000);
+      const { batchItemFailures } = await api.world.archiveJob({ Records: [(await api.world.sweep(user, "hers"))!] });
+      expect([batchItemFailures, await contents()]).toEqual([[], [`of ${user}`]]);
     },
   );
 });

@@ -54,6 +54,12 @@ describe("the key of an archived session", () => {
     );
   });
 
+  it.each([".", "..", "..."])("of a user called %j has a hash in the user's place, and had it before", (user_id) => {
+    const session = { user_id, id: "s", created_at: "2026-11-21T12:00:00.000Z" };
+    expect(keyOf(session)).toMatch(/^archive\/dt=2026-11-21\/sha256-[0-9a-f]{64}\/s\.jsonl\.gz$/);
+    expect(formerKeyOf(session)).toBeNull();
+  });
+
   it.each([
     ["ann", "ann", null],
     ["a_b.c", "a_b.c", null],
