@@ -42,7 +42,8 @@ export interface IdempotencyStore {
   release(user: string, key: string): Promise<void>;
 }
 
-const KEY = /^[\x21-\x7e]{1,255}$/;
+/** What an `Idempotency-Key` looks like. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** Milliseconds that a repeat waits for the first attempt before it is told to come back. */
 const PATIENCE = 5000;
@@ -106,7 +107,7 @@ export const isFinal = (error: unknown): error is AppError =>
 
 /** The hashes that a store knows a client's key and its request by. Throws `validation_failed`. */
 export function namesOf(key: string, request: readonly unknown[]): { hashed: string; digest: string } {
-  if (!KEY.test(key)) throw badKey();
+  if (!IDEMPOTENCY_KEY.test(key)) throw badKey();
   return { hashed: sha256(key), digest: sha256(JSON.stringify(request)) };
 }
 

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import type { Access } from "./operations.ts";
 
 /** Characters of a user's id: what OpenID Connect allows a `sub`. */
-const MAX_USER = 255;
+export const MAX_USER = 255;
 
 /** Who calls: what the authorizer found in the token. API Gateway passes every value on as text. */
 export interface Claims {

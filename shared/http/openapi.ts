@@ -1,23 +1,9 @@
 import * as z from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import { IDEMPOTENCY_KEY } from "./idempotency.ts";
+import { MAX_USER } from "./identity.ts";
+import { responseHeaders, responsesOf } from "./openapi-responses.ts";
 import { type Operation, operations } from "./operations.ts";
-
-const problemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string(),
-    request_id: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ id: "Problem", description: "RFC 9457 problem details." });
-
-const problem = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemSchema } },
-});
 
 /** The OpenAPI 3.1 document of everything that is served, from the schemas that check requests. */
 export function createOpenapi(version: string): object {
@@ -35,12 +21,15 @@ export function createOpenapi(version: string): object {
     },
     security: [{ bearer: [] }],
     paths,
-    components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
+    components: {
+      headers: responseHeaders,
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+    },
   });
 }
 
 function describe(operationId: string, operation: Operation): ZodOpenApiOperationObject {
-  const { summary, access, params, query, body, method } = operation;
+  const { summary, access, params, query, body } = operation;
   return {
     operationId,
     summary,
@@ -52,32 +41,27 @@ function describe(operationId: string, operation: Operation): ZodOpenApiOperatio
       ...(access === "public" ? {} : { header: headers(operation) }),
     },
     ...(body ? { requestBody: { required: true, content: { "application/json": { schema: body } } } } : {}),
-    responses: {
-      ...Object.fromEntries(
-        Object.entries(operation.answers).map(([status, schema]) => [
-          status,
-          schema ? { description: summary, content: { "application/json": { schema } } } : { description: summary },
-        ]),
-      ),
-      ...(access === "public" ? {} : { "401": problem("No token, a bad or an expired one.") }),
-      ...(query || body || params ? { "400": problem("The request is not valid; `errors` names the fields.") } : {}),
-      ...(access === "admin" ? { "403": problem("The token is not one of an admin.") } : {}),
-      ...(params ? { "404": problem("No such session of this user.") } : {}),
-      ...(operationId === "createSession" ? { "409": problem("The id exists.") } : {}),
-      ...(method === "PATCH" ? { "412": problem("The session is not the one that If-Match names.") } : {}),
-      ...(method === "POST" ? { "422": problem("The Idempotency-Key was used for another request.") } : {}),
-      "429": problem("Too many requests; Retry-After says when to come back."),
-      "503": problem("Try again after the seconds in Retry-After."),
-    },
+    responses: responsesOf(operation),
   } as ZodOpenApiOperationObject;
 }
 
-function headers({ method }: Operation) {
+function headers({ method, requestHeaders = {} }: Operation) {
   return z.object({
-    "X-User-Id": z.string().optional().meta({ description: "With a token of the scope act-as: the user to act for." }),
+    "X-User-Id": z
+      .string()
+      .min(1)
+      .max(MAX_USER)
+      .optional()
+      .meta({ description: "With a token of the scope act-as: the user to act for." }),
     ...(method === "POST"
-      ? { "Idempotency-Key": z.string().optional().meta({ description: "Repeats within 24 hours have one effect." }) }
+      ? {
+          "Idempotency-Key": z
+            .string()
+            .regex(IDEMPOTENCY_KEY)
+            .optional()
+            .meta({ description: "Repeats within 24 hours have one effect." }),
+        }
       : {}),
-    ...(method === "PATCH" ? { "If-Match": z.string().optional().meta({ description: "ETag of the session." }) } : {}),
+    ...requestHeaders,
   });
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
@@ -22,13 +24,14 @@ import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createEventStore } from "../../shared/events/store.dynamodb.ts";
 import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
-import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies, HttpHandler } from "../../shared/http/http-handler.ts";
 import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { createSearch } from "../../shared/memory/search.ts";
-import { startEngines } from "./engines.ts";
+import { expectDocumented, type Served, servedBy } from "./documented.ts";
+import { type Engines, startEngines } from "./engines.ts";
 import { createFaults } from "./faults.ts";
-import { createMemoryWorld } from "./memory-world.ts";
+import { createMemoryWorld, type MemoryWorld } from "./memory-world.ts";
 
 export const ORIGIN = "https://chat.example.com";
 export const VERSION = "1.2.3";
@@ -46,6 +49,8 @@ export interface Call {
   headers?: Record<string, string>;
   /** The token's `sub`; `null` = no token. @default "ann" */
   user?: string | null;
+  /** Milliseconds until the function is stopped. @default 29,000 */
+  remaining?: number;
   /** More of what the authorizer says of the token. */
   claims?: Record<string, string>;
 }
@@ -58,8 +63,15 @@ export interface Reply {
   text: string;
 }
 
+export interface ApiOptions {
+  /** Handlers of further operations. */
+  others?: (world: MemoryWorld, http: HttpDependencies, engines: Engines) => Partial<Record<OperationId, HttpHandler>>;
+  /** Told of everything that is answered. */
+  onServed?: (operation: OperationId, served: Served) => void;
+}
+
 /** The API of sessions, messages, memories and events in this process, on the embedded engines, with the clock and the faults of a world. */
-export async function startApi() {
+export async function startApi({ others = () => ({}), onServed = () => undefined }: ApiOptions = {}) {
   const engines = await startEngines();
   const world = createMemoryWorld(engines);
   const faults = createFaults(engines.dynamodb);
@@ -90,11 +102,12 @@ export async function startApi() {
     deleteMemory: createDeleteMemory({ ...http, memories: world.memories }),
     deleteMemories: createDeleteMemories({ ...http, memories: world.memories }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
+    ...others(world, http, engines),
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
     const operation: Operation = operations[id];
     const pattern = operation.path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)");
-    return { operation, handler, pattern: new RegExp(`^${pattern}$`) };
+    return { id, operation, handler, pattern: new RegExp(`^${pattern}$`) };
   });
 
   async function call(method: string, url: string, options: Call = {}): Promise<Reply> {
@@ -104,15 +117,16 @@ export async function startApi() {
     const requestId = randomUUID();
     const event = eventOf(route.operation, method, path, search, requestId, options, stores.clock());
     event.pathParameters = { ...route.pattern.exec(path)?.groups };
-    const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
+    const context = { getRemainingTimeInMillis: () => options.remaining ?? 29_000 } as Context;
     const answer = await route.handler(event, context);
-    const reply = {
-      status: answer.statusCode,
-      headers: answer.headers as Record<string, string>,
-      body: answer.body ? JSON.parse(answer.body) : undefined,
-      text: answer.body,
-    };
+    const text = await textOf(answer.body);
+    const headers = answer.headers as Record<string, string>;
+    const isJson = text !== "" && headers["content-type"]?.includes("json");
+    const reply = { status: answer.statusCode, headers, body: isJson ? JSON.parse(text) : undefined, text };
     expectConventions(route.operation, reply, requestId);
+    const served = servedBy({ ...reply, hasBody: reply.text !== "" });
+    expectDocumented(route.id, served);
+    onServed(route.id, served);
     return reply;
   }
 
@@ -135,6 +149,9 @@ export async function startApi() {
 }
 
 export type Api = Awaited<ReturnType<typeof startApi>>;
+
+/** The body of an answer, which is a stream when the handler streams. */
+const textOf = async (body: string | Readable): Promise<string> => (typeof body === "string" ? body : text(body));
 
 /** The event of a proxy integration, with what the authorizer says of the token. */
 function eventOf(
@@ -167,8 +184,9 @@ function eventOf(
 
 /** What holds for every answer: its schema, its headers, and that problems tell nothing of ours. */
 function expectConventions(operation: Operation, { status, headers, body, text }: Reply, requestId: string): void {
-  expect(headers).toMatchObject({ ...SECURITY_HEADERS, "x-request-id": requestId, vary: "origin" });
-  if (status === 304) return;
+  const caching = operation.events && status === 200 ? { "cache-control": expect.any(String) } : {};
+  expect(headers).toMatchObject({ ...SECURITY_HEADERS, ...caching, "x-request-id": requestId, vary: "origin" });
+  if (operation.events && headers["content-type"]?.startsWith("text/event-stream")) return;
   if (status in operation.answers) {
     const schema = operation.answers[status];
     if (schema) expect(schema.parse(body)).toEqual(body);

@@ -13,6 +13,7 @@ import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.t
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import type { StreamDependencies } from "../../shared/http/stream-handler.ts";
 import type { Plans } from "../../shared/limits/plans.ts";
+import { expectDocumented, servedBy } from "./documented.ts";
 import type { World } from "./world.ts";
 
 export const PLANS: Plans = {
@@ -75,7 +76,7 @@ export async function startChatServer(
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
     const { method, path }: Operation = operations[id];
-    return { handler, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`) };
+    return { id, handler, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`) };
   });
   const server = createServer(async (request, response) => {
     const { pathname: path, searchParams } = new URL(request.url ?? "", "http://localhost");
@@ -98,6 +99,12 @@ export async function startChatServer(
     } as unknown as APIGatewayProxyEvent;
     const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
     const answer = (await route?.handler(event, context)) as APIGatewayProxyResult;
+    if (route) {
+      expectDocumented(
+        route.id,
+        servedBy({ ...answer, status: answer.statusCode, headers: answer.headers ?? {}, hasBody: answer.body !== "" }),
+      );
+    }
     response.writeHead(answer.statusCode, answer.headers as Record<string, string>);
     response.flushHeaders();
     if (typeof answer.body === "string") response.end(answer.body);

@@ -1,4 +1,3 @@
-import * as z from "zod";
 import {
   chatAnswerSchema,
   chatSchema,
@@ -10,8 +9,8 @@ import { idSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { sessionParams } from "./params.ts";
 
-/** What a stream of server-sent events is, to OpenAPI. */
-const events = z.string().meta({ description: "Server-sent events." });
+const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
+const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;
 
 export const chatOperations = {
   chat: {
@@ -22,6 +21,8 @@ export const chatOperations = {
     params: sessionParams,
     body: chatSchema,
     answers: { 200: chatAnswerSchema },
+    events: true,
+    headers: [...turnHeaders, ...streamHeaders],
   },
   resumeChat: {
     method: "GET",
@@ -29,7 +30,9 @@ export const chatOperations = {
     access: "user",
     summary: "Follow an answer again from its beginning, whether it has ended or is under way",
     params: sessionParams.extend({ message_id: idSchema }),
-    answers: { 200: events },
+    answers: { 200: null },
+    events: true,
+    headers: streamHeaders,
   },
   createCompletion: {
     method: "POST",
@@ -37,7 +40,11 @@ export const chatOperations = {
     access: "user",
     summary: "Ask as the OpenAI API is asked; `metadata.session_id` or `X-Session-Id` names the session",
     body: completionRequestSchema,
+    requestHeaders: { "X-Session-Id": idSchema.optional() },
     answers: { 200: completionAnswerSchema },
+    events: true,
+    headers: [...turnHeaders, "x-session-id", "x-accel-buffering"],
+    refusals: { 404: "The session or the answer was deleted since the first request with this Idempotency-Key." },
   },
   getUsage: {
     method: "GET",

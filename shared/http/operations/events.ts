@@ -8,6 +8,7 @@ export const eventsOperations = {
     access: "user",
     summary: "Report feedback, a conversion, engagement, or anything else to count",
     body: createEventSchema,
+    refusals: { 404: "The user has no such session." },
     answers: { 201: eventSchema },
   },
 } as const satisfies Record<string, Operation>;

@@ -12,6 +12,11 @@ export const sessionOperations = {
     summary: "Create a session",
     body: createSessionSchema,
     answers: { 201: sessionSchema },
+    headers: ["etag", "location"],
+    refusals: {
+      404: "The session was deleted since the first request with this Idempotency-Key.",
+      409: "The id is in use, or the first request with this Idempotency-Key is still running.",
+    },
   },
   listSessions: {
     method: "GET",
@@ -32,7 +37,9 @@ export const sessionOperations = {
     access: "user",
     summary: "Read a session",
     params: sessionParams,
-    answers: { 200: sessionSchema },
+    requestHeaders: { "If-None-Match": z.string().optional().meta({ description: "ETags of the session." }) },
+    answers: { 200: sessionSchema, 304: null },
+    headers: ["etag"],
   },
   patchSession: {
     method: "PATCH",
@@ -40,8 +47,11 @@ export const sessionOperations = {
     access: "user",
     summary: "Change a session's title, metadata or lifetime",
     params: sessionParams,
+    requestHeaders: { "If-Match": z.string().optional().meta({ description: "ETags of the session." }) },
     body: patchSessionSchema,
     answers: { 200: sessionSchema },
+    headers: ["etag"],
+    refusals: { 412: "The session is not the one that If-Match names." },
   },
   deleteSession: {
     method: "DELETE",
@@ -58,6 +68,7 @@ export const sessionOperations = {
     summary: "Delete a session's messages and keep the session",
     params: sessionParams,
     answers: { 200: sessionSchema },
+    headers: ["etag"],
   },
   restoreSession: {
     method: "POST",
@@ -66,6 +77,7 @@ export const sessionOperations = {
     summary: "Bring an archived session back, whole",
     params: sessionParams,
     answers: { 200: sessionSchema },
+    headers: ["etag"],
   },
   cleanupSessions: {
     method: "POST",

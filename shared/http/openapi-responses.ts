@@ -1,0 +1,124 @@
+import * as z from "zod";
+import type { ZodOpenApiResponsesObject } from "zod-openapi";
+import { type ErrorCode, statusOf } from "../errors.ts";
+import type { Operation } from "./operations.ts";
+
+const text = (description: string) => ({ description, schema: { type: "string" } }) as const;
+const seconds = (description: string) => ({ description, schema: { type: "integer", minimum: 1 } }) as const;
+
+/** Every response header, beside those of HTTP and the gateway themselves. */
+export const responseHeaders = {
+  "x-request-id": text("Names the request in the operators' logs."),
+  "cache-control": text("No answer may be stored."),
+  "content-security-policy": text("An answer is no page, and loads nothing."),
+  "referrer-policy": text("A browser names no address of the API to others."),
+  "strict-transport-security": text("Browsers use HTTPS only."),
+  "x-content-type-options": text("Browsers take the content type as it is."),
+  vary: text("With CORS only: the answer depends on the Origin."),
+  "access-control-allow-origin": text("With CORS only: the Origin, if it may call."),
+  "access-control-expose-headers": text("With CORS only: the headers that a page may read."),
+  etag: text("Names this version of the session, for If-Match and If-None-Match."),
+  location: text("Where the session is."),
+  "idempotency-replayed": text(
+    "`true` when the answer was first given to an earlier request with this Idempotency-Key.",
+  ),
+  "www-authenticate": text("Bearer."),
+  "retry-after": seconds("Seconds after which to try again."),
+  ratelimit: text("What is left of each limit of the plan (draft-ietf-httpapi-ratelimit-headers)."),
+  "ratelimit-policy": text("The limits of the plan."),
+  "x-session-id": text("The session of the answer."),
+  "x-vercel-ai-ui-message-stream": text("Of a stream: the version of the AI SDK's protocol."),
+  "x-accel-buffering": text("Of a stream: proxies must not hold it back."),
+} as const;
+
+export type ResponseHeader = keyof typeof responseHeaders;
+
+const EVERYWHERE: readonly ResponseHeader[] = [
+  "x-request-id",
+  "cache-control",
+  "content-security-policy",
+  "referrer-policy",
+  "strict-transport-security",
+  "x-content-type-options",
+  "vary",
+  "access-control-allow-origin",
+  "access-control-expose-headers",
+];
+
+const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(statusOf) as [ErrorCode, ...ErrorCode[]]),
+    request_id: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: "Problem", description: "RFC 9457 problem details." });
+
+/** Everything that an operation answers, by status: its own answers, and every refusal. */
+export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
+  const { method, summary, answers, events, headers = [] } = operation;
+  const replayed: ResponseHeader[] = method === "POST" ? ["idempotency-replayed"] : [];
+  const refusals = refusalsOf(operation);
+  const statuses = [...new Set([...Object.keys(answers), ...Object.keys(refusals)])];
+  const responses = statuses.map((status) => {
+    const schema = answers[Number(status)];
+    const isSuccess = Number(status) < 400;
+    const content = {
+      ...(schema ? { "application/json": { schema } } : {}),
+      ...(events && status === "200" ? { "text/event-stream": { schema: eventsSchema } } : {}),
+      ...(status in refusals ? { "application/problem+json": { schema: problemSchema } } : {}),
+    };
+    const names = [
+      ...EVERYWHERE,
+      ...(isSuccess ? headers : (REFUSAL_HEADERS[status] ?? [])),
+      ...(status === "429" ? headers.filter((name) => name.startsWith("ratelimit")) : []),
+      ...(isSuccess || KEPT.has(status) ? replayed : []),
+    ];
+    return {
+      description: refusals[status] ?? summary,
+      headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+      ...(Object.keys(content).length > 0 ? { content } : {}),
+    };
+  });
+  return Object.fromEntries(responses.map((response, n) => [statuses[n], response]));
+}
+
+const eventsSchema = z.string().meta({ description: "Server-sent events." });
+
+/** Headers of refusals, by status. */
+const REFUSAL_HEADERS: Record<string, readonly ResponseHeader[]> = {
+  "401": ["www-authenticate"],
+  "409": ["retry-after"],
+  "429": ["retry-after"],
+  "503": ["retry-after"],
+};
+
+/** Refusals that a repeated Idempotency-Key is given again. */
+const KEPT = new Set(["400", "404", "409", "413"]);
+
+/** By status, why. Some are the gateway's own: it serves 401, 403, 413, 429, 500 and 503 without asking a function. */
+function refusalsOf({ method, access, params, body, refusals }: Operation): Record<string, string> {
+  return {
+    ...(access === "public"
+      ? {}
+      : {
+          "400": "The request is not valid; `errors` names the fields.",
+          "401": "No token, a bad or an expired one.",
+          "403":
+            access === "admin"
+              ? "The token is not one of an admin, or X-User-Id is not for it to use."
+              : "X-User-Id needs a token with the scope act-as.",
+        }),
+    ...(params ? { "404": "The user has none of this id." } : {}),
+    ...(method === "POST" ? { "409": "The first request with this Idempotency-Key is still running." } : {}),
+    ...(body ? { "413": "The body is larger than can be taken." } : {}),
+    ...(method === "POST" ? { "422": "The Idempotency-Key was used for another request." } : {}),
+    "429": "Too many requests.",
+    "500": "The service has failed; its logs say why, by the id of the request.",
+    "503": "Try again after the seconds in Retry-After.",
+    ...refusals,
+  };
+}

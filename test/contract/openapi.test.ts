@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createChat } from "../../functions/chat/chat.ts";
+import { createCompletions } from "../../functions/chat/completions.ts";
+import { createResumeChat } from "../../functions/chat/stream.ts";
+import { createGetUsage } from "../../functions/chat/usage.ts";
+import { createGetMetrics } from "../../functions/metrics/get.ts";
+import { createGetReport } from "../../functions/reports/get.ts";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { createOpenapi } from "../../shared/http/openapi.ts";
+import { responseHeaders } from "../../shared/http/openapi-responses.ts";
+import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { buildReport } from "../../shared/reports/build-report.ts";
+import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/api.ts";
+import { createChatWorld } from "../support/chat.ts";
+import { documentedResponses } from "../support/documented.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
+
+/** Statuses that the gateway serves by itself, of any operation: no function has to be seen serving them. */
+const BY_GATEWAY = ["429", "500", "503"];
+
+const ids = Object.keys(operations) as OperationId[];
+const PLANS = {
+  free: { requests_per_minute: 0, tokens_per_day: 0 },
+  tiny: { requests_per_minute: 1, tokens_per_day: 0 },
+};
+
+let api: Api;
+let fake: FakeOpenAI;
+/** What was served: `operation status`, and with each the content types and the headers. */
+const served = new Map<string, Set<string>>();
+const note = (key: string, values: readonly (string | null)[]) => {
+  const known = served.get(key) ?? new Set();
+  for (const value of values) if (value !== null) known.add(value);
+  served.set(key, known);
+};
+let names = 0;
+const fresh = (what: string) => `${what}-${names++}`;
+
+beforeAll(async () => {
+  fake = await startFakeOpenAI();
+  fake.always({ text: "one two" });
+  const others: ApiOptions["others"] = (world, http, engines) => {
+    const { deps } = createChatWorld(world, fake.url);
+    const chat = { ...deps, ...http, idempotency: createIdempotencyStore(world.table), plans: PLANS };
+    const metrics = { ...http, store: createMetricStore(createTable(engines.dynamodb, engines.metricsTable)) };
+    return {
+      chat: createChat(chat),
+      createCompletion: createCompletions(chat),
+      resumeChat: createResumeChat(chat),
+      getUsage: createGetUsage(chat),
+      getMetrics: createGetMetrics(metrics),
+      getReport: createGetReport({
+        ...metrics,
+        reports: { find: async (month) => (month === "2026-10" ? reportOf(metrics, month) : null) },
+      }),
+    };
+  };
+  api = await startApi({
+    others,
+    onServed: (id, { status, type, headers }) => {
+      note(`${id} ${status}`, [type]);
+      note(`headers of ${status}`, headers);
+      if (status < 400) note(`headers of ${id} ${status}`, headers);
+    },
+  });
+});
+afterAll(() => Promise.all([api.close(), fake.close()]));
+
+/** A report of a month in which something happened. */
+async function reportOf(metrics: Parameters<typeof buildReport>[0], month: string) {
+  const report = await buildReport(metrics, month);
+  return { ...report, figures: { ...report.figures, requests: 1 } };
+}
+
+/** A request of an operation that succeeds: where, and with what. */
+interface Example {
+  url: string;
+  body?: unknown;
+}
+
+/** Makes what each operation needs, and gives a request that succeeds. */
+const examples: Record<OperationId, () => Promise<Example>> = {
+  getHealth: async () => ({ url: "/health" }),
+  getOpenapi: async () => ({ url: "/openapi.json" }),
+  createSession: async () => ({ url: "/v1/sessions", body: { id: fresh("made") } }),
+  listSessions: async () => ({ url: "/v1/sessions" }),
+  getSession: async () => ({ url: await session() }),
+  patchSession: async () => ({ url: await session(), body: { title: "new" } }),
+  deleteSession: async () => ({ url: await session() }),
+  resetSession: async () => ({ url: `${await session()}/reset` }),
+  restoreSession: async () => ({ url: `${await session()}/restore` }),
+  cleanupSessions: async () => ({ url: "/admin/cleanup-sessions?days=3650" }),
+  listMessages: async () => ({ url: `${await session()}/messages` }),
+  appendMessages: async () => ({ url: `${await session()}/messages`, body: { role: "user", content: "x" } }),
+  chat: async () => ({ url: `${await session()}/chat`, body: { content: "x" } }),
+  resumeChat: async () => {
+    const url = await session();
+    const { message } = (await api.post(`${url}/chat`, { content: "x" })).body;
+    return { url: `${url}/chat/${message.id}/stream` };
+  },
+  createCompletion: async () => ({
+    url: "/v1/chat/completions",
+    body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },
+  }),
+  getUsage: async () => ({ url: "/v1/usage" }),
+  getMetrics: async () => ({ url: "/v1/metrics" }),
+  createEvent: async () => ({ url: "/v1/events", body: { type: "custom" } }),
+  getReport: async () => ({ url: "/v1/reports/2026-10" }),
+  searchMemories: async () => ({ url: "/v1/memories/search", body: { query: "x" } }),
+  listMemories: async () => ({ url: "/v1/memories" }),
+  deleteMemory: async () => {
+    const url = await session();
+    await api.post(`${url}/messages`, { role: "user", content: "My cat is called Momo." });
+    await api.world.deliver("ann", url.split("/").at(-1)!);
+    return { url: `/v1/memories/${(await api.get("/v1/memories")).body.data[0].id}` };
+  },
+  deleteMemories: async () => ({ url: "/v1/memories" }),
+};
+
+async function session(): Promise<string> {
+  const id = fresh("session");
+  await api.post("/v1/sessions", { id, ttl_seconds: 1_000_000 });
+  return `/v1/sessions/${id}`;
+}
+
+const send = (id: OperationId, { url, body }: Example, options: Call = {}): Promise<Reply> => {
+  const { method, access } = operations[id];
+  const claims = { admin: String(access === "admin"), ...options.claims };
+  return api.call(method, url, { body, user: access === "public" ? null : "ann", ...options, claims });
+};
+const keyed = (key: string): Call => ({ headers: { "Idempotency-Key": key } });
+
+/** How each refusal that any operation may give is brought about. */
+const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
+  400: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "" }, claims: { act_as: "true" } }),
+  401: async (id) => send(id, await examples[id](), { user: null }),
+  403: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "bob" } }),
+  404: async (id) => {
+    if (id === "createEvent") return send(id, { url: "/v1/events", body: { type: "custom", session_id: "none" } });
+    if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
+    const example = await examples[id]();
+    if (id !== "createSession" && id !== "createCompletion") {
+      return send(id, { ...example, url: example.url.replace(/-\d+|[0-9a-f]{12}$/, "none") });
+    }
+    const options = keyed(fresh("key"));
+    const { body, headers } = await send(id, example, options);
+    await api.del(`/v1/sessions/${headers["x-session-id"] ?? body.id}`);
+    return send(id, example, options);
+  },
+  409: async (id) => {
+    const [example, options] = [await examples[id](), keyed(fresh("key"))];
+    // The first attempt dies when it has begun; for the store it is still running. A turn looks at its provider first.
+    await api.world.crashing("events" in operations[id] ? 1 : 0, "after", () =>
+      send(id, example, { ...options, remaining: 60_000 }),
+    );
+    const waiting = send(id, example, options);
+    setTimeout(() => api.world.advance(6000), 100);
+    return waiting;
+  },
+  412: async (id) => send(id, await examples[id](), { headers: { "If-Match": '"other"' } }),
+  413: async (id) => send(id, await examples[id](), { raw: " ".repeat(4 * 1024 * 1024 + 1) }),
+  422: async (id) => {
+    const options = keyed(fresh("key"));
+    await (id === "createSession"
+      ? api.post("/v1/events", { type: "custom" }, options)
+      : api.post("/v1/sessions", {}, options));
+    return send(id, await examples[id](), options);
+  },
+};
+
+describe.each(ids)("%s", (id) => {
+  const operation: Operation = operations[id];
+  const documented = documentedResponses(id);
+
+  it("succeeds with each status and content type that the document names, and no other", async () => {
+    const example = await examples[id]();
+    const options = operation.method === "POST" ? keyed(fresh("key")) : {};
+    const { status, headers } = await send(id, example, {
+      ...options,
+      headers: { ...options.headers, Origin: ORIGIN },
+    });
+    expect(status).toBeLessThan(300);
+    if (operation.method === "POST") expect((await send(id, example, options)).status).toBe(status);
+    if ("304" in documented) {
+      expect((await send(id, example, { headers: { "If-None-Match": headers.etag! } })).status).toBe(304);
+    }
+    if (operation.events && operation.body) {
+      // The plan has one request a minute.
+      api.world.advance(60_000);
+      await send(id, { ...example, body: { ...(example.body as object), stream: true } }, { claims: { plan: "tiny" } });
+    }
+    for (const [success, { content = {} }] of Object.entries(documented)) {
+      if (Number(success) >= 400) continue;
+      expect([success, [...(served.get(`${id} ${success}`) ?? [])].sort()]).toEqual([
+        success,
+        Object.keys(content).sort(),
+      ]);
+    }
+    for (const header of operation.headers ?? []) {
+      const seen = Object.keys(operation.answers).flatMap((success) => [
+        ...(served.get(`headers of ${id} ${success}`) ?? []),
+      ]);
+      expect(seen).toContain(header);
+    }
+  });
+
+  const refused = Object.keys(documented).filter((status) => Number(status) >= 400 && !BY_GATEWAY.includes(status));
+  it.each(refused.length > 0 ? refused : ["nothing"])(
+    "refuses with %s as the document says",
+    async (status) => {
+      if (status === "nothing") return;
+      expect((await refusals[Number(status)]!(id)).status).toBe(Number(status));
+    },
+    20_000,
+  );
+});
+
+describe("the document", () => {
+  it("has an example here for every operation", () => {
+    expect(Object.keys(examples).sort()).toEqual([...ids].sort());
+  });
+
+  it("names no response header that is never served, and says when each is", async () => {
+    await api.post("/v1/sessions/none/chat", { content: "x" }, { claims: { plan: "tiny" }, user: "limited" });
+    const limited = await api.post(
+      "/v1/sessions/none/chat",
+      { content: "x" },
+      { claims: { plan: "tiny" }, user: "limited" },
+    );
+    expect(limited.status).toBe(429);
+    expect(limited.headers).toMatchObject({ "retry-after": expect.any(String), ratelimit: expect.any(String) });
+    const options = keyed(fresh("key"));
+    for (const replayed of [undefined, "true"]) {
+      const { status, headers } = await api.post("/v1/sessions/none/reset", undefined, options);
+      expect([status, headers["idempotency-replayed"]]).toEqual([404, replayed]);
+    }
+    for (const name of Object.keys(responseHeaders)) {
+      const statuses = [...served].filter(([key, seen]) => /^headers of \d+$/.test(key) && seen.has(name));
+      expect([name, statuses.length > 0]).toEqual([name, true]);
+    }
+    for (const [status, header] of [
+      ["401", "www-authenticate"],
+      ["409", "retry-after"],
+      ["404", "idempotency-replayed"],
+      ["201", "location"],
+    ] as const) {
+      expect(served.get(`headers of ${status}`)).toContain(header);
+    }
+  });
+
+  it("says what an Idempotency-Key and an X-User-Id look like", () => {
+    const { paths } = createOpenapi("0") as {
+      paths: Record<string, Record<string, { parameters: { name: string; schema: object }[] }>>;
+    };
+    const parameters = paths["/v1/sessions"]!.post!.parameters;
+    const of = (name: string) => parameters.find((parameter) => parameter.name === name)?.schema;
+    expect(of("Idempotency-Key")).toMatchObject({ type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" });
+    expect(of("X-User-Id")).toMatchObject({ type: "string", minLength: 1, maxLength: 255 });
+    expect(paths["/v1/chat/completions"]!.post!.parameters.map(({ name }) => name)).toContain("X-Session-Id");
+    expect(paths["/v1/sessions/{id}"]!.get!.parameters.map(({ name }) => name)).toContain("If-None-Match");
+  });
+});
