@@ -6,6 +6,7 @@ import { AppError } from "../../../shared/errors.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { purgeSession } from "../../../shared/session/purge-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/renew-session.ts";
 import type { Stores } from "../../../shared/session/stores.ts";
@@ -65,6 +66,21 @@ describe("while the index lags", () => {
     await world.deliver(USER, "s1");
     expect(await recalled()).toEqual([]);
     for (const apply of held ?? []) apply();
+    expect(await recalled()).toEqual(["A new lantern."]);
+  });
+
+  it("a late purge of a deleted session leaves the memories of the next one with its id", async () => {
+    await world.say(USER, "s1", ...FACTS);
+    const tombstone = await stores.sessions.findAnchor({ user: USER, id: "s1" });
+    await deleteSession(stores, { user: USER, id: "s1" });
+    await world.say(USER, "s1", "A new lantern.", "A second lantern.");
+    await world.deliver(USER, "s1");
+    const [memory] = await world.recall(USER, { text: "second", limit: 1 });
+    await forgetMemory(world.memories, USER, memory!.id);
+    await purgeSession(stores, tombstone!);
+    expect(await recalled()).toEqual(["A new lantern."]);
+    // The name of the forgotten memory is there as well: its message does not become one again.
+    await world.deliver(USER, "s1");
     expect(await recalled()).toEqual(["A new lantern."]);
   });
 

@@ -266,6 +266,12 @@ const STATES: Record<string, (stage: Stage) => Promise<void>> = {
     await STATES.limbo?.(stage);
     await stage.archive();
   },
+  "archived, with what a dead restore has left": async (stage) => {
+    await STATES.archived?.(stage);
+    const dying = { ...stage.stores.sessions, transit: () => Promise.reject(new Error("died")) };
+    await restoreSession({ ...stage.stores, sessions: dying }, SESSION).catch(() => undefined);
+    stage.advance(16 * 60_000);
+  },
   restored: async (stage) => {
     await STATES.archived?.(stage);
     await stage.operations.restore();
@@ -395,6 +401,26 @@ const VERBS: Verb[] = [
   "expire",
   "patch",
 ];
+
+describe("a reset that dies after it lost against a message", () => {
+  it("deletes nothing", async () => {
+    const stage = createStage();
+    await STATES.hot?.(stage);
+    let attempts = 0;
+    const losing = {
+      ...stage.stores.sessions,
+      transit: async () => false,
+      find: (session: typeof SESSION) => {
+        if (attempts++ > 0) throw new Error("died");
+        return stage.stores.sessions.find(session);
+      },
+    };
+    const reset = resetSession({ ...stage.stores, sessions: losing }, SESSION, { seed: "reset" });
+    await expect(reset).rejects.toThrow("died");
+    expect((await stage.readable())?.toSorted()).toEqual(["lantern one", "lantern two"]);
+    await expectQuiet(stage, "lost");
+  });
+});
 
 describe("a reset that dies after its transaction", () => {
   it.each(["archive", "restore"] as const)("leaves no memory for good when the next step is: %s", async (next) => {
