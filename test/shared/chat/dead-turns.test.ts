@@ -45,8 +45,10 @@ const header = async () => (await world.stores.sessions.find(session()))!;
 const storedMessages = () => stored.reduce((sum, { messages = 0 }) => sum + messages, 0);
 
 /** A turn whose function dies after it has stored its question, and perhaps a part of its answer, or all of it. */
-async function die(left: { part?: string; answer?: string } = {}): Promise<string> {
-  const identity = { seed: randomUUID(), at: world.stores.clock() };
+async function die(
+  left: { part?: string; answer?: string } = {},
+  identity = { seed: randomUUID(), at: world.stores.clock() },
+): Promise<string> {
   const [questionId, answer] = [timeOrderedId(identity, 0xffe), timeOrderedId(identity, 0xfff)];
   const created_at = new Date(identity.at).toISOString();
   const question: MessageRecord = { id: questionId, role: "user", content: "asked by the dead", created_at };
@@ -128,6 +130,26 @@ describe("a turn whose function has died", () => {
       expect(texts.join("")).toBe("half of it");
     }
     expect(storedMessages()).toBe(1);
+  });
+
+  it("is taken up by a repeat of its request, and is not a dead one for that", async () => {
+    const identity = { seed: randomUUID(), at: world.stores.clock() };
+    await die({}, identity);
+    const found: string[][] = [];
+    const { turns } = chat.deps;
+    const begin: typeof turns.begin = (begun) => {
+      found.push(begun.dead.map(({ answer }) => answer));
+      return turns.begin(begun);
+    };
+    const repeat = request("asked by the dead", { claim: { kind: "taken", identity } });
+    await runTurn({ ...chat.deps, turns: { ...turns, begin } }, repeat);
+    // DynamoDB refuses an update that sets and removes the same attribute: the mark of this very turn.
+    expect(found).toEqual([[]]);
+    expect(await transcript()).toEqual([
+      ["user", "asked by the dead"],
+      ["assistant", "You said: asked by the dead", "complete"],
+    ]);
+    expect(await header()).toMatchObject({ message_count: 2 });
   });
 
   it("is not taken for dead by an instance whose clock is a little ahead", async () => {
