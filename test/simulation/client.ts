@@ -84,7 +84,7 @@ export function createClient(world: World, history: History) {
       ended: told.ended,
       outcome: told.outcome,
       effective: () => Math.max(...told.instances.map(({ lastCall }) => lastCall)),
-      isHit: () => told.instances.some(({ hit }) => hit),
+      isHit: () => told.instances.length > 1 || told.instances.some(({ hit }) => hit),
     });
   }
 
@@ -103,7 +103,9 @@ export function createClient(world: World, history: History) {
 
   /** Sends an answered request once more, much later or soon: it must not give back what was deleted meanwhile. */
   async function repeat(action: Action, sent: ApiRequest, told: Told): Promise<void> {
-    if (!action.keyed || !action.repeats || told.outcome !== "done") return;
+    // A request whose answer could not be kept runs once more, which is what its client asks for.
+    const isKept = told.outcome === "done" && !told.instances.some(({ hit }) => hit);
+    if (!action.keyed || !action.repeats || !isKept) return;
     await timeline.wait((action.id % 3) * 400_000 + 1000);
     const began = timeline.now();
     const { reply } = await once(action, sent, ATTEMPTS);

@@ -19,7 +19,7 @@ export interface Deed {
   outcome: Outcome;
   /** A session is created by it if there is none. */
   creates: boolean;
-  /** Whether a fault has hit it. */
+  /** Whether a fault has hit it, or it took several attempts. */
   isHit: () => boolean;
 }
 
@@ -49,6 +49,8 @@ export interface Presence {
 export interface History {
   /** Requests that were answered, refusals included. */
   served: number;
+  /** When what had been archived before was no longer kept. */
+  ages: readonly number[];
   deeds: Deed[];
   sights: Sight[];
   presences: Presence[];

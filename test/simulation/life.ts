@@ -4,7 +4,7 @@ import { type Client, createClient } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import type { History } from "./history.ts";
 import { judge, type Violation } from "./model.ts";
-import type { Action, Plan } from "./plan.ts";
+import { type Action, type Plan, YEAR } from "./plan.ts";
 import { endLife } from "./quiet.ts";
 import { inVirtualMachine } from "./virtual-machine.ts";
 import { BEGINNING, createWorld, faultsOf, type World } from "./world.ts";
@@ -16,13 +16,15 @@ export interface Life {
   history: History;
 }
 
+const DAY = 86_400_000;
+
 export function runLife(plan: Plan, isTraced = false): Promise<Life> {
   const world = createWorld(plan.seed, plan.weather, isTraced);
   return inVirtualMachine(world.timeline, randomOf(plan.seed, "machine"), () => live(world, plan));
 }
 
 async function live(world: World, plan: Plan): Promise<Life> {
-  const history: History = { served: 0, deeds: [], sights: [], presences: [] };
+  const history: History = { served: 0, deeds: [], sights: [], presences: [], ages: agesOf(plan) };
   const client = createClient(world, history);
   const failures: unknown[] = [];
   world.consumers.archive = async (instance, Records) => {
@@ -48,14 +50,21 @@ async function live(world: World, plan: Plan): Promise<Life> {
   };
 }
 
+/** When a year has passed: what was archived before has reached its age. */
+function agesOf({ actions }: Plan): number[] {
+  return actions.flatMap(({ at }, n) => (at - (actions[n - 1]?.at ?? at) >= YEAR ? [BEGINNING + at] : []));
+}
+
 async function act(world: World, client: Client, action: Action): Promise<void> {
   world.trace(() => `--- ${describe(action)}`);
   const job = (name: string) => {
     const { seed, weather } = world;
-    return world.instance(`${action.id} ${name}`, weather.faulty ? faultsOf(seed, `${action.id} ${name}`, 0.3) : []);
+    const own = weather.faulty ? faultsOf(seed, `${action.id} ${name}`, 0.3) : [];
+    return world.instance(`${action.id} ${name}`, [...(action.faults[0] ?? []), ...own]);
   };
   switch (action.kind) {
     case "sweep":
+      world.bucket.expire(world.timeline.now() - 365 * DAY);
       // DynamoDB takes what has expired in no order, and leaves some of it for later.
       return world.table.expire(Math.floor(world.timeline.now() / 1000), ({ pk, sk }) =>
         randomOf(world.seed, "sweep", action.id, String(pk), String(sk)).chance(0.8),

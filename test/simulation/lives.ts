@@ -48,7 +48,7 @@ async function violationsOf(plan: Plan): Promise<Violation[]> {
 /** Runs lives with the seeds from `seed` on, on so many threads. Gives the failures by seed. */
 export async function runLives(
   { seed, lives, workers }: { seed: number; lives: number; workers: number },
-  progress: (lived: number, failed: number) => void = () => undefined,
+  progress: (lived: number, failures: readonly Failure[]) => void = () => undefined,
 ): Promise<Failure[]> {
   const failures: Failure[] = [];
   let lived = 0;
@@ -65,7 +65,7 @@ export async function runLives(
           worker.on("message", (news: News) => {
             if ("failure" in news) failures.push(news.failure);
             else lived += news.lives;
-            progress(lived, failures.length);
+            progress(lived, failures);
           });
           worker.on("error", reject);
           worker.on("exit", () => resolve());

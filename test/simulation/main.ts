@@ -71,10 +71,13 @@ async function simulate({
   const began = performance.now();
   let told = began;
   const seconds = () => Math.round((performance.now() - began) / 1000);
+  let known = 0;
   const failures = await runLives(run, (lived, failed) => {
+    for (const { seed, violations } of failed.slice(known)) console.log(`life ${seed}: ${violations[0]?.rule}`);
+    known = failed.length;
     if (performance.now() - told < MILLISECONDS_BETWEEN_LINES) return;
     told = performance.now();
-    console.log(`${lived} of ${run.lives} lives, ${failed} failed, ${seconds()} s`);
+    console.log(`${lived} of ${run.lives} lives, ${failed.length} failed, ${seconds()} s`);
   });
   console.log(`${run.lives} lives from seed ${run.seed}, ${failures.length} failed, ${seconds()} s`);
   const rules = Map.groupBy(

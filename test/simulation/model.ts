@@ -102,6 +102,7 @@ function judgePresence(history: History, presence: Presence): Violation[] {
     (deed) =>
       deed.outcome === "done" &&
       deed.ended < presence.began &&
+      !isAged(history, deed, presence) &&
       !deletions.some((deletion) => mayFollow(deletion, deed) && deletion.began <= presence.ended),
   );
   return creation ? [{ rule: "a session is not there", detail }] : [];
@@ -116,9 +117,14 @@ const mayFollow = (removal: Deed, deed: Deed): boolean =>
 
 export const isSaying = ({ kind }: Deed): boolean => kind === "append" || kind === "turn";
 
+/** Whether the archive of what a deed has made may have reached its age. */
+const isAged = ({ ages }: History, deed: Deed, { ended }: { ended: number }): boolean =>
+  ages.some((age) => deed.began < age && age <= ended);
+
 const isRemoval = ({ kind }: Deed): boolean => kind === "delete" || kind === "reset";
 
 const mayBeRemoved = (history: History, deed: Deed, sight: Pick<Sight, "user" | "session" | "ended">): boolean =>
+  isAged(history, deed, sight) ||
   history.deeds.some(
     (removal) => isRemoval(removal) && isOf(removal, sight) && mayFollow(removal, deed) && removal.began <= sight.ended,
   );

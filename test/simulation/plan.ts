@@ -82,6 +82,34 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+/** After this the archive of a session has reached its age. */
+export const YEAR = 366 * 24 * HOUR;
+
+/** One actor stops amid what it does, and others change the same session meanwhile. */
+interface Scene {
+  user: string;
+  session: string;
+  /** Actions that are yet to come. */
+  left: number;
+}
+
+/** How often a scene begins. */
+const SCENES = 0.06;
+
+const STALLED = ["restore", "restore", "reset", "delete", "reconcile", "reconcile", "append", "chat", "patch"] as const;
+const MEANWHILE = [
+  "delete",
+  "delete",
+  "create",
+  "create",
+  "append",
+  "append",
+  "reset",
+  "restore",
+  "sweep",
+  "read",
+] as const;
+
 export function planLife(seed: number): Plan {
   const random = randomOf(seed, "plan");
   const users = random.chance(0.2) ? ["ann", "bob"] : ["ann"];
@@ -97,25 +125,32 @@ export function planLife(seed: number): Plan {
   const count = 10 + random.below(18);
   const actions: Action[] = [];
   let at = 0;
+  let scene: Scene | undefined;
   for (let id = 0; id < count; id++) {
-    const gap = gapOf(random);
+    const gap = scene ? 60 + random.below(500) : gapOf(random);
     at += gap;
     // After a while something is due: that is when schedules and TTL meet clients who come back.
     const isDue = gap > MINUTE && random.chance(0.4);
     const usual = isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
-    const kind = id === 0 ? "create" : id === 1 ? "append" : usual;
+    const whose = scene ?? { user: random.pick(users), session: random.pick(sessions), left: 0 };
+    const faults = Array.from({ length: ATTEMPTS }, (_, attempt) => faultsOf(seed, `action ${id} ${attempt}`, faulty));
+    const begins = !scene && id > 1 && random.chance(SCENES);
+    if (begins) faults[0] = [{ kind: "stalled", call: random.below(10), stall: 2000 + random.below(30_000) }];
+    const acted = begins ? random.pick(STALLED) : scene ? random.pick(MEANWHILE) : usual;
     actions.push({
       id,
       at,
-      kind,
-      user: random.pick(users),
-      session: random.pick(sessions),
+      kind: id === 0 ? "create" : id === 1 ? "append" : acted,
+      user: whose.user,
+      session: whose.session,
       messages: 1 + random.below(random.chance(0.1) ? 8 : 2),
       ttl: random.pick([60, 60, 60, 600, 0]),
       keyed: random.chance(0.8),
       repeats: random.chance(0.1),
-      faults: Array.from({ length: ATTEMPTS }, (_, attempt) => faultsOf(seed, `action ${id} ${attempt}`, faulty)),
+      faults,
     });
+    if (begins) scene = { ...whose, left: 2 + random.below(5) };
+    else if (scene) scene = scene.left > 1 ? { ...scene, left: scene.left - 1 } : undefined;
   }
   return { seed, weather, actions };
 }
@@ -136,7 +171,8 @@ function gapOf(random: Random): number {
   if (share < 0.65) return random.below(1000);
   if (share < 0.77) return random.below(MINUTE);
   if (share < 0.94) return MINUTE + random.below(20 * MINUTE);
-  return random.below(30 * HOUR);
+  if (share < 0.99) return random.below(30 * HOUR);
+  return YEAR;
 }
 
 /** The plan without some of its actions, faults or weather. */

@@ -124,11 +124,13 @@ export async function endLife(world: World, plan: Plan, history: History, client
     const sum = (measure: string) =>
       raw.reduce((total, { measures }) => total + ((measures as Record<string, number>)[measure] ?? 0), 0);
     const said = [figures.requests, figures.sessions, figures.messages];
-    const counted = [raw.length, sum("sessions"), sum("messages")];
+    // What a function stores after it has answered is measured by itself: that is no request.
+    const requests = raw.filter(({ measures }) => "duration_ms" in (measures as object)).length;
+    const counted = [requests, sum("sessions"), sum("messages")];
     if (String(said) !== String(counted))
       fail("the report is wrong", `requests, sessions, messages: ${said} instead of ${counted}`);
     const stored = [history.served, world.truth.sessions, world.truth.messages.size];
-    const isWhole = raw.length === history.served && !history.deeds.some(({ isHit }) => isHit());
+    const isWhole = requests === history.served && !history.deeds.some(({ isHit }) => isHit());
     if (isWhole && String(counted) !== String(stored)) {
       fail("metrics do not say what was stored", `requests, sessions, messages: ${counted} instead of ${stored}`);
     }
@@ -196,7 +198,9 @@ export async function endLife(world: World, plan: Plan, history: History, client
     const extra = rows.filter((row) => !wanted.includes(row));
     const missing = wanted.filter((row) => !rows.includes(row));
     if (extra.length > 0) fail("the lake has what is not in the archive", extra.join(", "));
-    if (missing.length > 0) fail("the lake lacks what is in the archive", missing.join(", "));
+    // A session that is archived for more than 180 days is no longer in the lake.
+    if (missing.length > 0 && history.ages.length === 0)
+      fail("the lake lacks what is in the archive", missing.join(", "));
     if (new Set(rows).size < rows.length) fail("the lake has a message twice", rows.join(", "));
   }
 

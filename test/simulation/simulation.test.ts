@@ -52,7 +52,7 @@ test.each([
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
 
 const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
-  judge({ ...history, presences: [], served: 0 }, calm).map(({ rule }) => rule);
+  judge({ ...history, presences: [], served: 0, ages: [] }, calm).map(({ rule }) => rule);
 
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
