@@ -51,11 +51,15 @@ export async function forgetEverything(
   user: string,
   deadline: number,
 ): Promise<void> {
-  const now = clock();
+  let now: number;
   for (let attempt = 0; ; attempt++) {
     if (attempt === MAX_ATTEMPTS) throw busy();
     if (attempt > 0) await backOff(attempt);
-    if (await memories.forgetAll(user, await memories.summary(user), now)) break;
+    const summary = await memories.summary(user);
+    // The time is taken after the summary is read: then every memory that the summary counts was captured before it, and none
+    // stays that is no longer counted.
+    now = clock();
+    if (await memories.forgetAll(user, summary, now)) break;
   }
   let after: string | undefined;
   do {
