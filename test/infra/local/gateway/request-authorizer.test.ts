@@ -50,6 +50,22 @@ test("a REQUEST authorizer gets the request without its body, and is asked once 
   expect(await (await call("/a?key=1", "other")).json()).not.toMatchObject({ asked: first.asked });
 });
 
+test("an authorizer is asked again when its answer has been kept for as long as the template says", async () => {
+  const short = await startGateway({
+    functions: {
+      echo: "export const handler = async ({ requestContext }) => ({ statusCode: 200, body: requestContext.authorizer.asked });",
+      authorizer: `let asked = 0; export const handler = async ({ methodArn }) => ({ principalId: "x", context: { asked: ++asked },
+        policyDocument: { Statement: [{ Effect: "Allow", Action: "execute-api:Invoke", Resource: methodArn }] } });`,
+    },
+    routes: [{ method: "GET", path: "/", function: "echo", authorizer: true }],
+    authorizer: { AuthorizerResultTtlInSeconds: 1 },
+  });
+  const asked = async () => (await fetch(short.url, { headers: { authorization: "Bearer x" } })).text();
+  expect(await asked()).toBe("1");
+  await expect.poll(asked, { timeout: 10_000 }).toBe("2");
+  await short.stop();
+});
+
 test("a request without an identity source is refused without asking", async () => {
   expect((await call("/a")).status).toBe(401);
 });

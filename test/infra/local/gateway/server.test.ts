@@ -37,6 +37,7 @@ beforeAll(async () => {
       image: `export const handler = async () => ({ statusCode: 200, headers: { "content-type": "image/png" },
         isBase64Encoded: true, body: Buffer.from([137, 80, 255, 0]).toString("base64") });`,
       empty: `export const handler = async () => ({ statusCode: 204 });`,
+      split: `export const handler = async () => ({ statusCode: 200, headers: { "x-said": "a\\r\\nx-evil: b\\0" } });`,
     },
     routes: [
       { method: "GET", path: "/echo", function: "echo" },
@@ -51,6 +52,7 @@ beforeAll(async () => {
       { method: "GET", path: "/malformed", function: "malformed" },
       { method: "GET", path: "/image", function: "image" },
       { method: "GET", path: "/empty", function: "empty" },
+      { method: "GET", path: "/split", function: "split" },
       { method: "GET", path: "/throttled", function: "echo" },
       { method: "GET", path: "/iam", function: "echo", properties: { AuthorizationType: "AWS_IAM" } },
       {
@@ -267,6 +269,12 @@ describe("a TOKEN authorizer", () => {
     expect(denied.status).toBe(403);
     expect(((await denied.json()) as { message: string }).message).toContain("explicit deny");
   });
+});
+
+test("a header value that would end its line stays one value", async () => {
+  const response = await get("/split");
+  expect([response.status, response.headers.get("x-said")]).toEqual([200, "a  x-evil: b "]);
+  expect(response.headers.get("x-evil")).toBeNull();
 });
 
 describe("CORS preflight by a mock", () => {
