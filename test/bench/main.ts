@@ -11,6 +11,7 @@ const USAGE = `Runs a benchmark: counts, and ratios within one run.
   npm run bench                       sessions and cold, which need no data
   npm run bench -- NAME [ARG ...]     one of: ${names.join(", ")}
 
+  npm run bench -- costs              what a million messages cost, and from which measured units
   npm run bench -- life FILE [--users N] [--ttl SECONDS] [--keep DIR]
                                       the whole life of every conversation in a JSON Lines file
 `;

@@ -12,7 +12,7 @@ const WRITES = new Set(["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
 
 /** Stands between clients and a DynamoDB endpoint, and adds up what the calls consume. */
 export async function startCapacityProxy(endpoint: string) {
-  const usage: Usage = { calls: 0, wru: 0, rru: 0, vectorBytes: 0, operations: {} };
+  const usage: Usage = { calls: 0, wru: 0, rru: 0, vectorBytes: 0, vectorWriteBytes: 0, operations: {} };
   const agent = new Agent({ keepAlive: true });
   const server = createServer(async (incoming, outgoing) => {
     const operation = String(incoming.headers["x-amz-target"] ?? "").replace(/^DynamoDB_20120810\./, "");

@@ -9,6 +9,8 @@ export interface Usage {
   rru: number;
   /** Bytes that searches of vector indexes are billed for. */
   vectorBytes: number;
+  /** Bytes that writes to vector indexes are billed for. */
+  vectorWriteBytes: number;
   /** Calls by the name of the operation. */
   operations: Record<string, number>;
 }
@@ -18,6 +20,7 @@ interface Consumed {
   ReadCapacityUnits?: number;
   WriteCapacityUnits?: number;
   VectorSearchRequestBytes?: number;
+  VectorIndexes?: Record<string, { VectorWriteRequestBytes?: number }>;
 }
 
 const READS = new Set(["GetItem", "Query", "BatchGetItem", "Scan", "TransactGetItems"]);
@@ -28,12 +31,16 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const operation = String(context.commandName).replace("Command", "");
-      Object.assign(args.input as object, { ReturnConsumedCapacity: "TOTAL" });
+      Object.assign(args.input as object, { ReturnConsumedCapacity: "INDEXES" });
       const result = await next(args);
       const { ConsumedCapacity } = result.output as { ConsumedCapacity?: Consumed | Consumed[] };
       const units = [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
-      for (const consumed of [ConsumedCapacity ?? []].flat())
-        usage.vectorBytes += consumed.VectorSearchRequestBytes ?? 0;
+      for (const { VectorSearchRequestBytes = 0, VectorIndexes = {} } of [ConsumedCapacity ?? []].flat()) {
+        usage.vectorBytes += VectorSearchRequestBytes;
+        for (const { VectorWriteRequestBytes = 0 } of Object.values(VectorIndexes)) {
+          usage.vectorWriteBytes += VectorWriteRequestBytes;
+        }
+      }
       usage.calls++;
       usage.operations[operation] = (usage.operations[operation] ?? 0) + 1;
       if (READS.has(operation)) usage.rru += units;
@@ -46,9 +53,12 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
     async measure(work) {
       usage = empty();
       await work();
-      return usage;
+      // What is called after it is not part of it.
+      const measured = usage;
+      usage = empty();
+      return measured;
     },
   };
 }
 
-const empty = (): Usage => ({ calls: 0, wru: 0, rru: 0, vectorBytes: 0, operations: {} });
+const empty = (): Usage => ({ calls: 0, wru: 0, rru: 0, vectorBytes: 0, vectorWriteBytes: 0, operations: {} });
