@@ -1,7 +1,9 @@
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { promptsOf } from "../../../shared/chat/budget.ts";
 import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { estimateTokens } from "../../../shared/llm/tokens.ts";
+import type { MessageRecord } from "../../../shared/session/message.ts";
 import { createChatWorld, runTurn, turnRequest } from "../../support/chat.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -72,6 +74,27 @@ describe("the tokens of a prompt", () => {
     await expect(say(question, undefined)).rejects.toMatchObject({ code: "payload_too_large" });
     expect((await say(question, "o200k_base")).at(-1)!.content).toBe(question);
     await expect(say(question.repeat(2), "o200k_base")).rejects.toMatchObject({ code: "payload_too_large" });
+  });
+
+  it("leave room for an answer that is worth having, however little was set aside", async () => {
+    const { deps } = createChatWorld(world, fake.url);
+    const small = { ...deps, specOf: () => ({ context: 8192, input: 1, output: 2 }) };
+    const record = (await world.stores.sessions.find({ user: "ann", id }))!;
+    const message = (content: string): MessageRecord => ({
+      id: content,
+      role: "user",
+      content,
+      created_at: "2026-11-21T12:00:00.000Z",
+    });
+    const history = Array.from({ length: 20 }, (_, n) => message(`${n}`));
+    for (let reserved = 90; reserved <= 140; reserved++) {
+      const request = { ...turnRequest(small, "ann", id, "hi"), system: "" };
+      const material = { record, history, question: message("hi"), memories: [] };
+      const prompts = promptsOf(small, request, { most: 4000, least: 90, output: 500 }, reserved, material);
+      const { tokens, maxOutputTokens } = await prompts("model-a");
+      expect(maxOutputTokens, String(reserved)).toBeGreaterThanOrEqual(64);
+      expect(tokens + maxOutputTokens, String(reserved)).toBeLessThanOrEqual(reserved);
+    }
   });
 
   it("are always counted by the older encoding, of which the estimate is not from above", async () => {
