@@ -9,6 +9,7 @@ import { HEADER, parseMessageKey } from "../../shared/dynamodb/keys.ts";
 import { conversations, metrics } from "../../shared/dynamodb/tables.ts";
 import { type Command, createMemoryDynamoDB } from "../support/memory-dynamodb/client.ts";
 import type { Change } from "../support/memory-dynamodb/table.ts";
+import { REPLICA } from "../support/memory-dynamodb/views.ts";
 import { randomOf } from "../support/random.ts";
 import { Bucket } from "./bucket.ts";
 import { type Fault, Instance, type StoreFailure, type Trace } from "./instance.ts";
@@ -77,7 +78,9 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
         if (!weather.lag) return apply();
         const name = `${view} ${key}`;
         const random = randomOf(seed, "lag", name, nth(`lag ${name}`));
-        const delay = random.chance(0.6) ? 0 : random.pick([20, 300, 5000, 40_000]) * random.next();
+        const most = random.pick([20, 300, 5000, 40_000]);
+        // Reads of the table itself are behind by a second at most; indexes may be behind by more.
+        const delay = random.chance(0.6) ? 0 : (view === REPLICA ? Math.min(most, 1000) : most) * random.next();
         const time = Math.max(timeline.now() + delay, applied.get(name) ?? 0);
         applied.set(name, time);
         if (time <= timeline.now()) apply();
