@@ -58,8 +58,7 @@ export function createIdempotencyStore(table: Pick<Table, "put" | "update">): Id
       await table.update({
         Key: idempotencyKey(user, key),
         UpdateExpression: "SET locked_until = :zero",
-        ConditionExpression: "attribute_exists(pk) AND attribute_not_exists(#status)",
-        ExpressionAttributeNames: { "#status": "status" },
+        ConditionExpression: "attribute_exists(pk)",
         ExpressionAttributeValues: { ":zero": 0 },
       });
     },

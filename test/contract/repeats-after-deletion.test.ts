@@ -1,5 +1,6 @@
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { keepSession, repeatSession } from "../../functions/sessions/session-response.ts";
 import { operations } from "../../shared/http/operations.ts";
 import { type Api, type Call, type Reply, startApi } from "../support/api.ts";
 
@@ -146,6 +147,20 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
   });
 });
 
+describe("what is kept of a session", () => {
+  it("names no session that was created beside, after the answered one was deleted", async () => {
+    const { user, id } = await prepare();
+    const { stores } = api.world;
+    const record = (await stores.sessions.find({ user, id }))!;
+    expect((await keepSession(stores, record, stores.clock())).seed).not.toBe("");
+    await api.del("/v1/sessions/s", { user });
+    await api.post("/v1/sessions", { id: "s" }, { user });
+    const kept = await keepSession(stores, record, stores.clock());
+    expect(kept.seed).toBe("");
+    await expect(repeatSession(stores, kept)).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
 describe.each(["resetSession", "restoreSession"])("a repeat of %s", (name) => {
   it("gives the first answer when the session was reset since, as the session is the same", async () => {
     const { user } = await prepare();
@@ -219,6 +234,13 @@ describe("a repeat of a search", () => {
     const [best, other] = first.body.data;
     expect((await api.del(`/v1/memories/${best.id}`, { user })).status).toBe(204);
     expect((await search(user, options)).body.data).toEqual([other]);
+  });
+
+  it("finds nothing of what is forgotten and not deleted yet", async () => {
+    const { user, options } = await searched();
+    const { memories } = api.world;
+    expect(await memories.forgetAll(user, await memories.summary(user), api.world.stores.clock() + 1)).toBe(true);
+    expect((await search(user, options)).body.data).toEqual([]);
   });
 
   it.each<[string, (user: string) => Promise<Reply>]>([

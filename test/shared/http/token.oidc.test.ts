@@ -11,18 +11,26 @@ const TIMEOUT = 300;
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
 let keys: Keys;
 let others: Keys;
+let unusual: Keys;
 let issuer: Listening;
 /** What the issuer answers at a path, when it is not well. */
 let broken: { path: string; answer: RequestListener } | undefined;
 
 beforeAll(async () => {
-  [keys, others] = await Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]);
-  const jwk = { ...(await exportJWK(keys.publicKey)), kid: "one", alg: "RS256", use: "sig" };
+  [keys, others, unusual] = (await Promise.all(["RS256", "RS256", "Ed25519"].map((alg) => generateKeyPair(alg)))) as [
+    Keys,
+    Keys,
+    Keys,
+  ];
+  const published = [
+    { ...(await exportJWK(keys.publicKey)), kid: "one", alg: "RS256", use: "sig" },
+    { ...(await exportJWK(unusual.publicKey)), kid: "unusual", alg: "Ed25519", use: "sig" },
+  ];
   const server = createServer((request, response) => {
     if (broken && broken.path === request.url) return broken.answer(request, response);
     response.setHeader("content-type", "application/json");
     const isDiscovery = request.url === "/.well-known/openid-configuration";
-    response.end(JSON.stringify(isDiscovery ? { jwks_uri: `${issuer.url}/keys` } : { keys: [jwk] }));
+    response.end(JSON.stringify(isDiscovery ? { jwks_uri: `${issuer.url}/keys` } : { keys: published }));
   });
   issuer = await listen(server, 0);
 });
@@ -71,6 +79,10 @@ describe("a token", () => {
     const secret = await exportSPKI(keys.publicKey);
     expect(await verifier()(`${shared}.${createHmac("sha256", secret).update(shared).digest("base64url")}`)).toBeNull();
     expect(await verifier()(`${encode({ alg: "none" })}.${payload}.`)).toBeNull();
+  });
+
+  it("that is signed by an algorithm that is not accepted is refused, although the key is the issuer's", async () => {
+    expect(await verifier()(await sign({}, { key: unusual.privateKey, alg: "Ed25519", kid: "unusual" }))).toBeNull();
   });
 
   it.each(["", "x", "a.b.c", "..", "e30.e30.e30"])("that is none is refused: %j", async (token) => {
