@@ -120,6 +120,18 @@ describe("an import", () => {
     });
   });
 
+  test("never has two requests for the same session under way, also when the session is in the input twice", async () => {
+    let underWay = 0;
+    let most = 0;
+    api.before = async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      underWay -= 1;
+    };
+    const summary = await run([write(plainLine("a", 120).repeat(4))], { concurrency: 4 });
+    expect([most, summary.imported, summary.existing]).toEqual([1, 1, 3]);
+  });
+
   test("gives the sessions their lifetime, their times and their users", async () => {
     const file = write(
       plainLine("a", 2, { user: "bob", started_at: "2024-01-01T00:00:00Z" }) + plainLine("b", 1, { user: "eve" }),
