@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startS3 } from "../../../infra/local/s3/server.ts";
@@ -80,6 +81,23 @@ describe("the copy that DuckDB reads", () => {
     await put("lake/u/u.parquet", "three");
     await copy.bring("lake/u/");
     expect(texts([file])).toEqual(["one"]);
+  });
+
+  it("has the objects of all pages of the listing", async () => {
+    const pages = [["raw/a", "raw/b"], ["raw/c"]];
+    const paged = {
+      send: async (command: { input: { Key?: string; ContinuationToken?: string } }) => {
+        const { Key, ContinuationToken = "0" } = command.input;
+        if (Key !== undefined) return { Body: Readable.from([Key]) };
+        const next = Number(ContinuationToken) + 1;
+        return {
+          Contents: pages[next - 1]?.map((key) => ({ Key: key, ETag: '"e"' })),
+          ...(next < pages.length ? { NextContinuationToken: String(next) } : {}),
+        };
+      },
+    } as unknown as S3Client;
+    const files = await createLakeCopy(paged, Bucket, path.join(directory, "paged")).bring("raw/");
+    expect(texts(files)).toEqual(["raw/a", "raw/b", "raw/c"]);
   });
 
   it("skips what Trino and Athena skip: objects below a part of the key that begins with _ or .", async () => {

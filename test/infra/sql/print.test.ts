@@ -34,6 +34,10 @@ describe("a result", () => {
     );
   });
 
+  it.each(["a,b", 'a"b', "a\nb", "a\rb"])("is CSV with quotes around %j", (value) => {
+    expect(format({ columns: ["v"], rows: [[value]] }, "csv")).toBe(`v\r\n"${value.replace('"', '""')}"\r\n`);
+  });
+
   it("is nothing for a statement that has none", () => {
     expect(format({ columns: [], rows: [] }, "table")).toBe("");
   });
