@@ -7,7 +7,14 @@ import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { toMessage } from "../../../shared/session/message.ts";
 import { MAX_CONTENT_BYTES, messageSchema } from "../../../shared/session/schema.ts";
-import { createChatWorld, createInstance, type ModelOptions, SETTINGS, turnRequest } from "../../support/chat.ts";
+import {
+  createChatWorld,
+  createInstance,
+  type ModelOptions,
+  SETTINGS,
+  textOf,
+  turnRequest,
+} from "../../support/chat.ts";
 import { startChatServer } from "../../support/chat-server.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -283,6 +290,12 @@ describe("a provider that sends without end", () => {
     await expect.poll(() => endless.requests[0]!.isCut).toBe(true);
     // What the client may hold, and what is on its way in buffers.
     expect(endless.requests[0]!.sent).toBeLessThan(30 * MEGABYTE);
+  });
+
+  it("more events than a response may hold in one piece is read to the end", async () => {
+    endless.next({ deltas: [...Array(90_000).fill(""), "the end"] });
+    expect(await textOf(await turnWith({}))).toBe("the end");
+    await expect.poll(() => endless.requests[0]!.sent).toBeGreaterThan(9 * MEGABYTE);
   });
 
   it("events without text is given up when no token comes", async () => {
