@@ -35,8 +35,8 @@ export interface FakeApi {
   requests: FakeRequest[];
   /** Decides about each request but those to /health. */
   fault: (request: FakeRequest) => Fault | undefined;
-  /** Called before a request is answered. */
-  before: (request: FakeRequest) => Promise<void> | void;
+  /** Called before a request is answered. `hangUp` closes its connection; the request is carried out all the same. */
+  before: (request: FakeRequest, hangUp: () => void) => Promise<void> | void;
   /** What is stored, without what differs from run to run by design. */
   state(): Record<string, { title: unknown; messages: unknown[] }>;
   close(): Promise<void>;
@@ -95,7 +95,7 @@ export async function startFakeApi(): Promise<FakeApi> {
       body: raw ? JSON.parse(raw) : {},
     };
     api.requests.push(seen);
-    await api.before(seen);
+    await api.before(seen, () => request.socket.destroy());
     const fault = api.fault(seen);
     if (fault === "drop") return void request.socket.destroy();
     if (typeof fault === "object") {

@@ -344,19 +344,19 @@ describe("an interrupted import", () => {
 
   test("does not store twice what its last request stores after the next run has begun", async () => {
     const path = write(plainLine("a", 120));
-    const stop = new AbortController();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
     let first = true;
-    // The first run's first batch hangs, its client gives up, and the next run sends the same batch before it is done.
-    api.before = async ({ path: target }) => {
+    // The first run's first batch hangs, its connection is lost, and the next run sends the same batch before it is done.
+    api.before = async ({ path: target }, hangUp) => {
       if (!target.endsWith("/messages") || !first) return;
       first = false;
+      hangUp();
       await held;
     };
-    const broken = await run([path], { retry: { ...patient, attempts: 1, timeoutMs: 50 }, signal: stop.signal });
+    const broken = await run([path], { retry: { ...patient, attempts: 1 } });
     expect(broken.failed).toBe(1);
     const resumed = await run([path]);
     expect(counts(resumed)).toEqual({ ...none, resumed: 1, messages: 120 });
