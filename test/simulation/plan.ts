@@ -85,8 +85,9 @@ const HOUR = 60 * MINUTE;
 /** After this the archive of a session has reached its age. */
 export const YEAR = 366 * 24 * HOUR;
 
-/** One actor stops amid what it does, and others change the same session meanwhile. */
+/** Actions on one session shortly after each other: one actor stopped amid its work before them, or stubs have expired. */
 interface Scene {
+  kinds: readonly Kind[];
   user: string;
   session: string;
   /** Actions that are yet to come. */
@@ -109,6 +110,8 @@ const MEANWHILE = [
   "sweep",
   "read",
 ] as const;
+
+const AFTERWARDS = ["create", "create", "append", "append", "read", "delete"] as const;
 
 export function planLife(seed: number): Plan {
   const random = randomOf(seed, "plan");
@@ -134,9 +137,11 @@ export function planLife(seed: number): Plan {
     const usual = isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
     const whose = scene ?? { user: random.pick(users), session: random.pick(sessions), left: 0 };
     const faults = Array.from({ length: ATTEMPTS }, (_, attempt) => faultsOf(seed, `action ${id} ${attempt}`, faulty));
-    const begins = !scene && id > 1 && random.chance(SCENES);
+    const isAged = gap === YEAR;
+    const begins = !isAged && !scene && id > 1 && random.chance(SCENES);
     if (begins) faults[0] = [{ kind: "stalled", call: random.below(10), stall: 2000 + random.below(30_000) }];
-    const acted = begins ? random.pick(STALLED) : scene ? random.pick(MEANWHILE) : usual;
+    const next = scene ? random.pick(scene.kinds) : usual;
+    const acted = begins ? random.pick(STALLED) : isAged ? "sweep" : next;
     actions.push({
       id,
       at,
@@ -149,7 +154,8 @@ export function planLife(seed: number): Plan {
       repeats: random.chance(0.1),
       faults,
     });
-    if (begins) scene = { ...whose, left: 2 + random.below(5) };
+    if (begins) scene = { ...whose, kinds: MEANWHILE, left: 2 + random.below(5) };
+    else if (isAged) scene = { ...whose, kinds: AFTERWARDS, left: 2 + random.below(4) };
     else if (scene) scene = scene.left > 1 ? { ...scene, left: scene.left - 1 } : undefined;
   }
   return { seed, weather, actions };
