@@ -18,6 +18,8 @@ import { createSweeper } from "./sweeper.ts";
 const START_ATTEMPTS = 5;
 /** Milliseconds between two attempts to bring back an engine that died. */
 const RESTART_DELAY = 200;
+/** Seconds that two readings of one clock may differ by. */
+const SAME_CLOCK = 60;
 
 export interface DynamoOptions {
   /** Where the database lives; null = nothing is kept after `close`. */
@@ -61,7 +63,8 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const { port, engine: first } = await startAnywhere(files);
   let engine = first;
   const db = new DatabaseSync(database);
-  const sweep = createSweeper(db);
+  const ahead = await secondsAhead(port);
+  const sweep = createSweeper(db, ahead);
   let closing = false;
   const guard = keepRunning();
 
@@ -96,7 +99,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
     get pid() {
       return engine.pid;
     },
-    streams: createDatabaseStreamReader(db),
+    streams: createDatabaseStreamReader(db, ahead),
     sweepTtl: async () => (closing ? 0 : sweep()),
     async close() {
       if (closing) return guard;
@@ -108,6 +111,17 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
       if (directory === null) rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Seconds by which this process's clock is ahead of the engine's. The two differ where the date of this process is faked: the engine is
+ * linked statically, so that a faked date does not reach it.
+ */
+async function secondsAhead(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  await response.arrayBuffer();
+  const ahead = Math.round((Date.now() - Date.parse(response.headers.get("date") ?? "")) / 1000);
+  return Math.abs(ahead) > SAME_CLOCK ? ahead : 0;
 }
 
 async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {

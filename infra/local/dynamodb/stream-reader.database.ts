@@ -16,8 +16,9 @@ interface Row {
 /**
  * Reads streams from the embedded engine's live database: over HTTP the engine parses each image and writes it anew, 2 ms
  * for one with a vector, once for every reader. Here an image is parsed when somebody looks at it, which filters seldom do.
+ * @param ahead seconds by which this process's clock is ahead of the engine's: records get the time of this process
  */
-export function createDatabaseStreamReader(db: DatabaseSync): StreamReader {
+export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamReader {
   const newest = db.prepare(
     "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) AS number FROM _stream_records WHERE table_name = ?",
   );
@@ -56,7 +57,7 @@ export function createDatabaseStreamReader(db: DatabaseSync): StreamReader {
       const last = rows.at(-1)?.sequence_number;
       return {
         records: rows
-          .map((row) => ({ row, record: toRawRecord(row, view) }))
+          .map((row) => ({ row, record: toRawRecord(row, view, ahead) }))
           .filter(({ row, record }) => !(sameLength(row) && changesNothing(record)))
           .map(({ record }) => toLambdaRecord(record, streamArn)),
         count: rows.length,
@@ -80,9 +81,9 @@ const sameLength = ({ new_image, old_image }: Row): boolean => new_image?.length
 const sizeOf = ({ keys_json, new_image, old_image }: Row): number =>
   keys_json.length + (new_image?.length ?? 0) + (old_image?.length ?? 0);
 
-function toRawRecord(row: Row, view: string): RawRecord {
+function toRawRecord(row: Row, view: string, ahead: number): RawRecord {
   const dynamodb: RawRecord["dynamodb"] = {
-    ApproximateCreationDateTime: row.created_at,
+    ApproximateCreationDateTime: row.created_at + ahead,
     Keys: JSON.parse(row.keys_json),
     SequenceNumber: row.sequence_number,
     SizeBytes: sizeOf(row),

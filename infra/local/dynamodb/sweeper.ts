@@ -17,8 +17,9 @@ const SQLITE_BUSY = 5;
  * Makes the function that deletes expired items from the engine's live database and resolves with how many, as the engine
  * would itself: with their index entries and records of the stream, an item whole or not at all. One sweep runs at a time.
  * @param db a connection that does not wait when the database is busy: this process has other things to do
+ * @param ahead seconds by which this process's clock is ahead of the engine's, which all records are stamped by
  */
-export function createSweeper(db: DatabaseSync) {
+export function createSweeper(db: DatabaseSync, ahead = 0) {
   let running: Promise<number> | undefined;
 
   const sweep = async () => {
@@ -28,7 +29,7 @@ export function createSweeper(db: DatabaseSync) {
       let batch: number;
       do {
         if (!hasExpired(db, table)) break;
-        batch = await untilFree(() => deleteExpired(db, table));
+        batch = await untilFree(() => deleteExpired(db, table, ahead));
         deleted += batch;
       } while (batch === BATCH);
     }
@@ -51,7 +52,7 @@ const secondsNow = (): number => Math.floor(Date.now() / 1000);
 const hasExpired = (db: DatabaseSync, { name, time }: TtlTable): boolean =>
   db.prepare(`SELECT 1 FROM ${quote(name)} WHERE ${time} < ? LIMIT 1`).get(secondsNow()) !== undefined;
 
-function deleteExpired(db: DatabaseSync, table: TtlTable): number {
+function deleteExpired(db: DatabaseSync, table: TtlTable, ahead: number): number {
   db.exec("BEGIN IMMEDIATE");
   try {
     const name = quote(table.name);
@@ -64,7 +65,7 @@ function deleteExpired(db: DatabaseSync, table: TtlTable): number {
         ? db.prepare(`DELETE FROM ${quote(index)} WHERE base_pk = ? AND base_sk = ?`)
         : db.prepare(`DELETE FROM ${quote(index)} WHERE table_pk = ? AND table_sk = ?`),
     );
-    const record = recordRemovals(db, table);
+    const record = recordRemovals(db, table, ahead);
     for (const { pk, sk, item_json } of expired) {
       fromTable.run(pk, sk);
       for (const fromIndex of fromIndexes) fromIndex.run(pk, sk);
@@ -88,7 +89,7 @@ function indexesOf(db: DatabaseSync, table: string): string[] {
 }
 
 /** What writes the record of an item's deletion, numbered as the engine numbers its own; undefined = there is no stream. */
-function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTable) {
+function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTable, ahead: number) {
   if (streamView === undefined) return undefined;
   const insert = db.prepare(
     `INSERT INTO _stream_records
@@ -105,7 +106,7 @@ function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTa
       JSON.stringify(keys),
       image,
       `shardId-00000001-${name}`,
-      secondsNow(),
+      secondsNow() - ahead,
       JSON.stringify(TTL_SERVICE),
     );
   };

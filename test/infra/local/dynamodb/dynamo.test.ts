@@ -5,7 +5,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BatchWriteItemCommand, GetItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findBinary } from "../../../../infra/local/dynamodb/binary.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
 import { isAlive } from "../../../../infra/local/dynamodb/process-identity.ts";
@@ -170,6 +170,27 @@ describe("the embedded DynamoDB", () => {
     const third = await start({ checkpoints });
     await put(clientOf(third.endpoint), "k7");
     expect((await recordsOf(third, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["6", "7"]);
+  });
+
+  it("gives records the time of this process, also when the engine has another date", async () => {
+    // The date of this process only, as where it is faked: the engine keeps its own.
+    vi.useFakeTimers({ now: Date.now() + 400 * 86_400_000, toFake: ["Date"] });
+    try {
+      const now = Math.floor(Date.now() / 1000);
+      const first = await start();
+      const streamArn = await ensureStreamed(clientOf(first.endpoint));
+      await put(clientOf(first.endpoint), "written");
+      await put(clientOf(first.endpoint), "expired", { expires_at: now - 10 });
+      expect(await first.sweepTtl()).toBe(1);
+      await first.close();
+      const { streams } = await start();
+      const { records } = await streams.records("0", streamArn);
+      expect(records.map(({ eventName }) => eventName)).toEqual(["INSERT", "INSERT", "REMOVE"]);
+      for (const { dynamodb } of records)
+        expect(Math.abs(dynamodb.ApproximateCreationDateTime - now)).toBeLessThan(120);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("keeps all records while the host is off, however long that is", async () => {
