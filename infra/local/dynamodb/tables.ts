@@ -26,7 +26,8 @@ export interface EnsuredTable {
 }
 
 /**
- * Makes the table of a template, or brings the existing one up to date: new indexes, vector indexes that changed, the stream, TTL.
+ * Makes the table of a template, or brings the existing one up to date: new indexes, vector indexes that changed or that the
+ * template no longer has, the stream, TTL.
  * `properties` are the resolved CloudFormation properties of an AWS::DynamoDB::Table or ::GlobalTable, `TableName` included.
  * Without `vectors`, the table gets no vector indexes: the engine has none.
  * Throws an Error when the existing table has another key, which no update can change.
@@ -124,6 +125,16 @@ async function ensureVectorIndexes(
   warn: (line: string) => void,
 ): Promise<void> {
   const { TableName, AttributeDefinitions } = wanted;
+  const remove = async (IndexName: string) => {
+    await client.send(new UpdateTableCommand({ TableName, VectorIndexUpdates: [{ Delete: { IndexName } }] }));
+    await ready(client, TableName, true);
+  };
+  const existing = (table.VectorIndexes ?? []).map(({ IndexName = "" }) => ({ IndexName }));
+  for (const { IndexName } of missing(existing, wanted.VectorIndexes)) {
+    warn(`Table ${TableName}: the vector index ${IndexName} is removed, because the template no longer has it.`);
+    await ready(client, TableName, true);
+    await remove(IndexName);
+  }
   for (const Create of wanted.VectorIndexes) {
     const { IndexName } = Create;
     const stored = table.VectorIndexes?.find((index) => index.IndexName === IndexName);
@@ -135,8 +146,12 @@ async function ensureVectorIndexes(
         `Table ${TableName}: the vector index ${IndexName} is made anew, for ${vectorsOf(Create)} in the place of ${vectorsOf(stored)}. ` +
           "Searches of it find what has such a vector; npm run reembed makes those of all memories.",
       );
-      await client.send(new UpdateTableCommand({ TableName, VectorIndexUpdates: [{ Delete: { IndexName } }] }));
-      await ready(client, TableName, true);
+      await remove(IndexName);
+    } else {
+      warn(
+        `Table ${TableName}: the vector index ${IndexName} is being added. ` +
+          "Searches of it fail until it is filled, for about half a minute.",
+      );
     }
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
   }

@@ -94,6 +94,32 @@ describe("a table of the template", () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it("gets a vector index that the template adds, and loses one that the template no longer has", async () => {
+    const TableName = "renamed";
+    const properties = { ...streamed, TableName, AttributeDefinitions: [...streamed.AttributeDefinitions, owner] };
+    // DynamoDB refuses indexes of different dimensions on one attribute.
+    const of = (IndexName: string, Dimensions: number) => ({
+      ...vectors,
+      IndexName,
+      VectorAttribute: { AttributeName: `embedding_${Dimensions}` },
+      Dimensions,
+    });
+    const warnings: string[] = [];
+    const ensure = async (...VectorIndexes: object[]) => {
+      await ensureTable(client, { ...properties, VectorIndexes }, (line) => warnings.push(line));
+      const { VectorIndexes: indexes = [] } = await described(TableName);
+      return indexes.map(({ IndexName, Dimensions }) => `${IndexName} ${Dimensions}`).sort();
+    };
+    expect(await ensure(of("first", 4), of("second", 3))).toEqual(["first 4", "second 3"]);
+    expect(warnings).toEqual([]);
+    expect(await ensure(of("second", 3))).toEqual(["second 3"]);
+    expect(await ensure(of("second", 3), of("third", 2))).toEqual(["second 3", "third 2"]);
+    expect(warnings).toEqual([
+      "Table renamed: the vector index first is removed, because the template no longer has it.",
+      "Table renamed: the vector index third is being added. Searches of it fail until it is filled, for about half a minute.",
+    ]);
+  });
+
   it("has the TTL attribute that the template names now", async () => {
     const ttl = (AttributeName: string) => ({ TimeToLiveSpecification: { AttributeName, Enabled: true } });
     await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("expires_at") }, quiet);
