@@ -14,8 +14,8 @@ export interface FunctionSpec {
   metrics?: readonly TableAction[];
   /** DynamoDB indexes that it queries. */
   indexes?: readonly string[];
-  /** Vector indexes that it searches. */
-  searches?: readonly string[];
+  /** It searches memories: all vector indexes, because a change-over from one to another happens at any time. */
+  searches?: boolean;
   /** It embeds text, by the model that is configured. */
   embeds?: boolean;
   /** It asks models, and reads the secret with their key; or it needs to know the plans of users alone. */
@@ -79,8 +79,6 @@ const archiveRead = ["GetObject", "ListBucket"] as const;
 // HEAD takes GetObject, as deletes and overwrites with If-Match do.
 const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
-const vectorIndexes = ["memories_a", "memories_b"] as const;
-
 /** What finishing, restoring or deleting a session touches, whoever sets it off. */
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
 /** What the idempotency middleware of every POST touches. */
@@ -89,7 +87,7 @@ const idempotency = ["PutItem", "UpdateItem"] as const;
 const turn = {
   table: [...lifecycle, "BatchGetItem"],
   archive: archiveWrite,
-  searches: vectorIndexes,
+  searches: true,
   embeds: true,
   chat: "ask",
   streams: true,
@@ -197,7 +195,7 @@ export const functions = {
     trigger: { kind: "http", operation: "searchMemories" },
     table: [...idempotency, "GetItem", "BatchGetItem"],
     indexes: ["memories_by_time"],
-    searches: vectorIndexes,
+    searches: true,
     embeds: true,
     memory: 1024,
   },

@@ -2,6 +2,7 @@ import { RemovalPolicy } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Node } from "constructs";
 import * as z from "zod";
+import type { VectorPlace } from "../shared/dynamodb/tables.ts";
 import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
 import { chatContext, chatEnvironment } from "./chat-settings.ts";
@@ -52,6 +53,8 @@ export interface Options {
   embeddingModel: string;
   /** Of the two vector indexes of memories. To change the dimensions, change those of the one that is not in use, then re-embed. */
   embeddingDimensions: { a: number; b: number };
+  /** Vector indexes of earlier deployments that this deployment keeps: an update can add one index, or remove one. */
+  retiredVectorIndexes: readonly VectorPlace[];
   /** Whether there is a dashboard: an account's first three are free, others cost $3 a month. */
   dashboard: boolean;
   /** A customer-managed key for table and buckets. */
@@ -86,6 +89,12 @@ const stages: Record<StageName, Omit<Stage, "name">> = {
   },
 };
 
+/** DynamoDB's limits: dimensions of a vector index, and vector indexes of a table. */
+const MAX_DIMENSIONS = 4096;
+const MAX_VECTOR_INDEXES = 5;
+
+const isDimensions = (number: number): boolean => number >= 1 && number <= MAX_DIMENSIONS;
+
 const flag = z.union([z.boolean(), z.enum(["true", "false"])]).transform((value) => value === true || value === "true");
 
 const origin = z
@@ -118,17 +127,58 @@ const schema = z
         const [a = 0, b = 0] = value.split(",").map(Number);
         return { a, b };
       })
-      .refine(({ a, b }) => [a, b].every((n) => n >= 1 && n <= 4096), "must lie between 1 and 4096")
+      .refine(({ a, b }) => [a, b].every(isDimensions), `must lie between 1 and ${MAX_DIMENSIONS}`)
       .default({ a: 512, b: 512 }),
+    retiredVectorIndexes: z
+      .string()
+      .regex(
+        /^([ab]:\d{1,4}(,(?!$)|$))*$/,
+        "must be vector indexes like b:512, with commas between them: the slot and the dimensions of each",
+      )
+      .transform((value) =>
+        value
+          .split(",")
+          .filter(Boolean)
+          .map((text): VectorPlace => ({ slot: text.startsWith("a") ? "a" : "b", dimensions: Number(text.slice(2)) })),
+      )
+      .refine(
+        (indexes) => indexes.every(({ dimensions }) => isDimensions(dimensions)),
+        `must have dimensions between 1 and ${MAX_DIMENSIONS}`,
+      )
+      .default([]),
     dashboard: flag.default(true),
     lakeContent: flag.default(true),
     cmk: flag.default(false),
     waf: flag.default(false),
   })
+  .superRefine((options, { addIssue }) => {
+    const names = vectorIndexesOf(options).map(({ slot, dimensions }) => `${slot}:${dimensions}`);
+    const path = ["retiredVectorIndexes"];
+    for (const name of new Set(names.filter((each, n) => names.indexOf(each) < n))) {
+      const message = names.slice(0, 2).includes(name)
+        ? `must not name ${name}: embeddingDimensions asks for this index, so it is not retired`
+        : `must name ${name} once`;
+      addIssue({ code: "custom", path, message });
+    }
+    if (names.length > MAX_VECTOR_INDEXES) {
+      const message = `a table has ${MAX_VECTOR_INDEXES} vector indexes at most, and these are ${names.length}: ${names.join(", ")}`;
+      addIssue({ code: "custom", path, message });
+    }
+  })
   .refine(
     ({ oidcIssuer, oidcAudience }) => (oidcIssuer === undefined) === (oidcAudience === undefined),
     "oidcIssuer and oidcAudience go together: give both, or neither for a Cognito user pool",
   );
+
+/** All vector indexes of memories that a deployment has, those that it only keeps last. */
+export const vectorIndexesOf = ({
+  embeddingDimensions: { a, b },
+  retiredVectorIndexes,
+}: Pick<Options, "embeddingDimensions" | "retiredVectorIndexes">): VectorPlace[] => [
+  { slot: "a", dimensions: a },
+  { slot: "b", dimensions: b },
+  ...retiredVectorIndexes,
+];
 
 /** Reads the context. Throws an Error that names the option when a value does not fit. */
 export function readOptions(node: Node): Options {

@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { counted } from "../../shared/counted.ts";
-import type { ReembedResult } from "../../shared/memory/reembed.ts";
+import type { ReembedOptions, ReembedResult } from "../../shared/memory/reembed.ts";
 import { invoke } from "../redrive/deliver-again.ts";
 import { findPlace } from "../redrive/place.ts";
 import { asUsageError, runCommand } from "./run-command.ts";
 
 const USAGE = `Rebuilds the vectors of all memories, after the embedding model or its dimensions were changed.
 
-  npm run reembed [-- --force] [--stage STAGE | --data DIR]
+  npm run reembed [-- --dimensions N | --force] [--stage STAGE | --data DIR]
 
-  --force        also when model and dimensions are as configured
-  --stage STAGE  the deployment (dev, prod) on AWS, with the region and credentials of the AWS CLI;
-                 without it, the running local host
-  --data DIR     the local host's data directory (default .memocha)
+  --dimensions N  change over to vectors of N dimensions, for which the slot that is not in use has an index;
+                  nothing to do when searches use vectors of N dimensions already
+  --force         rebuild also when model and dimensions are as configured
+  --stage STAGE   the deployment (dev, prod) on AWS, with the region and credentials of the AWS CLI;
+                  without it, the running local host
+  --data DIR      the local host's data directory (default .memocha)
   --help
 
 Memories have room for two vectors, each with an index of its own. The new ones are made from the messages in the one that
@@ -29,7 +31,7 @@ const SECONDS = 20;
 await runCommand("reembed", main);
 
 async function main(args: string[]): Promise<number> {
-  const { help, data, stage, force } = readOptions(args);
+  const { help, data, stage, force, dimensions } = readOptions(args);
   if (help) {
     process.stdout.write(USAGE);
     return 0;
@@ -37,8 +39,8 @@ async function main(args: string[]): Promise<number> {
   const { lambda, reembedFunctionName, description } = await findPlace({ data, ...(stage !== undefined && { stage }) });
   process.stdout.write(`Memories of ${description}\n`);
   let said = "";
-  for (let asked = force; ; asked = false) {
-    const result = (await invoke(lambda, reembedFunctionName, { seconds: SECONDS, force: asked })) as ReembedResult;
+  for (let asked: ReembedOptions = { force, dimensions }; ; asked = {}) {
+    const result = (await invoke(lambda, reembedFunctionName, { seconds: SECONDS, ...asked })) as ReembedResult;
     if (lineOf(result) !== said) process.stdout.write(`${lineOf(result)}\n`);
     said = lineOf(result);
     if (result.state === "done" || result.state === "current") return 0;
@@ -57,16 +59,23 @@ function lineOf({ state, slot, space, progress }: ReembedResult): string {
 
 function readOptions(args: string[]) {
   try {
-    return parseArgs({
+    const { values } = parseArgs({
       args,
       options: {
         help: { type: "boolean", default: false },
         force: { type: "boolean", default: false },
+        dimensions: { type: "string" },
         data: { type: "string", default: ".memocha" },
         stage: { type: "string" },
       },
-    }).values;
+    });
+    return { ...values, dimensions: values.dimensions === undefined ? undefined : dimensionsOf(values.dimensions) };
   } catch (error) {
     return asUsageError(error);
   }
+}
+
+function dimensionsOf(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new Error(`--dimensions must be a whole number of dimensions, not "${text}"`);
 }

@@ -11,10 +11,16 @@ import {
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
-import { conversations, metrics, type TableSpec, type VectorIndexSpec } from "../../shared/dynamodb/tables.ts";
+import {
+  conversations,
+  memoryVectorIndexes,
+  metrics,
+  type TableSpec,
+  type VectorIndexSpec,
+} from "../../shared/dynamodb/tables.ts";
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
 import { acknowledge } from "../nag.ts";
-import type { Options } from "../stage.ts";
+import { type Options, vectorIndexesOf } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
 import { UserPoolIdentity } from "./identity.ts";
 import { addCatalog } from "./lake.ts";
@@ -45,7 +51,11 @@ export class DataStack extends Stack {
           removalPolicy: options.stage.removalPolicy,
         })
       : undefined;
-    this.table = this.tableOf("Conversations", conversations, options);
+    this.table = this.tableOf(
+      "Conversations",
+      { ...conversations, vectorIndexes: memoryVectorIndexes(vectorIndexesOf(options)) },
+      options,
+    );
     this.metrics = this.tableOf("Metrics", metrics, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
@@ -57,7 +67,7 @@ export class DataStack extends Stack {
     new CfnOutput(this, "ArchiveBucketName", { value: this.buckets.archive.bucketName });
   }
 
-  private tableOf(id: string, spec: TableSpec, { stage, embeddingDimensions }: Options): Table {
+  private tableOf(id: string, spec: TableSpec, { stage }: Options): Table {
     const table = new Table(this, id, {
       partitionKey: { name: spec.partitionKey, type: AttributeType.STRING },
       sortKey: { name: spec.sortKey, type: AttributeType.STRING },
@@ -83,7 +93,7 @@ export class DataStack extends Stack {
       });
     }
     if (spec.vectorIndexes) {
-      addVectorIndexes(table, spec.vectorIndexes, embeddingDimensions);
+      addVectorIndexes(table, spec.vectorIndexes);
       Validations.of(table).acknowledge({
         id: "CloudFormation-Validate::E3039",
         reason:
@@ -117,11 +127,7 @@ export class DataStack extends Stack {
 }
 
 /** The table as CloudFormation knows it takes vector indexes; the construct above it does not yet. */
-function addVectorIndexes(
-  table: Table,
-  indexes: Readonly<Record<string, VectorIndexSpec>>,
-  dimensions: Options["embeddingDimensions"],
-): void {
+function addVectorIndexes(table: Table, indexes: Readonly<Record<string, VectorIndexSpec>>): void {
   const resource = table.node.defaultChild as CfnTable;
   const defined = resource.attributeDefinitions as CfnTable.AttributeDefinitionProperty[];
   const used = Object.values(indexes).flatMap(({ partitionKey, filters }) => [partitionKey, ...filters]);
@@ -133,7 +139,7 @@ function addVectorIndexes(
   resource.vectorIndexes = Object.entries(indexes).map(([indexName, index]) => ({
     indexName,
     vectorAttribute: { attributeName: index.vector },
-    dimensions: dimensions[index.slot],
+    dimensions: index.dimensions,
     distanceFunction: "COSINE",
     searchSchema: [
       { attributeName: index.partitionKey, searchSchemaElementType: "HASH" },

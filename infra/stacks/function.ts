@@ -3,10 +3,11 @@ import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws
 import { Architecture, type Code, Function as LambdaFunction, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import { memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../functions.ts";
 import { acknowledge, wildcardBelow } from "../nag.ts";
-import type { Options } from "../stage.ts";
+import { type Options, vectorIndexesOf } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 import { environmentOf } from "./environment.ts";
 
@@ -50,7 +51,7 @@ export class MemochaFunction extends Construct {
         resources: [logGroup.logGroupArn],
       }),
     );
-    for (const statement of permissionsOf(spec, data)) this.role.addToPolicy(statement);
+    for (const statement of permissionsOf(spec, options, data)) this.role.addToPolicy(statement);
     const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
     if (modelKey) {
       this.role.addToPolicy(
@@ -97,7 +98,11 @@ export class MemochaFunction extends Construct {
 }
 
 /** The map's table, index and archive actions as policy statements. */
-function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key, lakeKey }: DataStack): PolicyStatement[] {
+function permissionsOf(
+  spec: FunctionSpec,
+  options: Options,
+  { table, metrics, buckets, key, lakeKey }: DataStack,
+): PolicyStatement[] {
   const statements: PolicyStatement[] = [];
   const allow = (sid: string, actions: string[], resources: string[], conditions = {}) =>
     statements.push(new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources, conditions }));
@@ -124,12 +129,12 @@ function permissionsOf(spec: FunctionSpec, { table, metrics, buckets, key, lakeK
       spec.indexes.map((index) => `${table.tableArn}/index/${index}`),
     );
   }
-  if (spec.searches?.length) {
+  if (spec.searches) {
     // In a statement of its own: DynamoDB's condition keys do not apply to it.
     allow(
       "Vectors",
       ["dynamodb:SearchVectors"],
-      spec.searches.map((index) => `${table.tableArn}/index/${index}`),
+      vectorIndexesOf(options).map((vectors) => `${table.tableArn}/index/${memoryVectorNames(vectors).index}`),
     );
   }
   const objectActions = objectActionsOf(spec);

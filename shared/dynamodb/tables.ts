@@ -19,9 +19,9 @@ export interface IndexSpec {
 
 /** Searched by cosine similarity. An item without the vector or the partition key is not in it. */
 export interface VectorIndexSpec {
-  /** Which of the configured numbers of dimensions it has. */
-  slot: "a" | "b";
+  /** The attribute that holds the vector. */
   vector: string;
+  dimensions: number;
   /** Every search names its value. */
   partitionKey: string;
   /** Attributes that a search may name the value of. */
@@ -38,16 +38,47 @@ export const SESSIONS_DUE = "sessions_due";
 /** Memories of a user by id, which is by when they were said. */
 export const MEMORIES_BY_TIME = "memories_by_time";
 
-/** Memories of a user by what they mean, by slot. */
-export const MEMORY_VECTORS = { a: "memories_a", b: "memories_b" } as const;
+/** Where a memory may have a vector: a slot, in a number of dimensions. Each place has a vector index of its own. */
+export interface VectorPlace {
+  slot: "a" | "b";
+  dimensions: number;
+}
 
-/** The vector indexes of memories. */
-export const memoryVectors = {
+/** The dimensions of the vector indexes whose names have no number. */
+const UNNUMBERED_DIMENSIONS = 512;
+
+/**
+ * The names of a vector index of memories and of the attribute that it indexes. The names have the dimensions in them because
+ * CloudFormation cannot change the dimensions of an index: an index with other dimensions has to be another index.
+ */
+export function memoryVectorNames({ slot, dimensions }: VectorPlace): { index: string; vector: string } {
+  const suffix = dimensions === UNNUMBERED_DIMENSIONS ? slot : `${slot}_${dimensions}`;
+  return { index: `memories_${suffix}`, vector: `vector_${suffix}` };
+}
+
+/** The vectors that an attribute of a memory holds; undefined = it holds no vector. */
+export function parseMemoryVector(attribute: string): VectorPlace | undefined {
+  const [, slot, dimensions] = /^vector_([ab])(?:_(\d+))?$/.exec(attribute) ?? [];
+  if (slot !== "a" && slot !== "b") return undefined;
+  return { slot, dimensions: dimensions === undefined ? UNNUMBERED_DIMENSIONS : Number(dimensions) };
+}
+
+/** What all vector indexes of memories have in common. */
+export const memoryVectorIndex = {
   partitionKey: "memory_of",
   filters: ["session_id", "said_in_month", "said_in_year"],
   // What re-ranking reads of candidates and what is shown of the best, which then need not be read once more.
   nonKeyAttributes: ["id", "said"],
 } as const;
+
+/** The vector indexes of memories, by name: what `TableSpec.vectorIndexes` takes. */
+export const memoryVectorIndexes = (all: readonly VectorPlace[]): Record<string, VectorIndexSpec> =>
+  Object.fromEntries(
+    all.map(({ slot, dimensions }) => {
+      const { index, vector } = memoryVectorNames({ slot, dimensions });
+      return [index, { vector, dimensions, ...memoryVectorIndex }];
+    }),
+  );
 
 export const conversations = {
   partitionKey: "pk",
@@ -78,10 +109,11 @@ export const conversations = {
       nonKeyAttributes: ["session_id", "said"],
     },
   },
-  vectorIndexes: {
-    [MEMORY_VECTORS.a]: { slot: "a", vector: "vector_a", ...memoryVectors },
-    [MEMORY_VECTORS.b]: { slot: "b", vector: "vector_b", ...memoryVectors },
-  },
+  // The default: a deployment may ask for other dimensions.
+  vectorIndexes: memoryVectorIndexes([
+    { slot: "a", dimensions: 512 },
+    { slot: "b", dimensions: 512 },
+  ]),
 } as const satisfies TableSpec;
 
 /** Metrics, their aggregates, events and the state of jobs: see `shared/metrics/keys.ts`. */

@@ -1,15 +1,24 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
+import { memoryVectorNames, parseMemoryVector, type VectorPlace } from "../dynamodb/tables.ts";
 import { fromMessageItem } from "../session/items.dynamodb.ts";
 import { asksSomething, type Candidate, type Captured, type MemoryRecord, speakerOf } from "./record.ts";
 import { noStatistics } from "./statistics.ts";
 import type { Layout, Slot, Summary, Vectors } from "./store.ts";
 
-/** The slots of which an item has a vector. */
-export const slotsIn = (item: Item): Slot[] => (["a", "b"] as const).filter((slot) => vectorOf(slot) in item);
+/** The places in which an item has a vector. */
+export const placesIn = (item: Item): VectorPlace[] =>
+  Object.keys(item).flatMap((attribute) => parseMemoryVector(attribute) ?? []);
 
-export const vectorOf = (slot: Slot): string => `vector_${slot}`;
+/** Vectors as attributes of an item. */
+export const vectorAttributes = (vectors: Vectors): Record<string, number[]> =>
+  Object.fromEntries(
+    Object.entries(vectors).map(([slot, vector]) => [
+      memoryVectorNames({ slot: slot as Slot, dimensions: vector.length }).vector,
+      vector,
+    ]),
+  );
 
 /** The message in a stream record's image. */
 export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captured {
@@ -31,7 +40,7 @@ export function toMemoryItem({ user_id, id, session_id, counts, ...said }: Memor
     said: JSON.stringify({ ...said, terms: toTerms(counts) }),
     said_in_month: said.created_at.slice(0, 7),
     said_in_year: said.created_at.slice(0, 4),
-    ...Object.fromEntries(Object.entries(vectors).map(([slot, vector]) => [vectorOf(slot as Slot), vector])),
+    ...vectorAttributes(vectors),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   sessionKey,
 } from "../dynamodb/keys.ts";
 import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
-import { MEMORIES_BY_TIME, MEMORY_VECTORS, memoryVectors } from "../dynamodb/tables.ts";
+import { MEMORIES_BY_TIME, memoryVectorIndex, memoryVectorNames } from "../dynamodb/tables.ts";
 import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
 import type { Anchor } from "../session/session.ts";
@@ -18,10 +18,10 @@ import {
   fromLayoutItem,
   fromMemoryItem,
   fromSummaryItem,
-  slotsIn,
+  placesIn,
   toCandidate,
   toMemoryItem,
-  vectorOf,
+  vectorAttributes,
 } from "./items.dynamodb.ts";
 import { type MemoryRecord, sessionOf } from "./record.ts";
 import { noStatistics, type TermStatistics } from "./statistics.ts";
@@ -32,7 +32,7 @@ const MAX_PER_CHANGE = 45;
 
 /** What is read of memories, and of the sessions that they belong to: not the vectors, which are most of an item. */
 const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", "id", "said", "forgotten"];
-const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectors.nonKeyAttributes];
+const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectorIndex.nonKeyAttributes];
 const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"];
 
 /** Memories in the table `conversations`. */
@@ -67,7 +67,7 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
 
     async search(user, { slot, vector, limit, session_id, period }) {
       const found = await table.searchVectors({
-        index: MEMORY_VECTORS[slot],
+        index: memoryVectorNames({ slot, dimensions: vector.length }).index,
         vector,
         limit,
         attributes: CANDIDATE_ATTRIBUTES,
@@ -181,7 +181,7 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
           ExclusiveStartKey: lastKey,
         });
         yield {
-          records: page.items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), slots: slotsIn(item) })),
+          records: page.items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), places: placesIn(item) })),
           forgotten: page.items
             .filter((item) => !isMemory(item))
             .map((item) => ({ id: idOf(item), generation: Number(item.generation ?? 0) })),
@@ -217,13 +217,23 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
       return items[0] ? parseSessionKey(String(items[0].pk)) : null;
     },
 
-    async setVector(record, slot, vector) {
+    async changeVectors(record, { set = {}, remove = [] }) {
+      const vectors = vectorAttributes(set);
+      const added = Object.keys(vectors);
+      const removed = remove.map((place) => memoryVectorNames(place).vector);
+      if (added.length + removed.length === 0) return;
+      const clauses = [
+        ...(added.length > 0 ? [`SET ${added.map((name) => `#${name} = :${name}`).join(", ")}`] : []),
+        ...(removed.length > 0 ? [`REMOVE ${removed.map((name) => `#${name}`).join(", ")}`] : []),
+      ];
       await table.update({
         Key: memoryKey(record.user_id, record.session_id, record.id),
-        UpdateExpression: vector ? "SET #vector = :vector" : "REMOVE #vector",
+        UpdateExpression: clauses.join(" "),
         ConditionExpression: "attribute_exists(memory_of)",
-        ExpressionAttributeNames: { "#vector": vectorOf(slot) },
-        ...(vector ? { ExpressionAttributeValues: { ":vector": vector } } : {}),
+        ExpressionAttributeNames: Object.fromEntries([...added, ...removed].map((name) => [`#${name}`, name])),
+        ...(added.length > 0
+          ? { ExpressionAttributeValues: Object.fromEntries(added.map((name) => [`:${name}`, vectors[name]])) }
+          : {}),
       });
     },
   };

@@ -1,4 +1,6 @@
 import { shardOf, shards } from "../dynamodb/keys.ts";
+import type { VectorPlace } from "../dynamodb/tables.ts";
+import { AppError } from "../errors.ts";
 import { readArchive } from "../session/archive.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { readSession } from "../session/read-session.ts";
@@ -19,6 +21,13 @@ export interface ReembedDependencies extends MemoryDependencies {
   wanted: Record<Slot, Space>;
 }
 
+export interface ReembedOptions {
+  /** Rebuild although model and dimensions are as configured. @default false */
+  force?: boolean | undefined;
+  /** Change over to vectors of so many dimensions, unless searches use such vectors already. */
+  dimensions?: number | undefined;
+}
+
 /** `building` and `clearing` have more to do: call again. */
 export interface ReembedResult {
   state: "current" | "building" | "clearing" | "done";
@@ -30,17 +39,32 @@ export interface ReembedResult {
 /**
  * Rebuilds all memories from messages with another model or in other dimensions, in the slot that is not in use, then has searches
  * use it and takes the old vectors away. Searches find everything throughout. Each call goes on where the last one stopped, until
- * `deadline` (epoch ms); repeating part of the work changes nothing. `force` rebuilds although model and dimensions are as configured.
+ * `deadline` (epoch ms); repeating part of the work changes nothing. Throws `bad_request` when the slot that is not in use has no index
+ * of the dimensions that were asked for.
  */
-export async function reembed(deps: ReembedDependencies, deadline: number, force = false): Promise<ReembedResult> {
+export async function reembed(
+  deps: ReembedDependencies,
+  deadline: number,
+  { force = false, dimensions }: ReembedOptions = {},
+): Promise<ReembedResult> {
   let layout = await currentLayout(deps);
+  const { building } = layout;
+  if (building && building.space.dimensions !== deps.wanted[building.slot].dimensions) {
+    // A deployment has replaced the index that was being built: begin again with the new one.
+    layout = await move(deps, layout, { ...layout, building: newBuild(building.slot, deps.wanted[building.slot]) });
+  }
   if (!layout.building && !layout.clearing) {
     const slot = otherThan(layout.slot);
-    if (!force && isSame(layout.space, deps.wanted[layout.slot])) return resultOf("current", layout);
-    layout = await move(deps, layout, {
-      ...layout,
-      building: { slot, space: deps.wanted[slot], progress: nothing, isCheck: false },
-    });
+    const hasOther = dimensions !== undefined && dimensions !== layout.space.dimensions;
+    if (hasOther && dimensions !== deps.wanted[slot].dimensions) {
+      const has = deps.wanted[slot].dimensions;
+      throw new AppError(
+        "bad_request",
+        `slot ${slot}, which is not in use, has an index of ${has} dimensions, not of ${dimensions}: deploy one first`,
+      );
+    }
+    if (!force && !hasOther && isSame(layout.space, deps.wanted[layout.slot])) return resultOf("current", layout);
+    layout = await move(deps, layout, { ...layout, building: newBuild(slot, deps.wanted[slot]) });
   }
   if (layout.building) {
     const { slot, space, isCheck } = layout.building;
@@ -63,6 +87,13 @@ export async function reembed(deps: ReembedDependencies, deadline: number, force
 }
 
 const nothing: Progress = { shards: 0, sessions: 0, vectors: 0 };
+
+const newBuild = (slot: Slot, space: Space) => ({ slot, space, progress: nothing, isCheck: false });
+
+const isPlace =
+  (slot: Slot, { dimensions }: Space) =>
+  (place: VectorPlace): boolean =>
+    place.slot === slot && place.dimensions === dimensions;
 
 const otherThan = (slot: Slot): Slot => (slot === "a" ? "b" : "a");
 
@@ -117,21 +148,27 @@ async function rebuild(deps: ReembedDependencies, session: SessionId, slot: Slot
   return remembered + (await fillVectors(deps, session, slot, space));
 }
 
-/** Gives memories of a session the vectors of the slot that they lack; how many were written. */
+/**
+ * Gives memories of a session the vectors of the slot that they lack, in place of vectors of other dimensions in this slot; how
+ * many were written.
+ */
 async function fillVectors(deps: ReembedDependencies, session: SessionId, slot: Slot, space: Space): Promise<number> {
   let written = 0;
   let before: MemoryRecord | undefined;
   for await (const { records } of deps.memories.ofSession(session)) {
-    const missing: { record: MemoryRecord; before: MemoryRecord["counts"] | undefined }[] = [];
+    const missing: { record: MemoryRecord; before: MemoryRecord["counts"] | undefined; remove: VectorPlace[] }[] = [];
     for (const record of records) {
-      if (!record.slots.includes(slot)) missing.push({ record, before: before?.counts });
+      if (!record.places.some(isPlace(slot, space))) {
+        const remove = record.places.filter((place) => place.slot === slot);
+        missing.push({ record, before: before?.counts, remove });
+      }
       before = record;
     }
     for (let start = 0; start < missing.length; start += BATCH) {
       const batch = missing.slice(start, start + BATCH);
       const vectors = await embedAll(batch, [{ slot, embedder: deps.embedderOf(space) }]);
       await Promise.all(
-        batch.map(({ record }, n) => deps.memories.setVector(record, slot, vectors[n]?.[slot] ?? null)),
+        batch.map(({ record, remove }, n) => deps.memories.changeVectors(record, { set: vectors[n] ?? {}, remove })),
       );
       written += batch.length;
     }
@@ -139,13 +176,19 @@ async function fillVectors(deps: ReembedDependencies, session: SessionId, slot: 
   return written;
 }
 
-/** Takes the old vectors of a session away; a memory of a run that did not know of the new slot yet gets its vector first. */
+/**
+ * Takes all vectors of a session away but those in use; a memory of a run that did not know of the new slot yet gets its vector
+ * first.
+ */
 async function clear(deps: ReembedDependencies, { slot, space }: Layout, session: SessionId): Promise<number> {
   const written = await fillVectors(deps, session, slot, space);
-  const old = otherThan(slot);
+  const inUse = isPlace(slot, space);
   for await (const { records } of deps.memories.ofSession(session)) {
-    const dated = records.filter(({ slots }) => slots.includes(old));
-    await Promise.all(dated.map((record) => deps.memories.setVector(record, old, null)));
+    await Promise.all(
+      records.map((record) =>
+        deps.memories.changeVectors(record, { remove: record.places.filter((place) => !inUse(place)) }),
+      ),
+    );
   }
   return written;
 }

@@ -1,4 +1,5 @@
 import type { TransactionAction } from "../dynamodb/table.ts";
+import type { VectorPlace } from "../dynamodb/tables.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Space } from "./embedder.ts";
 import type { Candidate, Draft, MemoryRecord } from "./record.ts";
@@ -51,6 +52,7 @@ export type Vectors = Partial<Record<Slot, number[]>>;
 
 export interface SearchRequest {
   slot: Slot;
+  /** Its length says which index of the slot is searched. */
   vector: number[];
   /** 100 at most. */
   limit: number;
@@ -105,7 +107,7 @@ export interface MemoryStore {
   erase(records: readonly MemoryRecord[]): Promise<void>;
   /** Every memory of a session in order, a page at a time, and what names those that were forgotten. Strongly consistent. */
   ofSession(session: SessionId): AsyncIterable<{
-    records: (MemoryRecord & { slots: Slot[] })[];
+    records: (MemoryRecord & { places: VectorPlace[] })[];
     forgotten: { id: string; generation: number }[];
   }>;
   /** Deletes what forgotten memories of a session have left. */
@@ -117,6 +119,6 @@ export interface MemoryStore {
   ): Promise<{ records: MemoryRecord[]; more: boolean }>;
   /** The session that a memory belongs to; null when the user has none of this id. */
   locate(user: string, id: string): Promise<SessionId | null>;
-  /** Gives a memory that is there its vector of another slot, or takes it away (`null`). */
-  setVector(record: MemoryRecord, slot: Slot, vector: number[] | null): Promise<void>;
+  /** Gives a memory that is there vectors, and takes others away. */
+  changeVectors(record: MemoryRecord, change: { set?: Vectors; remove?: readonly VectorPlace[] }): Promise<void>;
 }

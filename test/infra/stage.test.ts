@@ -21,6 +21,8 @@ describe("the options of a deployment", () => {
       backendClient: false,
       cmk: false,
       waf: false,
+      embeddingDimensions: { a: 512, b: 512 },
+      retiredVectorIndexes: [],
     });
   });
 
@@ -36,6 +38,8 @@ describe("the options of a deployment", () => {
       alarmEmail: "ops@example.com",
       dashboard: "false",
       cmk: "true",
+      embeddingDimensions: "512,1024",
+      retiredVectorIndexes: "b:512,a:768,b:3072",
     });
     expect(options.stage).toMatchObject({ name: "prod", durable: true, throttle: { rate: 7, burst: 9 } });
     expect(options).toMatchObject({
@@ -45,6 +49,12 @@ describe("the options of a deployment", () => {
       alarmEmail: "ops@example.com",
       dashboard: false,
       cmk: true,
+      embeddingDimensions: { a: 512, b: 1024 },
+      retiredVectorIndexes: [
+        { slot: "b", dimensions: 512 },
+        { slot: "a", dimensions: 768 },
+        { slot: "b", dimensions: 3072 },
+      ],
     });
   });
 
@@ -57,6 +67,23 @@ describe("the options of a deployment", () => {
     [{ stage: "dev", corsOrigins: "chat.example.com" }, "corsOrigins", "https://chat.example.com"],
     [{ stage: "dev", corsOrigins: "*,https://chat.example.com" }, "corsOrigins", "* alone"],
     [{ stage: "dev", waf: "yes" }, "waf", "Invalid"],
+    [{ stage: "dev", embeddingDimensions: "512" }, "embeddingDimensions", "two numbers like 512,1024"],
+    [{ stage: "dev", embeddingDimensions: "512,4097" }, "embeddingDimensions", "between 1 and 4096"],
+    [{ stage: "dev", retiredVectorIndexes: "c:512" }, "retiredVectorIndexes", "vector indexes like b:512"],
+    [{ stage: "dev", retiredVectorIndexes: "b:768," }, "retiredVectorIndexes", "vector indexes like b:512"],
+    [{ stage: "dev", retiredVectorIndexes: "a:768 b:768" }, "retiredVectorIndexes", "vector indexes like b:512"],
+    [{ stage: "dev", retiredVectorIndexes: "b:0" }, "retiredVectorIndexes", "dimensions between 1 and 4096"],
+    [
+      { stage: "dev", embeddingDimensions: "512,1024", retiredVectorIndexes: "b:1024" },
+      "retiredVectorIndexes",
+      "must not name b:1024: embeddingDimensions asks for this index",
+    ],
+    [{ stage: "dev", retiredVectorIndexes: "b:768,b:768" }, "retiredVectorIndexes", "must name b:768 once"],
+    [
+      { stage: "dev", retiredVectorIndexes: "a:1,a:2,b:1,b:2" },
+      "retiredVectorIndexes",
+      "a table has 5 vector indexes at most, and these are 6: a:512, b:512, a:1, a:2, b:1, b:2",
+    ],
   ])("are refused when they do not fit: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);
     expect(() => read(context)).toThrow(why);

@@ -75,7 +75,7 @@ export function tablePropertiesOf(TableName: string, spec: TableSpec): Record<st
     return {
       IndexName,
       VectorAttribute: { AttributeName: index.vector },
-      Dimensions: 512,
+      Dimensions: index.dimensions,
       DistanceFunction: "COSINE",
       SearchSchema: [
         { AttributeName: index.partitionKey, SearchSchemaElementType: "HASH" },

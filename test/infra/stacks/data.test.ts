@@ -33,7 +33,7 @@ describe("the table", () => {
     ).Properties;
     expect(VectorIndexes).toMatchObject([
       { IndexName: "memories_a", VectorAttribute: { AttributeName: "vector_a" }, Dimensions: 512 },
-      { IndexName: "memories_b", VectorAttribute: { AttributeName: "vector_b" }, Dimensions: 1024 },
+      { IndexName: "memories_b_1024", VectorAttribute: { AttributeName: "vector_b_1024" }, Dimensions: 1024 },
     ]);
     const defined = AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName);
     for (const { SearchSchema, DistanceFunction } of VectorIndexes) {

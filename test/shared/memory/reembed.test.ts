@@ -51,7 +51,7 @@ it("rebuilds every memory in the other index while searches go on, wherever it i
   for (const user of ["ann", "ben"]) {
     for (const id of ["s1", "s2"]) {
       for await (const { records } of world.memories.ofSession({ user, id })) {
-        for (const { slots } of records) expect(slots).toEqual(["b"]);
+        for (const { places } of records) expect(places).toEqual([{ slot: "b", dimensions: 512 }]);
       }
     }
   }
