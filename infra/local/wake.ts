@@ -50,7 +50,6 @@ function startMapping({ logicalId, properties }: Resource, options: WakeOptions)
     log.warn(`event source ${logicalId}: ${target ? `${source} is no stream` : "its function"} cannot be run here`);
     return [];
   }
-  if (properties.Enabled === false) return [];
   const { OnFailure } = (properties.DestinationConfig ?? {}) as { OnFailure?: { Destination?: string } };
   return [
     startStreamPoller({

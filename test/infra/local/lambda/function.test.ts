@@ -163,6 +163,26 @@ test("a worker whose invocation timed out ends when nothing else runs in it", as
   await expect.poll(saidMore, { timeout: 5000 }).toBe(0);
 });
 
+test("a stream that nobody takes any more does not hold its handler up", async () => {
+  const hosted = host(
+    `import { once } from "node:events";
+     export const handler = awslambda.streamifyResponse(async ({ wait }, out) => {
+       await new Promise((r) => setTimeout(r, wait));
+       for (let i = 0; i < 10; i++) if (!out.write(Buffer.alloc(100_000))) await once(out, "drain");
+       console.log("wrote all after " + wait);
+       out.end();
+     });`,
+    { timeout: 3 },
+  );
+  await hosted.invoke('{"wait":0}');
+  const late = hosted.invoke('{"wait":3300}');
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const other = hosted.invoke('{"wait":2500}');
+  expect((await late).error?.errorType).toBe("Sandbox.Timedout");
+  expect((await other).payload).toHaveLength(1_000_000);
+  expect(logs.join()).toContain("wrote all after 3300");
+});
+
 test("a worker that is stuck is replaced", async () => {
   const hosted = host("export const handler = async ({ stuck }) => { while (stuck); return 'fine'; };", {
     timeout: 0.5,

@@ -257,6 +257,8 @@ describe("an object", () => {
     expect(await s3.text("copy-2")).toBe("copied");
     expect((await failure(copy("origin ü+%"))).status).toBe(400);
     expect((await failure(copy("copy-3", { CopySourceIfMatch: md5("x") }))).status).toBe(412);
+    const { ETag } = await head("origin ü+%");
+    expect((await failure(copy("copy-3", { CopySourceIfNoneMatch: ETag }))).status).toBe(412);
     await copy("origin ü+%", { MetadataDirective: "REPLACE", Metadata: { m: "2" } });
     expect((await head("origin ü+%")).Metadata).toEqual({ m: "2" });
   });

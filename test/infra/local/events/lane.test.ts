@@ -1,0 +1,35 @@
+import { afterEach, expect, it } from "vitest";
+import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
+import { openLane } from "../../../../infra/local/events/lane.ts";
+
+let stopping = new AbortController();
+afterEach(() => {
+  stopping.abort();
+  stopping = new AbortController();
+});
+
+const record = (id: number, bytes: number) =>
+  ({ eventID: String(id), dynamodb: { NewImage: { text: { S: "x".repeat(bytes) } } } }) as unknown as StreamRecord;
+
+/** The batches that come of records of these sizes, by their ids. */
+async function batchesOf(sizes: number[], batchSize: number): Promise<string[][]> {
+  const batches: string[][] = [];
+  const lane = openLane({
+    batchSize,
+    window: 0,
+    signal: stopping.signal,
+    deliver: async (batch) => void batches.push(batch.map(({ eventID }) => eventID)),
+  });
+  for (const [id, bytes] of sizes.entries()) lane.add(record(id, bytes));
+  await expect.poll(() => batches.flat().length).toBe(sizes.length);
+  return batches;
+}
+
+it("a batch has no more records than its size", async () => {
+  expect(await batchesOf([1, 1, 1, 1, 1], 2)).toEqual([["0", "1"], ["2", "3"], ["4"]]);
+});
+
+it("a batch has no more bytes than an invocation takes, and a record that is too large goes alone", async () => {
+  const MB = 1_000_000;
+  expect(await batchesOf([3 * MB, 2 * MB, 2 * MB, 7 * MB, 1], 10)).toEqual([["0", "1"], ["2"], ["3"], ["4"]]);
+});
