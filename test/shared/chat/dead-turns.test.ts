@@ -186,6 +186,15 @@ describe("a turn that is repeated after it has failed", () => {
     expect(storedMessages()).toBe(2);
   });
 
+  it("is ended once: an attempt that comes later counts nothing", async () => {
+    const identity = { seed: randomUUID(), at: world.stores.clock() };
+    const { turn } = await runTurn(chat.deps, attempt({ kind: "first", identity }));
+    const record = await header();
+    const ended = { ...session(), generation: record.generation, answer: turn.id };
+    expect(await chat.deps.turns.close(ended, record, 2, world.stores.clock())).toBe(false);
+    expect(await header()).toEqual(record);
+  });
+
   it("counts neither again when it was answered already", async () => {
     const identity = { seed: randomUUID(), at: world.stores.clock() };
     await runTurn(chat.deps, attempt({ kind: "first", identity }));
