@@ -1,6 +1,7 @@
 import type { DynamoDBRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { bury } from "../../../shared/session/bury.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { expireIdle } from "../../../shared/session/expire-idle.ts";
@@ -293,5 +294,44 @@ describe("patching", () => {
     const stored = await showSession(world.stores, session);
     expect(stored).toMatchObject({ title: "t9", message_count: appended });
     expect((await world.stores.sessions.findAnchor(session))?.title).toBe("t9");
+  });
+});
+
+describe("a deletion", () => {
+  it("changes nothing when a generation was given out since its anchor was read", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const record = await showSession(world.stores, session);
+    const anchor = await world.stores.sessions.findAnchor(session);
+    await world.stores.sessions.nextGeneration(session, record.generation, "2026-12-01T00:00:00.000Z");
+    expect(await bury(world.stores, anchor!, record)).toBeNull();
+    expect(await showSession(world.stores, session)).toEqual(record);
+  });
+});
+
+describe("a transition of the archiver", () => {
+  it("is refused when another generation is live", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 60);
+    world.advance(61_000);
+    await world.sweep(session.user, session.id);
+    const anchor = (await world.stores.sessions.findAnchor(session))!;
+    const transition = { from: null, to: null, active: -1 } as const;
+    const wrong = { expect: { live: anchor.live_generation + 1 }, set: { state: "archived" } } as const;
+    expect(await world.stores.sessions.transit(session, { ...transition, anchor: wrong })).toBe(false);
+    expect(await world.stores.sessions.findAnchor(session)).toEqual(anchor);
+  });
+});
+
+describe("a tombstone", () => {
+  it("is marked and removed by its own generation only", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    await deleteSession(world.stores, session);
+    const tombstone = (await world.stores.sessions.findAnchor(session))!;
+    const other = { ...tombstone, generation: tombstone.generation - 1 };
+    await world.stores.sessions.markPurged(other, "2027-01-01T00:00:00.000Z");
+    await world.stores.sessions.removeTombstone(other);
+    expect(await world.stores.sessions.findAnchor(session)).toEqual(tombstone);
   });
 });
