@@ -2,7 +2,8 @@ import { appendMessages } from "../session/append-messages.ts";
 import { contended, settled } from "../session/attempts.ts";
 import { createSession } from "../session/create-session.ts";
 import type { MessageRecord } from "../session/message.ts";
-import type { RequestIdentity, SessionRecord } from "../session/session.ts";
+import { notFound } from "../session/read-session.ts";
+import { isLaterThan, type RequestIdentity, type SessionRecord } from "../session/session.ts";
 import { collectDeadTurns } from "./dead-turns.ts";
 import { abandonTurn } from "./finish-turn.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
@@ -46,6 +47,7 @@ export async function openTurn(
     }
     if (!window) return contended;
     const { record } = window;
+    if (isLaterThan(record, identity.at)) throw notFound();
     const now = deps.clock();
     const died = record.turns ? await collectDeadTurns(deps.turns, record, now, onStored) : [];
     const dead = died.filter((turn) => turn.answer !== answer);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { contended, settled } from "./attempts.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
-import { readSession } from "./read-session.ts";
+import { notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./renew-session.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
@@ -29,7 +29,7 @@ export async function appendMessages(
       `the answer would have more than ${MAX_PAGE_BYTES} bytes: append fewer at once`,
     );
   }
-  let record = await activeSession(stores, session);
+  let record = await activeSession(stores, session, request.at);
   const isWhole = stores.messages.maxPerAppend(plan, 0) === plan.length;
   const open = isWhole ? undefined : openAppend(record, inputs, request);
   const planned = open ? planMessages(inputs, open) : plan;
@@ -49,7 +49,7 @@ export async function appendMessages(
         ...(open ? { open: end === pending.length ? null : open } : {}),
       });
       if (answer.kind !== "stale") return answer;
-      record = await activeSession(stores, session);
+      record = await activeSession(stores, session, request.at);
       return contended;
     });
     if (outcome.kind === "present") {
@@ -64,8 +64,9 @@ export async function appendMessages(
 }
 
 /** The session, hot. */
-async function activeSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
-  const state = await readSession(stores, session);
+async function activeSession(stores: Stores, session: SessionId, requestedAt: number): Promise<SessionRecord> {
+  const state = await readSession(stores, session, requestedAt);
+  if (state.kind === "none") throw notFound();
   return state.kind === "active" ? state.record : restoreSession(stores, session);
 }
 

@@ -83,10 +83,11 @@ function newRecord(
     message_count: 0,
     version: 1,
     generation: firstGeneration(now, tombstone),
+    begun: request.at,
   };
 }
 
-function anchorOf(record: SessionRecord, { seed }: RequestIdentity, now: number): Anchor {
+function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: number): Anchor {
   return {
     user_id: record.user_id,
     id: record.id,
@@ -100,6 +101,7 @@ function anchorOf(record: SessionRecord, { seed }: RequestIdentity, now: number)
     live_generation: record.generation,
     reset_generation: record.generation,
     seed,
+    begun: at,
     due_at: dueAfter(record, now),
     cleanup: false,
   };

@@ -15,8 +15,9 @@ export async function deleteSession(
   session: SessionId,
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<void> {
+  const began = stores.clock();
   const tombstone = await settled(async () => {
-    const state = await readSession(stores, session);
+    const state = await readSession(stores, session, began);
     if (state.kind === "none") throw notFound();
     const anchor = await stores.sessions.findAnchor(session);
     if (!anchor || anchor.state === "deleted") return contended;

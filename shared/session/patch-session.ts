@@ -2,6 +2,7 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
+import { dueChange } from "./due-change.ts";
 import { withoutUndefined } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";
 import type { SessionPatch } from "./schema.ts";
@@ -21,9 +22,10 @@ export function patchSession(
   patch: SessionPatch,
   matches: ((etag: string) => boolean) | undefined,
 ): Promise<SessionRecord> {
+  const began = stores.clock();
   let attempts = 0;
   return settled(async () => {
-    const state = await readSession(stores, session);
+    const state = await readSession(stores, session, began);
     if (state.kind === "none") throw notFound();
     if (state.kind === "limbo") {
       await archiveSession(stores, state.anchor);
@@ -34,27 +36,20 @@ export function patchSession(
       throw new AppError("precondition_failed", "the session has changed: its ETag is not the one in If-Match");
     }
     const to = patched(state.record, patch, state.kind === "active", now);
+    // With the same lifetime the session expires when the reconciler expects it, as after any other write.
+    const movesExpiry = state.kind === "active" && (patch.ttl_seconds !== undefined || patch.pinned !== undefined);
+    const due = movesExpiry ? await dueChange(stores, session, dueAfter(to, now)) : { expect: {}, set: {} };
+    if (!due) return contended;
+    const { title, metadata, ttl_seconds, pinned } = to;
+    const anchor = { ...due, set: { title, metadata, ttl_seconds, pinned, ...due.set } };
     if (!matches && state.kind === "active" && attempts++ >= EXACT_ATTEMPTS) {
-      const changes = { ...withoutUndefined(patch), expires_at: to.expires_at };
-      const done = await stores.sessions.setSettings(state.record, changes, now, dueAfter(to, now));
+      const given = withoutUndefined(patch);
+      const settings = { ...given, expires_at: to.expires_at };
+      const change = { ...due, set: { ...given, ...due.set } };
+      const done = await stores.sessions.setSettings(state.record, settings, now, change);
       return done ? ((await stores.sessions.find(session)) ?? to) : contended;
     }
-    const { title, metadata, ttl_seconds, pinned } = to;
-    const done = await stores.sessions.transit(session, {
-      from: state.record,
-      to,
-      anchor: {
-        expect: {},
-        set: {
-          title,
-          metadata,
-          ttl_seconds,
-          pinned,
-          ...(state.kind === "active" ? { due_at: dueAfter(to, now) } : {}),
-        },
-      },
-      active: 0,
-    });
+    const done = await stores.sessions.transit(session, { from: state.record, to, anchor, active: 0 });
     return done ? to : contended;
   });
 }

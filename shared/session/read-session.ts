@@ -1,10 +1,23 @@
 import { AppError } from "../errors.ts";
 import type { ArchiveRef } from "./archive-ref.ts";
-import { type Anchor, type SessionId, type SessionRecord, type SessionState, stateOf } from "./session.ts";
+import { type Anchor, isLaterThan, type SessionId, type SessionRecord, type SessionState, stateOf } from "./session.ts";
 import type { Stores } from "./stores.ts";
 
-/** What a session is right now. One strongly consistent read of a session that is hot or archived. */
+/**
+ * What a session is right now. One strongly consistent read of a session that is hot or archived. A request that writes says when
+ * it began (epoch ms): for it, a session that was created later does not exist.
+ */
 export async function readSession(
+  stores: Pick<Stores, "sessions" | "clock">,
+  session: SessionId,
+  requestedAt = Number.POSITIVE_INFINITY,
+): Promise<SessionState> {
+  const state = await currentState(stores, session);
+  const found = state.kind === "limbo" || state.kind === "none" ? state.anchor : state.record;
+  return found && isLaterThan(found, requestedAt) ? { kind: "none" } : state;
+}
+
+async function currentState(
   { sessions, clock }: Pick<Stores, "sessions" | "clock">,
   session: SessionId,
 ): Promise<SessionState> {
@@ -63,5 +76,6 @@ export function recordOf(anchor: Anchor, messageCount: number, updatedAt: string
     // Any version that the session had before is smaller than a time.
     version: now,
     generation: anchor.live_generation,
+    ...(anchor.begun === undefined ? {} : { begun: anchor.begun }),
   };
 }

@@ -2,6 +2,7 @@ import { toInstant } from "../clock.ts";
 import { readArchive } from "./archive.ts";
 import { archiveSession } from "./archive-session.ts";
 import { contended, settled } from "./attempts.ts";
+import { dueChange } from "./due-change.ts";
 import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
 import { dueAfter, dueSoon, expiryOf, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./stores.ts";
@@ -35,8 +36,9 @@ export function resetSession(
   session: SessionId,
   { seed }: Pick<RequestIdentity, "seed">,
 ): Promise<SessionRecord> {
+  const began = stores.clock();
   return settled(async () => {
-    const state = await readSession(stores, session);
+    const state = await readSession(stores, session, began);
     switch (state.kind) {
       case "none":
         throw notFound();
@@ -54,7 +56,8 @@ export function resetSession(
 async function revive(stores: Stores, session: SessionId, from: SessionRecord) {
   const now = stores.clock();
   const to = { ...from, updated_at: toInstant(now), expires_at: expiryOf(from, now), version: from.version + 1 };
-  const anchor = { expect: {}, set: { due_at: dueAfter(to, now) } };
+  const anchor = await dueChange(stores, session, dueAfter(to, now));
+  if (!anchor) return contended;
   return (await stores.sessions.transit(session, { from, to, anchor, active: 0 })) ? to : contended;
 }
 

@@ -28,6 +28,8 @@ export interface SessionRecord {
    * generation, also when the session was deleted and created again: see `firstGeneration`.
    */
   generation: number;
+  /** Epoch milliseconds of the request that created it. Absent = the session was made by an earlier version. */
+  begun?: number;
   /** Where the archived session is; stubs only. */
   archive?: ArchiveRef;
   /** An append in several transactions that has begun and not ended. */
@@ -72,6 +74,8 @@ export interface Anchor {
   reset_generation?: number;
   /** The seed of the request that created the session, by which its retry knows its own. */
   seed: string;
+  /** Epoch milliseconds of that request. Absent = the session was made by an earlier version. */
+  begun?: number;
   /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */
   due_at?: string;
   /** Something may be left over: an older generation, an object of a session that is active again. */
@@ -134,6 +138,15 @@ const FIRST_GENERATION_AT = 1_704_067_200_000;
 export function firstGeneration(now: number, earlier?: { generation: number }): number {
   return Math.max(toSeconds(now - FIRST_GENERATION_AT), (earlier?.generation ?? 0) + 1);
 }
+
+/** Milliseconds by which the clocks of two functions may differ. */
+const CLOCK_SKEW = 5000;
+
+/**
+ * Whether a session was created after a request had begun (epoch ms of its first attempt). Then the request is meant for an
+ * earlier session with the same id: it was repeated late, or its function was frozen in between.
+ */
+export const isLaterThan = ({ begun = 0 }: { begun?: number }, at: number): boolean => begun > at + CLOCK_SKEW;
 
 const HOUR = 3600;
 

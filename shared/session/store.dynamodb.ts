@@ -66,11 +66,11 @@ export function createSessionStore(table: Table): SessionStore {
       return refused === null;
     },
 
-    async setSettings(record, { expires_at, ...patch }, now, dueAt) {
+    async setSettings(record, settings, now, anchor) {
       const session = { user: record.user_id, id: record.id };
       const refused = await table.transact([
-        settingsAction(record, { ...patch, expires_at }, now),
-        anchorAction(session, { expect: {}, set: { ...patch, due_at: dueAt } }, shardOf(session.user, session.id)),
+        settingsAction(record, settings, now),
+        anchorAction(session, anchor, shardOf(session.user, session.id)),
       ]);
       return refused === null;
     },

@@ -76,7 +76,7 @@ export interface SessionStore {
     record: SessionRecord,
     patch: Partial<Settings> & Pick<Settings, "expires_at">,
     now: number,
-    dueAt: string,
+    anchor: NonNullable<Transition["anchor"]>,
   ): Promise<boolean>;
   /**
    * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.

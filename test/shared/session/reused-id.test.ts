@@ -10,7 +10,8 @@ import { patchSession } from "../../../shared/session/patch-session.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
-import { etagOf } from "../../../shared/session/session.ts";
+import { etagOf, type SessionId } from "../../../shared/session/session.ts";
+import type { Stores } from "../../../shared/session/stores.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
@@ -333,5 +334,78 @@ describe("a tombstone", () => {
     await world.stores.sessions.markPurged(other, "2027-01-01T00:00:00.000Z");
     await world.stores.sessions.removeTombstone(other);
     expect(await world.stores.sessions.findAnchor(session)).toEqual(tombstone);
+  });
+});
+
+describe("a request that was begun for an earlier session with the same id", () => {
+  const TWENTY_MINUTES = 1_200_000;
+
+  /** Stores whose first transition waits until it is let go: the function is frozen. */
+  const frozen = () => holding("sessions", "transit");
+
+  async function replaced(session: { user: string; id: string }): Promise<void> {
+    await deleteSession(world.stores, session);
+    await world.create(session.user, session.id, 600_000);
+    await append(session, "new");
+    world.advance(TWENTY_MINUTES);
+    await world.create(session.user, `${session.id}-other`, 600);
+  }
+
+  it.each([
+    ["DELETE", (stores: Stores, session: SessionId) => deleteSession(stores, session)],
+    ["reset", (stores: Stores, session: SessionId) => resetSession(stores, session, { seed: "frozen" })],
+    ["PATCH", (stores: Stores, session: SessionId) => patchSession(stores, session, { title: "old" }, undefined)],
+  ])("changes nothing when its function goes on after a pause: %s", async (_what, work) => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const slow = frozen();
+    const request = work(slow.stores, session);
+    await slow.arrived;
+    world.advance(TWENTY_MINUTES);
+    await replaced(session);
+    slow.release();
+    await expect(request).rejects.toMatchObject({ code: "not_found" });
+    expect((await showSession(world.stores, session)).title).toBeNull();
+    await expectWhole(session, ["new"]);
+  });
+
+  it("stores no message when it is repeated late", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const request = { seed: "a request with a key", at: world.stores.clock() };
+    const send = () => appendMessages(world.stores, session, [{ role: "user", content: "old" }], request);
+    await send();
+    world.advance(TWENTY_MINUTES);
+    await replaced(session);
+    await expect(send()).rejects.toMatchObject({ code: "not_found" });
+    await expectWhole(session, ["new"]);
+  });
+});
+
+describe("what a dead reset has left", () => {
+  it("is looked at as soon as before, although the session gets another lifetime", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 600_000);
+    const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
+    const reset = resetSession({ ...world.stores, memories: dying }, session, { seed: "dying" });
+    await expect(reset).rejects.toThrow("died");
+    const due = (await world.stores.sessions.findAnchor(session))?.due_at;
+    await patchSession(world.stores, session, { ttl_seconds: 0 }, undefined);
+    expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ due_at: due, cleanup: true });
+    world.advance(16 * 60_000);
+    await runReconciler();
+    expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ cleanup: false });
+  });
+
+  it("is looked at as soon as before, although an expired session is written to", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 60);
+    const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
+    const reset = resetSession({ ...world.stores, memories: dying }, session, { seed: "dying" });
+    await expect(reset).rejects.toThrow("died");
+    const due = (await world.stores.sessions.findAnchor(session))?.due_at;
+    world.advance(61_000);
+    await append(session, "later");
+    expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ due_at: due, cleanup: true });
   });
 });
