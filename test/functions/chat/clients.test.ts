@@ -127,6 +127,15 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
   });
 
+  it("answers whole with what there was when the model breaks off", async () => {
+    fake.next({ resetAfter: 2, perToken: 20 });
+    const response = await chat({ content: "one two three" });
+    expect(response.status).toBe(200);
+    const { message } = (await response.json()) as { message: object };
+    expect(message).toMatchObject({ content: "You said: ", status: "incomplete" });
+    expect(message).not.toHaveProperty("finish_reason");
+  });
+
   it("completes and stores the answer when the client goes away", async () => {
     fake.next({ perToken: 40 });
     const abort = new AbortController();
@@ -352,6 +361,26 @@ describe("POST /v1/chat/completions", () => {
     const { response } = await client().chat.completions.create(question("hello")).withResponse();
     const unnamed = response.headers.get("x-session-id")!;
     expect(await stored(unnamed)).toHaveLength(2);
+  });
+
+  it("answers it whole with what there was when the model breaks off, as cut off", async () => {
+    fake.next({ resetAfter: 2, perToken: 20 });
+    const { choices } = await client().chat.completions.create({
+      ...question("one two three"),
+      metadata: { session_id: id },
+    });
+    expect(choices).toMatchObject([{ message: { content: "You said: " }, finish_reason: "length" }]);
+  });
+
+  it("stores nothing of messages that say nothing", async () => {
+    const messages = [
+      { role: "user" as const, content: "salve" },
+      { role: "assistant" as const, content: null },
+      { role: "user" as const, content: "" },
+      { role: "user" as const, content: "quid agis?" },
+    ];
+    await client().chat.completions.create({ model: "model-a", messages, metadata: { session_id: id } });
+    expect((await stored()).map(({ content }) => content)).toEqual(["salve", "quid agis?", "You said: quid agis?"]);
   });
 
   it("gives it an error amid the stream when the model breaks off", async () => {

@@ -63,6 +63,16 @@ describe("a turn that fails", () => {
     expect(state.kind === "active" && state.record.turns).toBeUndefined();
   });
 
+  it("because its context cannot be read is no longer under way", async () => {
+    await world.create(user, "s40", 3600, 40);
+    const messages = { ...chat.deps.messages, range: () => Promise.reject(new Error("the store fails")) };
+    const asked = { ...request("hello"), session: { user, id: "s40" } };
+    await expect(startTurn({ ...chat.deps, messages }, asked)).rejects.toThrow();
+    const state = await readSession(chat.deps, { user, id: "s40" });
+    expect(state.kind === "active" && state.record.turns).toBeUndefined();
+    expect(fake.requests).toHaveLength(0);
+  });
+
   it("because its claim is refused gives back what it has reserved", async () => {
     const claim = () => Promise.reject(new AppError("idempotency_mismatch", "another request"));
     const refused = request("hello", { claims: { ...unkept, claim } });
