@@ -59,6 +59,8 @@ export async function forgetEverything(
     // The time is taken after the summary is read: then every memory that the summary counts was captured before it, and none
     // stays that is no longer counted.
     now = clock();
+    // A function that was frozen and goes on later must not forget what was said after its request was answered.
+    if (now > deadline) throw busy();
     if (await memories.forgetAll(user, summary, now)) break;
   }
   let after: string | undefined;

@@ -52,3 +52,13 @@ test("a message that is captured while everything is being forgotten is counted 
   const { records } = await listMemories(memories, "ann", { limit: 10 });
   expect((await memories.summary("ann")).statistics.memories).toBe(records.length);
 });
+
+test("a request to forget everything that goes on after its deadline forgets nothing", async () => {
+  const table = createTable(createMemoryDynamoDB({ conversations }).client, "conversations");
+  const clock = () => NOON + 60_000;
+  const memories = createMemoryStore(table, clock);
+
+  await expect(forgetEverything({ memories, clock }, "ann", NOON)).rejects.toMatchObject({ code: "unavailable" });
+
+  expect((await memories.summary("ann")).forgottenBefore).toBe(0);
+});
