@@ -44,10 +44,9 @@ import type { Stores } from "../../shared/session/stores.ts";
 import { archivedDaysOf, type Bucket, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";
-import { CONVERSATIONS, clientOf, METRICS, type World } from "./world.ts";
+import { CONVERSATIONS, clientOf, METRICS, VECTORS, type World } from "./world.ts";
 
-/** Few dimensions: the ranking finds what is asked for among so few memories. */
-const SPACE = { model: LEXICAL_MODEL, dimensions: 8 };
+const SPACE = { model: LEXICAL_MODEL, dimensions: VECTORS.dimensions };
 
 /** Milliseconds that API Gateway gives a request, and Lambda a job. */
 const REQUEST_TIME = 29_000;

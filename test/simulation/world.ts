@@ -6,7 +6,7 @@ import type { DynamoDBRecord } from "aws-lambda";
 import { functions } from "../../infra/functions.ts";
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import { HEADER, parseMessageKey } from "../../shared/dynamodb/keys.ts";
-import { conversations, metrics } from "../../shared/dynamodb/tables.ts";
+import { conversations, memoryVectorIndexes, metrics, type VectorPlace } from "../../shared/dynamodb/tables.ts";
 import { type Command, createMemoryDynamoDB } from "../support/memory-dynamodb/client.ts";
 import type { Change } from "../support/memory-dynamodb/table.ts";
 import { REPLICA } from "../support/memory-dynamodb/views.ts";
@@ -17,6 +17,9 @@ import type { Violation } from "./model.ts";
 import { createTimeline } from "./timeline.ts";
 
 export const CONVERSATIONS = "conversations";
+
+/** Few dimensions: the ranking finds what is asked for among so few memories. */
+export const VECTORS: VectorPlace = { slot: "a", dimensions: 8 };
 export const METRICS = "metrics";
 
 /** Epoch milliseconds at which every life begins. */
@@ -72,7 +75,7 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   };
 
   const dynamo = createMemoryDynamoDB(
-    { [CONVERSATIONS]: conversations, [METRICS]: metrics },
+    { [CONVERSATIONS]: { ...conversations, vectorIndexes: memoryVectorIndexes([VECTORS]) }, [METRICS]: metrics },
     {
       lag(_table, view, key, apply) {
         if (!weather.lag) return apply();

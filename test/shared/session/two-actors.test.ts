@@ -90,7 +90,7 @@ function createStage() {
   const memory: MemoryDependencies = {
     memories,
     embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
-    defaultSpace: { model: LEXICAL_MODEL, dimensions: 64 },
+    defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
     clock,
   };
   const chat: ChatDependencies = {
