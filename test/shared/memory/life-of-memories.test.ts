@@ -387,7 +387,17 @@ describe("forgetting", () => {
     await world.deliver(user, "s1");
     world.advance(1000);
     const deps = { memories: world.memories, clock: world.stores.clock };
-    await expect(forgetEverything(deps, user, world.stores.clock() - 1)).rejects.toMatchObject({
+    const slow = {
+      ...world.memories,
+      async forgetAll(...change: Parameters<typeof world.memories.forgetAll>) {
+        const done = await world.memories.forgetAll(...change);
+        world.advance(2000);
+        return done;
+      },
+    };
+    await expect(
+      forgetEverything({ ...deps, memories: slow }, user, world.stores.clock() + 1000),
+    ).rejects.toMatchObject({
       code: "unavailable",
       message: "the time ran out before all memories were deleted: repeat it to delete the rest",
     });
