@@ -208,7 +208,7 @@ export const functions = {
   "memories-delete": {
     entry: "functions/memories/delete.ts",
     trigger: { kind: "http", operation: "deleteMemory" },
-    table: ["GetItem", "BatchGetItem", "PutItem", "DeleteItem"],
+    table: ["GetItem", "BatchGetItem", "PutItem"],
     indexes: ["memories_by_time"],
   },
   "memories-delete-all": {

@@ -226,6 +226,8 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
   await api("GET", `/v1/sessions/read/chat/${body.message.id}/stream`);
   await api("GET", "/v1/sessions?status=archived");
   await run("jobs-lake");
+  // The stream may not have marked the day yet.
+  await run("jobs-lake", { rebuild: [created_at.slice(0, 10)] });
   await api("POST", "/v1/sessions/asked/chat", { content: "Who are you?" });
   await api("POST", "/v1/chat/completions", completion, { "x-session-id": "completed" });
   await api("POST", "/v1/sessions/appended/messages", said("again"));

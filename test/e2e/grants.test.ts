@@ -22,7 +22,6 @@ const reasons: [RegExp, string][] = [
     /^(sessions-patch|jobs-archive) s3:(DeleteObject|GetObject) /,
     "For an object that another run writes, or makes needless, while this one archives the session",
   ],
-  [/^memories-delete dynamodb:DeleteItem /, "For the summary of a user whose last memory goes"],
   [/^chat-(completions|turn) dynamodb:BatchGetItem /, "For users who have had more forgotten than their summary names"],
   [/^chat-stream dynamodb:PutItem .*Conversations/, "For the answer of a turn whose function died"],
   [/ dynamodb:(PutItem|BatchWriteItem) .*Metrics/, "One metric goes by PutItem, several by BatchWriteItem"],

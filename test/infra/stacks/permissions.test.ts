@@ -62,7 +62,7 @@ const expected: Record<string, string[]> = {
   ],
   "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
   "memories-delete": [
-    "dynamodb BatchGetItem DeleteItem GetItem PutItem on table",
+    "dynamodb BatchGetItem GetItem PutItem on table",
     "dynamodb Query on index memories_by_time",
   ],
   "memories-delete-all": [

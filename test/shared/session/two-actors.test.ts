@@ -39,6 +39,7 @@ import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
 import { createMemoryObjects } from "../../support/memory-objects.ts";
 import { NOON } from "../../support/world.ts";
 
+vi.spyOn(console, "log").mockImplementation(() => undefined);
 vi.mock("../../../shared/clock.ts", async (original) => ({
   ...(await original<object>()),
   backOff: async () => undefined,
