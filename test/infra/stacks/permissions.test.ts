@@ -61,10 +61,7 @@ const expected: Record<string, string[]> = {
     severalMetrics,
   ],
   "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
-  "memories-delete": [
-    "dynamodb BatchGetItem GetItem PutItem on table",
-    "dynamodb Query on index memories_by_time",
-  ],
+  "memories-delete": ["dynamodb BatchGetItem GetItem PutItem on table", "dynamodb Query on index memories_by_time"],
   "memories-delete-all": [
     "dynamodb BatchWriteItem GetItem PutItem on table",
     "dynamodb Query on index memories_by_time",
