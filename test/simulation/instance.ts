@@ -87,6 +87,7 @@ export class Instance {
   call<T>({ label, execute, fail, hasToken = false }: Call<T>): Promise<T> {
     const number = this.calls++;
     const fault = this.faults.find(({ call }) => call === number);
+    if (fault) this.hit = true;
     const delay = latencyOf(this.random) + (fault?.kind === "stalled" ? fault.stall : 0);
     return new Promise((resolve, reject) => {
       const arrive = () => {
@@ -96,7 +97,6 @@ export class Instance {
           return;
         }
         const lose = (kind: StoreFailure) => reject(fail(kind));
-        if (fault) this.hit = true;
         this.trace(() => `${this.name}: ${label()}${fault ? `  <${fault.kind}>` : ""}`);
         if (fault?.kind === "crash-before") return this.kill();
         if (fault?.kind === "throttled") return lose("throttled");
