@@ -1,3 +1,4 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { DynamoDBRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
@@ -50,6 +51,14 @@ async function expectWhole(session: { user: string; id: string }, contents: stri
     await runReconciler();
     world.advance(20 * 60_000);
   }
+}
+
+/** The keys of the session's archive objects, with messages or without. */
+async function objectsOf({ id }: { id: string }): Promise<string[]> {
+  const { Contents = [] } = await engines.s3.send(
+    new ListObjectsV2Command({ Bucket: engines.bucket, Prefix: "archive/" }),
+  );
+  return Contents.map(({ Key = "" }) => Key).filter((key) => key.endsWith(`/${id}.jsonl.gz`));
 }
 
 /** Stores whose next call of `method` waits until it is let go. */
@@ -179,7 +188,7 @@ describe("a session whose id was used before", () => {
     await append(session, "new");
     slow.release();
     await job;
-    expect(await world.cold(session.user, session.id)).toEqual([]);
+    expect(await objectsOf(session)).toEqual([]);
     await expectWhole(session, ["new"]);
   });
 
@@ -407,5 +416,41 @@ describe("what a dead reset has left", () => {
     world.advance(61_000);
     await append(session, "later");
     expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ due_at: due, cleanup: true });
+  });
+});
+
+describe("an actor that takes longer than the reconciler waits", () => {
+  it("loses no message as a restore, although the reconciler has deleted what it had written", async () => {
+    const session = fresh();
+    await archived(session);
+    const slow = holding("sessions", "transit");
+    const restore = restoreSession(slow.stores, session);
+    await slow.arrived;
+    world.advance(16 * 60_000);
+    await runReconciler();
+    slow.release();
+    await restore;
+    await expectWhole(session, ["old"]);
+  });
+
+  it("writes no stub as an archiver, when the session was restored, written to and has expired again", async () => {
+    const session = fresh();
+    await world.create(session.user, session.id, 60);
+    await append(session, "old");
+    world.advance(61_000);
+    const first = await world.sweep(session.user, session.id);
+    const slow = holding("archive", "write");
+    const { createArchiveJob } = await import("../../../functions/jobs/archive.ts");
+    const job = createArchiveJob(slow.stores, { mark: async () => undefined })({ Records: [first!] });
+    await slow.arrived;
+    await append(session, "new");
+    world.advance(61_000);
+    const second = await world.sweep(session.user, session.id);
+    slow.release();
+    await job;
+    expect((await read(session)).toSorted()).toEqual(["new", "old"]);
+    await world.archiveJob({ Records: [second!] });
+    expect((await read(session)).toSorted()).toEqual(["new", "old"]);
+    expect((await world.cold(session.user, session.id)).toSorted()).toEqual(["new", "old"]);
   });
 });
