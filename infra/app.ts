@@ -2,18 +2,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { bundleFunctions } from "./bundle.ts";
+import { bundleFunctions } from "./bundle/bundle-functions.ts";
 
-// The CDK CLI runs this without options; the local host wants stack traces that name the sources on this machine.
+// The CDK CLI runs this file without options. The local host passes the option, so that stack traces name the sources on this machine.
 const { values } = parseArgs({ options: { "sources-on-disk": { type: "boolean", default: false } } });
 
-// Several syntheses may run at once, as beside a local host that starts; the assembly holds copies of the bundles.
+// Each run has its own directory, because several may run at once. The assembly holds copies of the bundles.
 const bundles = mkdtempSync(path.join(tmpdir(), "memocha-bundles-"));
 process.on("exit", () => rmSync(bundles, { recursive: true, force: true }));
 
-// The CDK takes as long to load as the bundles take to make.
+// Load the CDK while esbuild works: each takes seconds.
 const [{ synthesize }] = await Promise.all([
-  import("./synthesize.ts"),
+  import("./stacks/memocha.ts"),
   bundleFunctions(bundles, { sourcesOnDisk: values["sources-on-disk"] }),
 ]);
 synthesize(bundles);

@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { VectorPlace } from "../shared/dynamodb/tables.ts";
 import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
-import { chatContext, chatEnvironment } from "./chat-settings.ts";
+import { chatContext, chatEnvironment } from "./stacks/chat-settings.ts";
 
 /** What differs between the stages: the one place for it. */
 export interface Stage {

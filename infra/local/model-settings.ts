@@ -1,4 +1,4 @@
-import { chatVariables } from "../chat-settings.ts";
+import { chatVariables } from "../stacks/chat-settings.ts";
 import type { Listening } from "./listen.ts";
 import { startOfflineModel } from "./offline-model/server.ts";
 

@@ -16,12 +16,12 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { type Operation, operations } from "../../shared/http/operations.ts";
 import { type FunctionName, type FunctionSpec, functions } from "../functions.ts";
-import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
 import { accessLogFields } from "./access-log.ts";
 import { addFirewall } from "./firewall.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { addGatewayResponses } from "./gateway-responses.ts";
+import { acknowledge } from "./nag.ts";
 import { addPreflights } from "./preflight.ts";
 
 /** How long the gateway remembers what the authorizer said of a token; handlers check its expiry themselves. */

@@ -12,8 +12,8 @@ import {
 } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 import { type RetentionRule, retention, upkeep } from "../../shared/retention/policy.ts";
-import { acknowledge } from "../nag.ts";
 import type { Stage } from "../stage.ts";
+import { acknowledge } from "./nag.ts";
 
 interface BucketsProps {
   stage: Stage;

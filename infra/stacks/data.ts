@@ -19,11 +19,11 @@ import {
   type VectorIndexSpec,
 } from "../../shared/dynamodb/tables.ts";
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
-import { acknowledge } from "../nag.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
 import { UserPoolIdentity } from "./identity.ts";
 import { addCatalog } from "./lake.ts";
+import { acknowledge } from "./nag.ts";
 
 export interface DataProps extends StackProps {
   options: Options;

@@ -6,10 +6,10 @@ import { Construct } from "constructs";
 import { memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../functions.ts";
-import { acknowledge, wildcardBelow } from "../nag.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 import { environmentOf } from "./environment.ts";
+import { acknowledge, wildcardBelow } from "./nag.ts";
 
 /** The keys of archived sessions. */
 const ARCHIVED = `${retention.archive.place.object}*`;

@@ -10,8 +10,8 @@ import {
   type UserPoolClient,
 } from "aws-cdk-lib/aws-cognito";
 import { Construct } from "constructs";
-import { acknowledge } from "../nag.ts";
 import type { Options } from "../stage.ts";
+import { acknowledge } from "./nag.ts";
 
 const TOKEN_LIFETIME = Duration.hours(1);
 

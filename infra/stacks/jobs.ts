@@ -7,8 +7,8 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import { upkeep } from "../../shared/retention/policy.ts";
 import { type FunctionName, functions, type Trigger } from "../functions.ts";
-import { acknowledge } from "../nag.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
+import { acknowledge } from "./nag.ts";
 
 /** What the table's stream and the clock wake, and the queue where what failed for good waits. */
 export class JobsStack extends Stack {

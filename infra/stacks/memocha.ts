@@ -1,12 +1,23 @@
-import { type App, Tags } from "aws-cdk-lib";
+import path from "node:path";
+import { App, Tags } from "aws-cdk-lib";
+import { Code } from "aws-cdk-lib/aws-lambda";
 import { readOptions } from "../stage.ts";
 import { ApiStack } from "./api.ts";
 import { DataStack } from "./data.ts";
 import type { CodeProvider } from "./function.ts";
 import { JobsStack } from "./jobs.ts";
+import { addNag } from "./nag.ts";
 import { ObservabilityStack } from "./observability.ts";
 
-/** Adds the four stacks of one stage to the app. Their ids are contract: changed ones replace everything. */
+/** Writes the cloud assembly, with the functions' bundles from `<bundles>/<function name>`. */
+export function synthesize(bundles: string): void {
+  const app = new App({ analyticsReporting: false });
+  addStacks(app, (name) => Code.fromAsset(path.join(bundles, name)));
+  addNag(app);
+  app.synth();
+}
+
+/** Adds the four stacks of one stage to the app. Their ids are contract: CloudFormation replaces a stack whose id changes. */
 export function addStacks(app: App, code: CodeProvider) {
   const options = readOptions(app.node);
   const id = (part: string) => `Memocha-${options.stage.name}-${part}`;

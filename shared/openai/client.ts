@@ -1,5 +1,3 @@
-import { Readable } from "node:stream";
-import fetch, { type RequestInit, Response } from "node-fetch";
 import OpenAI, { type ClientOptions } from "openai";
 import { EMPTY_LINES, limitHeld } from "./limit-held.ts";
 
@@ -10,22 +8,19 @@ import { EMPTY_LINES, limitHeld } from "./limit-held.ts";
 const MAX_HELD = 8_000_000;
 
 /** A client of OpenAI, or of any server that speaks its API. Connections are kept alive. */
-export const createOpenAI = (options: ClientOptions): OpenAI =>
-  new OpenAI({
-    ...options,
-    fetch: guardedFetch as unknown as typeof globalThis.fetch,
-    logLevel: "off",
-  });
+export function createOpenAI(options: ClientOptions): OpenAI {
+  return new OpenAI({ ...options, fetch: guardedFetch, logLevel: "off" });
+}
 
 /**
  * Does not follow redirects, which would send the API key and the conversation to another server: a redirect is an error like 404. Limits
- * what is held in memory of a response. Uses node-fetch, because Node's own `fetch` takes long to load; see infra/fetch.ts.
+ * the bytes of a response that are held in memory.
  */
-async function guardedFetch(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, { ...init, redirect: "manual", size: MAX_HELD });
+async function guardedFetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
+  const response = await fetch(url, { ...init, redirect: "manual" });
   const { body, ok, status, statusText, headers } = response;
-  if (!body || !ok) return response;
-  const isStream = headers.get("content-type")?.startsWith("text/event-stream");
+  if (!body) return response;
+  const isStream = ok && headers.get("content-type")?.startsWith("text/event-stream");
   const limited = limitHeld(body, isStream ? EMPTY_LINES : [], MAX_HELD);
-  return new Response(Readable.from(limited), { status, statusText, headers });
+  return new Response(ReadableStream.from(limited), { status, statusText, headers });
 }

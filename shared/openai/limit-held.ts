@@ -6,7 +6,7 @@ export const EMPTY_LINES = ["\n\n", "\r\r", "\r\n\r\n"];
  * split yet. Without separators, all that comes is one piece.
  */
 export async function* limitHeld(
-  chunks: AsyncIterable<Buffer | string> | Iterable<Buffer | string>,
+  chunks: AsyncIterable<Uint8Array | string> | Iterable<string>,
   separators: readonly string[],
   most: number,
 ): AsyncGenerator<Buffer> {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleFunctions } from "../../infra/bundle.ts";
+import { bundleFunctions } from "../../infra/bundle/bundle-functions.ts";
 import { type FunctionSpec, functions } from "../../infra/functions.ts";
 import { issuerUrl, loadIssuerKey } from "../../infra/local/issuer/key.ts";
 import { startIssuer } from "../../infra/local/issuer/server.ts";
@@ -19,8 +19,8 @@ import { printTable } from "./support/table.ts";
 /** Starts of each function, each held against that of the empty handler right after it: machines change their pace. */
 const RUNS = 12;
 
-const MAX_BYTES = 1_000_000;
-const MAX_RATIO = 3;
+const MAX_BYTES = 1_200_000;
+const MAX_RATIO = 4;
 
 const STARTER = fileURLToPath(new URL("./support/cold-start.mjs", import.meta.url));
 

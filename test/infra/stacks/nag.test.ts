@@ -2,8 +2,8 @@ import { App, Stack, Validations } from "aws-cdk-lib";
 import { CfnBucket } from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { addNag } from "../../infra/nag.ts";
-import { assemblyDirectory, build } from "./synthesize.ts";
+import { addNag } from "../../../infra/stacks/nag.ts";
+import { assemblyDirectory, build } from "../synthesize.ts";
 
 const everyOption = {
   backendClient: "true",

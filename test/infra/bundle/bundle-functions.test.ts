@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { bundleFunctions } from "../../infra/bundle.ts";
-import { type FunctionSpec, functions } from "../../infra/functions.ts";
+import { bundleFunctions } from "../../../infra/bundle/bundle-functions.ts";
+import { type FunctionSpec, functions } from "../../../infra/functions.ts";
 
 interface RawSourceMap {
   sources: string[];
@@ -14,8 +14,8 @@ interface RawSourceMap {
 const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
 const S3 = "objects.s3.mjs";
 
-/** They read and write S3 whenever they run. */
-const OF_S3 =
+/** Functions that use S3 whenever they run, so that its client is in their bundle. */
+const ALWAYS_S3 =
   "jobs-lake jobs-export jobs-housekeeping jobs-archive jobs-reembed sessions-delete sessions-restore system-health";
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-bundle-"));
@@ -25,33 +25,36 @@ const modulesOf = (name: string) => readdirSync(path.join(directory, name)).filt
 beforeAll(() => bundleFunctions(directory));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describe("the bundles", () => {
-  it.each(names)("of %s has at most a megabyte", (name) => {
-    expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_000_000);
+describe("a function's bundle", () => {
+  it.each(names)("is at most 1.2 MB: %s", (name) => {
+    expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_200_000);
   });
 
-  it("have beside them the tables of tokenizers where models are asked, S3's client where few calls need it, and nothing else", () => {
+  it("has beside it the tokenizers' tables if it asks models, the S3 client if few requests need it, and nothing else", () => {
     for (const [name, { chat, archive }] of names) {
-      const beside = [...(chat === "ask" ? TABLES : []), ...(archive && !OF_S3.split(" ").includes(name) ? [S3] : [])];
+      const beside = [
+        ...(chat === "ask" ? TABLES : []),
+        ...(archive && !ALWAYS_S3.split(" ").includes(name) ? [S3] : []),
+      ];
       expect([name, modulesOf(name)]).toEqual([name, [...beside, "index.mjs"].sort()]);
     }
   });
 
-  it("name their sources below the project's root, wherever they were made and are copied to", () => {
+  it("has a source map whose paths start at the project's root", () => {
     const map = JSON.parse(readFileSync(path.join(directory, "sessions-get", "index.mjs.map"), "utf8")) as RawSourceMap;
     expect(map.sources).toContain("functions/sessions/get.ts");
     expect(map.sources.filter((source) => source.startsWith(".") || path.isAbsolute(source))).toEqual([]);
     expect(map.sourceRoot).toBeUndefined();
   });
 
-  it("can load S3's client", async () => {
+  it("can load the S3 client beside it", async () => {
     const { createObjects } = await import(pathToFileURL(path.join(directory, "chat-turn", S3)).href);
     const send = vi.fn(async () => ({ ETag: "etag" }));
     expect(await createObjects({ send }, "bucket").head("key")).toEqual({ ETag: "etag" });
     expect(send).toHaveBeenCalledWith(expect.objectContaining({ input: { Bucket: "bucket", Key: "key" } }));
   });
 
-  it.each(TABLES)("can load %s", async (file) => {
+  it.each(TABLES)("can load %s beside it", async (file) => {
     const tokenizer = await import(pathToFileURL(path.join(directory, "chat-turn", file)).href);
     expect(tokenizer.countTokens("one two three")).toBe(3);
   });

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Config } from "../shared/config.ts";
+import type { Config } from "../../shared/config.ts";
 
 /** Settings of models, plans and limits: the name of each in the context, and the variable that functions read it from. */
 const names = {
