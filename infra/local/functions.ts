@@ -1,8 +1,8 @@
+import { functionName } from "./assembly/physical.ts";
 import type { Resolver, Resource } from "./assembly/resolve.ts";
 import type { AsynchronousSettings } from "./lambda/asynchronous.ts";
 import { type Credentials, lambdaEnvironment, type ServiceEndpoints } from "./lambda/environment.ts";
 import { createFunction, type LambdaFunction } from "./lambda/function.ts";
-import { functionName } from "./lambda/invoke-api.ts";
 import { readLogLine } from "./lambda/log-line.ts";
 import type { Log } from "./log.ts";
 

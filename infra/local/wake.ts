@@ -1,4 +1,5 @@
 import path from "node:path";
+import { functionName } from "./assembly/physical.ts";
 import type { Resolver, Resource } from "./assembly/resolve.ts";
 import type { StreamReader } from "./dynamodb/stream-reader.ts";
 import { startSchedule } from "./events/schedule.ts";
@@ -8,7 +9,6 @@ import { invokePermission } from "./iam/permissions/other-services.ts";
 import type { Permission } from "./iam/statement.ts";
 import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
-import { functionName } from "./lambda/invoke-api.ts";
 import type { Log } from "./log.ts";
 
 export interface WakeOptions {

@@ -68,6 +68,13 @@ export function functionArn(name: string): string {
   return arn("lambda", `function:${name}`);
 }
 
+/** The name of a function that is referred to by its name, its ARN or a part of the ARN, with or without a qualifier. */
+export function functionName(reference: string): string {
+  const parts = reference.split(":");
+  const at = parts.indexOf("function");
+  return (at >= 0 ? parts[at + 1] : parts[0]) ?? "";
+}
+
 const nameProperties: Record<string, string> = {
   "AWS::Lambda::Function": "FunctionName",
   "AWS::Lambda::Alias": "Name",

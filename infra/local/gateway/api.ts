@@ -1,6 +1,5 @@
-import { ACCOUNT, PARTITION, REGION } from "../assembly/physical.ts";
+import { ACCOUNT, functionName, PARTITION, REGION } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
-import { functionName } from "../lambda/invoke-api.ts";
 import { type AuthorizerSpec, readAuthorizer } from "./authorizer-spec.ts";
 import { type GatewayResponseSpec, readGatewayResponses } from "./gateway-response.ts";
 import { type MockSpec, readMock } from "./mock.ts";

@@ -1,5 +1,5 @@
+import { functionName } from "../assembly/physical.ts";
 import type { Resource } from "../assembly/resolve.ts";
-import { functionName } from "../lambda/invoke-api.ts";
 
 /** Seconds that a policy is remembered when the template says nothing. */
 const DEFAULT_TTL = 300;

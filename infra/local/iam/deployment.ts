@@ -1,6 +1,5 @@
-import { ACCOUNT, REGION } from "../assembly/physical.ts";
+import { ACCOUNT, functionName, REGION } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
-import { functionName } from "../lambda/invoke-api.ts";
 import type { Access } from "./access.ts";
 import type { Permission } from "./statement.ts";
 

@@ -1,6 +1,5 @@
-import { functionArn } from "../assembly/physical.ts";
+import { functionArn, functionName } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
-import { functionName } from "../lambda/invoke-api.ts";
 import { compilePolicy, type Statement } from "./statement.ts";
 
 /**

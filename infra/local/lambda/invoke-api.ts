@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { functionName } from "../assembly/physical.ts";
 import type { Access } from "../iam/access.ts";
 import { accessKeyOf } from "../iam/caller.ts";
 import { invokePermission } from "../iam/permissions/other-services.ts";
@@ -65,13 +66,6 @@ export function startInvokeApi(
   }
 
   return listen(server, 0);
-}
-
-/** A function may be named by its name, its ARN or part of it, with or without a qualifier. */
-export function functionName(reference: string): string {
-  const parts = reference.split(":");
-  const at = parts.indexOf("function");
-  return (at >= 0 ? parts[at + 1] : parts[0]) ?? "";
 }
 
 function isJson(value: string): boolean {
