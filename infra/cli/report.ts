@@ -9,7 +9,8 @@ import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { toHtml } from "../../shared/reports/html.ts";
 import type { Report } from "../../shared/reports/report.ts";
-import { clientOf, findHost } from "./host-file.ts";
+import { engineClient } from "../local/index.ts";
+import { findHost } from "./host-file.ts";
 import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Makes the business report of a month from the running local host's aggregates.
@@ -41,7 +42,7 @@ async function main(args: string[]): Promise<string> {
   }
   if (month > current) throw new UsageError(`The month ${month} is in the future.`);
   const { endpoints, outputs } = findHost(values.data);
-  const client = new DynamoDBClient(clientOf(endpoints.dynamodb));
+  const client = new DynamoDBClient(engineClient(endpoints.dynamodb));
   const store = createMetricStore(createTable(DynamoDBDocumentClient.from(client), outputs.MetricsTableName));
   const report = await buildReport({ store, clock: () => now }, month);
   client.destroy();

@@ -1,6 +1,5 @@
 import { parseArgs } from "node:util";
-import { loadIssuerKey } from "../local/issuer/key.ts";
-import { signToken } from "../local/issuer/token.ts";
+import { issueToken } from "../local/index.ts";
 import { asUsageError, runCommand, UsageError } from "./run-command.ts";
 
 const USAGE = `Prints a token that the local host accepts.
@@ -29,7 +28,7 @@ async function main(args: string[]): Promise<string> {
   const values = readOptions(args);
   if (values.help) return USAGE;
   if (!values.user) throw new UsageError("--user is missing: the user that the token is for");
-  const token = await signToken(await loadIssuerKey(values.data), {
+  const token = await issueToken(values.data, {
     user: values.user,
     admin: values.admin,
     actAs: values["act-as"],

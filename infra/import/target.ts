@@ -1,8 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { decodeJwt } from "jose";
-import { loadIssuerKey } from "../local/issuer/key.ts";
-import { signToken } from "../local/issuer/token.ts";
+import { findRunningHost, issueToken } from "../local/index.ts";
 
 export interface TargetOptions {
   url?: string | undefined;
@@ -30,9 +27,10 @@ const LOCAL_USER = "dev";
  * @throws Error when there is no token to be had.
  */
 export async function findTarget({ url, token, user, data }: TargetOptions): Promise<Target> {
-  const local = findLocalHost(data);
+  const local = findRunningHost(data)?.url;
   const chosen = url ?? local ?? DEFAULT_URL;
-  const bearer = token ?? (isSameOrigin(chosen, local) ? await signLocalToken(data) : undefined);
+  const bearer =
+    token ?? (isSameOrigin(chosen, local) ? await issueToken(data, { user: LOCAL_USER, actAs: true }) : undefined);
   if (bearer === undefined) {
     throw new Error(`no token for ${chosen}: give --token, or set MEMOCHA_TOKEN, or start the local host (npm start)`);
   }
@@ -40,19 +38,8 @@ export async function findTarget({ url, token, user, data }: TargetOptions): Pro
   return { url: chosen, token: bearer, ...(user !== undefined && !isOwn && { user }) };
 }
 
-function findLocalHost(data: string): string | undefined {
-  const file = path.join(data, "host.json");
-  if (!existsSync(file) || !existsSync(path.join(data, "issuer.json"))) return undefined;
-  const { url } = JSON.parse(readFileSync(file, "utf8")) as { url?: string };
-  return url;
-}
-
 function isSameOrigin(url: string, local: string | undefined): boolean {
   return local !== undefined && new URL(url).origin === new URL(local).origin;
-}
-
-async function signLocalToken(data: string): Promise<string> {
-  return await signToken(await loadIssuerKey(data), { user: LOCAL_USER, actAs: true });
 }
 
 function subjectOf(token: string): string | undefined {

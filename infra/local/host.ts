@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { functionArn } from "./assembly/physical.ts";
@@ -19,10 +19,11 @@ import { createAsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
 import { startInvokeApi } from "./lambda/invoke-api.ts";
-import { type Listening, listen } from "./listen.ts";
+import { listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import { startModels } from "./model-settings.ts";
 import type { HostOptions } from "./options.ts";
+import { announceHost } from "./running-host.ts";
 import { synthesize } from "./synthesize.ts";
 import { startWaking } from "./wake.ts";
 
@@ -166,7 +167,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   ends.push(() => waking.stop());
   services.startUpkeep(options.ttlSweep ?? 5, expiring);
   ends.push(() => http.close(GRACE));
-  ends.push(announce(data, http, endpoints, resolver.outputs()));
+  ends.push(announceHost(data, { url: http.url, endpoints, outputs: resolver.outputs() }));
 
   return {
     url: http.url,
@@ -195,18 +196,6 @@ function learnIssuer(resolver: Resolver, url: string): boolean {
     resolver.learn(client, { Ref: LOCAL_CLIENT_ID, ClientId: LOCAL_CLIENT_ID });
   }
   return pools.length > 0;
-}
-
-/** Writes where everything is, for the commands that speak to a running host. */
-function announce(
-  data: string,
-  { url }: Listening,
-  endpoints: Host["endpoints"],
-  outputs: Host["outputs"],
-): () => void {
-  const file = path.join(data, "host.json");
-  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, endpoints, outputs }, null, 2)}\n`);
-  return () => rmSync(file, { force: true });
 }
 
 /** Options of the template that the environment sets. */

@@ -1,8 +1,6 @@
 import { InvokeCommand, type LambdaClient } from "@aws-sdk/client-lambda";
 import { counted } from "../../shared/counted.ts";
-import type { StreamRecord } from "../local/dynamodb/stream-record.ts";
-import { firstFailure } from "../local/events/batch-response.ts";
-import { compileFilter } from "../local/events/filter-pattern.ts";
+import { compileFilter, firstFailure, type StreamRecord } from "../local/index.ts";
 import { type DeadLetter, filtersOf } from "./dead-letter.ts";
 import type { Place } from "./place.ts";
 import { readRange } from "./stream-range.ts";

@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { CloudFormationClient, DescribeStacksCommand, type Output } from "@aws-sdk/client-cloudformation";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { z } from "zod";
-import { isAlive } from "../local/dynamodb/process-identity.ts";
+import { engineClient, findRunningHost } from "../local/index.ts";
 
 /** Where dead letters are, and what they are delivered with. */
 export interface Place {
@@ -29,12 +27,6 @@ const outputs = z.object({
   ReconcileFunctionName: z.string(),
   ReembedFunctionName: z.string(),
 });
-const hostFile = z.object({
-  pid: z.number(),
-  endpoints: z.object({ sqs: z.string(), lambda: z.string(), streams: z.string() }),
-  outputs,
-});
-
 /**
  * The deployment of `stage`, or else the host that runs on the directory `data`.
  * Throws a PlaceError that says what to do when it is not there.
@@ -44,37 +36,26 @@ export async function findPlace(options: { stage?: string; data: string }): Prom
 }
 
 function localHost(data: string): Place {
-  const host = readHostFile(path.join(data, "host.json"));
-  if (host === undefined || !isAlive(host.pid)) {
+  const host = findRunningHost(data);
+  if (!host) {
     throw new PlaceError(
       `No local host is running on ${data}. Start one (npm start), name its directory (--data DIR), ` +
         "or name a deployment (--stage dev).",
     );
   }
-  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  const at = (endpoint: string) => ({ endpoint, region: "us-east-1", credentials });
+  const read = outputs.safeParse(host.outputs);
+  if (!read.success) throw new PlaceError(`The host on ${data} lacks outputs: ${z.prettifyError(read.error)}`);
+  const { sqs, lambda, streams } = host.endpoints;
   return {
     description: `the local host on ${data}`,
-    sqs: new SQSClient(at(host.endpoints.sqs)),
-    lambda: new LambdaClient(at(host.endpoints.lambda)),
-    streams: new DynamoDBStreamsClient(at(host.endpoints.streams)),
+    sqs: new SQSClient(engineClient(sqs)),
+    lambda: new LambdaClient(engineClient(lambda)),
+    streams: new DynamoDBStreamsClient(engineClient(streams)),
     waitSeconds: 0,
-    deadLetterQueueUrl: host.outputs.DeadLetterQueueUrl,
-    reconcileFunctionName: host.outputs.ReconcileFunctionName,
-    reembedFunctionName: host.outputs.ReembedFunctionName,
+    deadLetterQueueUrl: read.data.DeadLetterQueueUrl,
+    reconcileFunctionName: read.data.ReconcileFunctionName,
+    reembedFunctionName: read.data.ReembedFunctionName,
   };
-}
-
-function readHostFile(file: string): z.infer<typeof hostFile> | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
-  const host = hostFile.safeParse(JSON.parse(text));
-  if (host.success) return host.data;
-  throw new PlaceError(`${file} is not of this version of the local host: ${z.prettifyError(host.error)}`);
 }
 
 /** Region and credentials are the SDK's business: environment, profile, single sign-on. */

@@ -7,7 +7,7 @@ import {
   ResourceNotFoundException,
   TrimmedDataAccessException,
 } from "@aws-sdk/client-dynamodb-streams";
-import type { ItemJson, StreamRecord } from "../local/dynamodb/stream-record.ts";
+import type { ItemJson, StreamRecord } from "../local/index.ts";
 import type { StreamRange } from "./dead-letter.ts";
 
 /** Reads in a row that may come back empty before the range counts as read: pages of an open shard can be empty. */

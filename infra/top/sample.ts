@@ -6,7 +6,8 @@ import { createTable, type Table } from "../../shared/dynamodb/table.ts";
 import type { RawMetric } from "../../shared/metrics/aggregate.ts";
 import { rawPartition, rawShards } from "../../shared/metrics/keys.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import { clientOf, type RunningHost } from "../cli/host-file.ts";
+import type { findHost } from "../cli/host-file.ts";
+import { engineClient } from "../local/index.ts";
 
 /** Seconds that one frame looks back. */
 export const LOOK_BACK = 60;
@@ -27,9 +28,9 @@ export interface Sample {
 }
 
 /** Reads the engines of a running host directly, so that looking leaves no requests in what is looked at. */
-export function openTop({ url, endpoints, outputs }: RunningHost) {
-  const dynamodb = new DynamoDBClient(clientOf(endpoints.dynamodb));
-  const sqs = new SQSClient(clientOf(endpoints.sqs));
+export function openTop({ url, endpoints, outputs }: ReturnType<typeof findHost>) {
+  const dynamodb = new DynamoDBClient(engineClient(endpoints.dynamodb));
+  const sqs = new SQSClient(engineClient(endpoints.sqs));
   const client = DynamoDBDocumentClient.from(dynamodb);
   const metrics = createTable(client, outputs.MetricsTableName);
   const conversations = createTable(client, outputs.ConversationsTableName);

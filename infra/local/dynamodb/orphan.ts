@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { commandLine } from "./process-identity.ts";
+import { commandLine } from "../process-identity.ts";
 
 /** Milliseconds that an orphan has to end by itself. */
 const GRACE = 3_000;

@@ -1,5 +1,5 @@
 import { importJWK, SignJWT } from "jose";
-import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID } from "./key.ts";
+import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./key.ts";
 
 export interface TokenClaims {
   /** The token's `sub`. */
@@ -12,6 +12,11 @@ export interface TokenClaims {
   plan?: string;
   /** Seconds that it is good for; negative = expired already. @default 86400 */
   expiresIn?: number;
+}
+
+/** Issues a token that the host of a data directory accepts. It may run now or later. */
+export async function issueToken(dataDirectory: string, claims: TokenClaims): Promise<string> {
+  return await signToken(await loadIssuerKey(dataDirectory), claims);
 }
 
 /** Signs a token like a Cognito access token, which the local host accepts. */

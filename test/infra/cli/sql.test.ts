@@ -35,6 +35,7 @@ beforeAll(async () => {
     // No process has an id above Linux's largest.
     const host = {
       pid: directory === stopped ? 2 ** 22 + 1 : process.pid,
+      url: "",
       endpoints: { s3: server.url },
       outputs: { ArchiveBucketName },
     };

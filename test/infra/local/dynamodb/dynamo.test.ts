@@ -8,8 +8,8 @@ import { BatchWriteItemCommand, GetItemCommand, ScanCommand } from "@aws-sdk/cli
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findBinary } from "../../../../infra/local/dynamodb/binary.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
-import { isAlive } from "../../../../infra/local/dynamodb/process-identity.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
+import { isAlive } from "../../../../infra/local/process-identity.ts";
 import { clientOf, ensureStreamed, put, quiet } from "./table.ts";
 
 let directory: string;

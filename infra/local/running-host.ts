@@ -1,0 +1,50 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import * as z from "zod";
+import { readStored } from "./damaged.ts";
+import { isAlive } from "./process-identity.ts";
+
+const schema = z.object({
+  pid: z.int(),
+  url: z.string(),
+  endpoints: z.record(z.string(), z.string()).default({}),
+  outputs: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** A host that runs in another process. */
+export interface RunningHost {
+  /** URL of the API. */
+  url: string;
+  /** URL per engine: `dynamodb`, `streams`, `s3`, `sqs`, `lambda`. */
+  endpoints: Record<string, string>;
+  /** Outputs of every stack, by name. */
+  outputs: Record<string, unknown>;
+}
+
+/**
+ * Finds the host that runs on a data directory; undefined when none runs.
+ * Throws an Error when the file that the host wrote cannot be read.
+ */
+export function findRunningHost(data: string): RunningHost | undefined {
+  const file = hostFile(data);
+  if (!existsSync(file)) return undefined;
+  const remedy = "Start the host again: it writes the file anew.";
+  const { pid, ...host } = readStored(file, remedy, () => schema.parse(JSON.parse(readFileSync(file, "utf8"))));
+  return isAlive(pid) ? host : undefined;
+}
+
+/** Writes where this process serves everything, so that `findRunningHost` finds it. Returns a function that undoes this. */
+export function announceHost(data: string, host: RunningHost): () => void {
+  writeFileSync(hostFile(data), `${JSON.stringify({ pid: process.pid, ...host }, null, 2)}\n`);
+  return () => rmSync(hostFile(data), { force: true });
+}
+
+/** Options of an SDK client for an engine of a running host. The engines accept any credentials. */
+export function engineClient(endpoint = "") {
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  return { endpoint, region: "us-east-1", credentials };
+}
+
+function hostFile(data: string): string {
+  return path.join(data, "host.json");
+}
