@@ -3,10 +3,10 @@ import { CfnNamedQuery, CfnWorkGroup } from "aws-cdk-lib/aws-athena";
 import { CfnDatabase, CfnTable } from "aws-cdk-lib/aws-glue";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
-import { archiveLines, messagesAll } from "../lake/messages-all.ts";
-import { namedQueries } from "../lake/queries.ts";
 import type { Options } from "../stage.ts";
 import type { Buckets } from "./buckets.ts";
+import { archiveLines, messagesAll } from "./messages-all.ts";
+import { namedQueries } from "./named-queries.ts";
 
 /** Bytes that one Athena query may scan: $0.05 at $5 a terabyte. */
 const MAX_QUERY_BYTES = 10 * 1024 ** 3;

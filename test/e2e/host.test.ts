@@ -99,7 +99,13 @@ describe("the local host of the real template", () => {
     expect((await call(host.url, dev, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(403);
     expect((await call(host.url, admin, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(200);
 
-    const token = await run(process.execPath, [path.resolve("infra/cli/token.ts"), "--user", "bob", "--data", data]);
+    const token = await run(process.execPath, [
+      path.resolve("infra/cli/token/token.ts"),
+      "--user",
+      "bob",
+      "--data",
+      data,
+    ]);
     expect((await call(host.url, token.stdout.trim(), "GET", "/v1/sessions/mine")).status).toBe(404);
 
     const engine = Number(/\d+/.exec(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8"))?.[0]);

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openLakeDatabase } from "../../infra/sql/duckdb.ts";
-import { createLakeCopy } from "../../infra/sql/lake-copy.ts";
+import { createLakeCopy } from "../../infra/cli/sql/lake-copy.ts";
+import { openLakeDatabase } from "../../infra/cli/sql/lake-database.ts";
 import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
-import { sessionId } from "../../../infra/import/plan.ts";
+import { sessionId } from "../../../infra/cli/import/plan-session.ts";
 
 /** A conversation as it should be found again. */
 export interface Written {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
-import { openLakeDatabase } from "../../../infra/sql/duckdb.ts";
-import { createLakeCopy } from "../../../infra/sql/lake-copy.ts";
+import { createLakeCopy } from "../../../infra/cli/sql/lake-copy.ts";
+import { openLakeDatabase } from "../../../infra/cli/sql/lake-database.ts";
 import type { Written } from "./conversations.ts";
 
 const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };

@@ -38,7 +38,7 @@ async function verify(token: string, issuer: string) {
   return (await jwtVerify(token, keys, { issuer, audience: "memocha-local" })).payload;
 }
 
-const cli = (...args: string[]) => run(process.execPath, [path.resolve("infra/cli/token.ts"), ...args]);
+const cli = (...args: string[]) => run(process.execPath, [path.resolve("infra/cli/token/token.ts"), ...args]);
 
 test("a token is verified by discovery alone and carries what was asked for", async () => {
   const data = directory();

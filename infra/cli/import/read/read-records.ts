@@ -1,0 +1,84 @@
+import { isUtf8 } from "node:buffer";
+import { detectLayout, type Layout, SNIFF_BYTES } from "./detect-layout.ts";
+import type { RawRecord } from "./raw-record.ts";
+import { readBytes } from "./read-bytes.ts";
+import { splitElements } from "./split-elements.ts";
+import { splitLines } from "./split-lines.ts";
+
+/** One record of a file: parsed JSON, or why it is none. */
+export interface InputRecord {
+  /** Where it is, for people: "line 12", "conversation 3 (line 40)". */
+  place: string;
+  /** Bytes of JSON that it takes. */
+  bytes: number;
+  content: { value: unknown } | { problem: string };
+}
+
+/**
+ * The records of a file, one after the other, held in memory one at a time. What cannot be read is a record with a
+ * problem, and so is a file without a record; nothing is thrown for it.
+ */
+export async function* readRecords(file: string, onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
+  try {
+    const { layout, rest } = await lookAhead(readBytes(file, onRead));
+    let count = 0;
+    for await (const raw of split(layout, rest)) {
+      count += 1;
+      yield parse(raw);
+    }
+    if (count === 0) yield { place: "file", bytes: 0, content: { problem: "the file has no conversation" } };
+  } catch (error) {
+    yield { place: "file", bytes: 0, content: { problem: `cannot be read: ${(error as Error).message}` } };
+  }
+}
+
+interface Sniffed {
+  layout: Layout;
+  /** What follows the place where the records begin, whatever was looked at. */
+  rest: AsyncGenerator<Buffer>;
+}
+
+async function lookAhead(chunks: AsyncGenerator<Buffer>): Promise<Sniffed> {
+  let head: Buffer = Buffer.alloc(0);
+  let layout: Layout | undefined;
+  while (!layout) {
+    const { value, done } = await chunks.next();
+    if (value) head = Buffer.concat([head, value]);
+    layout = detectLayout(head, done === true || head.length >= SNIFF_BYTES);
+    if (done) break;
+  }
+  return { layout: layout ?? { kind: "empty" }, rest: after(head, chunks) };
+}
+
+async function* after(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* chunks;
+}
+
+async function* split(layout: Layout, chunks: AsyncGenerator<Buffer>): AsyncGenerator<RawRecord> {
+  if (layout.kind === "empty") return;
+  if (layout.kind === "foreign") {
+    yield { line: 1, content: { problem: layout.problem } };
+    await chunks.return(undefined);
+    return;
+  }
+  const { value: head } = await chunks.next();
+  const skipped = (head as Buffer).subarray(0, layout.start);
+  const rest = after((head as Buffer).subarray(layout.start), chunks);
+  const firstLine = 1 + skipped.filter((byte) => byte === 0x0a).length;
+  if (layout.kind === "lines") yield* splitLines(rest);
+  else if (layout.kind === "array") yield* splitElements(rest, { array: { around: layout.around }, firstLine });
+  else yield* splitElements(rest, { firstLine });
+}
+
+function parse({ line, index, content }: RawRecord): InputRecord {
+  const place = index === undefined ? `line ${line}` : `conversation ${index + 1} (line ${line})`;
+  if (!Buffer.isBuffer(content)) return { place, bytes: 0, content };
+  const bytes = content.length;
+  if (!isUtf8(content)) return { place, bytes, content: { problem: "not valid UTF-8" } };
+  try {
+    return { place, bytes, content: { value: JSON.parse(content.toString("utf8")) } };
+  } catch (error) {
+    return { place, bytes, content: { problem: `invalid JSON: ${(error as Error).message}` } };
+  }
+}

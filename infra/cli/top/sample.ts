@@ -1,0 +1,91 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { toInstant } from "../../../shared/clock.ts";
+import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
+import type { RawMetric } from "../../../shared/metrics/aggregate.ts";
+import { rawPartition, rawShards } from "../../../shared/metrics/keys.ts";
+import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
+import { engineClient } from "../../local/index.ts";
+import type { findHost } from "../find-host.ts";
+
+/** Seconds that one frame looks back. */
+export const LOOK_BACK = 60;
+
+/** Milliseconds between two counts of all sessions, which read an index entry of each. */
+const COUNT_EVERY = 10_000;
+
+/** What a frame shows. */
+export interface Sample {
+  url: string;
+  /** Epoch milliseconds. */
+  at: number;
+  /** What happened in the last minute, with the epoch milliseconds at which it ended. */
+  recent: (RawMetric & { at: number })[];
+  /** Dead letters. */
+  queue: number;
+  sessions: { hot: number; archived: number };
+}
+
+/** Reads the engines of a running host directly, so that looking leaves no requests in what is looked at. */
+export function openTop({ url, endpoints, outputs }: ReturnType<typeof findHost>) {
+  const dynamodb = new DynamoDBClient(engineClient(endpoints.dynamodb));
+  const sqs = new SQSClient(engineClient(endpoints.sqs));
+  const client = DynamoDBDocumentClient.from(dynamodb);
+  const metrics = createTable(client, outputs.MetricsTableName);
+  const conversations = createTable(client, outputs.ConversationsTableName);
+  const sessions = createSessionStore(conversations);
+
+  let all = { count: 0, countedAt: 0 };
+
+  return {
+    async sample(): Promise<Sample> {
+      const at = Date.now();
+      if (at - all.countedAt > COUNT_EVERY) all = { count: await countSessions(sessions), countedAt: at };
+      const [recent, hot, queue] = await Promise.all([
+        readRecent(metrics, at),
+        sessions.countActive(),
+        deadLetters(sqs, outputs.DeadLetterQueueUrl),
+      ]);
+      return { url, at, recent, queue, sessions: { hot, archived: Math.max(0, all.count - hot) } };
+    },
+    close() {
+      dynamodb.destroy();
+      sqs.destroy();
+    },
+  };
+}
+
+/** The metrics of the last minute, which may have begun in the hour before. */
+async function readRecent(table: Table, now: number): Promise<Sample["recent"]> {
+  const since = toInstant(now - LOOK_BACK * 1000);
+  const hours = new Set([since.slice(0, 13), toInstant(now).slice(0, 13)]);
+  const found = await Promise.all(
+    [...hours].flatMap((hour) =>
+      rawShards.map(async (shard) => {
+        const { items } = await table.query({
+          KeyConditionExpression: "pk = :pk AND sk >= :since",
+          ExpressionAttributeValues: { ":pk": rawPartition(hour, shard), ":since": since },
+        });
+        return items.map((item) => ({
+          ...(item as unknown as RawMetric),
+          at: Date.parse(String(item.sk).split("#")[0] ?? ""),
+        }));
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+/** Sessions that exist, hot and archived: those that the reconciler will look at one day. */
+async function countSessions(sessions: ReturnType<typeof createSessionStore>): Promise<number> {
+  let count = 0;
+  for await (const page of sessions.all()) count += page.length;
+  return count;
+}
+
+async function deadLetters(sqs: SQSClient, QueueUrl: string): Promise<number> {
+  const AttributeNames = ["ApproximateNumberOfMessages" as const];
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }));
+  return Number(Attributes?.ApproximateNumberOfMessages ?? 0);
+}

@@ -1,0 +1,80 @@
+import type { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
+import { GetRecordsCommand } from "@aws-sdk/client-dynamodb-streams";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import { describe, expect, it } from "vitest";
+import type { Place } from "../../../../infra/cli/find-deployment.ts";
+import type { DeadLetter } from "../../../../infra/cli/redrive/dead-letter.ts";
+import { receiveAll } from "../../../../infra/cli/redrive/dead-letter-queue.ts";
+import { deliverAgain } from "../../../../infra/cli/redrive/deliver-again.ts";
+
+/** A function that the map of functions does not know, so that no filter hides a record. */
+const FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:other";
+
+/** A place whose stream has records of so many characters each, numbered from 1, and whose function notes their numbers. */
+function placeWith(records: number, characters = 1) {
+  const batches: number[][] = [];
+  const content = { S: "x".repeat(characters) };
+  const Records = Array.from({ length: records }, (_, n) => ({
+    eventName: "INSERT",
+    dynamodb: { SequenceNumber: String(n + 1), Keys: {}, NewImage: { content } },
+  }));
+  const streams = {
+    send: async (command: unknown) => (command instanceof GetRecordsCommand ? { Records } : { ShardIterator: "0" }),
+  } as unknown as DynamoDBStreamsClient;
+  const lambda = {
+    send: async ({ input }: { input: { Payload: Uint8Array } }) => {
+      const payload = JSON.parse(Buffer.from(input.Payload).toString());
+      const sent = payload.Records.map((record: { dynamodb: { SequenceNumber: string } }) =>
+        Number(record.dynamodb.SequenceNumber),
+      );
+      batches.push(sent);
+      return {};
+    },
+  } as unknown as LambdaClient;
+  return { batches, place: { streams, lambda } as Place };
+}
+
+const letterOf = (records: number): DeadLetter => ({
+  kind: "stream",
+  functionArn: FUNCTION,
+  reason: "RetryAttemptsExhausted",
+  at: undefined,
+  range: {
+    streamArn: "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/1",
+    shardId: "shard",
+    startSequenceNumber: "1",
+    endSequenceNumber: String(records),
+    batchSize: records,
+  },
+});
+
+const unused = () => Promise.reject(new Error("the reconciler is not needed"));
+
+describe("the records of a dead letter", () => {
+  it("are handed to the function 100 at a time, in their order", async () => {
+    const { place, batches } = placeWith(250);
+    expect(await deliverAgain(letterOf(250), place, unused)).toBe("250 records delivered again");
+    expect(batches.map(({ length }) => length)).toEqual([100, 100, 50]);
+    expect(batches.flat()).toEqual(Array.from({ length: 250 }, (_, n) => n + 1));
+  });
+
+  it("are handed to the function in batches of less than 6 MB, which is all that Lambda takes", async () => {
+    const { place, batches } = placeWith(20, 400_000);
+    expect(await deliverAgain(letterOf(20), place, unused)).toBe("20 records delivered again");
+    expect(batches.map(({ length }) => length)).toEqual([12, 8]);
+  });
+
+  it("are one record when there is one", async () => {
+    expect(await deliverAgain(letterOf(1), placeWith(1).place, unused)).toBe("1 record delivered again");
+  });
+});
+
+it("a message that the queue gives twice is taken once", async () => {
+  const answers = [["a", "b"], ["b", "c"], ["a"]];
+  const send = async () => ({ Messages: answers.shift()?.map((MessageId) => ({ MessageId })) ?? [] });
+  const ids: unknown[] = [];
+  for await (const { MessageId } of receiveAll({ send } as unknown as SQSClient, "queue", 0)) ids.push(MessageId);
+  expect(ids).toEqual(["a", "b", "c"]);
+  expect(answers).toEqual([]);
+});
