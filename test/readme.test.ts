@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Host, startHost } from "../infra/local/host.ts";
+import { startMemocha } from "../infra/cli/start/start-memocha.ts";
+import type { Host } from "../infra/local/index.ts";
 import { retentionTable } from "./support/retention-table.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -63,7 +64,7 @@ describe("the first commands of the README", () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(path.join(tmpdir(), "memocha-readme-"));
-    host = await startHost({ data: directory, port: 0 });
+    host = await startMemocha({ data: directory, port: 0 });
   }, 120_000);
   afterAll(async () => {
     await host.stop();

@@ -21,19 +21,30 @@ import type { LambdaFunction } from "./lambda/function.ts";
 import { startInvokeApi } from "./lambda/invoke-api.ts";
 import { listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
-import { startModels } from "./model-settings.ts";
-import type { HostOptions } from "./options.ts";
 import { announceHost } from "./running-host.ts";
-import { synthesize } from "./synthesize.ts";
+import { type CdkApp, synthesize } from "./synthesize.ts";
 import { startWaking } from "./wake.ts";
 
 /** Milliseconds that requests under way have to end when the host is stopped. */
 const GRACE = 10_000;
 
-export interface StartOptions extends Partial<HostOptions> {
+export interface StartOptions {
+  /** The directory of a cloud assembly, or the CDK app that writes one into `<data>/cdk.out`. */
+  assembly: string | CdkApp;
+  /** The data directory. */
   data: string;
-  /** Directory of a cloud assembly that is there already. @default the app is synthesized into `<data>/cdk.out` */
-  assembly?: string;
+  /** Port of the API; 0 = any free port. @default 3000 */
+  port?: number;
+  /** Deletes the data of earlier runs first. @default false */
+  fresh?: boolean;
+  /** Seconds between two deletions of expired items; 0 = never. @default 5 */
+  ttlSweep?: number;
+  /** Seconds between two runs of every schedule. @default as its expression says */
+  scheduleEvery?: number | undefined;
+  /** Runs one invocation at a time in each worker, as Lambda does. @default false */
+  isolate?: boolean;
+  /** Returns variables that replace those of a function's template. */
+  variables?(template: Record<string, string>, engines: { vectors: boolean }): Record<string, string>;
   /** @default everything but details on stderr */
   log?: Log;
   /** Gives up starting. */
@@ -50,6 +61,8 @@ export interface Host {
   outputs: Record<string, unknown>;
   /** Whether the template has a user pool, in whose place the host issues tokens. */
   issuesTokens: boolean;
+  /** Whether the DynamoDB engine has vector indexes. */
+  vectors: boolean;
   token(claims: TokenClaims): Promise<string>;
   /** Every grant of the functions' roles, with how often it was used since the host started. */
   grants(): RoleGrant[];
@@ -95,9 +108,9 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
 
   const abort = new AbortController();
   const signal = options.signal ? AbortSignal.any([abort.signal, options.signal]) : abort.signal;
-  const synthesis = options.assembly
-    ? Promise.resolve(options.assembly)
-    : synthesize(path.join(data, "cdk.out"), templateOptions(), signal).then(() => path.join(data, "cdk.out"));
+  const { assembly } = options;
+  const synthesis =
+    typeof assembly === "string" ? Promise.resolve(assembly) : synthesize(assembly, path.join(data, "cdk.out"), signal);
   synthesis.catch(() => {});
   // Loaded while the app synthesizes: the SDK takes a while.
   const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
@@ -116,9 +129,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
 
   const resolver = createResolver(readAssembly(await synthesis), unrepeated(log.warn));
   if (!services.vectors) {
-    log.warn(
-      "the DynamoDB that is used has no vector indexes: memory is off, nothing is remembered and nothing recalled",
-    );
+    log.warn("the DynamoDB engine has no vector indexes: tables are created without them");
   }
   const expiring = await ensureStorage(resolver, services, log.warn);
   const issuesTokens = learnIssuer(resolver, issuerUrl(issuer.issuer));
@@ -129,15 +140,13 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const asynchronous = createAsynchronousInvoker(readAsynchronousSettings(resolver, sendToQueue), log.warn);
   const lambda = await startInvokeApi(find, asynchronous, access);
   const endpoints = { ...services.endpoints, lambda: lambda.url };
-  const models = await startModels({ memory: services.vectors });
-  ends.push(() => models.close());
   const created = createFunctions(
     resolver,
     {
       endpoints: { ...endpoints, ...services.functionEndpoints },
       credentials: access.credentialsOf,
       isolate: options.isolate ?? false,
-      overrides: models.overrides,
+      overrides: (template) => options.variables?.(template, { vectors: services.vectors }) ?? {},
     },
     log,
   );
@@ -175,6 +184,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     names: (type: string) => Object.fromEntries(resolver.resources(type).map((r) => [r.logicalId, resolver.ref(r)])),
     outputs: resolver.outputs(),
     issuesTokens,
+    vectors: services.vectors,
     token: (claims: TokenClaims) => signToken(issuer.issuer, claims),
     grants: access.grants,
     stop,
@@ -196,13 +206,6 @@ function learnIssuer(resolver: Resolver, url: string): boolean {
     resolver.learn(client, { Ref: LOCAL_CLIENT_ID, ClientId: LOCAL_CLIENT_ID });
   }
   return pools.length > 0;
-}
-
-/** Options of the template that the environment sets. */
-function templateOptions(): { corsOrigins?: string } {
-  // biome-ignore lint/style/noProcessEnv: the user says with this variable which pages may call the API
-  const { CORS_ORIGINS } = process.env;
-  return CORS_ORIGINS ? { corsOrigins: CORS_ORIGINS } : {};
 }
 
 function externalEngines(): { dynamodb: string | undefined; s3: string | undefined } {

@@ -2,6 +2,10 @@
 export type { ItemJson, StreamRecord } from "./dynamodb/stream-record.ts";
 export { firstFailure } from "./events/batch-response.ts";
 export { compileFilter } from "./events/filter-pattern.ts";
+export { explainError } from "./explain-error.ts";
 export { type Host, type StartOptions, startHost } from "./host.ts";
-export { issueToken, type TokenClaims } from "./issuer/token.ts";
-export { engineClient, findRunningHost, type RunningHost } from "./running-host.ts";
+export { formatGrants } from "./iam/grants.ts";
+export { issueToken } from "./issuer/token.ts";
+export { type Listening, listen } from "./listen.ts";
+export { createLog } from "./log.ts";
+export { engineClient, findRunningHost } from "./running-host.ts";

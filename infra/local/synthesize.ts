@@ -2,30 +2,41 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 
-const root = path.resolve(import.meta.dirname, "../..");
+export interface CdkApp {
+  /** Directory of cdk.json; the app runs there. */
+  directory: string;
+  /** The program and its arguments; Node runs it. */
+  program: readonly string[];
+  /** Context beside that of cdk.json, like `-c` of the CDK CLI. */
+  context: Record<string, string>;
+}
 
 /**
- * Bundles the functions and writes the cloud assembly into `directory`, as the CDK CLI would for `-c stage=dev` and a `-c` for each of
- * the options, without the CLI.
- * Throws an Error with what the app printed when it fails.
+ * Runs a CDK app as the CDK CLI would, and resolves with the directory of its cloud assembly.
+ * Throws an Error with the output of the app when it fails.
  */
-export async function synthesize(directory: string, options: object, signal?: AbortSignal): Promise<void> {
+export async function synthesize(app: CdkApp, directory: string, signal?: AbortSignal): Promise<string> {
   // The app's temporary files go with it, even when it is killed.
   const temporary = `${path.resolve(directory)}.tmp`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   try {
-    const CDK_CONTEXT_JSON = JSON.stringify({ ...context(), ...options });
-    await run({ CDK_OUTDIR: path.resolve(directory), TMPDIR: temporary, CDK_CONTEXT_JSON }, signal);
+    const CDK_CONTEXT_JSON = JSON.stringify({ ...contextFiles(app.directory), ...app.context });
+    await run(app, { CDK_OUTDIR: path.resolve(directory), TMPDIR: temporary, CDK_CONTEXT_JSON }, signal);
+    return directory;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
 }
 
-function run(environment: Record<string, string>, signal: AbortSignal | undefined): Promise<void> {
+function run(
+  { program, directory }: CdkApp,
+  environment: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(root, "infra/app.ts"), "--sources-on-disk"], {
-      cwd: root,
+    const child = spawn(process.execPath, program, {
+      cwd: directory,
       env: {
         // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
         ...process.env,
@@ -47,18 +58,19 @@ function run(environment: Record<string, string>, signal: AbortSignal | undefine
     child.on("close", (code) => {
       if (code === 0) resolve();
       else
-        reject(failure ?? new Error(`synthesis failed (infra/app.ts ended with ${code}):\n${Buffer.concat(output)}`));
+        reject(failure ?? new Error(`synthesis failed (${program[0]} ended with ${code}):\n${Buffer.concat(output)}`));
     });
   });
 }
 
-/** The context that the CDK CLI would give: that of cdk.json and cdk.context.json, the constructs' paths, and the stage. */
-function context(): object {
+/** The context that the CDK CLI reads, with construct paths in the template's metadata. */
+function contextFiles(directory: string): object {
   const paths = { "aws:cdk:enable-path-metadata": true };
-  return { ...paths, ...readJson("cdk.context.json"), ...readJson("cdk.json").context, stage: "dev" };
+  const [saved, { context }] = [readJson(directory, "cdk.context.json"), readJson(directory, "cdk.json")];
+  return { ...paths, ...saved, ...context };
 }
 
-function readJson(file: string): { context?: object } {
-  const full = path.join(root, file);
-  return existsSync(full) ? (JSON.parse(readFileSync(full, "utf8")) as { context?: object }) : {};
+function readJson(directory: string, name: string): { context?: object } {
+  const file = path.join(directory, name);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { context?: object }) : {};
 }

@@ -1,6 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type Host, startHost } from "../../infra/local/host.ts";
+import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
+import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
 import { fetchFrom } from "../support/browser.ts";
@@ -15,7 +16,7 @@ let token: string;
 
 beforeAll(async () => {
   vi.stubEnv("CORS_ORIGINS", `${PAGE},${OTHER_PAGE}`);
-  host = await startHost({ data: directory, port: 0, log: createLog({ verbose: false, write: () => {} }) });
+  host = await startMemocha({ data: directory, port: 0, log: createLog({ verbose: false, write: () => {} }) });
   vi.unstubAllEnvs();
   token = await host.token({ user: "alice" });
 }, 120_000);

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import path from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
-import { startHost } from "../../infra/local/host.ts";
+import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import { unusedGrants } from "../../infra/local/iam/grants.ts";
 import { listen } from "../../infra/local/listen.ts";
 import { createLog } from "../../infra/local/log.ts";
@@ -41,7 +41,7 @@ test("a run of every route and job uses every grant, except those with a reason"
     verbose: false,
     write: (line) => void (/ (error|warning) /.test(line) && errors.push(line)),
   });
-  const host = await startHost({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log });
+  const host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log });
   try {
     await useEverything(host);
   } finally {

@@ -43,7 +43,7 @@ async function start(...options: string[]): Promise<Started> {
 
 async function startIn(environment: Record<string, string>, ...options: string[]): Promise<Started> {
   const began = performance.now();
-  const main = path.resolve("infra/local/main.ts");
+  const main = path.resolve("infra/cli/start/start.ts");
   const child = spawn(process.execPath, [main, "--port", "0", "--data", data, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment },

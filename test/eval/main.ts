@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { configuredSpace, openMemories } from "../../functions/dependencies/memories.ts";
-import { type Host, startHost } from "../../infra/local/host.ts";
+import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
+import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
@@ -43,7 +44,7 @@ async function evaluate(samples: Sample[]): Promise<void> {
   const data = mkdtempSync(path.join(tmpdir(), "memocha-eval-"));
   let host: Host | undefined;
   try {
-    host = await startHost({ data, port: 0, ttlSweep: 0, log });
+    host = await startMemocha({ data, port: 0, ttlSweep: 0, log });
     const call = createCaller(host, await host.token({ user: "eval", actAs: true }));
     const began = performance.now();
     for (const sample of samples) await load(call, sample);

@@ -32,7 +32,7 @@ export interface ChatHost {
 /** Starts the host with `provider` as its provider of models. */
 export async function startChatHost(provider: string): Promise<ChatHost> {
   const data = mkdtempSync(path.join(tmpdir(), "memocha-bench-"));
-  const child = spawn(process.execPath, ["infra/local/main.ts", "--port", "0", "--data", data], {
+  const child = spawn(process.execPath, ["infra/cli/start/start.ts", "--port", "0", "--data", data], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, CHAT_BASE_URL: provider, CHAT_MODEL: "bench" },
   });

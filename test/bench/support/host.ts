@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../../infra/local/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../../infra/cli/start/start.ts", import.meta.url));
 
 /** Milliseconds that a host may take to be ready, on a machine that does other things too. */
 const READY_TIMEOUT = 120_000;

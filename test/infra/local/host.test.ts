@@ -330,7 +330,7 @@ describe("a host of an assembly", () => {
     try {
       const host = await start({ ttlSweep: 1 });
       expect(said.filter((text) => text.includes("vector"))).toEqual([
-        "warning the DynamoDB that is used has no vector indexes: memory is off, nothing is remembered and nothing recalled",
+        "warning the DynamoDB engine has no vector indexes: tables are created without them",
       ]);
       await put(host, "watch-expired", "x");
       const deletion = { item: "REMOVE by dynamodb.amazonaws.com" };
@@ -361,7 +361,7 @@ describe("a host of an assembly", () => {
 describe("the command", () => {
   const run = promisify(execFile);
   const main = (...args: string[]) =>
-    run(process.execPath, [path.resolve("infra/local/main.ts"), ...args]).catch(
+    run(process.execPath, [path.resolve("infra/cli/start/start.ts"), ...args]).catch(
       (error: { code: number; stdout: string; stderr: string }) => error,
     );
 

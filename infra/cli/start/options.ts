@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export interface HostOptions {
+export interface CommandOptions {
   /** 0 = any free port. @default 3000 */
   port: number;
   /** The data directory. @default ".memocha" */
@@ -39,7 +39,7 @@ export const USAGE = `Runs the synthesized template on this machine.
 `;
 
 /** Reads the command line. Throws an Error whose message says what is wrong with it. */
-export function readOptions(args: string[]): HostOptions & { help: boolean } {
+export function readOptions(args: string[]): CommandOptions & { help: boolean } {
   const { values } = parseArgs({
     args,
     options: {

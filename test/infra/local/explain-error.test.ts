@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainError } from "../../../infra/local/start-error.ts";
+import { explainError } from "../../../infra/local/explain-error.ts";
 
 const explain = (error: unknown) => explainError(error, { port: 3000, data: "/data" }).text;
 const coded = (code: string, message = code) => Object.assign(new Error(message), { code });

@@ -1,9 +1,7 @@
 import { writeFileSync } from "node:fs";
-import type { Host } from "./host.ts";
-import { formatGrants } from "./iam/grants.ts";
-import { createLog } from "./log.ts";
-import { type HostOptions, readOptions, USAGE } from "./options.ts";
-import { explainError } from "./start-error.ts";
+import { createLog, explainError, formatGrants, type Host } from "../../local/index.ts";
+import { type CommandOptions, readOptions, USAGE } from "./options.ts";
+import { startMemocha } from "./start-memocha.ts";
 
 /** Milliseconds in which a second signal is the first one again: Ctrl-C comes from the terminal and through npm. */
 const SAME_SIGNAL = 1_000;
@@ -31,9 +29,7 @@ process.on("uncaughtException", (error) => {
 });
 
 try {
-  // Loaded late, so that a mistake on the command line is answered at once.
-  const { startHost } = await import("./host.ts");
-  host = await startHost({ ...options, log, signal: starting.signal });
+  host = await startMemocha({ ...options, log, signal: starting.signal });
   if (stopping !== undefined) await end(host);
   else await greet(host);
 } catch (error) {
@@ -89,7 +85,7 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-function parse(): HostOptions {
+function parse(): CommandOptions {
   try {
     const { help, ...given } = readOptions(process.argv.slice(2));
     if (!help) return given;

@@ -1,8 +1,8 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { answerOffline } from "../../../../infra/cli/start/offline-model/answer.ts";
+import { startOfflineModel } from "../../../../infra/cli/start/offline-model/server.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
-import { answerOffline } from "../../../../infra/local/offline-model/answer.ts";
-import { startOfflineModel } from "../../../../infra/local/offline-model/server.ts";
 import { memorySection } from "../../../../shared/chat/prompt.ts";
 
 const user = (content: string) => ({ role: "user" as const, content });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Listening, listen } from "../listen.ts";
+import { type Listening, listen } from "../../../local/index.ts";
 import { answerOffline, type OfflineMessage } from "./answer.ts";
 
 /** Bytes of a request: a prompt of a million tokens. */

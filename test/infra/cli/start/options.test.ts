@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readOptions } from "../../../infra/local/options.ts";
+import { readOptions } from "../../../../infra/cli/start/options.ts";
 
 test("without options everything has its default", () => {
   expect(readOptions([])).toEqual({

@@ -1,0 +1,29 @@
+import path from "node:path";
+import { type Host, type StartOptions, startHost } from "../../local/index.ts";
+import { startModels } from "./models.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../../..");
+
+/** Synthesizes the stage dev of Memocha and runs it on this machine. */
+export async function startMemocha(options: Omit<StartOptions, "assembly" | "variables">): Promise<Host> {
+  const models = await startModels();
+  try {
+    const host = await startHost({ ...options, assembly: app(), variables: models.variables });
+    if (!host.vectors) options.log?.warn("memory is off, because it needs vector indexes");
+    const stop = () => host.stop().finally(models.close);
+    return { ...host, stop };
+  } catch (error) {
+    await models.close();
+    throw error;
+  }
+}
+
+function app() {
+  // biome-ignore lint/style/noProcessEnv: the user sets with this variable which pages may call the API
+  const { CORS_ORIGINS } = process.env;
+  return {
+    directory: ROOT,
+    program: ["infra/app.ts", "--sources-on-disk"],
+    context: { stage: "dev", ...(CORS_ORIGINS && { corsOrigins: CORS_ORIGINS }) },
+  };
+}
