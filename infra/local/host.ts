@@ -23,7 +23,7 @@ import { listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import { announceHost } from "./running-host.ts";
 import { type CdkApp, synthesize } from "./synthesize.ts";
-import { startWaking } from "./wake.ts";
+import { startTriggers } from "./triggers.ts";
 
 /** Milliseconds that requests under way have to end when the host is stopped. */
 const GRACE = 10_000;
@@ -163,7 +163,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     return access.checkService("apigateway.amazonaws.com", sourceArn, permission)?.message;
   });
   if (api) gateway.serve(api);
-  const waking = startWaking(resolver, {
+  const triggers = startTriggers(resolver, {
     find,
     asynchronous,
     streams: services.streams,
@@ -173,7 +173,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
     access,
     log,
   });
-  ends.push(() => waking.stop());
+  ends.push(() => triggers.stop());
   services.startUpkeep(options.ttlSweep ?? 5, expiring);
   ends.push(() => http.close(GRACE));
   ends.push(announceHost(data, { url: http.url, endpoints, outputs: resolver.outputs() }));

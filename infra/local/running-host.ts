@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
-import { readStored } from "./damaged.ts";
 import { isAlive } from "./process-identity.ts";
+import { readStored } from "./read-stored.ts";
 
 const schema = z.object({
   pid: z.int(),

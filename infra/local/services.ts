@@ -2,10 +2,10 @@ import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { REGION } from "./assembly/physical.ts";
-import { startDynamo } from "./dynamodb/dynamo.ts";
-import { deleteExpired, type ExpiringTable } from "./dynamodb/expiry.ts";
-import { startFront } from "./dynamodb/front.ts";
+import { deleteExpired, type ExpiringTable } from "./dynamodb/delete-expired.ts";
 import { hasVectors } from "./dynamodb/has-vectors.ts";
+import { startPermissionProxy } from "./dynamodb/permission-proxy.ts";
+import { startDynamo } from "./dynamodb/start-dynamo.ts";
 import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
@@ -95,7 +95,7 @@ export async function startServices({ data, external, credentials, access, log }
   // What the engine takes: the embedded one anything, others may want the user's own.
   const known = dynamo ? undefined : credentials;
   const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
-  const front = await started(startFront({ endpoint: engine, credentials: known, access, log: log.detail }));
+  const front = await started(startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }));
   const s3Endpoint = external.s3 ?? store?.url ?? "";
   const s3Front = external.s3
     ? await started(

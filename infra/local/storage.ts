@@ -8,8 +8,8 @@ import {
   type TransitionStorageClass,
 } from "@aws-sdk/client-s3";
 import type { Properties, Resolver, Resource } from "./assembly/resolve.ts";
-import type { ExpiringTable } from "./dynamodb/expiry.ts";
-import { ensureTable } from "./dynamodb/tables.ts";
+import type { ExpiringTable } from "./dynamodb/delete-expired.ts";
+import { ensureTable } from "./dynamodb/ensure-table.ts";
 import type { Services } from "./services.ts";
 
 /**

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { importFiles } from "../../infra/cli/import/import-files.ts";
-import { startDynamo } from "../../infra/local/dynamodb/dynamo.ts";
+import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
 import { loadIssuerKey } from "../../infra/local/issuer/key.ts";
 import { signToken } from "../../infra/local/issuer/token.ts";
 import { startCapacityProxy } from "./support/capacity-proxy.ts";

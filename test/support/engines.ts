@@ -4,8 +4,8 @@ import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { startDynamo } from "../../infra/local/dynamodb/dynamo.ts";
-import { ensureTable } from "../../infra/local/dynamodb/tables.ts";
+import { ensureTable } from "../../infra/local/dynamodb/ensure-table.ts";
+import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
 import { startS3 } from "../../infra/local/s3/server.ts";
 import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
 

@@ -1,5 +1,5 @@
 import type { Properties, Resolver } from "./resolve.ts";
-import { hosted, inert, type Understanding } from "./understood.ts";
+import { hosted, inert, type Understanding } from "./supported.ts";
 
 /** Names what the local host does not understand in warnings, and what it knows to have nothing to run in notes. */
 export function reviewResources(resolver: Resolver, warn: (text: string) => void, note: (text: string) => void): void {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
-import type { Position } from "../dynamodb/maintenance.ts";
+import type { Position } from "../dynamodb/maintain-database.ts";
 
 const schema = z.object({
   streamArn: z.string(),

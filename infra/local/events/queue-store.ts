@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { readStored } from "../damaged.ts";
+import { readStored } from "../read-stored.ts";
 
 export interface QueueMessage {
   id: string;

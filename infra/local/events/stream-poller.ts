@@ -3,13 +3,13 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Shard, StreamReader } from "../dynamodb/stream-reader.ts";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
+import { openBatchQueue } from "./batch-queue.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { type Backoff, deliver } from "./delivery.ts";
+import { type Backoff, deliver } from "./deliver.ts";
 import { invocationRecord } from "./invocation-record.ts";
-import { openLane } from "./lane.ts";
 import { readMapping } from "./mapping.ts";
 import { trackProgress } from "./progress.ts";
-import { readShard } from "./shard.ts";
+import { readShard } from "./read-shard.ts";
 
 /** Milliseconds that `stop` waits for running invocations. */
 const STOP_TIMEOUT = 10_000;
@@ -103,7 +103,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
     };
     const delivery = { mapping, invoke: options.invoke, done, discard, backoff, signal, log, warn };
     const lanes = Array.from({ length: mapping.parallelization }, () =>
-      openLane({ ...mapping, signal, deliver: (batch) => unlessStopped(deliver(batch, delivery)) }),
+      openBatchQueue({ ...mapping, signal, deliver: (batch) => unlessStopped(deliver(batch, delivery)) }),
     );
     await readShard({
       reader,

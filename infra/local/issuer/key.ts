@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import path from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import * as z from "zod";
-import { readStored } from "../damaged.ts";
 import { LOOPBACK } from "../listen.ts";
+import { readStored } from "../read-stored.ts";
 
 /** The `aud` and `client_id` of local tokens: what `Ref` of the template's user pool client gives here. */
 export const LOCAL_CLIENT_ID = "memocha-local";

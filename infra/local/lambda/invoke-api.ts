@@ -5,7 +5,7 @@ import type { Access } from "../iam/access.ts";
 import { accessKeyOf } from "../iam/caller.ts";
 import { invokePermission } from "../iam/permissions/other-services.ts";
 import { type Listening, listen } from "../listen.ts";
-import { unsignedReason } from "../signed-request.ts";
+import { unsignedReason } from "../unsigned-reason.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";
 import type { LambdaFunction } from "./function.ts";
 import { exceedsPayload } from "./messages.ts";

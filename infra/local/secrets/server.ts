@@ -3,12 +3,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import * as z from "zod";
-import { readStored } from "../damaged.ts";
 import type { Access } from "../iam/access.ts";
 import { accessKeyOf } from "../iam/caller.ts";
 import { secretsPermissions } from "../iam/permissions/other-services.ts";
 import { type Listening, listen } from "../listen.ts";
-import { unsignedReason } from "../signed-request.ts";
+import { readStored } from "../read-stored.ts";
+import { unsignedReason } from "../unsigned-reason.ts";
 
 const stored = z.record(z.string(), z.string());
 

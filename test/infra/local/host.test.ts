@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
+import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
 import { startS3 } from "../../../infra/local/s3/server.ts";

@@ -2,7 +2,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ensureTable } from "../../../infra/local/dynamodb/tables.ts";
+import { ensureTable } from "../../../infra/local/dynamodb/ensure-table.ts";
 import { MEMORY_PREFIX, sessionKey } from "../../../shared/dynamodb/keys.ts";
 import { conversations, memoryVectorIndexes, type VectorPlace } from "../../../shared/dynamodb/tables.ts";
 import { LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";

@@ -10,7 +10,7 @@ import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findPlace } from "../../../../infra/cli/find-deployment.ts";
 import { redrive } from "../../../../infra/cli/redrive/redrive-queue.ts";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "../../../../infra/local/events/sqs.ts";
 import { clientOf, ensureStreamed, put, quiet } from "../../local/dynamodb/table.ts";

@@ -1,13 +1,13 @@
 import { GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { DescribeStreamCommand, DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { deleteExpired } from "../../../../infra/local/dynamodb/delete-expired.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
 import { EXPIRED_MARK, readMark, TTL_SERVICE } from "../../../../infra/local/dynamodb/expired-mark.ts";
-import { deleteExpired } from "../../../../infra/local/dynamodb/expiry.ts";
 import { hasVectors } from "../../../../infra/local/dynamodb/has-vectors.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
-import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
 import { startFakeDynamoDbLocal } from "./fake-dynamodb-local.ts";
 import { clientOf, put, quiet, streamed } from "./table.ts";

@@ -5,7 +5,7 @@ import {
   GetShardIteratorCommand,
 } from "@aws-sdk/client-dynamodb-streams";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
 import { clientOf, ensureStreamed, put, quiet } from "./table.ts";
 

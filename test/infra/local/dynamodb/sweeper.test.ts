@@ -5,9 +5,9 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DynamoDBClient, PutItemCommand, QueryCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createSweeper } from "../../../../infra/local/dynamodb/sweeper.ts";
-import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
 import { clientOf, quiet } from "./table.ts";
 
 let directory: string;

@@ -1,5 +1,5 @@
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
 
 export const quiet = () => undefined;
 

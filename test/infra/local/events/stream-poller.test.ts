@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BatchWriteItemCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
 import { type StreamPoller, startStreamPoller } from "../../../../infra/local/events/stream-poller.ts";
 import { clientOf, ensureStreamed, put, quiet } from "../dynamodb/table.ts";

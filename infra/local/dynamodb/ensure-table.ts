@@ -9,7 +9,7 @@ import {
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
-import type { ExpiringTable } from "./expiry.ts";
+import type { ExpiringTable } from "./delete-expired.ts";
 import { readTableProperties, type TableProperties } from "./table-properties.ts";
 
 /** Milliseconds between two looks at a table that is not ready yet, and how long to look. */

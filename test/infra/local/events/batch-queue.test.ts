@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
-import { openLane } from "../../../../infra/local/events/lane.ts";
+import { openBatchQueue } from "../../../../infra/local/events/batch-queue.ts";
 
 let stopping = new AbortController();
 afterEach(() => {
@@ -14,7 +14,7 @@ const record = (id: number, bytes: number) =>
 /** The batches that come of records of these sizes, by their ids. */
 async function batchesOf(sizes: number[], batchSize: number): Promise<string[][]> {
   const batches: string[][] = [];
-  const lane = openLane({
+  const lane = openBatchQueue({
     batchSize,
     window: 0,
     signal: stopping.signal,

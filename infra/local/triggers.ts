@@ -11,7 +11,7 @@ import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
 import type { Log } from "./log.ts";
 
-export interface WakeOptions {
+export interface TriggerOptions {
   find(name: string): LambdaFunction | undefined;
   asynchronous: AsynchronousInvoker;
   /** Reads the streams of the tables. */
@@ -24,7 +24,7 @@ export interface WakeOptions {
 }
 
 /** Starts what wakes functions besides HTTP: event-source mappings and schedules. */
-export function startWaking(resolver: Resolver, options: WakeOptions): { stop(): Promise<void> } {
+export function startTriggers(resolver: Resolver, options: TriggerOptions): { stop(): Promise<void> } {
   const pollers = resolver
     .resources("AWS::Lambda::EventSourceMapping")
     .flatMap((mapping) => startMapping(mapping, options));
@@ -42,7 +42,7 @@ export function startWaking(resolver: Resolver, options: WakeOptions): { stop():
   };
 }
 
-function startMapping({ logicalId, properties }: Resource, options: WakeOptions): { stop(): Promise<void> }[] {
+function startMapping({ logicalId, properties }: Resource, options: TriggerOptions): { stop(): Promise<void> }[] {
   const { log } = options;
   const source = String(properties.EventSourceArn);
   const target = options.find(functionName(String(properties.FunctionName)));
@@ -74,7 +74,7 @@ interface Target {
   DeadLetterConfig?: { Arn?: string };
 }
 
-function startRule(rule: Resource, resolver: Resolver, options: WakeOptions): { stop(): void }[] {
+function startRule(rule: Resource, resolver: Resolver, options: TriggerOptions): { stop(): void }[] {
   const {
     ScheduleExpression,
     State,
@@ -102,7 +102,7 @@ function startRule(rule: Resource, resolver: Resolver, options: WakeOptions): { 
   );
 }
 
-function startScheduler({ logicalId, properties }: Resource, _: Resolver, options: WakeOptions): { stop(): void }[] {
+function startScheduler({ logicalId, properties }: Resource, _: Resolver, options: TriggerOptions): { stop(): void }[] {
   const { ScheduleExpression, State, Target } = properties as {
     ScheduleExpression?: string;
     State?: string;
@@ -144,7 +144,7 @@ interface ScheduleAccess {
 function schedule(
   logicalId: string,
   { expression, state, target: { Arn, Input }, ruleArn }: ScheduleSpec,
-  { find, asynchronous, scheduleEvery, log }: WakeOptions,
+  { find, asynchronous, scheduleEvery, log }: TriggerOptions,
   { refuse, onRefusal }: ScheduleAccess,
 ): { stop(): void }[] {
   const target = find(functionName(Arn ?? ""));

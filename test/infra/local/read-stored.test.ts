@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeEach, expect, it } from "vitest";
-import { startDynamo } from "../../../infra/local/dynamodb/dynamo.ts";
 import { lockDirectory } from "../../../infra/local/dynamodb/lock-directory.ts";
+import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { openCheckpoint } from "../../../infra/local/events/checkpoint.ts";
 import { startSqs } from "../../../infra/local/events/sqs.ts";
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";

@@ -16,7 +16,7 @@ export interface Lane {
  * Gathers records into batches and delivers one batch after the other, in order. A batch is full at `batchSize` records
  * or the payload limit, and is delivered when it is full or `window` seconds after its first record came.
  */
-export function openLane(options: {
+export function openBatchQueue(options: {
   batchSize: number;
   window: number;
   deliver: (batch: StreamRecord[]) => Promise<void>;

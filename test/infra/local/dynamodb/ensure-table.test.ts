@@ -1,7 +1,7 @@
 import { DescribeTableCommand, DescribeTimeToLiveCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
-import { ensureTable } from "../../../../infra/local/dynamodb/tables.ts";
+import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { clientOf, quiet, streamed } from "./table.ts";
 
 let dynamo: Dynamo;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BatchWriteItemCommand, GetItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findBinary } from "../../../../infra/local/dynamodb/binary.ts";
-import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/dynamo.ts";
+import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
 import { isAlive } from "../../../../infra/local/process-identity.ts";
 import { clientOf, ensureStreamed, put, quiet } from "./table.ts";

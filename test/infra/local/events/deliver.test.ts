@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
-import { type Delivery, deliver } from "../../../../infra/local/events/delivery.ts";
+import { type Delivery, deliver } from "../../../../infra/local/events/deliver.ts";
 import { readMapping } from "../../../../infra/local/events/mapping.ts";
 
 const streamArn = "arn:aws:dynamodb:eu-west-1:000000000000:table/items/stream/1";

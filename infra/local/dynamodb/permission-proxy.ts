@@ -5,7 +5,7 @@ import { authorization, sha256 } from "../iam/sign.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { LOOPBACK } from "../listen.ts";
 
-export interface Front {
+export interface PermissionProxy {
   url: string;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ const MAX_HEAD = 64 * 1024;
  * bytes of the connection and handed on as they are, and answers are not looked at at all. That holds because the SDK waits for the answer before
  * it sends the next request on a connection.
  */
-export async function startFront({
+export async function startPermissionProxy({
   endpoint,
   credentials,
   access,
@@ -39,7 +39,7 @@ export async function startFront({
   credentials?: Credentials | undefined;
   access: Access;
   log: (line: string) => void;
-}): Promise<Front> {
+}): Promise<PermissionProxy> {
   const url = new URL(endpoint);
   const isTls = url.protocol === "https:";
   const target = { host: url.hostname, port: Number(url.port || (isTls ? 443 : 80)), noDelay: true };
