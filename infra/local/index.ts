@@ -1,6 +1,6 @@
 /** The local host, for the rest of the project: only this file is imported from outside. */
 export type { ItemJson, StreamRecord } from "./dynamodb/stream-record.ts";
-export { firstFailure } from "./events/batch-response.ts";
+export { firstFailure } from "./events/deliver.ts";
 export { compileFilter } from "./events/filter-pattern.ts";
 export { explainError } from "./explain-error.ts";
 export { type Host, type StartOptions, startHost } from "./host.ts";

@@ -13,7 +13,6 @@ import type { Access } from "./iam/access.ts";
 import { createS3Access } from "./iam/s3-access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
-import { repeat } from "./repeat.ts";
 import { startS3Front } from "./s3/front.ts";
 import { startS3 } from "./s3/server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
@@ -147,4 +146,32 @@ function endWithProcess(pid: () => number): () => Promise<void> {
   };
   process.once("exit", end);
   return async () => void process.off("exit", end);
+}
+
+/**
+ * Runs something repeatedly, first after so many seconds, and never twice at once. The returned function ends this and waits for
+ * the current run.
+ */
+function repeat(seconds: number, run: () => Promise<void>, failed: (error: unknown) => void): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let stopped = false;
+
+  function wait(): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = run()
+        .catch((error: unknown) => {
+          if (!stopped) failed(error);
+        })
+        .then(wait);
+    }, seconds * 1000);
+  }
+
+  wait();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
 }

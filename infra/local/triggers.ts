@@ -23,17 +23,15 @@ export interface TriggerOptions {
   log: Log;
 }
 
-/** Starts what wakes functions besides HTTP: event-source mappings and schedules. */
+/** Starts the event-source mappings and the schedules that invoke functions. */
 export function startTriggers(resolver: Resolver, options: TriggerOptions): { stop(): Promise<void> } {
   const pollers = resolver
     .resources("AWS::Lambda::EventSourceMapping")
     .flatMap((mapping) => startMapping(mapping, options));
   const schedules = [
-    ...resolver.resources("AWS::Events::Rule").flatMap((rule) => startRule(rule, resolver, options)),
-    ...resolver
-      .resources("AWS::Scheduler::Schedule")
-      .flatMap((schedule) => startScheduler(schedule, resolver, options)),
-  ];
+    ...resolver.resources("AWS::Events::Rule").flatMap((rule) => readRule(rule, resolver, options.access)),
+    ...resolver.resources("AWS::Scheduler::Schedule").map((schedule) => readSchedule(schedule, options.access)),
+  ].flatMap((schedule) => start(schedule, options));
   return {
     async stop() {
       for (const schedule of schedules) schedule.stop();
@@ -69,89 +67,69 @@ function startMapping({ logicalId, properties }: Resource, options: TriggerOptio
 interface Target {
   Arn?: string;
   Input?: string;
-  /** Of a schedule. */
+  /** Of an EventBridge Scheduler schedule only. */
   RoleArn?: string;
   DeadLetterConfig?: { Arn?: string };
 }
 
-function startRule(rule: Resource, resolver: Resolver, options: TriggerOptions): { stop(): void }[] {
-  const {
-    ScheduleExpression,
-    State,
-    Targets = [],
-  } = rule.properties as {
-    ScheduleExpression?: string;
-    State?: string;
-    Targets?: Target[];
-  };
-  if (!ScheduleExpression) return [];
-  const ruleArn = resolver.attribute(rule, "Arn");
-  const { access, sendToQueue, log } = options;
-  const asRule = (permission: Permission) => access.checkService("events.amazonaws.com", ruleArn, permission);
-  const onRefusal = async (event: string, queue: string | undefined) => {
-    if (!queue) return;
-    const refused = asRule(sendPermission(queue));
-    if (refused) log.error(`schedule ${rule.logicalId}: its event is lost. ${refused.message}`);
-    else await sendToQueue(queue, event);
-  };
-  return Targets.flatMap((target) =>
-    schedule(rule.logicalId, { expression: ScheduleExpression, state: State, target, ruleArn }, options, {
-      refuse: (functionArn) => asRule(invokePermission(functionArn)),
-      onRefusal: (event) => onRefusal(event, target.DeadLetterConfig?.Arn),
-    }),
-  );
-}
-
-function startScheduler({ logicalId, properties }: Resource, _: Resolver, options: TriggerOptions): { stop(): void }[] {
-  const { ScheduleExpression, State, Target } = properties as {
-    ScheduleExpression?: string;
-    State?: string;
-    Target?: Target;
-  };
-  if (!ScheduleExpression || !Target) return [];
-  const { access, sendToQueue, log } = options;
-  const asSchedule = (permission: Permission) =>
-    access.checkRole(Target.RoleArn ?? "", "scheduler.amazonaws.com", permission);
-  return schedule(logicalId, { expression: ScheduleExpression, state: State, target: Target }, options, {
-    refuse: (functionArn) => asSchedule(invokePermission(functionArn)),
-    async onRefusal(event) {
-      const queue = Target.DeadLetterConfig?.Arn;
-      const refused = queue ? asSchedule(sendPermission(queue)) : undefined;
-      if (refused) log.error(`schedule ${logicalId}: its event is lost. ${refused.message}`);
-      else if (queue) await sendToQueue(queue, event);
-    },
-  });
-}
-
-/** What it takes to put a dead letter into a queue. */
-function sendPermission(queueArn: string): Permission {
-  return { action: "sqs:sendmessage", resource: queueArn };
-}
-
-interface ScheduleSpec {
-  expression: string;
-  state: string | undefined;
-  target: Target;
+interface Schedule {
+  logicalId: string;
+  expression?: string;
+  state?: string;
+  /** Of an EventBridge rule only. */
   ruleArn?: string;
+  target: Target;
+  /** Why AWS would refuse this call of EventBridge; undefined when the policies allow it. */
+  check(permission: Permission): Refusal | undefined;
 }
 
-/** Whether a schedule may invoke its function, and what becomes of the event when it may not. */
-interface ScheduleAccess {
-  refuse(functionArn: string): Refusal | undefined;
-  onRefusal(event: string): Promise<void>;
+interface ScheduleProperties {
+  ScheduleExpression?: string;
+  State?: string;
 }
 
-function schedule(
-  logicalId: string,
-  { expression, state, target: { Arn, Input }, ruleArn }: ScheduleSpec,
-  { find, asynchronous, scheduleEvery, log }: TriggerOptions,
-  { refuse, onRefusal }: ScheduleAccess,
+function readRule(rule: Resource, resolver: Resolver, access: Access): Schedule[] {
+  const { logicalId, properties } = rule;
+  const { ScheduleExpression, State, Targets = [] } = properties as ScheduleProperties & { Targets?: Target[] };
+  const ruleArn = resolver.attribute(rule, "Arn");
+  return Targets.map((target) => ({
+    logicalId,
+    ...(ScheduleExpression && { expression: ScheduleExpression }),
+    ...(State && { state: State }),
+    ruleArn,
+    target,
+    check: (permission) => access.checkService("events.amazonaws.com", ruleArn, permission),
+  }));
+}
+
+function readSchedule({ logicalId, properties }: Resource, access: Access): Schedule {
+  const { ScheduleExpression, State, Target = {} } = properties as ScheduleProperties & { Target?: Target };
+  return {
+    logicalId,
+    ...(ScheduleExpression && { expression: ScheduleExpression }),
+    ...(State && { state: State }),
+    target: Target,
+    check: (permission) => access.checkRole(Target.RoleArn ?? "", "scheduler.amazonaws.com", permission),
+  };
+}
+
+function start(
+  { logicalId, expression, state, ruleArn, target: { Arn, Input, DeadLetterConfig }, check }: Schedule,
+  { find, asynchronous, scheduleEvery, sendToQueue, log }: TriggerOptions,
 ): { stop(): void }[] {
+  if (!expression) return [];
   const target = find(functionName(Arn ?? ""));
   if (!target) {
-    log.warn(`schedule ${logicalId}: its target ${Arn} is no function that runs here`);
+    log.warn(`schedule ${logicalId}: its target ${Arn} is not a function that runs here`);
     return [];
   }
+  const sendToDeadLetterQueue = async (event: string) => {
+    const queue = DeadLetterConfig?.Arn;
+    if (!queue) return;
+    const refused = check({ action: "sqs:sendmessage", resource: queue });
+    if (refused) log.error(`schedule ${logicalId}: its event is lost. ${refused.message}`);
+    else await sendToQueue(queue, event);
+  };
   return [
     startSchedule({
       expression,
@@ -160,10 +138,10 @@ function schedule(
       ...(ruleArn && { ruleArn }),
       async fire(event) {
         const text = Input ?? JSON.stringify(event);
-        const refused = refuse(target.arn);
+        const refused = check(invokePermission(target.arn));
         if (!refused) return asynchronous.attempt(target, text);
         log.error(`schedule ${logicalId}: ${refused.message}`);
-        await onRefusal(text);
+        await sendToDeadLetterQueue(text);
       },
       log: log.detail,
     }),

@@ -1,14 +1,14 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readPositions } from "../events/checkpoint.ts";
+import { listen } from "../listen.ts";
 import { readStored } from "../read-stored.ts";
-import { findBinary } from "./binary.ts";
 import { endOrphan } from "./end-orphan.ts";
-import { type Engine, startEngine } from "./engine.ts";
-import { freePort } from "./free-port.ts";
+import { type Engine, findBinary, startEngine } from "./engine.ts";
 import { maintainDatabase } from "./maintain-database.ts";
 import { createDatabaseStreamReader } from "./stream-reader.database.ts";
 import type { StreamReader } from "./stream-reader.ts";
@@ -122,6 +122,13 @@ async function secondsAhead(port: number): Promise<number> {
   await response.arrayBuffer();
   const ahead = Math.round((Date.now() - Date.parse(response.headers.get("date") ?? "")) / 1000);
   return Math.abs(ahead) > SAME_CLOCK ? ahead : 0;
+}
+
+/** A port on 127.0.0.1 that is free at the moment. */
+async function freePort(): Promise<number> {
+  const { port, close } = await listen(createServer(), 0);
+  await close();
+  return port;
 }
 
 async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Credentials } from "../lambda/environment.ts";
+import { type Listening, listen } from "../listen.ts";
 import { readMark } from "./expired-mark.ts";
 import { changesNothing, type RawRecord } from "./stream-record.ts";
 import { createStreamsClient, type StreamsClient } from "./streams-client.ts";
@@ -20,25 +21,12 @@ export async function startStreamsProxy({
   /** Those that the engine knows. @default it takes any */
   credentials?: Credentials | undefined;
   port?: number;
-}): Promise<{ url: string; close(): Promise<void> }> {
+}): Promise<Listening> {
   const client = createStreamsClient(endpoint, credentials);
   const server = createServer((request, response) => {
     answer(client, request, response).catch((error) => fail(response, 500, "InternalServerError", String(error)));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  const bound = address !== null && typeof address === "object" ? address.port : port;
-  return {
-    url: `http://127.0.0.1:${bound}`,
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+  return await listen(server, port);
 }
 
 async function answer(client: StreamsClient, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -6,7 +6,7 @@ const PAYLOAD_LIMIT = 6_000_000;
 /** Bytes for the JSON around the records. */
 const ENVELOPE = 1_000;
 
-export interface Lane {
+export interface BatchQueue {
   add(record: StreamRecord): void;
   /** Resolves when the signal was aborted and the running delivery has ended. */
   finished: Promise<void>;
@@ -21,7 +21,7 @@ export function openBatchQueue(options: {
   window: number;
   deliver: (batch: StreamRecord[]) => Promise<void>;
   signal: AbortSignal;
-}): Lane {
+}): BatchQueue {
   const { batchSize, window, signal } = options;
   const waiting: { record: StreamRecord; bytes: number; since: number }[] = [];
   let wake = () => {};

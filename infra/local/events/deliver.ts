@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
-import { firstFailure } from "./batch-response.ts";
 import type { DiscardReason } from "./invocation-record.ts";
 import type { Mapping } from "./mapping.ts";
+
+const batchResponse = z
+  .object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })).nullish() })
+  .nullish();
 
 export interface Backoff {
   /** Milliseconds before the first retry; doubled for each further one. */
@@ -102,4 +106,22 @@ function isTooOld({ dynamodb }: StreamRecord, maximumAge: number): boolean {
 
 function count(records: StreamRecord[]): string {
   return records.length === 1 ? "a record" : `a batch of ${records.length}`;
+}
+
+/**
+ * Index of the first record that a function with ReportBatchItemFailures says it could not handle; all from there on
+ * are to be delivered again. `records.length` = none. An answer that names none of the records, or has another shape,
+ * fails the whole batch.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+ */
+export function firstFailure(response: unknown, records: StreamRecord[]): number {
+  const answer = batchResponse.safeParse(response);
+  if (!answer.success) return 0;
+  let first = records.length;
+  for (const { itemIdentifier } of answer.data?.batchItemFailures ?? []) {
+    const index = records.findIndex(({ dynamodb }) => dynamodb.SequenceNumber === itemIdentifier);
+    if (index === -1) return 0;
+    first = Math.min(first, index);
+  }
+  return first;
 }

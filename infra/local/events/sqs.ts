@@ -2,14 +2,13 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
+import { ACCOUNT } from "../assembly/physical.ts";
 import type { Access } from "../iam/access.ts";
 import { accessKeyOf } from "../iam/caller.ts";
 import { sqsPermissions } from "../iam/permissions/other-services.ts";
+import { listen } from "../listen.ts";
 import { openQueueStore } from "./queue-store.ts";
 import { createSqsOperations, SqsError } from "./sqs-operations.ts";
-
-/** The account in queue URLs, as in every ARN of the local host. */
-const ACCOUNT = "000000000000";
 
 export interface Sqs {
   url: string;
@@ -41,12 +40,7 @@ export async function startSqs(options: {
       },
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : port}`;
+  const { url, close } = await listen(server, port);
   const queueUrl = (name: string) => `${url}/${ACCOUNT}/${name}`;
   const operations = createSqsOperations({ store, queueUrl, signal: closing.signal });
 
@@ -72,9 +66,7 @@ export async function startSqs(options: {
     },
     async close() {
       closing.abort();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      await close();
       store.close();
     },
   };

@@ -57,7 +57,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   const checkpoint = openCheckpoint(options.checkpointFile, streamArn);
   const stopping = new AbortController();
   const { signal } = stopping;
-  // Every lane and every pause listens to it.
+  // Every batch queue and every pause listens to it.
   setMaxListeners(0, signal);
 
   const poll = async () => {
@@ -79,7 +79,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
     await Promise.all(started.values());
   };
 
-  /** Reads one shard and deals its records out to lanes, until the shard ends or the poller stops. */
+  /** Reads one shard and adds its records to the batch queues, until the shard ends or the poller stops. */
   const consume = async ({ shardId }: Shard, partitionKey: string) => {
     const progress = trackProgress(checkpoint.get(shardId));
     const save = () => progress.position !== undefined && checkpoint.set(shardId, progress.position);
@@ -102,7 +102,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
       done(records);
     };
     const delivery = { mapping, invoke: options.invoke, done, discard, backoff, signal, log, warn };
-    const lanes = Array.from({ length: mapping.parallelization }, () =>
+    const queues = Array.from({ length: mapping.parallelization }, () =>
       openBatchQueue({ ...mapping, signal, deliver: (batch) => unlessStopped(deliver(batch, delivery)) }),
     );
     await readShard({
@@ -116,7 +116,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
       take(records) {
         for (const record of records.filter(mapping.accepts)) {
           progress.add(record.dynamodb.SequenceNumber, record.dynamodb.SizeBytes);
-          lanes[laneOf(record, partitionKey, lanes.length)]?.add(record);
+          queues[queueOf(record, partitionKey, queues.length)]?.add(record);
         }
         save();
       },
@@ -124,7 +124,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
     while (!signal.aborted && progress.pending > 0) {
       await sleep(DRAIN_POLL, undefined, { signal }).catch(() => undefined);
     }
-    if (signal.aborted) await Promise.all(lanes.map((lane) => lane.finished));
+    if (signal.aborted) await Promise.all(queues.map(({ finished }) => finished));
   };
 
   async function untilItWorks<T>(work: () => Promise<T>): Promise<T> {
@@ -159,9 +159,9 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   };
 }
 
-/** Records of one partition always share a lane, and so keep their order. */
-function laneOf({ dynamodb }: StreamRecord, partitionKey: string, lanes: number): number {
-  if (lanes === 1) return 0;
+/** Index of the batch queue of a record: one per partition key, so that the order in a partition stays. */
+function queueOf({ dynamodb }: StreamRecord, partitionKey: string, queues: number): number {
+  if (queues === 1) return 0;
   const key = JSON.stringify(dynamodb.Keys[partitionKey]);
-  return createHash("md5").update(key).digest().readUInt32BE() % lanes;
+  return createHash("md5").update(key).digest().readUInt32BE() % queues;
 }

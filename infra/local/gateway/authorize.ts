@@ -1,11 +1,30 @@
+import { functionName } from "../assembly/physical.ts";
+import type { Resource } from "../assembly/resolve.ts";
 import type { LambdaFunction } from "../lambda/function.ts";
-import type { AuthorizerSpec } from "./authorizer-spec.ts";
 import type { ProxyEvent } from "./event.ts";
 import type { GatewayResponseKind } from "./gateway-response.ts";
 import { evaluatePolicy, isPolicy, type Policy } from "./policy.ts";
 
 /** Answers that are remembered at most; the oldest goes first. */
 const CACHE_LIMIT = 10_000;
+
+/** Seconds that a policy is remembered when the template says nothing. */
+const DEFAULT_TTL = 300;
+
+/** A Lambda authorizer of the template. */
+export interface AuthorizerSpec {
+  name: string;
+  type: "TOKEN" | "REQUEST";
+  functionName: string;
+  /** Like `method.request.header.Authorization`. */
+  identitySources: string[];
+  /** What a token must look like before the function is asked; anything else is 401. */
+  validation: RegExp | undefined;
+  /** Seconds; 0 = asked every time. */
+  ttl: number;
+  /** Why the gateway may not invoke its function. */
+  refused?: string | undefined;
+}
 
 export type Authorization =
   | { allowed: true; context: Record<string, string> }
@@ -131,4 +150,29 @@ function headerOf({ headers }: ProxyEvent, name: string): string | undefined {
   const wanted = name.toLowerCase();
   for (const [header, value] of Object.entries(headers)) if (header.toLowerCase() === wanted) return value;
   return undefined;
+}
+
+/** Undefined, with a warning, for what is no Lambda authorizer. */
+export function readAuthorizer(resource: Resource, warn: (message: string) => void): AuthorizerSpec | undefined {
+  const { Type, AuthorizerUri, IdentitySource, IdentityValidationExpression, AuthorizerResultTtlInSeconds, Name } =
+    resource.properties;
+  const arn = /\/functions\/(.+)\/invocations$/.exec(String(AuthorizerUri))?.[1];
+  if ((Type !== "TOKEN" && Type !== "REQUEST") || !arn) {
+    warn(`${resource.logicalId}: the local gateway knows Lambda authorizers only, not ${String(Type)}`);
+    return undefined;
+  }
+  return {
+    name: String(Name ?? resource.logicalId),
+    type: Type,
+    functionName: functionName(arn),
+    identitySources: String(IdentitySource ?? "")
+      .split(",")
+      .map((source) => source.trim())
+      .filter(Boolean),
+    validation:
+      typeof IdentityValidationExpression === "string"
+        ? new RegExp(`^(?:${IdentityValidationExpression})$`)
+        : undefined,
+    ttl: Number(AuthorizerResultTtlInSeconds ?? DEFAULT_TTL),
+  };
 }

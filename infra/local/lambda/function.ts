@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { errorPayload } from "./function-error.ts";
 import { type Call, type Instance, startInstance } from "./instance.ts";
 import { exceedsPayload, type FunctionError, type LogLevel } from "./messages.ts";
 
@@ -161,5 +160,6 @@ function createCall(
 }
 
 function failure(requestId: string, error: FunctionError): InvokeResult {
-  return { requestId, payload: errorPayload(error), error };
+  const { errorType, errorMessage, trace } = error;
+  return { requestId, payload: JSON.stringify({ errorType, errorMessage, trace }), error };
 }

@@ -1,11 +1,30 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { format, inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
-import { captureConsole, invocation } from "./console.ts";
-import { formatError } from "./function-error.ts";
 import { loadHandler } from "./load-handler.ts";
-import { exceedsPayload, type FromWorker, type FunctionError, type ToWorker, type WorkerSetup } from "./messages.ts";
+import {
+  exceedsPayload,
+  type FromWorker,
+  type FunctionError,
+  type LogLevel,
+  type ToWorker,
+  type WorkerSetup,
+} from "./messages.ts";
 import { createResponseStreams, isStreaming } from "./response-stream.ts";
 
 // The entry of a function's worker thread: Lambda's Node.js runtime in small.
+
+/** The id of the invocation that the running code belongs to. */
+const invocation = new AsyncLocalStorage<string>();
+
+const logLevels: Record<string, LogLevel> = {
+  error: "error",
+  warn: "info",
+  log: "info",
+  info: "info",
+  debug: "info",
+  trace: "info",
+};
 
 const port = parentPort;
 if (!port) throw new Error("this file is the entry of a worker thread");
@@ -21,7 +40,7 @@ const fatal = (errorType: string) => (error: unknown) => {
 process.on("uncaughtException", fatal("Runtime.UncaughtException"));
 process.on("unhandledRejection", fatal("Runtime.UnhandledPromiseRejection"));
 
-captureConsole(post);
+captureConsole();
 const streams = createResponseStreams(post);
 const loading = loadHandler(setup.directory, setup.handler);
 loading.then(
@@ -53,6 +72,29 @@ async function invoke({ id, event, deadline }: ToWorker & { kind: "invoke" }): P
   } catch (error) {
     post({ kind: "failed", id, error: formatError(error) });
   }
+}
+
+/** Sends console output to the host, with the id of the invocation that wrote it. */
+function captureConsole(): void {
+  for (const [method, level] of Object.entries(logLevels)) {
+    Object.assign(console, {
+      [method]: (...parts: unknown[]) => {
+        post({ kind: "log", id: invocation.getStore(), level, text: format(...parts) });
+      },
+    });
+  }
+}
+
+/** An error as Lambda reports it. Its `detail` also has the causes. */
+function formatError(error: unknown): FunctionError {
+  const detail = inspect(error, { depth: 4 });
+  if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), detail };
+  return {
+    errorType: error.name,
+    errorMessage: error.message,
+    trace: (error.stack ?? "").split("\n").map((line) => line.trim()),
+    detail,
+  };
 }
 
 function serialize(result: unknown): string | FunctionError {

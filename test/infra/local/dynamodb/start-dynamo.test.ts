@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BatchWriteItemCommand, GetItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { findBinary } from "../../../../infra/local/dynamodb/binary.ts";
+import { findBinary } from "../../../../infra/local/dynamodb/engine.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
 import { isAlive } from "../../../../infra/local/process-identity.ts";
@@ -261,7 +261,7 @@ function processorTime(pid: number): number {
 
 /** A host that will not close its engine, because it is killed. */
 async function hostInAnotherProcess(): Promise<{ host: ChildProcess; pid: number; endpoint: string }> {
-  const module = path.resolve("infra/local/dynamodb/dynamo.ts");
+  const module = path.resolve("infra/local/dynamodb/start-dynamo.ts");
   const code = `const { startDynamo } = await import(${JSON.stringify(module)});
     const dynamo = await startDynamo({ directory: ${JSON.stringify(directory)}, log() {} });
     console.log(JSON.stringify({ pid: dynamo.pid, endpoint: dynamo.endpoint }));

@@ -14,13 +14,13 @@ const record = (id: number, bytes: number) =>
 /** The batches that come of records of these sizes, by their ids. */
 async function batchesOf(sizes: number[], batchSize: number): Promise<string[][]> {
   const batches: string[][] = [];
-  const lane = openBatchQueue({
+  const queue = openBatchQueue({
     batchSize,
     window: 0,
     signal: stopping.signal,
     deliver: async (batch) => void batches.push(batch.map(({ eventID }) => eventID)),
   });
-  for (const [id, bytes] of sizes.entries()) lane.add(record(id, bytes));
+  for (const [id, bytes] of sizes.entries()) queue.add(record(id, bytes));
   await expect.poll(() => batches.flat().length).toBe(sizes.length);
   return batches;
 }
