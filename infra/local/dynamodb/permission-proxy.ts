@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Access } from "../iam/access.ts";
-import { authorization, sha256 } from "../iam/sign.ts";
+import { authorization, sha256 } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { LOOPBACK } from "../listen.ts";
 

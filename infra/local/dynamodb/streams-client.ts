@@ -1,4 +1,4 @@
-import { sha256, authorization as sign } from "../iam/sign.ts";
+import { sha256, authorization as sign } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 
 /** Calls an operation of DynamoDB Streams, or `DescribeTable`, and gives the engine's answer as it is. */

@@ -26,8 +26,6 @@ const SINGLE_VALUED = new Set([
   "s3:max-keys",
   "s3:prefix",
   "s3:versionid",
-  "s3:x-amz-acl",
-  "s3:x-amz-storage-class",
 ]);
 /** The same, of keys that may have several values in one request: a policy has to say `ForAllValues:` or `ForAnyValue:`. */
 const MULTI_VALUED = new Set(["dynamodb:leadingkeys"]);

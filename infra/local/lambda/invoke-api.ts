@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { text } from "node:stream/consumers";
 import { functionName } from "../assembly/physical.ts";
 import type { Access } from "../iam/access.ts";
-import { accessKeyOf } from "../iam/caller.ts";
 import { invokePermission } from "../iam/permissions/other-services.ts";
+import { accessKeyOf } from "../iam/signature-v4.ts";
 import { type Listening, listen } from "../listen.ts";
 import { unsignedReason } from "../unsigned-reason.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";

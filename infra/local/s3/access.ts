@@ -2,19 +2,19 @@ import { S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
 import type { Signed } from "./signature.ts";
 
-/** Callers beside the owner of the server, and what they may do. The owner may do everything. */
+/** The permissions of callers other than the owner of the server. The owner may call every operation. */
 export interface S3Access {
-  /** The secret access key of a caller. Undefined for an access key that is not known. */
+  /** Returns the caller's secret access key, or undefined for an unknown access key. */
   secretOf(accessKeyId: string): string | undefined;
   /** Throws AccessDenied unless the caller may make this request. */
   check(accessKeyId: string, operation: string, request: S3Request): void;
-  /** Throws AccessDenied unless the caller may delete this object: DeleteObjects is checked key by key. */
+  /** Throws AccessDenied unless the caller may delete this object. DeleteObjects checks each key. */
   checkDelete(accessKeyId: string, bucket: string, key: string, version: string | undefined): void;
-  /** Throws AccessDenied unless the caller may know which objects are in the bucket. */
+  /** Throws AccessDenied unless the caller may list the bucket. */
   checkList(accessKeyId: string, bucket: string): void;
 }
 
-/** S3 says that an object is not there only to callers that may list the bucket. Gives the error that the caller is shown. */
+/** Returns the error to show to the caller: S3 answers 404 for a missing object only to callers that may list the bucket. */
 export function withoutHint(
   error: unknown,
   access: S3Access,

@@ -5,51 +5,92 @@ import {
   type ChecksumAlgorithm,
   checkDigest,
   checksumHeader,
+  createHasher,
   readAlgorithm,
   statedChecksum,
 } from "./checksum.ts";
 import { decodeChunks, incomplete } from "./chunked.ts";
-import { type Body, digesting } from "./digest.ts";
 import { notImplemented, S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
 import type { Signed } from "./signature.ts";
 
-/** Largest body of one request: 5 GiB. */
+/** The largest body of one request: 5 GiB. */
 const MAX_BODY = 5 * 1024 ** 3;
-/** Largest document in a request's body. */
+/** The largest XML document in a request's body, in bytes. */
 const MAX_DOCUMENT = 8 * 1024 * 1024;
+/** The kind of payload that has chunks without signatures and a trailer. */
+const CHUNKED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 
-interface BodyOptions {
-  /** The checksum to compute even when the client states none. */
-  algorithm?: ChecksumAlgorithm | undefined;
-  /** Whether `x-amz-checksum-…` headers speak of something else than the body. @default false */
-  unrelatedChecksum?: boolean;
+/** The size and hashes of a body that was read to its end. */
+export interface Digests {
+  /** Bytes. */
+  size: number;
+  md5: Buffer;
+  checksum: Checksum | undefined;
+}
+
+export interface Body {
+  /** Can be read once. */
+  stream: AsyncIterable<Buffer>;
+  /** Throws IncompleteBody when the stream was not read to its end. */
+  digests(): Digests;
+}
+
+/** Computes the digests of a stream while it is read. */
+export function digesting(source: AsyncIterable<Buffer>, algorithm: ChecksumAlgorithm | undefined): Body {
+  let digests: Digests | undefined;
+  async function* read(): AsyncGenerator<Buffer> {
+    const md5 = createHash("md5");
+    const hasher = algorithm && createHasher(algorithm);
+    let size = 0;
+    for await (const data of source) {
+      size += data.length;
+      md5.update(data);
+      hasher?.update(data);
+      yield data;
+    }
+    const value = hasher?.digest().toString("base64");
+    const checksum: Checksum | undefined = algorithm && value ? { algorithm, value, type: "FULL_OBJECT" } : undefined;
+    digests = { size, md5: md5.digest(), checksum };
+  }
+  return {
+    stream: read(),
+    digests: () => {
+      if (!digests) throw incomplete();
+      return digests;
+    },
+  };
 }
 
 /**
- * Opens the body of a request: its payload without framing. The stream throws at its end when a length, hash, checksum
- * or signature does not fit.
+ * Opens the body of a request: its payload without chunk headers. The stream throws at its end when the length, hash or
+ * checksum does not match.
+ *
+ * @param algorithm The checksum that the body must have, computed even when the client states none.
  */
-export function openBody(request: S3Request, signed: Signed, options: BodyOptions = {}): Body {
-  const { algorithm, unrelatedChecksum = false } = options;
+export function openBody(request: S3Request, signed: Signed, algorithm?: ChecksumAlgorithm): Body {
   const expected = expectedSize(request, signed);
-  const stated = unrelatedChecksum ? undefined : statedChecksum(request);
+  const stated = statedChecksum(request);
   const announced = announcedAlgorithm(request);
   const wanted = stated?.algorithm ?? announced ?? algorithm ?? sdkAlgorithm(request);
   if (algorithm && wanted !== algorithm) {
     throw new S3Error(
       "InvalidRequest",
-      `Checksum Type mismatch occurred, expected checksum Type: ${algorithm}, actual checksum Type: ${wanted}`,
+      `The upload uses ${algorithm} checksums, but this part has a ${wanted} checksum.`,
     );
   }
-  const contentMd5 = readContentMd5(request);
+  // The response uses the same connection, so it must stay open when a body is rejected.
+  const raw: AsyncIterable<Buffer> = request.message.iterator({ destroyOnReturn: false });
   let trailing: string | undefined;
-  const payload = readPayload(request, signed, (name, value) => {
-    if (announced && name === checksumHeader(announced)) trailing = value;
-  });
+  const payload =
+    signed.payload === CHUNKED
+      ? decodeChunks(raw, (name, value) => {
+          if (announced && name === checksumHeader(announced)) trailing = value;
+        })
+      : raw;
   const body = digesting(payload, wanted);
   async function* verified(): AsyncGenerator<Buffer> {
-    const sha256 = /^[0-9a-f]{64}$/.test(signed.payload) ? createHash("sha256") : undefined;
+    const sha256 = isHash(signed.payload) ? createHash("sha256") : undefined;
     let size = 0;
     for await (const data of body.stream) {
       size += data.length;
@@ -64,79 +105,49 @@ export function openBody(request: S3Request, signed: Signed, options: BodyOption
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
       );
     }
-    const { md5, checksum } = body.digests();
-    if (contentMd5 && !contentMd5.equals(md5)) {
-      throw new S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.");
-    }
     if (announced && trailing === undefined) {
       throw new S3Error("MalformedTrailerError", `The announced trailer ${checksumHeader(announced)} is missing.`);
     }
-    checkStated(checksum, stated?.value ?? trailing);
+    checkStated(body.digests().checksum, stated?.value ?? trailing);
   }
   return { stream: verified(), digests: body.digests };
 }
 
-async function* readPayload(
-  request: S3Request,
-  signed: Signed,
-  onTrailer: (name: string, value: string) => void,
-): AsyncGenerator<Buffer> {
-  request.accept();
-  // The connection has to outlive a body that is refused: the answer goes over it.
-  const raw: AsyncIterable<Buffer> = request.message.iterator({ destroyOnReturn: false });
-  yield* isFramed(signed) ? decodeChunks(raw, signed, onTrailer) : raw;
-}
-
-/** Reads a document of a few megabytes at most. */
-export async function readDocument(request: S3Request, signed: Signed, options: BodyOptions = {}): Promise<string> {
+/** Reads an XML document. Throws EntityTooLarge for one of more than 8 MiB. */
+export async function readDocument(request: S3Request, signed: Signed): Promise<string> {
   if (expectedSize(request, signed) > MAX_DOCUMENT) {
-    throw new S3Error("EntityTooLarge", "Your request's document exceeds the maximum allowed size");
+    throw new S3Error("EntityTooLarge", `The document is larger than ${MAX_DOCUMENT} bytes.`);
   }
   const chunks: Buffer[] = [];
-  for await (const chunk of openBody(request, signed, options).stream) chunks.push(chunk);
+  for await (const chunk of openBody(request, signed).stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function isFramed(signed: Signed): boolean {
-  return signed.payload.startsWith("STREAMING-");
+function isHash(payload: string): boolean {
+  return /^[0-9a-f]{64}$/.test(payload);
 }
 
-const framings = [
-  "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
-];
-
-function expectedSize(request: S3Request, signed: Signed): number {
-  if (isFramed(signed) && !framings.includes(signed.payload)) {
-    throw notImplemented(signed.payload);
+function expectedSize(request: S3Request, { payload }: Signed): number {
+  if (payload !== CHUNKED && payload !== "UNSIGNED-PAYLOAD" && !isHash(payload)) {
+    throw notImplemented(`x-amz-content-sha256: ${payload}`);
   }
-  const header = isFramed(signed) ? "x-amz-decoded-content-length" : "content-length";
+  const header = payload === CHUNKED ? "x-amz-decoded-content-length" : "content-length";
   const text = request.header(header);
   if (text === undefined) {
-    // A request without a body may leave its length out; one in HTTP chunks has to say it.
-    if (!isFramed(signed) && request.header("transfer-encoding") === undefined) return 0;
+    // A request without a body may omit its length. A request in HTTP chunks must state it.
+    if (payload !== CHUNKED && request.header("transfer-encoding") === undefined) return 0;
     throw new S3Error("MissingContentLength", `You must provide the ${header} HTTP header.`);
   }
-  const size = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(size)) throw new S3Error("InvalidArgument", `${header} is no number.`);
-  if (size > MAX_BODY) {
+  if (!/^\d{1,15}$/.test(text)) throw new S3Error("InvalidArgument", `${header} must be a number.`);
+  if (Number(text) > MAX_BODY) {
     throw new S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
   }
-  return size;
+  return Number(text);
 }
 
 function sdkAlgorithm(request: S3Request): ChecksumAlgorithm | undefined {
   const name = request.header("x-amz-sdk-checksum-algorithm");
   return name ? readAlgorithm(name) : undefined;
-}
-
-function readContentMd5(request: S3Request): Buffer | undefined {
-  const text = request.header("content-md5");
-  if (text === undefined) return undefined;
-  const digest = Buffer.from(text, "base64");
-  if (digest.length !== 16) throw new S3Error("InvalidDigest", "The Content-MD5 you specified is not valid.");
-  return digest;
 }
 
 function checkStated(checksum: Checksum | undefined, stated: string | undefined): void {

@@ -5,7 +5,6 @@ const statusOf = {
   AuthorizationQueryParametersError: 400,
   BadDigest: 400,
   BucketAlreadyOwnedByYou: 409,
-  BucketNotEmpty: 409,
   EntityTooLarge: 400,
   EntityTooSmall: 400,
   IncompleteBody: 400,
@@ -13,62 +12,42 @@ const statusOf = {
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidBucketName: 400,
-  InvalidDigest: 400,
-  InvalidObjectState: 403,
   InvalidPart: 400,
-  InvalidPartNumber: 416,
   InvalidPartOrder: 400,
   InvalidRange: 416,
   InvalidRequest: 400,
-  InvalidStorageClass: 400,
   InvalidTag: 400,
   InvalidURI: 400,
   KeyTooLongError: 400,
-  MalformedPolicy: 400,
   MalformedTrailerError: 400,
   MalformedXML: 400,
   MetadataTooLarge: 400,
   MethodNotAllowed: 405,
   MissingContentLength: 411,
   NoSuchBucket: 404,
-  NoSuchBucketPolicy: 404,
-  NoSuchCORSConfiguration: 404,
   NoSuchKey: 404,
-  NoSuchLifecycleConfiguration: 404,
-  NoSuchPublicAccessBlockConfiguration: 404,
-  NoSuchTagSet: 404,
   NoSuchUpload: 404,
   NoSuchVersion: 404,
   NotImplemented: 501,
   NotModified: 304,
-  OwnershipControlsNotFoundError: 404,
   PreconditionFailed: 412,
   RequestTimeTooSkewed: 403,
-  ServerSideEncryptionConfigurationNotFoundError: 404,
   SignatureDoesNotMatch: 403,
   XAmzContentSHA256Mismatch: 400,
 } as const;
 
-export type S3ErrorCode = keyof typeof statusOf;
+type S3ErrorCode = keyof typeof statusOf;
 
-interface Details {
-  /** Elements of the error document beside Code, Message, Resource and RequestId. */
-  elements?: Readonly<Record<string, string>>;
-  /** Headers of the response. */
-  headers?: Readonly<Record<string, string>>;
-}
-
-/** What an S3 client is told when its request fails. */
+/** The error that an S3 client receives when its request fails. */
 export class S3Error extends Error {
   readonly code: S3ErrorCode;
-  readonly elements: Readonly<Record<string, string>>;
+  /** Headers of the response. */
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: S3ErrorCode, message: string, { elements = {}, headers = {} }: Details = {}) {
+  constructor(code: S3ErrorCode, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.name = "S3Error";
     this.code = code;
-    this.elements = elements;
     this.headers = headers;
   }
 
@@ -77,7 +56,7 @@ export class S3Error extends Error {
   }
 }
 
-/** The answer to whatever this server does not do: 501 that says what it was. */
-export function notImplemented(what: string): S3Error {
-  return new S3Error("NotImplemented", `The local S3 server does not implement ${what}.`);
+/** The answer to a request that this server does not support: status 501, with the name of the unsupported feature. */
+export function notImplemented(feature: string): S3Error {
+  return new S3Error("NotImplemented", `The local S3 server does not implement ${feature}.`);
 }

@@ -1,21 +1,22 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { pipeline } from "node:stream/promises";
-import { authorization } from "../iam/sign.ts";
+import { authorization, encode } from "../iam/signature-v4.ts";
+import type { Credentials } from "../lambda/environment.ts";
 import { type Listening, listen } from "../listen.ts";
 import { type S3Access, withoutHint } from "./access.ts";
 import { notImplemented, S3Error } from "./error.ts";
 import { readRequest, type S3Request } from "./request.ts";
-import { operationName } from "./route.ts";
+import { route } from "./route.ts";
 import { describeError, send } from "./server.ts";
-import { type Credentials, encode, type Signed, verifySignature } from "./signature.ts";
+import { type Signed, verifySignature } from "./signature.ts";
 
-/** Headers that belong to a connection, or that the front writes itself. */
+/** Headers that belong to a connection, or that this front writes itself. */
 const OWN_HEADERS = new Set(["authorization", "connection", "expect", "host"]);
 
 /**
- * The S3 that functions call, in front of another S3 at `endpoint`: it refuses what the function's role does not allow, and signs the rest with the
- * credentials that the other S3 knows.
+ * Starts the endpoint that functions call when the host uses another S3 at `endpoint`. It rejects requests that the
+ * function's role does not allow, and signs the others with credentials that the other S3 knows.
  */
 export function startS3Front({
   endpoint,
@@ -29,7 +30,6 @@ export function startS3Front({
   log: (line: string) => void;
 }): Promise<Listening> {
   const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0 }, handle);
-  server.on("checkContinue", handle);
 
   function handle(message: IncomingMessage, response: ServerResponse): void {
     serve(message, response).catch((error: unknown) => {
@@ -42,10 +42,10 @@ export function startS3Front({
     let request: S3Request | undefined;
     let signed: Signed | undefined;
     try {
-      request = readRequest(message, response);
+      request = readRequest(message);
       signed = verifySignature(request, access.secretOf, new Date());
-      const name = operationName(request);
-      // Their keys, and the signatures of their chunks, are in the body.
+      const { name } = route(request);
+      // The keys of DeleteObjects and the signatures of signed chunks are in the body, which the front does not read.
       if (name === "DeleteObjects" || signed.payload.startsWith("STREAMING-AWS4")) {
         throw notImplemented(`${name} with ${signed.payload} on another S3`);
       }
@@ -54,7 +54,6 @@ export function startS3Front({
       await send(message, response, describeError(error, message, request?.id ?? ""), request?.id ?? "");
       return;
     }
-    request.accept();
     const answer = await forward(request, signed);
     const isMissing = answer.statusCode === 404 && request.key !== undefined;
     const missing = new S3Error("NoSuchKey", "The specified key does not exist.");
@@ -77,22 +76,21 @@ export function startS3Front({
       OWN_HEADERS.has(name) ? [] : [[name, (values ?? []).join(",")] as const],
     );
     const headers: Record<string, string> = {
-      ...Object.fromEntries([...read].filter(([name]) => /^x-amz-(acl|meta-|storage|tagging)/.test(name))),
+      ...Object.fromEntries([...read].filter(([name]) => name.startsWith("x-amz-meta-"))),
       ...Object.fromEntries(own),
       host: url.host,
       "x-amz-date": signed.time,
       "x-amz-content-sha256": signed.payload,
     };
-    const pairs = [...query]
-      .filter(([name]) => !/^x-amz-/i.test(name))
-      .map(([name, value]) => `${encode(name)}=${encode(value)}`);
+    const pairs = [...query].filter(([name]) => !/^x-amz-/i.test(name));
     const covered = Object.entries(headers).filter(([name]) => name === "host" || name.startsWith("x-amz-"));
     headers.authorization = authorization(
       { method, path: rawPath, query: pairs, headers: Object.fromEntries(covered), payload: signed.payload },
       "s3",
       credentials,
     );
-    const path = rawPath + (pairs.length > 0 ? `?${pairs.join("&")}` : "");
+    const search = pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+    const path = search === "" ? rawPath : `${rawPath}?${search}`;
     return new Promise((resolve, reject) => {
       const start = url.protocol === "https:" ? httpsRequest : httpRequest;
       const sent = start({ hostname: url.hostname, port: url.port, method, path, headers }, resolve);

@@ -1,58 +1,45 @@
 import { setImmediate } from "node:timers/promises";
-import type { Blob } from "./blobs.ts";
-import { getConfiguration, listBuckets } from "./buckets.ts";
-import { type LifecycleRule, matches, type Noncurrent, readRules, type When } from "./lifecycle-rules.ts";
-import { deleteObject, readObject, removeVersion, type StoredObject, setStorageClass } from "./objects.ts";
+import { allBuckets, getConfiguration } from "./buckets.ts";
+import { type LifecycleRule, readRules } from "./lifecycle-rules.ts";
+import { deleteObject, type Free, readObject, removeVersion, type StoredObject, setStorageClass } from "./objects.ts";
 import type { Store } from "./store.ts";
-import { deleteUpload, listParts } from "./uploads.ts";
+import { deleteUpload, listParts, listUploads } from "./uploads.ts";
 
 /** Milliseconds. */
 const DAY = 86_400_000;
-/** Versions looked at in one transaction: requests are served between two of them. */
+/** The versions that one transaction reads. The server answers requests between two transactions. */
 const BATCH = 500;
-/** Smaller objects do not change their class unless a rule asks for them by size. */
+/**
+ * The smallest object that changes its class, in bytes:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+ */
 const SMALLEST_TRANSITION = 128 * 1024;
-/** From warm to cold: objects only move down. */
-const temperatures = [
-  "STANDARD",
-  "STANDARD_IA",
-  "INTELLIGENT_TIERING",
-  "ONEZONE_IA",
-  "GLACIER_IR",
-  "GLACIER",
-  "DEEP_ARCHIVE",
-];
 
-/** Carries out the lifecycle rules of every bucket as of `now`; returns how many things it deleted, moved or aborted. */
+/**
+ * Applies the lifecycle rules of every bucket as of `now`. Returns the number of versions deleted, of objects that
+ * changed their class and of uploads aborted.
+ */
 export async function applyLifecycle(store: Store, now: Date): Promise<number> {
-  let done = 0;
-  for (const { name } of listBuckets(store)) {
+  let changes = 0;
+  for (const { name } of allBuckets(store)) {
     const document = getConfiguration(store, name, "lifecycle");
     if (document === undefined) continue;
     const rules = readRules(document);
-    const smallToo = getConfiguration(store, name, "lifecycle-minimum") === "varies_by_storage_class";
-    done += await applyToObjects(store, name, rules, { now: now.getTime(), smallToo });
-    done += await abortUploads(store, name, rules, now.getTime());
+    changes += await applyToObjects(store, name, rules, now.getTime());
+    changes += await abortUploads(store, name, rules, now.getTime());
   }
-  return done;
+  return changes;
 }
 
-interface Circumstances {
-  /** Milliseconds since 1970. */
-  now: number;
-  /** `varies_by_storage_class`: the two Glacier classes take objects of any size. */
-  smallToo: boolean;
+/** The position of a version in the order of the index. */
+interface Cursor {
+  key: Buffer;
+  id: number;
 }
 
-async function applyToObjects(
-  store: Store,
-  bucket: string,
-  rules: LifecycleRule[],
-  circumstances: Circumstances,
-): Promise<number> {
-  let done = 0;
+async function applyToObjects(store: Store, bucket: string, rules: LifecycleRule[], now: number): Promise<number> {
+  let changes = 0;
   let after: Cursor | undefined = { key: Buffer.alloc(0), id: 0 };
-  let [rankedKey, rank] = ["", 0];
   while (after) {
     const { key, id }: Cursor = after;
     after = await store.commit((free): Cursor | undefined => {
@@ -61,11 +48,8 @@ async function applyToObjects(
           ORDER BY key, id DESC LIMIT ?4`)
         .all(bucket, key, id, BATCH);
       for (const object of rows.map(readObject)) {
-        // How many newer noncurrent versions of the same key there are.
-        if (object.key !== rankedKey) [rankedKey, rank] = [object.key, 0];
-        const applicable = rules.filter(({ filter }) => matches(filter, object));
-        if (applyToObject(store, free, bucket, object, rank, applicable, circumstances)) done += 1;
-        if (!object.current) rank += 1;
+        const applicable = rules.filter(({ prefix }) => object.key.startsWith(prefix));
+        if (applyToObject(store, free, bucket, object, applicable, now)) changes += 1;
       }
       const last = rows.at(-1);
       return last && rows.length === BATCH
@@ -74,77 +58,44 @@ async function applyToObjects(
     });
     await setImmediate();
   }
-  return done;
+  return changes;
 }
 
-/** A version in the order of the index. */
-interface Cursor {
-  key: Buffer;
-  id: number;
-}
-
-type Free = (blobs: readonly Blob[]) => void;
-
+/** Returns whether a rule changed or deleted this version. */
 function applyToObject(
   store: Store,
   free: Free,
   bucket: string,
   object: StoredObject,
-  rank: number,
   rules: LifecycleRule[],
-  circumstances: Circumstances,
+  now: number,
 ): boolean {
-  const { now } = circumstances;
-  if (object.current && object.marker) {
-    const due = rules.some(
-      ({ expiredMarkers, expiration }) => expiredMarkers || isDue(expiration, object.modified, now),
-    );
-    if (!due || !isOnlyVersion(store, bucket, object)) return false;
+  const { modified, superseded } = object;
+  if (superseded !== null) {
+    if (!rules.some(({ noncurrentExpireAfter }) => isDue(noncurrentExpireAfter, superseded, now))) return false;
     removeVersion(store, free, bucket, object);
     return true;
   }
-  if (object.current && rules.some(({ expiration }) => isDue(expiration, object.modified, now))) {
+  const expires = rules.some(({ expireAfter }) => isDue(expireAfter, modified, now));
+  if (object.marker) {
+    if (!expires && !rules.some(({ expiredMarkers }) => expiredMarkers)) return false;
+    if (!isOnlyVersion(store, bucket, object)) return false;
+    removeVersion(store, free, bucket, object);
+    return true;
+  }
+  if (expires) {
     deleteObject(store, free, bucket, object.key);
     return true;
   }
-  const since = object.superseded ?? object.modified;
-  const isPast = (rule: Noncurrent | undefined): boolean =>
-    rule !== undefined && rank >= rule.keep && isDue({ days: rule.days }, since, now);
-  if (!object.current && rules.some(({ noncurrentExpiration }) => isPast(noncurrentExpiration))) {
-    removeVersion(store, free, bucket, object);
-    return true;
-  }
-  const targets = rules.flatMap((rule) =>
-    (object.current
-      ? rule.transitions.filter((transition) => isDue(transition, object.modified, now))
-      : rule.noncurrentTransitions.filter(isPast)
-    )
-      .map(({ storageClass }) => storageClass)
-      .filter((storageClass) => isBigEnough(object, rule, storageClass, circumstances)),
-  );
-  const coldest = targets.sort((a, b) => temperatures.indexOf(b) - temperatures.indexOf(a))[0];
-  if (!coldest || temperatures.indexOf(coldest) <= temperatures.indexOf(object.storageClass)) return false;
-  setStorageClass(store, object, coldest);
+  if (object.storageClass !== "STANDARD" || object.size < SMALLEST_TRANSITION) return false;
+  if (!rules.some(({ transitionAfter }) => isDue(transitionAfter, modified, now))) return false;
+  setStorageClass(store, object, "GLACIER_IR");
   return true;
 }
 
 /** S3 counts whole days and acts at the midnight (UTC) that follows. */
-function isDue(when: When | undefined, since: number, now: number): boolean {
-  if (when === undefined) return false;
-  return now >= ("date" in when ? when.date : Math.ceil((since + when.days * DAY) / DAY) * DAY);
-}
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html */
-function isBigEnough(
-  object: StoredObject,
-  { filter }: LifecycleRule,
-  target: string,
-  { smallToo }: Circumstances,
-): boolean {
-  if (object.marker) return false;
-  if (filter.greaterThan !== undefined || filter.lessThan !== undefined) return true;
-  if (smallToo && ["GLACIER", "DEEP_ARCHIVE"].includes(target)) return true;
-  return object.size >= SMALLEST_TRANSITION;
+function isDue(days: number | undefined, since: number, now: number): boolean {
+  return days !== undefined && now >= Math.ceil((since + days * DAY) / DAY) * DAY;
 }
 
 function isOnlyVersion(store: Store, bucket: string, object: StoredObject): boolean {
@@ -154,20 +105,12 @@ function isOnlyVersion(store: Store, bucket: string, object: StoredObject): bool
 
 async function abortUploads(store: Store, bucket: string, rules: LifecycleRule[], now: number): Promise<number> {
   return store.commit((free) => {
-    const rows = store.sql("SELECT id, key, initiated FROM upload WHERE bucket = ?").all(bucket);
-    const stale = rows.filter((row) =>
-      rules.some(
-        ({ abortUploads: days, filter }) =>
-          days !== undefined &&
-          Buffer.from(row.key as Uint8Array)
-            .toString("utf8")
-            .startsWith(filter.prefix) &&
-          isDue({ days }, Number(row.initiated), now),
-      ),
+    const stale = listUploads(store, bucket).filter(({ key, initiated }) =>
+      rules.some(({ prefix, abortUploadsAfter }) => key.startsWith(prefix) && isDue(abortUploadsAfter, initiated, now)),
     );
     for (const { id } of stale) {
-      free(listParts(store, String(id)));
-      deleteUpload(store, String(id));
+      free(listParts(store, id));
+      deleteUpload(store, id);
     }
     return stale.length;
   });

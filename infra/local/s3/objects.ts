@@ -1,55 +1,52 @@
 import { randomBytes } from "node:crypto";
 import type { Blob } from "./blobs.ts";
-import { versioningOf } from "./buckets.ts";
+import { requireBucket, versioningOf } from "./buckets.ts";
 import type { Checksum } from "./checksum.ts";
 import { S3Error } from "./error.ts";
+import type { S3Request } from "./request.ts";
 import type { Store } from "./store.ts";
-
-/** A piece of an object's body: the whole of it, or a part of a multipart upload. */
-export interface Part extends Blob {
-  /** Base64; kept for the parts of an upload with checksums. */
-  checksum?: string;
-}
 
 export interface Tag {
   key: string;
   value: string;
 }
 
-/** What an object is stored with, beside its body. */
+/** What is stored of an object beside its body. */
 export interface Metadata {
   /** Response headers in lower case: `content-type`, `cache-control`, … */
   headers: Readonly<Record<string, string>>;
   /** User metadata, without the `x-amz-meta-` prefix. */
   user: Readonly<Record<string, string>>;
   checksum?: Checksum | undefined;
-  /** Whether it came by a multipart upload, so that its parts can be asked for. */
-  multipart?: boolean;
 }
 
-/** What the caller says about an object to be written. */
+/** An object to write. */
 export interface NewObject {
-  parts: readonly Part[];
+  /** The files of its body, in order: one, or the parts of a multipart upload. */
+  parts: readonly Blob[];
   /** Hex MD5 of the body, or of the parts' MD5s with `-<parts>`; without quotes. */
   etag: string;
-  storageClass: string;
   metadata: Metadata;
   tags: readonly Tag[];
 }
+
+/** The class that objects are written to, and the one that a lifecycle rule can move them to. */
+export type StorageClass = "STANDARD" | "GLACIER_IR";
 
 /** A version of an object, or a delete marker. */
 export interface StoredObject extends NewObject {
   id: number;
   key: string;
-  /** `null` is the version of a bucket without versioning. */
+  /** `null` for an object that was written while its bucket had no versioning. */
   version: string;
   current: boolean;
   marker: boolean;
+  storageClass: StorageClass;
   /** Bytes. */
   size: number;
   /** Milliseconds since 1970. */
   modified: number;
-  /** When it ceased to be current; `null` while it is. */
+  /** When a newer version replaced it; `null` for the current version. */
   superseded: number | null;
 }
 
@@ -59,17 +56,51 @@ export interface WriteConditions {
   ifNoneMatch?: string | undefined;
 }
 
-type Free = (blobs: readonly Blob[]) => void;
+/** Deletes files once the transaction is on the disk. */
+export type Free = (blobs: readonly Blob[]) => void;
+
+/** The object or version that a request names. Throws NoSuchKey, NoSuchVersion, or MethodNotAllowed for a delete marker. */
+export function findObject(store: Store, request: S3Request): StoredObject {
+  const bucket = requireBucket(store, request.bucket);
+  return findVersion(store, bucket, request.key ?? "", request.query.get("versionId"));
+}
+
+/** Throws NoSuchKey, NoSuchVersion, or MethodNotAllowed for a delete marker. */
+export function findVersion(store: Store, bucket: string, key: string, version: string | undefined): StoredObject {
+  if (version === undefined) {
+    const object = currentObject(store, bucket, key);
+    if (!object) throw noSuchKey();
+    if (object.marker) throw noSuchKey({ "x-amz-delete-marker": "true", "x-amz-version-id": object.version });
+    return object;
+  }
+  const object = objectVersion(store, bucket, key, version);
+  if (!object) throw new S3Error("NoSuchVersion", "The specified version does not exist.");
+  if (!object.marker) return object;
+  throw new S3Error("MethodNotAllowed", "The version is a delete marker, which has no content.", {
+    "x-amz-delete-marker": "true",
+    "x-amz-version-id": version,
+    "last-modified": httpDate(object.modified),
+  });
+}
+
+/** The response header with an object's version. Empty for a bucket without versioning. */
+export function versionHeader(store: Store, bucket: string, version: string): Record<string, string> {
+  return versioningOf(store, bucket) ? { "x-amz-version-id": version } : {};
+}
+
+export function httpDate(milliseconds: number): string {
+  return new Date(milliseconds).toUTCString();
+}
 
 /** The current version of a key, which may be a delete marker. */
-export function currentObject(store: Store, bucket: string, key: string): StoredObject | undefined {
+function currentObject(store: Store, bucket: string, key: string): StoredObject | undefined {
   const row = store
     .sql("SELECT * FROM object WHERE bucket = ? AND key = ? ORDER BY id DESC LIMIT 1")
     .get(bucket, Buffer.from(key));
   return row && readObject(row);
 }
 
-export function objectVersion(store: Store, bucket: string, key: string, version: string): StoredObject | undefined {
+function objectVersion(store: Store, bucket: string, key: string, version: string): StoredObject | undefined {
   const row = store
     .sql("SELECT * FROM object WHERE bucket = ? AND key = ? AND version = ?")
     .get(bucket, Buffer.from(key), version);
@@ -77,8 +108,8 @@ export function objectVersion(store: Store, bucket: string, key: string, version
 }
 
 /**
- * Makes an object the current version of its key; runs within a transaction. Throws PreconditionFailed, or NoSuchKey
- * when there is nothing to match.
+ * Makes an object the current version of its key. Runs within a transaction. Throws PreconditionFailed, or NoSuchKey
+ * when `If-Match` is given and the object does not exist.
  */
 export function insertObject(
   store: Store,
@@ -94,8 +125,8 @@ export function insertObject(
 }
 
 /**
- * Deletes a key: the object itself without versioning, else by a delete marker; with `version` that version for good.
- * Runs within a transaction and returns the version that was made or deleted.
+ * Deletes a key. Without versioning this deletes the object; with versioning it adds a delete marker; with `version` it
+ * deletes that version permanently. Runs within a transaction and returns the version that was added or deleted.
  */
 export function deleteObject(
   store: Store,
@@ -116,11 +147,11 @@ export function deleteObject(
     if (current) removeVersion(store, free, bucket, current);
     return { version: undefined, marker: false };
   }
-  const marker = { parts: [], etag: "", storageClass: "STANDARD", metadata: { headers: {}, user: {} }, tags: [] };
+  const marker = { parts: [], etag: "", metadata: { headers: {}, user: {} }, tags: [] };
   return { ...addVersion(store, free, bucket, key, marker, true), marker: true };
 }
 
-/** Takes one version away; the one before it becomes current. Runs within a transaction. */
+/** Deletes one version. If it was the current one, the version before it becomes current. Runs within a transaction. */
 export function removeVersion(store: Store, free: Free, bucket: string, object: StoredObject): void {
   store.sql("DELETE FROM object WHERE id = ?").run(object.id);
   free(object.parts);
@@ -135,11 +166,11 @@ export function setTags(store: Store, object: StoredObject, tags: readonly Tag[]
   store.sql("UPDATE object SET tags = ? WHERE id = ?").run(JSON.stringify(tags), object.id);
 }
 
-export function setStorageClass(store: Store, object: StoredObject, storageClass: string): void {
+export function setStorageClass(store: Store, object: StoredObject, storageClass: StorageClass): void {
   store.sql("UPDATE object SET storage_class = ? WHERE id = ?").run(storageClass, object.id);
 }
 
-/** A row of the table `object`. */
+/** Reads a row of the table `object`. */
 export function readObject(row: Record<string, unknown>): StoredObject {
   return {
     id: Number(row.id),
@@ -151,14 +182,14 @@ export function readObject(row: Record<string, unknown>): StoredObject {
     superseded: row.superseded === null ? null : Number(row.superseded),
     size: Number(row.size),
     etag: String(row.etag),
-    storageClass: String(row.storage_class),
-    parts: JSON.parse(String(row.parts)) as Part[],
+    storageClass: row.storage_class as StorageClass,
+    parts: JSON.parse(String(row.parts)) as Blob[],
     metadata: JSON.parse(String(row.metadata)) as Metadata,
     tags: JSON.parse(String(row.tags)) as Tag[],
   };
 }
 
-/** Whether an ETag is among those of a condition header; `*` matches any. */
+/** Whether a condition header lists this ETag. `*` matches every ETag. */
 export function matchesEtag(condition: string, etag: string): boolean {
   return condition
     .split(",")
@@ -182,7 +213,7 @@ function addVersion(
   const versioning = versioningOf(store, bucket);
   const version = versioning === "Enabled" ? randomBytes(24).toString("base64url") : "null";
   const now = store.now();
-  // Without versioning, or while it is suspended, there is one version that each write replaces.
+  // Without versioning, or while it is suspended, each write replaces the version `null`.
   const replaced = version === "null" ? objectVersion(store, bucket, key, version) : undefined;
   if (replaced) {
     store.sql("DELETE FROM object WHERE id = ?").run(replaced.id);
@@ -203,7 +234,7 @@ function addVersion(
       now,
       object.parts.reduce((sum, part) => sum + part.size, 0),
       object.etag,
-      object.storageClass,
+      "STANDARD",
       JSON.stringify(object.parts),
       JSON.stringify(object.metadata),
       JSON.stringify(object.tags),
@@ -225,11 +256,9 @@ function checkDelete(current: StoredObject | undefined, ifMatch: string): void {
 }
 
 export function preconditionFailed(condition: string): S3Error {
-  return new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
-    elements: { Condition: condition },
-  });
+  return new S3Error("PreconditionFailed", `The precondition ${condition} does not hold.`);
 }
 
-export function noSuchKey(headers: Record<string, string> = {}): S3Error {
-  return new S3Error("NoSuchKey", "The specified key does not exist.", { headers });
+function noSuchKey(headers: Record<string, string> = {}): S3Error {
+  return new S3Error("NoSuchKey", "The specified key does not exist.", headers);
 }

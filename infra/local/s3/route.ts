@@ -1,173 +1,170 @@
+import type { S3Access } from "./access.ts";
 import { notImplemented } from "./error.ts";
-import type { Operation } from "./operation.ts";
-import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from "./operations/buckets.ts";
-import { completeMultipartUpload } from "./operations/complete-upload.ts";
 import {
-  deleteDocument,
-  getBucketLifecycle,
-  getBucketPolicy,
-  getBucketVersioning,
-  getDocument,
+  createBucket,
+  headBucket,
+  listBuckets,
   putBucketLifecycle,
-  putBucketPolicy,
   putBucketVersioning,
-  putDocument,
-} from "./operations/configuration.ts";
+} from "./operations/configure-bucket.ts";
 import { copyObject } from "./operations/copy-object.ts";
 import { deleteObject, deleteObjects } from "./operations/delete-object.ts";
-import { getObject, getObjectAttributes, headObject } from "./operations/get-object.ts";
-import { listObjectsV1, listObjectsV2, listObjectVersions } from "./operations/list-objects.ts";
-import { listMultipartUploads } from "./operations/list-uploads.ts";
+import { getObject, headObject, responseHeaders } from "./operations/get-object.ts";
+import { listObjectsV2, listObjectVersions } from "./operations/list-objects.ts";
 import {
   abortMultipartUpload,
+  completeMultipartUpload,
   createMultipartUpload,
-  listParts,
+  listMultipartUploads,
   uploadPart,
-  uploadPartCopy,
 } from "./operations/multipart.ts";
 import { putObject } from "./operations/put-object.ts";
-import { deleteObjectTagging, getObjectTagging, putObjectTagging } from "./operations/tagging.ts";
-import type { S3Request } from "./request.ts";
+import { getObjectTagging, putObjectTagging } from "./operations/tagging.ts";
+import type { S3Request, S3Response } from "./request.ts";
+import type { Signed } from "./signature.ts";
+import type { Store } from "./store.ts";
 
-/** Every operation that this server knows, by the name that the S3 API gives it. */
-const operations: Record<string, Operation> = {
-  ListBuckets: listBuckets,
-  CreateBucket: createBucket,
-  HeadBucket: headBucket,
-  DeleteBucket: deleteBucket,
-  GetBucketLocation: getBucketLocation,
-  GetBucketVersioning: getBucketVersioning,
-  PutBucketVersioning: putBucketVersioning,
-  GetBucketLifecycleConfiguration: getBucketLifecycle,
-  PutBucketLifecycleConfiguration: putBucketLifecycle,
-  DeleteBucketLifecycleConfiguration: deleteDocument("lifecycle"),
-  GetBucketPolicy: getBucketPolicy,
-  PutBucketPolicy: putBucketPolicy,
-  DeleteBucketPolicy: deleteDocument("policy"),
-  GetBucketTagging: getDocument("tagging"),
-  PutBucketTagging: putDocument("tagging"),
-  DeleteBucketTagging: deleteDocument("tagging"),
-  GetBucketCors: getDocument("cors"),
-  PutBucketCors: putDocument("cors"),
-  DeleteBucketCors: deleteDocument("cors"),
-  GetBucketEncryption: getDocument("encryption"),
-  PutBucketEncryption: putDocument("encryption"),
-  DeleteBucketEncryption: deleteDocument("encryption"),
-  GetPublicAccessBlock: getDocument("publicAccessBlock"),
-  PutPublicAccessBlock: putDocument("publicAccessBlock"),
-  DeletePublicAccessBlock: deleteDocument("publicAccessBlock"),
-  GetBucketOwnershipControls: getDocument("ownershipControls"),
-  PutBucketOwnershipControls: putDocument("ownershipControls"),
-  DeleteBucketOwnershipControls: deleteDocument("ownershipControls"),
-  GetBucketLogging: getDocument("logging"),
-  PutBucketLogging: putDocument("logging"),
-  ListObjects: listObjectsV1,
-  ListObjectsV2: listObjectsV2,
-  ListObjectVersions: listObjectVersions,
-  ListMultipartUploads: listMultipartUploads,
-  DeleteObjects: deleteObjects,
-  GetObject: getObject,
-  HeadObject: headObject,
-  GetObjectAttributes: getObjectAttributes,
-  PutObject: putObject,
-  CopyObject: copyObject,
-  DeleteObject: deleteObject,
-  GetObjectTagging: getObjectTagging,
-  PutObjectTagging: putObjectTagging,
-  DeleteObjectTagging: deleteObjectTagging,
-  CreateMultipartUpload: createMultipartUpload,
-  UploadPart: uploadPart,
-  UploadPartCopy: uploadPartCopy,
-  CompleteMultipartUpload: completeMultipartUpload,
-  AbortMultipartUpload: abortMultipartUpload,
-  ListParts: listParts,
-};
+/** Runs one operation of the S3 API. The request's signature and permissions were checked. Throws S3Error. */
+export type Operation = (
+  store: Store,
+  request: S3Request,
+  signed: Signed,
+  access: S3Access | undefined,
+) => Promise<S3Response>;
 
-/** Query parameters that turn a request for a bucket into one for something of it, as operations name it. */
-const bucketParts: Record<string, string> = {
-  abac: "BucketAbac",
-  accelerate: "BucketAccelerateConfiguration",
-  acl: "BucketAcl",
-  analytics: "BucketAnalyticsConfiguration",
-  cors: "BucketCors",
-  encryption: "BucketEncryption",
-  "intelligent-tiering": "BucketIntelligentTieringConfiguration",
-  inventory: "BucketInventoryConfiguration",
-  lifecycle: "BucketLifecycleConfiguration",
-  location: "BucketLocation",
-  logging: "BucketLogging",
-  metadataConfiguration: "BucketMetadataConfiguration",
-  metadataTable: "BucketMetadataTableConfiguration",
-  metrics: "BucketMetricsConfiguration",
-  notification: "BucketNotificationConfiguration",
-  "object-lock": "ObjectLockConfiguration",
-  ownershipControls: "BucketOwnershipControls",
-  policy: "BucketPolicy",
-  policyStatus: "BucketPolicyStatus",
-  publicAccessBlock: "PublicAccessBlock",
-  replication: "BucketReplication",
-  requestPayment: "BucketRequestPayment",
-  session: "Session",
-  tagging: "BucketTagging",
-  versioning: "BucketVersioning",
-  website: "BucketWebsite",
-};
-
-const objectParts: Record<string, string> = {
-  acl: "ObjectAcl",
-  annotation: "ObjectAnnotation",
-  attributes: "ObjectAttributes",
-  encryption: "ObjectEncryption",
-  "legal-hold": "ObjectLegalHold",
-  renameObject: "RenameObject",
-  retention: "ObjectRetention",
-  tagging: "ObjectTagging",
-  torrent: "ObjectTorrent",
-};
-
-const verbs: Record<string, string> = { GET: "Get", HEAD: "Head", PUT: "Put", POST: "Post", DELETE: "Delete" };
-
-/** Finds what a request asks for. Throws NotImplemented, by name, for what this server does not know. */
-export function route(request: S3Request): { name: string; operation: Operation } {
-  const name = operationName(request);
-  const operation = operations[name];
-  if (!operation) throw notImplemented(name);
-  return { name, operation };
+interface Route {
+  /** The name in the S3 API. */
+  name: string;
+  method: string;
+  on: "service" | "bucket" | "object";
+  operation: Operation;
+  /** The query parameter that selects the operation. */
+  query?: string;
+  /** Other query parameters that the operation understands. */
+  options?: readonly string[];
+  /** Whether the request has the header `x-amz-copy-source`. @default false */
+  copies?: boolean;
 }
 
-/** The name that the S3 API gives to what a request asks for. */
-export function operationName(request: S3Request): string {
-  const verb = verbs[request.method] ?? request.method;
-  if (request.bucket === undefined) return verb === "Get" ? "ListBuckets" : `${verb} on the service`;
-  return request.key === undefined ? bucketOperation(request, verb) : objectOperation(request, verb);
-}
+const paging = ["prefix", "delimiter", "max-keys", "encoding-type"];
+const version = ["versionId"];
 
-function bucketOperation({ query }: S3Request, verb: string): string {
-  const part = [...query.keys()].map((name) => bucketParts[name]).find(Boolean);
-  if (part) return `${verb}${part}`;
-  if (verb === "Post") return query.has("delete") ? "DeleteObjects" : "PostObject";
-  if (verb === "Put") return "CreateBucket";
-  if (verb !== "Get") return `${verb}Bucket`;
-  if (query.has("versions")) return "ListObjectVersions";
-  if (query.has("uploads")) return "ListMultipartUploads";
-  return query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects";
-}
+const routes: readonly Route[] = [
+  { name: "ListBuckets", method: "GET", on: "service", operation: listBuckets },
 
-function objectOperation(request: S3Request, verb: string): string {
-  const { query } = request;
-  const part = [...query.keys()].map((name) => objectParts[name]).find(Boolean);
-  if (part) return `${verb}${part}`;
-  const copies = request.header("x-amz-copy-source") !== undefined;
-  if (query.has("uploadId")) {
-    const onUpload: Record<string, string> = {
-      Get: "ListParts",
-      Put: copies ? "UploadPartCopy" : "UploadPart",
-      Post: "CompleteMultipartUpload",
-      Delete: "AbortMultipartUpload",
-    };
-    return onUpload[verb] ?? `${verb} on an upload`;
+  { name: "CreateBucket", method: "PUT", on: "bucket", operation: createBucket },
+  { name: "HeadBucket", method: "HEAD", on: "bucket", operation: headBucket },
+  { name: "PutBucketVersioning", method: "PUT", on: "bucket", query: "versioning", operation: putBucketVersioning },
+  {
+    name: "PutBucketLifecycleConfiguration",
+    method: "PUT",
+    on: "bucket",
+    query: "lifecycle",
+    operation: putBucketLifecycle,
+  },
+  {
+    name: "ListObjectsV2",
+    method: "GET",
+    on: "bucket",
+    query: "list-type",
+    options: [...paging, "continuation-token", "start-after"],
+    operation: listObjectsV2,
+  },
+  {
+    name: "ListObjectVersions",
+    method: "GET",
+    on: "bucket",
+    query: "versions",
+    options: [...paging, "key-marker", "version-id-marker"],
+    operation: listObjectVersions,
+  },
+  {
+    name: "ListMultipartUploads",
+    method: "GET",
+    on: "bucket",
+    query: "uploads",
+    options: ["prefix", "encoding-type"],
+    operation: listMultipartUploads,
+  },
+  { name: "DeleteObjects", method: "POST", on: "bucket", query: "delete", operation: deleteObjects },
+
+  {
+    name: "GetObject",
+    method: "GET",
+    on: "object",
+    options: [...version, ...responseHeaders.keys()],
+    operation: getObject,
+  },
+  { name: "HeadObject", method: "HEAD", on: "object", options: version, operation: headObject },
+  { name: "PutObject", method: "PUT", on: "object", operation: putObject },
+  { name: "CopyObject", method: "PUT", on: "object", copies: true, operation: copyObject },
+  { name: "DeleteObject", method: "DELETE", on: "object", options: version, operation: deleteObject },
+  {
+    name: "GetObjectTagging",
+    method: "GET",
+    on: "object",
+    query: "tagging",
+    options: version,
+    operation: getObjectTagging,
+  },
+  {
+    name: "PutObjectTagging",
+    method: "PUT",
+    on: "object",
+    query: "tagging",
+    options: version,
+    operation: putObjectTagging,
+  },
+
+  { name: "CreateMultipartUpload", method: "POST", on: "object", query: "uploads", operation: createMultipartUpload },
+  {
+    name: "UploadPart",
+    method: "PUT",
+    on: "object",
+    query: "uploadId",
+    options: ["partNumber"],
+    operation: uploadPart,
+  },
+  {
+    name: "CompleteMultipartUpload",
+    method: "POST",
+    on: "object",
+    query: "uploadId",
+    operation: completeMultipartUpload,
+  },
+  { name: "AbortMultipartUpload", method: "DELETE", on: "object", query: "uploadId", operation: abortMultipartUpload },
+];
+
+/** The `x-amz-` headers that this server understands, or may ignore. */
+const knownHeaders =
+  /^x-amz-(checksum-|content-sha256$|copy-source$|date$|decoded-content-length$|meta-|metadata-directive$|sdk-|security-token$|trailer$|user-agent$)/;
+/** Headers of a presigned URL itself. */
+const presignHeaders = /^x-amz-(algorithm|credential|expires|signature|signedheaders)$/;
+/** Other headers whose effect would be missing. */
+const refusedHeaders = ["content-md5", "if-unmodified-since"];
+
+/** Finds the operation of a request. Throws NotImplemented for an operation, query parameter or header that is not supported. */
+export function route(request: S3Request): Route {
+  const { method, bucket, key, query, headers } = request;
+  const on = bucket === undefined ? "service" : key === undefined ? "bucket" : "object";
+  const copies = headers.has("x-amz-copy-source");
+  // The SDK adds the operation's name as `x-id`.
+  const names = [...query.keys()].filter((name) => name !== "x-id" && !/^x-amz-/i.test(name));
+  const found = routes.find(
+    (candidate) =>
+      candidate.method === method &&
+      candidate.on === on &&
+      (candidate.copies ?? false) === copies &&
+      (candidate.query === undefined || names.includes(candidate.query)) &&
+      names.every((name) => name === candidate.query || candidate.options?.includes(name)),
+  );
+  if (!found) {
+    const what = names.length > 0 ? `?${names.join("&")} on` : copies ? "with x-amz-copy-source on" : "on";
+    throw notImplemented(`${method} ${what} ${on === "object" ? "an" : "a"} ${on}`);
   }
-  if (verb !== "Post") return verb === "Put" && copies ? "CopyObject" : `${verb}Object`;
-  if (query.has("uploads")) return "CreateMultipartUpload";
-  return query.has("restore") ? "RestoreObject" : query.has("select") ? "SelectObjectContent" : "PostObject";
+  const refused = [...headers.keys()].find((name) =>
+    name.startsWith("x-amz-") ? !knownHeaders.test(name) && !presignHeaders.test(name) : refusedHeaders.includes(name),
+  );
+  if (refused) throw notImplemented(`the header ${refused}`);
+  return found;
 }

@@ -1,54 +1,53 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import type { Credentials } from "../lambda/environment.ts";
 import { type S3Access, withoutHint } from "./access.ts";
 import { S3Error } from "./error.ts";
 import { applyLifecycle } from "./lifecycle.ts";
 import { readRequest, type S3Request, type S3Response } from "./request.ts";
 import { route } from "./route.ts";
-import { type Credentials, type Signed, verifySignature } from "./signature.ts";
+import { type Signed, verifySignature } from "./signature.ts";
 import { openStore, type Store } from "./store.ts";
 import { renderErrorXml } from "./xml.ts";
 
 export interface S3Options extends Credentials {
-  /** Where everything is kept; made if it is not there. One server at a time may use it. */
+  /** The directory of all data. It is created if it does not exist. One server at a time may use it. */
   directory: string;
   /** @default 0, a free port */
   port?: number;
-  /** Stamps objects, and is the time that lifecycle rules go by, in epoch milliseconds. @default Date.now */
+  /** The time of writes and lifecycle rules, in milliseconds since 1970. @default Date.now */
   clock?: () => number;
-  /** What callers with other credentials may do. @default there are no others */
+  /** Checks callers with other credentials. @default no others are accepted */
   access?: S3Access;
-  /** Gets a line for every request, and the stack of an error that was the server's own fault. */
+  /** Receives one line per request, and the stack of an unexpected error. */
   log?: (line: string) => void;
 }
 
 export interface S3Server {
   /** `http://127.0.0.1:<port>` */
   url: string;
-  /** Finishes the requests under way, then ends. */
+  /** Finishes the running requests, then ends. */
   close(): Promise<void>;
-  /** Carries out the lifecycle rules of all buckets; returns how many objects, versions and uploads changed. */
+  /** Applies the lifecycle rules of all buckets. Returns the number of objects, versions and uploads that changed. */
   applyLifecycle(now?: Date): Promise<number>;
 }
 
-/** Milliseconds that requests under way get to finish when the server closes. */
+/** How long running requests may take to finish when the server closes, in milliseconds. */
 const CLOSE_GRACE = 5000;
 
-/** Starts an S3 server on files, on the loopback interface. Throws when another process uses the directory. */
+/** Starts an S3 server that stores its data in files, on the loopback interface. Throws when another process uses the directory. */
 export async function startS3(options: S3Options): Promise<S3Server> {
   const clock = options.clock ?? Date.now;
   const store = await openStore(options.directory, clock);
   const log = options.log ?? (() => undefined);
   const handle = (message: IncomingMessage, response: ServerResponse): void => {
     serve(store, options, message, response, log).catch((error: unknown) => {
-      // The client went away: there is nobody left to answer.
+      // The client has closed the connection, so it cannot receive an answer.
       log(`s3 ${message.method} ended early: ${error instanceof Error ? error.message : error}`);
       response.destroy();
     });
   };
   const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 }, handle);
-  // The client that waits for it is told to go on when its body is wanted, not before.
-  server.on("checkContinue", handle);
   try {
     await listen(server, options.port ?? 0);
   } catch (error) {
@@ -93,7 +92,7 @@ async function serve(
   let name = message.method ?? "";
   let result: S3Response;
   try {
-    request = readRequest(message, response);
+    request = readRequest(message);
     // Clients sign with the machine's time.
     signed = verifySignature(request, (accessKeyId) => secretOf(options, accessKeyId), new Date());
     const found = route(request);
@@ -106,8 +105,6 @@ async function serve(
     const shown = access && signed && request ? withoutHint(error, access, signed, request) : error;
     result = describeError(shown, message, request?.id ?? "");
   }
-  // Without its body wanted, a client that waits to send it may do so or not: only a new connection is unambiguous.
-  if (request?.isWaiting()) response.setHeader("connection", "close");
   await send(message, response, result, request?.id ?? "");
   log(`s3 ${name} ${request?.rawPath ?? ""} ${result.status} ${(performance.now() - start).toFixed(1)} ms`);
 }
@@ -116,7 +113,7 @@ function secretOf({ accessKeyId, secretAccessKey, access }: S3Options, asked: st
   return asked === accessKeyId ? secretAccessKey : access?.secretOf(asked);
 }
 
-/** Sends an answer of the S3 API. */
+/** Sends a response of the S3 API. */
 export async function send(
   message: IncomingMessage,
   response: ServerResponse,
@@ -132,7 +129,7 @@ export async function send(
   if (typeof body === "string" && body !== "" && !response.hasHeader("content-type")) {
     response.setHeader("content-type", "application/xml");
   }
-  // What is left of a body that was refused is read and dropped, so that the connection can go on.
+  // Read the rest of a rejected body, so that the client can use the connection again.
   if (!message.complete) message.resume();
   if (typeof body !== "string" && !Buffer.isBuffer(body)) {
     await pipeline(body, response);
@@ -147,31 +144,22 @@ export async function send(
   });
 }
 
-/** Presigned URLs bring metadata that no header can hold; S3 writes it as RFC 2047 says. */
+/** A presigned URL can carry metadata that is not valid in a header. S3 encodes it by RFC 2047. */
 function headerText(value: string): string {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? value : `=?UTF-8?B?${Buffer.from(value).toString("base64")}?=`;
 }
 
-/** The answer that tells a client of an error. Errors that are none of the S3 API's are internal ones. */
+/** The response for an error. An error that is not an S3Error becomes an InternalError. */
 export function describeError(error: unknown, message: IncomingMessage, id: string): S3Response {
   const known =
     error instanceof S3Error
       ? error
       : new S3Error("InternalError", "We encountered an internal error. Please try again.");
   const bodiless = message.method === "HEAD" || known.status === 304;
-  const elements = Object.entries(known.elements);
-  const resource = (message.url ?? "").split("?")[0] ?? "";
+  const Resource = (message.url ?? "").split("?")[0] ?? "";
   return {
     status: known.status,
-    headers: { ...known.headers },
-    body: bodiless
-      ? ""
-      : renderErrorXml([
-          ["Code", known.code],
-          ["Message", known.message],
-          ["Resource", resource],
-          ...elements,
-          ["RequestId", id],
-        ]),
+    headers: known.headers,
+    body: bodiless ? "" : renderErrorXml({ Code: known.code, Message: known.message, Resource, RequestId: id }),
   };
 }

@@ -1,29 +1,21 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { encode, signatureOf } from "../iam/signature-v4.ts";
 import { S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
 
-export interface Credentials {
-  accessKeyId: string;
-  secretAccessKey: string;
-}
-
-/** A verified request: who signed it, and what its body still has to be verified against. */
+/** A request whose signature was verified. */
 export interface Signed {
   accessKeyId: string;
-  /** What `x-amz-content-sha256` says: a hash in hex, `UNSIGNED-PAYLOAD`, or one of the `STREAMING-…` kinds. */
+  /** The value of `x-amz-content-sha256`: a hash in hex, `UNSIGNED-PAYLOAD`, or a `STREAMING-…` kind. */
   payload: string;
-  /** Signs the chunks of a signed stream. */
-  sign(text: string): string;
   /** `20261121T120000Z` */
   time: string;
-  scope: string;
-  signature: string;
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
-/** Milliseconds by which a client's clock may differ. */
+/** The largest difference between the client's clock and this one, in milliseconds. */
 const MAX_SKEW = 15 * 60_000;
-/** Seconds for which a presigned URL may be valid. */
+/** The longest lifetime of a presigned URL, in seconds. */
 const MAX_EXPIRES = 7 * 86_400;
 
 interface Claim {
@@ -37,16 +29,17 @@ interface Claim {
 /**
  * Verifies Signature Version 4, in the `Authorization` header or a presigned URL
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html).
- * Throws the S3 error that says what is wrong with it.
+ * Throws the S3 error that says what is wrong with the signature.
  */
 export function verifySignature(
   request: S3Request,
   secretOf: (accessKeyId: string) => string | undefined,
   now: Date,
 ): Signed {
-  const claim = request.query.has("X-Amz-Signature") ? readPresigned(request, now) : readHeader(request, now);
-  const [accessKeyId = "", date = "", region = "", service = "", end = "", ...rest] = claim.credential.split("/");
-  if (rest.length > 0 || service !== "s3" || end !== "aws4_request" || date !== claim.time.slice(0, 8)) {
+  const claim = isPresigned(request) ? readPresigned(request, now) : readHeader(request, now);
+  const [accessKeyId = "", ...scope] = claim.credential.split("/");
+  const [date = "", , service, end] = scope;
+  if (scope.length !== 4 || service !== "s3" || end !== "aws4_request" || date !== claim.time.slice(0, 8)) {
     throw new S3Error(
       "AuthorizationHeaderMalformed",
       "The credential must be <access key>/<date>/<region>/s3/aws4_request, with the date of the request.",
@@ -57,38 +50,34 @@ export function verifySignature(
     throw new S3Error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
   }
   checkSignedHeaders(request, claim.signedHeaders);
-  const scope = `${date}/${region}/s3/aws4_request`;
-  const key = signingKey(secret, date, region);
-  const sign = (text: string): string => createHmac("sha256", key).update(text).digest("hex");
-  const canonical = canonicalRequest(request, claim);
-  const hash = createHash("sha256").update(canonical).digest("hex");
-  const expected = sign([ALGORITHM, claim.time, scope, hash].join("\n"));
-  if (!sameText(expected, claim.signature)) {
+  const { method, rawPath, query, message } = request;
+  const headers = claim.signedHeaders.map((name) => [name, (message.headersDistinct[name] ?? []).join(",")]);
+  const signable = {
+    method,
+    path: rawPath
+      .split("/")
+      .map((part) => encode(decodeURIComponent(part)))
+      .join("/"),
+    query: [...query].filter(([name]) => name !== "X-Amz-Signature"),
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    payload: claim.payload,
+  };
+  if (!sameText(signatureOf(signable, claim.time, scope.join("/"), secret), claim.signature)) {
     throw new S3Error(
       "SignatureDoesNotMatch",
       "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-      { elements: { CanonicalRequest: canonical } },
     );
   }
-  return { accessKeyId, payload: claim.payload, sign, time: claim.time, scope, signature: expected };
+  return { accessKeyId, payload: claim.payload, time: claim.time };
 }
 
-/** The last key made: clients use the same for a day, and making it costs as much as the rest of the verification. */
-let lastKey: { name: string; key: KeyObject } | undefined;
-
-function signingKey(secret: string, date: string, region: string): KeyObject {
-  const name = [secret, date, region].join("/");
-  if (lastKey?.name === name) return lastKey.key;
-  const key = [date, region, "s3", "aws4_request"].reduce<string | Buffer>(
-    (previous, part) => createHmac("sha256", previous).update(part).digest(),
-    `AWS4${secret}`,
-  );
-  lastKey = { name, key: createSecretKey(Buffer.from(key)) };
-  return lastKey.key;
+/** Whether the request's URL carries the signature. */
+export function isPresigned({ query }: Pick<S3Request, "query">): boolean {
+  return query.has("X-Amz-Signature");
 }
 
-/** Compares without telling by the time it takes how far two texts agree. */
-export function sameText(a: string, b: string): boolean {
+/** Compares in constant time, so that the time does not tell how many characters agree. */
+function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
 }
@@ -164,39 +153,10 @@ function readTime(text: string): number {
   return time;
 }
 
-/** What is not signed could be added on the way: S3 refuses such `x-amz-*` headers, and so do we. */
+/** Rejects unsigned `x-amz-*` headers as S3 does, because another party could have added them. */
 function checkSignedHeaders({ message }: S3Request, signed: string[]): void {
-  const loose = Object.keys(message.headers).find((name) => name.startsWith("x-amz-") && !signed.includes(name));
-  if (loose || !signed.includes("host")) {
-    throw new S3Error("AccessDenied", "There were headers present in the request which were not signed", {
-      elements: { HeadersNotSigned: loose ?? "host" },
-    });
+  const unsigned = Object.keys(message.headers).find((name) => name.startsWith("x-amz-") && !signed.includes(name));
+  if (unsigned || !signed.includes("host")) {
+    throw new S3Error("AccessDenied", `The signature must cover the header ${unsigned ?? "host"}.`);
   }
-}
-
-function canonicalRequest({ method, rawPath, query, message }: S3Request, claim: Claim): string {
-  const pairs = [...query]
-    .filter(([name]) => name !== "X-Amz-Signature")
-    .map(([name, value]) => [encode(name), encode(value)] as const)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`);
-  const headers = claim.signedHeaders.map(
-    (name) => `${name}:${(message.headersDistinct[name] ?? []).join(",").trim().replace(/ +/g, " ")}\n`,
-  );
-  return [
-    method,
-    rawPath
-      .split("/")
-      .map((part) => encode(decodeURIComponent(part)))
-      .join("/"),
-    pairs.join("&"),
-    headers.join(""),
-    claim.signedHeaders.join(";"),
-    claim.payload,
-  ].join("\n");
-}
-
-/** Percent-encodes everything but RFC 3986's unreserved characters. */
-export function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

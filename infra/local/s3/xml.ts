@@ -1,84 +1,76 @@
 import { XMLParser } from "fast-xml-parser";
+import type { ZodType } from "zod";
 import { S3Error } from "./error.ts";
 
-/** What an element holds: text, or elements in order; `undefined` leaves the element out. */
-export type XmlValue = string | number | boolean | readonly XmlChild[] | undefined;
-export type XmlChild = readonly [name: string, value: XmlValue];
+/** The content of an element: text, child elements by name, or several elements of the same name. `undefined` leaves it out. */
+export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
+export interface XmlElement {
+  readonly [name: string]: XmlValue;
+}
 
 /** Writes a document with the S3 namespace. */
-export function renderXml(root: string, children: readonly XmlChild[]): string {
+export function renderXml(root: string, children: XmlElement): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${renderChildren(children)}</${root}>`;
 }
 
-/** The error document, which has no namespace. */
-export function renderErrorXml(children: readonly XmlChild[]): string {
+/** Writes the error document, which has no namespace. */
+export function renderErrorXml(children: XmlElement): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${renderChildren(children)}</Error>`;
 }
 
-/** An element of a parsed document. */
-export interface XmlElement {
-  /** The names of its child elements. */
-  names: string[];
-  /** The text of the first child element of that name. */
-  text(name: string): string | undefined;
-  one(name: string): XmlElement | undefined;
-  all(name: string): XmlElement[];
-}
+/** The names of elements that a document may repeat. They are read as arrays. */
+const REPEATED = new Set(["Object", "Part", "Rule", "Tag", "Transition"]);
 
 const parser = new XMLParser({
   ignoreAttributes: true,
   ignoreDeclaration: true,
+  isArray: (name) => REPEATED.has(name),
   parseTagValue: false,
   // Keys may begin or end with spaces.
   trimValues: false,
   removeNSPrefix: true,
-  // Without it numeric character references stay as they are, and keys hold them for control characters.
+  // Decodes numeric character references, because keys hold control characters in this form.
   htmlEntities: true,
 });
 
-/** Reads a request's document. Throws MalformedXML when it is none or its root is not `root`. */
-export function parseXml(text: string, root: string): XmlElement {
-  // S3 takes no document type, and without one no entity can expand.
-  if (/<!DOCTYPE/i.test(text)) throw malformed();
-  let document: unknown;
+/** Reads a request's document. Throws MalformedXML if its root is not `root` or its content does not fit the schema. */
+export function parseXml<T>(text: string, root: string, schema: ZodType<T>): T {
+  // S3 accepts no document type. Without one, no entity can expand.
+  if (/<!DOCTYPE/i.test(text)) throw malformed("it has a document type");
+  let document: Record<string, unknown>;
   try {
     document = parser.parse(text, true);
-  } catch {
-    throw malformed();
+  } catch (error) {
+    throw malformed(error instanceof Error ? error.message : String(error));
   }
-  const found = element(document).one(root);
-  if (!found) throw malformed();
-  return found;
+  if (document[root] === undefined) throw malformed(`it has no root element ${root}`);
+  const { success, data, error } = schema.safeParse(withoutWhitespace(document[root]));
+  if (success) return data;
+  const [issue] = error.issues;
+  throw malformed(`${[root, ...(issue?.path ?? [])].join(".")}: ${issue?.message}`);
 }
 
-function malformed(): S3Error {
-  return new S3Error(
-    "MalformedXML",
-    "The XML you provided was not well-formed or did not validate against our published schema.",
-  );
+/** Removes the text between elements. */
+function withoutWhitespace(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutWhitespace);
+  if (typeof value !== "object" || value === null) return value;
+  const children = Object.entries(value).filter(([name]) => name !== "#text");
+  return Object.fromEntries(children.map(([name, child]) => [name, withoutWhitespace(child)]));
 }
 
-function element(value: unknown): XmlElement {
-  const members = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  const all = (name: string): unknown[] =>
-    members.flatMap(([key, member]: [string, unknown]) => (key === name ? member : []));
-  return {
-    names: members.map(([key]) => key).filter((key) => key !== "#text"),
-    all: (name) => all(name).map(element),
-    one: (name) => all(name).slice(0, 1).map(element)[0],
-    text: (name) => {
-      const [first] = all(name);
-      return typeof first === "string" ? first : undefined;
-    },
-  };
+function malformed(reason: string): S3Error {
+  return new S3Error("MalformedXML", `The XML of the request is not valid: ${reason}.`);
 }
 
-function renderChildren(children: readonly XmlChild[]): string {
-  return children.map(([name, value]) => (value === undefined ? "" : `<${name}>${render(value)}</${name}>`)).join("");
+function renderChildren(children: XmlElement): string {
+  return Object.entries(children)
+    .flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((item) => renderElement(name, item)))
+    .join("");
 }
 
-function render(value: Exclude<XmlValue, undefined>): string {
-  return typeof value === "object" ? renderChildren(value) : escapeText(String(value));
+function renderElement(name: string, value: Exclude<XmlValue, readonly XmlElement[]>): string {
+  if (value === undefined) return "";
+  return `<${name}>${typeof value === "object" ? renderChildren(value) : escapeText(String(value))}</${name}>`;
 }
 
 const named: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };

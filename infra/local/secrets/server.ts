@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { text } from "node:stream/consumers";
 import * as z from "zod";
 import type { Access } from "../iam/access.ts";
-import { accessKeyOf } from "../iam/caller.ts";
 import { secretsPermissions } from "../iam/permissions/other-services.ts";
+import { accessKeyOf } from "../iam/signature-v4.ts";
 import { type Listening, listen } from "../listen.ts";
 import { readStored } from "../read-stored.ts";
 import { unsignedReason } from "../unsigned-reason.ts";

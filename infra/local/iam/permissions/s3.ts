@@ -1,9 +1,9 @@
 import type { ConditionKeys } from "../condition.ts";
 import type { Permission } from "../statement.ts";
 
-/** What a request of the S3 API asks for, as far as permissions depend on it. */
+/** The parts of an S3 request that its permissions depend on. */
 export interface S3Call {
-  /** By the name that the S3 API gives it. */
+  /** The operation's name in the S3 API. */
   operation: string;
   bucket: string | undefined;
   key: string | undefined;
@@ -12,94 +12,56 @@ export interface S3Call {
 }
 
 /** Actions on objects, by operation. */
-const onObject: Record<string, readonly string[]> = {
-  AbortMultipartUpload: ["AbortMultipartUpload"],
-  CompleteMultipartUpload: ["PutObject"],
-  CopyObject: ["PutObject"],
-  CreateMultipartUpload: ["PutObject"],
-  DeleteObject: ["DeleteObject"],
-  DeleteObjectTagging: ["DeleteObjectTagging"],
-  GetObject: ["GetObject"],
-  GetObjectAttributes: ["GetObject", "GetObjectAttributes"],
-  GetObjectTagging: ["GetObjectTagging"],
-  HeadObject: ["GetObject"],
-  ListParts: ["ListMultipartUploadParts"],
-  PutObject: ["PutObject"],
-  PutObjectTagging: ["PutObjectTagging"],
-  UploadPart: ["PutObject"],
-  UploadPartCopy: ["PutObject"],
+const onObject: Record<string, string> = {
+  AbortMultipartUpload: "AbortMultipartUpload",
+  CompleteMultipartUpload: "PutObject",
+  CopyObject: "PutObject",
+  CreateMultipartUpload: "PutObject",
+  DeleteObject: "DeleteObject",
+  GetObject: "GetObject",
+  GetObjectTagging: "GetObjectTagging",
+  HeadObject: "GetObject",
+  PutObject: "PutObject",
+  PutObjectTagging: "PutObjectTagging",
+  UploadPart: "PutObject",
 };
-
-/** Actions that are other ones when the request names a version. */
-const versioned = new Set([
-  "DeleteObject",
-  "DeleteObjectTagging",
-  "GetObject",
-  "GetObjectAttributes",
-  "GetObjectTagging",
-  "PutObjectTagging",
-]);
 
 /** Actions on buckets, by operation. */
 const onBucket: Record<string, string> = {
   CreateBucket: "CreateBucket",
-  DeleteBucket: "DeleteBucket",
-  GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
-  GetBucketLocation: "GetBucketLocation",
-  GetBucketPolicy: "GetBucketPolicy",
-  GetBucketTagging: "GetBucketTagging",
-  GetBucketVersioning: "GetBucketVersioning",
   HeadBucket: "ListBucket",
   ListMultipartUploads: "ListBucketMultipartUploads",
-  ListObjects: "ListBucket",
   ListObjectsV2: "ListBucket",
   ListObjectVersions: "ListBucketVersions",
   PutBucketLifecycleConfiguration: "PutLifecycleConfiguration",
-  PutBucketPolicy: "PutBucketPolicy",
-  PutBucketTagging: "PutBucketTagging",
   PutBucketVersioning: "PutBucketVersioning",
 };
 
-/** Headers that need an action of their own. */
-const byHeader: Record<string, string> = {
-  "x-amz-acl": "PutObjectAcl",
-  "x-amz-tagging": "PutObjectTagging",
-};
-
 /**
- * The permissions that a call of S3 needs; DeleteObjects needs `DeleteObject` for each key beside them. Undefined for an operation that
- * the local host does not know.
+ * The permissions that a call of S3 needs. Undefined for an operation that the local host does not know. DeleteObjects needs
+ * none here, because the server checks `DeleteObject` for each of its keys.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
  */
 export function s3Permissions(call: S3Call): Permission[] | undefined {
   const { operation, bucket = "", key = "", query } = call;
   const keys = keysOf(call);
   if (operation === "ListBuckets") return [{ action: "s3:ListAllMyBuckets", resource: "*", keys }];
-  // Each key of the request is checked by itself.
   if (operation === "DeleteObjects") return [];
   const bucketAction = onBucket[operation];
   if (bucketAction) return [{ action: `s3:${bucketAction}`, resource: bucketArn(bucket), keys }];
-  const actions = onObject[operation];
-  if (!actions) return undefined;
-  const resource = objectArn(bucket, key);
-  const version = query.has("versionId");
-  const names = [
-    ...actions.map((action) => (version && versioned.has(action) ? withVersion(action) : action)),
-    // Both reveal something of the object that is there.
-    ...(call.header("if-match") !== undefined && /^(Put|Delete)Object$|^CompleteM/.test(operation)
-      ? ["GetObject"]
-      : []),
-    ...(actions.includes("PutObject")
-      ? Object.entries(byHeader).flatMap(([header, action]) => (call.header(header) === undefined ? [] : [action]))
-      : []),
-  ];
+  const objectAction = onObject[operation];
+  if (!objectAction) return undefined;
+  const action = query.has("versionId") ? objectAction.replace("Object", "ObjectVersion") : objectAction;
+  // If-Match on a write reveals the ETag of the existing object.
+  const reads = call.header("if-match") !== undefined && /^(Put|Delete)Object$|^CompleteM/.test(operation);
+  const names = reads ? [action, "GetObject"] : [action];
   return [
-    ...[...new Set(names)].map((name) => ({ action: `s3:${name}`, resource, keys })),
+    ...names.map((name) => ({ action: `s3:${name}`, resource: objectArn(bucket, key), keys })),
     ...copySource(call.header("x-amz-copy-source"), keys),
   ];
 }
 
-/** What `DeleteObjects` needs for one of its keys. */
+/** The permission that `DeleteObjects` needs for one of its keys. */
 export function deletePermission(bucket: string, key: string, version: string | undefined): Permission {
   return {
     action: version === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion",
@@ -107,13 +69,9 @@ export function deletePermission(bucket: string, key: string, version: string | 
   };
 }
 
-/** What decides whether a missing object is answered with 404, or with 403 as if it were there. It names no prefix. */
+/** The permission without which S3 answers 403 instead of 404 for a missing object. It has no prefix. */
 export function listPermission(bucket: string): Permission {
   return { action: "s3:ListBucket", resource: bucketArn(bucket) };
-}
-
-function withVersion(action: string): string {
-  return action.replace("Object", "ObjectVersion");
 }
 
 function copySource(header: string | undefined, keys: ConditionKeys): Permission[] {
@@ -123,16 +81,10 @@ function copySource(header: string | undefined, keys: ConditionKeys): Permission
   return [{ action, resource: objectArn(bucket, decode(key)), keys }];
 }
 
-function keysOf({ query, header }: S3Call): ConditionKeys {
+function keysOf({ query }: S3Call): ConditionKeys {
   return (key) => {
     const name = key.replace(/^s3:/, "");
-    const value = name.startsWith("x-amz-")
-      ? header(name)
-      : name === "versionid"
-        ? query.get("versionId")
-        : ["prefix", "delimiter", "max-keys"].includes(name)
-          ? query.get(name)
-          : undefined;
+    const value = query.get(name === "versionid" ? "versionId" : name);
     return value === undefined ? undefined : [value];
   };
 }

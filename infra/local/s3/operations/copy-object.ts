@@ -1,63 +1,63 @@
-import { type Attributes, readAttributes } from "../attributes.ts";
-import { requireBucket } from "../buckets.ts";
-import { checksumElement, readAlgorithm } from "../checksum.ts";
+import { digesting } from "../body.ts";
+import { requireBucket, versioningOf } from "../buckets.ts";
+import { checksumElement } from "../checksum.ts";
 import { writeConditions } from "../conditions.ts";
-import { type CopySource, openCopy, readCopySource } from "../copy-source.ts";
 import { S3Error } from "../error.ts";
-import { insertObject } from "../objects.ts";
-import type { Operation } from "../operation.ts";
+import { findVersion, type StoredObject } from "../objects.ts";
+import { readMetadata } from "../read-metadata.ts";
 import type { S3Request } from "../request.ts";
+import type { Operation } from "../route.ts";
+import type { Store } from "../store.ts";
 import { renderXml } from "../xml.ts";
 import { isoDate } from "./list-objects.ts";
-import { storeBody } from "./put-object.ts";
+import { storeObject } from "./put-object.ts";
 
-/** CopyObject: a full copy, that shares nothing with its source. */
+/** CopyObject. The copy has a file of its own. */
 export const copyObject: Operation = async (store, request) => {
   const bucket = requireBucket(store, request.bucket);
-  const key = request.key ?? "";
-  const source = readCopySource(store, request);
-  const attributes = copiedAttributes(request, source, bucket);
-  const conditions = writeConditions(request);
-  const asked = request.header("x-amz-checksum-algorithm");
-  const algorithm = asked ? readAlgorithm(asked) : source.object.metadata.checksum?.algorithm;
-  const body = await openCopy(store, source.object, { from: 0, to: source.object.size }, algorithm);
-  return storeBody(store, body, async (blob, { md5, checksum }) => {
-    const etag = md5.toString("hex");
-    const metadata = { ...attributes.metadata, checksum };
-    const { version } = await store.commit((free) => {
-      requireBucket(store, bucket);
-      return insertObject(store, free, bucket, key, { ...attributes, parts: [blob], etag, metadata }, conditions);
-    });
-    return {
-      status: 200,
-      headers: { "x-amz-version-id": version, "x-amz-copy-source-version-id": source.version },
-      body: renderXml("CopyObjectResult", [
-        ["ETag", `"${etag}"`],
-        ["LastModified", isoDate(store.now())],
-        ...(checksum ? [[checksumElement(checksum.algorithm), checksum.value] as const] : []),
-      ]),
-    };
-  });
+  const { object, version: sourceVersion } = findSource(store, request);
+  const metadata = replacesMetadata(request) ? readMetadata(request) : object.metadata;
+  const content = await store.blobs.read(object.parts, { from: 0, to: object.size });
+  const body = digesting(Buffer.isBuffer(content) ? once(content) : content, object.metadata.checksum?.algorithm);
+  const target = { bucket, key: request.key ?? "", metadata, tags: object.tags };
+  const { etag, checksum, version } = await storeObject(store, body, target, writeConditions(request));
+  return {
+    status: 200,
+    headers: { "x-amz-version-id": version, "x-amz-copy-source-version-id": sourceVersion },
+    body: renderXml("CopyObjectResult", {
+      ETag: `"${etag}"`,
+      LastModified: isoDate(store.now()),
+      ...(checksum && { [checksumElement(checksum.algorithm)]: checksum.value }),
+    }),
+  };
 };
 
-/** Metadata and tags come from the source or from the request, each by its directive. The storage class never copies. */
-function copiedAttributes(request: S3Request, { bucket, object }: CopySource, target: string): Attributes {
-  const own = readAttributes(request);
-  const replaced = directive(request, "x-amz-metadata-directive") === "REPLACE";
-  const retagged = directive(request, "x-amz-tagging-directive") === "REPLACE";
-  const same = bucket === target && object.key === request.key && object.current;
-  if (same && !replaced && own.storageClass === object.storageClass) {
-    throw new S3Error(
-      "InvalidRequest",
-      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
-    );
+/** The object that `x-amz-copy-source` names, and its version if its bucket has versioning. */
+function findSource(store: Store, request: S3Request): { object: StoredObject; version: string | undefined } {
+  const header = request.header("x-amz-copy-source") ?? "";
+  const [, name, rawKey, wanted] = /^\/?([^/]+)\/(.+?)(?:\?versionId=(.+))?$/.exec(header) ?? [];
+  if (name === undefined || rawKey === undefined) {
+    throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey");
   }
-  const { headers, user } = replaced ? own.metadata : object.metadata;
-  return { storageClass: own.storageClass, tags: retagged ? own.tags : [...object.tags], metadata: { headers, user } };
+  const bucket = requireBucket(store, name);
+  const object = findVersion(store, bucket, decodeKey(rawKey), wanted);
+  return { object, version: versioningOf(store, bucket) && object.version };
 }
 
-function directive(request: S3Request, name: string): "COPY" | "REPLACE" {
-  const value = request.header(name) ?? "COPY";
-  if (value !== "COPY" && value !== "REPLACE") throw new S3Error("InvalidArgument", `Unknown ${name}: ${value}.`);
-  return value;
+function replacesMetadata(request: S3Request): boolean {
+  const directive = request.header("x-amz-metadata-directive") ?? "COPY";
+  if (directive === "COPY" || directive === "REPLACE") return directive === "REPLACE";
+  throw new S3Error("InvalidArgument", `x-amz-metadata-directive must be COPY or REPLACE, not ${directive}.`);
+}
+
+function decodeKey(raw: string): string {
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    throw new S3Error("InvalidArgument", "The key in x-amz-copy-source has an invalid percent-encoding.");
+  }
+}
+
+async function* once(data: Buffer): AsyncGenerator<Buffer> {
+  yield data;
 }

@@ -2,19 +2,14 @@ import { requireBucket } from "../buckets.ts";
 import { S3Error } from "../error.ts";
 import { type Listing, type ListingQuery, listObjects, listVersions } from "../listing.ts";
 import type { StoredObject } from "../objects.ts";
-import type { Operation } from "../operation.ts";
 import type { S3Request } from "../request.ts";
-import { renderXml, type XmlChild } from "../xml.ts";
+import type { Operation } from "../route.ts";
+import { renderXml, type XmlElement } from "../xml.ts";
 
-/** Most entries of one page. */
+/** The most entries of one page. */
 const MAX_PAGE = 1000;
-export const owner: XmlChild = [
-  "Owner",
-  [
-    ["ID", "local"],
-    ["DisplayName", "local"],
-  ],
-];
+
+export const owner = { ID: "local", DisplayName: "local" };
 
 /** ListObjectsV2. */
 export const listObjectsV2: Operation = async (store, request) => {
@@ -24,37 +19,16 @@ export const listObjectsV2: Operation = async (store, request) => {
   const query = readQuery(request, token === undefined ? (startAfter ?? "") : readToken(token));
   const listing = listObjects(store, bucket, query);
   const write = encoder(request);
-  const owned = request.query.get("fetch-owner") === "true";
   return {
     status: 200,
-    body: renderXml("ListBucketResult", [
+    body: renderXml("ListBucketResult", {
       ...describe(bucket, query, request, listing),
-      ["KeyCount", listing.objects.length + listing.prefixes.length],
-      ["ContinuationToken", token],
-      ["NextContinuationToken", listing.next && writeToken(listing.next.key)],
-      ["StartAfter", startAfter && write(startAfter)],
-      ...listing.objects.map((object): XmlChild => ["Contents", describeObject(object, write, owned)]),
-      ...prefixes(listing, write),
-    ]),
-  };
-};
-
-/** ListObjects, the first version. */
-export const listObjectsV1: Operation = async (store, request) => {
-  const bucket = requireBucket(store, request.bucket);
-  const query = readQuery(request, request.query.get("marker") ?? "");
-  const listing = listObjects(store, bucket, query);
-  const write = encoder(request);
-  return {
-    status: 200,
-    body: renderXml("ListBucketResult", [
-      ...describe(bucket, query, request, listing),
-      ["Marker", write(query.after)],
-      // Without a delimiter the last key serves as the next marker.
-      ["NextMarker", listing.next && query.delimiter ? write(listing.next.key) : undefined],
-      ...listing.objects.map((object): XmlChild => ["Contents", describeObject(object, write, true)]),
-      ...prefixes(listing, write),
-    ]),
+      KeyCount: listing.objects.length + listing.prefixes.length,
+      ContinuationToken: token,
+      NextContinuationToken: listing.next && writeToken(listing.next.key),
+      StartAfter: startAfter && write(startAfter),
+      Contents: listing.objects.map((object) => describeObject(object, write)),
+    }),
   };
 };
 
@@ -69,37 +43,31 @@ export const listObjectVersions: Operation = async (store, request) => {
   const query = { ...readQuery(request, keyMarker), afterVersion: versionMarker };
   const listing = listVersions(store, bucket, query);
   const write = encoder(request);
+  const version = (object: StoredObject) => ({ VersionId: object.version, IsLatest: object.current, Owner: owner });
   return {
     status: 200,
-    body: renderXml("ListVersionsResult", [
+    body: renderXml("ListVersionsResult", {
       ...describe(bucket, query, request, listing),
-      ["KeyMarker", write(keyMarker)],
-      ["VersionIdMarker", versionMarker ?? ""],
-      ["NextKeyMarker", listing.next && write(listing.next.key)],
-      ["NextVersionIdMarker", listing.next?.version],
-      ...listing.objects.map((object): XmlChild => {
-        const version: XmlChild[] = [
-          ["VersionId", object.version],
-          ["IsLatest", object.current],
-        ];
-        return object.marker
-          ? [
-              "DeleteMarker",
-              [["Key", write(object.key)], ...version, ["LastModified", isoDate(object.modified)], owner],
-            ]
-          : ["Version", [...describeObject(object, write, true), ...version]];
-      }),
-      ...prefixes(listing, write),
-    ]),
+      KeyMarker: write(keyMarker),
+      VersionIdMarker: versionMarker ?? "",
+      NextKeyMarker: listing.next && write(listing.next.key),
+      NextVersionIdMarker: listing.next?.version,
+      Version: listing.objects
+        .filter(({ marker }) => !marker)
+        .map((object) => ({ ...describeObject(object, write), ...version(object) })),
+      DeleteMarker: listing.objects
+        .filter(({ marker }) => marker)
+        .map((object) => ({ Key: write(object.key), LastModified: isoDate(object.modified), ...version(object) })),
+    }),
   };
 };
 
-/** The date format of listings; S3 keeps whole seconds. */
+/** The date format of XML documents, in whole seconds as S3 keeps them. */
 export function isoDate(milliseconds: number): string {
   return new Date(Math.floor(milliseconds / 1000) * 1000).toISOString();
 }
 
-/** How keys are written: as they are, or percent-encoded with `encoding-type=url`. Throws InvalidArgument. */
+/** Writes keys unchanged, or percent-encoded with `encoding-type=url`. Throws InvalidArgument for another encoding type. */
 export function encoder({ query }: S3Request): (key: string) => string {
   const type = query.get("encoding-type");
   if (type === undefined) return (key) => key;
@@ -107,52 +75,43 @@ export function encoder({ query }: S3Request): (key: string) => string {
   return (key) => encodeURIComponent(key).replaceAll("%2F", "/");
 }
 
-/** The `max-…` parameter of a listing. Throws InvalidArgument. */
-export function readMax({ query }: S3Request, name: string): number {
-  const max = Number(query.get(name) ?? MAX_PAGE);
-  if (!Number.isInteger(max) || max < 0) {
-    throw new S3Error("InvalidArgument", `Argument ${name} must be an integer between 0 and 2147483647`);
-  }
-  return Math.min(max, MAX_PAGE);
-}
-
 function readQuery(request: S3Request, after: string): ListingQuery {
+  const max = Number(request.query.get("max-keys") ?? MAX_PAGE);
+  if (!Number.isInteger(max) || max < 0) {
+    throw new S3Error("InvalidArgument", "Argument max-keys must be an integer between 0 and 2147483647");
+  }
   return {
     prefix: request.query.get("prefix") ?? "",
     delimiter: request.query.get("delimiter") ?? "",
     after,
-    max: readMax(request, "max-keys"),
+    max: Math.min(max, MAX_PAGE),
   };
 }
 
-function describe(bucket: string, query: ListingQuery, request: S3Request, listing: Listing): XmlChild[] {
+function describe(bucket: string, query: ListingQuery, request: S3Request, listing: Listing): XmlElement {
   const write = encoder(request);
-  return [
-    ["Name", bucket],
-    ["Prefix", write(query.prefix)],
-    ["Delimiter", query.delimiter === "" ? undefined : write(query.delimiter)],
-    ["MaxKeys", query.max],
-    ["EncodingType", request.query.get("encoding-type")],
-    ["IsTruncated", listing.next !== undefined],
-  ];
+  return {
+    Name: bucket,
+    Prefix: write(query.prefix),
+    Delimiter: query.delimiter === "" ? undefined : write(query.delimiter),
+    MaxKeys: query.max,
+    EncodingType: request.query.get("encoding-type"),
+    IsTruncated: listing.next !== undefined,
+    CommonPrefixes: listing.prefixes.map((prefix) => ({ Prefix: write(prefix) })),
+  };
 }
 
-function describeObject(object: StoredObject, write: (key: string) => string, owned: boolean): XmlChild[] {
+function describeObject(object: StoredObject, write: (key: string) => string): XmlElement {
   const { checksum } = object.metadata;
-  return [
-    ["Key", write(object.key)],
-    ["LastModified", isoDate(object.modified)],
-    ["ETag", `"${object.etag}"`],
-    ["ChecksumAlgorithm", checksum?.algorithm],
-    ["ChecksumType", checksum?.type],
-    ["Size", object.size],
-    ["StorageClass", object.storageClass],
-    ...(owned ? [owner] : []),
-  ];
-}
-
-function prefixes(listing: Listing, write: (key: string) => string): XmlChild[] {
-  return listing.prefixes.map((prefix) => ["CommonPrefixes", [["Prefix", write(prefix)]]]);
+  return {
+    Key: write(object.key),
+    LastModified: isoDate(object.modified),
+    ETag: `"${object.etag}"`,
+    ChecksumAlgorithm: checksum?.algorithm,
+    ChecksumType: checksum?.type,
+    Size: object.size,
+    StorageClass: object.storageClass,
+  };
 }
 
 function writeToken(key: string): string {

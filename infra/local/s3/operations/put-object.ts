@@ -1,41 +1,52 @@
-import { readAttributes } from "../attributes.ts";
 import type { Blob } from "../blobs.ts";
-import { openBody } from "../body.ts";
+import { type Body, type Digests, openBody } from "../body.ts";
 import { requireBucket } from "../buckets.ts";
-import { checksumHeaders } from "../checksum.ts";
+import { type Checksum, checksumHeaders } from "../checksum.ts";
 import { writeConditions } from "../conditions.ts";
-import type { Body, Digests } from "../digest.ts";
 import { S3Error } from "../error.ts";
-import { insertObject } from "../objects.ts";
-import type { Operation } from "../operation.ts";
+import { insertObject, type Metadata, type Tag, type WriteConditions } from "../objects.ts";
+import { readMetadata } from "../read-metadata.ts";
+import type { Operation } from "../route.ts";
 import type { Store } from "../store.ts";
 
-/** PutObject. The object appears whole, with its metadata, when its last byte is on the disk, or not at all. */
+/** PutObject. The object becomes visible when its last byte and its metadata are on the disk. */
 export const putObject: Operation = async (store, request, signed) => {
   const bucket = requireBucket(store, request.bucket);
-  const key = request.key ?? "";
-  const attributes = readAttributes(request);
+  const target = { bucket, key: request.key ?? "", metadata: readMetadata(request), tags: [] };
   const conditions = writeConditions(request);
-  return storeBody(store, openBody(request, signed), async (blob, { md5, checksum }) => {
-    const etag = md5.toString("hex");
-    const { version } = await store.commit((free) => {
-      requireBucket(store, bucket);
-      const metadata = { ...attributes.metadata, checksum };
-      return insertObject(store, free, bucket, key, { ...attributes, parts: [blob], etag, metadata }, conditions);
-    });
-    return {
-      status: 200,
-      headers: {
-        etag: `"${etag}"`,
-        "x-amz-version-id": version,
-        "x-amz-server-side-encryption": attributes.metadata.headers["x-amz-server-side-encryption"],
-        ...checksumHeaders(checksum),
-      },
-    };
-  });
+  const { etag, checksum, version } = await storeObject(store, openBody(request, signed), target, conditions);
+  return {
+    status: 200,
+    headers: { etag: `"${etag}"`, "x-amz-version-id": version, ...checksumHeaders(checksum) },
+  };
 };
 
-/** Writes a body to a blob and hands it to `keep`; when that refuses it, the blob is removed again. */
+interface Target {
+  bucket: string;
+  key: string;
+  metadata: Metadata;
+  tags: readonly Tag[];
+}
+
+/** Writes a body to a file and makes it the current version of a key. Throws PreconditionFailed. */
+export function storeObject(
+  store: Store,
+  body: Body,
+  { bucket, key, metadata, tags }: Target,
+  conditions: WriteConditions,
+): Promise<{ etag: string; checksum: Checksum | undefined; version: string | undefined }> {
+  return storeBody(store, body, async (blob, { md5, checksum }) => {
+    const etag = md5.toString("hex");
+    const object = { parts: [blob], etag, metadata: { ...metadata, checksum }, tags };
+    const { version } = await store.commit((free) => {
+      requireBucket(store, bucket);
+      return insertObject(store, free, bucket, key, object, conditions);
+    });
+    return { etag, checksum, version };
+  });
+}
+
+/** Writes a body to a file and passes it to `keep`. Deletes the file when `keep` throws an S3Error. */
 export async function storeBody<T>(
   store: Store,
   body: Body,
@@ -45,7 +56,7 @@ export async function storeBody<T>(
   try {
     return await keep(blob, body.digests());
   } catch (error) {
-    // After any other failure the index may refer to the file all the same; if not, the next start removes it.
+    // After another error the index may refer to the file. If it does not, the next start deletes the file.
     if (error instanceof S3Error) await store.blobs.remove([blob]);
     throw error;
   }

@@ -1,60 +1,52 @@
-import { checkTags } from "../attributes.ts";
+import { z } from "zod";
 import { readDocument } from "../body.ts";
-import { versioningOf } from "../buckets.ts";
-import { findObject } from "../find-object.ts";
-import { setTags, type Tag } from "../objects.ts";
-import type { Operation } from "../operation.ts";
-import type { S3Request } from "../request.ts";
-import type { Signed } from "../signature.ts";
-import type { Store } from "../store.ts";
-import { parseXml, renderXml, type XmlChild } from "../xml.ts";
+import { S3Error } from "../error.ts";
+import { findObject, setTags, type Tag, versionHeader } from "../objects.ts";
+import type { Operation } from "../route.ts";
+import { parseXml, renderXml } from "../xml.ts";
+
+/** The most tags of one object. */
+const MAX_TAGS = 10;
+
+const tagging = z.strictObject({
+  // The XML parser reads an element without content as an empty text.
+  TagSet: z.preprocess(
+    (value) => value || {},
+    z.strictObject({ Tag: z.array(z.strictObject({ Key: z.string(), Value: z.string() })).default([]) }),
+  ),
+});
 
 /** GetObjectTagging. */
 export const getObjectTagging: Operation = async (store, request) => {
   const object = findObject(store, request);
-  const tags = object.tags.map(
-    ({ key, value }): XmlChild => [
-      "Tag",
-      [
-        ["Key", key],
-        ["Value", value],
-      ],
-    ],
-  );
+  const Tag = object.tags.map(({ key, value }) => ({ Key: key, Value: value }));
   return {
     status: 200,
-    headers: versionHeader(store, request, object.version),
-    body: renderXml("Tagging", [["TagSet", tags]]),
+    headers: versionHeader(store, request.bucket ?? "", object.version),
+    body: renderXml("Tagging", { TagSet: { Tag } }),
   };
 };
 
 /** PutObjectTagging. */
 export const putObjectTagging: Operation = async (store, request, signed) => {
-  const tags = await readTags(request, signed);
-  const version = await replaceTags(store, request, tags);
-  return { status: 200, headers: versionHeader(store, request, version) };
-};
-
-/** DeleteObjectTagging. */
-export const deleteObjectTagging: Operation = async (store, request) => {
-  const version = await replaceTags(store, request, []);
-  return { status: 204, headers: versionHeader(store, request, version) };
-};
-
-async function readTags(request: S3Request, signed: Signed): Promise<Tag[]> {
-  const set = parseXml(await readDocument(request, signed), "Tagging").one("TagSet");
-  const tags = (set?.all("Tag") ?? []).map((tag) => ({ key: tag.text("Key") ?? "", value: tag.text("Value") ?? "" }));
-  return checkTags(tags);
-}
-
-async function replaceTags(store: Store, request: S3Request, tags: Tag[]): Promise<string> {
-  return store.commit(() => {
+  const { TagSet } = parseXml(await readDocument(request, signed), "Tagging", tagging);
+  const tags = checkTags(TagSet.Tag.map(({ Key, Value }) => ({ key: Key, value: Value })));
+  const { version } = await store.commit(() => {
     const object = findObject(store, request);
     setTags(store, object, tags);
-    return object.version;
+    return object;
   });
-}
+  return { status: 200, headers: versionHeader(store, request.bucket ?? "", version) };
+};
 
-function versionHeader(store: Store, { bucket = "" }: S3Request, version: string): Record<string, string> {
-  return versioningOf(store, bucket) ? { "x-amz-version-id": version } : {};
+/** Throws InvalidTag. */
+function checkTags(tags: Tag[]): Tag[] {
+  if (tags.length > MAX_TAGS) throw new S3Error("InvalidTag", `Object tags cannot be greater than ${MAX_TAGS}`);
+  if (new Set(tags.map(({ key }) => key)).size < tags.length) {
+    throw new S3Error("InvalidTag", "Cannot provide multiple Tags with the same key");
+  }
+  if (tags.some(({ key, value }) => key === "" || key.length > 128 || value.length > 256)) {
+    throw new S3Error("InvalidTag", "The TagKey or TagValue you have provided is invalid");
+  }
+  return tags;
 }

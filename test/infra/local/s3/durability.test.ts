@@ -13,7 +13,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createBucket } from "../../../../infra/local/s3/buckets.ts";
+import { insertBucket } from "../../../../infra/local/s3/buckets.ts";
 import { listObjects } from "../../../../infra/local/s3/listing.ts";
 import { insertObject } from "../../../../infra/local/s3/objects.ts";
 import { startS3 } from "../../../../infra/local/s3/server.ts";
@@ -145,8 +145,8 @@ test("no name from outside becomes part of a path", async () => {
 
 test("a page of a bucket of 20,000 objects costs what the page holds", async () => {
   const store = await openStore(directory);
-  await createBucket(store, bucket);
-  const object = { parts: [], etag: "", storageClass: "STANDARD", metadata: { headers: {}, user: {} }, tags: [] };
+  await insertBucket(store, bucket);
+  const object = { parts: [], etag: "", metadata: { headers: {}, user: {} }, tags: [] };
   await store.commit((free) => {
     for (let i = 0; i < 20_000; i++) {
       insertObject(store, free, bucket, `archive/day=${i % 100}/${String(i).padStart(6, "0")}.jsonl.gz`, object);

@@ -7,10 +7,8 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
-  UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,7 +31,7 @@ async function begin(Key: string, more: object = {}): Promise<{ Bucket: string; 
   return { Bucket: bucket, Key, UploadId };
 }
 
-test("a body of known length is uploaded in parts, and read whole, by range and by part", async () => {
+test("a body of known length is uploaded in parts, and read whole and by range", async () => {
   const body = randomBytes(11 * MB);
   const params = { Bucket: bucket, Key: "big", Body: body, Metadata: { m: "1" } };
   const result = await new Upload({ client: s3.client, params, partSize: 5 * MB }).done();
@@ -47,11 +45,8 @@ test("a body of known length is uploaded in parts, and read whole, by range and 
       body.subarray(5 * MB - 3, 10 * MB + 3),
     ),
   ).toBe(true);
-  expect((await bytes("big", { PartNumber: 2 })).equals(body.subarray(5 * MB, 10 * MB))).toBe(true);
-  const head = await s3.client.send(
-    new HeadObjectCommand({ Bucket: bucket, Key: "big", PartNumber: 1, ChecksumMode: "ENABLED" }),
-  );
-  expect([head.PartsCount, head.ContentLength, head.Metadata]).toEqual([3, 5 * MB, { m: "1" }]);
+  const head = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: "big", ChecksumMode: "ENABLED" }));
+  expect([head.ChecksumType, head.ContentLength, head.Metadata]).toEqual(["COMPOSITE", 11 * MB, { m: "1" }]);
 });
 
 test("a stream of unknown length is uploaded in parts", async () => {
@@ -62,28 +57,21 @@ test("a stream of unknown length is uploaded in parts", async () => {
   expect((await bytes("big-stream")).equals(body)).toBe(true);
 });
 
-test("parts and uploads are listed; an upload that is aborted leaves nothing", async () => {
+test("unfinished uploads are listed, and an aborted upload leaves no file", async () => {
   const before = (await s3.files()).length;
   const one = await begin("listed/1");
   const two = await begin("listed/2");
   await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 7, Body: "seven" }));
   await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 2, Body: "two" }));
   await s3.client.send(new UploadPartCommand({ ...one, PartNumber: 2, Body: "two again" }));
-  const first = await s3.client.send(new ListPartsCommand({ ...one, MaxParts: 1 }));
-  expect([first.IsTruncated, first.Parts?.map(({ PartNumber, Size }) => [PartNumber, Size])]).toEqual([true, [[2, 9]]]);
-  const rest = await s3.client.send(new ListPartsCommand({ ...one, PartNumberMarker: first.NextPartNumberMarker }));
-  expect(rest.Parts?.map(({ PartNumber }) => PartNumber)).toEqual([7]);
-  const list = (more: object = {}) =>
-    s3.client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: "listed/", ...more }));
-  const page = await list({ MaxUploads: 1 });
-  expect([page.IsTruncated, page.Uploads?.map(({ Key }) => Key)]).toEqual([true, ["listed/1"]]);
-  const next = await list({ KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker });
-  expect(next.Uploads?.map(({ Key }) => Key)).toEqual(["listed/2"]);
+  const list = () => s3.client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: "listed/" }));
+  expect((await list()).Uploads?.map(({ Key }) => Key)).toEqual(["listed/1", "listed/2"]);
   await s3.client.send(new AbortMultipartUploadCommand(one));
   await s3.client.send(new AbortMultipartUploadCommand(two));
   expect((await list()).Uploads).toBeUndefined();
   expect((await s3.files()).length).toBe(before);
-  expect(await failure(s3.client.send(new ListPartsCommand(one)))).toEqual({ status: 404, name: "NoSuchUpload" });
+  const late = new UploadPartCommand({ ...one, PartNumber: 3, Body: "late" });
+  expect(await failure(s3.client.send(late))).toEqual({ status: 404, name: "NoSuchUpload" });
 });
 
 test("an upload is completed only by parts that are there, in order and big enough", async () => {
@@ -113,38 +101,4 @@ test("an upload is completed on condition", async () => {
   const call = s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload, IfNoneMatch: "*" }));
   expect((await failure(call)).status).toBe(412);
   expect(await s3.text("taken")).toBe("1");
-});
-
-test("a checksum of the full object is computed from its parts and verified", async () => {
-  const body = Buffer.concat([Buffer.alloc(5 * MB, "a"), Buffer.from("tail")]);
-  const upload = await begin("full", { ChecksumAlgorithm: "CRC64NVME" });
-  const parts = [body.subarray(0, 5 * MB), body.subarray(5 * MB)];
-  const Parts = await Promise.all(
-    parts.map(async (Body, i) => {
-      const ChecksumAlgorithm = "CRC64NVME";
-      const sent = await s3.client.send(
-        new UploadPartCommand({ ...upload, PartNumber: i + 1, Body, ChecksumAlgorithm }),
-      );
-      return { PartNumber: i + 1, ETag: sent.ETag, ChecksumCRC64NVME: sent.ChecksumCRC64NVME };
-    }),
-  );
-  const complete = (more: object) =>
-    s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts }, ...more }));
-  expect(await failure(complete({ ChecksumCRC64NVME: "AAAAAAAAAAA=" }))).toEqual({ status: 400, name: "BadDigest" });
-  expect((await failure(complete({ MpuObjectSize: 3 }))).status).toBe(400);
-  const done = await complete({ MpuObjectSize: body.length });
-  const whole = await s3.client.send(
-    new PutObjectCommand({ Bucket: bucket, Key: "whole", Body: body, ChecksumAlgorithm: "CRC64NVME" }),
-  );
-  expect([done.ChecksumType, done.ChecksumCRC64NVME]).toEqual(["FULL_OBJECT", whole.ChecksumCRC64NVME]);
-});
-
-test("parts are copied from other objects, by range", async () => {
-  await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: "source", Body: "0123456789" }));
-  const upload = await begin("pieced");
-  const part = { ...upload, PartNumber: 1, CopySource: `${bucket}/source` };
-  const { CopyPartResult } = await s3.client.send(new UploadPartCopyCommand({ ...part, CopySourceRange: "bytes=2-5" }));
-  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag: CopyPartResult?.ETag }] };
-  await s3.client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload }));
-  expect(await s3.text("pieced")).toBe("2345");
 });

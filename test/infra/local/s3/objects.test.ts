@@ -3,16 +3,15 @@ import { Readable } from "node:stream";
 import {
   CopyObjectCommand,
   CreateBucketCommand,
-  DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
-  GetObjectAttributesCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
   ListObjectsV2Command,
+  PutBucketNotificationConfigurationCommand,
   PutObjectAclCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
@@ -34,7 +33,7 @@ const head = (Key: string, more: object = {}) =>
 const md5 = (text: string) => `"${createHash("md5").update(text).digest("hex")}"`;
 
 describe("buckets", () => {
-  test("are made, found, listed, and deleted once they are empty", async () => {
+  test("are created once, found and listed", async () => {
     await s3.client.send(new CreateBucketCommand({ Bucket: "another" }));
     await s3.client.send(new HeadBucketCommand({ Bucket: "another" }));
     const { Buckets } = await s3.client.send(new ListBucketsCommand({}));
@@ -43,15 +42,8 @@ describe("buckets", () => {
       status: 409,
       name: "BucketAlreadyOwnedByYou",
     });
-    await s3.client.send(new PutObjectCommand({ Bucket: "another", Key: "k", Body: "" }));
-    expect(await failure(s3.client.send(new DeleteBucketCommand({ Bucket: "another" })))).toEqual({
-      status: 409,
-      name: "BucketNotEmpty",
-    });
-    await s3.client.send(new DeleteObjectCommand({ Bucket: "another", Key: "k" }));
-    await s3.client.send(new DeleteBucketCommand({ Bucket: "another" }));
-    expect((await failure(s3.client.send(new HeadBucketCommand({ Bucket: "another" })))).status).toBe(404);
-    expect(await failure(s3.client.send(new ListObjectsV2Command({ Bucket: "another" })))).toEqual({
+    expect((await failure(s3.client.send(new HeadBucketCommand({ Bucket: "absent" })))).status).toBe(404);
+    expect(await failure(s3.client.send(new ListObjectsV2Command({ Bucket: "absent" })))).toEqual({
       status: 404,
       name: "NoSuchBucket",
     });
@@ -66,8 +58,6 @@ describe("an object", () => {
       ContentEncoding: "gzip",
       ContentDisposition: "attachment",
       Metadata: { foo: "bar", k2: "v2" },
-      StorageClass: "STANDARD_IA",
-      Tagging: "team=chat&kind=a%20b",
     });
     expect(saved.ETag).toBe(md5("hello world"));
     expect(saved.ChecksumCRC32).toBe("DUoRhQ==");
@@ -79,7 +69,6 @@ describe("an object", () => {
       ContentEncoding: "gzip",
       ContentDisposition: "attachment",
       Metadata: { foo: "bar", k2: "v2" },
-      StorageClass: "STANDARD_IA",
       ChecksumCRC32: "DUoRhQ==",
       ChecksumType: "FULL_OBJECT",
       ETag: md5("hello world"),
@@ -99,45 +88,22 @@ describe("an object", () => {
     expect((await head("stream")).ContentEncoding).toBeUndefined();
   });
 
-  test.each(["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const)(
-    "is verified with a %s checksum",
-    async (ChecksumAlgorithm) => {
-      const key = `sum-${ChecksumAlgorithm}`;
-      const field = `Checksum${ChecksumAlgorithm}`;
-      const digest: Record<string, string> = {
-        CRC32: "y/Q5Jg==",
-        CRC32C: "4waSgw==",
-        CRC64NVME: "rosUhgp5mIg=",
-        SHA1: createHash("sha1").update("123456789").digest("base64"),
-        SHA256: createHash("sha256").update("123456789").digest("base64"),
-      };
-      const saved = await put(key, "123456789", { ChecksumAlgorithm });
-      const found = await head(key, { ChecksumMode: "ENABLED" });
-      const value = found[field as keyof typeof found];
-      expect(value).toBe(saved[field as keyof typeof saved]);
-      expect(value).toBe(digest[ChecksumAlgorithm]);
-      const wrong = Buffer.from(String(value), "base64").fill(1).toString("base64");
-      expect(await failure(put(key, "other", { [field]: wrong }))).toEqual({ status: 400, name: "BadDigest" });
-      expect(await s3.text(key)).toBe("123456789");
-    },
-  );
-
-  test.each([
-    { ChecksumSHA512: createHash("sha512").update("123456789").digest("base64") },
-    { ChecksumMD5: createHash("md5").update("123456789").digest("base64") },
-    { ChecksumXXHASH64: Buffer.from("8cb841db40e6ae83", "hex").toString("base64") },
-  ])("is verified with a checksum that the client computed: %o", async (checksum) => {
-    expect(await put("own-sum", "123456789", checksum)).toMatchObject(checksum);
-    expect(await failure(put("own-sum", "12345678", checksum))).toEqual({ status: 400, name: "BadDigest" });
-    expect((await head("own-sum")).ContentLength).toBe(9);
-  });
-
-  test("with a wrong Content-MD5 is refused and leaves no file", async () => {
-    const before = (await s3.files()).length;
-    const ContentMD5 = createHash("md5").update("x").digest("base64");
-    expect(await failure(put("bad-md5", "y", { ContentMD5 }))).toEqual({ status: 400, name: "BadDigest" });
-    expect(await failure(get("bad-md5"))).toEqual({ status: 404, name: "NoSuchKey" });
-    expect((await s3.files()).length).toBe(before);
+  test.each(["CRC32", "SHA1", "SHA256"] as const)("is verified with a %s checksum", async (ChecksumAlgorithm) => {
+    const key = `sum-${ChecksumAlgorithm}`;
+    const field = `Checksum${ChecksumAlgorithm}`;
+    const digest: Record<string, string> = {
+      CRC32: "y/Q5Jg==",
+      SHA1: createHash("sha1").update("123456789").digest("base64"),
+      SHA256: createHash("sha256").update("123456789").digest("base64"),
+    };
+    const saved = await put(key, "123456789", { ChecksumAlgorithm });
+    const found = await head(key, { ChecksumMode: "ENABLED" });
+    const value = found[field as keyof typeof found];
+    expect(value).toBe(saved[field as keyof typeof saved]);
+    expect(value).toBe(digest[ChecksumAlgorithm]);
+    const wrong = Buffer.from(String(value), "base64").fill(1).toString("base64");
+    expect(await failure(put(key, "other", { [field]: wrong }))).toEqual({ status: 400, name: "BadDigest" });
+    expect(await s3.text(key)).toBe("123456789");
   });
 
   test("that is replaced or deleted leaves no file", async () => {
@@ -185,16 +151,11 @@ describe("an object", () => {
 
   test("is read on condition", async () => {
     const { ETag } = await put("cond-read", "1");
-    const past = new Date(Date.now() - 60_000);
-    const future = new Date(Date.now() + 60_000);
     expect((await failure(get("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
     expect((await failure(head("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
-    expect((await failure(get("cond-read", { IfModifiedSince: future }))).status).toBe(304);
     expect((await failure(get("cond-read", { IfMatch: md5("2") }))).status).toBe(412);
-    expect((await failure(get("cond-read", { IfUnmodifiedSince: past }))).status).toBe(412);
-    const read = await get("cond-read", { IfMatch: ETag, IfUnmodifiedSince: past, IfNoneMatch: md5("2") });
+    const read = await get("cond-read", { IfMatch: ETag, IfNoneMatch: md5("2") });
     expect(await read.Body?.transformToString()).toBe("1");
-    expect((await get("cond-read", { IfModifiedSince: past })).$metadata.httpStatusCode).toBe(200);
   });
 
   test("is written on condition", async () => {
@@ -244,21 +205,19 @@ describe("an object", () => {
   });
 
   test("is copied with or without its metadata", async () => {
-    await put("origin ü+%", "copied", { ContentType: "text/a", Metadata: { m: "1" }, Tagging: "t=1" });
+    await put("origin ü+%", "copied", { ContentType: "text/a", Metadata: { m: "1" } });
+    const TagSet = [{ Key: "t", Value: "1" }];
+    await s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "origin ü+%", Tagging: { TagSet } }));
     const CopySource = `${bucket}/${encodeURIComponent("origin ü+%")}`;
     const copy = (Key: string, more: object = {}) =>
       s3.client.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource, ...more }));
     const { CopyObjectResult } = await copy("copy-1");
     expect(CopyObjectResult?.ETag).toBe(md5("copied"));
     expect(await head("copy-1")).toMatchObject({ ContentType: "text/a", Metadata: { m: "1" }, TagCount: 1 });
-    await copy("copy-2", { MetadataDirective: "REPLACE", ContentType: "text/b", TaggingDirective: "REPLACE" });
+    await copy("copy-2", { MetadataDirective: "REPLACE", ContentType: "text/b" });
     const replaced = await head("copy-2");
-    expect([replaced.ContentType, replaced.Metadata, replaced.TagCount]).toEqual(["text/b", {}, undefined]);
+    expect([replaced.ContentType, replaced.Metadata, replaced.TagCount]).toEqual(["text/b", {}, 1]);
     expect(await s3.text("copy-2")).toBe("copied");
-    expect((await failure(copy("origin ü+%"))).status).toBe(400);
-    expect((await failure(copy("copy-3", { CopySourceIfMatch: md5("x") }))).status).toBe(412);
-    const { ETag } = await head("origin ü+%");
-    expect((await failure(copy("copy-3", { CopySourceIfNoneMatch: ETag }))).status).toBe(412);
     await copy("origin ü+%", { MetadataDirective: "REPLACE", Metadata: { m: "2" } });
     expect((await head("origin ü+%")).Metadata).toEqual({ m: "2" });
   });
@@ -273,41 +232,33 @@ describe("an object", () => {
     const call = s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "tagged", Tagging: twice }));
     expect(await failure(call)).toEqual({ status: 400, name: "InvalidTag" });
   });
-
-  test("tells its attributes", async () => {
-    await put("attributes", "123456789", { ChecksumAlgorithm: "SHA1" });
-    const found = await s3.client.send(
-      new GetObjectAttributesCommand({
-        Bucket: bucket,
-        Key: "attributes",
-        ObjectAttributes: ["ETag", "ObjectSize", "Checksum", "StorageClass"],
-      }),
-    );
-    expect(found).toMatchObject({
-      ETag: md5("123456789").replaceAll('"', ""),
-      ObjectSize: 9,
-      StorageClass: "STANDARD",
-      Checksum: { ChecksumSHA1: createHash("sha1").update("123456789").digest("base64") },
-    });
-  });
-
-  test("in a deep archive cannot be read before it is restored", async () => {
-    await put("frozen", "1", { StorageClass: "DEEP_ARCHIVE" });
-    expect(await failure(get("frozen"))).toEqual({ status: 403, name: "InvalidObjectState" });
-    await put("cool", "1", { StorageClass: "GLACIER_IR" });
-    expect(await s3.text("cool")).toBe("1");
-  });
 });
 
-test("what is not supported is refused by name", async () => {
-  const call = s3.client.send(new PutObjectAclCommand({ Bucket: bucket, Key: "a/1.txt", ACL: "public-read" }));
-  await expect(call).rejects.toThrow(/does not implement PutObjectAcl/);
-  expect(await failure(put("locked", "1", { ObjectLockMode: "GOVERNANCE" }))).toEqual({
-    status: 501,
-    name: "NotImplemented",
-  });
-  expect((await failure(put("public", "1", { ACL: "public-read" }))).status).toBe(501);
-  expect((await failure(put("kms", "1", { ServerSideEncryption: "aws:kms" }))).status).toBe(501);
+test("an operation that is not supported is rejected by name", async () => {
+  const Bucket = bucket;
+  const acl = new PutObjectAclCommand({ Bucket, Key: "a/1.txt", ACL: "private" });
+  await expect(s3.client.send(acl)).rejects.toThrow("does not implement PUT ?acl on an object.");
+  const notification = new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} });
+  await expect(s3.client.send(notification)).rejects.toThrow("does not implement PUT ?notification on a bucket.");
+  const part = new GetObjectCommand({ Bucket, Key: "a/1.txt", PartNumber: 1 });
+  await expect(s3.client.send(part)).rejects.toThrow("does not implement GET ?partNumber on an object.");
+});
+
+test.each([
+  ["x-amz-object-lock-mode", { ObjectLockMode: "GOVERNANCE" }],
+  ["x-amz-acl", { ACL: "public-read" }],
+  ["x-amz-server-side-encryption", { ServerSideEncryption: "aws:kms" }],
+  ["x-amz-storage-class", { StorageClass: "DEEP_ARCHIVE" }],
+  ["x-amz-tagging", { Tagging: "a=b" }],
+  ["content-md5", { ContentMD5: "CY9rzUYh03PK3k6DJie09g==" }],
+])("a request with the header %s, which is not supported, is rejected", async (header, more) => {
+  expect(await failure(put("refused", "1", more))).toEqual({ status: 501, name: "NotImplemented" });
+  await expect(put("refused", "1", more)).rejects.toThrow(`does not implement the header ${header}`);
+});
+
+test("a request is logged in one line, without its query", async () => {
+  await failure(s3.client.send(new ListObjectsV2Command({ Bucket: "absent" })));
+  expect(s3.lines.at(-1)).toMatch(/^s3 ListObjectsV2 \/absent\/? 404 \d+\.\d ms$/);
 });
 
 test("an error has a code, a message and the id of its request", async () => {

@@ -7,29 +7,20 @@ export interface RawRequest {
   /** `http://127.0.0.1:<port>` */
   endpoint: string;
   path: string;
-  /** @default the endpoint's own */
-  host?: string;
   headers?: Record<string, string>;
   /** Sent without being signed. */
   unsigned?: Record<string, string>;
   /** `x-amz-content-sha256` @default UNSIGNED-PAYLOAD */
   payload?: string;
-  body?: string | ((signer: ChunkSigner) => string);
+  body?: string;
   credentials: { accessKeyId: string; secretAccessKey: string };
   now?: Date;
-}
-
-export interface ChunkSigner {
-  /** Frames and signs a chunk; the last one is empty. */
-  chunk(data: string): string;
-  /** The trailer's lines with their signature. */
-  trailer(lines: string): string;
 }
 
 export async function sendRaw(request: RawRequest): Promise<{ status: number; body: string }> {
   const time = (request.now ?? new Date()).toISOString().replace(/[-:]|\.\d+/g, "");
   const payload = request.payload ?? "UNSIGNED-PAYLOAD";
-  const host = request.host ?? new URL(request.endpoint).host;
+  const { host } = new URL(request.endpoint);
   const headers: Record<string, string> = {
     host,
     "x-amz-content-sha256": payload,
@@ -51,8 +42,7 @@ export async function sendRaw(request: RawRequest): Promise<{ status: number; bo
     .split("/")
     .reduce<Buffer>((secret, part) => hmac(secret, part), Buffer.from(`AWS4${request.credentials.secretAccessKey}`));
   const signature = hmac(key, ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n")).toString("hex");
-  const body =
-    typeof request.body === "function" ? request.body(chunkSigner(key, time, scope, signature)) : request.body;
+  const { body } = request;
   const authorization = `AWS4-HMAC-SHA256 Credential=${request.credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(request.endpoint);
@@ -78,25 +68,6 @@ export async function sendRaw(request: RawRequest): Promise<{ status: number; bo
     outgoing.on("error", reject);
     outgoing.end(body);
   });
-}
-
-function chunkSigner(key: Buffer, time: string, scope: string, seed: string): ChunkSigner {
-  let previous = seed;
-  const sign = (kind: string, ...rest: string[]): string => {
-    previous = hmac(key, [`AWS4-HMAC-SHA256-${kind}`, time, scope, previous, ...rest].join("\n")).toString("hex");
-    return previous;
-  };
-  return {
-    chunk: (data) => {
-      const signature = sign("PAYLOAD", sha256(""), sha256(data));
-      const head = `${Buffer.byteLength(data).toString(16)};chunk-signature=${signature}\r\n`;
-      return data === "" ? head : `${head}${data}\r\n`;
-    },
-    trailer: (lines) => {
-      const signature = sign("TRAILER", sha256(lines));
-      return `${lines.replaceAll("\n", "\r\n")}x-amz-trailer-signature:${signature}\r\n\r\n`;
-    },
-  };
 }
 
 function hmac(key: Buffer, text: string): Buffer {
