@@ -1,12 +1,12 @@
 import path from "node:path";
 import { type LogLine, splitStack } from "./lambda/log-line.ts";
 
-/** How Node, SQLite, esbuild and the embedded engine say that a disk is full. */
+/** Texts by which Node, SQLite, esbuild and the embedded engine report a full disk. */
 const FULL_DISK = /ENOSPC|no space left on device|database or disk is full/;
-/** What SQLite says at times when it is, and of other failures of a disk. */
+/** SQLite reports a full disk this way at times, and also other disk failures. */
 const FAILING_DISK = /disk I\/O error/;
 
-/** Says in a line why the host does not start or go on; what else there is to know is for `--verbose`. */
+/** Explains in one line why the host stops or does not start. `more` is the stack trace, for `--verbose`. */
 export function explainError(error: unknown, { port, data }: { port: number; data: string }): LogLine {
   if (!(error instanceof Error)) return { text: String(error) };
   const { message, stack: more } = error;
@@ -23,12 +23,12 @@ export function explainError(error: unknown, { port, data }: { port: number; dat
   return { text: splitStack(withoutSource(message)).text, more };
 }
 
-/** An error and what caused it, and so on. */
+/** An error and its chain of causes. */
 function causes(error: unknown): NodeJS.ErrnoException[] {
   return error instanceof Error ? [error, ...causes(error.cause)] : [];
 }
 
-/** What a program printed when it ended by an error, without the line of source that Node prints first. */
+/** The output of a program that failed, without the source line that Node prints first. */
 function withoutSource(message: string): string {
   return message.replace(/\n(?:file:\/\/)?\/[^\n]+:\d+\n[\s\S]*?\n *\^+\n+(?:\w*Error: )?/, "\n");
 }

@@ -19,14 +19,14 @@ interface FunctionProperties {
 
 export interface FunctionsOptions {
   endpoints: ServiceEndpoints;
-  /** Of a function, by its name. */
+  /** Returns the credentials of a function's role. */
   credentials(functionName: string): Credentials;
   isolate: boolean;
-  /** Variables that replace those of a function's template. */
+  /** Returns variables that replace those of the function's template. */
   overrides?(environment: Record<string, string>): Record<string, string>;
 }
 
-/** The template's functions by name. Nothing is loaded yet. */
+/** Creates the functions of the template, by name. A bundle is loaded at its first invocation. */
 export function createFunctions(
   resolver: Resolver,
   { endpoints, credentials, isolate, overrides }: FunctionsOptions,
@@ -36,7 +36,7 @@ export function createFunctions(
   for (const resource of resolver.resources("AWS::Lambda::Function")) {
     const properties = resource.properties as FunctionProperties;
     const directory = resolver.asset(resource.stack, properties.Code?.S3Key ?? "");
-    // Providers of custom resources run when a stack is deployed, and nothing is deployed here.
+    // A provider of a custom resource runs during a deployment. Here nothing is deployed.
     if (!properties.Runtime?.startsWith("nodejs") || !directory) {
       log.warn(`function ${resource.logicalId}: ${directory ? properties.Runtime : "its code"} cannot be run here`);
       continue;
@@ -62,7 +62,7 @@ export function createFunctions(
   return functions;
 }
 
-/** How asynchronous invocations of each function are retried, and where they go when they fail for good. */
+/** Reads, per function, the retries of asynchronous invocations and the queue for events that fail finally. */
 export function readAsynchronousSettings(
   resolver: Resolver,
   sendToQueue: (queueArn: string, body: string) => Promise<void>,
@@ -88,7 +88,7 @@ export function readAsynchronousSettings(
   return (name) => settings.get(name) ?? {};
 }
 
-/** The name of the construct that a function belongs to, such as `chat-turn`: its logical id is longer and hard to read. */
+/** The construct id of a function, such as `chat-turn`. It is easier to read than the logical id. */
 function labelOf({ constructPath = "", logicalId }: Resource): string {
   const [, ...below] = constructPath.split("/");
   return below.filter((id) => id !== "Function" && id !== "Resource").join("/") || logicalId;

@@ -25,7 +25,7 @@ import { announceHost } from "./running-host.ts";
 import { type CdkApp, synthesize } from "./synthesize.ts";
 import { startTriggers } from "./triggers.ts";
 
-/** Milliseconds that requests under way have to end when the host is stopped. */
+/** Milliseconds that running requests get to end when the host stops. */
 const GRACE = 10_000;
 
 export interface StartOptions {
@@ -47,39 +47,39 @@ export interface StartOptions {
   variables?(template: Record<string, string>, engines: { vectors: boolean }): Record<string, string>;
   /** @default everything but details on stderr */
   log?: Log;
-  /** Gives up starting. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 }
 
 export interface Host {
-  /** Of the API. */
+  /** URL of the API. */
   url: string;
   endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; lambda: string };
-  /** Names of tables, buckets and functions as they are here: what `Ref` gives, by logical id. */
+  /** Returns the physical names of the resources of a type (the value of `Ref`), by logical id. */
   names(type: string): Record<string, string>;
   /** Outputs of every stack, by name. */
   outputs: Record<string, unknown>;
-  /** Whether the template has a user pool, in whose place the host issues tokens. */
+  /** Whether the template has a user pool. If so, the host issues its tokens. */
   issuesTokens: boolean;
   /** Whether the DynamoDB engine has vector indexes. */
   vectors: boolean;
   token(claims: TokenClaims): Promise<string>;
-  /** Every grant of the functions' roles, with how often it was used since the host started. */
+  /** Returns every grant of the functions' roles, with the number of uses since the start. */
   grants(): RoleGrant[];
-  /** Lets requests under way end, then ends everything. Calling it again changes nothing. */
+  /** Waits for running requests, then stops everything. A second call has no effect. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs the template on this machine. Rejects, with nothing left running, when the port is taken (`EADDRINUSE`), when another host
- * has the data directory, or when synthesis or an engine fails.
+ * Runs a cloud assembly on this machine. Rejects when the port is in use (`EADDRINUSE`), when another host uses the data directory,
+ * or when synthesis or an engine fails. Nothing keeps running after a rejection.
  */
 export async function startHost(options: StartOptions): Promise<Host> {
   const log = options.log ?? createLog({ verbose: false, write: (line) => process.stderr.write(line) });
   const ends: (() => Promise<void> | void)[] = [];
   const stop = once(async () => {
     const failures: unknown[] = [];
-    // What cannot be ended must not keep the rest running.
+    // Stop the rest even if one part fails to stop.
     for (const end of ends.reverse()) {
       await (async () => await end())().catch((error: unknown) => void failures.push(error));
     }
@@ -88,7 +88,7 @@ export async function startHost(options: StartOptions): Promise<Host> {
   try {
     return await start(options, log, ends, stop);
   } catch (error) {
-    // Why it did not start matters, not what then went wrong with ending it.
+    // Report why the start failed. An error while stopping matters less.
     await stop().catch(() => {});
     throw error;
   }
@@ -112,7 +112,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const synthesis =
     typeof assembly === "string" ? Promise.resolve(assembly) : synthesize(assembly, path.join(data, "cdk.out"), signal);
   synthesis.catch(() => {});
-  // Loaded while the app synthesizes: the SDK takes a while.
+  // Load the SDK while the app synthesizes, because both take about a second.
   const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
   const access = createAccess();
   const services = await startServices({ data, external: externalEngines(), credentials: credentials(), access, log });
@@ -127,7 +127,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   const issuer = await startIssuer(data, await loadIssuerKey(data), log.warn);
   ends.push(() => issuer.close());
 
-  const resolver = createResolver(readAssembly(await synthesis), unrepeated(log.warn));
+  const resolver = createResolver(readAssembly(await synthesis), withoutRepeats(log.warn));
   if (!services.vectors) {
     log.warn("the DynamoDB engine has no vector indexes: tables are created without them");
   }
@@ -191,14 +191,14 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   };
 }
 
-/** What `--fresh` deletes: the host's own, whatever else is in the directory. The issuer's key stays, and tokens stay good. */
+/** Deletes the host's own files only. The issuer's key stays, so that tokens stay valid. */
 function empty(data: string): void {
   for (const name of ["dynamodb", "s3", "sqs", "checkpoints", "cdk.out", "cdk.out.tmp", "host.json"]) {
     rmSync(path.join(data, name), { recursive: true, force: true });
   }
 }
 
-/** Gives the template's user pool, if it has one, the local issuer's URL, and its clients the local audience. */
+/** Sets the local issuer as the provider of the template's user pool. Returns whether there is a user pool. */
 function learnIssuer(resolver: Resolver, url: string): boolean {
   const pools = resolver.resources("AWS::Cognito::UserPool");
   for (const pool of pools) resolver.learn(pool, { ProviderURL: url, ProviderName: url.replace("http://", "") });
@@ -209,14 +209,14 @@ function learnIssuer(resolver: Resolver, url: string): boolean {
 }
 
 function externalEngines(): { dynamodb: string | undefined; s3: string | undefined } {
-  // biome-ignore lint/style/noProcessEnv: the user says with these variables which engines to use
+  // biome-ignore lint/style/noProcessEnv: the user selects other engines with these variables
   const { DYNAMODB_ENDPOINT, S3_ENDPOINT } = process.env;
   return { dynamodb: DYNAMODB_ENDPOINT || undefined, s3: S3_ENDPOINT || undefined };
 }
 
-/** The embedded engines take anything; others may want the user's own credentials. */
+/** Credentials for the engines. The embedded ones accept any; others may need those of the user. */
 function credentials(): Credentials {
-  // biome-ignore lint/style/noProcessEnv: as above
+  // biome-ignore lint/style/noProcessEnv: the user sets the credentials of other engines
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
   const { dynamodb, s3 } = externalEngines();
   if ((dynamodb || s3) && AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
@@ -225,7 +225,8 @@ function credentials(): Credentials {
   return { accessKeyId: "local", secretAccessKey: "local" };
 }
 
-function unrepeated(say: (text: string) => void): (text: string) => void {
+/** Passes each text on once. */
+function withoutRepeats(say: (text: string) => void): (text: string) => void {
   const said = new Set<string>();
   return (text) => {
     if (said.has(text)) return;

@@ -1,4 +1,4 @@
-/** The local host, for the rest of the project: only this file is imported from outside. */
+/** The entry of the local host. Other folders import this file only. */
 export type { ItemJson, StreamRecord } from "./dynamodb/stream-record.ts";
 export { firstFailure } from "./events/deliver.ts";
 export { compileFilter } from "./events/filter-pattern.ts";

@@ -1,17 +1,17 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Loopback only: what runs here has no protection but that. */
+/** Servers listen on loopback only, because they have no other protection. */
 export const LOOPBACK = "127.0.0.1";
 
 export interface Listening {
   url: string;
   port: number;
-  /** Stops accepting, and waits at most so many milliseconds (@default 0) for requests under way before it cuts them. */
+  /** Stops accepting connections. Cuts running requests after `grace` milliseconds. @default 0 */
   close(grace?: number): Promise<void>;
 }
 
-/** Binds a server to loopback. `port` 0 = any free one. Rejects with Node's `EADDRINUSE` when it is taken. */
+/** Binds a server to loopback. `port` 0 = any free port. Rejects with Node's `EADDRINUSE` when the port is in use. */
 export function listen(server: Server, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -26,7 +26,7 @@ export function listen(server: Server, port: number): Promise<Listening> {
 function close(server: Server, grace: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), grace);
-    // A connection is kept alive when its request ends after this; it has nothing more to say.
+    // A keep-alive connection whose request ends later becomes idle only then.
     const idle = setInterval(() => server.closeIdleConnections(), 20);
     server.close(() => {
       clearTimeout(timer);

@@ -2,17 +2,17 @@ import { styleText } from "node:util";
 import type { RequestLog } from "./gateway/server.ts";
 import { splitStack } from "./lambda/log-line.ts";
 
-/** What the host says. `more` is shown with `--verbose` only. */
+/** The log of the host. `more` is shown with `--verbose` only. */
 export interface Log {
   info(text: string): void;
-  /** Only with `--verbose`. */
+  /** Shown with `--verbose` only. */
   detail(text: string): void;
   warn(text: string, more?: string): void;
   error(text: string, more?: string): void;
   request(entry: RequestLog): void;
 }
 
-/** A log of readable lines. `write` gets each with its line feed. */
+/** Creates a log of readable lines. `write` gets each line with its line feed. */
 export function createLog({ verbose, write }: { verbose: boolean; write(line: string): void }): Log {
   const line = (text: string) => write(`${new Date().toISOString().slice(11, 23)} ${text}\n`);
   const whole = (text: string, more: string | undefined) =>

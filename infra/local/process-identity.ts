@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** Whether a process with this id runs, whoever owns it. One that has ended and waits for its parent does not. */
+/** Whether a process with this id runs, whichever user owns it. A zombie does not run. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -13,14 +13,14 @@ export function isAlive(pid: number): boolean {
 
 function isZombie(pid: number): boolean {
   try {
-    // "pid (name) state …"; the name may hold blanks and brackets.
+    // The format is "pid (name) state …". The name may contain blanks and brackets.
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.startsWith("Z") ?? false;
   } catch {
     return false;
   }
 }
 
-/** The command line of a process, its arguments separated by blanks; "" when there is no such process. */
+/** The command line of a process, separated by blanks; "" when there is no such process. */
 export function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** Reads what an earlier run stored. When that fails, the error names the file and says what to do. */
+/** Reads a file that an earlier run wrote. If that fails, throws an Error that names the file and the remedy. */
 export function readStored<T>(file: string, remedy: string, read: () => T): T {
   try {
     return read();

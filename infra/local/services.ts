@@ -17,13 +17,13 @@ import { startS3Front } from "./s3/front.ts";
 import { startS3 } from "./s3/server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
 
-/** Seconds between two runs of the lifecycle rules; S3 itself runs them once a day. */
+/** Seconds between two runs of the lifecycle rules. S3 runs them once a day. */
 const LIFECYCLE_EVERY = 3600;
 
-/** What the functions call: the embedded engines, or those that the environment names in their place. */
+/** The engines that functions call: the embedded ones, or those that the environment names. */
 export interface Services {
   endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
-  /** What functions call in place of those: it lets through what their roles allow. */
+  /** Endpoints for functions. They check the role of the calling function first. */
   functionEndpoints: { dynamodb: string; s3: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
@@ -33,22 +33,22 @@ export interface Services {
   s3: S3Client;
   sqs: Sqs;
   secrets: Secrets;
-  /** Begins what the engines have to be told to do: TTL deletions every so many seconds in these tables, lifecycle rules. */
+  /** Starts the TTL deletions of these tables, every `ttlSweep` seconds, and the lifecycle rules. */
   startUpkeep(ttlSweep: number, expiring: readonly ExpiringTable[]): void;
   close(): Promise<void>;
 }
 
 export interface ServiceOptions {
   data: string;
-  /** Endpoints of engines that are used instead of the embedded ones. */
+  /** Endpoints of engines that replace the embedded ones. */
   external: { dynamodb?: string | undefined; s3?: string | undefined };
   credentials: Credentials;
-  /** What functions may do. */
+  /** The permissions of functions. */
   access: Access;
   log: Log;
 }
 
-/** Starts the engines, all at once. When one does not start, those that did are ended before this throws. */
+/** Starts all engines at once. If one fails to start, stops the others and rethrows its error. */
 export async function startServices({ data, external, credentials, access, log }: ServiceOptions): Promise<Services> {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -91,7 +91,7 @@ export async function startServices({ data, external, credentials, access, log }
   const [dynamo, store, sqs, secrets] = await Promise.all(starting);
   if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
   const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
-  // What the engine takes: the embedded one anything, others may want the user's own.
+  // The embedded engine accepts any credentials. Another one may need those of the user.
   const known = dynamo ? undefined : credentials;
   const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
   const front = await started(startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }));
@@ -135,13 +135,13 @@ export async function startServices({ data, external, credentials, access, log }
   };
 }
 
-/** However this process ends, short of `kill -9`, the engine's ends too. Gives what undoes it. */
+/** Ends the engine together with this process, except after `kill -9`. Returns a function that undoes this. */
 function endWithProcess(pid: () => number): () => Promise<void> {
   const end = () => {
     try {
       process.kill(pid(), "SIGTERM");
     } catch {
-      // It has ended already.
+      // The engine has ended already.
     }
   };
   process.once("exit", end);

@@ -13,7 +13,7 @@ import { ensureTable } from "./dynamodb/ensure-table.ts";
 import type { Services } from "./services.ts";
 
 /**
- * Makes the template's tables, buckets, queues and secrets, or brings those that exist up to date, and tells the resolver about them.
+ * Creates or updates the template's tables, buckets, queues and secrets, and gives the resolver their attributes.
  * Resolves with the tables that have TTL.
  */
 export async function ensureStorage(
@@ -72,7 +72,7 @@ interface CloudFormationRule {
   Transitions?: { StorageClass: TransitionStorageClass; TransitionInDays?: number }[];
 }
 
-/** A rule as CloudFormation writes it, in the words of the S3 API. */
+/** Converts a lifecycle rule from CloudFormation's format to that of the S3 API. */
 function lifecycleRule(rule: Properties, warn: (text: string) => void): LifecycleRule {
   const {
     Id,

@@ -16,7 +16,7 @@ export interface CdkApp {
  * Throws an Error with the output of the app when it fails.
  */
 export async function synthesize(app: CdkApp, directory: string, signal?: AbortSignal): Promise<string> {
-  // The app's temporary files go with it, even when it is killed.
+  // The app writes its temporary files here, so that they are deleted even if the app is killed.
   const temporary = `${path.resolve(directory)}.tmp`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
@@ -38,10 +38,10 @@ function run(
     const child = spawn(process.execPath, program, {
       cwd: directory,
       env: {
-        // biome-ignore lint/style/noProcessEnv: the CDK app is a program of the user's, not a function
+        // biome-ignore lint/style/noProcessEnv: the CDK app runs with the user's environment
         ...process.env,
         ...environment,
-        // Checking the templates takes seconds and changes nothing in them; `npm run synth` does it.
+        // Skip validation: it takes seconds and does not change the templates.
         CDK_VALIDATION: "false",
       },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /**
- * Why a request cannot come from an AWS SDK or CLI; undefined when it can. Every page that a browser shows may send a POST to
- * loopback, but not with an `authorization` header unless a preflight allows it, and never without an `origin`. The signature
- * itself is not checked: every local program may call.
+ * Returns why a request cannot come from an AWS SDK or the AWS CLI; undefined when it can. This keeps web pages out: a page may send a
+ * POST to loopback, but always with an `origin`, and with an `authorization` header only after a preflight. The signature itself is
+ * not checked, because every local program may call.
  */
 export function unsignedReason({ authorization, origin }: IncomingHttpHeaders): string | undefined {
   if (origin !== undefined) return "Pages in a browser may not call this endpoint";

@@ -33,7 +33,7 @@ export async function startModels(): Promise<Models> {
 }
 
 function environmentVariables(): Record<string, string> {
-  // biome-ignore lint/style/noProcessEnv: the user says with these variables which models to use
+  // biome-ignore lint/style/noProcessEnv: the user selects the models with these variables
   return present(Object.fromEntries(chatVariables.map((name) => [name, process.env[name] || undefined])));
 }
 

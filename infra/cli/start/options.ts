@@ -5,40 +5,40 @@ export interface CommandOptions {
   port: number;
   /** The data directory. @default ".memocha" */
   data: string;
-  /** Start empty. */
+  /** Deletes all data first. */
   fresh: boolean;
   /** Seconds between two deletions of expired items; 0 = never. @default 5 */
   ttlSweep: number;
-  /** Fire every schedule every so many seconds instead of by its expression. */
+  /** Seconds between two runs of every schedule; undefined = as its expression says. */
   scheduleEvery: number | undefined;
-  /** One invocation at a time in each worker, as on Lambda. */
+  /** Runs one invocation at a time per worker, as Lambda does. */
   isolate: boolean;
-  /** File that gets the used and unused grants of the functions' roles when the host stops. */
+  /** File for the used and unused grants of the functions' roles. */
   grants: string | undefined;
   verbose: boolean;
 }
 
-export const USAGE = `Runs the synthesized template on this machine.
+export const USAGE = `Runs Memocha on this machine.
 
   npm start -- [options]
 
   --port N            port of the API on 127.0.0.1; 0 = any free one (default 3000)
-  --data DIR          where everything is kept (default .memocha)
-  --fresh             start empty; the key of the token issuer stays, so tokens printed before stay good
+  --data DIR          directory of all data (default .memocha)
+  --fresh             delete all data first; the key of the token issuer stays, so that earlier tokens stay valid
   --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
-  --schedule-every N  fire every schedule every N seconds instead of by its expression
-  --isolate           one invocation at a time in each worker, as on Lambda (10 workers a function at most)
-  --grants FILE       write which grants of the functions' roles were used and which were not, when it stops
-  --verbose           show everything: functions' logs, stack traces, what has nothing to run here, engines
-  --help              show this
+  --schedule-every N  run every schedule every N seconds, whatever its expression says
+  --isolate           run one invocation at a time per worker, as on Lambda (at most 10 workers per function)
+  --grants FILE       write the used and unused grants of the functions' roles to FILE when the host stops
+  --verbose           also show the functions' logs, stack traces, ignored resources and the engines' messages
+  --help              show this help
 
   Environment:
     CORS_ORIGINS                    origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
-    DYNAMODB_ENDPOINT, S3_ENDPOINT  use these engines instead of the embedded ones (with AWS_ACCESS_KEY_ID and
-                                    AWS_SECRET_ACCESS_KEY, where they ask for credentials)
+    DYNAMODB_ENDPOINT, S3_ENDPOINT  engines that replace the embedded ones; AWS_ACCESS_KEY_ID and
+                                    AWS_SECRET_ACCESS_KEY are their credentials, if they need any
 `;
 
-/** Reads the command line. Throws an Error whose message says what is wrong with it. */
+/** Reads the command line. Throws an Error that says what is wrong. */
 export function readOptions(args: string[]): CommandOptions & { help: boolean } {
   const { values } = parseArgs({
     args,

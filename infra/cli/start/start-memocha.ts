@@ -19,7 +19,7 @@ export async function startMemocha(options: Omit<StartOptions, "assembly" | "var
 }
 
 function app() {
-  // biome-ignore lint/style/noProcessEnv: the user sets with this variable which pages may call the API
+  // biome-ignore lint/style/noProcessEnv: the user allows pages to call the API with this variable
   const { CORS_ORIGINS } = process.env;
   return {
     directory: ROOT,

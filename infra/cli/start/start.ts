@@ -3,10 +3,10 @@ import { createLog, explainError, formatGrants, type Host } from "../../local/in
 import { type CommandOptions, readOptions, USAGE } from "./options.ts";
 import { startMemocha } from "./start-memocha.ts";
 
-/** Milliseconds in which a second signal is the first one again: Ctrl-C comes from the terminal and through npm. */
+/** Milliseconds in which a repeated signal counts once: both the terminal and npm send Ctrl-C. */
 const SAME_SIGNAL = 1_000;
 
-// The clock of functions on Lambda is UTC; worker threads share this process's.
+// Lambda's clock is UTC, and worker threads use the time zone of this process.
 // biome-ignore lint/style/noProcessEnv: the only way to set a process's time zone
 process.env.TZ = "UTC";
 
@@ -18,10 +18,10 @@ const starting = new AbortController();
 let host: Host | undefined;
 let stopping: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
-// Whoever read the output may be gone; the host is not the less running for that.
+// Keep running when the reader of the output has gone.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-// An error that nothing caught is the host's own: show all of it, unless there is a plain reason.
+// An uncaught error is an error of the host: show its stack trace, unless the cause is known.
 process.on("uncaughtException", (error) => {
   const { text, more } = explainError(error, options);
   log.error(text === error.message ? (more ?? text) : text, more);
@@ -42,7 +42,7 @@ async function stop(signal: string): Promise<void> {
     return;
   }
   stopping = performance.now();
-  log.info(`${signal}: finishing what is under way; once more to end at once`);
+  log.info(`${signal}: finishing running requests; send it again to stop at once`);
   if (host) await end(host);
   else starting.abort();
 }

@@ -1,17 +1,16 @@
 import type { Stack, TemplateResource } from "./read.ts";
 
-/** The account, region and partition that the local host plays. */
+/** The account, region and partition of every local resource. */
 export const ACCOUNT = "000000000000";
 export const REGION = "us-east-1";
 export const PARTITION = "aws";
 
-/** What `Ref` (under the key `Ref`) and `Fn::GetAtt` of a resource give on this machine. */
+/** The values of `Ref` (key `Ref`) and of `Fn::GetAtt` of a resource on this machine. */
 export type Attributes = Record<string, string>;
 
 /**
- * The values that a resource has before anything runs: names that stay the same across restarts, because they come from
- * the stack's name and the logical id, and ARNs made of them. What is only known once a server listens (queue URLs,
- * stream ARNs, the issuer) is filled in by the host.
+ * The attributes of a resource before anything runs: names and ARNs. They stay the same across restarts, because they are built from
+ * the stack's name and the logical id. The host adds queue URLs, stream ARNs and the issuer when the servers listen.
  */
 export function plannedAttributes(stack: Stack, logicalId: string, resource: TemplateResource): Attributes {
   const kind = resource.Type;
@@ -63,12 +62,12 @@ export function plannedAttributes(stack: Stack, logicalId: string, resource: Tem
   }
 }
 
-/** The ARN of a function by its name. */
+/** The ARN of the function with this name. */
 export function functionArn(name: string): string {
   return arn("lambda", `function:${name}`);
 }
 
-/** The name of a function that is referred to by its name, its ARN or a part of the ARN, with or without a qualifier. */
+/** The name of a function, from its name, its ARN or a partial ARN, with or without a qualifier. */
 export function functionName(reference: string): string {
   const parts = reference.split(":");
   const at = parts.indexOf("function");
@@ -94,7 +93,7 @@ const nameProperties: Record<string, string> = {
   "AWS::SecretsManager::Secret": "Name",
 };
 
-/** Buckets and queues have the narrowest rules for names: lower case, 63 and 80 characters. */
+/** Bucket names allow lower case and 63 characters. Function names allow 64 characters. */
 function physicalName(kind: string, stackName: string, logicalId: string): string {
   const full = `${stackName}-${logicalId}`;
   if (kind === "AWS::S3::Bucket")

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** What CDK wrote for CloudFormation, read back: every stack with its template and its assets. */
+/** A cloud assembly: the stacks that CDK synthesized, with their templates and assets. */
 export interface Assembly {
   directory: string;
   stacks: Stack[];
 }
 
 export interface Stack {
-  /** The name that CloudFormation would give the stack. */
+  /** The stack's name in CloudFormation. */
   name: string;
   template: Template;
   /** Absolute path of an asset's directory or file, by its object key in the bootstrap bucket. */
@@ -46,10 +46,10 @@ interface AssetManifest {
   >;
 }
 
-/** Reads a cloud assembly, with those of stages nested in it. Throws when the directory holds none. */
+/** Reads a cloud assembly, including nested ones of stages. Throws an Error when the directory has none. */
 export function readAssembly(directory: string): Assembly {
   if (!existsSync(path.join(directory, "manifest.json"))) {
-    throw new Error(`${directory} holds no cloud assembly (no manifest.json)`);
+    throw new Error(`${directory} is not a cloud assembly: it has no manifest.json`);
   }
   return { directory, stacks: readStacks(directory) };
 }

@@ -1,40 +1,40 @@
 import { ACCOUNT, type Attributes, PARTITION, plannedAttributes, REGION } from "./physical.ts";
 import type { Assembly, Stack } from "./read.ts";
 
-/** A resource of the template with every intrinsic function worked out. */
+/** A resource of the template with all intrinsic functions resolved. */
 export interface Resource {
   stack: string;
   logicalId: string;
   type: string;
   properties: Properties;
-  /** Of the construct, like `Stack/name/Function/Resource`; absent in templates that CDK did not make. */
+  /** Path of the construct, like `Stack/name/Function/Resource`. Only CDK's templates have it. */
   constructPath?: string | undefined;
 }
 
 export type Properties = Record<string, unknown>;
 
 export interface Resolver {
-  /** Resources of these types, resolved with what is known now; all when no type is given. */
+  /** Returns the resources of these types, or all, resolved with the attributes that are known now. */
   resources(...types: string[]): Resource[];
-  /** Every resource, unresolved. */
+  /** Returns every resource, unresolved. */
   list(): Omit<Resource, "properties" | "constructPath">[];
-  /** Fills in what `Ref` (key `Ref`) and `Fn::GetAtt` of a resource give from now on. */
+  /** Sets attributes of a resource: the values of `Ref` (key `Ref`) and of `Fn::GetAtt`. */
   learn(resource: Pick<Resource, "stack" | "logicalId">, attributes: Attributes): void;
-  /** What `Ref` gives for a resource. */
+  /** Returns the value of `Ref`. */
   ref(resource: Pick<Resource, "stack" | "logicalId">): string;
-  /** What `Fn::GetAtt` gives for a resource; empty when there is nothing known. */
+  /** Returns the value of `Fn::GetAtt`; "" when it is unknown. */
   attribute(resource: Pick<Resource, "stack" | "logicalId">, name: string): string;
-  /** Resolved outputs of all stacks. */
+  /** Returns the resolved outputs of all stacks. */
   outputs(): Record<string, unknown>;
-  /** Where the asset with this object key was bundled to. */
+  /** Returns the path of the asset with this object key. */
   asset(stackName: string, objectKey: string): string | undefined;
 }
 
 const NO_VALUE = Symbol("AWS::NoValue");
 
 /**
- * Works out CloudFormation's intrinsic functions with this machine's values. What cannot be worked out is named in a
- * warning and becomes a text that says so, so that one odd property does not keep the rest from running.
+ * Resolves CloudFormation's intrinsic functions with the values of this machine. A function that cannot be resolved causes a warning
+ * and becomes a text that says so, so that the rest still runs.
  */
 export function createResolver(assembly: Assembly, warn: (message: string) => void): Resolver {
   const attributes = new Map<string, Attributes>();
@@ -177,7 +177,7 @@ export function createResolver(assembly: Assembly, warn: (message: string) => vo
     if (name === "Fn::Not") return !condition(stack, all[0]);
     if (name === "Fn::And") return all.every((item) => condition(stack, item));
     if (name === "Fn::Or") return all.some((item) => condition(stack, item));
-    warn(`${stack.name}: a condition that the local host does not understand counts as false`);
+    warn(`${stack.name}: the local host does not support this condition and treats it as false`);
     return false;
   }
 

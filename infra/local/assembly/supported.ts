@@ -1,19 +1,19 @@
-/** `true` = it works here; a text = it has nothing to do here, and why; an object = its own properties. */
-export type Understanding = true | string | { [property: string]: Understanding };
+/** `true` = supported; a text = the reason why it needs nothing here; an object = its supported properties or values. */
+export type Support = true | string | { [property: string]: Support };
 
 const name = "the name is used as it is given";
 const described = "a description";
-const tags = "nobody is billed here";
-const accounts = "everybody who signs in to AWS is somebody else here";
-const encryption = "the disk is the user's own";
+const tags = "tags are for billing";
+const accounts = "there are no AWS accounts here";
+const encryption = "the disk belongs to the user";
 const logs = "logs go to the terminal";
-const tracing = "no traces are kept here";
+const tracing = "the local host keeps no traces";
 
-/** What the local host runs, property by property. What is not listed is named in a warning. */
-export const hosted: Record<string, Record<string, Understanding>> = {
+/** The properties that the local host supports, by resource type. Others cause a warning. */
+export const supported: Record<string, Record<string, Support>> = {
   "AWS::Lambda::Function": {
     FunctionName: name,
-    Code: { S3Bucket: "assets are read from the assembly", S3Key: true },
+    Code: { S3Bucket: "the host reads assets from the assembly", S3Key: true },
     Handler: true,
     Runtime: true,
     Environment: { Variables: true },
@@ -21,9 +21,9 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     MemorySize: true,
     ReservedConcurrentExecutions: true,
     DeadLetterConfig: true,
-    Architectures: "bundles are JavaScript, whatever the processor",
+    Architectures: "JavaScript runs on every processor",
     Description: described,
-    EphemeralStorage: "/tmp is the machine's own",
+    EphemeralStorage: "functions use /tmp of this machine",
     LoggingConfig: logs,
     Role: true,
     Tags: tags,
@@ -33,14 +33,14 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     FunctionName: true,
     MaximumRetryAttempts: true,
     DestinationConfig: { OnFailure: true },
-    Qualifier: "there is one version here",
-    MaximumEventAgeInSeconds: "the local retries all fall within its minimum and a few minutes",
+    Qualifier: "there is only one version",
+    MaximumEventAgeInSeconds: "all local retries happen within a few minutes",
   },
-  // Its properties are read, and warned about, where it is polled.
+  // events/mapping.ts warns about properties of mappings, and dynamodb/table-properties.ts about those of tables.
   "AWS::Lambda::EventSourceMapping": anything(),
   "AWS::DynamoDB::Table": anything(),
   "AWS::DynamoDB::GlobalTable": anything(),
-  // What is not understood in a policy is an error: see iam/.
+  // Unsupported elements of policies are errors: see iam/.
   "AWS::IAM::ManagedPolicy": anything(),
   "AWS::IAM::Policy": anything(),
   "AWS::IAM::Role": anything(),
@@ -57,7 +57,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     PublicAccessBlockConfiguration: "the server listens on loopback only",
     OwnershipControls: "the host owns every object",
     LoggingConfiguration: logs,
-    Tags: "CDK's own marks",
+    Tags: "CDK sets them for itself",
   },
   "AWS::SecretsManager::Secret": {
     Name: name,
@@ -68,7 +68,7 @@ export const hosted: Record<string, Record<string, Understanding>> = {
   },
   "AWS::SQS::Queue": {
     QueueName: name,
-    MessageRetentionPeriod: "messages stay until they are taken",
+    MessageRetentionPeriod: "messages stay until they are deleted",
     SqsManagedSseEnabled: encryption,
     KmsMasterKeyId: encryption,
     Tags: tags,
@@ -105,8 +105,8 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     Name: name,
     Description: described,
     BinaryMediaTypes: true,
-    EndpointConfiguration: "the endpoint is on loopback",
-    DisableExecuteApiEndpoint: "the endpoint is on loopback",
+    EndpointConfiguration: "the endpoint listens on loopback",
+    DisableExecuteApiEndpoint: "the endpoint listens on loopback",
     Tags: tags,
   },
   "AWS::ApiGateway::Resource": { ParentId: true, PathPart: true, RestApiId: true },
@@ -118,16 +118,16 @@ export const hosted: Record<string, Record<string, Understanding>> = {
     OperationName: true,
     RequestParameters: true,
     RequestValidatorId: true,
-    RequestModels: "handlers validate bodies; a validator that would is named in a warning",
+    RequestModels: "handlers validate bodies; a validator for bodies causes a warning",
     ResourceId: true,
     RestApiId: true,
-    MethodResponses: "API Gateway uses them for SDKs; a mock's headers are in its integration",
+    MethodResponses: "they describe the API for SDKs",
     Integration: {
       Type: true,
       Uri: true,
       IntegrationHttpMethod: "functions are called directly",
       TimeoutInMillis: true,
-      ResponseTransferMode: "the Uri says it too",
+      ResponseTransferMode: "the Uri says the same",
       ContentHandling: true,
       IntegrationResponses: true,
       RequestTemplates: true,
@@ -161,10 +161,10 @@ export const hosted: Record<string, Record<string, Understanding>> = {
   "AWS::ApiGateway::Stage": {
     StageName: true,
     RestApiId: true,
-    DeploymentId: "there is one deployment here",
+    DeploymentId: "there is only one deployment",
     Description: described,
     Variables: true,
-    AccessLogSetting: "the terminal has a line for each request",
+    AccessLogSetting: "the terminal shows a line per request",
     TracingEnabled: tracing,
     Tags: tags,
     MethodSettings: {
@@ -174,32 +174,32 @@ export const hosted: Record<string, Record<string, Understanding>> = {
       ThrottlingBurstLimit: true,
       DataTraceEnabled: logs,
       LoggingLevel: logs,
-      MetricsEnabled: "no metrics are kept here",
+      MetricsEnabled: "the local host keeps no metrics",
     },
   },
 };
 
-/** Types that are understood and have nothing to run on this machine, and why. `*` stands for the rest of a name. */
-export const inert: Record<string, string> = {
+/** Resource types that need nothing on this machine, with the reason. `*` matches the rest of a name. */
+export const ignored: Record<string, string> = {
   "AWS::ApiGateway::Account": logs,
-  "AWS::ApiGateway::Deployment": "the API is served as the template has it",
+  "AWS::ApiGateway::Deployment": "the host serves the API of the template",
   "AWS::ApiGateway::Model": "handlers validate bodies",
-  "AWS::ApiGateway::UsagePlan*": "nobody is metered here",
-  "AWS::ApiGateway::ApiKey": "nobody is metered here",
-  "AWS::Athena::*": "DuckDB queries the lake on this machine",
-  "AWS::Glue::*": "DuckDB queries the lake on this machine",
-  "AWS::CDK::Metadata": "CDK's own statistics",
-  "AWS::CloudWatch::*": "alarms and dashboards have nobody to page",
-  "AWS::Cognito::*": "the host issues tokens in the user pool's place",
+  "AWS::ApiGateway::UsagePlan*": "requests are not metered here",
+  "AWS::ApiGateway::ApiKey": "requests are not metered here",
+  "AWS::Athena::*": "there is no Athena here",
+  "AWS::Glue::*": "there is no Athena here",
+  "AWS::CDK::Metadata": "CDK collects statistics with it",
+  "AWS::CloudWatch::*": "there are no alarms and dashboards here",
+  "AWS::Cognito::*": "the host issues the tokens of the user pool",
   "AWS::IAM::*": accounts,
   "AWS::KMS::*": encryption,
   "AWS::Lambda::LayerVersion": "bundles are complete",
   "AWS::Logs::*": logs,
-  "AWS::SNS::*": "alarms and dashboards have nobody to page",
-  "AWS::WAFv2::*": "the gateway listens on loopback only",
-  "Custom::S3AutoDeleteObjects": "buckets go with the data directory",
+  "AWS::SNS::*": "there are no alarms and dashboards here",
+  "AWS::WAFv2::*": "the API listens on loopback only",
+  "Custom::S3AutoDeleteObjects": "buckets are deleted with the data directory",
 };
 
-function anything(): Record<string, Understanding> {
+function anything(): Record<string, Support> {
   return { "*": true };
 }

@@ -211,7 +211,7 @@ describe("a host of an assembly", () => {
     expect(host.names("AWS::S3::Bucket")).toEqual({ Bucket: "fixture-bucket" });
     expect(host.issuesTokens).toBe(false);
     expect(said.filter((text) => text.startsWith("warning"))).toEqual([
-      "warning AWS::ECS::Cluster Cluster: the local host does not know this type of resource; nothing runs for it",
+      "warning AWS::ECS::Cluster Cluster: the local host does not support this type of resource and ignores it",
     ]);
   });
 
@@ -352,7 +352,7 @@ describe("a host of an assembly", () => {
 
   test("that cannot read its assembly ends all that it had started", async () => {
     fresh();
-    await expect(start({ assembly: temporary.directory })).rejects.toThrow("holds no cloud assembly");
+    await expect(start({ assembly: temporary.directory })).rejects.toThrow("is not a cloud assembly");
     rmSync(data, { recursive: true });
     await start();
   });

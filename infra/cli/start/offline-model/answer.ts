@@ -1,4 +1,4 @@
-/** A message as the OpenAI API has it; the offline model reads text only. */
+/** A message of the OpenAI API. The offline model reads text only. */
 export interface OfflineMessage {
   role: string;
   content: string;
@@ -7,11 +7,11 @@ export interface OfflineMessage {
 interface Quote {
   role: string;
   content: string;
-  /** ISO 8601; of memories only. */
+  /** ISO 8601. Only memories have it. */
   at?: string;
 }
 
-/** Words that say nothing about a subject. */
+/** Words without meaning for the search. */
 const STOP_WORDS = new Set(
   `a about am an and any are as at be been but by can could did do does for from had has have he her him his how i if in is it its me my
   of on or our she so tell that the their them they this to us was we were what when where which who why will with would you your`
@@ -19,13 +19,13 @@ const STOP_WORDS = new Set(
     .concat("remember", "said", "know", "please"),
 );
 
-/** Quotes of an answer. */
+/** Quotes per answer, and characters per quote, at most. */
 const MAX_QUOTES = 3;
 const MAX_QUOTE = 400;
 
 /**
- * What the offline model says: what the conversation and the memories in the prompt have on the question, by the words they share.
- * The same prompt always gives the same answer.
+ * Answers with quotes from the conversation and the memories in the prompt that share words with the question. The same prompt always
+ * gives the same answer.
  */
 export function answerOffline(messages: readonly OfflineMessage[]): string {
   const question = messages.at(-1)?.content ?? "";
@@ -64,7 +64,7 @@ function wordsOf(text: string): Set<string> {
 
 function score(wanted: ReadonlySet<string>, { content, role }: Quote): number {
   const shared = [...wordsOf(content)].filter((word) => wanted.has(word)).length;
-  // What the user told is worth more than what was answered to it.
+  // The user's own words count more than an answer to them.
   return shared + (shared > 0 && role === "user" ? 0.5 : 0);
 }
 

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Listening, listen } from "../../../local/index.ts";
 import { answerOffline, type OfflineMessage } from "./answer.ts";
 
-/** Bytes of a request: a prompt of a million tokens. */
+/** Bytes of a request at most: a prompt of a million tokens. */
 const MAX_BODY = 8 * 1024 * 1024;
 
-/** Milliseconds between two pieces of a stream: what reading along looks like. */
+/** Milliseconds between two pieces of a stream, so that it looks like a model that writes. */
 const PACE = 8;
 
 interface Request {
@@ -18,7 +18,7 @@ interface Request {
   max_completion_tokens?: number;
 }
 
-/** A server of the OpenAI API whose model needs no network: what the host asks when the environment names no other. */
+/** Starts a server of OpenAI's chat completions whose model needs no network. */
 export function startOfflineModel(): Promise<Listening> {
   let count = 0;
   const server = createServer((request, response) => {
@@ -29,10 +29,10 @@ export function startOfflineModel(): Promise<Listening> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, n: number): Promise<void> {
   if (request.method !== "POST" || !request.url?.endsWith("/chat/completions")) {
-    return refuse(response, 404, "the offline model has chat completions and nothing else");
+    return refuse(response, 404, "the offline model supports chat completions only");
   }
   const body = await read(request);
-  if (!body?.messages?.length) return refuse(response, 400, "messages: must be a list that is not empty");
+  if (!body?.messages?.length) return refuse(response, 400, "messages must be a list with at least one message");
   const pieces = answerOffline(body.messages).match(/\S+\s*/g) ?? [];
   const limit = body.max_completion_tokens ?? body.max_tokens ?? pieces.length;
   const said = pieces.slice(0, limit);
@@ -83,7 +83,7 @@ async function read(request: IncomingMessage): Promise<Request | null> {
   }
 }
 
-/** Words stand for tokens. */
+/** Counts words as tokens. */
 function usageOf(messages: readonly OfflineMessage[], said: readonly string[]) {
   const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
   return { prompt_tokens, completion_tokens: said.length, total_tokens: prompt_tokens + said.length };

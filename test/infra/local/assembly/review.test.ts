@@ -16,14 +16,14 @@ function review(Resources: Record<string, TemplateResource>) {
   return { warnings, notes };
 }
 
-test("a type that the host does not know is named in a warning", () => {
+test("a resource type that the host does not support causes a warning", () => {
   const { warnings } = review({ Cluster: { Type: "AWS::ECS::Cluster" } });
   expect(warnings).toEqual([
     "AWS::ECS::Cluster Cluster: the local host does not know this type of resource; nothing runs for it",
   ]);
 });
 
-test("a property that the host does not know is named in a warning, nested ones too", () => {
+test("a property that the host does not support causes a warning, also a nested one", () => {
   const { warnings } = review({
     Function: { Type: "AWS::Lambda::Function", Properties: { Handler: "index.handler", VpcConfig: {} } },
     Method: {
@@ -33,15 +33,15 @@ test("a property that the host does not know is named in a warning, nested ones 
     Rule: { Type: "AWS::Events::Rule", Properties: { EventPattern: {}, Targets: [{ Arn: "a", InputPath: "$" }] } },
   });
   expect(warnings).toEqual([
-    "AWS::Lambda::Function Function: VpcConfig is not understood by the local host and has no effect",
-    "AWS::ApiGateway::Method Method: Integration.ConnectionId is not understood by the local host and has no effect",
-    "AWS::ApiGateway::Method Method: ApiKeyRequired = true is not understood by the local host",
-    "AWS::Events::Rule Rule: EventPattern is not understood by the local host and has no effect",
-    "AWS::Events::Rule Rule: Targets.InputPath is not understood by the local host and has no effect",
+    "AWS::Lambda::Function Function: the local host does not support VpcConfig and ignores it",
+    "AWS::ApiGateway::Method Method: the local host does not support Integration.ConnectionId and ignores it",
+    "AWS::ApiGateway::Method Method: the local host does not support ApiKeyRequired = true",
+    "AWS::Events::Rule Rule: the local host does not support EventPattern and ignores it",
+    "AWS::Events::Rule Rule: the local host does not support Targets.InputPath and ignores it",
   ]);
 });
 
-test("what is known to have nothing to run is in the notes, with the reason", () => {
+test("resources and properties that need nothing here are noted with the reason", () => {
   const { warnings, notes } = review({
     LogsA: { Type: "AWS::Logs::LogGroup" },
     LogsB: { Type: "AWS::Logs::LogGroup" },
