@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -9,15 +9,27 @@ import type { Host } from "../infra/local/index.ts";
 import { retentionTable } from "./support/retention-table.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
-const README = path.join(ROOT, "README.md");
-const readme = readFileSync(README, "utf8");
+const RETENTION = path.join(ROOT, "docs/retention.md");
+const pages = ["README.md", "infra/local/README.md", ...readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`)]
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => ({ name, text: readFileSync(path.join(ROOT, name), "utf8") }));
+const everything = pages.map(({ text }) => text).join("\n");
 const { scripts } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
   scripts: Record<string, string>;
 };
 
 /** The shell commands under a marker `<!-- run: name -->`. */
 const block = (name: string): string =>
-  new RegExp(`<!-- run: ${name} -->\n\`\`\`sh\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? "";
+  new RegExp(`<!-- run: ${name} -->\n\`\`\`sh\n([\\s\\S]*?)\`\`\``).exec(everything)?.[1] ?? "";
+
+/** The anchors that GitHub makes of a page's headings. */
+const sectionsOf = (page: string): string[] =>
+  [...page.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    String(title)
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, "")
+      .replaceAll(" ", "-"),
+  );
 
 /** Runs shell commands as a reader would, and gives what they print. */
 async function shell(commands: string): Promise<string> {
@@ -25,33 +37,44 @@ async function shell(commands: string): Promise<string> {
   return stdout;
 }
 
-describe("the README", () => {
-  it("names only commands that exist", () => {
-    const named = [...readme.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, name]) => name ?? "");
-    expect(named.length).toBeGreaterThan(10);
+describe("the README and the pages of docs/", () => {
+  it("name only commands that exist", () => {
+    const named = [...everything.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, name]) => name ?? "");
+    expect(named.length).toBeGreaterThan(30);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  it("names only files that exist", () => {
-    const files = [...readme.matchAll(/`((?:shared|infra|functions|test|docs)\/[\w./-]+\.\w+)`/g)].map(
-      ([, file]) => file,
+  it("name only files that exist", () => {
+    const files = [...everything.matchAll(/`((?:shared|infra|functions|test|docs)\/[\w./-]+\.\w+)`/g)].map(
+      ([, file]) => file ?? "",
     );
-    expect(files.length).toBeGreaterThan(1);
-    for (const file of files) expect(() => readFileSync(path.join(ROOT, file ?? "")), file).not.toThrow();
+    expect(files.length).toBeGreaterThan(10);
+    expect(files.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
   });
 
-  it("has the retention policy as it is (UPDATE_README=1 npm test writes it)", () => {
+  it.each(pages)("$name links only to pages and sections that exist", ({ name, text }) => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+    const broken = links.filter(([, target, section]) => {
+      const file = target ? path.join(ROOT, path.dirname(name), target) : path.join(ROOT, name);
+      if (!existsSync(file)) return true;
+      return section !== undefined && !sectionsOf(readFileSync(file, "utf8")).includes(section);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  it("have the retention policy as it is (UPDATE_README=1 npm test writes it)", () => {
     const part = /<!-- retention -->\n[\s\S]*?<!-- \/retention -->/;
     const current = `<!-- retention -->\n${retentionTable()}<!-- /retention -->`;
+    const page = readFileSync(RETENTION, "utf8");
     if (process.env.UPDATE_README)
       writeFileSync(
-        README,
-        readme.replace(part, () => current),
+        RETENTION,
+        page.replace(part, () => current),
       );
-    else expect(part.exec(readme)?.[0]).toBe(current);
+    else expect(part.exec(page)?.[0]).toBe(current);
   });
 
-  it("has commands that explain themselves", async () => {
+  it("name commands that explain themselves", async () => {
     const helps = block("help").trim().split("\n");
     expect(helps.length).toBeGreaterThan(4);
     for (const help of helps) expect(await shell(help), help).toMatch(/npm (run|start)/);

@@ -12,7 +12,7 @@ import { addDashboard, type Watched } from "./dashboard.ts";
 const FIVE_MINUTES = Duration.minutes(5);
 
 /** In the repository; each alarm has the section of its name. */
-export const RUNBOOK = "docs/runbook.md";
+export const RUNBOOK = "docs/operations.md";
 
 export interface ObservabilityProps extends StackProps, Watched {}
 

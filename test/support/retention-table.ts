@@ -1,6 +1,6 @@
 import { DAY, type RetentionRule, retention } from "../../shared/retention/policy.ts";
 
-/** The retention policy as the Markdown table that the README has. */
+/** The retention policy as the Markdown table of docs/retention.md. */
 export function retentionTable(): string {
   const rows = (Object.values(retention) as RetentionRule[]).map(
     ({ record, seconds, note }) => `| ${record} | ${duration(seconds)} | ${note} |`,
