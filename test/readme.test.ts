@@ -10,7 +10,11 @@ import { retentionTable } from "./support/retention-table.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const RETENTION = path.join(ROOT, "docs/retention.md");
-const pages = ["README.md", "infra/local/README.md", ...readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`)]
+const pages = [
+  "README.md",
+
+  ...readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`),
+]
   .filter((name) => name.endsWith(".md"))
   .map((name) => ({ name, text: readFileSync(path.join(ROOT, name), "utf8") }));
 const everything = pages.map(({ text }) => text).join("\n");
