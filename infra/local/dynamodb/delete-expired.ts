@@ -8,21 +8,21 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { EXPIRED_MARK } from "./expired-mark.ts";
 
-/** DynamoDB leaves items alone whose time lies more than five years back. */
+/** DynamoDB ignores expiry times of more than five years ago. */
 const OLDEST = 5 * 365 * 86_400;
 
 /** A table with TTL. */
 export interface ExpiringTable {
   TableName: string;
   keys: string[];
-  /** The attribute with the time in epoch seconds. */
+  /** The attribute with the expiry time in epoch seconds. */
   ttl: string;
 }
 
 /**
- * Deletes the expired items of tables in an engine that the host did not start, and gives how many. DynamoDB Local 2.6 has a TTL of its own,
- * but it ends for good at the first expired item that lacks a key of any index. So that functions see a deletion by TTL in the stream, as on
- * AWS, an item is marked before it is deleted (see `readMark`). An item whose time has changed meanwhile stays.
+ * Deletes expired items in an engine that the host did not start, and resolves with their number. The TTL of DynamoDB Local 2.6 stops
+ * at the first expired item that lacks a key of any index. Each item is marked before it is deleted, so that its stream record shows a
+ * TTL deletion (see `readMark`). An item whose expiry time changes meanwhile stays.
  * @param now milliseconds
  */
 export async function deleteExpired(
@@ -40,7 +40,7 @@ export async function deleteExpired(
       FilterExpression: "#0 BETWEEN :oldest AND :newest",
       ProjectionExpression: names.map((_, n) => `#${n}`).join(),
       ExpressionAttributeNames: Object.fromEntries(names.map((name, n) => [`#${n}`, name])),
-      // AWS deletes what has expired, not what expires this second.
+      // An item that expires in this second has not expired yet.
       ExpressionAttributeValues: { ":oldest": { N: String(seconds - OLDEST) }, ":newest": { N: String(seconds - 1) } },
     };
     for await (const { Items = [] } of paginateScan({ client }, scan)) {
@@ -53,7 +53,7 @@ export async function deleteExpired(
   return deleted;
 }
 
-/** Resolves with whether it was there, and still expired. */
+/** Deletes an item if its expiry time is still the same. Resolves with whether it did. */
 async function expire(
   client: DynamoDBClient,
   TableName: string,

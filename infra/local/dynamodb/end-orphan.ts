@@ -2,12 +2,12 @@ import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { commandLine } from "../process-identity.ts";
 
-/** Milliseconds that an orphan has to end by itself. */
+/** Milliseconds that an orphaned engine gets to end after SIGTERM. */
 const GRACE = 3_000;
 
 /**
- * Ends the engine that a killed host left running on `database`: two engines on one file corrupt each other's view.
- * Process ids are used again, so only a process whose command line names this database is touched.
+ * Ends the engine that a killed host left running on `database`, because two engines on one file corrupt it.
+ * Process ids are reused, so the command line of the process must name this database.
  */
 export async function endOrphan(pidFile: string, database: string, log: (line: string) => void): Promise<void> {
   const pid = readPid(pidFile);

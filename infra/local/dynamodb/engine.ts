@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Milliseconds that the engine may take to answer after it was started, and to end after SIGTERM. */
+/** Milliseconds until the engine must answer after its start, and must end after SIGTERM. */
 const READY_TIMEOUT = 10_000;
 const STOP_TIMEOUT = 5_000;
 
@@ -12,24 +12,24 @@ export interface EngineOptions {
   binary: string;
   /** The SQLite file. */
   database: string;
-  /** Where the process id is kept for the next start to find. */
+  /** File for the process id, so that the next start finds an orphaned engine. */
   pidFile: string;
   port: number;
 }
 
-/** One run of the engine's process. */
+/** A running process of the engine. */
 export interface Engine {
   pid: number;
-  /** Resolves when the process has ended, with why in words. */
+  /** Resolves with the reason when the process has ended. */
   ended: Promise<string>;
-  /** Ends it: SIGTERM, then SIGKILL after a while. */
+  /** Sends SIGTERM, then SIGKILL after 5 seconds. */
   stop(): Promise<void>;
 }
 
-/** Starts the engine and waits until it answers. Throws an Error with its last words when it ends instead. */
+/** Starts the engine and waits until it answers. Throws an Error with its last output when it ends instead. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const child = spawnEngine(options);
-  const output = lastWords(child);
+  const output = lastOutput(child);
   let running = true;
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
@@ -39,7 +39,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     return reason;
   });
   if (child.pid === undefined) throw new Error(`The embedded DynamoDB did not start: ${await ended}`);
-  // At once: whoever kills this process now leaves an engine that the next start can find.
+  // Write it at once, so that the next start finds the engine if this process is killed now.
   writeFileSync(options.pidFile, String(child.pid));
 
   const stop = async () => {
@@ -61,23 +61,23 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     }
     await sleep(5);
   }
-  // Another program may have taken the port, and be the one that answered.
+  // Another program may have taken the port and answered.
   if (!running) throw new Error(`The embedded DynamoDB ended while starting: ${await ended}`);
   return { pid: child.pid, ended, stop };
 }
 
 function spawnEngine({ binary, database, port }: EngineOptions): ChildProcess {
   return spawn(binary, ["serve", "--host", "127.0.0.1", "--port", String(port), "--db-path", database], {
-    // It holds a lock while it works, and its allocator makes two threads pay for each other: at four calls at once, half as much again.
+    // With one thread, four calls at once take a third less time: the engine locks while it works, and its allocator is slow with two.
     env: { TOKIO_WORKER_THREADS: "1" },
     stdio: ["ignore", "pipe", "pipe"],
-    // Ctrl-C reaches a whole process group; the engine has to outlive the functions that are still writing.
+    // Ctrl-C reaches the whole process group, but the engine must run until the functions have ended.
     detached: true,
   });
 }
 
-/** Keeps the end of what the process prints, for error messages; reading it also keeps its pipes from filling up. */
-function lastWords(child: ChildProcess): () => string {
+/** Keeps the last output of the process for error messages. Reading it also keeps its pipes from filling up. */
+function lastOutput(child: ChildProcess): () => string {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -98,8 +98,8 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /**
- * Path of the embedded DynamoDB's executable for this machine.
- * Throws an Error that says what to do when its package is not installed.
+ * Finds the executable of the embedded DynamoDB for this machine.
+ * Throws an Error with the remedy when its package is not installed.
  */
 export function findBinary(platform: string = process.platform, arch: string = process.arch): string {
   const name = `@dynoxide/${platform}-${arch}`;

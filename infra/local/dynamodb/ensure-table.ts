@@ -12,25 +12,24 @@ import {
 import type { ExpiringTable } from "./delete-expired.ts";
 import { readTableProperties, type TableProperties } from "./table-properties.ts";
 
-/** Milliseconds between two looks at a table that is not ready yet, and how long to look. */
+/** Milliseconds between two checks whether a table is ready, and until giving up. */
 const POLL = 50;
 const READY_TIMEOUT = 60_000;
 
 export interface EnsuredTable {
   tableName: string;
-  /** With the client's region, whatever region the engine writes into its own ARNs. */
+  /** With the client's region. Engines write regions of their own into ARNs. */
   arn: string;
   streamArn?: string;
-  /** When it has TTL. */
+  /** Present when the table has TTL. */
   expiring?: ExpiringTable;
 }
 
 /**
- * Makes the table of a template, or brings the existing one up to date: new indexes, vector indexes that changed or that the
- * template no longer has, the stream, TTL.
- * `properties` are the resolved CloudFormation properties of an AWS::DynamoDB::Table or ::GlobalTable, `TableName` included.
- * Without `vectors`, the table gets no vector indexes: the engine has none.
- * Throws an Error when the existing table has another key, which no update can change.
+ * Creates the table of a template, or updates the existing one: its indexes, stream and TTL.
+ * `properties` are the resolved properties of an AWS::DynamoDB::Table or ::GlobalTable, with `TableName`.
+ * `vectors` is false when the engine has no vector indexes.
+ * Throws an Error when the table exists with another key, because no update can change it.
  */
 export async function ensureTable(
   client: DynamoDBClient,
@@ -63,7 +62,7 @@ function expiringOf({ TableName, KeySchema, TimeToLiveSpecification }: TableProp
   return { expiring: { TableName, keys, ttl: TimeToLiveSpecification.AttributeName } };
 }
 
-/** Attributes that only vector indexes use are not defined either: engines refuse definitions that no key uses. */
+/** Also leaves out attribute definitions for vector indexes, because engines refuse definitions that no key uses. */
 function withoutVectors(table: TableProperties): TableProperties {
   const indexes = [...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes];
   const keys = [table, ...indexes].flatMap(({ KeySchema }) => KeySchema.map(({ AttributeName }) => AttributeName));
@@ -86,7 +85,7 @@ function creation(wanted: TableProperties) {
   };
 }
 
-/** One change at a time, as DynamoDB itself demands. */
+/** Makes one change at a time, as DynamoDB requires. */
 async function update(
   client: DynamoDBClient,
   wanted: TableProperties,
@@ -95,7 +94,7 @@ async function update(
   const { TableName, AttributeDefinitions } = wanted;
   const table = await ready(client, TableName);
   if (!sameKeys(table.KeySchema ?? [], wanted.KeySchema)) {
-    throw new Error(`Table ${TableName} exists with another key: start with --fresh, or with another data directory.`);
+    throw new Error(`Table ${TableName} exists with another key. Start with --fresh, or with another data directory.`);
   }
   for (const Create of missing(wanted.GlobalSecondaryIndexes, table.GlobalSecondaryIndexes)) {
     const GlobalSecondaryIndexUpdates = [{ Create }];
@@ -103,9 +102,9 @@ async function update(
     await ready(client, TableName);
   }
   for (const { IndexName } of missing(wanted.LocalSecondaryIndexes, table.LocalSecondaryIndexes)) {
-    warn(`Table ${TableName}: the local index ${IndexName} cannot be added to an existing table.`);
+    warn(`Table ${TableName}: the local index ${IndexName} cannot be added to the existing table.`);
   }
-  // Only when it has none: setting the same again would begin a new stream.
+  // Only without a stream: setting it again would begin a new one.
   if (wanted.StreamSpecification && !table.StreamSpecification?.StreamEnabled) {
     const StreamSpecification = { StreamEnabled: true, ...wanted.StreamSpecification };
     await client.send(new UpdateTableCommand({ TableName, StreamSpecification }));
@@ -115,8 +114,8 @@ async function update(
 }
 
 /**
- * Last, and without waiting for them to be filled, which takes a while: until then searches fail, as on AWS. One that has
- * changed is made anew, as CloudFormation does: items keep their vectors, and those of another size are not in it.
+ * Does not wait until the indexes are filled. Searches fail until then, as on AWS. A changed index is recreated, as by CloudFormation:
+ * items keep their vectors, and the index omits vectors of another size.
  */
 async function ensureVectorIndexes(
   client: DynamoDBClient,
@@ -139,18 +138,18 @@ async function ensureVectorIndexes(
     const { IndexName } = Create;
     const stored = table.VectorIndexes?.find((index) => index.IndexName === IndexName);
     if (stored && sameVectors(stored, Create)) continue;
-    // One at a time: the next has to wait for the one before.
+    // One at a time: wait for the index before.
     await ready(client, TableName, true);
     if (stored) {
       warn(
-        `Table ${TableName}: the vector index ${IndexName} is made anew, for ${vectorsOf(Create)} in the place of ${vectorsOf(stored)}. ` +
-          "Searches of it find what has such a vector; npm run reembed makes those of all memories.",
+        `Table ${TableName}: the vector index ${IndexName} is recreated, for ${vectorsOf(Create)} instead of ${vectorsOf(stored)}. ` +
+          "Searches find an item only after it has a new vector: compute new vectors for existing items.",
       );
       await remove(IndexName);
     } else {
       warn(
         `Table ${TableName}: the vector index ${IndexName} is being added. ` +
-          "Searches of it fail until it is filled, for about half a minute.",
+          "Searches fail until it is filled, for about half a minute.",
       );
     }
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
@@ -172,13 +171,13 @@ function warnOfChanges(wanted: TableProperties, table: TableDescription, warn: (
   for (const { IndexName, KeySchema } of wanted.GlobalSecondaryIndexes) {
     const stored = table.GlobalSecondaryIndexes?.find((index) => index.IndexName === IndexName);
     if (stored && !sameKeys(stored.KeySchema ?? [], KeySchema)) {
-      warn(`Table ${wanted.TableName}: the index ${IndexName} exists with another key and stays as it is.`);
+      warn(`Table ${wanted.TableName}: the index ${IndexName} exists with another key and is not changed.`);
     }
   }
   const stored = table.StreamSpecification?.StreamViewType;
   const view = wanted.StreamSpecification?.StreamViewType;
   if (stored && view && stored !== view) {
-    warn(`Table ${wanted.TableName}: its stream shows ${stored} and stays so; the template says ${view}.`);
+    warn(`Table ${wanted.TableName}: its stream keeps the view type ${stored}, although the template has ${view}.`);
   }
 }
 

@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ItemJson, RawRecord } from "./stream-record.ts";
 
-/** An attribute that the host adds to an expired item before it deletes it: a map of the TTL attribute's name and value at that moment. */
+/** An attribute that the host adds to an expired item before it deletes it. Its value maps the TTL attribute's name to its value. */
 export const EXPIRED_MARK = "local_host_expired";
 
-/** Who deletes expired items, in the stream. */
+/** The identity of TTL deletions in the stream. */
 export const TTL_SERVICE = { type: "Service", principalId: "dynamodb.amazonaws.com" };
 
 /**
- * Gives a record without the mark. The deletion of an item that is marked, and has the marked time still, is one by TTL: it gets the
- * identity that AWS gives it.
+ * Returns a record without the mark. If a deleted item had the mark and the marked expiry time, TTL deleted it: the record gets the
+ * identity of TTL deletions.
  */
 export function readMark(raw: RawRecord): RawRecord {
   const { OldImage, NewImage } = raw.dynamodb;

@@ -1,13 +1,13 @@
 import { type DynamoDBClient, DynamoDBServiceException, SearchVectorsCommand } from "@aws-sdk/client-dynamodb";
 
-/** An index that exists nowhere. */
+/** A search of an index that does not exist. */
 const PROBE = { TableName: "memocha-probe", IndexName: "memocha-probe", SearchVector: [{ N: "0" }], TopK: 1 };
-/** What an engine with vector indexes says of it. */
+/** The errors of engines that have vector indexes. */
 const KNOWN = ["ResourceNotFoundException", "ValidationException"];
 
 /**
- * Whether an engine has vector indexes. AWS's DynamoDB Local, for one, has none: it ignores them in a table's definition and does not know
- * the operation that searches them. Throws an Error that names the endpoint when no DynamoDB answers there, or it refuses the credentials.
+ * Whether an engine has vector indexes. DynamoDB Local has none: it ignores them in a table's definition and does not know
+ * SearchVectors. Throws an Error that names the endpoint when no DynamoDB answers there, or when it refuses the credentials.
  */
 export async function hasVectors(client: DynamoDBClient, endpoint: string): Promise<boolean> {
   try {

@@ -2,13 +2,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** SQLite's code for a database that another process has locked. */
+/** SQLite's code when another process has locked the database. */
 const SQLITE_BUSY = 5;
 
 /**
- * Makes this process the only host of a data directory. Throws an Error that names the other process when one has it.
- * The lock is SQLite's lock on a file, which the operating system drops with the process: nothing goes stale after
- * `kill -9`, and a process id that is used again fools nobody. The pid file beside it only serves the message.
+ * Makes this process the only host of a data directory. Throws an Error that names the other host if there is one.
+ * The lock is SQLite's lock on a file. The operating system releases it with the process, also after `kill -9`. The pid file is for the
+ * error message only.
  */
 export function lockDirectory(directory: string): { release(): void } {
   mkdirSync(directory, { recursive: true });
@@ -20,11 +20,13 @@ export function lockDirectory(directory: string): { release(): void } {
   } catch (cause) {
     lock.close();
     if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) {
-      throw new Error(`${file} cannot be locked (${(cause as Error).message}). Delete it if no host runs.`, { cause });
+      throw new Error(`${file} cannot be locked (${(cause as Error).message}). Delete it if no host is running.`, {
+        cause,
+      });
     }
     throw new Error(
       `Another host (pid ${readIfAny(pidFile)}) is running on ${path.resolve(directory)}: ` +
-        "stop it first, or use another directory with --data.",
+        "stop it, or choose another directory with --data.",
       { cause },
     );
   }

@@ -2,21 +2,21 @@ import { DatabaseSync } from "node:sqlite";
 import { indexTtl } from "./ttl-index.ts";
 
 /**
- * Seconds that a stream keeps its records, as on AWS. Counted back from the newest record, not from now: only the engine's clock stamps
- * records, and time in which the host was off gives pollers no chance to read.
+ * Seconds that a stream keeps its records, as on AWS. They count back from the newest record, because event sources cannot read while
+ * the host is off.
  */
 const STREAM_RETENTION = 86_400;
 
-/** How far into a stream all records are done. */
+/** The sequence number up to which an event source has finished a stream. */
 export interface Position {
   streamArn: string;
   sequenceNumber: bigint;
 }
 
 /**
- * Puts in order what the engine leaves to others, on the closed database file: the indexes without which every stream
- * write reads all records before it and every TTL sweep all items, and the records that nobody will read again. Does nothing to a file that the
- * engine has not set up yet; resolves with whether it had.
+ * Adds indexes that the engine lacks and deletes stream records that no event source needs. Without the indexes, every stream write
+ * reads all earlier records and every TTL sweep reads all items. The engine must not run. Returns false, and does nothing, when the
+ * engine has not created its tables yet.
  */
 export function maintainDatabase(database: string, positions: Position[]): boolean {
   const db = new DatabaseSync(database);
@@ -28,8 +28,8 @@ export function maintainDatabase(database: string, positions: Position[]): boole
         "ON _stream_records(table_name, CAST(sequence_number AS INTEGER))",
     );
     indexTtl(db);
-    // The engine numbers the next record by the highest one stored: were that gone, numbers below the checkpoints would
-    // be given out again, and pollers would skip them.
+    // Keep the newest record: the engine derives the next sequence number from it. Without it, the engine would reuse numbers, and
+    // event sources would skip those below their checkpoints.
     const trim = db.prepare(
       `WITH newest AS (
          SELECT MAX(CAST(sequence_number AS INTEGER)) AS sequence, MAX(created_at) AS at FROM _stream_records WHERE table_name = ?1
@@ -48,7 +48,7 @@ export function maintainDatabase(database: string, positions: Position[]): boole
   }
 }
 
-/** A position in an earlier stream of a table that was made anew says nothing about this one. */
+/** The lowest position in a stream. Positions in earlier streams of the table do not count. */
 function lowest(positions: Position[], stream: string): bigint {
   let least: bigint | undefined;
   for (const { streamArn, sequenceNumber } of positions) {

@@ -10,16 +10,16 @@ export interface PermissionProxy {
   close(): Promise<void>;
 }
 
-/** A request as it came. */
+/** A request as the client sent it. */
 interface Request {
   bytes: Buffer;
-  /** The request line and the headers, as text. */
+  /** The request line and the headers. */
   head: string;
   body: Buffer;
 }
 
 const END_OF_HEAD = "\r\n\r\n";
-/** Bytes of a request's head at most. */
+/** Bytes of a head at most. */
 const MAX_HEAD = 64 * 1024;
 
 /**
@@ -35,7 +35,7 @@ export async function startPermissionProxy({
   log,
 }: {
   endpoint: string;
-  /** Those that the engine knows. @default the engine takes any */
+  /** The engine's credentials. @default the engine accepts any */
   credentials?: Credentials | undefined;
   access: Access;
   log: (line: string) => void;
@@ -48,7 +48,7 @@ export async function startPermissionProxy({
     const engine = isTls ? connectTls({ ...target, servername: url.hostname }) : connect(target);
     for (const socket of [client, engine]) {
       connections.add(socket);
-      // What went wrong shows to the other side as a connection that ends, as it would without the front.
+      // The other side sees an error as a closed connection, as it would without the proxy.
       socket.on("error", () => {});
       socket.on("close", () => {
         connections.delete(socket);
@@ -116,7 +116,7 @@ function createReader(take: (request: Request) => void): (chunk: Buffer) => bool
   };
 }
 
-/** The same request, signed for another host with other credentials. */
+/** The same request, signed for the engine with other credentials. */
 function signAgain({ head, body }: Request, host: string, credentials: Credentials): Buffer {
   const [first = "", ...lines] = head.trimEnd().split("\r\n");
   const kept = lines.filter((line) => !/^(authorization|host):/i.test(line));
@@ -140,7 +140,7 @@ function refuse(access: Access, { head, body }: Request): Refused | undefined {
   const [, operation = ""] = /^x-amz-target:[^\r]*\.(\w+)/im.exec(head) ?? [];
   const permissions = access.dynamodbPermissions(operation, parse(body));
   if (permissions === undefined) {
-    // Whatever it needs, no role could be held against it: it would be allowed silently.
+    // Refuse it, because its permissions cannot be checked.
     return {
       code: "UnknownOperationException",
       message: `The local host does not know which permissions ${operation} needs`,
@@ -150,7 +150,7 @@ function refuse(access: Access, { head, body }: Request): Refused | undefined {
   return refusal && { code: "AccessDeniedException", message: refusal.message };
 }
 
-/** The engine says what is wrong with a body that is no JSON. */
+/** An invalid body becomes {}: the engine explains the error. */
 function parse(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());

@@ -14,35 +14,35 @@ import { createDatabaseStreamReader } from "./stream-reader.database.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import { createSweeper } from "./sweeper.ts";
 
-/** Times that a start is tried: a free port may be taken before the engine binds it. */
+/** Attempts to start: another program may take the free port before the engine binds it. */
 const START_ATTEMPTS = 5;
-/** Milliseconds between two attempts to bring back an engine that died. */
+/** Milliseconds between two attempts to restart an engine that died. */
 const RESTART_DELAY = 200;
-/** Seconds that two readings of one clock may differ by. */
+/** Seconds by which two readings of one clock may differ. */
 const SAME_CLOCK = 60;
 
 export interface DynamoOptions {
-  /** Where the database lives; null = nothing is kept after `close`. */
+  /** Directory of the database; null = a temporary one that `close` deletes. */
   directory: string | null;
-  /** Directory of the stream pollers' checkpoints: records below all of them are deleted at start-up. */
+  /** Directory of the checkpoints of event sources. The start deletes stream records that all of them have passed. */
   checkpoints?: string;
   log: (line: string) => void;
 }
 
 export interface Dynamo {
   endpoint: string;
-  /** Process id of the engine; another one after it died and was started again. */
+  /** Process id of the engine. It changes when the engine dies and is restarted. */
   readonly pid: number;
   /** Reads the tables' streams. */
   streams: StreamReader;
-  /** Deletes expired items, as DynamoDB's TTL does. Resolves with how many. */
+  /** Deletes expired items as DynamoDB's TTL does. Resolves with their number. */
   sweepTtl(): Promise<number>;
   close(): Promise<void>;
 }
 
 /**
- * Starts the embedded DynamoDB on a free port of 127.0.0.1 and keeps it running. Its file must belong to this process
- * (see `lockDirectory`). Throws an Error with what to do when the engine is not installed.
+ * Starts the embedded DynamoDB on a free port of 127.0.0.1, and restarts it when it dies. The caller must hold the lock of the
+ * directory (`lockDirectory`). Throws an Error with the remedy when the engine is not installed.
  */
 export async function startDynamo({ directory, checkpoints, log }: DynamoOptions): Promise<Dynamo> {
   const binary = findBinary();
@@ -56,7 +56,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const remedy = "Restore it from a copy, or start empty with --fresh.";
   const maintain = () => readStored(database, remedy, () => maintainDatabase(database, positions));
   if (!maintain()) {
-    // The first start: only the engine can make its tables, and they need their index before anything is written.
+    // The first start: let the engine create its tables, and add the index before the first write.
     await (await startAnywhere(files)).engine.stop();
     maintain();
   }
@@ -68,7 +68,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   let closing = false;
   const guard = keepRunning();
 
-  /** Ends when `close` was called and the last engine has ended. */
+  /** Resolves after `close`, when the last engine has ended. */
   async function keepRunning(): Promise<void> {
     for (;;) {
       const reason = await engine.ended;
@@ -114,8 +114,8 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
 }
 
 /**
- * Seconds by which this process's clock is ahead of the engine's. The two differ where the date of this process is faked: the engine is
- * linked statically, so that a faked date does not reach it.
+ * Seconds by which the clock of this process is ahead of the engine's. They differ when the date of this process is faked, because the
+ * engine is linked statically and sees the real date.
  */
 async function secondsAhead(port: number): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/`);
@@ -124,7 +124,7 @@ async function secondsAhead(port: number): Promise<number> {
   return Math.abs(ahead) > SAME_CLOCK ? ahead : 0;
 }
 
-/** A port on 127.0.0.1 that is free at the moment. */
+/** A port of 127.0.0.1 that is free now. */
 async function freePort(): Promise<number> {
   const { port, close } = await listen(createServer(), 0);
   await close();

@@ -14,9 +14,9 @@ interface Row {
 }
 
 /**
- * Reads streams from the embedded engine's live database: over HTTP the engine parses each image and writes it anew, 2 ms
- * for one with a vector, once for every reader. Here an image is parsed when somebody looks at it, which filters seldom do.
- * @param ahead seconds by which this process's clock is ahead of the engine's: records get the time of this process
+ * Reads streams from the database of the running embedded engine. Over HTTP, the engine parses and writes each image again per reader:
+ * 2 ms for an image with a vector. Here an image is parsed on its first use, and filters use few images.
+ * @param ahead seconds by which the clock of this process is ahead of the engine's; records get the time of this process
  */
 export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamReader {
   const newest = db.prepare(
@@ -29,7 +29,7 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
      ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?`,
   );
 
-  /** Sequence number of the record before the first that is to be read. */
+  /** Sequence number before the first record to read. */
   const positionOf = (table: string, at: StartAt): number => {
     switch (at.type) {
       case "TRIM_HORIZON":
@@ -75,7 +75,7 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
   };
 }
 
-// Images that are the same are as long, in whatever order their attributes are.
+// Equal images have the same length, in any order of their attributes.
 const sameLength = ({ new_image, old_image }: Row): boolean => new_image?.length === old_image?.length;
 
 const sizeOf = ({ keys_json, new_image, old_image }: Row): number =>
@@ -102,7 +102,7 @@ function toRawRecord(row: Row, view: string, ahead: number): RawRecord {
   };
 }
 
-/** An image that is parsed when it is first read. */
+/** Adds an image that is parsed on its first use. */
 function addImage(record: object, name: "NewImage" | "OldImage", json: string | null): void {
   if (json === null) return;
   Object.defineProperty(record, name, {

@@ -15,30 +15,27 @@ export type StartAt =
 export interface StreamReader {
   shards(streamArn: string): Promise<Shard[]>;
   iterator(streamArn: string, shardId: string, at: StartAt): Promise<string>;
-  /**
-   * Where a reader from LATEST would begin: AFTER_SEQUENCE_NUMBER of it, "0" = the beginning. Only the embedded engine
-   * tells, in its iterators; undefined with others.
-   */
+  /** Sequence number of the newest record; "0" = there is none. Undefined with engines other than the embedded one. */
   latest(streamArn: string, shardId: string): Promise<string | undefined>;
   records(iterator: string, streamArn: string, limit?: number): Promise<Page>;
-  /** Attribute name of the table's partition key. */
+  /** Returns the attribute name of the table's partition key. */
   partitionKey(streamArn: string): Promise<string>;
 }
 
-/** What one read of a shard gave. */
+/** The result of one read of a shard. */
 export interface Page {
-  /** Without those that tell of no change. */
+  /** Without records of writes that changed nothing. */
   records: StreamRecord[];
-  /** How many were read, and their size, dropped ones included. */
+  /** Number and size of all records read, including omitted ones. */
   count: number;
   bytes: number;
-  /** Of the last record read, dropped or not. */
+  /** Of the last record read, including omitted ones. */
   lastSequenceNumber?: string;
-  /** Absent when the shard is closed and read to its end. */
+  /** The next iterator; absent at the end of a closed shard. */
   next?: string;
 }
 
-/** An engine's answer that is an error; `name` is its code, such as "TrimmedDataAccessException". */
+/** An error that the engine returned. `name` is its code, such as "TrimmedDataAccessException". */
 export class StreamError extends Error {
   constructor(name: string, message: string) {
     super(message);
@@ -47,8 +44,8 @@ export class StreamError extends Error {
 }
 
 /**
- * Reads streams from an engine as raw JSON: the SDK's client knows `userIdentity` in another casing than the embedded
- * engine's and drops what identifies a TTL deletion. Throws StreamErrors.
+ * Reads streams from an engine over HTTP, as raw JSON. The SDK's client would drop `userIdentity`, which marks a TTL deletion, because
+ * the embedded engine writes it in another casing. Throws StreamErrors.
  */
 export function createStreamReader(endpoint: string, credentials?: Credentials): StreamReader {
   const client = createStreamsClient(endpoint, credentials);

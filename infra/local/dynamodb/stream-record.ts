@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
-/** An attribute in DynamoDB's JSON: one member, named after its type. */
+/** An attribute in DynamoDB's JSON: one member whose name is the type. */
 export type AttributeJson = Record<string, unknown>;
 export type ItemJson = Record<string, AttributeJson>;
 
-/** A record as Lambda hands it to functions. */
+/** A stream record in Lambda's format. */
 export interface StreamRecord {
   eventID: string;
   eventName: "INSERT" | "MODIFY" | "REMOVE";
@@ -25,12 +25,12 @@ export interface StreamRecord {
   userIdentity?: { type: string; principalId: string };
 }
 
-/** A record in the raw JSON of an engine's GetRecords; the casing of `userIdentity` differs between engines. */
+/** A record of an engine's GetRecords. Engines differ in the casing of `userIdentity`. */
 export interface RawRecord extends Omit<StreamRecord, "eventSourceARN" | "userIdentity"> {
   userIdentity?: { type?: string; principalId?: string; Type?: string; PrincipalId?: string };
 }
 
-/** Makes Lambda's record of an engine's: the ARN and its region, an id of Lambda's shape, the identity's casing. */
+/** Converts an engine's record to Lambda's format: the ARN, its region, the id and the casing of `userIdentity`. */
 export function toLambdaRecord(raw: RawRecord, streamArn: string): StreamRecord {
   const { userIdentity, ...record } = raw;
   const type = userIdentity?.type ?? userIdentity?.Type;
@@ -45,13 +45,13 @@ export function toLambdaRecord(raw: RawRecord, streamArn: string): StreamRecord 
   };
 }
 
-/** Whether a record tells of no change: the engine writes one for a put of what is there already, DynamoDB does not. */
+/** Whether the write of a record changed nothing. The embedded engine writes such records, DynamoDB does not. */
 export function changesNothing({ eventName, dynamodb: { OldImage, NewImage } }: RawRecord): boolean {
   if (eventName !== "MODIFY" || !OldImage || !NewImage) return false;
   return isDeepStrictEqual(sorted(OldImage), sorted(NewImage));
 }
 
-/** A copy whose sets are in one order: sets with the same members are the same. */
+/** A copy with sorted sets, so that sets with the same members are equal. */
 function sorted(item: ItemJson): unknown {
   const walk = (value: unknown, key: string): unknown => {
     if (Array.isArray(value)) {

@@ -1,15 +1,15 @@
 import { sha256, authorization as sign } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 
-/** Calls an operation of DynamoDB Streams, or `DescribeTable`, and gives the engine's answer as it is. */
+/** Calls an operation of DynamoDB Streams, or `DescribeTable`, and resolves with the engine's response. */
 export type StreamsClient = (operation: string, request: Record<string, unknown>) => Promise<Response>;
 
-/** What the embedded engine takes as well as any other. */
+/** The embedded engine accepts any credentials. */
 const ANY_CREDENTIALS: Credentials = { accessKeyId: "local", secretAccessKey: "local" };
 
 /**
- * A client of an engine's streams that leaves answers as raw JSON. Streams are named by ARNs of this host's region. Engines write regions of
- * their own (`ddblocal`) into ARNs, and some of them find a stream by its own ARN only: it is sent in the place of the host's.
+ * Creates a client of an engine's streams that returns raw JSON. Callers use stream ARNs of the host's region. Engines use regions of
+ * their own (`ddblocal`) in ARNs, and some find a stream by that ARN only, so the client sends the engine's ARN.
  */
 export function createStreamsClient(endpoint: string, credentials: Credentials = ANY_CREDENTIALS): StreamsClient {
   const ownArns = new Map<string, string>();
@@ -20,7 +20,7 @@ export function createStreamsClient(endpoint: string, credentials: Credentials =
     const response = await post(endpoint, credentials, "DescribeTable", { TableName: tableOf(streamArn) });
     const { Table } = (await response.json()) as { Table?: { LatestStreamArn?: string } };
     const latest = Table?.LatestStreamArn;
-    // An earlier stream of the table is not described: the engine has to say what it thinks of it.
+    // This is an earlier stream of the table. Send its ARN as it is: the engine answers with the error.
     if (latest === undefined || labelOf(latest) !== labelOf(streamArn)) return streamArn;
     ownArns.set(streamArn, latest);
     return latest;

@@ -9,8 +9,8 @@ import { createStreamsClient, type StreamsClient } from "./streams-client.ts";
 const operations = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
 
 /**
- * A DynamoDB Streams endpoint on 127.0.0.1 that the SDK's clients understand, in front of the engine at `endpoint`:
- * `userIdentity` in AWS's casing, no records of changes that changed nothing. It takes any credentials, and only reads.
+ * Starts a read-only DynamoDB Streams endpoint for SDK clients in front of the engine. It writes `userIdentity` in AWS's casing and
+ * omits records of writes that changed nothing. It accepts any credentials.
  */
 export async function startStreamsProxy({
   endpoint,
@@ -18,7 +18,7 @@ export async function startStreamsProxy({
   port = 0,
 }: {
   endpoint: string;
-  /** Those that the engine knows. @default it takes any */
+  /** The engine's credentials. @default the engine accepts any */
   credentials?: Credentials | undefined;
   port?: number;
 }): Promise<Listening> {
@@ -33,7 +33,7 @@ async function answer(client: StreamsClient, request: IncomingMessage, response:
   const operation = String(request.headers["x-amz-target"]).split("DynamoDBStreams_20120810.")[1] ?? "";
   const body = await text(request);
   if (!operations.includes(operation)) {
-    fail(response, 400, "UnknownOperationException", "This endpoint reads DynamoDB streams only.");
+    fail(response, 400, "UnknownOperationException", "This endpoint supports reads of DynamoDB streams only.");
     return;
   }
   const answered = await client(operation, parse(body));

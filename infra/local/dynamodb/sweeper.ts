@@ -3,21 +3,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TTL_SERVICE } from "./expired-mark.ts";
 import { indexTtl, quote, type TtlTable, ttlTables } from "./ttl-index.ts";
 
-/** Items deleted in one transaction: the engine waits meanwhile. */
+/** Items per transaction. The engine waits during a transaction. */
 const BATCH = 100;
 
-/** Milliseconds between two looks at whether the engine has ended its own transaction, and how many looks. */
+/** Milliseconds between two attempts while the engine is in a transaction, and the number of attempts. */
 const BUSY_DELAY = 5;
 const MAX_ATTEMPTS = 1_000;
 
-/** SQLite's code for a database that another connection is writing to. */
+/** SQLite's code when another connection is writing to the database. */
 const SQLITE_BUSY = 5;
 
 /**
- * Makes the function that deletes expired items from the engine's live database and resolves with how many, as the engine
- * would itself: with their index entries and records of the stream, an item whole or not at all. One sweep runs at a time.
- * @param db a connection that does not wait when the database is busy: this process has other things to do
- * @param ahead seconds by which this process's clock is ahead of the engine's, which all records are stamped by
+ * Creates a function that deletes expired items from the database of the running engine and resolves with their number. Per item, it
+ * deletes the index entries and writes the stream record in the same transaction. One sweep runs at a time.
+ * @param db a connection that does not block this process when the database is busy
+ * @param ahead seconds by which the clock of this process is ahead of the engine's; records get the time of the engine
  */
 export function createSweeper(db: DatabaseSync, ahead = 0) {
   let running: Promise<number> | undefined;
@@ -42,7 +42,7 @@ export function createSweeper(db: DatabaseSync, ahead = 0) {
     });
     return running;
   };
-  /** Resolves when the sweep under way has ended, however it did. */
+  /** Resolves when the current sweep has ended or failed. */
   const finished = async (): Promise<void> => void (await running?.catch(() => undefined));
   return Object.assign(sweepOnce, { finished });
 }
@@ -79,7 +79,7 @@ function deleteExpired(db: DatabaseSync, table: TtlTable, ahead: number): number
   }
 }
 
-/** The engine's tables that hold the entries of a table's secondary and vector indexes. */
+/** The engine's tables for the secondary and vector indexes of a table. */
 function indexesOf(db: DatabaseSync, table: string): string[] {
   const prefix = `${table}::`;
   return db
@@ -88,7 +88,7 @@ function indexesOf(db: DatabaseSync, table: string): string[] {
     .map(({ name }) => String(name));
 }
 
-/** What writes the record of an item's deletion, numbered as the engine numbers its own; undefined = there is no stream. */
+/** Returns a function that writes the stream record of a deletion, with the next sequence number; undefined without a stream. */
 function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTable, ahead: number) {
   if (streamView === undefined) return undefined;
   const insert = db.prepare(

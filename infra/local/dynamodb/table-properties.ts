@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** Properties that have no effect on one machine: what they protect, bill or replicate is not there. */
+/** Properties without effect on one machine: they protect, bill or replicate. */
 export const notLocal: ReadonlySet<string> = new Set([
   "BillingMode",
   "ContributorInsightsSpecification",
@@ -28,7 +28,7 @@ const projection = z.object({
   NonKeyAttributes: z.array(z.string()).optional(),
 });
 const index = z.object({ IndexName: z.string(), KeySchema: z.array(key), Projection: projection });
-/** CloudFormation writes numbers and booleans as strings at times. */
+/** CloudFormation sometimes writes numbers and booleans as strings. */
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 
 const vectorIndex = z.object({
@@ -42,7 +42,7 @@ const vectorIndex = z.object({
   DistanceFunction: z.enum(["COSINE", "EUCLIDEAN", "DOT_PRODUCT"]),
 });
 
-/** What the local table is made of. Indexes are read without what only bills them (`notLocal`). */
+/** The properties that a local table has. Those in `notLocal` are left out. */
 export const tableProperties = z.object({
   TableName: z.string(),
   KeySchema: z.array(key),
@@ -59,15 +59,15 @@ export const tableProperties = z.object({
 export type TableProperties = z.infer<typeof tableProperties>;
 
 /**
- * Reads the resolved properties of an AWS::DynamoDB::Table or ::GlobalTable, and names through `warn` each one that is
- * neither understood nor known to have no effect here. Throws a ZodError when one does not have its documented shape.
+ * Reads the resolved properties of an AWS::DynamoDB::Table or ::GlobalTable. Warns about each property that the host does not support.
+ * Throws a ZodError when a property does not have its documented shape.
  */
 export function readTableProperties(
   properties: Record<string, unknown>,
   warn: (line: string) => void,
 ): TableProperties {
   const table = tableProperties.parse(properties);
-  const name = (at: string) => warn(`Table ${table.TableName}: the property ${at} is not understood locally.`);
+  const name = (at: string) => warn(`Table ${table.TableName}: the local host does not support the property ${at}.`);
   unknownKeys(properties, tableProperties.shape).forEach(name);
   for (const [list, shape] of [
     ["GlobalSecondaryIndexes", index.shape],

@@ -1,18 +1,18 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** A table of the engine's that has TTL, and what is needed to find what has expired in it. */
+/** A table of the engine that has TTL. */
 export interface TtlTable {
   name: string;
   keySchema: { AttributeName: string }[];
-  /** What its stream shows; absent = it has none. */
+  /** View type of its stream; absent without a stream. */
   streamView?: string;
-  /** SQL for the time of an item, as it stands in the index. */
+  /** SQL expression for the expiry time of an item. The index has the same expression. */
   time: string;
 }
 
 /**
- * Gives every table with TTL an index of its times. The engine's own sweep parses all items of all tables, a vector's in
- * 2 ms, with its lock held: with the index, what has expired is found in no time.
+ * Adds an index of the expiry times to every table with TTL. The engine's own sweep locks the database while it parses all items of all
+ * tables, and an item with a vector takes 2 ms.
  */
 export function indexTtl(db: DatabaseSync): void {
   for (const { index, table, time } of ttlRows(db)) {
@@ -45,7 +45,7 @@ function ttlRows(db: DatabaseSync) {
     });
 }
 
-/** A name as SQL takes it. */
+/** A name, quoted for SQL. */
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -19,7 +19,7 @@ function review(Resources: Record<string, TemplateResource>) {
 test("a resource type that the host does not support causes a warning", () => {
   const { warnings } = review({ Cluster: { Type: "AWS::ECS::Cluster" } });
   expect(warnings).toEqual([
-    "AWS::ECS::Cluster Cluster: the local host does not know this type of resource; nothing runs for it",
+    "AWS::ECS::Cluster Cluster: the local host does not support this type of resource and ignores it",
   ]);
 });
 
@@ -49,7 +49,7 @@ test("resources and properties that need nothing here are noted with the reason"
   });
   expect(warnings).toEqual([]);
   expect(notes).toEqual([
-    "nothing to run for AWS::SQS::Queue SqsManagedSseEnabled: the disk is the user's own",
+    "nothing to run for AWS::SQS::Queue SqsManagedSseEnabled: the disk belongs to the user",
     "nothing to run for AWS::Logs::LogGroup: logs go to the terminal (2 times)",
   ]);
 });

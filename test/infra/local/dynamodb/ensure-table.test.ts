@@ -33,7 +33,7 @@ const vectors = {
 };
 
 describe("a table of the template", () => {
-  it("is made with its indexes, stream, TTL and vector index", async () => {
+  it("is created with its indexes, stream, TTL and vector index", async () => {
     const made = await ensureTable(
       client,
       {
@@ -54,7 +54,7 @@ describe("a table of the template", () => {
     expect(await ttlOf("complete")).toEqual({ AttributeName: "expires_at", TimeToLiveStatus: "ENABLED" });
   });
 
-  it("is brought up to date without beginning a new stream", async () => {
+  it("is updated without a new stream", async () => {
     const TableName = "growing";
     const first = await ensureTable(client, { ...streamed, TableName, TimeToLiveSpecification: undefined }, quiet);
     const second = await ensureTable(
@@ -76,7 +76,7 @@ describe("a table of the template", () => {
     expect(await ttlOf(TableName)).toEqual({ AttributeName: "expires_at", TimeToLiveStatus: "ENABLED" });
   });
 
-  it("gets a vector index anew whose dimensions have changed, and says so", async () => {
+  it("recreates a vector index whose dimensions have changed, with a warning", async () => {
     const TableName = "redimensioned";
     const properties = { ...streamed, TableName, AttributeDefinitions: [...streamed.AttributeDefinitions, owner] };
     await ensureTable(client, { ...properties, VectorIndexes: [vectors] }, quiet);
@@ -86,7 +86,7 @@ describe("a table of the template", () => {
     );
     expect((await described(TableName)).VectorIndexes).toMatchObject([{ IndexName: "memories", Dimensions: 2 }]);
     expect(warnings).toEqual([
-      expect.stringMatching(/memories is made anew, for 2 dimensions .* of 4 dimensions .*npm run reembed/),
+      expect.stringMatching(/memories is recreated, for 2 dimensions .* of 4 dimensions .*new vectors/),
     ]);
     await ensureTable(client, { ...properties, VectorIndexes: [{ ...vectors, Dimensions: 2 }] }, (line) =>
       warnings.push(line),
@@ -94,7 +94,7 @@ describe("a table of the template", () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it("gets a vector index that the template adds, and loses one that the template no longer has", async () => {
+  it("gets a vector index that the template adds, and loses one that the template removes", async () => {
     const TableName = "renamed";
     const properties = { ...streamed, TableName, AttributeDefinitions: [...streamed.AttributeDefinitions, owner] };
     // DynamoDB refuses indexes of different dimensions on one attribute.
@@ -116,18 +116,18 @@ describe("a table of the template", () => {
     expect(await ensure(of("second", 3), of("third", 2))).toEqual(["second 3", "third 2"]);
     expect(warnings).toEqual([
       "Table renamed: the vector index first is removed, because the template no longer has it.",
-      "Table renamed: the vector index third is being added. Searches of it fail until it is filled, for about half a minute.",
+      "Table renamed: the vector index third is being added. Searches fail until it is filled, for about half a minute.",
     ]);
   });
 
-  it("has the TTL attribute that the template names now", async () => {
+  it("gets the TTL attribute that the template names", async () => {
     const ttl = (AttributeName: string) => ({ TimeToLiveSpecification: { AttributeName, Enabled: true } });
     await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("expires_at") }, quiet);
     await ensureTable(client, { ...streamed, TableName: "moved", ...ttl("gone_at") }, quiet);
     expect(await ttlOf("moved")).toEqual({ AttributeName: "gone_at", TimeToLiveStatus: "ENABLED" });
   });
 
-  it("is refused when it exists with another key", async () => {
+  it("causes an error when it exists with another key", async () => {
     await ensureTable(client, { ...streamed, TableName: "keyed" }, quiet);
     const KeySchema = [{ AttributeName: "pk", KeyType: "HASH" }];
     await expect(ensureTable(client, { ...streamed, TableName: "keyed", KeySchema }, quiet)).rejects.toThrow(
@@ -135,7 +135,7 @@ describe("a table of the template", () => {
     );
   });
 
-  it("names what it does not understand, and is silent about what has no effect here", async () => {
+  it("causes a warning for an unsupported property, and none for one without effect", async () => {
     const warnings: string[] = [];
     await ensureTable(
       client,
@@ -155,8 +155,8 @@ describe("a table of the template", () => {
       (line) => warnings.push(line),
     );
     expect(warnings).toEqual([
-      "Table warned: the property ImportSourceSpecification is not understood locally.",
-      "Table warned: the property GlobalSecondaryIndexes.Colour is not understood locally.",
+      "Table warned: the local host does not support the property ImportSourceSpecification.",
+      "Table warned: the local host does not support the property GlobalSecondaryIndexes.Colour.",
     ]);
   });
 });
