@@ -10,7 +10,6 @@ import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
-import { createS3Access } from "./iam/s3-access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
 import { startS3Front } from "./s3/front.ts";
@@ -76,7 +75,7 @@ export async function startServices({ data, external, credentials, access, log }
           startS3({
             directory: path.join(data, "s3"),
             ...credentials,
-            access: createS3Access(access),
+            access: access,
             log: log.detail,
           }),
         ),
@@ -97,9 +96,7 @@ export async function startServices({ data, external, credentials, access, log }
   const front = await started(startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }));
   const s3Endpoint = external.s3 ?? store?.url ?? "";
   const s3Front = external.s3
-    ? await started(
-        startS3Front({ endpoint: external.s3, credentials, access: createS3Access(access), log: log.detail }),
-      )
+    ? await started(startS3Front({ endpoint: external.s3, credentials, access: access, log: log.detail }))
     : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
   const vectors = dynamo !== undefined || (await hasVectors(dynamodb, engine));

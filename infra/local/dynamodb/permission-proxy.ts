@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Access } from "../iam/access.ts";
+import { dynamodbPermissions } from "../iam/permissions/dynamodb.ts";
 import { authorization, sha256 } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { LOOPBACK } from "../listen.ts";
@@ -138,7 +139,7 @@ function refuse(access: Access, { head, body }: Request): Refused | undefined {
     return { code: "UnrecognizedClientException", message: "The security token included in the request is invalid." };
   }
   const [, operation = ""] = /^x-amz-target:[^\r]*\.(\w+)/im.exec(head) ?? [];
-  const permissions = access.dynamodbPermissions(operation, parse(body));
+  const permissions = dynamodbPermissions(operation, parse(body));
   if (permissions === undefined) {
     // Refuse it, because its permissions cannot be checked.
     return {

@@ -4,12 +4,11 @@ import type { Resolver, Resource } from "../assembly/resolve.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import type { ConditionKeys } from "./condition.ts";
 import { type Decision, evaluate, type Reason } from "./evaluate.ts";
-import { dynamodbPermissions, type PartitionKeys } from "./permissions/dynamodb.ts";
 import { readResourcePolicies } from "./resource-policies.ts";
 import { createRoles, type Role } from "./roles.ts";
 import type { Permission, Principal, Statement } from "./statement.ts";
 
-/** Why a call is refused, in AWS's words. */
+/** The reason why a call is refused, in AWS's words. */
 export interface Refusal {
   message: string;
   permission: Permission;
@@ -22,30 +21,28 @@ export interface RoleGrant {
   sid: string | undefined;
   action: string;
   resource: string;
-  /** Calls that it has allowed since the host started. */
+  /** The number of calls that it has allowed since the host started. */
   used: number;
 }
 
-/** IAM on this machine: who calls, and what the template's policies let them do. */
+/** IAM on this machine: identifies the caller and applies the template's policies. */
 export interface Access {
-  /** Reads the policies of the template. Throws an Error that names what the local host does not understand. */
+  /** Reads the policies of the template. Throws an Error that names a feature that the local host does not understand. */
   load(resolver: Resolver): void;
-  /** The credentials of a function: calls are known by their access key. */
+  /** The credentials of a function. Their access key identifies its calls. */
   credentialsOf(functionName: string): Credentials;
   /** The secret access key of a function's credentials. Undefined for every other access key. */
   secretOf(accessKeyId: string): string | undefined;
-  /** Whether an access key belongs to a function. Any other one is the operator's, who may do everything. */
+  /** Whether an access key belongs to a function. Every other access key is the operator's, and is allowed every call. */
   isFunction(accessKeyId: string): boolean;
-  /** Checks a call of a function, by its access key. Undefined = it is allowed. */
+  /** Checks a call of a function, by its access key. Undefined = the call is allowed. */
   check(accessKeyId: string, permissions: readonly Permission[]): Refusal | undefined;
-  /** Checks what Lambda itself does with a function's role. */
+  /** Checks a call that Lambda itself makes with a function's role. */
   checkRoleOf(functionName: string, permission: Permission): Refusal | undefined;
-  /** Checks what a service may do with a role that the template gives it. */
+  /** Checks a call that a service makes with a role that the template gives it. */
   checkRole(roleArn: string, service: string, permission: Permission): Refusal | undefined;
-  /** Checks a call that a service of AWS makes in the name of a resource. */
+  /** Checks a call that a service of AWS makes on behalf of a resource. */
   checkService(service: string, sourceArn: string, permission: Permission): Refusal | undefined;
-  /** What a call of DynamoDB needs. Undefined for an operation that the local host does not know. */
-  dynamodbPermissions(operation: string, body: unknown): Permission[] | undefined;
   /** Every grant of the functions' roles. */
   grants(): RoleGrant[];
 }
@@ -60,11 +57,10 @@ interface Caller {
 
 const LAMBDA = "lambda.amazonaws.com";
 
-/** Enforces the policies of the template that is loaded. Before that, no call of a function is allowed. */
+/** Enforces the policies of the loaded template. Until a template is loaded, no access key belongs to a function. */
 export function createAccess(): Access {
   const callers = new Map<string, Caller>();
   let resourcePolicies: (resource: string) => readonly Statement[] = () => [];
-  let partitionKeys: PartitionKeys = new Map();
   let roleOf: (arn: string) => Role | undefined = () => undefined;
 
   function decide(principal: Principal, identity: readonly Statement[], permission: Permission, sourceArn?: string) {
@@ -90,11 +86,10 @@ export function createAccess(): Access {
     load(resolver) {
       roleOf = createRoles(resolver);
       resourcePolicies = readResourcePolicies(resolver);
-      partitionKeys = readPartitionKeys(resolver);
       for (const resource of resolver.resources("AWS::Lambda::Function")) {
         const name = resolver.ref(resource);
         const role = roleOf(String(resource.properties.Role));
-        // On AWS every function has one; the deployment fails otherwise.
+        // On AWS the deployment fails without a role.
         if (!role)
           throw new Error(
             `function ${resource.logicalId}: its role ${resource.properties.Role} is not in the template`,
@@ -135,7 +130,6 @@ export function createAccess(): Access {
       const decision = decide(principal, [], permission, sourceArn);
       return decision.allowed ? undefined : refusal(principal, permission, decision);
     },
-    dynamodbPermissions: (operation, body) => dynamodbPermissions(operation, body, partitionKeys),
     grants: () =>
       [...callers.values()].flatMap(({ label, role }) =>
         role.statements.flatMap(({ sid, grants }) => grants.map((grant) => ({ function: label, sid, ...grant }))),
@@ -148,7 +142,7 @@ function rolePrincipal({ arn, name }: Role, session: string): Caller["principal"
   return { kind: "role", roleArn: arn, sessionArn, account: ACCOUNT };
 }
 
-/** Shaped as AWS's access keys are, and the same at every start: presigned URLs stay good. */
+/** Has the form of AWS's access keys. It is the same at every start, so that presigned URLs stay valid. */
 function accessKeyOf(functionName: string): string {
   return `ASIA${createHash("sha256").update(functionName).digest("hex").slice(0, 16).toUpperCase()}`;
 }
@@ -163,7 +157,7 @@ function requestKeys({ keys }: Permission, principal: Principal, sourceArn: stri
   const isRole = principal.kind === "role";
   return (key) => {
     switch (key) {
-      // On AWS the SDK speaks TLS; on this machine it speaks HTTP on loopback.
+      // On AWS the SDK uses TLS. On this machine it uses HTTP on loopback, which counts as secure.
       case "aws:securetransport":
         return ["true"];
       case "aws:requestedregion":
@@ -204,27 +198,4 @@ function refusal(
     permission,
     message: `User: ${who} is not authorized to perform: ${action} on resource: ${resource} ${because[reason](action)}`,
   };
-}
-
-function readPartitionKeys(resolver: Resolver): PartitionKeys {
-  interface Keyed {
-    IndexName?: string;
-    KeySchema?: { AttributeName: string; KeyType: string }[];
-    SearchSchema?: { AttributeName: string; SearchSchemaElementType: string }[];
-  }
-  const hashOf = ({ KeySchema = [], SearchSchema = [] }: Keyed): string =>
-    KeySchema.find(({ KeyType }) => KeyType === "HASH")?.AttributeName ??
-    SearchSchema.find(({ SearchSchemaElementType }) => SearchSchemaElementType === "HASH")?.AttributeName ??
-    "";
-  return new Map(
-    resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable").map((resource) => {
-      const table = resource.properties as Keyed & Record<string, Keyed[] | undefined>;
-      const { GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [], VectorIndexes = [] } = table;
-      const indexes = [...GlobalSecondaryIndexes, ...LocalSecondaryIndexes, ...VectorIndexes];
-      return [
-        resolver.ref(resource),
-        { table: hashOf(table), indexes: new Map(indexes.map((index) => [index.IndexName ?? "", hashOf(index)])) },
-      ];
-    }),
-  );
 }

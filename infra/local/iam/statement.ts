@@ -1,5 +1,11 @@
-import { type Condition, type ConditionKeys, compileConditions, PolicyError, refuseVariables } from "./condition.ts";
-import { compileGlob } from "./glob.ts";
+import {
+  type Condition,
+  type ConditionKeys,
+  compileConditions,
+  compileGlob,
+  PolicyError,
+  refuseVariables,
+} from "./condition.ts";
 
 /** One action on one resource that a call needs. */
 export interface Permission {

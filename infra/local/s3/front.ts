@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { authorization, encode } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { type Listening, listen } from "../listen.ts";
-import { type S3Access, withoutHint } from "./access.ts";
+import { checkRequest, type S3Access, withoutHint } from "./access.ts";
 import { notImplemented, S3Error } from "./error.ts";
 import { readRequest, type S3Request } from "./request.ts";
 import { route } from "./route.ts";
@@ -49,7 +49,7 @@ export function startS3Front({
       if (name === "DeleteObjects" || signed.payload.startsWith("STREAMING-AWS4")) {
         throw notImplemented(`${name} with ${signed.payload} on another S3`);
       }
-      access.check(signed.accessKeyId, name, request);
+      checkRequest(access, signed.accessKeyId, name, request);
     } catch (error) {
       await send(message, response, describeError(error, message, request?.id ?? ""), request?.id ?? "");
       return;
@@ -57,7 +57,7 @@ export function startS3Front({
     const answer = await forward(request, signed);
     const isMissing = answer.statusCode === 404 && request.key !== undefined;
     const missing = new S3Error("NoSuchKey", "The specified key does not exist.");
-    const shown = isMissing ? withoutHint(missing, access, signed, request) : missing;
+    const shown = isMissing ? withoutHint(missing, access, signed.accessKeyId, request.bucket) : missing;
     if (shown === missing) {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
       await pipeline(answer, response);

@@ -33,13 +33,11 @@ export type Operation = (
 ) => Promise<S3Response>;
 
 interface Route {
+  /** The method, what the path names, and the query parameter that selects the operation: `PUT bucket?versioning`. */
+  at: `${string} ${"service" | "bucket" | "object"}${"" | `?${string}`}`;
   /** The name in the S3 API. */
   name: string;
-  method: string;
-  on: "service" | "bucket" | "object";
   operation: Operation;
-  /** The query parameter that selects the operation. */
-  query?: string;
   /** Other query parameters that the operation understands. */
   options?: readonly string[];
   /** Whether the request has the header `x-amz-copy-source`. @default false */
@@ -47,99 +45,45 @@ interface Route {
 }
 
 const paging = ["prefix", "delimiter", "max-keys", "encoding-type"];
+const pagingV2 = [...paging, "continuation-token", "start-after"];
+const pagingVersions = [...paging, "key-marker", "version-id-marker"];
 const version = ["versionId"];
+const reading = [...version, ...responseHeaders.keys()];
 
 const routes: readonly Route[] = [
-  { name: "ListBuckets", method: "GET", on: "service", operation: listBuckets },
+  { at: "GET service", name: "ListBuckets", operation: listBuckets },
 
-  { name: "CreateBucket", method: "PUT", on: "bucket", operation: createBucket },
-  { name: "HeadBucket", method: "HEAD", on: "bucket", operation: headBucket },
-  { name: "PutBucketVersioning", method: "PUT", on: "bucket", query: "versioning", operation: putBucketVersioning },
+  { at: "PUT bucket", name: "CreateBucket", operation: createBucket },
+  { at: "HEAD bucket", name: "HeadBucket", operation: headBucket },
+  { at: "PUT bucket?versioning", name: "PutBucketVersioning", operation: putBucketVersioning },
+  { at: "PUT bucket?lifecycle", name: "PutBucketLifecycleConfiguration", operation: putBucketLifecycle },
+  { at: "GET bucket?list-type", name: "ListObjectsV2", operation: listObjectsV2, options: pagingV2 },
+  { at: "GET bucket?versions", name: "ListObjectVersions", operation: listObjectVersions, options: pagingVersions },
   {
-    name: "PutBucketLifecycleConfiguration",
-    method: "PUT",
-    on: "bucket",
-    query: "lifecycle",
-    operation: putBucketLifecycle,
-  },
-  {
-    name: "ListObjectsV2",
-    method: "GET",
-    on: "bucket",
-    query: "list-type",
-    options: [...paging, "continuation-token", "start-after"],
-    operation: listObjectsV2,
-  },
-  {
-    name: "ListObjectVersions",
-    method: "GET",
-    on: "bucket",
-    query: "versions",
-    options: [...paging, "key-marker", "version-id-marker"],
-    operation: listObjectVersions,
-  },
-  {
+    at: "GET bucket?uploads",
     name: "ListMultipartUploads",
-    method: "GET",
-    on: "bucket",
-    query: "uploads",
-    options: ["prefix", "encoding-type"],
     operation: listMultipartUploads,
+    options: ["prefix", "encoding-type"],
   },
-  { name: "DeleteObjects", method: "POST", on: "bucket", query: "delete", operation: deleteObjects },
+  { at: "POST bucket?delete", name: "DeleteObjects", operation: deleteObjects },
 
-  {
-    name: "GetObject",
-    method: "GET",
-    on: "object",
-    options: [...version, ...responseHeaders.keys()],
-    operation: getObject,
-  },
-  { name: "HeadObject", method: "HEAD", on: "object", options: version, operation: headObject },
-  { name: "PutObject", method: "PUT", on: "object", operation: putObject },
-  { name: "CopyObject", method: "PUT", on: "object", copies: true, operation: copyObject },
-  { name: "DeleteObject", method: "DELETE", on: "object", options: version, operation: deleteObject },
-  {
-    name: "GetObjectTagging",
-    method: "GET",
-    on: "object",
-    query: "tagging",
-    options: version,
-    operation: getObjectTagging,
-  },
-  {
-    name: "PutObjectTagging",
-    method: "PUT",
-    on: "object",
-    query: "tagging",
-    options: version,
-    operation: putObjectTagging,
-  },
+  { at: "GET object", name: "GetObject", operation: getObject, options: reading },
+  { at: "HEAD object", name: "HeadObject", operation: headObject, options: version },
+  { at: "PUT object", name: "PutObject", operation: putObject },
+  { at: "PUT object", name: "CopyObject", operation: copyObject, copies: true },
+  { at: "DELETE object", name: "DeleteObject", operation: deleteObject, options: version },
+  { at: "GET object?tagging", name: "GetObjectTagging", operation: getObjectTagging, options: version },
+  { at: "PUT object?tagging", name: "PutObjectTagging", operation: putObjectTagging, options: version },
 
-  { name: "CreateMultipartUpload", method: "POST", on: "object", query: "uploads", operation: createMultipartUpload },
-  {
-    name: "UploadPart",
-    method: "PUT",
-    on: "object",
-    query: "uploadId",
-    options: ["partNumber"],
-    operation: uploadPart,
-  },
-  {
-    name: "CompleteMultipartUpload",
-    method: "POST",
-    on: "object",
-    query: "uploadId",
-    operation: completeMultipartUpload,
-  },
-  { name: "AbortMultipartUpload", method: "DELETE", on: "object", query: "uploadId", operation: abortMultipartUpload },
+  { at: "POST object?uploads", name: "CreateMultipartUpload", operation: createMultipartUpload },
+  { at: "PUT object?uploadId", name: "UploadPart", operation: uploadPart, options: ["partNumber"] },
+  { at: "POST object?uploadId", name: "CompleteMultipartUpload", operation: completeMultipartUpload },
+  { at: "DELETE object?uploadId", name: "AbortMultipartUpload", operation: abortMultipartUpload },
 ];
 
-/** The `x-amz-` headers that this server understands, or may ignore. */
+/** The `x-amz-` headers that this server understands or may ignore. The last five come from presigned URLs. */
 const knownHeaders =
-  /^x-amz-(checksum-|content-sha256$|copy-source$|date$|decoded-content-length$|meta-|metadata-directive$|sdk-|security-token$|trailer$|user-agent$)/;
-/** Headers of a presigned URL itself. */
-const presignHeaders = /^x-amz-(algorithm|credential|expires|signature|signedheaders)$/;
+  /^x-amz-((checksum-|meta-|sdk-).*|content-sha256|copy-source|date|decoded-content-length|metadata-directive|security-token|trailer|user-agent|algorithm|credential|expires|signature|signedheaders)$/;
 /** Other headers whose effect would be missing. */
 const refusedHeaders = ["content-md5", "if-unmodified-since"];
 
@@ -150,20 +94,18 @@ export function route(request: S3Request): Route {
   const copies = headers.has("x-amz-copy-source");
   // The SDK adds the operation's name as `x-id`.
   const names = [...query.keys()].filter((name) => name !== "x-id" && !/^x-amz-/i.test(name));
-  const found = routes.find(
-    (candidate) =>
-      candidate.method === method &&
-      candidate.on === on &&
-      (candidate.copies ?? false) === copies &&
-      (candidate.query === undefined || names.includes(candidate.query)) &&
-      names.every((name) => name === candidate.query || candidate.options?.includes(name)),
-  );
+  const found = routes.find(({ at, options = [], copies: copying = false }) => {
+    const [start, selector] = at.split("?");
+    if (start !== `${method} ${on}` || copying !== copies) return false;
+    const missing = selector !== undefined && !names.includes(selector);
+    return !missing && names.every((name) => name === selector || options.includes(name));
+  });
   if (!found) {
     const what = names.length > 0 ? `?${names.join("&")} on` : copies ? "with x-amz-copy-source on" : "on";
     throw notImplemented(`${method} ${what} ${on === "object" ? "an" : "a"} ${on}`);
   }
-  const refused = [...headers.keys()].find((name) =>
-    name.startsWith("x-amz-") ? !knownHeaders.test(name) && !presignHeaders.test(name) : refusedHeaders.includes(name),
+  const refused = [...headers.keys()].find(
+    (name) => refusedHeaders.includes(name) || (name.startsWith("x-amz-") && !knownHeaders.test(name)),
   );
   if (refused) throw notImplemented(`the header ${refused}`);
   return found;

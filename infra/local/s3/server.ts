@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Credentials } from "../lambda/environment.ts";
-import { type S3Access, withoutHint } from "./access.ts";
+import { listen } from "../listen.ts";
+import { checkRequest, type S3Access, withoutHint } from "./access.ts";
 import { S3Error } from "./error.ts";
 import { applyLifecycle } from "./lifecycle.ts";
 import { readRequest, type S3Request, type S3Response } from "./request.ts";
@@ -48,34 +49,18 @@ export async function startS3(options: S3Options): Promise<S3Server> {
     });
   };
   const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 }, handle);
-  try {
-    await listen(server, options.port ?? 0);
-  } catch (error) {
+  const listening = await listen(server, options.port ?? 0).catch(async (error: unknown) => {
     await store.close();
     throw error;
-  }
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : options.port;
+  });
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: listening.url,
     applyLifecycle: (now = new Date(clock())) => applyLifecycle(store, now),
     close: async () => {
-      const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      });
-      clearTimeout(grace);
+      await listening.close(CLOSE_GRACE);
       await store.close();
     },
   };
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
 }
 
 async function serve(
@@ -97,12 +82,12 @@ async function serve(
     signed = verifySignature(request, (accessKeyId) => secretOf(options, accessKeyId), new Date());
     const found = route(request);
     name = found.name;
-    access?.check(signed.accessKeyId, name, request);
+    if (access) checkRequest(access, signed.accessKeyId, name, request);
     result = await found.operation(store, request, signed, access);
   } catch (error) {
     if (!(error instanceof S3Error) && message.errored) throw error;
     if (!(error instanceof S3Error)) log(`s3 ${name} failed: ${error instanceof Error ? error.stack : error}`);
-    const shown = access && signed && request ? withoutHint(error, access, signed, request) : error;
+    const shown = access && signed && request ? withoutHint(error, access, signed.accessKeyId, request.bucket) : error;
     result = describeError(shown, message, request?.id ?? "");
   }
   await send(message, response, result, request?.id ?? "");

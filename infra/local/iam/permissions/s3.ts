@@ -3,60 +3,44 @@ import type { Permission } from "../statement.ts";
 
 /** The parts of an S3 request that its permissions depend on. */
 export interface S3Call {
-  /** The operation's name in the S3 API. */
-  operation: string;
   bucket: string | undefined;
   key: string | undefined;
   query: ReadonlyMap<string, string>;
   header(name: string): string | undefined;
 }
 
-/** Actions on objects, by operation. */
-const onObject: Record<string, string> = {
-  AbortMultipartUpload: "AbortMultipartUpload",
+/** The actions of operations whose action has another name. */
+const actions: Record<string, string> = {
   CompleteMultipartUpload: "PutObject",
   CopyObject: "PutObject",
   CreateMultipartUpload: "PutObject",
-  DeleteObject: "DeleteObject",
-  GetObject: "GetObject",
-  GetObjectTagging: "GetObjectTagging",
-  HeadObject: "GetObject",
-  PutObject: "PutObject",
-  PutObjectTagging: "PutObjectTagging",
-  UploadPart: "PutObject",
-};
-
-/** Actions on buckets, by operation. */
-const onBucket: Record<string, string> = {
-  CreateBucket: "CreateBucket",
   HeadBucket: "ListBucket",
+  HeadObject: "GetObject",
+  ListBuckets: "ListAllMyBuckets",
   ListMultipartUploads: "ListBucketMultipartUploads",
   ListObjectsV2: "ListBucket",
   ListObjectVersions: "ListBucketVersions",
   PutBucketLifecycleConfiguration: "PutLifecycleConfiguration",
-  PutBucketVersioning: "PutBucketVersioning",
+  UploadPart: "PutObject",
 };
 
 /**
- * The permissions that a call of S3 needs. Undefined for an operation that the local host does not know. DeleteObjects needs
- * none here, because the server checks `DeleteObject` for each of its keys.
+ * The permissions that an operation of the S3 API needs. DeleteObjects needs none here, because the server checks
+ * `DeleteObject` for each of its keys.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
  */
-export function s3Permissions(call: S3Call): Permission[] | undefined {
-  const { operation, bucket = "", key = "", query } = call;
-  const keys = keysOf(call);
-  if (operation === "ListBuckets") return [{ action: "s3:ListAllMyBuckets", resource: "*", keys }];
+export function s3Permissions(operation: string, call: S3Call): Permission[] {
   if (operation === "DeleteObjects") return [];
-  const bucketAction = onBucket[operation];
-  if (bucketAction) return [{ action: `s3:${bucketAction}`, resource: bucketArn(bucket), keys }];
-  const objectAction = onObject[operation];
-  if (!objectAction) return undefined;
-  const action = query.has("versionId") ? objectAction.replace("Object", "ObjectVersion") : objectAction;
+  const { bucket, key, query } = call;
+  const keys = keysOf(call);
+  const resource = bucket === undefined ? "*" : key === undefined ? bucketArn(bucket) : objectArn(bucket, key);
+  const action = actions[operation] ?? operation;
+  const names = [query.has("versionId") ? action.replace("Object", "ObjectVersion") : action];
   // If-Match on a write reveals the ETag of the existing object.
-  const reads = call.header("if-match") !== undefined && /^(Put|Delete)Object$|^CompleteM/.test(operation);
-  const names = reads ? [action, "GetObject"] : [action];
+  const isWrite = names.some((name) => /^(Put|Delete)Object/.test(name));
+  if (isWrite && call.header("if-match") !== undefined) names.push("GetObject");
   return [
-    ...names.map((name) => ({ action: `s3:${name}`, resource: objectArn(bucket, key), keys })),
+    ...names.map((name) => ({ action: `s3:${name}`, resource, keys })),
     ...copySource(call.header("x-amz-copy-source"), keys),
   ];
 }
@@ -69,7 +53,7 @@ export function deletePermission(bucket: string, key: string, version: string | 
   };
 }
 
-/** The permission without which S3 answers 403 instead of 404 for a missing object. It has no prefix. */
+/** The permission without which S3 answers 403 instead of 404 for a missing object. */
 export function listPermission(bucket: string): Permission {
   return { action: "s3:ListBucket", resource: bucketArn(bucket) };
 }

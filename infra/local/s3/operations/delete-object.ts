@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkDelete } from "../access.ts";
 import { readDocument } from "../body.ts";
 import { requireBucket } from "../buckets.ts";
 import { S3Error } from "../error.ts";
@@ -36,7 +37,7 @@ export const deleteObjects: Operation = async (store, request, signed, access) =
     document.Object.map(({ Key, VersionId, ETag }) => {
       try {
         checkKey(Key);
-        access?.checkDelete(signed.accessKeyId, bucket, Key, VersionId);
+        if (access) checkDelete(access, signed.accessKeyId, { bucket, key: Key, version: VersionId });
         const { version, marker } = deleteKey(store, free, bucket, Key, { version: VersionId, ifMatch: ETag });
         const DeleteMarkerVersionId = marker ? version : undefined;
         return { Deleted: { Key, VersionId, DeleteMarker: marker || undefined, DeleteMarkerVersionId } };

@@ -131,6 +131,7 @@ describe("a deployment that AWS refuses does not start", () => {
     ["operator", { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } }, "aws:SourceIp"],
     ["operator", { DateLessThan: { "s3:prefix": "x" } }, "the condition operator DateLessThan"],
     ["key", { StringEquals: { "aws:MultiFactorAuthPresent": "true" } }, "aws:MultiFactorAuthPresent"],
+    ["key", { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": "own-*" } }, "dynamodb:LeadingKeys"],
     ["variable", { StringLike: { "s3:prefix": `\${aws:username}/*` } }, `the policy variable \${aws:username}`],
   ])("because a policy has a condition %s that is not known here: %o", async (_kind, Condition, named) => {
     const policy = [{ ...allow("s3:GetObject", "*"), Condition }];
