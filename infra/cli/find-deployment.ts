@@ -1,86 +1,79 @@
-import { CloudFormationClient, DescribeStacksCommand, type Output } from "@aws-sdk/client-cloudformation";
+import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
-import { LambdaClient } from "@aws-sdk/client-lambda";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { z } from "zod";
-import { engineClient, findRunningHost } from "../local/index.ts";
+import { engineClient } from "../local/index.ts";
+import { findHost, pickOutputs } from "./find-host.ts";
+import { messageOf } from "./run-command.ts";
 
-/** Where dead letters are, and what they are delivered with. */
-export interface Place {
-  /** In words, such as "the local host on .memocha". */
+const OUTPUTS = ["DeadLetterQueueUrl", "ReconcileFunctionName", "ReembedFunctionName"] as const;
+
+/** A deployment on AWS, or a local host, with clients for it. */
+export interface Deployment {
+  /** For people, such as "the local host on .memocha". */
   description: string;
+  outputs: Record<(typeof OUTPUTS)[number], string>;
   sqs: SQSClient;
   lambda: LambdaClient;
   streams: DynamoDBStreamsClient;
-  deadLetterQueueUrl: string;
-  /** Seconds to wait for messages: SQS finds all of them only when it may take its time. */
+  /** Seconds to wait for messages of a queue: without long polling, SQS asks only some of its servers. */
   waitSeconds: number;
-  reconcileFunctionName: string;
-  reembedFunctionName: string;
 }
 
-/** The deployment or host that was asked for is not there. */
-export class PlaceError extends Error {}
-
-const outputs = z.object({
-  DeadLetterQueueUrl: z.string(),
-  ReconcileFunctionName: z.string(),
-  ReembedFunctionName: z.string(),
-});
 /**
- * The deployment of `stage`, or else the host that runs on the directory `data`.
- * Throws a PlaceError that says what to do when it is not there.
+ * Finds the deployment of `stage`, or the local host that runs on the directory `data` when no stage is given.
+ * Throws an Error that says what to do when there is none.
  */
-export async function findPlace(options: { stage?: string; data: string }): Promise<Place> {
-  return options.stage === undefined ? localHost(options.data) : deployment(options.stage);
+export async function findDeployment({
+  stage,
+  data,
+}: {
+  stage?: string | undefined;
+  data: string;
+}): Promise<Deployment> {
+  return stage === undefined ? onThisMachine(data) : onAws(stage);
 }
 
-function localHost(data: string): Place {
-  const host = findRunningHost(data);
-  if (!host) {
-    throw new PlaceError(
-      `No local host is running on ${data}. Start one (npm start), name its directory (--data DIR), ` +
-        "or name a deployment (--stage dev).",
-    );
-  }
-  const read = outputs.safeParse(host.outputs);
-  if (!read.success) throw new PlaceError(`The host on ${data} lacks outputs: ${z.prettifyError(read.error)}`);
-  const { sqs, lambda, streams } = host.endpoints;
+function onThisMachine(data: string): Deployment {
+  const remedy = "name its directory (--data DIR), or name a deployment (--stage dev)";
+  const { endpoints, outputs } = findHost(data, OUTPUTS, remedy);
   return {
     description: `the local host on ${data}`,
-    sqs: new SQSClient(engineClient(sqs)),
-    lambda: new LambdaClient(engineClient(lambda)),
-    streams: new DynamoDBStreamsClient(engineClient(streams)),
+    outputs,
+    sqs: new SQSClient(engineClient(endpoints.sqs)),
+    lambda: new LambdaClient(engineClient(endpoints.lambda)),
+    streams: new DynamoDBStreamsClient(engineClient(endpoints.streams)),
     waitSeconds: 0,
-    deadLetterQueueUrl: read.data.DeadLetterQueueUrl,
-    reconcileFunctionName: read.data.ReconcileFunctionName,
-    reembedFunctionName: read.data.ReembedFunctionName,
   };
 }
 
-/** Region and credentials are the SDK's business: environment, profile, single sign-on. */
-async function deployment(stage: string): Promise<Place> {
+/** The SDK finds region and credentials itself: in the environment, a profile, or single sign-on. */
+async function onAws(stage: string): Promise<Deployment> {
   const StackName = `Memocha-${stage}-Jobs`;
-  const cloudFormation = new CloudFormationClient();
-  const found = await cloudFormation.send(new DescribeStacksCommand({ StackName })).catch((error: unknown) => {
-    throw new PlaceError(`The stack ${StackName} cannot be read: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+  const command = new DescribeStacksCommand({ StackName });
+  const { Stacks } = await new CloudFormationClient().send(command).catch((cause: unknown) => {
+    throw new Error(`The stack ${StackName} cannot be read: ${messageOf(cause)}`, { cause });
   });
-  const named = (found.Stacks?.[0]?.Outputs ?? []).map(({ OutputKey, OutputValue }: Output) => [
-    OutputKey,
-    OutputValue,
-  ]);
-  const read = outputs.safeParse(Object.fromEntries(named));
-  if (!read.success) throw new PlaceError(`The stack ${StackName} lacks outputs: ${z.prettifyError(read.error)}`);
+  const outputs = Object.fromEntries(
+    (Stacks?.[0]?.Outputs ?? []).map(({ OutputKey = "", OutputValue }) => [OutputKey, OutputValue]),
+  );
   return {
     description: `the deployment ${stage}`,
+    outputs: pickOutputs(outputs, OUTPUTS, `The stack ${StackName}`),
     sqs: new SQSClient(),
     lambda: new LambdaClient(),
     streams: new DynamoDBStreamsClient(),
     waitSeconds: 2,
-    deadLetterQueueUrl: read.data.DeadLetterQueueUrl,
-    reconcileFunctionName: read.data.ReconcileFunctionName,
-    reembedFunctionName: read.data.ReembedFunctionName,
   };
+}
+
+/** Invokes a function and returns its answer. Throws an Error with the function's own error text when it fails. */
+export async function invokeFunction(lambda: LambdaClient, FunctionName: string, payload: unknown): Promise<unknown> {
+  const command = new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(payload)) });
+  const result = await lambda.send(command);
+  const text = Buffer.from(result.Payload ?? []).toString();
+  const answer: unknown = text === "" ? null : JSON.parse(text);
+  if (result.FunctionError === undefined) return answer;
+  const { errorType = result.FunctionError, errorMessage = text } = answer as Record<string, string>;
+  throw new Error(`${errorType}: ${errorMessage}`);
 }

@@ -37,8 +37,8 @@ export async function run([file]: string[]): Promise<void> {
     const first = await build(server.url);
     const again = await build(server.url);
     const copy = createLakeCopy(s3, bucket, path.join(scratch, "copy"));
-    const messages = await copy.bring("lake/messages/");
-    const summaries = await copy.bring("lake/session_summaries/");
+    const messages = await copy.refresh("lake/messages/");
+    const summaries = await copy.refresh("lake/session_summaries/");
 
     printTable(
       `The lake of ${path.basename(file)}: ${archived.sessions} sessions, ${archived.messages} messages, ${DAYS} days`,

@@ -1,25 +1,26 @@
-import { BadRecord } from "./bad-record.ts";
+import { BadRecord } from "./conversation.ts";
 
-/** Whose the sessions are: all of one user, of the user that a field of each record names, or of the token's own. */
+/** Whose the sessions are: one user's, the user's that a field of each record names, or the token's own user's. */
 export interface UserChoice {
   user?: string | undefined;
   userField?: string | undefined;
 }
 
-/** What can be sent in `X-User-Id` as it is: a header has no way to say more, and `%` would read as an escape. */
+/** Names that fit into the header `X-User-Id`: printable ASCII. `%` would read as an escape. */
 const USER = /^(?! )[\x20-\x24\x26-\x7e]{1,255}(?<! )$/;
 
-/** Why a name is none for a user; `undefined` when it is one. */
+/** Returns the rule that a user's name breaks; `undefined` when it is valid. */
 export function checkUser(name: string): string | undefined {
-  return USER.test(name) ? undefined : "must be 1 to 255 characters of ASCII without % and spaces at the ends";
+  return USER.test(name) ? undefined : "must be 1 to 255 ASCII characters, without % and without spaces at the ends";
 }
 
 /** @throws BadRecord when the record does not name a user. */
 export function chooseUser(record: unknown, { user, userField }: UserChoice): string | undefined {
   if (userField === undefined) return user;
   const name = (record as Record<string, unknown> | null)?.[userField];
-  if (typeof name !== "string" && typeof name !== "number") throw new BadRecord(`${userField}: missing, names no user`);
-  const fault = checkUser(String(name));
-  if (fault) throw new BadRecord(`${userField}: ${fault}`);
+  if (typeof name !== "string" && typeof name !== "number")
+    throw new BadRecord(`${userField}: missing; it must name the user`);
+  const problem = checkUser(String(name));
+  if (problem) throw new BadRecord(`${userField}: ${problem}`);
   return String(name);
 }

@@ -1,15 +1,16 @@
 export interface DrainOptions {
-  /** Items in work at once. */
+  /** Number of items to work on at the same time. */
   concurrency: number;
-  /** Size of the items in work at once; an item that is larger than this goes alone. */
+  /** Total size of the items in work. A larger item is processed alone. */
   maxSize: number;
-  /** No item is taken any more once this is aborted. */
+  /** No more items are taken after this is aborted. */
   signal: AbortSignal;
 }
 
 /**
- * Works on items, some at once, and takes an item only when there is room for it: what makes them is never ahead.
- * @throws what `work` throws, once the items in work are done.
+ * Works on several items at the same time. Takes the next item only when there is room for it, so the source is never ahead.
+ * `p-map` limits the number of items only: eight records of 64 MB would take 512 MB. It also rejects before the items in work are done.
+ * @throws the first error of `work`, after the items in work are done.
  */
 export async function drain<T extends { size: number }>(
   items: AsyncIterator<T>,

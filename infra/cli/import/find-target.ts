@@ -4,7 +4,7 @@ import { findRunningHost, issueToken } from "../../local/index.ts";
 export interface TargetOptions {
   url?: string | undefined;
   token?: string | undefined;
-  /** Whose the sessions will be, if one user's. */
+  /** The user of all sessions. */
   user?: string | undefined;
   /** The data directory of the local host. */
   data: string;
@@ -13,18 +13,18 @@ export interface TargetOptions {
 export interface Target {
   url: string;
   token: string;
-  /** Whom the token has to act for; absent when it is the user's own. */
+  /** The user that the token must act for; absent when it is the token's own user. */
   user?: string;
 }
 
 const DEFAULT_URL = "http://127.0.0.1:3000";
 
-/** The user of the token that is made here; `npm start` prints one of the same user. */
+/** The user of the token that the command makes. `npm start` prints a token of the same user. */
 const LOCAL_USER = "dev";
 
 /**
- * Where to import to, and with which token: those given, or those of the local host that runs on the data directory.
- * @throws Error when there is no token to be had.
+ * Finds the API to import to and a token for it: the given ones, or those of the local host that runs on the data directory.
+ * @throws Error when there is no token.
  */
 export async function findTarget({ url, token, user, data }: TargetOptions): Promise<Target> {
   const local = findRunningHost(data)?.url;
@@ -46,7 +46,7 @@ function subjectOf(token: string): string | undefined {
   try {
     return decodeJwt(token).sub;
   } catch {
-    // Not a JWT that can be read here: the server will tell what it is worth.
+    // The token is not a JWT. The server decides whether it is valid.
     return undefined;
   }
 }

@@ -6,46 +6,45 @@ import { nameRecord } from "./formats/read-conversation.ts";
 import { createRecordImporter, type Outcome } from "./import-record.ts";
 import { findFiles, type InputFile } from "./read/find-files.ts";
 import { type InputRecord, readRecords } from "./read/read-records.ts";
-import { type ApiOptions, createApi } from "./send/api-client.ts";
+import { type ApiOptions, createApiClient, Refused, Unreachable } from "./send/api-client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./send/backoff.ts";
-import { Refused, Unreachable } from "./send/errors.ts";
 import { emptySummary, MAX_LISTED, type Problem, type Summary } from "./summary.ts";
 
 export interface ImportOptions extends UserChoice {
   /** Files and directories. */
   files: readonly string[];
-  /** Where the API is. */
+  /** The API's URL. */
   url: string;
-  /** A token for the API, or what gives one that is still good. */
+  /** A token for the API, or a function that returns a valid one. */
   token: string | (() => Promise<string>);
-  /** Idleness after which the sessions expire. @default the server's */
+  /** Seconds without activity after which the sessions expire. @default the server's */
   ttlSeconds?: number | undefined;
-  /** Sessions sent at once. @default 8 */
+  /** Number of sessions to send at the same time. @default 8 */
   concurrency?: number | undefined;
   retry?: Partial<RetryPolicy> | undefined;
   /** @default Date.now */
   clock?: Clock | undefined;
   /** Ends the run: requests under way are finished, nothing more is sent. */
   signal?: AbortSignal | undefined;
-  /** Called as things change, often; the summary is the one that the import ends with. */
+  /** Called at each change, so often. The import returns this summary at its end. */
   onProgress?: ((soFar: Readonly<Summary>) => void) | undefined;
   onProblem?: ((problem: Problem) => void) | undefined;
 }
 
 export const DEFAULT_CONCURRENCY = 8;
 
-/** Bytes of records that are being sent at once; one that is larger goes alone. */
+/** Bytes of the records that are being sent at the same time. A larger record is sent alone. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
-/** Attempts to reach the server at all: whoever has forgotten to start it learns so within a second or two. */
-const GREETINGS = 4;
+/** Attempts to reach the server at the start: without a server, the import fails within two seconds. */
+const FIRST_ATTEMPTS = 4;
 
-/** Sessions that fail one after the other for want of an answer before the server counts as gone. */
+/** Consecutive sessions without an answer after which the import ends. */
 const MAX_FAILURES_IN_A_ROW = 20;
 
 /**
- * Imports conversations through the public API. Records are read no faster than they are sent, so memory does not grow
- * with the files. What fails is in the summary; run again, it goes on where it ended and stores nothing twice.
+ * Imports conversations through the public API. It reads records no faster than it sends them, so memory does not grow
+ * with the files. Failures are in the summary. The next run continues where this one ended, and stores nothing twice.
  * @throws Error when a file does not exist or no API answers at `url`.
  */
 export async function importFiles(options: ImportOptions): Promise<Summary> {
@@ -69,8 +68,7 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
     policy,
     signal: stop.signal,
   };
-  const send = createApi(api);
-  const importRecord = createRecordImporter(send, {
+  const importRecord = createRecordImporter(createApiClient(api), {
     ...options,
     clock: options.clock ?? Date.now,
     onStored(messages) {
@@ -82,12 +80,12 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
     summary.read += bytes;
     progress();
   });
-  const note = createJudge(summary, stopFor, options.onProblem);
+  const record = createRecorder(summary, stopFor, options.onProblem);
   try {
-    await greet({ ...api, policy: { ...policy, attempts: Math.min(policy.attempts, GREETINGS) } });
+    await checkApi({ ...api, policy: { ...policy, attempts: Math.min(policy.attempts, FIRST_ATTEMPTS) } });
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     await drain(items, { concurrency, maxSize: MAX_PENDING_BYTES, signal: stop.signal }, async (item) => {
-      note(item, await importRecord(item.record.content));
+      record(item, await importRecord(item.record.content));
       progress();
     });
   } finally {
@@ -119,38 +117,36 @@ async function* readAll(files: readonly InputFile[], onRead: (bytes: number) => 
   }
 }
 
-/** @throws Error when no API answers; one that is not well may get well, and is asked again by every request. */
-async function greet(api: ApiOptions): Promise<void> {
+/** @throws Error when no API answers. An API that answers with an error may recover, so every request is repeated. */
+async function checkApi(api: ApiOptions): Promise<void> {
   try {
-    await createApi(api)({ method: "GET", path: "/health", accept: [500, 502, 503, 504] });
+    await createApiClient(api)({ method: "GET", path: "/health", accept: [500, 502, 503, 504] });
   } catch (error) {
     if (!(error instanceof Unreachable)) return;
     throw new Error(`no API answers at ${api.url}: ${error.message}. Is it running (npm start)?`, { cause: error });
   }
 }
 
-/** Makes what enters outcomes into the summary, and ends the run when going on is of no use. */
-function createJudge(
+/** Creates a function that adds an outcome to the summary, and ends the run when more requests would fail too. */
+function createRecorder(
   summary: Summary,
   stopFor: (reason: string) => void,
   onProblem: ImportOptions["onProblem"],
 ): (item: Item, outcome: Outcome) => void {
   let failuresInARow = 0;
-  return ({ file, record }, outcome) => {
+  return (item, outcome) => {
     summary[outcome.kind] += 1;
-    if (outcome.kind === "imported" || outcome.kind === "resumed") {
-      summary.changes.moved += outcome.changes.moved;
-      summary.changes.renamed += outcome.changes.renamed;
-      summary.changes.mended += outcome.changes.mended;
+    switch (outcome.kind) {
+      case "imported":
+      case "existing":
+      case "resumed":
+        failuresInARow = 0;
+        if (outcome.kind !== "existing") addChanges(summary, outcome.changes);
+        break;
+      case "bad":
+      case "failed":
+        report(item, outcome);
     }
-    if (outcome.kind === "bad" || outcome.kind === "failed") {
-      const { kind, reason } = outcome;
-      const id = "value" in record.content ? nameRecord(record.content.value) : undefined;
-      const problem: Problem = { kind, file, place: record.place, ...(id !== undefined && { id }), reason };
-      if (summary.problems.length < MAX_LISTED) summary.problems.push(problem);
-      onProblem?.(problem);
-    }
-    if (outcome.kind === "imported" || outcome.kind === "existing" || outcome.kind === "resumed") failuresInARow = 0;
     if (outcome.kind !== "failed") return;
     const { cause, reason } = outcome;
     if (cause instanceof Refused) {
@@ -159,6 +155,19 @@ function createJudge(
     }
     failuresInARow += 1;
     if (failuresInARow < MAX_FAILURES_IN_A_ROW) return;
-    stopFor(`${counted(failuresInARow, "conversation")} in a row could not be stored, the last for: ${reason}`);
+    stopFor(`${counted(failuresInARow, "conversation")} in a row could not be stored; the last error was: ${reason}`);
   };
+
+  function report({ file, record }: Item, { kind, reason }: Extract<Outcome, { reason: string }>): void {
+    const id = "value" in record.content ? nameRecord(record.content.value) : undefined;
+    const problem: Problem = { kind, file, place: record.place, ...(id !== undefined && { id }), reason };
+    if (summary.problems.length < MAX_LISTED) summary.problems.push(problem);
+    onProblem?.(problem);
+  }
+}
+
+function addChanges({ changes }: Summary, { moved, renamed, mended }: Summary["changes"]): void {
+  changes.moved += moved;
+  changes.renamed += renamed;
+  changes.mended += mended;
 }

@@ -1,19 +1,17 @@
 import type { Clock } from "../../../shared/clock.ts";
-import { BadRecord } from "./bad-record.ts";
 import { chooseUser, type UserChoice } from "./choose-user.ts";
+import { BadRecord } from "./conversation.ts";
 import { readConversation } from "./formats/read-conversation.ts";
-import { createTurns } from "./in-turn.ts";
 import { type Changes, checkTimes, planSession } from "./plan-session.ts";
 import type { InputRecord } from "./read/read-records.ts";
-import type { Send } from "./send/api-client.ts";
-import { Interrupted, Refused, Unreachable } from "./send/errors.ts";
+import { Interrupted, Refused, type Send, Unreachable } from "./send/api-client.ts";
 import { sendSession } from "./send/send-session.ts";
 
-/** What became of a record. */
+/** The result of importing one record. */
 export type Outcome =
   | { kind: "imported" | "existing" | "resumed"; changes: Changes }
   | { kind: "bad"; reason: string }
-  /** `cause` tells whether the server said no, and to what, or said nothing. */
+  /** `cause` tells whether the server refused the request or did not answer. */
   | { kind: "failed"; reason: string; cause: Refused | Unreachable }
   | { kind: "interrupted" };
 
@@ -24,12 +22,12 @@ export interface RecordOptions extends UserChoice {
   onStored: (messages: number) => void;
 }
 
-/** Makes what imports one record after the other, or several at once. Nothing is thrown for a record that fails. */
+/** Creates a function that imports a record. It may run for several records at the same time, and does not throw when a record fails. */
 export function createRecordImporter(
   send: Send,
   options: RecordOptions,
 ): (content: InputRecord["content"]) => Promise<Outcome> {
-  // A session that is in two files must not be sent twice at once.
+  // The same session may be in two files: send it once, then once more.
   const inTurn = createTurns();
   return async (content) => {
     try {
@@ -47,6 +45,20 @@ export function createRecordImporter(
         return { kind: "failed", reason: error.message, cause: error };
       }
       throw error;
+    }
+  };
+}
+
+/** Runs tasks with the same key one after the other, and tasks with different keys at the same time. */
+function createTurns(): <T>(key: string, task: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+  return async (key, task) => {
+    const mine = (last.get(key) ?? Promise.resolve()).then(task, task);
+    last.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(key) === mine) last.delete(key);
     }
   };
 }

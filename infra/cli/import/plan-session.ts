@@ -9,40 +9,38 @@ import {
   messageInputSchema,
   type SessionCreate,
 } from "../../../shared/session/schema.ts";
-import { BadRecord } from "./bad-record.ts";
-import type { Conversation, SourceMessage } from "./conversation.ts";
+import { BadRecord, type Conversation, type SourceMessage } from "./conversation.ts";
 
 /**
- * Messages a batch: with the session's header they fill one DynamoDB transaction, so that a batch is stored whole or not
- * at all, and costs one write. The API itself takes one more.
+ * Messages per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or not at all, and
+ * costs one write. The API accepts one more.
  */
 export const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
 
-/** Bytes of JSON a batch: half of what the server takes, and less than a transaction holds. */
+/** Bytes of JSON per batch: half of the server's limit, and less than the limit of a transaction. */
 export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
-/** Characters that a title may have. A source's id is cut to as many, so that it fits into the 4 KB of metadata. */
+/** Characters of a title, the API's limit. A source's id is cut to the same length, so that it fits into the 4 KB of metadata. */
 const MAX_TEXT = 500;
 
-/** What an import sends for one conversation: the same for the same record, however often it runs. */
+/** What an import sends for one conversation. Each run makes the same plan from the same record. */
 export interface Plan {
   session: SessionCreate & { id: string };
   messages: MessageInput[];
-  /** What had to be changed on the way. */
   changes: Changes;
 }
 
 export interface Changes {
-  /** Messages older than the one before them, which got a later time. */
+  /** Messages that were older than the one before them, and got a later time. */
   moved: number;
-  /** Ids that the API does not take: 1 when this session has another id than in the source. */
+  /** 1 when the API does not accept the source's id, so that the session has another one. */
   renamed: number;
-  /** Texts with half a surrogate pair, which has no UTF-8 form, or titles and ids that were too long. */
+  /** Texts with half of a surrogate pair, which UTF-8 cannot encode, and titles and ids that were too long. */
   mended: number;
 }
 
 /**
- * Fits a conversation to the API's rules.
+ * Makes a conversation fit the API's rules.
  * @throws BadRecord naming the message and the rule that it breaks.
  */
 export function planSession({ id, title, startedAt, messages }: Conversation, ttlSeconds?: number): Plan {
@@ -82,8 +80,8 @@ export function planSession({ id, title, startedAt, messages }: Conversation, tt
 }
 
 /**
- * Refuses what the API would refuse after it has stored a part of the session.
- * @throws BadRecord when a time lies too far in the future.
+ * Checks times that the API would refuse after it has stored a part of the session.
+ * @throws BadRecord when a time is too far in the future.
  */
 export function checkTimes({ session, messages }: Plan, now: number): void {
   try {
@@ -94,7 +92,7 @@ export function checkTimes({ session, messages }: Plan, now: number): void {
   }
 }
 
-/** The source's id if the API takes it as it is, otherwise a hash of it: the same in every run (UUIDv5). */
+/** The source's id if the API accepts it, otherwise its hash, a UUIDv5, which is the same in every run. */
 export function sessionId(sourceId: string): string {
   return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, v5("memocha:import", NIL));
 }
@@ -106,8 +104,8 @@ export interface Batch {
 }
 
 /**
- * The batches that are still to be sent when `from` messages are stored. Their limits are counted from the session's
- * beginning whatever `from` is, so that a run which goes on after another one sends the same batches under the same keys.
+ * The batches that are left to send when `from` messages are stored. Batches end at the same messages whatever `from` is, so that the
+ * next run sends the same batches with the same keys.
  */
 export function* batchesFrom(messages: readonly MessageInput[], from: number): Generator<Batch> {
   for (let start = 0; start < messages.length; ) {
@@ -130,8 +128,8 @@ function endOfBatch(messages: readonly MessageInput[], start: number): number {
 }
 
 /**
- * A time for each message, never earlier than the one before: the order of the source counts more than its clock.
- * Without any time in the source, and no start, the server's clock decides.
+ * Gives each message a time that is not earlier than the one before, because the order of the source matters more than its clock.
+ * If the source has no times at all, the server sets them.
  */
 function orderTimes(
   messages: readonly SourceMessage[],
@@ -151,8 +149,8 @@ function orderTimes(
 }
 
 /**
- * The API sorts by time, and equal times by arrival. Those of one request arrive in their order; those of two do as far as
- * the server's clocks agree. So in a session of several batches no two times are equal, by as many milliseconds as it takes.
+ * Makes all times of a session with several batches different. The API sorts messages with equal times by their arrival, and two
+ * requests arrive in their order only if the server's clocks agree.
  */
 function separateBatches(messages: MessageInput[]): MessageInput[] {
   const [, second] = batchesFrom(messages, 0);
@@ -173,13 +171,13 @@ function earliest(...times: (number | undefined)[]): number | undefined {
 function cutText(text: string, changes: Changes): string {
   if (text.length <= MAX_TEXT) return text;
   changes.mended += 1;
-  // Not between the halves of a surrogate pair.
+  // Do not cut between the halves of a surrogate pair.
   return text.slice(0, text.slice(0, MAX_TEXT).isWellFormed() ? MAX_TEXT : MAX_TEXT - 1);
 }
 
-function check<T>(schema: z.ZodType<T>, what: string, value: unknown): T {
+function check<T>(schema: z.ZodType<T>, name: string, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new BadRecord(`${[what, ...(issue?.path ?? [])].join(".")}: ${issue?.message ?? "not valid"}`);
+  throw new BadRecord(`${[name, ...(issue?.path ?? [])].join(".")}: ${issue?.message ?? "not valid"}`);
 }

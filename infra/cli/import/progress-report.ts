@@ -1,7 +1,7 @@
 import { counted } from "../../../shared/counted.ts";
 import { countSessions, type Summary } from "./summary.ts";
 
-/** What the progress is written to: a terminal's line is drawn over, any other output gets lines. */
+/** The output of the progress. On a terminal one line is redrawn; any other output gets lines. */
 export interface Output {
   isTTY?: boolean;
   columns?: number;
@@ -10,13 +10,13 @@ export interface Output {
 
 export interface ProgressReport {
   update(summary: Readonly<Summary>): void;
-  /** Writes a line that stays, above the bar if there is one. */
+  /** Writes a line that stays, above the bar. */
   line(text: string): void;
   /** Removes the bar. */
   end(): void;
 }
 
-/** Milliseconds between two drawings of the bar, and between two lines. */
+/** Milliseconds between two redraws of the bar, and between two lines. */
 const BAR_EVERY = 100;
 const LINE_EVERY = 5000;
 
@@ -25,7 +25,7 @@ const CLEAR = "\r\u001b[K";
 
 export function createProgressReport(output: Output, now: () => number = Date.now): ProgressReport {
   const isTerminal = output.isTTY === true;
-  // The first line after a while only: a short import needs none.
+  // A short import needs no line, so the first one comes after LINE_EVERY.
   let last = isTerminal ? 0 : now();
   let drawn = "";
   const draw = (text: string): void => {

@@ -1,6 +1,8 @@
+import { counted } from "../../../shared/counted.ts";
+import { alignColumns } from "../align-columns.ts";
 import type { Changes } from "./plan-session.ts";
 
-/** Problems that a summary lists; all of them are counted and reported as they come. */
+/** Problems that a summary lists. The import counts and reports all of them. */
 export const MAX_LISTED = 1000;
 
 /** A record that was not imported, and why. */
@@ -14,28 +16,28 @@ export interface Problem {
   reason: string;
 }
 
-/** What an import did. The first six count conversations. */
+/** The result of an import. The first six fields count conversations. */
 export interface Summary {
   imported: number;
-  /** Whole in the store already, and not touched. */
+  /** Complete in the store before this run, and not changed. */
   existing: number;
-  /** Begun by an earlier run and completed now. */
+  /** Begun by an earlier run, and completed by this one. */
   resumed: number;
-  /** Skipped: the record itself is wrong. */
+  /** Skipped, because the record is wrong. */
   bad: number;
-  /** Not, or not wholly, stored for reasons of the server or the network. */
+  /** Not stored completely, because of the server or the network. */
   failed: number;
-  /** Left as they were when the run was stopped. */
+  /** Not finished when the run was stopped. */
   interrupted: number;
   /** Messages stored by this run. */
   messages: number;
   changes: Changes;
   /** Bytes of input read. */
   read: number;
-  /** Bytes of input in all. */
+  /** Bytes of all input files. */
   total: number;
   seconds: number;
-  /** Why the run ended before the input did; `null` when it did not. */
+  /** Why the run ended before the end of the input; `null` when it did not. */
   stopped: string | null;
   problems: Problem[];
 }
@@ -58,8 +60,60 @@ export function emptySummary(total: number): Summary {
   };
 }
 
-/** Conversations that the run has dealt with. */
-export const countSessions = ({ imported, existing, resumed }: Summary): number => imported + existing + resumed;
+/** Conversations that are in the store now. */
+export function countSessions({ imported, existing, resumed }: Summary): number {
+  return imported + existing + resumed;
+}
 
-/** Whether everything that the input holds is in the store now. */
-export const isComplete = ({ bad, failed, stopped }: Summary): boolean => bad === 0 && failed === 0 && stopped === null;
+/** Whether every conversation of the input is in the store now. */
+export function isComplete({ bad, failed, stopped }: Summary): boolean {
+  return bad === 0 && failed === 0 && stopped === null;
+}
+
+/** Formats the summary as a table for people. It says what to do next when the import is not complete. */
+export function formatSummary(summary: Summary): string {
+  const { changes, seconds, stopped } = summary;
+  const sessions = countSessions(summary);
+  const rows: [string, number, string?][] = [
+    ["imported", summary.imported],
+    ["already there", summary.existing],
+    ["resumed", summary.resumed, "begun by an earlier run, completed by this one"],
+    ["skipped bad records", summary.bad],
+    ["failed", summary.failed],
+  ];
+  if (summary.interrupted > 0) rows.push(["interrupted", summary.interrupted]);
+  rows.push(["messages stored", summary.messages]);
+  if (changes.moved > 0) rows.push(["times moved", changes.moved, "messages older than the one before them"]);
+  if (changes.renamed > 0) {
+    rows.push([
+      "ids replaced",
+      changes.renamed,
+      "ids that the API does not accept; metadata.source_id has the original",
+    ]);
+  }
+  if (changes.mended > 0) rows.push(["texts mended", changes.mended, "titles and ids cut, broken characters replaced"]);
+  const table = alignColumns(
+    rows.map(([name, value, note]) => [name, formatCount(value), note && value > 0 ? note : ""]),
+    [1],
+  );
+  const rate = formatCount(Math.round(sessions / Math.max(seconds, 0.001)));
+  return [
+    ...table,
+    `${counted(sessions, "session")} in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
+    ...(stopped === null ? [] : ["", `Ended early: ${stopped}.`]),
+    ...(isComplete(summary) ? [] : [advise(summary)]),
+  ].join("\n");
+}
+
+function advise(summary: Summary): string {
+  const { bad, failed, stopped } = summary;
+  if (stopped !== null || failed > 0) {
+    return "Run the same command again to continue: it stores nothing twice.";
+  }
+  const rest = countSessions(summary) > 0 ? "the rest is imported" : "nothing is imported";
+  return `${counted(bad, "record")} ${bad === 1 ? "was" : "were"} skipped; ${rest}.`;
+}
+
+function formatCount(value: number): string {
+  return value.toLocaleString("en");
+}

@@ -6,10 +6,10 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 
-/** Seconds that a message stays hidden from others: more than the longest function may run. */
+/** Seconds that a message stays hidden from other consumers: more than the longest timeout of a function. */
 const VISIBILITY = 960;
 
-/** Every message of the queue, each once. They stay hidden from others until they are deleted or released. */
+/** Receives every message of the queue once. Messages stay hidden from other consumers until they are deleted or released. */
 export async function* receiveAll(sqs: SQSClient, QueueUrl: string, WaitTimeSeconds: number): AsyncGenerator<Message> {
   const seen = new Set<string | undefined>();
   for (;;) {
@@ -34,7 +34,7 @@ export async function deleteMessage(sqs: SQSClient, QueueUrl: string, { ReceiptH
   await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
 }
 
-/** Makes messages visible to others at once. */
+/** Makes messages visible to other consumers again. */
 export async function release(sqs: SQSClient, QueueUrl: string, messages: Message[]): Promise<void> {
   for (const { ReceiptHandle } of messages) {
     await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));

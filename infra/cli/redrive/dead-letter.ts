@@ -2,7 +2,7 @@ import type { Message } from "@aws-sdk/client-sqs";
 import { z } from "zod";
 import { functions } from "../../functions.ts";
 
-/** Where in a stream the records of a failed batch are. */
+/** The position of a failed batch in a stream. */
 export interface StreamRange {
   streamArn: string;
   shardId: string;
@@ -11,10 +11,10 @@ export interface StreamRange {
   batchSize: number;
 }
 
-/** What a dead letter asks for. */
+/** A message of the dead-letter queue: which function failed, why, when, and on what. */
 export type DeadLetter = { functionArn: string; reason: string; at: Date | undefined } & (
   | { kind: "stream"; range: StreamRange }
-  /** An event that a function failed on, or that never reached it. */
+  /** A function failed on the event, or EventBridge could not deliver it. */
   | { kind: "event"; payload: unknown }
 );
 
@@ -36,7 +36,7 @@ const invocation = failed.extend({ requestPayload: z.unknown() });
 
 /**
  * Reads a message of the dead-letter queue: Lambda's record of a failed stream batch or of a failed asynchronous
- * invocation, or an event that EventBridge could not deliver. undefined = none of these.
+ * invocation, or an event that EventBridge could not deliver. Returns undefined for any other message.
  */
 export function readDeadLetter(message: Message): DeadLetter | undefined {
   let body: unknown;
@@ -64,12 +64,12 @@ export function readDeadLetter(message: Message): DeadLetter | undefined {
   };
 }
 
-/** The function as the map of functions calls it, or its physical name when the map does not know it. */
+/** The function's name in `infra/functions.ts`, or its physical name when it is not there. */
 export function functionLabel(functionArn: string): string {
   return mappedName(functionArn) ?? physicalName(functionArn);
 }
 
-/** The event filter patterns of a stream's function; undefined when the map does not know it. */
+/** The event filter patterns of a stream function; undefined when `infra/functions.ts` does not have the function. */
 export function filtersOf(functionArn: string): readonly object[] | undefined {
   const name = mappedName(functionArn);
   const trigger = name && functions[name].trigger;
@@ -77,7 +77,7 @@ export function filtersOf(functionArn: string): readonly object[] | undefined {
 }
 
 function mappedName(functionArn: string): keyof typeof functions | undefined {
-  // CloudFormation's names hold the logical id, which has no dashes.
+  // CloudFormation builds the physical name from the logical id, which has no dashes.
   const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
   const physical = plain(physicalName(functionArn));
   const names = Object.keys(functions) as (keyof typeof functions)[];
@@ -98,7 +98,7 @@ function origin({ requestContext, responsePayload, timestamp }: z.infer<typeof f
   };
 }
 
-/** The ARN without a version, which may be gone: what is there now is what has the cure. */
+/** Removes the version from an ARN: that version may be gone, and the current code may contain the fix. */
 function unqualified(functionArn: string): string {
   return functionArn.split(":").slice(0, 7).join(":");
 }

@@ -10,12 +10,12 @@ import {
 import type { ItemJson, StreamRecord } from "../../local/index.ts";
 import type { StreamRange } from "./dead-letter.ts";
 
-/** Reads in a row that may come back empty before the range counts as read: pages of an open shard can be empty. */
+/** Consecutive empty pages after which the range counts as read. Pages of an open shard can be empty. */
 const EMPTY_READS = 10;
 
 /**
- * Reads the records of a range again, in Lambda's shape. `complete` is false when the first of them have left the stream,
- * which keeps records for a day; `records` is then what is left.
+ * Reads the records of a range again, in the shape that Lambda gives to functions. `complete` is false when the first of them have left
+ * the stream, which keeps records for a day.
  */
 export async function readRange(
   streams: DynamoDBStreamsClient,
@@ -70,7 +70,7 @@ function toLambdaRecord(record: _Record, streamArn: string): StreamRecord {
   };
 }
 
-/** An item as JSON carries it: the SDK's bytes as base64. */
+/** Converts an item of the SDK to JSON: bytes become base64. */
 function toJson(item: Record<string, AttributeValue>): ItemJson {
   const walk = (value: unknown): unknown => {
     if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");

@@ -1,85 +1,81 @@
 import { GetQueueUrlCommand, type Message, QueueDoesNotExist } from "@aws-sdk/client-sqs";
 import { counted } from "../../../shared/counted.ts";
-import { type Place, PlaceError } from "../find-deployment.ts";
-import { type DeadLetter, functionLabel, readDeadLetter } from "./dead-letter.ts";
+import { type Deployment, invokeFunction } from "../find-deployment.ts";
+import { messageOf } from "../run-command.ts";
+import { type DeadLetter, functionLabel, readDeadLetter, type StreamRange } from "./dead-letter.ts";
 import { deleteMessage, receiveAll, release } from "./dead-letter-queue.ts";
-import { deliverAgain, invoke } from "./deliver-again.ts";
+import { deliverAgain } from "./deliver-again.ts";
 
 export interface RedriveOptions {
-  /** Another queue than the deployment's dead-letter queue. */
-  queue?: string;
-  /** Only shows what is there. */
+  /** The name of another queue than the deployment's dead-letter queue. */
+  queue?: string | undefined;
+  /** Only list the messages. */
   list: boolean;
   write: (line: string) => void;
 }
 
-/** Delivers every dead letter again, or lists them. Resolves with how many are still in the queue. */
-export async function redrive(place: Place, { queue, list, write }: RedriveOptions): Promise<number> {
-  const url = queue === undefined ? place.deadLetterQueueUrl : await queueUrl(place, queue);
+/** Delivers every dead letter again, or lists them. Returns the number of messages that are still in the queue. */
+export async function redriveQueue(deployment: Deployment, { queue, list, write }: RedriveOptions): Promise<number> {
+  const { sqs, lambda, outputs, description, waitSeconds } = deployment;
+  const url = queue === undefined ? outputs.DeadLetterQueueUrl : await findQueue(deployment, queue);
   const left: Message[] = [];
-  let number = 0;
-  let reconciled: Promise<void> | undefined;
-  /** Once in a run: it looks at everything that is due. */
-  const reconcile = () => {
-    reconciled ??= invoke(place.lambda, place.reconcileFunctionName, {}).then(() => undefined);
-    return reconciled;
+  let count = 0;
+  let reconciled: Promise<unknown> | undefined;
+  /** Runs once, because the reconciler looks at every session that is due. */
+  const reconcile = async () => {
+    reconciled ??= invokeFunction(lambda, outputs.ReconcileFunctionName, {});
+    await reconciled;
   };
 
-  write(`Dead letters of ${place.description}, queue ${url.split("/").at(-1)}`);
+  write(`Dead letters of ${description}, queue ${url.split("/").at(-1)}`);
   try {
-    for await (const message of receiveAll(place.sqs, url, place.waitSeconds)) {
+    for await (const message of receiveAll(sqs, url, waitSeconds)) {
       const letter = readDeadLetter(message);
-      write(`${++number}. ${describe(message, letter)}`);
+      write(`${++count}. ${describe(message, letter)}`);
       left.push(message);
       if (list) continue;
       if (!letter) {
-        write("   It is none of Memocha's: left in the queue.");
+        write("   Not a message of Memocha. Left in the queue.");
         continue;
       }
       try {
-        const done = await deliverAgain(letter, place, reconcile);
-        await deleteMessage(place.sqs, url, message);
+        const result = await deliverAgain(letter, deployment, reconcile);
+        await deleteMessage(sqs, url, message);
         left.pop();
-        write(`   Done: ${done}.`);
+        write(`   Done: ${result}.`);
       } catch (error) {
-        write(`   Failed: ${error instanceof Error ? error.message : error}. Left in the queue.`);
+        write(`   Failed: ${messageOf(error)}. Left in the queue.`);
       }
     }
   } finally {
-    await release(place.sqs, url, left);
+    await release(sqs, url, left);
   }
-  write(summary(number, left.length, list));
+  write(summarize(count, left.length, list));
   return left.length;
 }
 
-function summary(all: number, left: number, list: boolean): string {
-  if (all === 0) return "There are none.";
-  if (list) return `${all} in all. Without --list they are delivered again.`;
-  return left === 0 ? `All ${all} done.` : `${all - left} done, ${left} left in the queue.`;
+function summarize(count: number, left: number, list: boolean): string {
+  if (count === 0) return "The queue is empty.";
+  if (list) return `${counted(count, "message")}. Run the command without --list to deliver them again.`;
+  return left === 0 ? `All ${count} done.` : `${count - left} done, ${left} left in the queue.`;
 }
 
 function describe(message: Message, letter: DeadLetter | undefined): string {
-  if (!letter) return `A message of another kind: ${(message.Body ?? "").slice(0, 200)}`;
+  if (!letter) return `An unknown message: ${(message.Body ?? "").slice(0, 200)}`;
   const what = letter.kind === "stream" ? describeRange(letter.range) : "an event";
   const when = letter.at === undefined ? "" : `, ${letter.at.toISOString()}`;
   return `${functionLabel(letter.functionArn)}: ${what}${when} (${letter.reason})`;
 }
 
-function describeRange({
-  batchSize,
-  startSequenceNumber,
-  endSequenceNumber,
-}: Extract<DeadLetter, { kind: "stream" }>["range"]) {
-  const numbers =
-    startSequenceNumber === endSequenceNumber ? startSequenceNumber : `${startSequenceNumber} to ${endSequenceNumber}`;
-  return `${counted(batchSize, "stream record")}, ${numbers}`;
+function describeRange({ batchSize, startSequenceNumber: start, endSequenceNumber: end }: StreamRange): string {
+  return `${counted(batchSize, "stream record")}, ${start === end ? start : `${start} to ${end}`}`;
 }
 
-async function queueUrl({ sqs, description }: Place, QueueName: string): Promise<string> {
+async function findQueue({ sqs, description }: Deployment, QueueName: string): Promise<string> {
   try {
     return (await sqs.send(new GetQueueUrlCommand({ QueueName }))).QueueUrl ?? "";
   } catch (error) {
     if (!(error instanceof QueueDoesNotExist)) throw error;
-    throw new PlaceError(`There is no queue ${QueueName} on ${description}.`, { cause: error });
+    throw new Error(`There is no queue ${QueueName} on ${description}.`, { cause: error });
   }
 }

@@ -1,57 +1,34 @@
-import { parseArgs } from "node:util";
-import { findPlace } from "../find-deployment.ts";
-import { asUsageError, runCommand } from "../run-command.ts";
-import { redrive } from "./redrive-queue.ts";
+import { findDeployment } from "../find-deployment.ts";
+import { runCommand } from "../run-command.ts";
+import { redriveQueue } from "./redrive-queue.ts";
 
-const USAGE = `Delivers dead letters again: what a job failed on for good and left in the dead-letter queue.
+const usage = `Delivers dead letters again: the events on which a job failed until it had no retries left.
 
   npm run redrive [-- --list] [--stage STAGE | --data DIR] [--queue NAME]
 
-  --list         only show what is in the queue
-  --stage STAGE  the deployment (dev, prod) on AWS, with the region and credentials of the AWS CLI;
-                 without it, the running local host
+  --list         only show the messages in the queue
+  --stage STAGE  the deployment on AWS (dev, prod), with the region and credentials of the AWS CLI
+                 (default: the running local host)
   --data DIR     the local host's data directory (default .memocha)
   --queue NAME   another queue than the deployment's dead-letter queue
   --help
 
-Stream records are read again from the stream and handed to the function that failed on them; where the stream,
-which keeps them for a day, no longer has them, the reconciler is run instead. Other events are handed to their
-function as they were. What succeeds is deleted from the queue, what fails again stays. Jobs may see a record
-twice without harm, so this can be run at any time, and as often as it takes.
+For a batch of stream records, the command reads the records from the stream again and invokes the function that failed.
+The stream keeps records for a day. If they are gone, the command runs the reconciler instead. For other events, it
+invokes the function with the same event. It deletes a message after success, and leaves it in the queue after a failure.
+Jobs may process a record twice without harm, so you can run this command at any time and as often as you like.
 
-Exit code: 0 = the queue is empty, or was listed, 1 = something is left or went wrong, 2 = wrong usage.
+Exit code: 0 = the queue is empty, or was listed, 1 = messages are left, or an error, 2 = wrong usage.
 `;
 
-await runCommand("redrive", main);
+const options = {
+  list: { type: "boolean", default: false },
+  queue: { type: "string" },
+  stage: { type: "string" },
+} as const;
 
-async function main(args: string[]): Promise<number> {
-  const { help, list, data, queue, stage } = readOptions(args);
-  if (help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const place = await findPlace({ data, ...(stage !== undefined && { stage }) });
-  const left = await redrive(place, {
-    list,
-    ...(queue !== undefined && { queue }),
-    write: (line) => process.stdout.write(`${line}\n`),
-  });
+await runCommand({ name: "redrive", usage, options }, async ({ list, queue, stage, data }) => {
+  const write = (line: string) => process.stdout.write(`${line}\n`);
+  const left = await redriveQueue(await findDeployment({ stage, data }), { list, queue, write });
   return left > 0 && !list ? 1 : 0;
-}
-
-function readOptions(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        help: { type: "boolean", default: false },
-        list: { type: "boolean", default: false },
-        data: { type: "string", default: ".memocha" },
-        queue: { type: "string" },
-        stage: { type: "string" },
-      },
-    }).values;
-  } catch (error) {
-    return asUsageError(error);
-  }
-}
+});

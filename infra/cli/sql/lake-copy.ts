@@ -4,27 +4,28 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import pMap from "p-map";
 
-/** Milliseconds that a file is kept after it was first seen to be gone from the bucket: another process may be reading it. */
+/** Milliseconds to keep a file after its object was first missing in the bucket, because another process may be reading it. */
 const KEPT = 3_600_000;
 
 /**
- * Ends the name of the file beside a file that the bucket no longer has. It holds when this was first seen, in epoch milliseconds. The file's
- * own time does not tell: a file that was fetched yesterday may be replaced, and read, now.
+ * The extension of a mark: a file beside a file whose object is no longer in the bucket. It contains the epoch milliseconds at which the
+ * object was first missing. The file's own time is that of its download, which may be long ago.
  */
 const MARK = ".gone";
 
-/** Objects fetched at once. */
+/** Number of objects to download at the same time. */
 const PARALLEL = 16;
 
 export interface LakeCopy {
-  /** Fetches what is new below a prefix of the bucket. Gives the files that it now consists of. */
-  bring(prefix: string): Promise<string[]>;
+  /** Downloads the new objects below a prefix of the bucket. Returns the files of all objects below it. */
+  refresh(prefix: string): Promise<string[]>;
 }
 
 /**
- * A copy of parts of the bucket in a directory, for DuckDB, which reads files. Each file is named by its object's ETag, so one that is
- * there is never fetched again, and never changes under whoever reads it.
+ * Creates a copy of parts of the bucket in a directory, because DuckDB reads files. The name of a file contains the ETag of its object, so
+ * a file is downloaded once and never changes while a process reads it.
  */
 export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, clock = Date.now): LakeCopy {
   const list = async (Prefix: string) => {
@@ -44,34 +45,30 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, 
     return [...wanted.values()];
   };
 
-  const fetchObject = async ({ key, file }: { key: string; file: string }): Promise<string | undefined> => {
+  /** Returns whether the object was still there. */
+  const fetchObject = async ({ key, file }: { key: string; file: string }): Promise<boolean> => {
     try {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }));
       await mkdir(path.dirname(file), { recursive: true });
       const partial = `${file}.${process.pid}.partial`;
       await pipeline(Body as Readable, createWriteStream(partial));
       await rename(partial, file);
-      return file;
+      return true;
     } catch (error) {
-      // Gone since it was listed: then it is no part of the table.
-      if ((error as Error).name === "NoSuchKey") return undefined;
+      // The object was deleted after the listing, so it is not part of the table.
+      if ((error as Error).name === "NoSuchKey") return false;
       throw error;
     }
   };
 
   return {
-    async bring(prefix) {
+    async refresh(prefix) {
       const wanted = await list(prefix);
       const present = new Set(await filesBelow(path.join(directory, prefix)));
       const missing = wanted.filter(({ file }) => !present.has(file));
-      const gone = new Set<string>();
-      const work = async () => {
-        for (let next = missing.shift(); next; next = missing.shift()) {
-          if (!(await fetchObject(next))) gone.add(next.file);
-        }
-      };
-      await Promise.all(Array.from({ length: PARALLEL }, work));
-      const files = wanted.map(({ file }) => file).filter((file) => !gone.has(file));
+      const fetched = await pMap(missing, fetchObject, { concurrency: PARALLEL });
+      const gone = new Set(missing.filter((_, n) => !fetched[n]));
+      const files = wanted.filter((object) => !gone.has(object)).map(({ file }) => file);
       const current = new Set(files);
       for (const file of present) {
         if (file.endsWith(MARK)) continue;
@@ -89,7 +86,7 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, 
   }
 }
 
-/** Whether Trino, and so Athena, skips the object: a part of its key begins with `_` or `.`. The copy is to show what they show. */
+/** Whether Athena skips the object, as Trino does: a part of its key begins with `_` or `.`. The copy has the objects that Athena reads. */
 const isHidden = (key: string): boolean => /(^|\/)[_.]/.test(key);
 
 async function filesBelow(directory: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import { type ColumnType, type TableName, tableNames, tables } from "../../../sh
 import { archiveLines, messagesAll } from "../../stacks/messages-all.ts";
 import type { LakeCopy } from "./lake-copy.ts";
 
-// DuckDB's package decodes text with this decoder, which drops a U+FEFF at the beginning of a value.
+// The decoder in DuckDB's package drops a U+FEFF at the beginning of a text.
 Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
 
 export interface Result {
@@ -15,20 +15,20 @@ export interface Result {
 
 export interface LakeDatabase {
   /**
-   * Runs statements on what the lake holds now. Gives the rows of each statement that has rows, as soon as it has run. Throws DuckDB's
-   * Error when a statement is wrong.
+   * Runs statements on the current lake. Yields the rows of each statement that has rows, as soon as it has run. Throws DuckDB's Error
+   * when a statement is wrong.
    */
   query(sql: string, parameters?: readonly string[]): AsyncIterable<Result>;
   close(): void;
 }
 
-/** Opens DuckDB on the lake's tables and views, by the names that they have in Athena. */
+/** Opens DuckDB with the lake's tables and views, which have the same names as in Athena. */
 export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<LakeDatabase> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
   const definitions = new Map<string, string>();
-  /** DuckDB opens the files of a view that it creates. */
+  /** Creates a view unless it is the same: DuckDB opens all files of a view that it creates. */
   const define = async (name: string, definition: string) => {
     if (definitions.get(name) === definition) return;
     await connection.run(`create or replace view ${name} as ${definition}`);
@@ -42,9 +42,9 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
     async *query(sql, parameters = []) {
       const needed = tablesIn(sql);
       for (const table of tableNames) {
-        if (needed.has(table)) await define(table, parquetView(table, await copy.bring(`lake/${table}/`)));
+        if (needed.has(table)) await define(table, parquetView(table, await copy.refresh(`lake/${table}/`)));
       }
-      if (needed.has("archive_lines")) await define("archive_lines", rawView(await copy.bring("archive/")));
+      if (needed.has("archive_lines")) await define("archive_lines", rawView(await copy.refresh("archive/")));
       yield* run(connection, sql, parameters);
     },
     close() {
@@ -54,7 +54,7 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
   };
 }
 
-/** The tables that a text of SQL may read. One named in a comment is brought for nothing. */
+/** The tables that SQL may read: every word in it that is the name of a table, even in a comment. */
 function tablesIn(sql: string): Set<string> {
   const words = new Set(sql.toLowerCase().match(/[a-z_]+/g));
   return words.has("messages_all") ? words.union(new Set(["messages", "session_summaries", "archive_lines"])) : words;
@@ -85,11 +85,11 @@ function rawView(files: readonly string[]): string {
     return `select * from read_json(${listOf(files)}, format = 'newline_delimited',
       compression = 'gzip', hive_partitioning = true, hive_types_autocast = false, columns = {${types.join(", ")}})`;
   }
-  const nothing = columns.map(({ name, type }) => `cast(null as ${type}) as ${name}`);
-  return `select ${nothing.join(", ")}, cast(null as varchar) as dt where false`;
+  const empty = columns.map(({ name, type }) => `cast(null as ${type}) as ${name}`);
+  return `select ${empty.join(", ")}, cast(null as varchar) as dt where false`;
 }
 
-/** A type of the Glue catalog in DuckDB's words. */
+/** The type in DuckDB for a type in the Glue catalog. */
 function duckType(type: string): string {
   const struct = /^struct<(.*)>$/.exec(type)?.[1];
   if (struct) return `STRUCT(${struct.replaceAll(":", " ")})`;
@@ -105,7 +105,7 @@ async function* run(connection: DuckDBConnection, sql: string, parameters: reado
     const prepared = await statements.prepare(n);
     if (prepared.parameterCount !== parameters.length && prepared.parameterCount > 0) {
       throw new Error(
-        `the query takes ${counted(prepared.parameterCount, "parameter")} (--param), not ${parameters.length}`,
+        `the query has ${counted(prepared.parameterCount, "parameter")}, and --param is given ${parameters.length} times`,
       );
     }
     for (let each = 0; each < prepared.parameterCount; each++) prepared.bindVarchar(each + 1, parameters[each] ?? "");
@@ -117,7 +117,7 @@ async function* run(connection: DuckDBConnection, sql: string, parameters: reado
   }
 }
 
-/** Numbers come as text where JavaScript might not hold them; those that it does are given as numbers. */
+/** DuckDB returns large numbers as text. Converts those that JavaScript can represent. */
 function toNumber(value: unknown): unknown {
   if (typeof value !== "string") return value;
   const number = Number(value);

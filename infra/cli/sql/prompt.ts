@@ -1,21 +1,22 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { messageOf } from "../run-command.ts";
 
-/** Lines that are remembered. */
+/** Lines to keep in the history. */
 const HISTORY = 500;
 
 export interface Terminal {
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
-  /** Where errors go when nobody is typing. */
+  /** The output of errors when the input is not a terminal. */
   errors: NodeJS.WritableStream;
-  /** Whether somebody is typing: then there is a prompt, and a history. */
+  /** Whether a user types the input: then there is a prompt and a history. */
   interactive: boolean;
 }
 
 /**
- * Reads statements, each to the semicolon at a line's end, and prints what `run` writes for them, until the input ends. Lines that were
- * typed are kept in a file for the next time. Gives the number of statements that failed.
+ * Reads statements until the input ends, and runs each. A statement ends with a semicolon at the end of a line. Keeps typed lines in the
+ * history file for the next prompt. Returns the number of statements that failed.
  */
 export async function prompt(
   run: (sql: string, write: (text: string) => void) => Promise<void>,
@@ -37,7 +38,7 @@ export async function prompt(
   let failed = 0;
   const ask = () => {
     lines.setPrompt(statement.trim() === "" ? "lake> " : "  ... ");
-    // Input from a file is at its end long before its last statement has run.
+    // A file ends before its last statement has run.
     if (interactive && !closed) lines.prompt();
   };
   const execute = async () => {
@@ -48,7 +49,7 @@ export async function prompt(
       await run(text, (result) => output.write(result));
     } catch (error) {
       failed++;
-      (interactive ? output : errors).write(`${error instanceof Error ? error.message : error}\n`);
+      (interactive ? output : errors).write(`${messageOf(error)}\n`);
     }
   };
   lines.on("close", () => {
@@ -56,7 +57,7 @@ export async function prompt(
   });
   lines.on("SIGINT", () => {
     statement = "";
-    // What stands in the line goes with it.
+    // Delete the current line: from the cursor to its end, then from its beginning.
     lines.write(null, { ctrl: true, name: "e" });
     lines.write(null, { ctrl: true, name: "u" });
     output.write("\n");

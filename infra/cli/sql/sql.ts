@@ -1,66 +1,74 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { S3Client } from "@aws-sdk/client-s3";
+import { engineClient } from "../../local/index.ts";
 import { namedQueries } from "../../stacks/named-queries.ts";
-import { asUsageError, runCommand, UsageError } from "../run-command.ts";
-import { format, type OutputFormat } from "./format-result.ts";
+import { alignColumns } from "../align-columns.ts";
+import { findHost } from "../find-host.ts";
+import { runCommand, UsageError } from "../run-command.ts";
+import { formatResult, type OutputFormat } from "./format-result.ts";
 import { createLakeCopy } from "./lake-copy.ts";
 import { openLakeDatabase } from "./lake-database.ts";
-import { findLake } from "./place.ts";
 import { prompt } from "./prompt.ts";
 
-const USAGE = `Queries the lake of the local host with DuckDB, by the names that its tables have in Athena.
+const usage = `Queries the lake of the local host with DuckDB. Tables have the names that they have in Athena.
 
-  npm run sql -- "select ..."      runs SQL and prints the result of each statement
-  npm run sql                      a prompt with history; statements end with ;
+  npm run sql -- "select ..."      run SQL and print the result of each statement
+  npm run sql                      open a prompt with history; statements end with ;
 
-  --named NAME    a query of infra/stacks/queries, those that Athena has too; --list names them
-  --param VALUE   a value for each ? of the query, in order; may be repeated
-  --file FILE     SQL from a file; - = standard input
-  --json, --csv   print rows as JSON, one a line, or as CSV (default: an aligned table)
+  --named NAME    run a named query, which Athena has too; --list shows them
+  --param VALUE   a value for the next ? of the query; may be repeated
+  --file FILE     run SQL from a file; - is standard input
+  --json, --csv   print rows as JSON, one per line, or as CSV (default: an aligned table)
   --data DIR      the local host's data directory (default .memocha)
-  --list          name the named queries
+  --list          list the named queries
   --help
 
-Tables: messages, session_summaries (built every hour), events, aggregates (once a day), archive_lines (the archive as it is) and
-messages_all (messages, and what the archive has beyond them). Their columns and ten worked questions
-are in docs/analysts.md.
+Tables: messages, session_summaries (built every hour), events, aggregates (built once a day), archive_lines (the lines of
+the archive) and messages_all (messages, and those messages of the archive that the lake does not have yet).
+docs/analysts.md has their columns and ten questions with their queries.
 
-Exit code: 0 = done, 1 = something went wrong, 2 = wrong usage.
+Exit code: 0 = done, 1 = an error, 2 = wrong usage.
 `;
 
-// Whoever reads has had enough: `| head`.
+const options = {
+  named: { type: "string" },
+  param: { type: "string", multiple: true },
+  file: { type: "string" },
+  json: { type: "boolean", default: false },
+  csv: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+} as const;
+
+// The reader of a pipe may close it early, as `| head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit();
 });
 
-await runCommand("sql", main);
-
-async function main(args: string[]): Promise<number> {
-  const { values, positionals } = readOptions(args);
-  if (values.help) return say(USAGE);
-  if (values.list)
-    return say(
-      namedQueries()
-        .map(({ name, description }) => `${name.padEnd(22)}${description}\n`)
-        .join(""),
-    );
+await runCommand({ name: "sql", usage, options, allowPositionals: true }, async (values, positionals) => {
+  if (values.list) {
+    const rows = namedQueries().map(({ name, description }) => [name, description]);
+    print(`${alignColumns(rows, []).join("\n")}\n`);
+    return 0;
+  }
   const output: OutputFormat = values.json ? "json" : values.csv ? "csv" : "table";
-  const sql = textOf(values, positionals);
+  const sql = readQuery(values, positionals);
 
-  const { s3, bucket } = findLake(values.data);
-  const database = await openLakeDatabase(createLakeCopy(s3, bucket, path.join(values.data, "sql")));
+  const { endpoints, outputs } = findHost(values.data, ["ArchiveBucketName"]);
+  const s3 = new S3Client({ ...engineClient(endpoints.s3), forcePathStyle: true });
+  const copy = createLakeCopy(s3, outputs.ArchiveBucketName, path.join(values.data, "sql"));
+  const database = await openLakeDatabase(copy);
   try {
     const run = async (text: string, parameters: readonly string[], write: (text: string) => void) => {
-      let first = true;
+      let separator = "";
       for await (const result of database.query(text, parameters)) {
-        write(`${first || output !== "table" ? "" : "\n"}${format(result, output)}`);
-        first = false;
+        write(separator + formatResult(result, output));
+        if (output === "table") separator = "\n";
       }
     };
     if (sql !== undefined) {
-      await run(sql, values.param, say);
+      await run(sql, values.param ?? [], print);
       return 0;
     }
     const { stdin: input, stdout, stderr: errors } = process;
@@ -71,15 +79,17 @@ async function main(args: string[]): Promise<number> {
     database.close();
     s3.destroy();
   }
-}
+});
 
-function say(text: string): number {
+function print(text: string): void {
   process.stdout.write(text);
-  return 0;
 }
 
-/** The SQL that was asked for; `undefined` = none, so there is a prompt. */
-function textOf({ named, file }: { named?: string; file?: string }, positionals: string[]): string | undefined {
+/** The SQL to run; undefined when the user wants a prompt. */
+function readQuery(
+  { named, file }: { named?: string | undefined; file?: string | undefined },
+  positionals: string[],
+): string | undefined {
   if ([named, file, positionals[0]].filter((source) => source !== undefined).length > 1 || positionals.length > 1) {
     throw new UsageError("give one query: as an argument in quotes, with --file, or with --named");
   }
@@ -87,28 +97,7 @@ function textOf({ named, file }: { named?: string; file?: string }, positionals:
   if (named === undefined) return positionals[0];
   const queries = namedQueries();
   const query = queries.find(({ name }) => name === named);
-  if (!query)
-    throw new UsageError(`no query is named "${named}"; there are ${queries.map(({ name }) => name).join(", ")}`);
-  return query.sql;
-}
-
-function readOptions(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        named: { type: "string" },
-        param: { type: "string", multiple: true, default: [] },
-        file: { type: "string" },
-        json: { type: "boolean", default: false },
-        csv: { type: "boolean", default: false },
-        data: { type: "string", default: ".memocha" },
-        list: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    return asUsageError(error);
-  }
+  if (query) return query.sql;
+  const names = queries.map(({ name }) => name).join(", ");
+  throw new UsageError(`there is no query named "${named}"; the names are ${names}`);
 }

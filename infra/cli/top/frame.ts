@@ -1,10 +1,10 @@
 import { styleText } from "node:util";
 import { LOOK_BACK, type Sample } from "./sample.ts";
 
-/** Levels of a bar of the sparkline. */
+/** The heights of a bar in the sparkline. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
-/** The lines of one frame. Percentiles are exact: all requests of the last minute are at hand. */
+/** The lines of one frame. Percentiles are exact, because the sample has every request of the last minute. */
 export function frameOf({ url, at, recent, queue, sessions }: Sample, width: number): string[] {
   const requests = recent.filter(({ kind }) => kind === "api.request");
   const perSecond = Array.from({ length: LOOK_BACK }, () => 0);

@@ -7,28 +7,33 @@ import type { RawMetric } from "../../../shared/metrics/aggregate.ts";
 import { rawPartition, rawShards } from "../../../shared/metrics/keys.ts";
 import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
 import { engineClient } from "../../local/index.ts";
-import type { findHost } from "../find-host.ts";
+import type { FoundHost } from "../find-host.ts";
 
-/** Seconds that one frame looks back. */
+/** Seconds of metrics in one sample. */
 export const LOOK_BACK = 60;
 
-/** Milliseconds between two counts of all sessions, which read an index entry of each. */
+/** Milliseconds between two counts of all sessions: a count reads an index entry per session. */
 const COUNT_EVERY = 10_000;
 
-/** What a frame shows. */
+/** Stack outputs that name what the sampler reads. */
+export const TOP_OUTPUTS = ["ConversationsTableName", "MetricsTableName", "DeadLetterQueueUrl"] as const;
+
+/** The state of a host at one time. */
 export interface Sample {
   url: string;
   /** Epoch milliseconds. */
   at: number;
-  /** What happened in the last minute, with the epoch milliseconds at which it ended. */
+  /** Metrics of the last minute, with the epoch milliseconds at which the measured operation ended. */
   recent: (RawMetric & { at: number })[];
-  /** Dead letters. */
+  /** Messages in the dead-letter queue. */
   queue: number;
   sessions: { hot: number; archived: number };
 }
 
-/** Reads the engines of a running host directly, so that looking leaves no requests in what is looked at. */
-export function openTop({ url, endpoints, outputs }: ReturnType<typeof findHost>) {
+export type Sampler = ReturnType<typeof openSampler>;
+
+/** Opens clients of the engines of a running host. It does not call the API, because its requests would appear in the samples. */
+export function openSampler({ url, endpoints, outputs }: FoundHost<(typeof TOP_OUTPUTS)[number]>) {
   const dynamodb = new DynamoDBClient(engineClient(endpoints.dynamodb));
   const sqs = new SQSClient(engineClient(endpoints.sqs));
   const client = DynamoDBDocumentClient.from(dynamodb);
@@ -56,7 +61,7 @@ export function openTop({ url, endpoints, outputs }: ReturnType<typeof findHost>
   };
 }
 
-/** The metrics of the last minute, which may have begun in the hour before. */
+/** Reads the metrics of the last minute, from the partitions of this hour and, if that minute began in it, the previous hour. */
 async function readRecent(table: Table, now: number): Promise<Sample["recent"]> {
   const since = toInstant(now - LOOK_BACK * 1000);
   const hours = new Set([since.slice(0, 13), toInstant(now).slice(0, 13)]);
@@ -77,7 +82,7 @@ async function readRecent(table: Table, now: number): Promise<Sample["recent"]> 
   return found.flat();
 }
 
-/** Sessions that exist, hot and archived: those that the reconciler will look at one day. */
+/** Counts hot and archived sessions, with the index that the reconciler reads. */
 async function countSessions(sessions: ReturnType<typeof createSessionStore>): Promise<number> {
   let count = 0;
   for await (const page of sessions.all()) count += page.length;

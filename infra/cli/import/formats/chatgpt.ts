@@ -1,8 +1,5 @@
-import { BadRecord } from "../bad-record.ts";
-import type { Conversation, SourceMessage } from "../conversation.ts";
-import { readInstant } from "./instant.ts";
-import { joinParts } from "./parts.ts";
-import { readRole } from "./role.ts";
+import { BadRecord, type Conversation, type SourceMessage } from "../conversation.ts";
+import { joinParts, readInstant, readRole } from "./fields.ts";
 
 interface Node {
   parent?: unknown;
@@ -19,11 +16,11 @@ interface Message {
 
 type Content = { content_type?: unknown; parts?: unknown } & Record<string, unknown>;
 
-/** What the application keeps for itself and shows nobody. */
+/** Types of content that ChatGPT does not show to users. */
 const INTERNAL = new Set(["thoughts", "reasoning_recap", "user_editable_context", "model_editable_context"]);
 
 /**
- * Reads a conversation of a ChatGPT export: the branch that the user saw last, without what the user never saw.
+ * Reads a conversation of a ChatGPT export: the branch that the user saw last, without hidden messages.
  * @throws BadRecord when it has no id, no mapping, an unknown role or a bad date.
  */
 export function readChatgptConversation(record: Record<string, unknown>): Conversation {
@@ -41,7 +38,7 @@ export function readChatgptConversation(record: Record<string, unknown>): Conver
   };
 }
 
-/** From the root to a node, following `parent`; stops at an id that leads nowhere, or that was passed before. */
+/** The nodes from the root to a node, following `parent`. Stops at an unknown id, and at a node that is already in the branch. */
 function branchTo(last: string | undefined, nodes: ReadonlyMap<string, Node | null>): [string, Node][] {
   const branch = new Map<string, Node>();
   for (let id: unknown = last; typeof id === "string" && !branch.has(id); ) {
@@ -53,14 +50,14 @@ function branchTo(last: string | undefined, nodes: ReadonlyMap<string, Node | nu
   return [...branch].reverse();
 }
 
-/** Where the branch ends: `current_node`, or the newest leaf when that is missing or leads nowhere. */
+/** The last node of the branch: `current_node`, or the newest leaf when that is missing or unknown. */
 function lastNode(nodes: ReadonlyMap<string, Node | null>, current: unknown): string | undefined {
   if (typeof current === "string" && nodes.get(current)) return current;
   const ids = [...nodes.keys()].filter((id) => nodes.get(id));
   const parents = new Set(ids.map((id) => nodes.get(id)?.parent));
   const leaves = ids.filter((id) => !parents.has(id));
   const time = (id: string) => Number((nodes.get(id)?.message as Message | null | undefined)?.create_time ?? 0);
-  // In a cycle nothing is a leaf. Of equals the last: exports write nodes in the order of their creation.
+  // A cycle has no leaf. Of nodes with equal times take the last, because exports write nodes in the order of their creation.
   return (leaves.length > 0 ? leaves : ids).reduce<string | undefined>(
     (newest, id) => (newest === undefined || !(time(id) < time(newest)) ? id : newest),
     undefined,
@@ -101,7 +98,7 @@ function readContent(content: Content): string {
   return typeof type === "string" ? `[${type.replaceAll("_", " ")}]` : "";
 }
 
-/** What has no field of its own in the API and would be lost: the model, and what kind of text it is. */
+/** Keeps in metadata what has no field in the API: the model, and the type of the content. */
 function describe({ content, metadata }: Message): Record<string, unknown> | undefined {
   const model = metadata?.model_slug;
   const type = content?.content_type;

@@ -1,12 +1,9 @@
-import { BadRecord } from "../bad-record.ts";
-import type { Conversation, SourceMessage } from "../conversation.ts";
-import { readInstant } from "./instant.ts";
-import { joinParts } from "./parts.ts";
-import { readRole } from "./role.ts";
+import { BadRecord, type Conversation, type SourceMessage } from "../conversation.ts";
+import { joinParts, readInstant, readRole } from "./fields.ts";
 
 /**
  * Reads a record of the plain format: `{session, title?, started_at?, messages: [{role, content | text, name?,
- * created_at? | ts?, id?, metadata?}]}`. Fields that it does not know are left out.
+ * created_at? | ts?, id?, metadata?}]}`. Ignores other fields.
  * @throws BadRecord naming the field.
  */
 export function readPlainRecord(record: Record<string, unknown>): Conversation {
@@ -24,30 +21,30 @@ export function readPlainRecord(record: Record<string, unknown>): Conversation {
   };
 }
 
-function readMessage(value: unknown, what: string): SourceMessage {
-  if (typeof value !== "object" || value === null) throw new BadRecord(`${what}: not an object`);
+function readMessage(value: unknown, field: string): SourceMessage {
+  if (typeof value !== "object" || value === null) throw new BadRecord(`${field}: not an object`);
   const message = value as Record<string, unknown>;
-  const at = readInstant(message.created_at ?? message.ts, `${what}.${message.created_at ? "created_at" : "ts"}`);
-  const metadata = readMetadata(message, what);
+  const at = readInstant(message.created_at ?? message.ts, `${field}.${message.created_at ? "created_at" : "ts"}`);
+  const metadata = readMetadata(message, field);
   return {
-    role: readRole(message.role, what),
-    content: readContent(message.content ?? message.text, what),
+    role: readRole(message.role, field),
+    content: readContent(message.content ?? message.text, field),
     ...(typeof message.name === "string" && { name: message.name }),
     ...(at !== undefined && { at }),
     ...(metadata && { metadata }),
   };
 }
 
-function readContent(content: unknown, what: string): string {
+function readContent(content: unknown, field: string): string {
   if (typeof content === "string") return content;
   if (Array.isArray(content)) return joinParts(content);
-  throw new BadRecord(`${what}: missing content (or text), a string`);
+  throw new BadRecord(`${field}: missing content (or text), a string`);
 }
 
-/** The source's message id is kept here: an id of its own would cost the store a second item a message. */
-function readMetadata({ id, metadata }: Record<string, unknown>, what: string): Record<string, unknown> | undefined {
+/** Keeps the source's message id in the metadata, because a client's own message id costs the store a second item per message. */
+function readMetadata({ id, metadata }: Record<string, unknown>, field: string): Record<string, unknown> | undefined {
   const isObject = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
-  if (!isObject && metadata !== undefined && metadata !== null) throw new BadRecord(`${what}.metadata: not an object`);
+  if (!isObject && metadata !== undefined && metadata !== null) throw new BadRecord(`${field}.metadata: not an object`);
   const source = typeof id === "string" || typeof id === "number" ? { source_id: id } : undefined;
   return isObject || source ? { ...source, ...metadata } : undefined;
 }

@@ -1,10 +1,9 @@
-import { BadRecord } from "../bad-record.ts";
-import type { Conversation } from "../conversation.ts";
+import { BadRecord, type Conversation } from "../conversation.ts";
 import { readChatgptConversation } from "./chatgpt.ts";
 import { readPlainRecord } from "./json-lines.ts";
 
 /**
- * Reads one record, of whichever format it is: its fields say.
+ * Reads one record. Its fields tell which format it has.
  * @throws BadRecord
  */
 export function readConversation(record: unknown): Conversation {
@@ -14,7 +13,7 @@ export function readConversation(record: unknown): Conversation {
   throw new BadRecord("missing messages (or, in a ChatGPT export, mapping)");
 }
 
-/** The id of a record that may be bad, for reporting it. */
+/** The id of a record, for reports; undefined when a bad record has none. */
 export function nameRecord(record: unknown): string | undefined {
   if (!isObject(record)) return undefined;
   const id = record.session ?? record.conversation_id ?? record.id;

@@ -1,21 +1,21 @@
-/** What a file holds, and where its records begin in the bytes that were looked at. */
+/** The layout of a file, and where its records begin. */
 export type Layout =
   | { kind: "empty" }
   | { kind: "lines"; start: number }
-  /** `start` is behind the array's bracket; `around`: brackets that are open around it. */
+  /** `start` is after the array's bracket. `around`: the number of open brackets around the array. */
   | { kind: "array"; start: number; around: 0 | 1 }
   | { kind: "values"; start: number }
   | { kind: "foreign"; problem: string };
 
-/** Bytes at the beginning of a file that may be looked at to tell what it is. */
+/** Bytes at the beginning of a file in which its layout must show. */
 export const SNIFF_BYTES = 1024 * 1024;
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Tells the layout of a file from its beginning, never from its name: an array, an object with an array
- * `conversations`, or one record a line. `undefined`: more bytes are needed.
- * @param final there are no more bytes to be had.
+ * Detects the layout of a file from its first bytes, not from its name: an array, an object with an array `conversations`, or one
+ * record per line. Returns undefined when it needs more bytes.
+ * @param final whether there are no more bytes.
  */
 export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   const foreign = detectForeign(head);
@@ -25,12 +25,12 @@ export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   if (first === -1) return final ? { kind: "empty" } : undefined;
   const start = bom + first;
   if (head[start] === 0x5b) return { kind: "array", start: start + 1, around: 0 };
-  // Anything but an object is a bad line, and is reported as one.
+  // Not an object: a bad line, which is reported as one.
   if (head[start] !== 0x7b) return { kind: "lines", start: bom };
   const array = findArray(head, start, "conversations");
   if (array === "unseen" && !final) return undefined;
   if (typeof array === "number") return { kind: "array", start: array, around: 1 };
-  // A brace alone on its line opens a record that was printed over several lines.
+  // A brace alone on its line begins a record that takes several lines.
   const isAlone = /^\{[ \t\r]*\n/.test(head.toString("latin1", start, start + 64));
   return isAlone ? { kind: "values", start } : { kind: "lines", start: bom };
 }
@@ -42,7 +42,7 @@ function detectForeign(head: Buffer): string | undefined {
   return mark === 0xfffe || mark === 0xfeff ? "UTF-16 text: convert it to UTF-8" : undefined;
 }
 
-/** Where the elements begin of the array that an object has under a key; `unseen` when the object goes on. */
+/** Finds where the elements of the array under `key` of an object begin; `unseen` when the object continues after these bytes. */
 function findArray(head: Buffer, start: number, key: string): number | "none" | "unseen" {
   const token = /"([^"\\]*(?:\\.[^"\\]*)*)"|[[\]{}:,]/gy;
   const text = head.toString("latin1", start);
@@ -53,7 +53,7 @@ function findArray(head: Buffer, start: number, key: string): number | "none" | 
     token.lastIndex = i;
     const match = token.exec(text);
     if (!match) {
-      // A quote without its end: the string goes on behind what is here.
+      // A quote without its end: the string continues after these bytes.
       if (text[i] === '"') return "unseen";
       continue;
     }

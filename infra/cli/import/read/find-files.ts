@@ -11,9 +11,9 @@ const SPLIT_EXPORT = /^conversations.*\.jsonl?(\.gz)?$/i;
 const ANY_JSON = /\.(json|jsonl|ndjson)(\.gz)?$/i;
 
 /**
- * The files to import, in the order given; a directory stands for its `conversations*.json`, as an unpacked export has
- * them beside files of other kinds, or for all of its JSON files when it has none, in the order of their numbers.
- * @throws Error naming what does not exist or is no file.
+ * The files to import, in the given order. A directory stands for its files `conversations*.json`, which an unpacked export has beside
+ * other files, or else for all of its JSON files, in the order of their numbers.
+ * @throws Error that names a file which does not exist or is not a file.
  */
 export async function findFiles(given: readonly string[]): Promise<InputFile[]> {
   const found = await Promise.all(given.map(expand));

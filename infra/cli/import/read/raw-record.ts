@@ -1,20 +1,20 @@
-/** A record as it was cut out of a file, before anybody parsed it. */
+/** A record of a file before it is parsed. */
 export interface RawRecord {
-  /** Where it begins: lines count from 1. */
+  /** The line where it begins, counted from 1. */
   line: number;
-  /** Its place in the file's array, counted from 0; absent in JSON Lines. */
+  /** Its index in the file's array, counted from 0; absent in JSON Lines. */
   index?: number;
-  /** UTF-8 JSON, or what kept it from being cut out. */
+  /** UTF-8 JSON, or why there is none. */
   content: Buffer | { problem: string };
 }
 
 /**
- * Bytes that one record may have. It has to be held whole, so this bounds the memory; a session of 10,000 messages and
+ * The largest record, in bytes. The import holds a whole record in memory, so this limits its memory. A session of 10,000 messages and
  * 50 MB fits.
  */
 export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
-/** Collects the bytes of a record across chunks and lets them go as soon as they are too many. */
+/** Collects the bytes of a record from chunks. Drops them as soon as they are too many. */
 export function createCollector(maxBytes: number): {
   add(bytes: Buffer): void;
   take(): RawRecord["content"];

@@ -3,17 +3,17 @@ import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 
-/** Bytes a chunk: also the steps in which the progress of a small file moves. */
+/** Bytes per chunk. The progress moves in these steps. */
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * The bytes of a file, unpacked when it is gzip (its first bytes say), read no faster than they are asked for.
- * @param onRead gets the number of bytes of the file itself as they are read.
+ * The bytes of a file, uncompressed if its first bytes say gzip. Reads no faster than the caller asks for chunks.
+ * @param onRead called with the number of bytes that were read from the file.
  */
 export async function* readBytes(file: string, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
   const isPacked = await isGzip(file);
   const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
-  // A stream that counts by itself would start to flow: count what passes instead.
+  // A "data" listener on the stream would make it flow, so count the chunks here.
   async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
       onRead(chunk.length);
@@ -21,7 +21,7 @@ export async function* readBytes(file: string, onRead: (bytes: number) => void):
     }
   }
   if (!isPacked) return yield* counted(source);
-  // Errors come out of the iteration: pipeline destroys its end with them.
+  // The iteration throws errors, because pipeline destroys its last stream with them.
   yield* pipeline(source, counted, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) as AsyncIterable<Buffer>;
 }
 

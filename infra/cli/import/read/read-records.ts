@@ -5,18 +5,18 @@ import { readBytes } from "./read-bytes.ts";
 import { splitElements } from "./split-elements.ts";
 import { splitLines } from "./split-lines.ts";
 
-/** One record of a file: parsed JSON, or why it is none. */
+/** One record of a file: parsed JSON, or why it cannot be parsed. */
 export interface InputRecord {
-  /** Where it is, for people: "line 12", "conversation 3 (line 40)". */
+  /** Its place for people: "line 12", "conversation 3 (line 40)". */
   place: string;
-  /** Bytes of JSON that it takes. */
+  /** Bytes of its JSON. */
   bytes: number;
   content: { value: unknown } | { problem: string };
 }
 
 /**
- * The records of a file, one after the other, held in memory one at a time. What cannot be read is a record with a
- * problem, and so is a file without a record; nothing is thrown for it.
+ * The records of a file, one at a time in memory. Does not throw: a record that cannot be read is a record with a problem, and so is a
+ * file without records.
  */
 export async function* readRecords(file: string, onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
   try {
@@ -34,7 +34,7 @@ export async function* readRecords(file: string, onRead: (bytes: number) => void
 
 interface Sniffed {
   layout: Layout;
-  /** What follows the place where the records begin, whatever was looked at. */
+  /** All chunks of the file. */
   rest: AsyncGenerator<Buffer>;
 }
 

@@ -2,7 +2,7 @@ import { createCollector, MAX_RECORD_BYTES, type RawRecord } from "./raw-record.
 
 const NEWLINE = 0x0a;
 
-/** Cuts JSON Lines into its records. Blank lines are none; the last line may lack its end. */
+/** Splits JSON Lines into records. Skips blank lines. The last line may lack its newline. */
 export async function* splitLines(
   chunks: AsyncIterable<Buffer>,
   maxBytes: number = MAX_RECORD_BYTES,

@@ -1,19 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { counted } from "../../../../shared/counted.ts";
 import { type RetryPolicy, retryAfterOf, waitBefore } from "./backoff.ts";
-import { Interrupted, Refused, Unreachable } from "./errors.ts";
 
 export interface ApiRequest {
   method: "GET" | "POST";
-  /** From the root, with its ids encoded. */
+  /** The path from the API's root, with encoded ids. */
   path: string;
-  /** Whom the token acts for. */
+  /** The user that the token acts for. */
   user?: string | undefined;
   body?: unknown;
   idempotencyKey?: string;
-  /** Statuses that are an answer though they are none of success. */
+  /** Statuses that are an answer, beside those of success. */
   accept?: readonly number[];
-  /** Statuses that pass, beside 408, 429 and 5xx. */
+  /** Statuses after which the request is sent again, beside 408, 429 and 5xx. */
   retry?: readonly number[];
 }
 
@@ -23,21 +22,21 @@ export interface ApiAnswer {
 }
 
 /**
- * Sends a request until it is answered for good.
- * @throws Refused, Unreachable after the last attempt, Interrupted when stopped before or between attempts.
+ * Sends a request, and again after a temporary failure.
+ * @throws Refused; Unreachable after the last attempt; Interrupted when the run is stopped before an attempt.
  */
 export type Send = (request: ApiRequest) => Promise<ApiAnswer>;
 
 export interface ApiOptions {
-  /** Where the API is, without a slash at the end. */
+  /** The API's URL, without a slash at the end. */
   url: string;
   token: () => Promise<string>;
   policy: RetryPolicy;
-  /** Stops before the next attempt; one that is under way is finished. */
+  /** Stops before the next attempt. An attempt under way is finished. */
   signal: AbortSignal;
 }
 
-export function createApi({ url, token, policy, signal }: ApiOptions): Send {
+export function createApiClient({ url, token, policy, signal }: ApiOptions): Send {
   return async (request) => {
     for (let attempt = 1; ; attempt++) {
       if (signal.aborted) throw new Interrupted();
@@ -50,9 +49,9 @@ export function createApi({ url, token, policy, signal }: ApiOptions): Send {
     }
   };
 
-  async function attemptOnce(request: ApiRequest): Promise<ApiAnswer | Passing> {
+  async function attemptOnce(request: ApiRequest): Promise<ApiAnswer | Temporary> {
     const headers = headersOf(request, await token());
-    // AbortSignal.timeout would hold on to each request, its body included, until the time is over.
+    // AbortSignal.timeout would keep each request and its body in memory until the timeout.
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(new TimedOut()), policy.timeoutMs);
     try {
@@ -80,11 +79,11 @@ class TimedOut extends Error {
   }
 }
 
-/** A failure that may pass. */
-interface Passing {
+/** A failure that may be temporary. */
+interface Temporary {
   reason: string;
   cause?: unknown;
-  /** Milliseconds that the server asks to wait. */
+  /** Milliseconds that the server asks the client to wait. */
   asked: number;
 }
 
@@ -98,18 +97,18 @@ function headersOf({ user, body, idempotencyKey }: ApiRequest, token: string): R
   };
 }
 
-function judge({ accept = [], retry = [] }: ApiRequest, response: Response, text: string): ApiAnswer | Passing {
+function judge({ accept = [], retry = [] }: ApiRequest, response: Response, text: string): ApiAnswer | Temporary {
   const { status, ok } = response;
-  // An answer of success that is no JSON is one that was cut off: this throws, and the request is sent again.
+  // A successful answer that is not JSON was cut off: JSON.parse throws, and the request is sent again.
   if (ok) return { status, body: JSON.parse(text) };
   if (accept.includes(status)) return { status, body: undefined };
   const reason = `${status}: ${detailOf(text) ?? response.statusText}`;
-  const isPassing = status === 408 || status === 429 || status >= 500 || retry.includes(status);
-  if (!isPassing) throw new Refused(status, reason);
+  const isTemporary = status === 408 || status === 429 || status >= 500 || retry.includes(status);
+  if (!isTemporary) throw new Refused(status, reason);
   return { reason, asked: retryAfterOf(response.headers) };
 }
 
-/** What a problem+json document says is wrong. */
+/** The error text of a problem+json document. */
 function detailOf(text: string): string | undefined {
   try {
     const { detail, title, message, errors = [] } = JSON.parse(text);
@@ -123,8 +122,35 @@ function detailOf(text: string): string | undefined {
 function reasonOf(error: unknown): string {
   if (error instanceof TimedOut) return error.message;
   const { message, cause } = error as Error;
-  if (error instanceof SyntaxError) return "the answer was cut off, or is no JSON";
-  // fetch says "fetch failed"; why is in its cause.
+  if (error instanceof SyntaxError) return "the answer was cut off, or is not JSON";
+  // The error of fetch is "fetch failed"; its cause has the reason.
   const reason = cause as NodeJS.ErrnoException | undefined;
   return reason?.code ?? reason?.message ?? message;
+}
+
+/** The server refused the content of a request: sending it again would not help. */
+export class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.name = "Refused";
+    this.status = status;
+  }
+}
+
+/** The server gave no useful answer in any attempt. */
+export class Unreachable extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = "Unreachable";
+  }
+}
+
+/** The run is being stopped, so nothing more is sent. */
+export class Interrupted extends Error {
+  constructor() {
+    super("interrupted");
+    this.name = "Interrupted";
+  }
 }

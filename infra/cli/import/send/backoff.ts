@@ -1,12 +1,12 @@
-/** How often and how patiently a request is repeated. Times are in milliseconds. */
+/** How often a request is repeated, and after which waits. Times are in milliseconds. */
 export interface RetryPolicy {
   attempts: number;
   baseMs: number;
-  /** No wait is longer, except one that the server asks for. */
+  /** The longest wait that the server has not asked for. */
   capMs: number;
-  /** No wait is longer than this, even if the server asks for it. */
+  /** The longest wait that the server may ask for. */
   maxRetryAfterMs: number;
-  /** An answer takes this long at most. */
+  /** The longest time to wait for an answer. */
   timeoutMs: number;
 }
 
@@ -19,8 +19,8 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 /**
- * How long to wait before the next attempt: exponential backoff with full jitter
- * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), on top of what the server asks for.
+ * The wait before the next attempt: exponential backoff with full jitter
+ * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), plus the wait that the server asks for.
  * @param attempt the attempts made so far, 1 or more.
  * @param asked milliseconds that the server asks for.
  */
@@ -30,8 +30,8 @@ export function waitBefore(attempt: number, policy: RetryPolicy, asked: number):
 }
 
 /**
- * How long the server asks to wait, 0 if it does not. A date is compared with the answer's own `Date`: the server's clock may differ from
- * this machine's.
+ * The wait that the server asks for in `Retry-After`, 0 if it does not. A date is compared with the answer's own `Date`, because the
+ * server's clock may differ from this machine's.
  */
 export function retryAfterOf(headers: Headers): number {
   const retryAfter = headers.get("retry-after");

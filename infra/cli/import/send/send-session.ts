@@ -1,30 +1,29 @@
 import { createHash, randomUUID } from "node:crypto";
 import { counted } from "../../../../shared/counted.ts";
 import { type Batch, batchesFrom, type Plan } from "../plan-session.ts";
-import type { Send } from "./api-client.ts";
-import { Refused } from "./errors.ts";
+import { Refused, type Send } from "./api-client.ts";
 
 export interface SendOptions {
-  /** Whom the token acts for; its own user when absent. */
+  /** The user that the token acts for; absent when it is the token's own user. */
   user: string | undefined;
   send: Send;
-  /** Called with the number of messages of each batch that is stored; negative when it turns out that they were not. */
+  /** Called with the number of messages of each stored batch; with a negative number when they turn out not to be stored. */
   onStored: (messages: number) => void;
 }
 
-/** What the import needs to know of a stored session. */
+/** The fields of a stored session that the import needs. */
 interface Stored {
   message_count: number;
   metadata: { import_id?: unknown };
 }
 
 /**
- * Stores a session through the API, so that it is there once and whole however often this runs and wherever an earlier
- * run broke off. Batches are stored whole, so the session's `message_count` says where to go on.
+ * Stores a session through the API once and completely, however often this runs and wherever an earlier run stopped. The server stores
+ * a batch completely or not at all, so the session's `message_count` says where to continue.
  *
- * Each batch has an Idempotency-Key, the same in every run: a request whose answer was lost, or that a killed run left
- * under way, has one effect. The key is bound to `import_id`, which the session got when it was created: a session that
- * was deleted and is imported again must not be answered from the requests of the one before.
+ * Each batch has the same Idempotency-Key in every run, so a request has one effect even if its answer was lost or its run was killed.
+ * The key contains `import_id`, which the session gets when it is created. So a session that was deleted and is imported again does not
+ * get the stored answers of the earlier session.
  * @throws Refused, Unreachable, Interrupted
  */
 export async function sendSession(
@@ -35,14 +34,14 @@ export async function sendSession(
   const path = `/v1/sessions/${encodeURIComponent(id)}`;
   const importId = randomUUID();
   const stored = (await create()) ? undefined : await read();
-  // Also when the answer to the first attempt was lost, and the second was told that the session is there.
+  // The same import_id: this run created the session, but the answer was lost and the second attempt got a 409.
   if (!stored || stored.metadata.import_id === importId) {
     await append(0, importId);
     return "imported";
   }
   if (stored.message_count >= plan.messages.length) return "existing";
   await append(stored.message_count, String(stored.metadata.import_id ?? ""));
-  // Where messages were taken away since (a reset), the old keys get old answers: only the count shows it.
+  // If messages were removed since (by a reset), the old keys get stored answers: only the count shows it.
   const { message_count: count } = await read();
   if (count < plan.messages.length) {
     onStored(count - plan.messages.length);
@@ -50,7 +49,7 @@ export async function sendSession(
   }
   return "resumed";
 
-  /** Whether the session is new. The id it brings does what an Idempotency-Key would, at no cost to the store. */
+  /** Returns whether the session is new. Its id makes the request idempotent, so an Idempotency-Key is not needed. */
   async function create(): Promise<boolean> {
     const body = { ...plan.session, metadata: { ...plan.session.metadata, import_id: importId } };
     const { status } = await send({ method: "POST", path: "/v1/sessions", user, body, accept: [409] });
@@ -58,7 +57,7 @@ export async function sendSession(
   }
 
   async function read(): Promise<Stored> {
-    // 404 may pass: the request that makes the session may still be under way.
+    // A 404 may be temporary: the request that creates the session may still be under way.
     const { body } = await send({ method: "GET", path, user, retry: [404] });
     return body as Stored;
   }
@@ -70,7 +69,7 @@ export async function sendSession(
   async function appendBatch({ start, messages }: Batch, keyId: string): Promise<void> {
     const idempotencyKey = createHash("sha256").update(`${id}\n${keyId}\n${start}`).digest("hex");
     const request = { method: "POST", path: `${path}/messages`, user, body: { messages }, idempotencyKey } as const;
-    // 409 may pass: the same request is still under way, sent by this run or by one that was killed.
+    // A 409 may be temporary: the same request may still be under way, from this run or from one that was killed.
     const { body } = await send({ ...request, retry: [409] });
     const stored = (body as { data?: unknown[] }).data?.length;
     if (stored !== messages.length)

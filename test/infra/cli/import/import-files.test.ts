@@ -190,7 +190,7 @@ describe("an import", () => {
       expect.stringMatching(/must be at most 307200 bytes/),
     ]);
     const more = await run([write(plainLine("g", 1))], { userField: "user", token: "svc+act-as" });
-    expect(more.problems[0]?.reason).toBe("user: missing, names no user");
+    expect(more.problems[0]?.reason).toBe("user: missing; it must name the user");
   });
 
   test("takes no record before there is room for it", async () => {
@@ -273,7 +273,9 @@ describe("when the server or the network fails", () => {
     const file = write(Array.from({ length: 100 }, (_, i) => plainLine(`s${i}`, 1)).join(""));
     api.fault = ({ n }) => (n > 20 ? "drop" : undefined);
     const summary = await run([file], { retry: { ...patient, attempts: 2 } });
-    expect(summary.stopped).toMatch(/^20 conversations in a row could not be stored, the last for: .*\(2 attempts\)$/);
+    expect(summary.stopped).toMatch(
+      /^20 conversations in a row could not be stored; the last error was: .*\(2 attempts\)$/,
+    );
     expect(summary.failed + summary.imported).toBeLessThan(50);
     await expect(run([file], { url: "http://127.0.0.1:9", retry: { ...patient, attempts: 2 } })).rejects.toThrow(
       /no API answers at http:\/\/127\.0\.0\.1:9/,

@@ -105,7 +105,7 @@ describe("npm run import", () => {
     [["gone.jsonl"], /^gone\.jsonl: no such file/],
     [["x", "--users", "bob"], /^Unknown option '--users'/],
     [["x", "--user", "bob", "--user-field", "user"], /^--user and --user-field exclude each other/],
-    [["x", "--user", "b%20b"], /^--user must be 1 to 255 characters/],
+    [["x", "--user", "b%20b"], /^--user must be 1 to 255 ASCII characters/],
     [["x", "--ttl-seconds", "-1"], /--ttl-seconds/],
     [["x", "--ttl-seconds", "1.5"], /^--ttl-seconds must be a whole number from 0 to 315360000, not "1\.5"/],
     [["x", "--concurrency", "0"], /^--concurrency must be a whole number from 1 to 256, not "0"/],
@@ -136,7 +136,7 @@ describe("npm run import", () => {
       const { code, out, err } = await run.ended;
       expect(code).toBe(exit);
       if (signal === "SIGINT") {
-        expect(err).toMatch(/^Stopping: what is under way is finished first\. Run the same command again/);
+        expect(err).toMatch(/^Stopping after the requests under way\. Run the same command again/);
         expect(JSON.parse(out)).toMatchObject({ stopped: "interrupted", failed: 0 });
       }
       expect(api.users.get("ann")!.size).toBeLessThan(200);

@@ -3,7 +3,7 @@ import { GetRecordsCommand } from "@aws-sdk/client-dynamodb-streams";
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, it } from "vitest";
-import type { Place } from "../../../../infra/cli/find-deployment.ts";
+import type { Deployment } from "../../../../infra/cli/find-deployment.ts";
 import type { DeadLetter } from "../../../../infra/cli/redrive/dead-letter.ts";
 import { receiveAll } from "../../../../infra/cli/redrive/dead-letter-queue.ts";
 import { deliverAgain } from "../../../../infra/cli/redrive/deliver-again.ts";
@@ -11,8 +11,8 @@ import { deliverAgain } from "../../../../infra/cli/redrive/deliver-again.ts";
 /** A function that the map of functions does not know, so that no filter hides a record. */
 const FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:other";
 
-/** A place whose stream has records of so many characters each, numbered from 1, and whose function notes their numbers. */
-function placeWith(records: number, characters = 1) {
+/** A deployment whose stream has records of so many characters each, numbered from 1, and whose function notes their numbers. */
+function deploymentWith(records: number, characters = 1) {
   const batches: number[][] = [];
   const content = { S: "x".repeat(characters) };
   const Records = Array.from({ length: records }, (_, n) => ({
@@ -32,7 +32,7 @@ function placeWith(records: number, characters = 1) {
       return {};
     },
   } as unknown as LambdaClient;
-  return { batches, place: { streams, lambda } as Place };
+  return { batches, deployment: { streams, lambda } as Deployment };
 }
 
 const letterOf = (records: number): DeadLetter => ({
@@ -53,20 +53,20 @@ const unused = () => Promise.reject(new Error("the reconciler is not needed"));
 
 describe("the records of a dead letter", () => {
   it("are handed to the function 100 at a time, in their order", async () => {
-    const { place, batches } = placeWith(250);
-    expect(await deliverAgain(letterOf(250), place, unused)).toBe("250 records delivered again");
+    const { deployment, batches } = deploymentWith(250);
+    expect(await deliverAgain(letterOf(250), deployment, unused)).toBe("250 records delivered again");
     expect(batches.map(({ length }) => length)).toEqual([100, 100, 50]);
     expect(batches.flat()).toEqual(Array.from({ length: 250 }, (_, n) => n + 1));
   });
 
   it("are handed to the function in batches of less than 6 MB, which is all that Lambda takes", async () => {
-    const { place, batches } = placeWith(20, 400_000);
-    expect(await deliverAgain(letterOf(20), place, unused)).toBe("20 records delivered again");
+    const { deployment, batches } = deploymentWith(20, 400_000);
+    expect(await deliverAgain(letterOf(20), deployment, unused)).toBe("20 records delivered again");
     expect(batches.map(({ length }) => length)).toEqual([12, 8]);
   });
 
   it("are one record when there is one", async () => {
-    expect(await deliverAgain(letterOf(1), placeWith(1).place, unused)).toBe("1 record delivered again");
+    expect(await deliverAgain(letterOf(1), deploymentWith(1).deployment, unused)).toBe("1 record delivered again");
   });
 });
 

@@ -8,8 +8,8 @@ import { text } from "node:stream/consumers";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findPlace } from "../../../../infra/cli/find-deployment.ts";
-import { redrive } from "../../../../infra/cli/redrive/redrive-queue.ts";
+import { findDeployment } from "../../../../infra/cli/find-deployment.ts";
+import { redriveQueue } from "../../../../infra/cli/redrive/redrive-queue.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "../../../../infra/local/events/sqs.ts";
@@ -96,7 +96,7 @@ async function command(args: string[] = ["--data", data], env: Record<string, st
 async function run(options: { list?: boolean; queue?: string } = {}) {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(`${line}\n`);
-  const left = await redrive(await findPlace({ data }), { list: false, ...options, write });
+  const left = await redriveQueue(await findDeployment({ data }), { list: false, ...options, write });
   return { left, out: lines.join("") };
 }
 
@@ -216,7 +216,7 @@ describe("npm run redrive", () => {
     expect(left).toBe(3);
     expect(out).toContain("   Failed: record 3 failed again. Left in the queue.\n");
     expect(out).toContain("   Failed: TypeError: still undefined. Left in the queue.\n");
-    expect(out).toContain("3. A message of another kind: hello\n   It is none of Memocha's: left in the queue.\n");
+    expect(out).toContain("3. An unknown message: hello\n   Not a message of Memocha. Left in the queue.\n");
     expect(out).toMatch(/\n0 done, 3 left in the queue\.\n$/);
     expect(await waiting()).toBe(3);
   });
@@ -249,11 +249,11 @@ describe("npm run redrive", () => {
     expect(out).toBe(
       `Dead letters of the local host on ${data}, queue dead\n` +
         "1. jobs-archive: 1 stream record, 1, 2026-11-21T10:00:00.000Z (RetryAttemptsExhausted)\n" +
-        "1 in all. Without --list they are delivered again.\n",
+        "1 message. Run the command without --list to deliver them again.\n",
     );
     expect([left, calls.length, await waiting()]).toEqual([1, 0, 1]);
     sqs.ensureQueue("other");
-    expect((await run({ queue: "other" })).out).toContain("queue other\nThere are none.\n");
+    expect((await run({ queue: "other" })).out).toContain("queue other\nThe queue is empty.\n");
     await expect(run({ queue: "none" })).rejects.toThrow(`There is no queue none on the local host on ${data}.`);
   });
 
@@ -318,7 +318,7 @@ describe("npm run redrive", () => {
     expect((await command(["--help"])).out).toContain("npm run redrive [-- --list]");
     expect(await command(["--wrong"])).toMatchObject({
       code: 2,
-      err: expect.stringContaining("--help tells how it is used"),
+      err: expect.stringContaining("npm run redrive -- --help"),
     });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { format } from "../../../../infra/cli/sql/format-result.ts";
+import { formatResult } from "../../../../infra/cli/sql/format-result.ts";
 
 const result = {
   columns: ["name", "n", "note"],
@@ -12,7 +12,7 @@ const result = {
 
 describe("a result", () => {
   it("is an aligned table, numbers to the right, long and broken texts in one line", () => {
-    expect(format(result, "table").split("\n")).toEqual([
+    expect(formatResult(result, "table").split("\n")).toEqual([
       `name${" ".repeat(56)}      n  note`,
       `${"-".repeat(60)}  -----  -----------------`,
       `ann${" ".repeat(57)}      5`,
@@ -24,21 +24,21 @@ describe("a result", () => {
   });
 
   it("is JSON, a row a line", () => {
-    const lines = format(result, "json").trimEnd().split("\n");
+    const lines = formatResult(result, "json").trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(result.rows.map(([name, n, note]) => ({ name, n, note })));
   });
 
   it("is CSV by RFC 4180", () => {
-    expect(format(result, "csv")).toBe(
+    expect(formatResult(result, "csv")).toBe(
       `name,n,note\r\nann,5,\r\nИрина 你好,12345,"said ""yes"", twice"\r\n${"x".repeat(70)},,"two\nlines"\r\n`,
     );
   });
 
   it.each(["a,b", 'a"b', "a\nb", "a\rb"])("is CSV with quotes around %j", (value) => {
-    expect(format({ columns: ["v"], rows: [[value]] }, "csv")).toBe(`v\r\n"${value.replace('"', '""')}"\r\n`);
+    expect(formatResult({ columns: ["v"], rows: [[value]] }, "csv")).toBe(`v\r\n"${value.replace('"', '""')}"\r\n`);
   });
 
   it("is nothing for a statement that has none", () => {
-    expect(format({ columns: [], rows: [] }, "table")).toBe("");
+    expect(formatResult({ columns: [], rows: [] }, "table")).toBe("");
   });
 });

@@ -47,39 +47,39 @@ describe("the copy that DuckDB reads", () => {
     await put("lake/t/dt=1/t.parquet", "one");
     await put("lake/t/dt=2/t.parquet", "two");
     await put("other/x", "no part of it");
-    const first = await copy.bring("lake/t/");
+    const first = await copy.refresh("lake/t/");
     expect(texts(first)).toEqual(["one", "two"]);
     await put("lake/t/dt=2/t.parquet", "two again");
-    expect(texts(await copy.bring("lake/t/"))).toEqual(["one", "two again"]);
+    expect(texts(await copy.refresh("lake/t/"))).toEqual(["one", "two again"]);
     expect(got.sort()).toEqual(["lake/t/dt=1/t.parquet", "lake/t/dt=2/t.parquet", "lake/t/dt=2/t.parquet"]);
     // Whoever read the old version may go on.
     expect(texts(first)).toEqual(["one", "two"]);
   });
 
   it("removes a file an hour after the bucket was seen without it, however long ago the file was fetched", async () => {
-    const [file = ""] = await copy.bring("lake/t/dt=1/");
+    const [file = ""] = await copy.refresh("lake/t/dt=1/");
     now += 24 * HOUR;
     await s3.send(new DeleteObjectCommand({ Bucket, Key: "lake/t/dt=1/t.parquet" }));
-    expect(texts(await copy.bring("lake/t/"))).toEqual(["two again"]);
+    expect(texts(await copy.refresh("lake/t/"))).toEqual(["two again"]);
     expect(texts([file])).toEqual(["one"]);
     now += HOUR;
-    await copy.bring("lake/t/");
+    await copy.refresh("lake/t/");
     expect(texts([file])).toEqual(["one"]);
     now += 1;
-    await copy.bring("lake/t/");
+    await copy.refresh("lake/t/");
     expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 
   it("keeps a file that the bucket has again", async () => {
     await put("lake/u/u.parquet", "one");
-    const [file = ""] = await copy.bring("lake/u/");
+    const [file = ""] = await copy.refresh("lake/u/");
     await put("lake/u/u.parquet", "two");
-    await copy.bring("lake/u/");
+    await copy.refresh("lake/u/");
     await put("lake/u/u.parquet", "one");
     now += 2 * HOUR;
-    expect(await copy.bring("lake/u/")).toEqual([file]);
+    expect(await copy.refresh("lake/u/")).toEqual([file]);
     await put("lake/u/u.parquet", "three");
-    await copy.bring("lake/u/");
+    await copy.refresh("lake/u/");
     expect(texts([file])).toEqual(["one"]);
   });
 
@@ -96,13 +96,13 @@ describe("the copy that DuckDB reads", () => {
         };
       },
     } as unknown as S3Client;
-    const files = await createLakeCopy(paged, Bucket, path.join(directory, "paged")).bring("raw/");
+    const files = await createLakeCopy(paged, Bucket, path.join(directory, "paged")).refresh("raw/");
     expect(texts(files)).toEqual(["raw/a", "raw/b", "raw/c"]);
   });
 
   it("skips what Trino and Athena skip: objects below a part of the key that begins with _ or .", async () => {
     for (const key of ["_ann/s", ".ann/s", "ann/_s", "ann/.s", "a_n.n/s", "%5Fann/s"])
       await put(`raw/dt=1/${key}`, key);
-    expect(texts(await copy.bring("raw/"))).toEqual(["%5Fann/s", "a_n.n/s"]);
+    expect(texts(await copy.refresh("raw/"))).toEqual(["%5Fann/s", "a_n.n/s"]);
   });
 });

@@ -147,7 +147,7 @@ describe("npm run sql", () => {
   it("names the queries that there are", async () => {
     const { output } = await sql(["--list"], { data: stopped });
     expect(output.trimEnd().split("\n")).toEqual(
-      namedQueries().map(({ name, description }) => `${name.padEnd(22)}${description}`),
+      namedQueries().map(({ name, description }) => `${name.padEnd(23)}${description}`),
     );
   });
 
@@ -168,12 +168,17 @@ describe("npm run sql", () => {
     ],
     ["a table that is not there", ["select * from sessions"], 1, /Table with name sessions does not exist/],
     ["a file that is not there", ["--file", "none.sql"], 1, /ENOENT.*none\.sql/],
-    ["a query without its parameter", ["--named", "messages-matching"], 1, /takes 1 parameter \(--param\), not 0/],
+    [
+      "a query without its parameter",
+      ["--named", "messages-matching"],
+      1,
+      /has 1 parameter, and --param is given 0 times/,
+    ],
     [
       "a name that no query has",
       ["--named", "sessions"],
       2,
-      /no query is named "sessions"; there are active-users-per-day, /,
+      /there is no query named "sessions"; the names are active-users-per-day, /,
     ],
     ["two queries", ["select 1", "--named", "sessions-per-day"], 2, /give one query/],
     ["an option that is not there", ["--xml"], 2, /'--xml'[\s\S]*npm run sql -- --help/],

@@ -65,6 +65,6 @@ describe("npm run top", () => {
 
   it("says what to do when no host is running", async () => {
     const { code, err } = await top("--data", "/nowhere");
-    expect([code, err]).toEqual([1, expect.stringContaining("start one (npm start)")]);
+    expect([code, err]).toEqual([1, expect.stringContaining("Start one (npm start)")]);
   });
 });

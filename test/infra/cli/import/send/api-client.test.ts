@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { createApi } from "../../../../../infra/cli/import/send/api-client.ts";
+import { createApiClient } from "../../../../../infra/cli/import/send/api-client.ts";
 import { defaultRetryPolicy } from "../../../../../infra/cli/import/send/backoff.ts";
 
 const policy = { ...defaultRetryPolicy, attempts: 3, baseMs: 1, capMs: 2 };
@@ -29,7 +29,7 @@ const status =
     void response.writeHead(code).end(body);
 
 const sendTo = (url: string) =>
-  createApi({ url, token: async () => "secret", policy, signal: new AbortController().signal });
+  createApiClient({ url, token: async () => "secret", policy, signal: new AbortController().signal });
 
 test("a redirect is not followed, so that the token goes nowhere else", async () => {
   const elsewhere = await serverOf(status(200));

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { formatSummary } from "../../../../infra/cli/import/format-summary.ts";
-import { emptySummary } from "../../../../infra/cli/import/summary.ts";
+import { emptySummary, formatSummary } from "../../../../infra/cli/import/summary.ts";
 
 test("a summary tells what was done, how fast, and what is left to do", () => {
   const summary = {
@@ -19,17 +18,17 @@ test("a summary tells what was done, how fast, and what is left to do", () => {
     [
       "imported             1,200",
       "already there           30",
-      "resumed                  1  begun by an earlier run, completed now",
+      "resumed                  1  begun by an earlier run, completed by this one",
       "skipped bad records      2",
       "failed                   3",
       "messages stored      9,000",
       "times moved              4  messages older than the one before them",
-      "ids replaced             6  ids that the API does not take; metadata.source_id has the old one",
+      "ids replaced             6  ids that the API does not accept; metadata.source_id has the original",
       "texts mended             5  titles and ids cut, broken characters replaced",
       "1,231 sessions in 2.0 s: 616 sessions/s",
       "",
       "Ended early: 20 conversations in a row could not be stored.",
-      "Run the same command again to go on: what is stored is not stored twice.",
+      "Run the same command again to continue: it stores nothing twice.",
     ].join("\n"),
   );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readInstant } from "../../../../../infra/cli/import/formats/instant.ts";
+import { readInstant } from "../../../../../infra/cli/import/formats/fields.ts";
 
 const AT = Date.UTC(2023, 10, 14, 22, 13, 20);
 
