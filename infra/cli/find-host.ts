@@ -1,4 +1,6 @@
-import { findRunningHost, type RunningHost } from "../local/index.ts";
+import { findRunningHost } from "../local/index.ts";
+
+type RunningHost = NonNullable<ReturnType<typeof findRunningHost>>;
 
 /** A running local host with the stack outputs that a command needs. */
 export interface FoundHost<Name extends string> extends RunningHost {
