@@ -1,34 +1,34 @@
 import type { OperationId } from "../shared/http/operations.ts";
 
 /**
- * Every function of the system: where its code is, what wakes it, what it may touch. The stacks, the bundler,
- * the permission tests and the cold-start benchmark are all driven by this table.
+ * Every function of the system: its source file, its trigger and its permissions. The stacks, the bundler, the permission tests and the
+ * cold-start benchmark read this table.
  */
 export interface FunctionSpec {
-  /** Source file, from the project's root. */
+  /** The source file, relative to the project's root. */
   entry: string;
   trigger: Trigger;
   /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
   table?: readonly TableAction[];
-  /** DynamoDB actions on the table `metrics`, beside putting the metrics of requests and of calls to embedding models. */
+  /** DynamoDB actions on the table `metrics`, beside those that `metricsActionsOf` adds. */
   metrics?: readonly TableAction[];
-  /** DynamoDB indexes that it queries. */
+  /** DynamoDB indexes that the function queries. */
   indexes?: readonly string[];
-  /** It searches memories: all vector indexes, because a change-over from one to another happens at any time. */
+  /** Whether the function searches memories. It may use all vector indexes, because re-embedding switches them at any time. */
   searches?: boolean;
-  /** It embeds text, by the model that is configured. */
+  /** Whether the function calls the embedding model. */
   embeds?: boolean;
-  /** It asks models, and reads the secret with their key; or it needs to know the plans of users alone. */
+  /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. */
   chat?: "ask" | "plans";
-  /** It streams its answer. */
+  /** Whether the function streams its answer. */
   streams?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
-  /** S3 actions on objects below `lake/`. Whoever has any also reads the key of the users' hashes. */
+  /** S3 actions on objects below `lake/`. A function with any of them also reads the key of the users' hashes. */
   lake?: readonly ArchiveAction[];
   /** S3 actions on objects below `reports/`. */
   reports?: readonly ("GetObject" | "PutObject" | "ListBucket")[];
-  /** Megabytes. CPU grows with it. @default 512 */
+  /** Megabytes. Lambda gives CPU in proportion. @default 512 */
   memory?: number;
   /** Seconds. @default 29, the REST API's own limit */
   timeout?: number;
@@ -39,16 +39,16 @@ export type Trigger =
   | { kind: "authorizer" }
   | {
       kind: "stream";
-      /** Event filter patterns; a record that matches any of them is delivered. */
+      /** Event filter patterns. Lambda delivers a record that matches any of them. */
       filters: readonly object[];
       batchSize: number;
-      /** Seconds to wait for a batch to fill. */
+      /** Seconds to wait for a full batch. */
       window: number;
       retries: number;
       parallelism: number;
     }
   | { kind: "schedule"; expression: string }
-  /** Woken by operators only. */
+  /** Invoked by operators only. */
   | { kind: "invoke" };
 
 export type TableAction =
@@ -64,26 +64,25 @@ export type TableAction =
 
 export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
 
-/** What a function may do on the table `metrics`. */
-export const metricsActionsOf = ({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] => [
-  ...new Set<TableAction>([
-    ...(trigger.kind === "http" || embeds ? (["PutItem"] as const) : []),
-    // Calls to an embedding model and searches leave several at a time.
-    ...(embeds ? (["BatchWriteItem"] as const) : []),
-    ...metrics,
-  ]),
-];
+/** DynamoDB actions on the table `metrics`: functions write metrics of requests and of calls to the embedding model. */
+export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] {
+  const actions = new Set<TableAction>();
+  if (trigger.kind === "http" || embeds) actions.add("PutItem");
+  // Calls to the embedding model, and searches, write several metrics at a time.
+  if (embeds) actions.add("BatchWriteItem");
+  return [...actions.union(new Set(metrics))];
+}
 
-// Without ListBucket S3 answers 403, not 404, to what is not there.
+// Without ListBucket, S3 answers 403 instead of 404 when an object does not exist.
 const archiveRead = ["GetObject", "ListBucket"] as const;
-// HEAD takes GetObject, as deletes and overwrites with If-Match do.
+// S3 needs GetObject for HEAD, and for deletes and overwrites with If-Match.
 const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
-/** What finishing, restoring or deleting a session touches, whoever sets it off. */
+/** Actions to archive, restore or delete a session. */
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
-/** What the idempotency middleware of every POST touches. */
+/** Actions of the idempotency middleware, which every POST has. */
 const idempotency = ["PutItem", "UpdateItem"] as const;
-/** What it takes to run a turn. */
+/** What a function needs to run a chat turn. */
 const turn = {
   table: [...lifecycle, "BatchGetItem"],
   archive: archiveWrite,
@@ -94,7 +93,7 @@ const turn = {
   memory: 1024,
   timeout: 300,
 } as const;
-/** What folding metrics into aggregates touches, and what housekeeping does: nothing is deleted. */
+/** Actions to fold metrics into aggregates. Nothing is deleted. */
 const folding = ["GetItem", "Query", "BatchWriteItem", "UpdateItem"] as const;
 
 export const functions = {
@@ -236,8 +235,8 @@ export const functions = {
           },
           dynamodb: { Keys: { sk: { S: ["Z"] } } },
         },
-        // What follows every change of an archive object, once it has happened: a stub is written; an anchor says that nothing
-        // is left over any more; a session is deleted, and purged.
+        // The records that follow a change of an archive object: a stub is written, an anchor's cleanup is done, or a session is
+        // deleted.
         { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
         {
           dynamodb: {
@@ -334,7 +333,7 @@ export const functions = {
   },
   "jobs-report": {
     entry: "functions/jobs/report.ts",
-    // Daily, so that a run that fails on the first is made up for on the second.
+    // Daily, so that the run of the second day repeats a failed run of the first.
     trigger: { kind: "schedule", expression: "cron(0 1 * * ? *)" },
     metrics: ["GetItem", "Query", "UpdateItem"],
     reports: [...archiveRead, "PutObject"],
@@ -363,7 +362,7 @@ export const functions = {
     memory: 1024,
     timeout: 900,
   },
-  // Daily, so that a run that fails on the first is made up for on the second.
+  // Daily, so that the run of the second day repeats a failed run of the first.
   "jobs-fold-monthly": {
     entry: "functions/jobs/fold-monthly.ts",
     trigger: { kind: "schedule", expression: "cron(35 0 * * ? *)" },

@@ -7,59 +7,59 @@ import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
 import { chatContext, chatEnvironment } from "./stacks/chat-settings.ts";
 
-/** What differs between the stages: the one place for it. */
+/** The differences between the stages. */
 export interface Stage {
   name: StageName;
-  /** Whether data outlives its stack: tables and buckets are kept, protected and recoverable. */
+  /** Whether data outlives its stack: then tables and buckets are kept, protected and recoverable. */
   durable: boolean;
   removalPolicy: RemovalPolicy;
   logRetention: RetentionDays;
-  /** Requests a second, and how many may come at once. */
+  /** Requests per second, and the size of a burst. */
   throttle: { rate: number; burst: number };
   alarms: AlarmThresholds;
 }
 
 export interface AlarmThresholds {
-  /** Age of the oldest stream record that waits, in seconds. The stream keeps records for a day. */
+  /** Age in seconds of the oldest stream record that the archiver has not processed. The stream keeps records for a day. */
   iteratorAgeSeconds: number;
-  /** Share of requests answered with a 5xx, 0 to 1. */
+  /** Share of requests with a 5xx answer, 0 to 1. */
   serverErrorRate: number;
   /** Milliseconds. */
   p99Latency: number;
-  /** Sessions that are overdue for two hours. */
+  /** Number of sessions that are overdue for two hours. */
   sessionsOverdue: number;
-  /** Minutes in a row for which jobs, or the lake, are late. */
+  /** Consecutive minutes for which a job, or the lake, is late. */
   lateMinutes: number;
 }
 
-/** How this deployment was asked for: `-c name=value` on the command line, or `context` in cdk.json. */
+/** The options of a deployment: `-c name=value` on the command line, or `context` in cdk.json. */
 export interface Options {
   stage: Stage;
-  /** Seconds of idleness after which a session is archived; 0 = never. */
+  /** Seconds without activity after which a session is archived; 0 = never. */
   sessionTtlSeconds: number;
-  /** The issuer that replaces the Cognito user pool. */
+  /** An OpenID Connect issuer that replaces the Cognito user pool. */
   oidc: { issuer: string; audience: string } | undefined;
-  /** A client of the user pool for chat backends that act for their users; Cognito charges for each such client. */
+  /** Whether the user pool has a client for chat backends that act for their users. Cognito charges for each such client. */
   backendClient: boolean;
   corsOrigins: readonly string[];
-  /** Whether the lake's messages hold what was said; without it they hold its length, time, tokens and cost. */
+  /** Whether the lake has the content of messages. Otherwise it has their length, time, tokens and cost only. */
   lakeContent: boolean;
   alarmEmail: string | undefined;
-  /** Models, plans and limits, as the variables that functions read them from. */
+  /** Environment variables of functions: models, plans and limits. */
   chat: Record<string, string>;
-  /** Dollars a month that models may cost before an alarm goes off. */
+  /** Dollars per month that models may cost before an alarm. */
   monthlyBudgetUsd: number;
-  /** The model that makes memories searchable, where a provider of models is configured. */
+  /** The embedding model of memories, used when a provider of models is configured. */
   embeddingModel: string;
-  /** Of the two vector indexes of memories. To change the dimensions, change those of the one that is not in use, then re-embed. */
+  /** Dimensions of the two vector indexes of memories. To change them, change those of the index that is not in use, then re-embed. */
   embeddingDimensions: { a: number; b: number };
-  /** Vector indexes of earlier deployments that this deployment keeps: an update can add one index, or remove one. */
+  /** Vector indexes of earlier deployments that this one keeps, because an update of the table can add or remove only one index. */
   retiredVectorIndexes: readonly VectorPlace[];
-  /** Whether there is a dashboard: an account's first three are free, others cost $3 a month. */
+  /** Whether to create a dashboard. The first three of an account are free, others cost $3 per month. */
   dashboard: boolean;
-  /** A customer-managed key for table and buckets. */
+  /** Whether tables and buckets use a customer-managed key. */
   cmk: boolean;
-  /** A web application firewall before the API. */
+  /** Whether a web application firewall protects the API. */
   waf: boolean;
 }
 
@@ -89,7 +89,7 @@ const stages: Record<StageName, Omit<Stage, "name">> = {
   },
 };
 
-/** DynamoDB's limits: dimensions of a vector index, and vector indexes of a table. */
+/** DynamoDB's limits: dimensions per vector index, and vector indexes per table. */
 const MAX_DIMENSIONS = 4096;
 const MAX_VECTOR_INDEXES = 5;
 
@@ -161,7 +161,7 @@ const schema = z
       addIssue({ code: "custom", path, message });
     }
     if (names.length > MAX_VECTOR_INDEXES) {
-      const message = `a table has ${MAX_VECTOR_INDEXES} vector indexes at most, and these are ${names.length}: ${names.join(", ")}`;
+      const message = `a table may have ${MAX_VECTOR_INDEXES} vector indexes, and these are ${names.length}: ${names.join(", ")}`;
       addIssue({ code: "custom", path, message });
     }
   })
@@ -170,21 +170,19 @@ const schema = z
     "oidcIssuer and oidcAudience go together: give both, or neither for a Cognito user pool",
   );
 
-/** All vector indexes of memories that a deployment has, those that it only keeps last. */
-export const vectorIndexesOf = ({
+/** All vector indexes of memories of a deployment. The retired ones come last. */
+export function vectorIndexesOf({
   embeddingDimensions: { a, b },
   retiredVectorIndexes,
-}: Pick<Options, "embeddingDimensions" | "retiredVectorIndexes">): VectorPlace[] => [
-  { slot: "a", dimensions: a },
-  { slot: "b", dimensions: b },
-  ...retiredVectorIndexes,
-];
+}: Pick<Options, "embeddingDimensions" | "retiredVectorIndexes">): VectorPlace[] {
+  return [{ slot: "a", dimensions: a }, { slot: "b", dimensions: b }, ...retiredVectorIndexes];
+}
 
-/** Reads the context. Throws an Error that names the option when a value does not fit. */
+/** Reads the options from the context. Throws an Error that names the invalid options. */
 export function readOptions(node: Node): Options {
   const names = Object.keys(schema.shape);
   const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, node.tryGetContext(name)])));
-  if (!parsed.success) throw new Error(`Context that does not fit:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`Invalid context options:\n${z.prettifyError(parsed.error)}`);
 
   const { stage, oidcIssuer, oidcAudience, throttleRate, throttleBurst, ...rest } = parsed.data;
   const defaults = stages[stage];

@@ -17,20 +17,40 @@ import type { Construct } from "constructs";
 import { type Operation, operations } from "../../shared/http/operations.ts";
 import { type FunctionName, type FunctionSpec, functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
-import { accessLogFields } from "./access-log.ts";
 import { addFirewall } from "./firewall.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { addGatewayResponses } from "./gateway-responses.ts";
 import { acknowledge } from "./nag.ts";
 import { addPreflights } from "./preflight.ts";
 
-/** How long the gateway remembers what the authorizer said of a token; handlers check its expiry themselves. */
+/** How long the gateway caches the authorizer's answer for a token. Handlers check the token's expiry themselves. */
 const AUTHORIZER_CACHE = Duration.seconds(60);
 
-/** One run of token characters after the scheme: anything else is answered with 401 before any function runs. */
+/** The scheme and one run of token characters. The gateway answers any other header with 401, before a function runs. */
 const BEARER = "^[Bb][Ee][Aa][Rr][Ee][Rr] +[-0-9A-Za-z._~+/]+=*$";
 
-/** The HTTP API: one REST API, a function an operation, an authorizer before all that are not public. */
+/**
+ * A line of the access log, as API Gateway's context variables. It has routes instead of paths, and no user or address, so that it contains
+ * no personal data.
+ */
+const accessLogFields = {
+  request_id: "$context.requestId",
+  trace_id: "$context.xrayTraceId",
+  time: "$context.requestTimeEpoch",
+  method: "$context.httpMethod",
+  route: "$context.resourcePath",
+  operation: "$context.operationName",
+  status: "$context.status",
+  latency_ms: "$context.responseLatency",
+  integration_latency_ms: "$context.integration.latency",
+  integration_status: "$context.integration.integrationStatus",
+  authorizer_latency_ms: "$context.authorizer.latency",
+  authorizer_status: "$context.authorizer.status",
+  response_bytes: "$context.responseLength",
+  error: "$context.error.responseType",
+} as const;
+
+/** The HTTP API: one REST API with a function per operation, and an authorizer for all operations that are not public. */
 export class ApiStack extends Stack {
   readonly api: RestApi;
 
@@ -74,16 +94,16 @@ export class ApiStack extends Stack {
       restApiName: `memocha-${stage.name}`,
       description: "Memocha: conversations",
       endpointTypes: [EndpointType.REGIONAL],
-      // Bodies reach handlers as the bytes they are: as text, what is not UTF-8 would become U+FFFD unseen.
+      // Handlers get bodies as bytes. As text, invalid UTF-8 would become U+FFFD, and no handler could notice.
       binaryMediaTypes: ["application/json"],
-      // The role by which API Gateway writes logs is one for the whole account and region. It stays when a stage goes:
-      // the other stage's logs would stop with it.
+      // API Gateway has one role for logs per account and region. It stays when a stage is destroyed, because the logs of the
+      // other stage need it.
       cloudWatchRole: true,
       deployOptions: {
         stageName: stage.name,
         accessLogDestination: new LogGroupLogDestination(accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
-        // Execution logs of errors only, and never bodies.
+        // Execution logs have errors only, and no bodies.
         loggingLevel: MethodLoggingLevel.ERROR,
         dataTraceEnabled: false,
         metricsEnabled: false,
@@ -94,7 +114,7 @@ export class ApiStack extends Stack {
     });
     api.node.tryRemoveChild("Endpoint");
 
-    // API Gateway would make this log group itself, and keep it forever.
+    // Otherwise API Gateway creates this log group itself, and keeps it forever.
     const executionLog = new LogGroup(this, "ExecutionLog", {
       logGroupName: `API-Gateway-Execution-Logs_${api.restApiId}/${stage.name}`,
       retention: stage.logRetention,
@@ -126,8 +146,10 @@ export class ApiStack extends Stack {
   }
 }
 
-/** A function that streams has as long as it says: the 29 seconds of the REST API are for answers that come whole. */
-const integrationOf = ({ streams, timeout = 29 }: FunctionSpec): LambdaIntegrationOptions => ({
-  allowTestInvoke: false,
-  ...(streams ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: Duration.seconds(timeout) } : {}),
-});
+/** A streaming function may take its whole timeout. For other answers the REST API allows 29 seconds. */
+function integrationOf({ streams, timeout = 29 }: FunctionSpec): LambdaIntegrationOptions {
+  return {
+    allowTestInvoke: false,
+    ...(streams && { responseTransferMode: ResponseTransferMode.STREAM, timeout: Duration.seconds(timeout) }),
+  };
+}

@@ -20,14 +20,14 @@ interface BucketsProps {
   key: IKey | undefined;
 }
 
-/** The archive, which is the record of truth, and the results of analysts' queries. */
+/** The bucket of the archive, which is the record of truth, and the bucket of Athena's query results. */
 export class Buckets extends Construct {
   readonly archive: Bucket;
   readonly queryResults: Bucket;
 
   constructor(scope: Construct, id: string, { stage, key }: BucketsProps) {
     super(scope, id);
-    // Dev has no access logs: S3 delivers them for hours, into a bucket that `cdk destroy` has just emptied.
+    // Dev has no access logs: S3 delivers them for hours, also into a bucket that `cdk destroy` has just emptied.
     const accessLogs = stage.durable ? accessLogsBucket(this, stage) : undefined;
     const logging = (prefix: string): BucketProps =>
       accessLogs ? { serverAccessLogsBucket: accessLogs as IBucket, serverAccessLogsPrefix: prefix } : {};
@@ -35,8 +35,7 @@ export class Buckets extends Construct {
     this.archive = new Bucket(this, "Archive", {
       ...secured(stage, key),
       ...logging("archive/"),
-      // An overwrite or a delete can be taken back for as long as the table can be restored to a point in time; after
-      // that, what was erased is gone.
+      // Versions can be restored for as long as the table's point-in-time recovery. After that, deleted data is gone.
       versioned: true,
       lifecycleRules: archiveRules(),
     });
@@ -57,7 +56,7 @@ export class Buckets extends Construct {
 
 const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: Duration.days(1) };
 
-/** The retention policy's rows of objects as lifecycle rules, and what versioning leaves behind. */
+/** Lifecycle rules for the objects of the retention policy, and for old versions. */
 export function archiveRules(): LifecycleRule[] {
   const rows: [string, RetentionRule][] = Object.entries(retention);
   const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds }]): LifecycleRule[] =>
@@ -94,13 +93,13 @@ export function archiveRules(): LifecycleRule[] {
 
 function accessLogsBucket(scope: Construct, stage: Stage): Bucket {
   return new Bucket(scope, "AccessLogs", {
-    // S3 delivers access logs only to a bucket with its own encryption.
+    // S3 delivers access logs only to a bucket with S3-managed encryption.
     ...secured(stage, undefined),
     lifecycleRules: [{ id: "access-logs", expiration: Duration.seconds(upkeep.accessLogs), ...abandonedUploads }],
   });
 }
 
-/** What every bucket has: private, encrypted, TLS only, and gone or kept as the stage says. */
+/** Properties of every bucket: private, encrypted, TLS only, kept or destroyed with the stage. */
 function secured(stage: Stage, key: IKey | undefined): BucketProps {
   return {
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Config } from "../../shared/config.ts";
 
-/** Settings of models, plans and limits: the name of each in the context, and the variable that functions read it from. */
+/** Settings of models, plans and limits: context option, and environment variable of functions. */
 const names = {
   openaiBaseUrl: "OPENAI_BASE_URL",
   openaiSecretArn: "OPENAI_SECRET_ARN",
@@ -17,7 +17,7 @@ const names = {
   llmTokensPerMinute: "LLM_TOKENS_PER_MINUTE",
 } as const satisfies Record<string, keyof Config>;
 
-/** Variables that the environment of the local host may set beside these. */
+/** More variables that a user of the local host may set in its environment. */
 const localNames = [
   "OPENAI_API_KEY",
   "CHAT_BASE_URL",
@@ -37,7 +37,7 @@ export const chatVariables: readonly string[] = [...Object.values(names), ...loc
 
 const text = z.union([z.string(), z.number()]).transform(String).optional();
 
-/** Context options by name, all of them optional; what fits is what `shared/config.ts` takes. */
+/** The context options. `shared/config.ts` validates their values. */
 export const chatContext = {
   ...(Object.fromEntries(Object.keys(names).map((name) => [name, text])) as Record<keyof typeof names, typeof text>),
   openaiSecretArn: z
@@ -46,7 +46,7 @@ export const chatContext = {
     .optional(),
 };
 
-/** The variables of functions that run turns. */
+/** The environment variables of functions that run chat turns. */
 export function chatEnvironment(context: { [K in keyof typeof names]?: string | undefined }): Record<string, string> {
   const given = Object.entries(names).map(([name, variable]) => [variable, context[name as keyof typeof names]]);
   return { CHAT_MODEL: "gpt-5-mini", ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };

@@ -14,7 +14,7 @@ import type { ApiStack } from "./api.ts";
 import type { DataStack } from "./data.ts";
 import type { JobsStack } from "./jobs.ts";
 
-/** What is watched. */
+/** The stacks that the dashboard and the alarms watch. */
 export interface Watched {
   options: Options;
   data: DataStack;
@@ -27,8 +27,8 @@ const PERIOD = { period: Duration.minutes(5) };
 const troubles: Trouble[] = ["BreakerOpen", "ArchiveBehind", "LakeStale", "JobsLate", "CostAboveBudget"];
 
 /**
- * Adds one page. What CloudWatch does not measure by itself is drawn from the log lines of `jobs-watch` and
- * `jobs-archive`: a query costs half a cent a gigabyte when somebody looks, a metric costs $0.30 a month whether or not.
+ * Adds the dashboard. Figures that CloudWatch does not measure come from the log lines of `jobs-watch` and `jobs-archive`: a query costs
+ * half a cent per gigabyte when a user opens the page, and a custom metric costs $0.30 per month in any case.
  */
 export function addDashboard(scope: Construct, { options, api, jobs, data }: Watched): void {
   const all = [...jobs.streamJobs, ...jobs.scheduledJobs];

@@ -29,7 +29,7 @@ export interface DataProps extends StackProps {
   options: Options;
 }
 
-/** Everything that keeps something: the tables, the buckets, the catalog of the lake, the users. */
+/** The stateful resources: tables, buckets, the lake's catalog, the user pool. */
 export class DataStack extends Stack {
   readonly table: Table;
   readonly metrics: Table;
@@ -37,7 +37,7 @@ export class DataStack extends Stack {
   readonly key: Key | undefined;
   /** The key of the users' hashes in the lake. */
   readonly lakeKey: Secret;
-  /** Whose tokens are accepted. */
+  /** The issuer and audience of the tokens that the API accepts. */
   readonly oidc: { issuer: string; audience: string };
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -74,7 +74,7 @@ export class DataStack extends Stack {
       billingMode: BillingMode.PAY_PER_REQUEST,
       ...(spec.streamed ? { stream: StreamViewType.NEW_AND_OLD_IMAGES } : {}),
       timeToLiveAttribute: spec.ttl,
-      // The default is a key of DynamoDB's own, which costs nothing; the AWS-managed key in KMS would.
+      // The default key belongs to DynamoDB and is free. The AWS-managed key in KMS is not.
       ...(this.key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: this.key } : {}),
       pointInTimeRecoverySpecification: stage.durable
         ? { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: upkeep.recovery / DAY }
@@ -101,12 +101,12 @@ export class DataStack extends Stack {
       });
     }
     if (!stage.durable) {
-      acknowledge(table, { DDB3: "A dev table is made to be destroyed whole; prod has point-in-time recovery." });
+      acknowledge(table, { DDB3: "Dev tables are destroyed with their stack; prod has point-in-time recovery." });
     }
     return table;
   }
 
-  /** A secret that is made up when the stack is: nobody has to know it. */
+  /** A secret with a random value, which CloudFormation generates. */
   private secretOf(id: string, { stage }: Options): Secret {
     const secret = new Secret(this, id, {
       description: "Memocha: key of the hashes that stand for users in the lake",
@@ -114,7 +114,7 @@ export class DataStack extends Stack {
       ...(this.key ? { encryptionKey: this.key } : {}),
       removalPolicy: stage.removalPolicy,
     });
-    acknowledge(secret, { SMG4: "With another key every user would be another one in the lake." });
+    acknowledge(secret, { SMG4: "A rotated key would change the hash of every user in the lake." });
     return secret;
   }
 
@@ -126,7 +126,7 @@ export class DataStack extends Stack {
   }
 }
 
-/** The table as CloudFormation knows it takes vector indexes; the construct above it does not yet. */
+/** Adds vector indexes to the CloudFormation resource, because the CDK's table construct does not have them yet. */
 function addVectorIndexes(table: Table, indexes: Readonly<Record<string, VectorIndexSpec>>): void {
   const resource = table.node.defaultChild as CfnTable;
   const defined = resource.attributeDefinitions as CfnTable.AttributeDefinitionProperty[];

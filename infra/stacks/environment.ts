@@ -4,7 +4,7 @@ import { type FunctionSpec, functions, metricsActionsOf } from "../functions.ts"
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 
-/** The environment of a function: of what `shared/config.ts` reads, what this function needs. */
+/** The environment of a function: those variables of `shared/config.ts` that it needs. */
 export function environmentOf(spec: FunctionSpec, options: Options, data: DataStack): Record<string, string> {
   const { table, indexes, archive, trigger } = spec;
   const environment: Partial<Record<keyof Config | "NODE_OPTIONS", string>> = {

@@ -2,10 +2,10 @@ import type { RestApi } from "aws-cdk-lib/aws-apigateway";
 import { CfnWebACL, CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
 
-/** Requests from one address in 5 minutes. */
+/** Requests per address in 5 minutes. */
 const RATE_LIMIT = 10_000;
 
-/** Puts a web ACL before the API: a rate limit an address, and AWS's rules for bad addresses and known attacks. */
+/** Adds a web ACL to the API: a rate limit per address, and AWS's rules for bad addresses and known attacks. */
 export function addFirewall(scope: Construct, api: RestApi): void {
   const acl = new CfnWebACL(scope, "Firewall", {
     scope: "REGIONAL",
@@ -19,7 +19,7 @@ export function addFirewall(scope: Construct, api: RestApi): void {
         statement: { rateBasedStatement: { aggregateKeyType: "IP", limit: RATE_LIMIT } },
         visibilityConfig: visibility("RateLimit"),
       },
-      // The common rule set is not here: it refuses bodies over 8 KB and text that looks like code, which is what chats hold.
+      // Without the common rule set, which refuses bodies over 8 KB and text that looks like code: chats contain both.
       managed("AWSManagedRulesAmazonIpReputationList", 1),
       managed("AWSManagedRulesKnownBadInputsRuleSet", 2),
     ],

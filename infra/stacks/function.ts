@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function as LambdaFunction, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
@@ -11,16 +11,7 @@ import type { DataStack } from "./data.ts";
 import { environmentOf } from "./environment.ts";
 import { acknowledge, wildcardBelow } from "./nag.ts";
 
-/** The keys of archived sessions. */
-const ARCHIVED = `${retention.archive.place.object}*`;
-
-/** The keys of the lake's partitions. */
-const LAKE = "lake/*";
-
-/** The keys of reports. */
-const REPORTS = `${retention.report.place.object}*`;
-
-/** Where the code of a function comes from: bundles when deploying, a dummy in tests. */
+/** Provides the code of a function: its bundle in a deployment, a dummy in tests. */
 export type CodeProvider = (name: FunctionName) => Code;
 
 export interface Runtimes {
@@ -29,7 +20,29 @@ export interface Runtimes {
   code: CodeProvider;
 }
 
-/** A function of `infra/functions.ts` with its own role and log group, and exactly the permissions listed there. */
+/** Groups of objects in the archive's bucket, and why cdk-nag's finding about their wildcard does not apply. */
+const objectGroups = [
+  {
+    sid: "Archive",
+    spec: "archive",
+    keys: `${retention.archive.place.object}*`,
+    reason: "The archive has one object per session, and sessions are not known at deployment.",
+  },
+  {
+    sid: "Reports",
+    spec: "reports",
+    keys: `${retention.report.place.object}*`,
+    reason: "There are two objects per month, and months are not known at deployment.",
+  },
+  {
+    sid: "Lake",
+    spec: "lake",
+    keys: "lake/*",
+    reason: "The lake has objects per day and table, and days are not known at deployment.",
+  },
+] as const;
+
+/** A function of `infra/functions.ts` with its own role and log group, and exactly the permissions of its spec. */
 export class MemochaFunction extends Construct {
   readonly name: FunctionName;
   readonly lambda: LambdaFunction;
@@ -52,12 +65,6 @@ export class MemochaFunction extends Construct {
       }),
     );
     for (const statement of permissionsOf(spec, options, data)) this.role.addToPolicy(statement);
-    const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
-    if (modelKey) {
-      this.role.addToPolicy(
-        new PolicyStatement({ sid: "ModelKey", actions: ["secretsmanager:GetSecretValue"], resources: [modelKey] }),
-      );
-    }
 
     this.lambda = new LambdaFunction(this, "Function", {
       description: `Memocha ${options.stage.name}: ${name}`,
@@ -74,107 +81,56 @@ export class MemochaFunction extends Construct {
     });
     acknowledge(this.role, {
       "IAM5[Resource::*]":
-        "X-Ray's PutTraceSegments and PutTelemetryRecords, and ListStreams where a stream wakes the function, know no resources.",
-      ...(objectActionsOf(spec).length
-        ? {
-            [wildcardBelow(data, data.buckets.archive.bucketArn, `/${ARCHIVED}`)]:
-              "The archive has one object a session: users and sessions are not known when deploying.",
-          }
-        : {}),
-      ...(spec.reports
-        ? {
-            [wildcardBelow(data, data.buckets.archive.bucketArn, `/${REPORTS}`)]:
-              "There are two objects a month: months are not known when deploying.",
-          }
-        : {}),
-      ...(spec.lake
-        ? {
-            [wildcardBelow(data, data.buckets.archive.bucketArn, `/${LAKE}`)]:
-              "The lake has an object a day and table: days are not known when deploying.",
-          }
-        : {}),
+        "PutTraceSegments and PutTelemetryRecords of X-Ray, and ListStreams of stream jobs, have no resources.",
     });
+    for (const group of objectGroups) {
+      if (!objectActions(spec[group.spec]).length) continue;
+      const finding = wildcardBelow(data, data.buckets.archive.bucketArn, `/${group.keys}`);
+      acknowledge(this.role, { [finding]: group.reason });
+    }
   }
 }
 
-/** The map's table, index and archive actions as policy statements. */
-function permissionsOf(
-  spec: FunctionSpec,
-  options: Options,
-  { table, metrics, buckets, key, lakeKey }: DataStack,
-): PolicyStatement[] {
+/** The policy statements of a function. */
+function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): PolicyStatement[] {
+  const { table, buckets, lakeKey } = data;
   const statements: PolicyStatement[] = [];
-  const allow = (sid: string, actions: string[], resources: string[], conditions = {}) =>
-    statements.push(new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources, conditions }));
+  const allow = (sid: string, actions: readonly string[], resources: string[], conditions = {}) => {
+    if (actions.length === 0) return;
+    statements.push(new PolicyStatement({ sid, actions: [...actions], resources, conditions }));
+  };
+  const tableActions = (actions: readonly string[]) => actions.map((action) => `dynamodb:${action}`);
+  const indexArns = (names: readonly string[]) => names.map((name) => `${table.tableArn}/index/${name}`);
 
-  if (spec.table?.length) {
-    allow(
-      "Table",
-      spec.table.map((action) => `dynamodb:${action}`),
-      [table.tableArn],
-    );
-  }
-  const metricsActions = metricsActionsOf(spec);
-  if (metricsActions.length) {
-    allow(
-      "Metrics",
-      metricsActions.map((action) => `dynamodb:${action}`),
-      [metrics.tableArn],
-    );
-  }
-  if (spec.indexes?.length) {
-    allow(
-      "Indexes",
-      ["dynamodb:Query"],
-      spec.indexes.map((index) => `${table.tableArn}/index/${index}`),
-    );
-  }
+  allow("Table", tableActions(spec.table ?? []), [table.tableArn]);
+  allow("Metrics", tableActions(metricsActionsOf(spec)), [data.metrics.tableArn]);
+  if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
   if (spec.searches) {
-    // In a statement of its own: DynamoDB's condition keys do not apply to it.
-    allow(
-      "Vectors",
-      ["dynamodb:SearchVectors"],
-      vectorIndexesOf(options).map((vectors) => `${table.tableArn}/index/${memoryVectorNames(vectors).index}`),
-    );
+    // A statement of its own, because DynamoDB's condition keys do not apply to this action.
+    const names = vectorIndexesOf(options).map((vectors) => memoryVectorNames(vectors).index);
+    allow("Vectors", ["dynamodb:SearchVectors"], indexArns(names));
   }
-  const objectActions = objectActionsOf(spec);
-  if (objectActions.length) {
-    allow(
-      "Archive",
-      objectActions.map((action) => `s3:${action}`),
-      [buckets.archive.arnForObjects(ARCHIVED)],
-    );
+  for (const group of objectGroups) {
+    const actions: readonly string[] = spec[group.spec] ?? [];
+    allow(group.sid, objectActions(actions), [buckets.archive.arnForObjects(group.keys)]);
+    if (!actions.includes("ListBucket")) continue;
+    // IfExists, because HEAD on the bucket has no prefix, and neither has S3's check whether to answer 404 or 403.
+    const conditions = { StringLikeIfExists: { "s3:prefix": group.keys } };
+    allow(`List${group.sid}`, ["s3:ListBucket"], [buckets.archive.bucketArn], conditions);
   }
-  if (spec.archive?.includes("ListBucket")) {
-    // HEAD on the bucket, and S3's choice of 404 over 403 for what is not there, name no prefix.
-    const condition = { StringLikeIfExists: { "s3:prefix": ARCHIVED } };
-    allow("ListArchive", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
-  }
-  if (spec.reports?.length) {
-    const actions = spec.reports.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
-    allow("Reports", actions, [buckets.archive.arnForObjects(REPORTS)]);
-    const condition = { StringLikeIfExists: { "s3:prefix": REPORTS } };
-    allow("ListReports", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
-  }
-  if (spec.lake?.length) {
-    const actions = spec.lake.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
-    allow("Lake", actions, [buckets.archive.arnForObjects(LAKE)]);
-    const condition = { StringLikeIfExists: { "s3:prefix": LAKE } };
-    allow("ListLake", ["s3:ListBucket"], [buckets.archive.bucketArn], condition);
-    allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
-  }
-  if (key && statements.length) {
-    allow("Key", keyActions, [key.keyArn]);
-  }
+  if (spec.lake) allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
+  if (data.key && statements.length) allow("Key", KEY_ACTIONS, [data.key.keyArn]);
+  const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
+  if (modelKey) allow("ModelKey", ["secretsmanager:GetSecretValue"], [modelKey]);
   return statements;
 }
 
-function objectActionsOf({ archive = [] }: FunctionSpec): string[] {
-  return archive.filter((action) => action !== "ListBucket");
+function objectActions(actions: readonly string[] = []): string[] {
+  return actions.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
 }
 
-/** What DynamoDB and S3 ask of whoever reads and writes data under a customer-managed key. */
-const keyActions = [
+/** Actions that DynamoDB and S3 need to read and write data under a customer-managed key. */
+const KEY_ACTIONS = [
   "kms:Decrypt",
   "kms:DescribeKey",
   "kms:Encrypt",

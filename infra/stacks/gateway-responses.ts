@@ -7,28 +7,28 @@ interface GatewayProblem {
   type: ResponseType;
   code: ErrorCode;
   detail?: string;
-  /** Seconds after which a retry makes sense. */
+  /** Seconds after which the client may retry. */
   retryAfter?: number;
 }
 
 const noRoute = { code: "not_found", detail: "there is no such route, or it does not take this method" } as const;
-/** Longer than an authorizer takes to give up on an issuer that does not answer. */
+/** The wait is longer than the authorizer's timeout for its issuer. */
 const noAuthorizer = { code: "unavailable", retryAfter: 5 } as const;
 const noAnswer = { code: "unavailable", retryAfter: 1 } as const;
 
-/** What the gateway answers itself, without a handler. The two defaults stand for every type that is not listed. */
+/** Answers that the gateway gives without a handler. The two defaults are for all types that are not listed. */
 const problems: readonly GatewayProblem[] = [
   { type: ResponseType.DEFAULT_4XX, code: "bad_request", detail: "the request cannot be read" },
   { type: ResponseType.DEFAULT_5XX, code: "internal" },
   { type: ResponseType.INTEGRATION_TIMEOUT, ...noAnswer },
   { type: ResponseType.INTEGRATION_FAILURE, ...noAnswer },
-  // An authorizer that throws, because the issuer does not answer, is one of these two: AWS's documentation does not say which.
+  // The authorizer throws when the issuer does not answer. AWS does not document which of these two types the gateway then uses.
   { type: ResponseType.AUTHORIZER_FAILURE, ...noAuthorizer },
   { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, ...noAuthorizer },
   { type: ResponseType.UNAUTHORIZED, code: "unauthorized", detail: "a valid bearer token is needed" },
   { type: ResponseType.ACCESS_DENIED, code: "forbidden", detail: "the token does not allow this" },
   { type: ResponseType.WAF_FILTERED, code: "forbidden", detail: "the firewall has refused the request" },
-  // No method is authorized by an AWS signature: the gateway only says these of routes that do not exist.
+  // No method uses AWS signatures, so the gateway gives these answers only for routes that do not exist.
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, ...noRoute },
   { type: ResponseType.INVALID_SIGNATURE, ...noRoute },
   { type: ResponseType.EXPIRED_TOKEN, ...noRoute },
@@ -44,10 +44,10 @@ const problems: readonly GatewayProblem[] = [
   { type: ResponseType.QUOTA_EXCEEDED, code: "too_many_requests", detail: "the quota is used up", retryAfter: 3600 },
 ];
 
-/** Makes everything that the gateway answers by itself a problem (RFC 9457), as the handlers' own are. */
+/** Gives the gateway's own answers the format of the handlers' errors: problem+json (RFC 9457). */
 export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]): void {
   for (const { type, code, detail = "", retryAfter } of problems) {
-    // The gateway puts the request's id in the name's place.
+    // The gateway replaces the variable with the request's id.
     const problem = problemOf(new AppError(code, detail), "$context.requestId");
     api.addGatewayResponse(type.responseType, {
       type,
@@ -59,21 +59,21 @@ export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]
         ...(retryAfter === undefined ? {} : { "retry-after": `'${retryAfter}'` }),
         ...corsHeaders(corsOrigins),
       },
-      // With one template its content type is the answer's, whatever the client accepts.
+      // The only template, so that its content type is used whatever the client accepts.
       templates: { "application/problem+json": JSON.stringify(problem) },
     });
   }
 }
 
-/** Those of the handlers, as the gateway's literals: in single quotes, so that none may stand inside. */
+/** The handlers' security headers as literals of the gateway: in single quotes, so the values must not contain any. */
 function securityHeaders(): Record<string, string> {
   const literal = Object.entries(SECURITY_HEADERS).filter(([, value]) => !value.includes("'"));
   return Object.fromEntries(literal.map(([name, value]) => [name, `'${value}'`]));
 }
 
 /**
- * Lets a browser's page read the answer. The gateway cannot look an origin up in a list: of several, it names the one
- * that asks, as these answers hold nothing of anybody's.
+ * Lets pages in browsers read the answers. The gateway cannot compare an origin with a list, so with several origins it allows the origin
+ * of the request: these answers contain no user's data.
  */
 function corsHeaders(origins: readonly string[]): Record<string, string> {
   const [only, ...others] = origins;

@@ -15,11 +15,11 @@ import { acknowledge } from "./nag.ts";
 
 const TOKEN_LIFETIME = Duration.hours(1);
 
-/** The issuer that a deployment has when it names no other: a Cognito user pool with the group `admin`. */
+/** The default issuer of a deployment: a Cognito user pool with the group `admin`. */
 export class UserPoolIdentity extends Construct {
   readonly pool: UserPool;
   readonly client: UserPoolClient;
-  /** The clients whose tokens are accepted, separated by commas. */
+  /** The client ids whose tokens the API accepts, separated by commas. */
   readonly audience: string;
 
   constructor(scope: Construct, id: string, { stage, backendClient }: Options) {
@@ -43,8 +43,8 @@ export class UserPoolIdentity extends Construct {
       removalPolicy: stage.removalPolicy,
     });
     acknowledge(this.pool, {
-      COG2: "Users may add a one-time password; who demands it of them sets it on the pool, or brings an issuer of their own.",
-      COG8: "The Plus plan costs $0.02 a user and month; the goal is an idle cost under $1.",
+      COG2: "Users may add a one-time password. To require it, change the pool or use another issuer.",
+      COG8: "The Plus plan costs $0.02 per user and month; the goal is an idle cost under $1.",
     });
 
     new CfnUserPoolGroup(this, "Admin", {
@@ -53,7 +53,7 @@ export class UserPoolIdentity extends Construct {
       description: "May call the admin routes",
     });
     this.client = this.pool.addClient("Client", {
-      // Signing in as an administrator takes AWS credentials besides the user's password.
+      // The administrator's sign-in needs AWS credentials beside the user's password.
       authFlows: { userSrp: true, adminUserPassword: true },
       disableOAuth: true,
       preventUserExistenceErrors: true,
@@ -74,7 +74,7 @@ export class UserPoolIdentity extends Construct {
     }
   }
 
-  /** The client of a chat backend, which gets tokens for itself by its secret and says for whom it acts. */
+  /** The client of a chat backend. It gets tokens with its secret, and names the user that it acts for in each request. */
   private backend(stage: string, actAs: OAuthScope): UserPoolClient {
     const domain = this.pool.addDomain("Domain", {
       cognitoDomain: { domainPrefix: `memocha-${stage}-${Aws.ACCOUNT_ID}` },

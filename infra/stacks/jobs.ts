@@ -10,7 +10,7 @@ import { type FunctionName, functions, type Trigger } from "../functions.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { acknowledge } from "./nag.ts";
 
-/** What the table's stream and the clock wake, and the queue where what failed for good waits. */
+/** The functions that the table's stream and schedules invoke, and their dead-letter queue. */
 export class JobsStack extends Stack {
   readonly deadLetters: Queue;
   readonly streamJobs: MemochaFunction[] = [];
@@ -51,7 +51,7 @@ export class JobsStack extends Stack {
         resources: [streamArnOf(table.tableStreamArn)],
       }),
     );
-    // Lambda refuses a mapping without ListStreams, which knows no resources.
+    // Lambda requires ListStreams for a mapping. The action has no resources.
     job.role.addToPolicy(new PolicyStatement({ sid: "Streams", actions: ["dynamodb:ListStreams"], resources: ["*"] }));
 
     new EventSourceMapping(job, "Stream", {
@@ -63,7 +63,7 @@ export class JobsStack extends Stack {
       maxBatchingWindow: Duration.seconds(trigger.window),
       parallelizationFactor: trigger.parallelism,
       retryAttempts: trigger.retries,
-      // Younger than the stream's own day, so that a record is sent to the queue before the stream forgets it.
+      // Less than the stream's 24 hours, so that a record goes to the queue before the stream drops it.
       maxRecordAge: Duration.hours(20),
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
@@ -74,7 +74,7 @@ export class JobsStack extends Stack {
 
   private scheduledJob(name: FunctionName, trigger: Extract<Trigger, { kind: "schedule" }>, props: Runtimes) {
     const job = this.failingJob(name, props);
-    // The rule's own queue is for runs that never started, the function's for those that failed.
+    // The rule's queue gets events that EventBridge could not deliver, the function's queue those on which it failed.
     new Rule(job, "Schedule", {
       schedule: Schedule.expression(trigger.expression),
       targets: [
@@ -94,7 +94,7 @@ export class JobsStack extends Stack {
     return job;
   }
 
-  /** A job whose failures for good go to the queue. */
+  /** A job that may send events to the dead-letter queue, after its last retry. */
   private failingJob(name: FunctionName, props: Runtimes): MemochaFunction {
     const job = new MemochaFunction(this, name, props);
     job.role.addToPolicy(

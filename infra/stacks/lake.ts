@@ -8,11 +8,11 @@ import type { Buckets } from "./buckets.ts";
 import { archiveLines, messagesAll } from "./messages-all.ts";
 import { namedQueries } from "./named-queries.ts";
 
-/** Bytes that one Athena query may scan: $0.05 at $5 a terabyte. */
+/** Bytes that one Athena query may scan: $0.05 at $5 per terabyte. */
 const MAX_QUERY_BYTES = 10 * 1024 ** 3;
 
 /**
- * The first day that Athena looks for. A query that names no days makes it ask S3 for each from here on, and sessions created
+ * The first day of the tables. A query without a condition on the day lists each day in S3 from here on. Sessions that were created
  * earlier (imported ones) are not found.
  */
 const FIRST_DAY = "2020-01-01";
@@ -23,7 +23,7 @@ interface CatalogProps {
   key: IKey | undefined;
 }
 
-/** What Athena knows of the lake: a database with its tables and its view, a workgroup, and the queries that analysts want first. */
+/** Adds the lake to Athena: a database with its tables and its view, a workgroup, and the named queries. */
 export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps): void {
   const { stage } = options;
   const databaseName = `memocha_${stage.name}`;
@@ -35,7 +35,6 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
 
   const addTable = (id: string, tableInput: CfnTable.TableInputProperty) => {
     const table = new CfnTable(stack, id, { catalogId: Aws.ACCOUNT_ID, databaseName: database.ref, tableInput });
-    // What the catalog says is in the template: nothing is lost with it.
     table.addDependency(database);
     return table;
   };
@@ -77,7 +76,7 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
   new CfnOutput(stack, "AthenaWorkgroupName", { value: workgroup.ref });
 }
 
-/** Construct ids, which are contract. */
+/** Construct ids. CloudFormation replaces a table whose id changes. */
 const tableIds: Record<TableName, string> = {
   messages: "LakeMessages",
   session_summaries: "LakeSessionSummaries",
@@ -93,7 +92,7 @@ const hiveTypes: Record<ColumnType, string> = {
   timestamp: "timestamp",
 };
 
-/** What Athena itself calls a column's type. */
+/** Athena's names of types in views. */
 const athenaTypes: Record<ColumnType, string> = {
   string: "varchar",
   int: "integer",
@@ -104,7 +103,7 @@ const athenaTypes: Record<ColumnType, string> = {
 
 const day = { name: "dt", comment: "the day on which the session was created, or it happened, UTC, like 2026-11-21" };
 
-/** Days follow from the calendar, so nobody has to register partitions. */
+/** Partition projection: Athena computes the partitions from the calendar, so they need not be registered. */
 const projection = (location: string) => ({
   EXTERNAL: "TRUE",
   "projection.enabled": "true",
@@ -112,7 +111,7 @@ const projection = (location: string) => ({
   "projection.dt.format": "yyyy-MM-dd",
   "projection.dt.interval": "1",
   "projection.dt.interval.unit": "DAYS",
-  // A day ahead: sessions may be created for times up to 24 hours in the future.
+  // One day ahead, because a session's time may be up to 24 hours in the future.
   "projection.dt.range": `${FIRST_DAY},NOW+1DAYS`,
   "storage.location.template": `${location}dt=\${dt}/`,
 });
@@ -140,7 +139,7 @@ function parquetTable(name: TableName, buckets: Buckets): CfnTable.TableInputPro
   };
 }
 
-/** The archive itself, line by line: for what the lake does not have yet. Packed text, so every query reads all of its days. */
+/** The lines of the archive, for messages that the lake does not have yet. They are gzipped JSON, so a query reads whole objects. */
 function rawTable(buckets: Buckets): CfnTable.TableInputProperty {
   const location = buckets.archive.s3UrlForObject("archive/");
   return {
@@ -159,7 +158,7 @@ function rawTable(buckets: Buckets): CfnTable.TableInputProperty {
   };
 }
 
-/** A view as Athena writes it into the catalog. */
+/** The view `messages_all`, in the form that Athena writes into the catalog. */
 function view(schema: string, content: boolean): CfnTable.TableInputProperty {
   const columns = [...tables.messages.columns, { ...day, type: "string" as const }];
   const definition = {
@@ -170,7 +169,7 @@ function view(schema: string, content: boolean): CfnTable.TableInputProperty {
   };
   return {
     name: "messages_all",
-    // No description: Glue keeps it in the parameter `comment`, which has to be "Presto View". Otherwise Trino reads the view as a table.
+    // No description, because Glue keeps it in the parameter `comment`. That must be "Presto View", or Trino reads the view as a table.
     tableType: "VIRTUAL_VIEW",
     parameters: { presto_view: "true", comment: "Presto View" },
     partitionKeys: [],

@@ -1,6 +1,6 @@
 import { tables } from "../../shared/lake/tables.ts";
 
-/** Fields of the archive's lines, and their types for Athena: what the table `archive_lines` shows. Users are left out. */
+/** Columns of the table `archive_lines`: fields of the archive's lines, with their types for Athena. Users are left out. */
 export const archiveLines: readonly { name: string; type: string; comment: string }[] = [
   { name: "type", type: "string", comment: "session (the first line of an object) or message" },
   { name: "session_key", type: "string", comment: "as in messages" },
@@ -19,9 +19,9 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
 ];
 
 /**
- * The view `messages_all`, in SQL that Athena and DuckDB both take: the rows of `messages`, and those lines of the archive that the
- * builder has not reached. A session that the lake has in this generation is not looked at again, and a message that the lake has of
- * an earlier one is not taken twice. Users and positions are only known once the lake is built.
+ * The view `messages_all`, in SQL for both Athena and DuckDB: the rows of `messages`, and the messages of the archive that the lake does not
+ * have yet. It skips a session whose generation the lake has, and a message that the lake has of an earlier generation. Users and positions
+ * are unknown until the lake is built.
  */
 export function messagesAll({ content }: { content: boolean }): string {
   const names = [...tables.messages.columns.map(({ name }) => name), "dt"];

@@ -2,14 +2,14 @@ import { type App, type Stack, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
 import type { IConstruct } from "constructs";
 
-/** Checks every synthesis against the AWS Solutions rules; a finding that nobody has acknowledged fails it. */
+/** Checks every synthesis against the AWS Solutions rules. A finding that is not acknowledged fails the synthesis. */
 export function addNag(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
 
 /**
- * Acknowledges findings on one construct and what is below it.
- * `reasons` maps a rule, as in `S1` or `IAM5[Resource::*]`, to why it does not hold here.
+ * Acknowledges findings on a construct and its children.
+ * `reasons` maps a rule, such as `S1` or `IAM5[Resource::*]`, to why it does not apply here.
  */
 export function acknowledge(construct: IConstruct, reasons: Record<string, string>): void {
   for (const [rule, reason] of Object.entries(reasons)) {
@@ -17,7 +17,7 @@ export function acknowledge(construct: IConstruct, reasons: Record<string, strin
   }
 }
 
-/** The name that cdk-nag has for a wildcard below an ARN which another stack owns: that of the stack's export. */
+/** cdk-nag's name of a wildcard below an ARN of another stack: it contains the name of that stack's export. */
 export function wildcardBelow(owner: Stack, arn: string, suffix: string): string {
   const { "Fn::ImportValue": name } = owner.resolve(owner.exportValue(arn));
   return `IAM5[Resource::${name}${suffix}]`;

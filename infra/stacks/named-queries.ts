@@ -10,7 +10,7 @@ export interface NamedQuery {
   sql: string;
 }
 
-/** The queries that analysts want first: the files `infra/stacks/queries/<name>.sql`, in SQL that Athena and DuckDB both take. */
+/** Reads the named queries: the files `infra/stacks/queries/<name>.sql`, in SQL for both Athena and DuckDB. */
 export function namedQueries(): NamedQuery[] {
   return readdirSync(directory)
     .filter((file) => file.endsWith(".sql"))

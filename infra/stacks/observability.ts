@@ -11,14 +11,14 @@ import { addDashboard, type Watched } from "./dashboard.ts";
 
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** In the repository; each alarm has the section of its name. */
+/** The path in the repository. Each alarm has a section with its name. */
 export const RUNBOOK = "docs/operations.md";
 
 export interface ObservabilityProps extends StackProps, Watched {}
 
 /**
- * The topic that alarms go to, the alarms, the dashboard. There are ten alarms, as many as an account has for free, of
- * one metric each: what a handler of the API fails at shows as a 5xx of the API, what throttles do shows as one too.
+ * The alarms, their topic, and the dashboard. There are ten alarms of one metric each, because an account has ten for free. Errors and
+ * throttles of the API's functions have no alarm, because they show as 5xx answers of the API.
  */
 export class ObservabilityStack extends Stack {
   private readonly topic: Topic;
@@ -35,7 +35,7 @@ export class ObservabilityStack extends Stack {
 
   private alarmTopic({ alarmEmail }: Options): Topic {
     const topic = new Topic(this, "Alarms", { displayName: "Memocha alarms", enforceSSL: true });
-    // A topic with a policy of its own has lost the default one, by which its account's alarms may publish.
+    // This policy replaces the default one, which lets alarms of the account publish.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: "Alarms",
@@ -49,12 +49,12 @@ export class ObservabilityStack extends Stack {
     return topic;
   }
 
-  /** What the requests of clients show. */
+  /** Alarms on the requests of clients. */
   private apiAlarms({ options, api }: ObservabilityProps): void {
     const thresholds = options.stage.alarms;
     this.alarm("ServerErrors", {
       alarmDescription: "Too many requests are answered with a 5xx.",
-      // The average of a metric that is 0 or 1 a request is their share.
+      // The metric is 0 or 1 per request, so its average is the share of errors.
       metric: api.api.metricServerError({ period: FIVE_MINUTES, statistic: "Average" }),
       threshold: thresholds.serverErrorRate,
       evaluationPeriods: 3,
@@ -69,7 +69,7 @@ export class ObservabilityStack extends Stack {
     });
   }
 
-  /** What jobs leave behind. A job that fails ends in the dead-letter queue, one that does not run is late. */
+  /** Alarms on jobs. A job that fails leaves a dead letter, and `jobs-watch` reports a job that does not run. */
   private jobAlarms({ options, jobs }: ObservabilityProps): void {
     this.alarm("DeadLetters", {
       alarmDescription: "Something failed for good and waits in the dead-letter queue.",
@@ -78,7 +78,7 @@ export class ObservabilityStack extends Stack {
       evaluationPeriods: 1,
     });
     for (const { name, lambda } of [...jobs.streamJobs, ...jobs.scheduledJobs]) {
-      // Other readers of streams that fall behind come to the dead-letter queue before the stream forgets anything.
+      // When another stream job falls behind, its records go to the dead-letter queue before the stream drops them.
       if (name === "jobs-archive") {
         this.alarm(`IteratorAge-${name}`, {
           alarmDescription: "The archiver falls behind the stream, which forgets records after 24 hours.",
@@ -100,7 +100,7 @@ export class ObservabilityStack extends Stack {
     }
   }
 
-  /** What the system says of itself, and only while it is so: a metric without data costs nothing. */
+  /** Alarms on metrics that `jobs-watch` and functions write only while there is trouble: a metric without data is free. */
   private troubleAlarms({ options }: ObservabilityProps): void {
     const { sessionsOverdue, lateMinutes } = options.stage.alarms;
     const trouble = (metricName: Trouble, alarmDescription: string, threshold = 1, minutes = 5) =>

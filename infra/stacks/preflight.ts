@@ -7,7 +7,7 @@ import {
   type RestApi,
 } from "aws-cdk-lib/aws-apigateway";
 
-/** Seconds that a browser may remember the answer. */
+/** Seconds for which a browser may cache the answer. */
 const MAX_AGE = 3600;
 
 const METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"];
@@ -24,7 +24,7 @@ const API_HEADERS = [
   "X-User-Id",
 ];
 
-/** Request headers that OpenAI's SDK sends from a browser. Nothing reads them, but a preflight fails for each one that is missing here. */
+/** Request headers that OpenAI's SDK sends from a browser. The API ignores them, but a preflight fails if one is missing here. */
 const OPENAI_HEADERS = [
   "OpenAI-Organization",
   "OpenAI-Project",
@@ -42,9 +42,9 @@ const OPENAI_HEADERS = [
 ];
 
 /**
- * Lets the gateway answer browsers' preflight requests (`OPTIONS`) on every resource that exists now. CDK's own
- * `defaultCorsPreflightOptions` does the same without `contentHandling`. API Gateway then answers 500: a preflight has no content type,
- * counts as `application/json`, which the API declares as binary, and a mock takes text only.
+ * Makes the gateway answer browsers' preflight requests (`OPTIONS`) on every resource that exists now. CDK's own
+ * `defaultCorsPreflightOptions` has no `contentHandling`, and API Gateway then answers 500: a preflight has no content type, so it counts
+ * as `application/json`, which the API declares as binary, and a mock integration accepts text only.
  */
 export function addPreflights(api: RestApi, origins: readonly string[]): void {
   if (origins.length === 0) return;
@@ -85,7 +85,7 @@ function headersFor([first = "", ...others]: readonly string[]): Record<string, 
 const named = <T>(headers: Record<string, string>, of: (value: string) => T): Record<string, T> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, of(value)]));
 
-/** A mapping template that names the origin of the request, if it is allowed, in the place of the first one. */
+/** A mapping template that answers with the origin of the request, if it is allowed, instead of the first one. */
 function echoOrigin(origins: readonly string[]): string {
   return [
     '#set($origin = $input.params().header.get("Origin"))',

@@ -82,7 +82,7 @@ describe("the options of a deployment", () => {
     [
       { stage: "dev", retiredVectorIndexes: "a:1,a:2,b:1,b:2" },
       "retiredVectorIndexes",
-      "a table has 5 vector indexes at most, and these are 6: a:512, b:512, a:1, a:2, b:1, b:2",
+      "a table may have 5 vector indexes, and these are 6: a:512, b:512, a:1, a:2, b:1, b:2",
     ],
   ])("are refused when they do not fit: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);
