@@ -9,7 +9,7 @@ function read(context: Record<string, unknown>) {
 }
 
 describe("the options of a deployment", () => {
-  it("have defaults for all but the stage", () => {
+  it("have defaults, except for the stage", () => {
     const options = read({ stage: "dev" });
     expect(options.stage).toMatchObject({ name: "dev", durable: false });
     expect(options).toMatchObject({
@@ -84,7 +84,7 @@ describe("the options of a deployment", () => {
       "retiredVectorIndexes",
       "a table may have 5 vector indexes, and these are 6: a:512, b:512, a:1, a:2, b:1, b:2",
     ],
-  ])("are refused when they do not fit: %o", (context, option, why) => {
+  ])("are refused when they are invalid: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);
     expect(() => read(context)).toThrow(why);
   });

@@ -17,15 +17,15 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A directory for one assembly, gone after the tests. */
+/** A directory for one assembly, removed after the tests. */
 export const assemblyDirectory = (): string => mkdtempSync(path.join(directory, "assembly-"));
 
-/** The stacks as `cdk synth -c name=value` makes them, with the code of no function. */
+/** The stacks that `cdk synth -c name=value` makes, with dummy code for the functions. */
 export function build(context: Context = {}): { app: App; stacks: Stacks } {
   const app = new App({
     analyticsReporting: false,
     outdir: assemblyDirectory(),
-    // Seconds of a validator that every `cdk synth` runs again.
+    // The validator takes seconds, and `cdk synth` runs it.
     builtinCloudFormationValidation: false,
     context: { ...flags, "aws:cdk:enable-path-metadata": true, ...context },
   });
@@ -43,7 +43,7 @@ export function synthesize(context: Context = {}): Record<keyof Stacks, Template
   };
 }
 
-/** A resolved CloudFormation resource; its properties are what a test knows them to be. */
+/** A resolved CloudFormation resource. */
 export interface Resource {
   Type: string;
   // biome-ignore lint/suspicious/noExplicitAny: templates are JSON, and each test knows the shape of its part.

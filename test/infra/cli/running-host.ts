@@ -36,12 +36,12 @@ export async function startRunningHost() {
 
 export type RunningHost = Awaited<ReturnType<typeof startRunningHost>>;
 
-/** Runs a command line of the project to its end. */
+/** Runs a command of the project to its end. */
 export async function command(file: string, ...args: string[]): ReturnType<typeof run> {
   return run([file, ...args]);
 }
 
-/** The same, with the clock standing still at so many milliseconds. */
+/** Runs a command with the clock stopped at `now`, in epoch milliseconds. */
 export async function commandAt(now: number, file: string, ...args: string[]): ReturnType<typeof run> {
   return run(["--import", `data:text/javascript,Date.now = () => ${now}`, file, ...args]);
 }

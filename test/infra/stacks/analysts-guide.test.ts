@@ -36,7 +36,7 @@ describe("docs/analysts.md", () => {
     await expect(lake.sql(sql)).resolves.toBeInstanceOf(Array);
   });
 
-  it("compares the archive with what was built of it, which is the same", async () => {
+  it("has a query that compares the archive with the lake, which are equal", async () => {
     const [sql = ""] = [...text.matchAll(/```sql\n([^`]+)```/g)].map(([, each]) => each).slice(-1);
     expect(await lake.sql(sql.replaceAll("2026-11-20", "2026-11-21"))).toEqual([{ archived: 3, built: 3 }]);
   });

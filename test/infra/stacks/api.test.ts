@@ -11,14 +11,14 @@ const { api } = synthesize({ stage: "prod" });
 describe("each operation", () => {
   const methods = Object.values(resourcesOf(api, "AWS::ApiGateway::Method"));
 
-  it("has exactly one method, and there is no other", () => {
+  it("has exactly one method, and there are no other methods", () => {
     const declared = Object.values(operations).map(({ method, path }) => `${method} ${path}`);
     const deployed = methods.map(({ Properties }) => `${Properties.HttpMethod} ${pathOf(api, Properties.ResourceId)}`);
     expect(deployed.sort()).toEqual(declared.sort());
   });
 
   it.each(Object.entries(operations) as [string, Operation][])(
-    "runs its function, for whom it is open to: %s",
+    "invokes its function, with the access of its contract: %s",
     (operationId, { access }) => {
       const method = methods.find(({ Properties }) => Properties.OperationName === operationId)!.Properties;
       const [name] = Object.entries(functions).find(
@@ -42,7 +42,7 @@ describe("each operation", () => {
 describe("the authorizer", () => {
   const authorizer = onlyResource(api, "AWS::ApiGateway::Authorizer").Properties;
 
-  it("is asked once a minute about a token", () => {
+  it("is asked once per minute and token", () => {
     expect(authorizer).toMatchObject({
       Type: "TOKEN",
       IdentitySource: "method.request.header.Authorization",
@@ -57,7 +57,7 @@ describe("the authorizer", () => {
     ["Bearer", false],
     ["Bearer a b", false],
     ["", false],
-  ])("is not asked about what cannot be a bearer token: %s", (header, asked) => {
+  ])("is not asked about a header that cannot be a bearer token: %s", (header, asked) => {
     expect(new RegExp(authorizer.IdentityValidationExpression).test(header)).toBe(asked);
   });
 });
@@ -65,7 +65,7 @@ describe("the authorizer", () => {
 describe("the stage", () => {
   const stage = onlyResource(api, "AWS::ApiGateway::Stage").Properties;
 
-  it("limits the rate of requests, as the context says or by its own default", () => {
+  it("limits the rate of requests by the context or by its default", () => {
     const limited = synthesize({ stage: "prod", throttleRate: "7", throttleBurst: "9" }).api;
     expect(stage.MethodSettings[0]).toMatchObject({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 });
     expect(onlyResource(limited, "AWS::ApiGateway::Stage").Properties.MethodSettings[0]).toMatchObject({
@@ -76,7 +76,7 @@ describe("the stage", () => {
     });
   });
 
-  it("logs requests as JSON, with nothing of what users write or who they are", () => {
+  it("logs requests as JSON, without content and users", () => {
     const fields = JSON.parse(stage.AccessLogSetting.Format) as Record<string, string>;
     expect(fields).toMatchObject({
       request_id: "$context.requestId",
@@ -90,18 +90,18 @@ describe("the stage", () => {
     expect(stage.MethodSettings[0]).toMatchObject({ DataTraceEnabled: false, LoggingLevel: "ERROR" });
   });
 
-  it("hands JSON bodies on as bytes, so that what is not UTF-8 is refused and not changed", () => {
+  it("passes JSON bodies as bytes, so that invalid UTF-8 is refused and not changed", () => {
     expect(onlyResource(api, "AWS::ApiGateway::RestApi").Properties.BinaryMediaTypes).toEqual(["application/json"]);
   });
 
-  it("is traced, and keeps its logs no longer than the functions theirs", () => {
+  it("is traced, and keeps its logs as long as the functions", () => {
     expect(stage.TracingEnabled).toBe(true);
     const retention = Object.values(resourcesOf(api, "AWS::Logs::LogGroup")).map((g) => g.Properties.RetentionInDays);
     expect(new Set(retention)).toEqual(new Set([90]));
   });
 });
 
-describe("what the gateway answers by itself", () => {
+describe("the gateway's own answer", () => {
   const responses = Object.values(resourcesOf(api, "AWS::ApiGateway::GatewayResponse")).map((r) => r.Properties);
   const byType = Object.fromEntries(responses.map((response) => [response.ResponseType, response]));
 
@@ -132,11 +132,11 @@ describe("what the gateway answers by itself", () => {
     ["DEFAULT_4XX", "400"],
     ["DEFAULT_5XX", "500"],
     ["INTEGRATION_TIMEOUT", "503"],
-  ])("has the status that the contract gives it: %s is %s", (type, status) => {
+  ])("has the status of the contract: %s is %s", (type, status) => {
     expect(byType[type].StatusCode).toBe(status);
   });
 
-  it("says when to come back whenever it is busy", () => {
+  it("says when to retry if the service is busy", () => {
     const busy = responses.filter(({ StatusCode }) => ["429", "503"].includes(StatusCode));
     expect(busy).toHaveLength(6);
     for (const { ResponseParameters } of busy) {
@@ -145,7 +145,7 @@ describe("what the gateway answers by itself", () => {
   });
 });
 
-describe("browsers", () => {
+describe("pages in browsers", () => {
   const answers = (template: Template) =>
     Object.values(resourcesOf(template, "AWS::ApiGateway::Method")).filter(
       (m) => m.Properties.HttpMethod === "OPTIONS",
@@ -159,13 +159,13 @@ describe("browsers", () => {
   const two = synthesize({ stage: "prod", corsOrigins: "https://a.example,https://b.example" }).api;
   const any = synthesize({ stage: "prod", corsOrigins: "*" }).api;
 
-  it("may call from nowhere by default", () => {
+  it("may not call the API by default", () => {
     expect(answers(api)).toEqual([]);
     expect(allowed(api)).toBeUndefined();
     expect(environmentOf(onlyResource(api, "AWS::Lambda::Function", "sessions-get")).CORS_ORIGINS).toBe("");
   });
 
-  it("may call from the origins of the configuration, and read the gateway's own answers", () => {
+  it("may call the API from the configured origins, and read the gateway's own answers", () => {
     expect(answers(one).length).toBe(Object.keys(resourcesOf(one, "AWS::ApiGateway::Resource")).length + 1);
     expect(answers(one).every((method) => method.Properties.AuthorizationType === "NONE")).toBe(true);
     expect(allowed(one)).toBe("'https://a.example'");
@@ -175,7 +175,7 @@ describe("browsers", () => {
     );
   });
 
-  it("get an answer to a preflight, because its mock converts bodies that the API declares binary", () => {
+  it("get an answer to a preflight, because the mock integration converts bodies to text", () => {
     for (const { Properties } of [one, two, any].flatMap(answers)) {
       expect(Properties.Integration).toMatchObject({ Type: "MOCK", ContentHandling: "CONVERT_TO_TEXT" });
     }
@@ -185,7 +185,7 @@ describe("browsers", () => {
     ["one origin", one, "'https://a.example'", "'Origin'"],
     ["the first of two", two, "'https://a.example'", "'Origin'"],
     ["any origin", any, "'*'", undefined],
-  ])("are told in a preflight who may call: %s", (_, template, origin, vary) => {
+  ])("learn in a preflight which origins may call: %s", (_, template, origin, vary) => {
     const [answer] = answers(template);
     const headers = answer?.Properties.Integration.IntegrationResponses[0].ResponseParameters;
     expect(headers).toMatchObject({
@@ -197,7 +197,7 @@ describe("browsers", () => {
     expect(Object.keys(answer?.Properties.MethodResponses[0].ResponseParameters)).toEqual(Object.keys(headers));
   });
 
-  it("may read every answer that the gateway gives by itself", () => {
+  it("may read every answer of the gateway itself", () => {
     for (const response of Object.values(resourcesOf(two, "AWS::ApiGateway::GatewayResponse"))) {
       expect(response.Properties.ResponseParameters).toMatchObject({
         "gatewayresponse.header.access-control-allow-origin": "method.request.header.Origin",
@@ -228,8 +228,8 @@ describe("browsers", () => {
   });
 });
 
-describe("destroying dev", () => {
-  it("leaves only the role by which the account's APIs write logs, those of other stages too", () => {
+describe("the destruction of dev", () => {
+  it("leaves only the account's role for API Gateway logs, which other stages use too", () => {
     const all = synthesize({ stage: "dev" });
     const kept = Object.values(all).flatMap((template) =>
       (Object.values(template.toJSON().Resources) as Resource[]).filter((r) => r.DeletionPolicy?.startsWith("Retain")),
@@ -259,7 +259,7 @@ function environmentOf({ Properties }: Resource): Record<string, unknown> {
   return Properties.Environment.Variables;
 }
 
-/** The path of a resource, from the API's root down. */
+/** The path of a resource from the API's root. */
 function pathOf(template: Template, resourceId: { Ref?: string }): string {
   const resource = resourceId.Ref ? resourcesOf(template, "AWS::ApiGateway::Resource")[resourceId.Ref] : undefined;
   if (!resource) return "";

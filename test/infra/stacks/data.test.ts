@@ -9,7 +9,7 @@ const table = onlyResource(prod, "AWS::DynamoDB::Table", "/Conversations/").Prop
 const archive = onlyResource(prod, "AWS::S3::Bucket", "Buckets/Archive/").Properties;
 
 describe("the table", () => {
-  it("has the keys and indexes of the specification, and is paid on demand", () => {
+  it("has the keys and indexes of the specification, and is billed on demand", () => {
     expect(table.BillingMode).toBe("PAY_PER_REQUEST");
     expect(table.KeySchema).toEqual(keys(conversations.partitionKey, conversations.sortKey));
     expect(table.GlobalSecondaryIndexes).toEqual(
@@ -24,7 +24,7 @@ describe("the table", () => {
     );
   });
 
-  it("has a vector index for each slot, searched by user, in the dimensions that were asked for", () => {
+  it("has a vector index per slot, partitioned by user, with the configured dimensions", () => {
     const { data } = synthesize({ stage: "dev", embeddingDimensions: "512,1024" });
     const { VectorIndexes, AttributeDefinitions } = onlyResource(
       data,
@@ -43,7 +43,7 @@ describe("the table", () => {
     }
   });
 
-  it("expires items by the attribute that they carry", () => {
+  it("expires items by the attribute expires_at", () => {
     expect(table.TimeToLiveSpecification).toEqual({ AttributeName: "expires_at", Enabled: true });
   });
 
@@ -70,7 +70,7 @@ describe("the archive bucket", () => {
     expect(prefixes.sort()).toEqual(objectRows.map(({ prefix }) => prefix).sort());
   });
 
-  it.each(objectRows)("keeps $prefix as long as the policy says", ({ prefix, seconds, coldAfterSeconds }) => {
+  it.each(objectRows)("keeps $prefix for the time in the policy", ({ prefix, seconds, coldAfterSeconds }) => {
     const rule = rules.find(({ Prefix }) => Prefix === prefix)!;
     expect(rule.Status).toBe("Enabled");
     expect(rule.ExpirationInDays).toBe(seconds === null ? undefined : seconds / DAY);
@@ -81,7 +81,7 @@ describe("the archive bucket", () => {
     );
   });
 
-  it("forgets what was erased as soon as the table's backups do", () => {
+  it("keeps old versions as long as the table's backups", () => {
     expect(archive.VersioningConfiguration).toEqual({ Status: "Enabled" });
     expect(rules.find(({ Prefix }) => Prefix === undefined)).toEqual({
       Id: "upkeep",
@@ -96,7 +96,7 @@ describe("the archive bucket", () => {
 describe("every bucket", () => {
   const buckets = Object.entries(resourcesOf(prod, "AWS::S3::Bucket"));
 
-  it.each(buckets)("is private, encrypted and its lifecycle ends: %s", (_, { Properties }) => {
+  it.each(buckets)("is private and encrypted, and its objects expire: %s", (_, { Properties }) => {
     expect(Properties.PublicAccessBlockConfiguration).toEqual({
       BlockPublicAcls: true,
       BlockPublicPolicy: true,
@@ -123,7 +123,7 @@ describe("every bucket", () => {
   });
 });
 
-describe("what keeps data", () => {
+describe("a resource that stores data", () => {
   const kinds = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Cognito::UserPool", "AWS::Glue::Database"];
   const stateful = (template: typeof dev): [string, Resource][] =>
     kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
@@ -141,7 +141,7 @@ describe("what keeps data", () => {
     expect(build({ stage: "prod" }).stacks.data.terminationProtection).toBe(true);
   });
 
-  it("goes with its stack in dev, objects and all", () => {
+  it("is destroyed with its stack in dev, with all objects", () => {
     for (const [id, resource] of stateful(dev)) {
       expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Delete", "Delete"]);
     }
@@ -160,7 +160,7 @@ describe("what keeps data", () => {
 describe("analysts", () => {
   const { WorkGroupConfiguration } = onlyResource(prod, "AWS::Athena::WorkGroup").Properties;
 
-  it("query in a workgroup that limits what a query scans and encrypts what it finds", () => {
+  it("query in a workgroup that limits the bytes of a scan and encrypts results", () => {
     expect(WorkGroupConfiguration.EnforceWorkGroupConfiguration).toBe(true);
     expect(WorkGroupConfiguration.BytesScannedCutoffPerQuery).toBe(10 * 1024 ** 3);
     expect(WorkGroupConfiguration.ResultConfiguration.EncryptionConfiguration).toEqual({ EncryptionOption: "SSE_S3" });
@@ -182,7 +182,7 @@ describe("users", () => {
     });
   });
 
-  it("are another issuer's when the deployment names one", () => {
+  it("are another issuer's if the deployment names one", () => {
     const own = synthesize({ stage: "prod", oidcIssuer: "https://login.example.com", oidcAudience: "memocha" });
     expect(resourcesOf(own.data, "AWS::Cognito::UserPool")).toEqual({});
     const authorizer = onlyResource(own.api, "AWS::Lambda::Function", "auth-authorizer");
@@ -192,7 +192,7 @@ describe("users", () => {
     });
   });
 
-  it("have a backend that acts for them, when asked for", () => {
+  it("may have a backend client that acts for them", () => {
     const { data, api } = synthesize({ stage: "prod", backendClient: "true" });
     const backend = onlyResource(data, "AWS::Cognito::UserPoolClient", "Backend").Properties;
     expect(backend).toMatchObject({ GenerateSecret: true, AllowedOAuthFlows: ["client_credentials"] });
@@ -205,7 +205,7 @@ describe("users", () => {
 });
 
 describe("outputs", () => {
-  it("name what operators and analysts need", () => {
+  it("name the resources that operators and analysts need", () => {
     const names = Object.keys(prod.findOutputs("*")).filter((name) => !name.startsWith("ExportsOutput"));
     expect(names.sort()).toEqual([
       "ArchiveBucketName",

@@ -9,7 +9,7 @@ const deployed = (name: string, type = "AWS::Lambda::Function") =>
   onlyResource(name.startsWith("jobs-") ? jobs : api, type, `/${name}/`);
 
 describe("each function", () => {
-  it.each(specs)("runs as the map says: %s", (name, { memory = 512, timeout = 29 }) => {
+  it.each(specs)("has the memory and timeout of its spec: %s", (name, { memory = 512, timeout = 29 }) => {
     const { Properties } = deployed(name);
     expect(Properties).toMatchObject({
       Architectures: ["arm64"],
@@ -21,7 +21,7 @@ describe("each function", () => {
     });
   });
 
-  it.each(specs)("logs to a group of its own that forgets: %s", (name) => {
+  it.each(specs)("logs to its own group, whose logs expire: %s", (name) => {
     const [id] = Object.entries(resourcesOf(name.startsWith("jobs-") ? jobs : api, "AWS::Logs::LogGroup")).find(
       ([, { Metadata }]) => Metadata["aws:cdk:path"].includes(`/${name}/`),
     )!;
@@ -29,7 +29,7 @@ describe("each function", () => {
     expect(deployed(name, "AWS::Logs::LogGroup").Properties.RetentionInDays).toBe(90);
   });
 
-  it.each(specs)("is told what it needs and nothing that no configuration reads: %s", (name, spec) => {
+  it.each(specs)("has the variables that it needs, and none that the configuration does not read: %s", (name, spec) => {
     const { NODE_OPTIONS, ...told } = deployed(name).Properties.Environment.Variables;
     expect(NODE_OPTIONS).toBe("--enable-source-maps");
     expect(Object.keys(loadConfig())).toEqual(expect.arrayContaining(Object.keys(told)));
@@ -51,7 +51,7 @@ describe("each function", () => {
     );
   });
 
-  it("is told how long sessions live", () => {
+  it("has the TTL of sessions in its environment", () => {
     expect(deployed("messages-append").Properties.Environment.Variables).toMatchObject({
       SESSION_TTL_SECONDS: "3600",
       CORS_ORIGINS: "https://a.example",

@@ -9,7 +9,7 @@ describe("the archiver", () => {
   const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
   const { trigger } = functions["jobs-archive"];
 
-  it("is woken by deletions of session headers that DynamoDB's TTL made, and by what follows a change of the archive", () => {
+  it("is invoked by TTL deletions of session headers, and by the records that follow a change of the archive", () => {
     const patterns = mapping.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
     expect(patterns).toEqual([
       {
@@ -30,7 +30,7 @@ describe("the archiver", () => {
     expect(patterns).toEqual(trigger.filters);
   });
 
-  it("reports each record that failed, tries it again and then puts it aside", () => {
+  it("reports each failed record, retries it, and then sends it to the dead-letter queue", () => {
     expect(mapping).toMatchObject({
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       BisectBatchOnFunctionError: true,
@@ -40,7 +40,7 @@ describe("the archiver", () => {
     });
   });
 
-  it("reads the stream from its start, in batches, several at once", () => {
+  it("reads the stream from its start, in batches, several at the same time", () => {
     expect(mapping).toMatchObject({
       StartingPosition: "TRIM_HORIZON",
       BatchSize: trigger.batchSize,
@@ -51,7 +51,7 @@ describe("the archiver", () => {
 });
 
 describe("the reconciler", () => {
-  it("runs by the clock, and a run that cannot start or fails is put aside", () => {
+  it("runs on a schedule, and a run that fails or cannot start leaves a dead letter", () => {
     const rule = onlyResource(jobs, "AWS::Events::Rule", "/jobs-reconcile/").Properties;
     expect(rule).toMatchObject({
       ScheduleExpression: functions["jobs-reconcile"].trigger.expression,
@@ -71,14 +71,14 @@ describe("the reconciler", () => {
 });
 
 describe("the dead-letter queue", () => {
-  it("keeps what it gets for 14 days, encrypted", () => {
+  it("keeps messages for 14 days, encrypted", () => {
     expect(onlyResource(jobs, "AWS::SQS::Queue").Properties).toMatchObject({
       MessageRetentionPeriod: 14 * 86_400,
       SqsManagedSseEnabled: true,
     });
   });
 
-  it("takes messages over TLS only, from this stack's rules only", () => {
+  it("accepts messages over TLS only, and from this stack's rules only", () => {
     const [overTls, ...others] = onlyResource(jobs, "AWS::SQS::QueuePolicy").Properties.PolicyDocument.Statement;
     expect(overTls).toMatchObject({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } });
     expect(others).toHaveLength(Object.keys(resourcesOf(jobs, "AWS::Events::Rule")).length);
@@ -94,7 +94,7 @@ describe("the dead-letter queue", () => {
 });
 
 describe("outputs", () => {
-  it("name what the redrive command needs", () => {
+  it("name the resources that the redrive command needs", () => {
     const names = Object.keys(jobs.findOutputs("*")).filter((name) => !name.startsWith("ExportsOutput"));
     expect(names.sort()).toEqual([
       "DeadLetterQueueUrl",

@@ -23,21 +23,21 @@ describe("the AWS Solutions rules", () => {
     { stage: "prod" },
     { stage: "prod", ...everyOption },
     { stage: "prod", oidcIssuer: "https://login.example.com", oidcAudience: "memocha", corsOrigins: "*" },
-  ])("find nothing that is not acknowledged: %o", (context) => {
+  ])("have no finding that is not acknowledged: %o", (context) => {
     const { app } = build(context);
     addNag(app);
     app.synth();
     expect(new AwsSolutionsChecks(app).validateScope(app).violations).toEqual([]);
   });
 
-  it("fail the synthesis when they find something", () => {
+  it("fail the synthesis when they have a finding", () => {
     const app = new App({ outdir: assemblyDirectory(), builtinCloudFormationValidation: false });
     new CfnBucket(new Stack(app, "Careless"), "Open");
     addNag(app);
     expect(() => app.synth()).toThrow("The S3 Bucket has server access logs disabled");
   });
 
-  it.each(["dev", "prod"])("are acknowledged only where they find something, with a reason: %s", (stage) => {
+  it.each(["dev", "prod"])("are acknowledged only where they have a finding, with a reason: %s", (stage) => {
     const acknowledged: { path: string; id: string; reason: string }[] = [];
     // Nothing is acknowledged now, so the rules report everything.
     vi.spyOn(Validations.prototype, "acknowledge").mockImplementation(function (this: Validations, ...rules) {
@@ -58,7 +58,7 @@ describe("the AWS Solutions rules", () => {
     );
     expect(unneeded).toEqual([]);
     expect(ours.filter(({ reason }) => reason.length < 30)).toEqual([]);
-    // Not blanket: none on a whole stack.
+    // None is on a whole stack.
     expect(ours.filter(({ path }) => path.split("/").length < 2)).toEqual([]);
   });
 });

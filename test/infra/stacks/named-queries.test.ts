@@ -23,10 +23,10 @@ const DAY = 86_400_000;
 /** Noon of today: the queries ask for the last 30 days. */
 const today = Math.floor(Date.now() / DAY) * DAY + DAY / 2;
 
-/** Too long for a key of the archive, which has a hash in its place. */
+/** Too long for a key of the archive, which then contains its hash. */
 const CAT = "cat".repeat(100);
 
-/** Who spoke how many days ago, how many messages in turn with the assistant. */
+/** Conversations: the user, the days ago, and the number of messages. */
 const spoken = [
   { user: "ann", ago: 20, messages: 4 },
   { user: "ann", ago: 12, messages: 2 },
@@ -37,7 +37,7 @@ const spoken = [
   { user: "dan", ago: 45, messages: 5 },
 ].map((each, n) => ({ ...each, id: `session-${n}` }));
 
-/** What users reported how many days ago. */
+/** Events: what users reported, and how many days ago. */
 const reported = [
   { user: "ann", ago: 2, type: "feedback", session_id: "session-2", value: 1 },
   { user: "ann", ago: 1, type: "feedback", session_id: "session-2", value: -1 },
@@ -68,7 +68,7 @@ const requests = [
 
 let engines: Engines;
 let lake: LakeWorld;
-/** What the API answers of each session and its messages. */
+/** The API's answers for each session and its messages. */
 let seen: { user: string; day: string; count: number; seconds: number; messages: MessageRecord[]; id: string }[];
 
 beforeAll(async () => {
@@ -156,7 +156,7 @@ async function report(): Promise<void> {
 
 const MODELS = ["gpt-4o-mini", "llama-at-home"] as const;
 
-/** US dollars for a token, as they were when the model answered. */
+/** US dollars per token at the time of the answer. */
 const PRICE = 3e-7;
 
 /** Stores an answer of a model as a chat turn does: 100 tokens in and 10 out for each message before it. */
@@ -210,7 +210,7 @@ describe("the named query", () => {
     expect(await run("sessions-per-day")).toEqual(expected);
   });
 
-  it("active-users-per-day counts who wrote", async () => {
+  it("active-users-per-day counts users who wrote", async () => {
     const written = recent().flatMap(({ user, messages }) =>
       messages.filter(({ role }) => role === "user").map(({ created_at }) => ({ user, day: created_at.slice(0, 10) })),
     );
@@ -247,7 +247,7 @@ describe("the named query", () => {
     expect(await run("longest-sessions")).toEqual(expected);
   });
 
-  it("median-session-length takes the middle, or the mean of the two in it", async () => {
+  it("median-session-length takes the middle value, or the mean of the two middle values", async () => {
     const expected = grouped(recent(), ({ day }) => day).map(([day, sessions]) => ({
       day,
       sessions: sessions.length,
@@ -293,7 +293,7 @@ describe("the named query", () => {
     expect(await run("messages-matching", ["nobody said this"])).toEqual([]);
   });
 
-  it("feedback-per-session finds the sessions of all users, however they are named, the least satisfied first", async () => {
+  it("feedback-per-session finds the sessions of all users, whatever their names, the least satisfied first", async () => {
     const found = await run("feedback-per-session");
     const of = (id: string) => seen.find((each) => each.id === id)!;
     const expected = [
@@ -317,7 +317,7 @@ describe("the named query", () => {
     ]);
   });
 
-  it("latency-by-route says what GET /v1/metrics does", async () => {
+  it("latency-by-route has the figures of GET /v1/metrics", async () => {
     const rows = await queryMetrics(
       { store: metrics().store, clock: () => today },
       { name: "api.request", granularity: "day", from: `${dayOf(3)}T00:00:00.000Z`, to: `${dayOf(1)}T00:00:00.000Z` },
@@ -338,7 +338,7 @@ describe("the named query", () => {
     expect(await run("latency-by-route")).toEqual(expected);
   });
 
-  it("says what it is in its first line, and all that analysts ask first are there", () => {
+  it("has a description in its first line, and exists for every common question", () => {
     const names = namedQueries().map(({ name }) => name);
     expect(names).toEqual(
       expect.arrayContaining([
@@ -358,7 +358,7 @@ describe("the named query", () => {
     for (const { sql, description } of namedQueries()) {
       expect(sql.startsWith(`-- ${description}\n`)).toBe(true);
       expect(sql).not.toContain(";");
-      // Athena's average of decimals has as many digits as they have.
+      // In Athena, the average of decimals has as many digits as the decimals.
       expect(sql).not.toMatch(/then \d+\.\d/);
     }
   });

@@ -8,12 +8,12 @@ const alarms = Object.values(resourcesOf(observability, "AWS::CloudWatch::Alarm"
 const alarm = (id: string) => onlyResource(observability, "AWS::CloudWatch::Alarm", `/${id}/`).Properties;
 
 describe("alarms", () => {
-  it("are as many as an account has for free, of one metric each", () => {
+  it("are no more than an account has for free, with one metric each", () => {
     const metrics = alarms.reduce((sum, { Properties }) => sum + (Properties.Metrics?.length ?? 1), 0);
     expect(metrics).toBeLessThanOrEqual(10);
   });
 
-  it("name the section of the runbook that says what to do", () => {
+  it("link to the section of the runbook that says what to do", () => {
     const sections = [...readFileSync(RUNBOOK, "utf8").matchAll(/^## (.+)$/gm)].map(([, title]) =>
       String(title).toLowerCase(),
     );
@@ -24,7 +24,7 @@ describe("alarms", () => {
     }
   });
 
-  it("say what is wrong, and when it is over, to the topic", () => {
+  it("notify the topic at the start and at the end", () => {
     const topic = { Ref: Object.keys(resourcesOf(observability, "AWS::SNS::Topic"))[0] };
     for (const { Properties } of alarms) {
       expect(Properties).toMatchObject({ AlarmActions: [topic], OKActions: [topic] });
@@ -58,7 +58,7 @@ describe("alarms", () => {
     expect(alarm(id).TreatMissingData).toBe("notBreaching");
   });
 
-  it("go off as soon as the models cost more than the budget, which the watch is told", () => {
+  it("go off when models cost more than the budget, which jobs-watch reads", () => {
     const { jobs, observability } = synthesize({ stage: "prod", monthlyBudgetUsd: "0.5" });
     const watch = onlyResource(jobs, "AWS::Lambda::Function", "/jobs-watch/");
     expect(watch.Properties.Environment.Variables.MONTHLY_BUDGET_USD).toBe("0.5");
@@ -73,7 +73,7 @@ describe("alarms", () => {
     });
   });
 
-  it("go off when nobody looks after the jobs, of which there is no data", () => {
+  it("go off when jobs-watch does not run, which leaves no data", () => {
     expect(alarm("WatchSilent")).toMatchObject({
       MetricName: "Invocations",
       Period: 3600,
@@ -83,14 +83,14 @@ describe("alarms", () => {
     });
   });
 
-  it("bear more in dev", () => {
+  it("have higher thresholds in dev", () => {
     const dev = synthesize({ stage: "dev" }).observability;
     expect(onlyResource(dev, "AWS::CloudWatch::Alarm", "/ArchiveBehind/").Properties.Threshold).toBe(100);
   });
 });
 
 describe("the topic", () => {
-  it("takes messages from this account's alarms, over TLS only", () => {
+  it("accepts messages from this account's alarms, over TLS only", () => {
     const { Statement } = onlyResource(observability, "AWS::SNS::TopicPolicy").Properties.PolicyDocument;
     expect(Statement).toEqual([
       expect.objectContaining({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
@@ -103,7 +103,7 @@ describe("the topic", () => {
     ]);
   });
 
-  it("sends mail to whom the context names", () => {
+  it("sends mail to the address in the context", () => {
     expect(onlyResource(observability, "AWS::SNS::Subscription").Properties).toMatchObject({
       Protocol: "email",
       Endpoint: "ops@example.com",
@@ -112,7 +112,7 @@ describe("the topic", () => {
 });
 
 describe("the dashboard", () => {
-  it("is one, and can be left out", () => {
+  it("is a single one, and can be left out", () => {
     const without = synthesize({ stage: "prod", dashboard: "false" }).observability;
     expect(Object.keys(resourcesOf(observability, "AWS::CloudWatch::Dashboard"))).toHaveLength(1);
     expect(resourcesOf(without, "AWS::CloudWatch::Dashboard")).toEqual({});

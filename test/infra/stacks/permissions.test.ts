@@ -9,17 +9,17 @@ const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, i
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
 const idempotency = "PutItem UpdateItem";
-/** Metrics of several calls, or several sessions, at a time. */
+/** Actions to write metrics of several calls or sessions at a time. */
 const severalMetrics = "dynamodb BatchWriteItem PutItem on metrics";
 const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
 
-/** What every function may do: its own logs and traces. */
+/** The permissions of every function: its own logs and traces. */
 const everyone = [
   "logs CreateLogStream PutLogEvents on its log group",
   "xray PutTelemetryRecords PutTraceSegments on *",
 ];
 
-/** Every function, and exactly what it may do besides. */
+/** Every function, and exactly its other permissions. */
 const expected: Record<string, string[]> = {
   "auth-authorizer": [],
   "system-health": ["dynamodb PutItem Query on table", archiveList],
@@ -140,15 +140,15 @@ const expected: Record<string, string[]> = {
 const templates = synthesize({ stage: "prod" });
 
 describe("each function", () => {
-  it("is named in this table", () => {
+  it("is in the table of this test", () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort());
   });
 
-  it.each(Object.keys(expected))("may do what it does and nothing else: %s", (name) => {
+  it.each(Object.keys(expected))("has the expected permissions and no others: %s", (name) => {
     expect(permissionsOf(name)).toEqual([...everyone, ...expected[name]!, ...recording(name)].sort());
   });
 
-  it("has a role of its own, which no AWS-managed policy widens", () => {
+  it("has its own role, without an AWS-managed policy", () => {
     const roles = functionResources("AWS::IAM::Role");
     expect(Object.keys(roles).sort()).toEqual(Object.keys(functions).sort());
     for (const role of Object.values(roles)) {
@@ -160,7 +160,7 @@ describe("each function", () => {
     }
   });
 
-  it("may use the key of the data when there is one, and no other does", () => {
+  it("may use the data's key if it accesses data, and no other function may", () => {
     const withKey = synthesize({ stage: "prod", cmk: "true" });
     const users = [withKey.api, withKey.jobs].flatMap((template) =>
       Object.values(resourcesOf(template, "AWS::IAM::Policy"))
@@ -174,7 +174,7 @@ describe("each function", () => {
   });
 });
 
-/** A function of the API may leave the metrics of its requests, unless its row says what it may do with metrics. */
+/** A function of the API may put metrics of its requests, unless its row has other permissions on metrics. */
 function recording(name: string): string[] {
   const ofApi = functions[name as FunctionName].trigger.kind === "http";
   return ofApi && !expected[name]!.some((line) => line.endsWith("on metrics")) ? ["dynamodb PutItem on metrics"] : [];

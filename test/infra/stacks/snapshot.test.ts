@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { synthesize } from "../synthesize.ts";
 
-/** Without what changes while the system stays the same: hashes of assets, the version. */
+/** The template without values that change while the system stays the same: hashes of assets, the version. */
 const scrubbed = (template: object): object =>
   JSON.parse(
     JSON.stringify(template)
@@ -12,7 +12,7 @@ const scrubbed = (template: object): object =>
 describe.each(["dev", "prod"])("the templates of %s", (stage) => {
   const templates = synthesize({ stage });
 
-  it.each(["data", "api", "jobs", "observability"] as const)("are deployed as they were: %s", async (stack) => {
+  it.each(["data", "api", "jobs", "observability"] as const)("equal their snapshot: %s", async (stack) => {
     const text = JSON.stringify(scrubbed(templates[stack].toJSON()), null, 2);
     await expect(`${text}\n`).toMatchFileSnapshot(`__snapshots__/${stage}-${stack}.template.json`);
   });

@@ -1,4 +1,4 @@
-/** Other dimensions on a deployed stack: CloudFormation can add and remove vector indexes of a table, but not change one. */
+/** Changing the dimensions of a deployed stack: CloudFormation can add and remove vector indexes of a table, but not change one. */
 import { describe, expect, it } from "vitest";
 import { type FunctionSpec, functions } from "../../../infra/functions.ts";
 import { onlyResource, type Resource, resourcesOf, synthesize } from "../synthesize.ts";
@@ -23,7 +23,7 @@ const tableOf = ({ data }: (typeof deployments)[number]) =>
 const indexesOf = (deployment: (typeof deployments)[number]): VectorIndex[] => tableOf(deployment).VectorIndexes;
 
 describe("a change of the dimensions", () => {
-  it("adds an index whose name and attribute tell its slot and dimensions, and removes the old one in the next deployment", () => {
+  it("adds an index whose name and attribute contain its slot and dimensions, and removes the old one in the next deployment", () => {
     const shown = deployments.map((deployment) =>
       indexesOf(deployment).map(
         ({ IndexName, VectorAttribute, Dimensions }) => `${IndexName} ${VectorAttribute.AttributeName} ${Dimensions}`,
@@ -79,7 +79,7 @@ describe("a change of the dimensions", () => {
     }
   });
 
-  it("tells functions the dimensions of the two slots, without the retired index", () => {
+  it("gives functions the dimensions of the two slots, without the retired index", () => {
     const { Environment } = onlyResource(deployments[1]!.api, "AWS::Lambda::Function", "/memories-search/").Properties;
     expect(Environment.Variables.EMBEDDING_DIMENSIONS).toBe("512,1024");
   });

@@ -2,17 +2,17 @@ import { expect, test } from "vitest";
 import { checkUser, chooseUser } from "../../../../infra/cli/import/choose-user.ts";
 
 test.each(["alice", "alice@example.org", "auth0|5f7c8ec7c33c6c004bbafe82", "a b", "x".repeat(255)])(
-  "%s names a user",
+  "%s is a valid user name",
   (name) => {
     expect(checkUser(name)).toBeUndefined();
   },
 );
 
-test.each(["", " a", "a ", "a%20b", "a\nb", "ä", "x".repeat(256)])("%j names no user", (name) => {
+test.each(["", " a", "a ", "a%20b", "a\nb", "ä", "x".repeat(256)])("%j is not a valid user name", (name) => {
   expect(checkUser(name)).toMatch(/^must be/);
 });
 
-test("a record's user may be a number, but not missing or unfit", () => {
+test("a record's user may be a number, but not missing or invalid", () => {
   expect(chooseUser({ user_id: 42 }, { userField: "user_id" })).toBe("42");
   expect(() => chooseUser({}, { userField: "user_id" })).toThrow("user_id: missing");
   expect(() => chooseUser(null, { userField: "user_id" })).toThrow("user_id: missing");

@@ -15,7 +15,7 @@ export interface FakeSession extends SessionCreate {
   messages: MessageInput[];
 }
 
-/** What goes wrong with a request: nothing happens, it happens and nobody hears of it, or it is answered like this. */
+/** A fault of a request: it is not carried out, it is carried out but not answered, or it gets this answer. */
 export type Fault = "drop" | "lose" | { status: number; retryAfter?: string };
 
 export interface FakeRequest {
@@ -33,11 +33,11 @@ export interface FakeApi {
   /** Sessions by user and id. */
   users: Map<string, Map<string, FakeSession>>;
   requests: FakeRequest[];
-  /** Decides about each request but those to /health. */
+  /** Decides the fault of each request, except those to /health. */
   fault: (request: FakeRequest) => Fault | undefined;
-  /** Called before a request is answered. `hangUp` closes its connection; the request is carried out all the same. */
+  /** Called before a request is answered. `hangUp` closes the connection, but the request is still carried out. */
   before: (request: FakeRequest, hangUp: () => void) => Promise<void> | void;
-  /** What is stored, without what differs from run to run by design. */
+  /** The stored sessions, without the values that differ between runs. */
   state(): Record<string, { title: unknown; messages: unknown[] }>;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ interface Answer {
 
 const problem = (status: number, detail: string): Answer => ({ status, body: { status, detail, code: "x" } });
 
-/** The part of the HTTP API that an import uses, in memory; `token` is a user's name, with `+act-as` behind it or not. */
+/** The part of the HTTP API that an import uses, in memory; `token` is a user's name, which may end with `+act-as`. */
 export async function startFakeApi(): Promise<FakeApi> {
   const answered = new Map<string, { digest: string; answer: Answer }>();
   const server = createServer((request, response) => void serve(request, response));

@@ -12,14 +12,14 @@ async function localHost(): Promise<string> {
   return directory;
 }
 
-describe("where an import goes", () => {
+describe("the target of an import", () => {
   test("is the local host that runs on the data directory, with a token that may act for others", async () => {
     const target = await findTarget({ data: await localHost(), user: "alice" });
     expect(target).toMatchObject({ url: "http://127.0.0.1:4321", user: "alice" });
     expect(decodeJwt(target.token)).toMatchObject({ sub: "dev", scope: expect.stringContaining("act-as") });
   });
 
-  test("is what is given, and the local token goes nowhere else", async () => {
+  test("is the given URL and token, and the local token is sent to no other API", async () => {
     const data = await localHost();
     await expect(findTarget({ data, url: "https://api.example.org" })).rejects.toThrow(
       "no token for https://api.example.org: give --token",
@@ -30,11 +30,11 @@ describe("where an import goes", () => {
     });
   });
 
-  test("without a local host is port 3000 here", async () => {
+  test("is port 3000 of this machine without a local host", async () => {
     expect((await findTarget({ data: createScratch().directory, token: "t" })).url).toBe("http://127.0.0.1:3000");
   });
 
-  test("with a user's own token is that user's, without the right to act for others", async () => {
+  test("is the user's own with the user's token, without acting for another user", async () => {
     const data = await localHost();
     const token = await signToken(await loadIssuerKey(data), { user: "alice" });
     expect(await findTarget({ data, token, user: "alice" })).not.toHaveProperty("user");

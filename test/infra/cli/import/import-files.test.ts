@@ -36,7 +36,7 @@ const counts = ({ imported, existing, resumed, bad, failed, interrupted, message
 const none = { imported: 0, existing: 0, resumed: 0, bad: 0, failed: 0, interrupted: 0, messages: 0 };
 
 describe("an import", () => {
-  test("stores every session whole, and nothing a second time", async () => {
+  test("stores every session completely, and nothing twice", async () => {
     const file = write(plainLine("a", 3) + plainLine("b", 250) + plainLine("c/1", 0));
     expect(counts(await run([file]))).toEqual({ ...none, imported: 3, messages: 253 });
     const state = api.state();
@@ -48,7 +48,7 @@ describe("an import", () => {
     expect(api.state()).toEqual(state);
   });
 
-  test("keeps an id that the API does not take in the session's metadata, and counts it", async () => {
+  test("keeps an id that the API does not accept in the session's metadata, and counts it", async () => {
     const summary = await run([write(plainLine("dev/1", 1) + plainLine("b", 1))]);
     expect(summary.changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
     const sessions = api.users.get("ann")!;
@@ -56,7 +56,7 @@ describe("an import", () => {
     expect(sessions.get("b")!.metadata).toEqual({ import_id: expect.any(String) });
   });
 
-  test.each(["", "[]"])("of a file without a conversation, %j, says so and is not complete", async (content) => {
+  test.each(["", "[]"])("reports a file without a conversation, %j, and is not complete", async (content) => {
     const summary = await run([write(content, "none.json"), write(plainLine("a", 1))]);
     expect(counts(summary)).toEqual({ ...none, imported: 1, bad: 1, messages: 1 });
     expect(summary.problems).toEqual([
@@ -70,7 +70,7 @@ describe("an import", () => {
     expect(isComplete(summary)).toBe(false);
   });
 
-  test("takes one request to store a short session and its messages each", async () => {
+  test("sends one request for a short session and one for its messages", async () => {
     await run([write(plainLine("a", 90))]);
     expect(api.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /v1/sessions",
@@ -78,7 +78,7 @@ describe("an import", () => {
     ]);
   });
 
-  test("does not touch an archived session that is whole, and completes one that is not", async () => {
+  test("does not change a complete archived session, and completes an incomplete one", async () => {
     const file = write(plainLine("a", 3) + plainLine("b", 200));
     await run([file]);
     for (const session of api.users.get("ann")!.values()) session.status = "archived";
@@ -88,7 +88,7 @@ describe("an import", () => {
     expect(api.users.get("ann")!.get("b")!.messages).toHaveLength(200);
   });
 
-  test("adds what a conversation has gained since", async () => {
+  test("adds the new messages of a conversation", async () => {
     await run([write(plainLine("a", 150))]);
     expect(counts(await run([write(plainLine("a", 230))]))).toEqual({ ...none, resumed: 1, messages: 80 });
     const contents = api.users
@@ -98,7 +98,7 @@ describe("an import", () => {
     expect(contents).toEqual(Array.from({ length: 230 }, (_, i) => `a, turn ${i}`));
   });
 
-  test("stores a session again that was deleted, or whose messages were", async () => {
+  test("stores a session again after it, or its messages, were deleted", async () => {
     const file = write(plainLine("a", 120) + plainLine("b", 120));
     await run([file]);
     const state = api.state();
@@ -120,7 +120,7 @@ describe("an import", () => {
     });
   });
 
-  test("never has two requests for the same session under way, also when the session is in the input twice", async () => {
+  test("never sends two requests for the same session at the same time, even when the input has it twice", async () => {
     let underWay = 0;
     let most = 0;
     api.before = async () => {
@@ -132,7 +132,7 @@ describe("an import", () => {
     expect([most, summary.imported, summary.existing]).toEqual([1, 1, 3]);
   });
 
-  test("gives the sessions their lifetime, their times and their users", async () => {
+  test("gives sessions their TTL, their times and their users", async () => {
     const file = write(
       plainLine("a", 2, { user: "bob", started_at: "2024-01-01T00:00:00Z" }) + plainLine("b", 1, { user: "eve" }),
     );
@@ -148,7 +148,7 @@ describe("an import", () => {
     expect(Object.keys(api.state())).toEqual(["bob/a", "eve/b", "zoe/a", "zoe/b"]);
   });
 
-  test("refuses a time that lies more than 24 hours in the future, before anything of the session is stored", async () => {
+  test("refuses a time more than 24 hours in the future before it stores any part of the session", async () => {
     const clock = () => Date.parse("2026-11-21T12:00:00Z");
     const [edge, late] = ["2026-11-22T12:00:00.000Z", "2026-11-22T12:00:00.001Z"];
     const messages = [...Array(120).fill({ role: "user", text: "x" }), { role: "user", text: "y", ts: late }];
@@ -193,7 +193,7 @@ describe("an import", () => {
     expect(more.problems[0]?.reason).toBe("user: missing; it must name the user");
   });
 
-  test("takes no record before there is room for it", async () => {
+  test("reads no record before there is room for it", async () => {
     let atOnce = 0;
     let most = 0;
     api.before = async () => {
@@ -211,12 +211,12 @@ describe("an import", () => {
       },
     });
     expect(most).toBe(3);
-    // Of 2 MB never more than two chunks and the records under way.
+    // Never more than two chunks and the records under way, of 2 MB.
     expect(lead).toBeLessThan(700_000);
   });
 });
 
-describe("when the server or the network fails", () => {
+describe("an import, when the server or the network fails,", () => {
   const faults: Fault[] = [
     "drop",
     "lose",
@@ -226,7 +226,7 @@ describe("when the server or the network fails", () => {
     { status: 408 },
   ];
 
-  test("requests are repeated and have one effect", async () => {
+  test("repeats requests, and each has one effect", async () => {
     const file = write(plainLine("a", 150) + plainLine("b", 99) + plainLine("c", 1));
     const kinds = fc.array(fc.option(fc.constantFrom(...faults)), { minLength: 10, maxLength: 10 });
     await run([file]);
@@ -235,7 +235,7 @@ describe("when the server or the network fails", () => {
       fc.asyncProperty(kinds, async (list) => {
         api.users.clear();
         const from = api.requests.length;
-        // Two in a row at most: never as many as end the attempts.
+        // At most two in a row, which is less than the number of attempts.
         api.fault = ({ n }) => ((n - from) % 3 === 0 ? undefined : (list[(n - from) % list.length] ?? undefined));
         const summary = await run([file], { concurrency: 1 });
         expect(counts(summary)).toEqual({ ...none, imported: 3, messages: 250 });
@@ -245,14 +245,14 @@ describe("when the server or the network fails", () => {
     );
   });
 
-  test("the wait is as long as the server asks for", async () => {
+  test("waits as long as the server asks for", async () => {
     api.fault = ({ n }) => (n === 1 ? { status: 429, retryAfter: "1" } : undefined);
     const began = Date.now();
     await run([write(plainLine("a", 1))]);
     expect(Date.now() - began).toBeGreaterThanOrEqual(990);
   });
 
-  test("a session that cannot be stored counts as failed, and the others go on", async () => {
+  test("counts a session that cannot be stored as failed, and imports the others", async () => {
     api.fault = ({ path }) => (path.includes("/b/") ? { status: 503 } : undefined);
     const file = write(plainLine("a", 1) + plainLine("b", 1) + plainLine("c", 1));
     const summary = await run([file]);
@@ -262,14 +262,14 @@ describe("when the server or the network fails", () => {
     expect(counts(await run([file]))).toEqual({ ...none, existing: 2, resumed: 1, messages: 1 });
   });
 
-  test("a request that is refused is not repeated", async () => {
+  test("does not repeat a refused request", async () => {
     api.fault = ({ path }) => (path.includes("/a/") ? { status: 422 } : undefined);
     const summary = await run([write(plainLine("a", 1) + plainLine("b", 1))]);
     expect(counts(summary)).toMatchObject({ imported: 1, failed: 1 });
     expect(api.requests.filter(({ path }) => path.includes("/a/"))).toHaveLength(1);
   });
 
-  test("a server that is gone ends the run, which says so", async () => {
+  test("ends, and reports it, when the server is gone", async () => {
     const file = write(Array.from({ length: 100 }, (_, i) => plainLine(`s${i}`, 1)).join(""));
     api.fault = ({ n }) => (n > 20 ? "drop" : undefined);
     const summary = await run([file], { retry: { ...patient, attempts: 2 } });
@@ -282,7 +282,7 @@ describe("when the server or the network fails", () => {
     );
   });
 
-  test("a token that is not accepted ends the run at once", async () => {
+  test("ends at once when the server refuses the token", async () => {
     const file = write(Array.from({ length: 100 }, (_, i) => plainLine(`s${i}`, 1)).join(""));
     const summary = await run([file], { user: "bob", concurrency: 2 });
     expect(summary.stopped).toMatch(/^the server refuses the token: 403: X-User-Id needs act-as/);
@@ -290,7 +290,7 @@ describe("when the server or the network fails", () => {
   });
 });
 
-test("requests that are still under way (404 of the session, 409 of its messages) are sent again", async () => {
+test("an import sends a request again while the same request is still under way (404 of the session, 409 of its messages)", async () => {
   const file = write(plainLine("a", 150));
   await run([file]);
   api.users.get("ann")!.get("a")!.messages.length = 99;
@@ -305,7 +305,7 @@ test("requests that are still under way (404 of the session, 409 of its messages
   };
   expect(counts(await run([file]))).toEqual({ ...none, resumed: 1, messages: 51 });
   const sent = api.requests.slice(from).map(({ method, path }) => `${method} ${path}`);
-  // Two are told to wait, one gets the kept answer of the first run, and the last one stores what is missing.
+  // Two must wait, one gets the stored answer of the first run, and the last one stores the missing messages.
   expect(sent.filter((each) => each === "POST /v1/sessions/a/messages")).toHaveLength(4);
   expect(api.users.get("ann")!.get("a")!.messages).toHaveLength(150);
 });
@@ -314,7 +314,7 @@ describe("an interrupted import", () => {
   const file = () =>
     write(plainLine("a", 250) + plainLine("b", 3) + plainLine("c", 120) + plainLine("d", 0) + plainLine("e", 99));
 
-  test("leaves, run again, exactly what one run leaves, wherever it broke off", async () => {
+  test("ends, run again, in the same state as one run, wherever it stopped", async () => {
     const path = file();
     await run([path]);
     const expected = api.state();
@@ -330,7 +330,7 @@ describe("an interrupted import", () => {
         api.users.clear();
         for (const last of [at, again]) {
           const from = api.requests.length;
-          // From one request on, the process hears of nothing any more: it is as good as killed.
+          // From one request on, the process gets no answers, as if it were killed.
           api.fault = ({ n }) => (n - from < last ? undefined : n - from === last ? fault : "drop");
           await run([path], { concurrency, retry: { ...patient, attempts: 1 } });
         }
@@ -344,7 +344,7 @@ describe("an interrupted import", () => {
     );
   });
 
-  test("does not store twice what its last request stores after the next run has begun", async () => {
+  test("stores messages once even if its last request finishes after the next run has begun", async () => {
     const path = write(plainLine("a", 120));
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => {
@@ -367,7 +367,7 @@ describe("an interrupted import", () => {
     expect(api.users.get("ann")!.get("a")!.messages).toHaveLength(120);
   });
 
-  test("by Ctrl-C finishes the requests under way and sends no more", async () => {
+  test("finishes the requests under way after Ctrl-C, and sends no more", async () => {
     const stop = new AbortController();
     api.before = ({ n }) => {
       if (n === 3) stop.abort();
@@ -381,7 +381,7 @@ describe("an interrupted import", () => {
     expect(counts(await run([path]))).toEqual({ ...none, imported: 4, resumed: 1, messages: 472 - 198 });
   });
 
-  test("waits for no retry", async () => {
+  test("does not wait for a retry", async () => {
     const stop = new AbortController();
     api.fault = () => ({ status: 429, retryAfter: "60" });
     setTimeout(() => stop.abort(), 50);

@@ -12,7 +12,7 @@ import { chatgptConversation, plainLine } from "./fixtures.ts";
 import { createScratch } from "./scratch.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../../..");
-/** What `npm run import` runs: node, its flags, the command. */
+/** The command line of `npm run import`: node, its flags, the file. */
 const [, ...COMMAND] = packageJson.scripts.import
   .split(" ")
   .map((word) => (word.endsWith(".ts") ? path.join(ROOT, word) : word));
@@ -50,7 +50,7 @@ function start(args: string[], { cwd, flags = [], token }: Surroundings = { toke
 }
 
 describe("npm run import", () => {
-  test("stores a file and says what it did", async () => {
+  test("stores a file and prints a summary", async () => {
     const file = createScratch().write("chats.jsonl", plainLine("a", 3) + plainLine("b", 2));
     const first = await start([file, "--url", api.url]).ended;
     expect(first).toMatchObject({ code: 0, err: "" });
@@ -68,7 +68,7 @@ describe("npm run import", () => {
     });
   });
 
-  test("exits with 1 when a record was skipped, and names it", async () => {
+  test("exits with 1 and names the record when a record was skipped", async () => {
     const file = createScratch().write("chats.jsonl", `${plainLine("a", 3)}{"session":"b"}\n`);
     const { code, out, err } = await start([file, "--url", api.url]).ended;
     expect(code).toBe(1);
@@ -76,7 +76,7 @@ describe("npm run import", () => {
     expect(out).toContain("1 record was skipped; the rest is imported.");
   });
 
-  test("exits with 1 when nothing listens", async () => {
+  test("exits with 1 when no server listens", async () => {
     const file = createScratch().write("chats.jsonl", plainLine("a", 3));
     const stopped = await startFakeApi();
     await stopped.close();
@@ -86,7 +86,7 @@ describe("npm run import", () => {
     expect(err).toMatch(/^no API answers at http:\/\/127\.0\.0\.1:\d+: ECONNREFUSED \(\d attempts\)\. Is it running/);
   });
 
-  test("makes a token for the local host that runs, and acts for whom it is told", async () => {
+  test("makes a token for the running local host, and acts for the given user", async () => {
     const { directory, write } = createScratch();
     const data = path.join(directory, ".memocha");
     mkdirSync(data);
@@ -96,7 +96,7 @@ describe("npm run import", () => {
     const seen: string[] = [];
     api.before = ({ user }) => void seen.push(user);
     const { err } = await start(["chats.jsonl", "--user", "alice"], { cwd: directory }).ended;
-    // The fake knows no JWT: what counts is that one was sent.
+    // The fake API does not know JWTs. The answer shows that one was sent.
     expect(err).toContain("403: X-User-Id needs act-as");
   });
 
@@ -117,14 +117,14 @@ describe("npm run import", () => {
     expect(err).toContain("--help");
   });
 
-  test("--help tells how it is used", async () => {
+  test("prints its usage for --help", async () => {
     const { code, out } = await start(["--help"]).ended;
     expect(code).toBe(0);
     expect(out).toContain("npm run import -- FILE...");
   });
 
   test.each([["SIGINT", 130] as const, ["SIGKILL", null] as const])(
-    "stopped by %s, it goes on when it is run again, to the same end",
+    "continues after %s when it is run again, and ends in the same state",
     async (signal, exit) => {
       const lines = Array.from({ length: 200 }, (_, i) => plainLine(`s${i}`, i % 10 === 0 ? 130 : 3)).join("");
       const file = createScratch().write("chats.jsonl", lines);
@@ -153,7 +153,7 @@ describe("npm run import", () => {
     },
   );
 
-  test("reads a file that is larger than the memory it has", async () => {
+  test("reads a file that is larger than its memory", async () => {
     const { directory } = createScratch();
     const file = path.join(directory, "conversations.json");
     const out = createWriteStream(file);
@@ -169,7 +169,7 @@ describe("npm run import", () => {
     out.end("]");
     await finished(out);
     expect(out.bytesWritten).toBeGreaterThan(60e6);
-    // What is stored would fill this process instead.
+    // Do not keep the content, which would fill this process's memory.
     api.before = ({ body }) => {
       for (const message of body.messages ?? []) message.content = "";
     };

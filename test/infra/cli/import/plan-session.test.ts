@@ -17,17 +17,17 @@ const times = (messages: SourceMessage[], startedAt?: number) =>
   );
 
 describe("a session's id", () => {
-  test("is the source's where the API takes it", () => {
+  test("is the source's id if the API accepts it", () => {
     expect(sessionId("dlg-881444f3-24fc")).toBe("dlg-881444f3-24fc");
   });
 
-  test("is otherwise the same hash every time", () => {
+  test("is otherwise a hash, the same in every run", () => {
     expect(sessionId("dev/1_00000")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
     expect(sessionId("dev/1_00000")).toBe(sessionId("dev/1_00000"));
     expect(sessionId("dev/1_00000")).not.toBe(sessionId("dev/1_00001"));
   });
 
-  test("that is replaced stays in the metadata, and the change is noted", () => {
+  test("stays in the metadata when it is replaced, and the change is counted", () => {
     const { session, changes } = plan([], { id: "dev/1_00000" });
     expect(session).toEqual({ id: sessionId("dev/1_00000"), metadata: { source_id: "dev/1_00000" } });
     expect(changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
@@ -35,37 +35,37 @@ describe("a session's id", () => {
     expect(plan([], { id: "dev-1" }).session).not.toHaveProperty("metadata");
   });
 
-  test("that is too long for the metadata is cut there", () => {
+  test("is cut in the metadata when it is too long", () => {
     const { session, changes } = plan([], { id: "\u0000".repeat(5000) });
     expect(session.metadata).toEqual({ source_id: "\u0000".repeat(500) });
     expect(changes).toEqual({ moved: 0, renamed: 1, mended: 1 });
   });
 });
 
-describe("times", () => {
-  test("of the source are kept", () => {
+describe("the times of messages", () => {
+  test("are the source's", () => {
     expect(times([message(5000), message(5000), message(7000)])).toEqual([5000, 5000, 7000]);
   });
 
-  test("never go back: the order counts more, and the change is noted", () => {
+  test("never go back, because the order matters more, and the change is counted", () => {
     const messages = [message(5000), message(3000), message(4000), message(6000)];
     expect(times(messages)).toEqual([5000, 5001, 5002, 6000]);
     expect(plan(messages).changes.moved).toBe(2);
   });
 
-  test("that are missing follow the message before, or the start", () => {
+  test("follow the message before, or the start, when they are missing", () => {
     expect(times([message(), message(), message(9000), message()], 5000)).toEqual([5000, 5001, 9000, 9001]);
     expect(times([message(), message(9000)])).toEqual([9000, 9000]);
     expect(plan([message(), message(9000)]).changes.moved).toBe(0);
   });
 
-  test("are never equal in a session of several batches: the API sorts equal ones by arrival", () => {
+  test("are never equal in a session of several batches, because the API sorts equal ones by arrival", () => {
     const found = times(Array.from({ length: 250 }, (_, i) => message(i === 249 ? 5100 : 5000)));
     expect(found).toEqual(Array.from({ length: 250 }, (_, i) => 5000 + i));
     expect(times(Array.from({ length: 99 }, () => message(5000)))).toEqual(Array(99).fill(5000));
   });
 
-  test("that nobody knows are left to the server", () => {
+  test("are the server's when the source has none", () => {
     const { session, messages } = plan([message(), message()]);
     expect(messages).toEqual([
       { role: "user", content: "x" },
@@ -74,21 +74,21 @@ describe("times", () => {
     expect(session).toEqual({ id: "s" });
   });
 
-  test("of the session are its start's, but not later than its first message", () => {
+  test("begin with the session's start, which is not later than the first message", () => {
     expect(plan([message(9000)], { startedAt: 5000 }).session.created_at).toBe(new Date(5000).toISOString());
     expect(plan([message(4000)], { startedAt: 5000 }).session.created_at).toBe(new Date(4000).toISOString());
     expect(plan([message(4000)]).session.created_at).toBe(new Date(4000).toISOString());
   });
 });
 
-describe("texts", () => {
-  test("longer than a title may be are cut, not through a character", () => {
+describe("the texts of a conversation", () => {
+  test("are cut to the length of a title, but not within a character", () => {
     const { session, changes } = plan([], { title: `${"x".repeat(499)}😀😀` });
     expect(session.title).toBe("x".repeat(499));
     expect(changes.mended).toBe(1);
   });
 
-  test("with half a character are mended", () => {
+  test("get a replacement for half of a surrogate pair", () => {
     const { messages, changes } = plan([message(1, "a\ud83d")]);
     expect(messages[0]?.content).toBe("a\ufffd");
     expect(changes.mended).toBe(1);
@@ -98,12 +98,12 @@ describe("texts", () => {
     ["content", { content: "é".repeat(150 * 1024 + 1) }, "messages[1].content: must be at most 307200 bytes"],
     ["metadata", { metadata: { x: "y".repeat(5000) } }, "messages[1].metadata: must be at most 4096 bytes"],
     ["name", { name: "n".repeat(129) }, "messages[1].name"],
-  ])("that are too long for %s make a bad record", (_, fields, reason) => {
+  ])("make a bad record when they are too long for %s", (_, fields, reason) => {
     expect(() => plan([message(), { ...message(), ...fields }])).toThrow(reason);
   });
 });
 
-test("whatever the source, the plan is what the API takes, and the times do not go back", () => {
+test("the API accepts the plan of any conversation, and its times do not go back", () => {
   const at = fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined });
   const messages = fc.array(
     fc.tuple(at, fc.string({ unit: "binary" })).map(([time, content]) => message(time, content)),
@@ -125,7 +125,7 @@ describe("batches", () => {
   const inputs = (sizes: number[]): MessageInput[] =>
     sizes.map((size) => ({ role: "user", content: "x".repeat(size) }));
 
-  test("hold what one transaction holds beside the header, and 2 MB at most", () => {
+  test("fill one transaction with the header, and have at most 2 MB", () => {
     expect(
       [...batchesFrom(inputs(Array(250).fill(1)), 0)].map(({ start, messages }) => [start, messages.length]),
     ).toEqual([
@@ -138,7 +138,7 @@ describe("batches", () => {
     for (const { messages } of large) expect(JSON.stringify({ messages }).length).toBeLessThan(2 * 1024 * 1024 + 20);
   });
 
-  test("of a run that goes on end where those of the first run did", () => {
+  test("of a continued run end at the same messages as those of the first run", () => {
     const sizes = fc.array(fc.oneof(fc.constant(1), fc.constant(300_000)), { maxLength: 220 });
     fc.assert(
       fc.property(sizes, fc.nat(220), (list, from) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { emptySummary, formatSummary } from "../../../../infra/cli/import/summary.ts";
 
-test("a summary tells what was done, how fast, and what is left to do", () => {
+test("a summary says what was imported, how fast, and what to do next", () => {
   const summary = {
     ...emptySummary(1),
     imported: 1200,
@@ -42,7 +42,7 @@ test.each([
   [{ existing: 1, bad: 2 }, "1 session in 1.0 s: 1 sessions/s\n2 records were skipped; the rest is imported."],
   [{ bad: 1 }, "0 sessions in 1.0 s: 0 sessions/s\n1 record was skipped; nothing is imported."],
   [{ bad: 1200 }, "0 sessions in 1.0 s: 0 sessions/s\n1,200 records were skipped; nothing is imported."],
-])("a summary of %j says what became of the rest", (counts, end) => {
+])("a summary of %j says whether the other records are imported", (counts, end) => {
   const lines = formatSummary({ ...emptySummary(1), seconds: 1, ...counts }).split("\n");
   expect(lines.slice(-2).join("\n")).toBe(end);
 });

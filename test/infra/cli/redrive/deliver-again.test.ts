@@ -8,10 +8,10 @@ import type { DeadLetter } from "../../../../infra/cli/redrive/dead-letter.ts";
 import { receiveAll } from "../../../../infra/cli/redrive/dead-letter-queue.ts";
 import { deliverAgain } from "../../../../infra/cli/redrive/deliver-again.ts";
 
-/** A function that the map of functions does not know, so that no filter hides a record. */
+/** A function that is not in `infra/functions.ts`, so that no filter removes records. */
 const FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:other";
 
-/** A deployment whose stream has records of so many characters each, numbered from 1, and whose function notes their numbers. */
+/** A deployment whose stream has records of this length, numbered from 1, and whose function records their numbers. */
 function deploymentWith(records: number, characters = 1) {
   const batches: number[][] = [];
   const content = { S: "x".repeat(characters) };
@@ -52,25 +52,25 @@ const letterOf = (records: number): DeadLetter => ({
 const unused = () => Promise.reject(new Error("the reconciler is not needed"));
 
 describe("the records of a dead letter", () => {
-  it("are handed to the function 100 at a time, in their order", async () => {
+  it("are delivered to the function 100 at a time, in order", async () => {
     const { deployment, batches } = deploymentWith(250);
     expect(await deliverAgain(letterOf(250), deployment, unused)).toBe("250 records delivered again");
     expect(batches.map(({ length }) => length)).toEqual([100, 100, 50]);
     expect(batches.flat()).toEqual(Array.from({ length: 250 }, (_, n) => n + 1));
   });
 
-  it("are handed to the function in batches of less than 6 MB, which is all that Lambda takes", async () => {
+  it("are delivered to the function in batches of less than 6 MB, Lambda's limit", async () => {
     const { deployment, batches } = deploymentWith(20, 400_000);
     expect(await deliverAgain(letterOf(20), deployment, unused)).toBe("20 records delivered again");
     expect(batches.map(({ length }) => length)).toEqual([12, 8]);
   });
 
-  it("are one record when there is one", async () => {
+  it("may be a single record", async () => {
     expect(await deliverAgain(letterOf(1), deploymentWith(1).deployment, unused)).toBe("1 record delivered again");
   });
 });
 
-it("a message that the queue gives twice is taken once", async () => {
+it("a message that the queue returns twice is received once", async () => {
   const answers = [["a", "b"], ["b", "c"], ["a"]];
   const send = async () => ({ Messages: answers.shift()?.map((MessageId) => ({ MessageId })) ?? [] });
   const ids: unknown[] = [];

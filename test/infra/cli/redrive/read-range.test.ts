@@ -16,7 +16,7 @@ const rangeOf = (startSequenceNumber: string, endSequenceNumber: string) => ({
   batchSize: 1,
 });
 
-/** A shard that gives these pages of sequence numbers, one for each read, and then empty ones. */
+/** A shard that returns these pages of sequence numbers, one per read, and then empty pages. */
 function shardOf(...pages: number[][]) {
   const seen = { reads: 0 };
   const send = async (command: unknown) => {
@@ -35,14 +35,14 @@ const numbers = ({ records }: Awaited<ReturnType<typeof readRange>>) =>
   records.map(({ dynamodb }) => Number(dynamodb.SequenceNumber));
 
 describe("a range of a stream", () => {
-  it("has the records from its start to its end, also when a page has more", async () => {
+  it("has the records from its start to its end, even when a page has more", async () => {
     const { streams, seen } = shardOf([8, 9, 10, 11], [12, 13, 14]);
     const read = await readRange(streams, rangeOf("10", "12"));
     expect(numbers(read)).toEqual([10, 11, 12]);
     expect(seen.reads).toBe(2);
   });
 
-  it("is compared as numbers, not as text, however many digits they have", async () => {
+  it("compares sequence numbers as numbers of any length, not as text", async () => {
     const { streams } = shardOf([9, 10, 100]);
     expect(numbers(await readRange(streams, rangeOf("9", "10")))).toEqual([9, 10]);
     const large = "111100000000000000000000001";
@@ -59,7 +59,7 @@ describe("a range of a stream", () => {
     expect(records.map(({ dynamodb }) => dynamodb.SequenceNumber)).toEqual([large]);
   });
 
-  it("is read on over empty pages, which an open shard may give, but not for ever", async () => {
+  it("is read on after empty pages, which an open shard may return, up to a limit", async () => {
     const { streams } = shardOf([], [], [5], [], [6]);
     expect(await readRange(streams, rangeOf("5", "6"))).toMatchObject({ complete: true });
     const silent = shardOf([5]);
@@ -67,7 +67,7 @@ describe("a range of a stream", () => {
     expect([numbers(read), silent.seen.reads]).toEqual([[5], 11]);
   });
 
-  it("is not complete when its first records have left the stream", async () => {
+  it("is incomplete when its first records have left the stream", async () => {
     const read = await readRange(shardOf([11, 12]).streams, rangeOf("10", "12"));
     expect([numbers(read), read.complete]).toEqual([[11, 12], false]);
     const send = async () => {
@@ -77,7 +77,7 @@ describe("a range of a stream", () => {
     expect(gone).toEqual({ records: [], complete: false });
   });
 
-  it("is not taken as gone when the stream cannot be read for another reason", async () => {
+  it("does not count as gone when the stream cannot be read for another reason", async () => {
     const send = async () => {
       throw new Error("AccessDenied");
     };

@@ -33,7 +33,7 @@ let sqs: Sqs;
 let queueUrl: string;
 let lambda: Server;
 let calls: Call[];
-/** What the fake function answers; a thrown error is a function error. */
+/** The answer of the fake function. A thrown error becomes a function error. */
 let answer: (call: Call) => unknown;
 
 beforeEach(async () => {
@@ -79,7 +79,7 @@ function announce(pid: number): void {
   writeFileSync(path.join(data, "host.json"), JSON.stringify({ pid, url: "", endpoints, outputs }));
 }
 
-/** The command itself. */
+/** Runs the command. */
 async function command(args: string[] = ["--data", data], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ["infra/cli/redrive/redrive.ts", ...args], {
     env: { ...process.env, ...env },
@@ -92,7 +92,7 @@ async function command(args: string[] = ["--data", data], env: Record<string, st
   return { code, out, err };
 }
 
-/** What the command does on the local host, without the time that a process takes to start. */
+/** Runs the command's function on the local host, because starting a process takes long. */
 async function run(options: { list?: boolean; queue?: string } = {}) {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(`${line}\n`);
@@ -129,7 +129,7 @@ const failedEvent = JSON.stringify({
   responsePayload: { errorType: "TypeError", errorMessage: "x is undefined" },
 });
 
-/** Header items "Z" of `names`, which TTL deletes: records that the archiver's filter takes, among others. */
+/** Puts header items "Z" of `names` that TTL deletes, which the archiver's filter accepts, beside other items. */
 async function expireHeaders(...names: string[]): Promise<void> {
   for (const name of names) {
     await put(client, name, { sk: "Z", expires_at: Math.floor(Date.now() / 1000) - 5 });
@@ -149,9 +149,9 @@ const waiting = async () => {
 };
 
 describe("npm run redrive", () => {
-  it("reads failed stream records again and hands them to their function, as Lambda would", async () => {
+  it("reads failed stream records again and invokes their function with them, as Lambda does", async () => {
     await expireHeaders("a", "b");
-    // Records 1 to 4 are puts, 5 and 6 the deletions, in whichever order.
+    // Records 1 to 4 are puts, 5 and 6 the deletions, in any order.
     await sqs.send("dead", failedBatch(3, 6, 2));
     const { code, out } = await command();
     expect(out).toBe(
@@ -175,7 +175,7 @@ describe("npm run redrive", () => {
     expect(await waiting()).toBe(0);
   });
 
-  it("invokes a function again with the event that it failed on", async () => {
+  it("invokes a function again with the event on which it failed", async () => {
     await sqs.send("dead", failedEvent);
     const { left, out } = await run();
     expect(out).toContain(
@@ -187,7 +187,7 @@ describe("npm run redrive", () => {
     expect([left, await waiting()]).toEqual([0, 0]);
   });
 
-  it("delivers what EventBridge could not", async () => {
+  it("delivers an event that EventBridge could not deliver", async () => {
     const credentials = { accessKeyId: "local", secretAccessKey: "local" };
     const attribute = (StringValue: string) => ({ DataType: "String", StringValue });
     await new SQSClient({ endpoint: sqs.url, region: "us-east-1", credentials }).send(
@@ -203,7 +203,7 @@ describe("npm run redrive", () => {
     expect(await waiting()).toBe(0);
   });
 
-  it("leaves what fails again, and what it does not know, in the queue for the next run", async () => {
+  it("leaves messages that fail again, and unknown messages, in the queue", async () => {
     await expireHeaders("a");
     await sqs.send("dead", failedBatch(3, 3, 1));
     await sqs.send("dead", failedEvent);
@@ -221,7 +221,7 @@ describe("npm run redrive", () => {
     expect(await waiting()).toBe(3);
   });
 
-  it("runs the reconciler, once, for records that have left the stream", async () => {
+  it("runs the reconciler once for all records that have left the stream", async () => {
     await expireHeaders("a");
     await sqs.send("dead", failedBatch(900, 901, 2));
     await sqs.send("dead", failedBatch(950, 950, 1));
@@ -231,7 +231,7 @@ describe("npm run redrive", () => {
     expect([left, await waiting()]).toEqual([0, 0]);
   });
 
-  it("leaves the message when the reconciler fails, too", async () => {
+  it("leaves the message in the queue when the reconciler fails", async () => {
     await sqs.send("dead", failedBatch(900, 901, 2));
     answer = () => {
       throw new Error("no");
@@ -243,7 +243,7 @@ describe("npm run redrive", () => {
     expect(await waiting()).toBe(1);
   });
 
-  it("lists what is there and changes nothing", async () => {
+  it("lists the messages and changes nothing", async () => {
     await sqs.send("dead", failedBatch(1, 1, 1));
     const { left, out } = await run({ list: true });
     expect(out).toBe(
@@ -308,7 +308,7 @@ describe("npm run redrive", () => {
     }
   });
 
-  it("says what to do when no host runs, and how it is used", async () => {
+  it("says what to do when no host runs, and prints its usage", async () => {
     announce(2 ** 22 + 1);
     const gone = await command();
     expect(gone).toMatchObject({ code: 1, out: "" });

@@ -31,7 +31,7 @@ const report = (...args: string[]) => commandAt(now, "infra/cli/report/report.ts
 const cells = (out: string, name: string) => out.match(new RegExp(`^${name} +(\\S+) +(\\S+)$`, "m"))?.slice(1);
 
 describe("npm run report", () => {
-  it("shows the running month beside the one before, and leaves it as data and as a page", async () => {
+  it("shows the current month beside the month before, and writes it as JSON and HTML", async () => {
     const { code, out, err } = await report("--data", host.data);
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(new RegExp(`^${month} so far +month before`));
@@ -44,7 +44,7 @@ describe("npm run report", () => {
     expect(readFileSync(html, "utf8")).toContain("</html>");
   });
 
-  it("puts the month that is asked for where it is told to", async () => {
+  it("writes the given month to the given directory", async () => {
     const directory = path.join(host.data, "reports");
     mkdirSync(directory);
     const { code, out } = await report("2020-01", "--data", host.data, "--out", directory);
@@ -67,7 +67,7 @@ describe("npm run report", () => {
     expect(existsSync(path.join(host.data, "report-9999-12.json"))).toBe(false);
   });
 
-  it("asks for a host when none is running", async () => {
+  it("says what to do when no host is running", async () => {
     const { code, out, err } = await report("--data", "/nowhere");
     expect([code, out]).toEqual([1, ""]);
     expect(err).toContain("No local host is running on /nowhere");

@@ -11,7 +11,7 @@ const result = {
 };
 
 describe("a result", () => {
-  it("is an aligned table, numbers to the right, long and broken texts in one line", () => {
+  it("is an aligned table with numbers to the right, and each cell in one line", () => {
     expect(formatResult(result, "table").split("\n")).toEqual([
       `name${" ".repeat(56)}      n  note`,
       `${"-".repeat(60)}  -----  -----------------`,
@@ -23,7 +23,7 @@ describe("a result", () => {
     ]);
   });
 
-  it("is JSON, a row a line", () => {
+  it("is JSON, one row per line", () => {
     const lines = formatResult(result, "json").trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(result.rows.map(([name, n, note]) => ({ name, n, note })));
   });
@@ -38,7 +38,7 @@ describe("a result", () => {
     expect(formatResult({ columns: ["v"], rows: [[value]] }, "csv")).toBe(`v\r\n"${value.replace('"', '""')}"\r\n`);
   });
 
-  it("is nothing for a statement that has none", () => {
+  it("is empty for a statement without rows", () => {
     expect(formatResult({ columns: [], rows: [] }, "table")).toBe("");
   });
 });

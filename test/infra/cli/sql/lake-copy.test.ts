@@ -43,7 +43,7 @@ const put = (Key: string, Body: string) => s3.send(new PutObjectCommand({ Bucket
 const texts = (files: string[]) => files.map((file) => readFileSync(file, "utf8")).sort();
 
 describe("the copy that DuckDB reads", () => {
-  it("fetches each version of an object once, and gives the current ones", async () => {
+  it("downloads each version of an object once, and returns the current files", async () => {
     await put("lake/t/dt=1/t.parquet", "one");
     await put("lake/t/dt=2/t.parquet", "two");
     await put("other/x", "no part of it");
@@ -52,11 +52,11 @@ describe("the copy that DuckDB reads", () => {
     await put("lake/t/dt=2/t.parquet", "two again");
     expect(texts(await copy.refresh("lake/t/"))).toEqual(["one", "two again"]);
     expect(got.sort()).toEqual(["lake/t/dt=1/t.parquet", "lake/t/dt=2/t.parquet", "lake/t/dt=2/t.parquet"]);
-    // Whoever read the old version may go on.
+    // A process that reads the old version can continue.
     expect(texts(first)).toEqual(["one", "two"]);
   });
 
-  it("removes a file an hour after the bucket was seen without it, however long ago the file was fetched", async () => {
+  it("removes a file an hour after its object was first missing, however old the file is", async () => {
     const [file = ""] = await copy.refresh("lake/t/dt=1/");
     now += 24 * HOUR;
     await s3.send(new DeleteObjectCommand({ Bucket, Key: "lake/t/dt=1/t.parquet" }));
@@ -70,7 +70,7 @@ describe("the copy that DuckDB reads", () => {
     expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 
-  it("keeps a file that the bucket has again", async () => {
+  it("keeps a file whose object is back in the bucket", async () => {
     await put("lake/u/u.parquet", "one");
     const [file = ""] = await copy.refresh("lake/u/");
     await put("lake/u/u.parquet", "two");
@@ -100,7 +100,7 @@ describe("the copy that DuckDB reads", () => {
     expect(texts(files)).toEqual(["raw/a", "raw/b", "raw/c"]);
   });
 
-  it("skips what Trino and Athena skip: objects below a part of the key that begins with _ or .", async () => {
+  it("skips the objects that Trino and Athena skip: a part of their key begins with _ or .", async () => {
     for (const key of ["_ann/s", ".ann/s", "ann/_s", "ann/.s", "a_n.n/s", "%5Fann/s"])
       await put(`raw/dt=1/${key}`, key);
     expect(texts(await copy.refresh("raw/"))).toEqual(["%5Fann/s", "a_n.n/s"]);

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A prompt at a terminal of ours: keys go in, and what `run` was given comes out. */
+/** A prompt at a fake terminal. It records the statements that `run` gets. */
 function open() {
   const [input, output] = [new PassThrough(), new PassThrough()];
   let shown = "";
@@ -33,7 +33,7 @@ function open() {
     statements,
     done,
     shown: () => shown,
-    /** Types, and waits until it shows that it was taken. */
+    /** Types keys, and waits until the prompt has read them. */
     async type(keys: string, until: string | RegExp): Promise<void> {
       shown = "";
       input.write(keys);
@@ -43,7 +43,7 @@ function open() {
 }
 
 describe("the prompt", () => {
-  it("runs each statement at its semicolon, over several lines, and goes on after one that is wrong", async () => {
+  it("runs each statement at its semicolon, over several lines, and continues after a wrong one", async () => {
     const terminal = open();
     await terminal.type(`select 1;${ENTER}`, /answer 1\n[\s\S]*lake> /);
     await terminal.type(`select 2${ENTER}`, / {2}\.\.\. /);
@@ -55,7 +55,7 @@ describe("the prompt", () => {
     expect(terminal.statements).toEqual(["select 1;\n", "select 2\nfrom messages;\n", "selct;\n", "select 3;\n"]);
   });
 
-  it("brings back what was typed before, in this run and in those before it, for its owner only", async () => {
+  it("has a history of this run and earlier ones, in a file that only its owner can read", async () => {
     writeFileSync(history, "select 'older';\nselect 'old';\n");
     const first = open();
     await first.type(`${UP}${UP}${ENTER}`, /answer 1\n/);
@@ -85,7 +85,7 @@ describe("the prompt", () => {
     expect([lines.length, lines[0], lines.at(-1)]).toEqual([500, "select 101;", "select 'last';"]);
   });
 
-  it("forgets a statement, and the line that stands there, at Ctrl-C", async () => {
+  it("drops the statement and the current line at Ctrl-C", async () => {
     const terminal = open();
     await terminal.type(`select 'wrong'${ENTER}`, / {2}\.\.\. /);
     await terminal.type("from here", /from here/);

@@ -32,7 +32,7 @@ beforeAll(async () => {
   };
   for (const directory of [full, empty, stopped]) {
     const ArchiveBucketName = path.basename(directory);
-    // No process has an id above Linux's largest.
+    // Larger than the largest process id of Linux.
     const host = {
       pid: directory === stopped ? 2 ** 22 + 1 : process.pid,
       url: "",
@@ -73,7 +73,7 @@ const message = (position: number, content: string): Row<"messages"> => ({
   metadata: null,
 });
 
-/** Runs the command; `input` is what its standard input has, `hangUp` ends its output after the first piece. */
+/** Runs the command. `input`: its standard input. `hangUp`: close its output after the first chunk. */
 async function sql(args: string[], { data = full, input = "", hangUp = false } = {}) {
   const child = spawn(process.execPath, ["infra/cli/sql/sql.ts", "--data", data, ...args]);
   child.stdin.on("error", () => undefined).end(input);
@@ -105,7 +105,7 @@ describe("npm run sql", () => {
     expect(csv.output).toBe('position,content\r\n0,"a ""refund"", please"\r\n1,of course\r\n');
   });
 
-  it("runs a file, its standard input, and named queries with their parameters", async () => {
+  it("runs SQL from a file, from standard input, and named queries with parameters", async () => {
     const file = path.join(scratch, "question.sql");
     writeFileSync(file, "select count(*) as n\nfrom messages;\n");
     const [fromFile, fromInput, named] = await Promise.all([
@@ -131,7 +131,7 @@ describe("npm run sql", () => {
     expect(csv.output).toBe("one\r\n1\r\ntwo\r\n2\r\n");
   });
 
-  it("prints the results that there are before the statement that fails", async () => {
+  it("prints the results before the statement that fails", async () => {
     const { code, output, errors } = await sql(["select 1 as one; select * from nothing", "--csv"]);
     expect({ code, output }).toEqual({ code: 1, output: "one\r\n1\r\n" });
     expect(errors).toContain("Table with name nothing does not exist");
@@ -144,7 +144,7 @@ describe("npm run sql", () => {
     expect(JSON.parse(output)).toEqual({ short: "\ufeffx", deep: { a: "\ufeffa text of 20 letters" } });
   });
 
-  it("names the queries that there are", async () => {
+  it("lists the named queries", async () => {
     const { output } = await sql(["--list"], { data: stopped });
     expect(output.trimEnd().split("\n")).toEqual(
       namedQueries().map(({ name, description }) => `${name.padEnd(23)}${description}`),
@@ -188,18 +188,18 @@ describe("npm run sql", () => {
     expect(result.errors).not.toContain("    at ");
   });
 
-  it("asks for a host when none is running", async () => {
+  it("says what to do when no host is running", async () => {
     const problem = `No local host is running on ${stopped}. Start one (npm start), or name its directory (--data DIR).\n`;
     expect(await sql(["select 1"], { data: stopped })).toEqual({ code: 1, output: "", errors: problem });
   });
 
-  it("ends quietly when its reader has had enough", async () => {
+  it("ends quietly when the reader of its output closes the pipe", async () => {
     const { code, output, errors } = await sql(["--csv", "select * from range(1000000)"], { hangUp: true });
     expect({ code, errors }).toEqual({ code: 0, errors: "" });
     expect(output).toMatch(/^range\r\n0\r\n1\r\n/);
   });
 
-  it("takes statements from a pipe as they end, goes on after one that is wrong, and fails then", async () => {
+  it("runs each statement from a pipe, continues after a wrong one, and exits with 1", async () => {
     const input = "select count(*) as n\nfrom messages;\nselct 1;\nselect 'the ' ||\n'last' as word";
     const { code, output, errors } = await sql(["--csv"], { input });
     expect(output).toBe("n\r\n3\r\nword\r\nthe last\r\n");

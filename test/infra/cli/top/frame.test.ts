@@ -18,7 +18,7 @@ const frame = (recent: Sample["recent"], width = 100) =>
   );
 
 describe("a frame", () => {
-  it("of a quiet host says so", () => {
+  it("says that a quiet host had no requests", () => {
     const lines = frame([]);
     expect(lines[2]).toBe("requests  0.0/s   last minute 0, failed 0");
     expect(lines[3]!.trim()).toBe("");
@@ -31,7 +31,7 @@ describe("a frame", () => {
     expect(lines[3]!.slice(10)).toBe(`▁${" ".repeat(56)}█ ▁`);
   });
 
-  it("keeps to the width of the terminal, the busiest route first", () => {
+  it("fits the width of the terminal, with the busiest route first", () => {
     const routes = ["GET /v1/sessions/{id}/messages", "POST /v1/sessions", "POST /v1/sessions"];
     const lines = frame(
       routes.map((route) => request(1, route)),

@@ -22,7 +22,7 @@ const top = async (...args: string[]) => {
   return { code, err, lines: stripVTControlCharacters(out).split("\n") };
 };
 
-/** What requests and calls of the last minute, and one before it, leave. */
+/** Metrics of requests and calls in the last minute, and one from before it. */
 async function measure(): Promise<void> {
   const recorder = createRecorder(createTable(host.engines.dynamodb, host.engines.metricsTable), Date.now);
   const request = (duration_ms: number, status = "2xx", at = Date.now()) =>
@@ -40,7 +40,7 @@ async function measure(): Promise<void> {
 }
 
 describe("npm run top", () => {
-  it("shows what the host has done in the last minute, and what it holds", async () => {
+  it("shows the host's requests of the last minute, and its sessions", async () => {
     await measure();
     const { code, err, lines } = await top("--data", host.data, "--once");
     expect([code, err]).toEqual([0, ""]);

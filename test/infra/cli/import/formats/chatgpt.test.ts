@@ -43,7 +43,7 @@ describe("a ChatGPT conversation", () => {
     expect(contents({ id: "c", mapping: branches, current_node: current })).toEqual(expected);
   });
 
-  test("ends its walk at a cycle, and at a parent that is not there", () => {
+  test("ends its branch at a cycle, and at an unknown parent", () => {
     const cycle = {
       a: node("a", { role: "user", parts: ["a"], parent: "b" }),
       b: node("b", { role: "assistant", parts: ["b"], parent: "a" }),
@@ -100,7 +100,7 @@ describe("a ChatGPT conversation", () => {
     ["a page", { content_type: "tether_browsing_display", result: "L0: page", summary: "" }, "L0: page"],
     ["a quote", { content_type: "tether_quote", url: "u", text: "said" }, "said"],
     ["a kind from the future", { content_type: "super_widget" }, "[super widget]"],
-  ])("tells %s", (_, content, expected) => {
+  ])("has the text of %s", (_, content, expected) => {
     expect(contents(chatgptConversation("c", [{ role: "assistant", content }]))).toEqual([expected]);
   });
 
@@ -117,7 +117,7 @@ describe("a ChatGPT conversation", () => {
     expect(() => readChatgptConversation(record)).toThrow(reason);
   });
 
-  test("of which nothing was to be seen has no messages", () => {
+  test("has no messages when the user saw none", () => {
     expect(contents(chatgptConversation("c", []))).toEqual([]);
   });
 });

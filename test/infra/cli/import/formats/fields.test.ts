@@ -3,7 +3,7 @@ import { readInstant } from "../../../../../infra/cli/import/formats/fields.ts";
 
 const AT = Date.UTC(2023, 10, 14, 22, 13, 20);
 
-describe("the instant that a source means", () => {
+describe("a time of the source", () => {
   test.each([
     ["epoch seconds", 1_700_000_000, AT],
     ["epoch seconds with a fraction", 1_700_000_000.1234, AT + 123],
@@ -20,12 +20,12 @@ describe("the instant that a source means", () => {
     expect(readInstant(value, "ts")).toBe(at);
   });
 
-  test.each([undefined, null, ""])("%s says nothing", (value) => {
+  test.each([undefined, null, ""])("%s is no time", (value) => {
     expect(readInstant(value, "ts")).toBeUndefined();
   });
 
   test.each(["yesterday", "14/11/2023", "2023-02-30", "2023-13-01", "2023-11-14T25:00:00Z", -1, 1.7e18, {}, true])(
-    "%s is a bad date, and the field is named",
+    "%s is a bad date, and the error names the field",
     (value) => {
       expect(() => readInstant(value, "messages[3].ts")).toThrow(/^messages\[3\]\.ts: bad date/);
     },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readPlainRecord } from "../../../../../infra/cli/import/formats/json-lines.ts";
 
-test("a record keeps what the API has a place for", () => {
+test("a record keeps the fields that the API has", () => {
   const conversation = readPlainRecord({
     source: "elsewhere",
     session: "s1",

@@ -17,18 +17,18 @@ test.each([
   ["a record over several lines", '{\n  "session": "a"\n}', { kind: "values", start: 0 }],
   ["lines that are no JSON", "hello\n", { kind: "lines", start: 0 }],
   ["nothing but blanks", " \n\n", { kind: "empty" }],
-])("%s is seen by its content", (_, text, layout) => {
+])("the content shows that a file is %s", (_, text, layout) => {
   expect(detect(text)).toEqual(layout);
 });
 
 test.each([
   ["PK\u0003\u0004...", /zip archive/],
   ["\u00ff\u00fe[\u0000", /UTF-16/],
-])("%j is refused with advice", (text, problem) => {
+])("%j is refused with a text that says what to do", (text, problem) => {
   expect(detect(text)).toEqual({ kind: "foreign", problem: expect.stringMatching(problem) });
 });
 
-test("an object that has not ended may still have its array further on", () => {
+test("an object without its end may have its array in later bytes", () => {
   expect(detect('{"version":1,"name":"conv', false)).toBeUndefined();
   expect(detect(`{"a":"${"\\\\".repeat(400_000)}`, false)).toBeUndefined();
 });

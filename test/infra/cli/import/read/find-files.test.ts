@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { findFiles } from "../../../../../infra/cli/import/read/find-files.ts";
 import { createScratch } from "../scratch.ts";
 
-test("a directory stands for its parts of an export, in the order of their numbers", async () => {
+test("a directory stands for the files of an export, in the order of their numbers", async () => {
   const { directory, write } = createScratch();
   for (const name of [
     "conversations-10.json",
@@ -20,14 +20,14 @@ test("a directory stands for its parts of an export, in the order of their numbe
   expect(files[0]?.size).toBe(2);
 });
 
-test("a directory without such parts stands for all of its JSON", async () => {
+test("a directory without files of an export stands for all of its JSON files", async () => {
   const { directory, write } = createScratch();
   for (const name of ["b.jsonl.gz", "a.jsonl", "notes.txt"]) write(name, "");
   const files = await findFiles([directory]);
   expect(files.map((file) => path.basename(file.path))).toEqual(["a.jsonl", "b.jsonl.gz"]);
 });
 
-test("what does not exist, or holds nothing, is named", async () => {
+test("an error names a file that does not exist, and a directory without JSON files", async () => {
   const { directory } = createScratch();
   await expect(findFiles([path.join(directory, "gone")])).rejects.toThrow(/gone: no such file/);
   mkdirSync(path.join(directory, "empty"));

@@ -33,14 +33,14 @@ describe("the records of a file", () => {
   });
 
   test.each(["", " \n\n", "\ufeff", "[]", '{"conversations": []}', gzipSync("")])(
-    "that are none in the file %j are a problem of the file",
+    "are one problem of the file when it has none: %j",
     async (content) => {
       const bytes = Buffer.from(content);
       expect(await read(bytes)).toEqual(["file: the file has no conversation"]);
     },
   );
 
-  test("that are no JSON or no UTF-8 are named by their place, and the next ones read", async () => {
+  test("have a problem and a place when they are not JSON or not UTF-8, and the next ones are read", async () => {
     const content = Buffer.concat([
       Buffer.from('{"session":"a"}\n{"session":\n"'),
       Buffer.from([0xff, 0xfe, 0x22, 0x0a]),
@@ -59,17 +59,17 @@ describe("the records of a file", () => {
     ]);
   });
 
-  test("before the place where a compressed file breaks are read all the same", async () => {
+  test("are read up to the place where a compressed file is damaged", async () => {
     const [first, ...rest] = await read(gzipSync(`${lines}\n`).subarray(0, -4));
     expect(first).toEqual({ session: "a" });
     expect(rest.at(-1)).toBe("file: cannot be read: unexpected end of file");
   });
 
-  test("of a zip archive are not guessed at", async () => {
+  test("are not read from a zip archive", async () => {
     expect(await read("PK\u0003\u0004rest")).toEqual([expect.stringMatching(/zip archive: unpack it/)]);
   });
 
-  test("are not read ahead of who takes them", async () => {
+  test("are not read ahead of the caller", async () => {
     const line = `${JSON.stringify({ session: "a", text: "x".repeat(1000) })}\n`;
     const file = createScratch().write("input", line.repeat(8000));
     let read = 0;
@@ -80,7 +80,7 @@ describe("the records of a file", () => {
     });
     for await (const { bytes } of records) {
       taken += bytes + 1;
-      // Time enough for a reader that does not wait to run away.
+      // Enough time for a reader that reads ahead.
       if (taken % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       ahead = Math.max(ahead, read - taken);
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ElementOptions, splitElements } from "../../../../../infra/cli/import/read/split-elements.ts";
 
-/** The JSON of each element, or its problem; `size` bytes a chunk. */
+/** The JSON of each element, or its problem. Chunks have `size` bytes. */
 async function split(text: string, size: number, options: ElementOptions): Promise<string[]> {
   const bytes = Buffer.from(text);
   async function* chunks() {
@@ -18,7 +18,7 @@ async function split(text: string, size: number, options: ElementOptions): Promi
 const inArray: ElementOptions = { array: { around: 0 } };
 
 describe("the elements of an array", () => {
-  test("come out whole, however it is printed and wherever the chunks end", async () => {
+  test("are complete, whatever the whitespace and wherever the chunks end", async () => {
     const values = fc.array(fc.oneof(fc.object({ withNullPrototype: false }), fc.string(), fc.double({ noNaN: true })));
     await fc.assert(
       fc.asyncProperty(values, fc.nat(3), fc.integer({ min: 1, max: 40 }), async (array, indent, size) => {
@@ -29,14 +29,14 @@ describe("the elements of an array", () => {
     );
   });
 
-  test("do not care about brackets and quotes in strings", async () => {
+  test("may have brackets and quotes in strings", async () => {
     const tricky = [{ text: '] } , [ { "' }, { text: "\\" }, { text: '\\"' }, "],["];
     expect(await split(JSON.stringify(tricky).slice(1), 3, inArray)).toEqual(
       tricky.map((value) => JSON.stringify(value)),
     );
   });
 
-  test("that are broken leave their neighbours alone", async () => {
+  test("are read beside broken elements", async () => {
     expect(await split('{"a":1},{"b":nonsense,},\n{"c":3}]', 5, inArray)).toEqual([
       '{"a":1}',
       '{"b":nonsense,}',
@@ -44,7 +44,7 @@ describe("the elements of an array", () => {
     ]);
   });
 
-  test("that are too large are named and let go", async () => {
+  test("have a problem when they are too large", async () => {
     const found = await split(`{"a":1},{"b":"${"x".repeat(50)}"},{"c":3}]`, 7, { ...inArray, maxBytes: 20 });
     expect(found).toEqual(['{"a":1}', "the record is larger than 20 bytes", '{"c":3}']);
   });
@@ -58,7 +58,7 @@ describe("the elements of an array", () => {
     },
   );
 
-  test("know the line and the place that they begin at", async () => {
+  test("have the line and the index at which they begin", async () => {
     async function* chunks() {
       yield Buffer.from('\n{"a":\n1}, {"b":2},\n\n"c"]');
     }
@@ -72,7 +72,7 @@ describe("the elements of an array", () => {
     ]);
   });
 
-  test("end where the array does: what follows in the object around it is none", async () => {
+  test("end with the array: later fields of the object around it are ignored", async () => {
     const text = '{"a":1}], "conversations_of_others": [{"b":2}], "x": "]}"}\n';
     expect(await split(text, 6, { array: { around: 1 } })).toEqual(['{"a":1}']);
   });
@@ -80,7 +80,7 @@ describe("the elements of an array", () => {
   test.each([
     ['{"a":1}]\n[{"b":2}]', 0],
     ['{"a":1}] }{"conversations":[]}', 1],
-  ] as const)("are not all when a second array follows: %s", async (text, around) => {
+  ] as const)("are followed by a problem when a second array follows: %s", async (text, around) => {
     const [first, rest, ...more] = await split(text, 4, { array: { around } });
     expect(first).toBe('{"a":1}');
     expect(rest).toMatch(/the file continues/);
@@ -88,7 +88,7 @@ describe("the elements of an array", () => {
   });
 });
 
-test("values that follow each other are cut apart where they end", async () => {
+test("values that follow each other are split at their ends", async () => {
   expect(await split('{\n"a":1\n}\n{"b":[2]}\n  {"c":3}', 4, {})).toEqual(['{\n"a":1\n}', '{"b":[2]}', '{"c":3}']);
   expect(await split('{"a":1}\n{"b":', 4, {})).toEqual(['{"a":1}', expect.stringMatching(/^the file ends before/)]);
 });

@@ -5,7 +5,7 @@ const policy = { ...defaultRetryPolicy, baseMs: 100, capMs: 1000, maxRetryAfterM
 const many = (attempt: number, asked = 0): number[] =>
   Array.from({ length: 200 }, () => waitBefore(attempt, policy, asked));
 
-test("waits are spread over a span that doubles up to its cap", () => {
+test("waits are random up to a limit that doubles to its maximum", () => {
   for (const [attempt, span] of [
     [1, 100],
     [2, 200],
@@ -19,7 +19,7 @@ test("waits are spread over a span that doubles up to its cap", () => {
   }
 });
 
-test("no wait is shorter than the server asks for, unless it asks for too much", () => {
+test("a wait is at least as long as the server asks for, up to a maximum", () => {
   expect(Math.min(...many(1, 2000))).toBeGreaterThanOrEqual(2000);
   expect(Math.max(...many(1, 2000))).toBeLessThanOrEqual(2100);
   expect(Math.max(...many(1, 86_400_000))).toBeLessThanOrEqual(5100);
@@ -34,6 +34,6 @@ test.each([
   [{ "retry-after": "Sat, 21 Nov 2026 12:00:03 GMT", date: "Sat, 21 Nov 2026 12:00:00 GMT" }, 3000],
   [{ "retry-after": "Sat, 21 Nov 2026 11:59:00 GMT", date: "Sat, 21 Nov 2026 12:00:00 GMT" }, 0],
   [{ "retry-after": "Sat, 21 Nov 2026 12:00:03 GMT" }, 0],
-])("an answer with %j asks to wait %i ms, whatever this machine's date is", (headers, milliseconds) => {
+])("an answer with %j asks for a wait of %i ms, whatever this machine's date is", (headers, milliseconds) => {
   expect(retryAfterOf(new Headers(headers as Record<string, string>))).toBe(milliseconds);
 });

@@ -8,7 +8,7 @@ const plan = planSession({
   messages: [1, 2, 3].map((n) => ({ role: "user" as const, content: `message ${n}` })),
 });
 
-test("a batch of which the server stores a part only is a failure, not a success", async () => {
+test("a batch that the server stores only in part is a failure", async () => {
   const stored: number[] = [];
   const send: Send = async ({ path }: ApiRequest) => ({
     status: 201,
