@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
 
-/** Bytes of JSON that one invocation takes at most. */
+/** Bytes of JSON per invocation at most. */
 const PAYLOAD_LIMIT = 6_000_000;
 /** Bytes for the JSON around the records. */
 const ENVELOPE = 1_000;
 
 export interface BatchQueue {
   add(record: StreamRecord): void;
-  /** Resolves when the signal was aborted and the running delivery has ended. */
+  /** Resolves after the signal is aborted and the running delivery has ended. */
   finished: Promise<void>;
 }
 
 /**
- * Gathers records into batches and delivers one batch after the other, in order. A batch is full at `batchSize` records
- * or the payload limit, and is delivered when it is full or `window` seconds after its first record came.
+ * Collects records in batches and delivers one batch at a time, in order. A batch is delivered when it has `batchSize` records, when it
+ * reaches the payload limit, or `window` seconds after its first record.
  */
 export function openBatchQueue(options: {
   batchSize: number;
@@ -27,7 +27,7 @@ export function openBatchQueue(options: {
   let wake = () => {};
   signal.addEventListener("abort", () => wake());
 
-  /** How many of the waiting records fit into one invocation; a record that is too big alone is one batch all the same. */
+  /** Number of waiting records that fit into one invocation. A record over the limit is a batch of its own. */
   const fitting = (): number => {
     let bytes = ENVELOPE;
     const end = waiting.findIndex((entry, index) => {
@@ -41,7 +41,7 @@ export function openBatchQueue(options: {
 
   const take = () => waiting.splice(0, fitting()).map(({ record }) => record);
 
-  /** Until something happens, or for so many milliseconds. */
+  /** Waits for a record or the abort, or at most for this time. */
   const pause = async (milliseconds?: number) => {
     const timer = new AbortController();
     const woken = new Promise<void>((resolve) => {

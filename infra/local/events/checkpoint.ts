@@ -5,17 +5,17 @@ import type { Position } from "../dynamodb/maintain-database.ts";
 
 const schema = z.object({
   streamArn: z.string(),
-  /** By shard id: the sequence number up to which every record is done. */
+  /** Per shard id, the sequence number up to which every record is settled. */
   shards: z.record(z.string(), z.string()),
 });
 
 export interface Checkpoint {
   get(shardId: string): string | undefined;
-  /** Moves a shard's position, durably before it returns. */
+  /** Stores the position of a shard before it returns. */
   set(shardId: string, sequenceNumber: string): void;
 }
 
-/** Opens the checkpoint of one event source. One of another stream (the table was made anew) counts as none. */
+/** Opens the checkpoint of one event source. Ignores a checkpoint of another stream, because the table was recreated. */
 export function openCheckpoint(file: string, streamArn: string): Checkpoint {
   const stored = readCheckpoint(file);
   const shards = stored?.streamArn === streamArn ? stored.shards : {};
@@ -25,7 +25,7 @@ export function openCheckpoint(file: string, streamArn: string): Checkpoint {
       if (shards[shardId] === sequenceNumber) return;
       shards[shardId] = sequenceNumber;
       mkdirSync(path.dirname(file), { recursive: true });
-      // Renaming is atomic: a process killed here leaves the old file or the new one, never half of one.
+      // Renaming is atomic: if the process is killed here, the file is either the old or the new one.
       const written = `${file}.new`;
       writeFileSync(written, JSON.stringify({ streamArn, shards }));
       renameSync(written, file);
@@ -33,7 +33,7 @@ export function openCheckpoint(file: string, streamArn: string): Checkpoint {
   };
 }
 
-/** Every position in the checkpoint files (`*.json`) of a directory. */
+/** Reads every position in the checkpoint files (`*.json`) of a directory. */
 export function readPositions(directory: string): Position[] {
   return filesIn(directory).flatMap((file) => {
     const stored = readCheckpoint(file);

@@ -9,38 +9,38 @@ const batchResponse = z
   .nullish();
 
 export interface Backoff {
-  /** Milliseconds before the first retry; doubled for each further one. */
+  /** Milliseconds before the first retry. Each further retry doubles the delay. */
   first: number;
-  /** Milliseconds at most. */
+  /** Milliseconds before a retry at most. */
   most: number;
 }
 
 export interface Delivery {
   mapping: Mapping;
   invoke: (event: object) => Promise<unknown>;
-  /** These records are settled: handled, or given up. */
+  /** Called when records are settled: handled or discarded. */
   done: (records: StreamRecord[]) => void;
-  /** Gives records up. Resolves when the destination has them. */
+  /** Discards records. Resolves when the destination has them. */
   discard: (records: StreamRecord[], reason: DiscardReason, outcome: Outcome) => Promise<void>;
   backoff: Backoff;
-  /** Aborted: no further invocation, no further retry. */
+  /** Ends invocations and retries. */
   signal: AbortSignal;
   log: (line: string) => void;
-  /** Told what is given up, and why. */
+  /** Called with the reason when records are discarded. */
   warn: (line: string, more?: string) => void;
 }
 
-/** How the invocations of some records went so far. */
+/** The outcome of the invocations so far. */
 export interface Outcome {
   invokeCount: number;
   threw: boolean;
 }
 
 /**
- * Delivers a batch until every record is settled, as Lambda does: retries from the first record that failed, cuts
- * batches in two down to the one that fails (a cut does not count as a retry), gives up after the retries or the age
- * allowed. Retries are counted for the record that the batch fails at: progress starts the count anew.
- * Rejects only when the signal is aborted; what was not settled then is delivered again by whoever reads it next.
+ * Delivers a batch until every record is settled, as Lambda does. It retries from the first failed record, bisects batches down to the
+ * record that fails (a bisection is not a retry), and discards records after the maximum retries or age. Retries count per record at
+ * which the batch fails: progress resets the count.
+ * Rejects only when the signal is aborted. The next start delivers unsettled records again.
  */
 export async function deliver(batch: StreamRecord[], delivery: Delivery): Promise<void> {
   const { mapping, done, discard, signal, log, warn } = delivery;
@@ -50,7 +50,7 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
   while (rest.length > 0) {
     const expired = rest.filter((record) => isTooOld(record, mapping.maximumAge));
     if (expired.length > 0) {
-      warn(`${mapping.functionLabel}: giving up ${count(expired)} older than ${mapping.maximumAge} s`);
+      warn(`${mapping.functionLabel}: discarding ${count(expired)} older than ${mapping.maximumAge} s`);
       await discard(expired, "RecordAgeExceeded", outcome);
       rest = rest.filter((record) => !expired.includes(record));
       continue;
@@ -70,14 +70,14 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
     const stack = error instanceof Error ? error.stack : undefined;
     if (!cut && mapping.maximumRetries >= 0 && failures > mapping.maximumRetries) {
       warn(
-        `${mapping.functionLabel}: giving up ${count(rest)} after ${outcome.invokeCount === 1 ? "one invocation" : `${outcome.invokeCount} invocations`}: ${reason}`,
+        `${mapping.functionLabel}: discarding ${count(rest)} after ${outcome.invokeCount === 1 ? "one invocation" : `${outcome.invokeCount} invocations`}: ${reason}`,
         stack,
       );
       await discard(rest, "RetryAttemptsExhausted", outcome);
       return;
     }
     const delay = Math.min(delivery.backoff.first * 2 ** Math.max(0, failures - 1), delivery.backoff.most);
-    log(`${mapping.functionLabel}: ${count(rest)} failed, trying again in ${delay / 1000} s: ${stack ?? reason}`);
+    log(`${mapping.functionLabel}: ${count(rest)} failed, retrying in ${delay / 1000} s: ${stack ?? reason}`);
     await sleep(delay, undefined, { signal });
     if (cut && failedAt === 0) {
       const middle = Math.ceil(rest.length / 2);
@@ -87,7 +87,7 @@ export async function deliver(batch: StreamRecord[], delivery: Delivery): Promis
   }
 }
 
-/** Index of the first record that failed, `records.length` when none did, and what the function threw if it did. */
+/** Resolves with the index of the first failed record, or `records.length`, and with the error that the function threw. */
 async function attempt(
   records: StreamRecord[],
   { mapping, invoke }: Delivery,
@@ -109,9 +109,8 @@ function count(records: StreamRecord[]): string {
 }
 
 /**
- * Index of the first record that a function with ReportBatchItemFailures says it could not handle; all from there on
- * are to be delivered again. `records.length` = none. An answer that names none of the records, or has another shape,
- * fails the whole batch.
+ * Returns the index of the first record that a function with ReportBatchItemFailures reports as failed, or `records.length`. This record
+ * and all later ones must be delivered again. A response with an unknown identifier or another format fails the whole batch.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
 export function firstFailure(response: unknown, records: StreamRecord[]): number {

@@ -1,11 +1,11 @@
 type Predicate = (value: unknown) => boolean;
-/** Judges all the values that an event has at one place: none when the place is empty. */
+/** Tests all values of an event at one path. The list is empty if the path does not exist. */
 type Rule = (values: unknown[]) => boolean;
 
 /**
- * Compiles an event filter pattern (the language of EventBridge and of Lambda's FilterCriteria) into a predicate on
- * events. A place with several values (an array) matches when one of them does; an object is not a value.
- * Throws an Error that names the operator when Lambda, or this implementation, does not have it.
+ * Compiles an event filter pattern (of EventBridge and of Lambda's FilterCriteria) into a predicate on events. An array matches when one
+ * of its values matches. An object is not a value.
+ * Throws an Error that names the operator when it is not supported.
  */
 export function compileFilter(pattern: unknown): Predicate {
   if (!isObject(pattern)) throw new Error("A filter pattern is an object.");
@@ -27,7 +27,7 @@ function compileNested(key: string, part: unknown): Predicate {
   return (event) => {
     const value = member(event, key);
     if (Array.isArray(value)) return value.some((entry) => isObject(entry) && test(entry));
-    // Nothing there: the pattern may ask for just that, with `exists: false`.
+    // A missing object can match `exists: false`.
     return test(isObject(value) ? value : {});
   };
 }
@@ -43,7 +43,7 @@ function compileLeaf(key: string, part: unknown[]): Predicate {
 
 function compileRule(rule: unknown): Rule {
   if (!isObject(rule)) {
-    if (Array.isArray(rule)) throw new Error("A list within a list means nothing in a filter pattern.");
+    if (Array.isArray(rule)) throw new Error("A filter pattern cannot have a list in a list.");
     return any((value) => value === rule);
   }
   const [operator, operand] = only(rule);
@@ -86,7 +86,7 @@ function compileAnythingBut(operand: unknown): Predicate {
   return (value) => !excluded.includes(value);
 }
 
-/** `*` stands for any run of characters, `\*` for a star. */
+/** `*` matches any characters, `\*` matches a star. */
 function compileWildcard(operand: unknown): Predicate {
   if (typeof operand !== "string") throw new Error("wildcard takes a string.");
   const source = operand.replaceAll(/\\([*\\])|(\*+)|[$()+.?[\]^{|}\\]/g, (found, escaped, star) => {
@@ -120,7 +120,7 @@ function compileNumeric(operand: unknown): Predicate {
   return (value) => typeof value === "number" && tests.every((test) => test(value));
 }
 
-/** String operators also take `{"equals-ignore-case": text}` in place of the text. */
+/** String operators also take `{"equals-ignore-case": text}` instead of a text. */
 function onText(operator: string, operand: unknown, test: (value: string, text: string) => boolean): Predicate {
   if (typeof operand === "string") return (value) => typeof value === "string" && test(value, operand);
   if (isObject(operand) && operator !== "equals-ignore-case") {

@@ -3,15 +3,15 @@ import type { StreamRecord } from "../dynamodb/stream-record.ts";
 
 export type DiscardReason = "RetryAttemptsExhausted" | "RecordAgeExceeded";
 
-/** What Lambda sends to an on-failure destination in place of the records: where in the stream they are. */
+/** The record that Lambda sends to an on-failure destination: the position of the discarded records in the stream. */
 export function invocationRecord(options: {
   records: [StreamRecord, ...StreamRecord[]];
   shardId: string;
   functionArn: string;
   reason: DiscardReason;
-  /** How many times the function was called with them. */
+  /** Number of invocations with these records. */
   invokeCount: number;
-  /** Whether the function threw, rather than report failed items. */
+  /** Whether the function threw an error. False = it reported failed items. */
   threw: boolean;
 }): object {
   const { records, shardId, functionArn, reason, invokeCount, threw } = options;
@@ -43,7 +43,7 @@ export function invocationRecord(options: {
   };
 }
 
-/** To the second, as the stream's own times are. */
+/** In seconds, like the times of the stream. */
 function arrival({ dynamodb }: StreamRecord): string {
   return new Date(dynamodb.ApproximateCreationDateTime * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { compileFilter } from "./filter-pattern.ts";
 
-/** CloudFormation writes numbers and booleans as strings at times. */
+/** CloudFormation sometimes writes numbers and booleans as strings. */
 const number = (absent: number) => z.coerce.number().int().default(absent);
 const flag = (absent: boolean) =>
   z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]).default(absent);
 
-/** Defaults are Lambda's for DynamoDB streams. */
+/** With Lambda's defaults for DynamoDB streams. */
 const schema = z.object({
   FunctionName: z.string(),
   BatchSize: number(100),
@@ -19,17 +19,17 @@ const schema = z.object({
   MaximumBatchingWindowInSeconds: number(0),
   /** Seconds; -1 = any age. */
   MaximumRecordAgeInSeconds: number(-1),
-  /** -1 = without end. */
+  /** -1 = no limit. */
   MaximumRetryAttempts: number(-1),
   ParallelizationFactor: number(1),
   StartingPosition: z.enum(["TRIM_HORIZON", "LATEST"]),
 });
 
-/** Without effect on one machine. */
+/** Properties without effect on one machine. */
 const notLocal = ["EventSourceArn", "KmsKeyArn", "LoggingConfig", "MetricsConfig", "Tags"];
 
 export interface Mapping {
-  /** The function as people call it, without its ARN. */
+  /** The readable name of the function. */
   functionLabel: string;
   functionArn: string;
   batchSize: number;
@@ -41,7 +41,7 @@ export interface Mapping {
   window: number;
   /** Seconds; -1 = any age. */
   maximumAge: number;
-  /** -1 = without end. */
+  /** -1 = no limit. */
   maximumRetries: number;
   parallelization: number;
   startingPosition: "TRIM_HORIZON" | "LATEST";
@@ -50,8 +50,8 @@ export interface Mapping {
 }
 
 /**
- * Reads the resolved properties of an AWS::Lambda::EventSourceMapping on a DynamoDB stream. Properties that have an
- * effect on AWS and none here are named through `warn`. Throws when a filter pattern or a property is malformed.
+ * Reads the resolved properties of an AWS::Lambda::EventSourceMapping on a DynamoDB stream. Warns about each property that the host
+ * does not support. Throws an Error when a filter pattern or a property is malformed.
  */
 export function readMapping(
   properties: Record<string, unknown>,
@@ -65,7 +65,7 @@ export function readMapping(
   const [, , , region, account] = streamArn.split(":");
   for (const key of Object.keys(properties)) {
     if (!Object.hasOwn(schema.shape, key) && !notLocal.includes(key)) {
-      warn(`Event source of ${functionLabel}: the property ${key} is not understood locally.`);
+      warn(`Event source of ${functionLabel}: the local host does not support the property ${key}.`);
     }
   }
   const filters = mapping.FilterCriteria?.Filters.map(({ Pattern }) => compileFilter(JSON.parse(Pattern))) ?? [];

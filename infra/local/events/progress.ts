@@ -1,19 +1,19 @@
-/** Which records of a shard are still being worked on, and how far that lets its checkpoint move. */
+/** The unsettled records of a shard, and the position that its checkpoint may have. */
 export interface Progress {
-  /** Records that were read and wait for delivery, or for the end of it. */
+  /** Number of records that are not settled. */
   readonly pending: number;
-  /** Their size, in bytes. */
+  /** Size of these records in bytes. */
   readonly pendingBytes: number;
   add(sequenceNumber: string, bytes: number): void;
   settle(sequenceNumber: string): void;
-  /** Everything up to here was read; said before the records of the page are added. */
+  /** Sets the position up to which the shard was read. Call it before adding the records of a page. */
   readTo(sequenceNumber: string): void;
   /** The sequence number up to which every record is settled. */
   readonly position: string | undefined;
 }
 
 export function trackProgress(start: string | undefined): Progress {
-  /** In the order of the stream; settled ones stay until all before them are settled too. */
+  /** In stream order. A settled record stays until all records before it are settled. */
   const open = new Map<string, { bytes: number; settled: boolean }>();
   let pending = 0;
   let pendingBytes = 0;
@@ -48,7 +48,7 @@ export function trackProgress(start: string | undefined): Progress {
       read = sequenceNumber;
     },
     get position() {
-      // What was read and filtered out needs no delivery.
+      // Records that the filters rejected are settled.
       return open.size === 0 ? read : position;
     },
   };

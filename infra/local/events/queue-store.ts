@@ -7,9 +7,9 @@ import { readStored } from "../read-stored.ts";
 export interface QueueMessage {
   id: string;
   body: string;
-  /** As the sender gave them, in SQS's JSON. */
+  /** The sender's attributes, in SQS's JSON. */
   attributes: Record<string, unknown>;
-  /** Names this receipt of the message; another receipt has another handle. */
+  /** Identifies this receipt of the message. Each receipt has a new handle. */
   receiptHandle: string;
   /** Milliseconds since 1970. */
   sentAt: number;
@@ -20,18 +20,16 @@ export interface QueueMessage {
 export interface QueueStore {
   create(queue: string): void;
   exists(queue: string): boolean;
-  list(prefix: string): string[];
   send(queue: string, body: string, attributes: Record<string, unknown>, delay: number): string;
   receive(queue: string, most: number, visibility: number): QueueMessage[];
-  /** Makes a received message visible after so many seconds. False when the handle is not of this queue. */
+  /** Makes a received message visible after `visibility` seconds. Returns false when the handle is unknown. */
   defer(queue: string, receiptHandle: string, visibility: number): boolean;
   remove(queue: string, receiptHandle: string): void;
-  purge(queue: string): void;
   count(queue: string): { visible: number; inFlight: number; delayed: number };
   close(): void;
 }
 
-/** Opens the queues in `directory`; null = in memory. */
+/** Opens the queues in `directory`. null = in memory. */
 export function openQueueStore(directory: string | null): QueueStore {
   if (directory !== null) mkdirSync(directory, { recursive: true });
   const file = directory === null ? ":memory:" : path.join(directory, "queues.sqlite");
@@ -48,12 +46,6 @@ export function openQueueStore(directory: string | null): QueueStore {
   return {
     create: (queue) => void db.prepare("INSERT OR IGNORE INTO queues (name) VALUES (?)").run(queue),
     exists: (queue) => db.prepare("SELECT 1 FROM queues WHERE name = ?").get(queue) !== undefined,
-    list: (prefix) =>
-      db
-        .prepare("SELECT name FROM queues ORDER BY name")
-        .all()
-        .map(({ name }) => String(name))
-        .filter((name) => name.startsWith(prefix)),
     send(queue, body, attributes, delay) {
       const id = randomUUID();
       const now = Date.now();
@@ -80,7 +72,6 @@ export function openQueueStore(directory: string | null): QueueStore {
         .run(Date.now() + visibility * 1000, queue, receiptHandle).changes > 0,
     remove: (queue, receiptHandle) =>
       void db.prepare("DELETE FROM messages WHERE queue = ? AND receipt = ?").run(queue, receiptHandle),
-    purge: (queue) => void db.prepare("DELETE FROM messages WHERE queue = ?").run(queue),
     count(queue) {
       const row = db
         .prepare(
@@ -100,7 +91,7 @@ export function openQueueStore(directory: string | null): QueueStore {
   };
 }
 
-/** Hexadecimal MD5, which SQS returns of each body and its clients check. */
+/** Hexadecimal MD5. SQS returns it for each body, and clients check it. */
 export function md5(text: string): string {
   return createHash("md5").update(text).digest("hex");
 }

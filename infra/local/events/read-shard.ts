@@ -3,24 +3,24 @@ import { type StartAt, StreamError, type StreamReader } from "../dynamodb/stream
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
 import type { Progress } from "./progress.ts";
 
-/** Milliseconds between two reads while records come, and at most when none do. */
+/** Milliseconds between two reads while there are records, and at most while there are none. */
 const BUSY_DELAY = 100;
 const IDLE_DELAY = 250;
-/** Milliseconds before another try after a failure. */
+/** Milliseconds before a retry after an error. */
 const ERROR_DELAY = 500;
-/** Reading pauses while this much is waiting for delivery. */
+/** Reading pauses while this many records or bytes wait for delivery. */
 const PENDING_RECORDS = 10_000;
 const PENDING_BYTES = 64_000_000;
-/** Records a read; adapted so that a page has about so many bytes. */
+/** Records of the first read. Later reads aim at pages of this many bytes. */
 const FIRST_LIMIT = 100;
 const PAGE_BYTES = 4_000_000;
 
-/** Reads a shard from its position on and hands the records over in order, until the shard ends or the signal aborts. */
+/** Reads a shard from its position and passes the records on in order, until the shard ends or the signal aborts. */
 export async function readShard(options: {
   reader: StreamReader;
   streamArn: string;
   shardId: string;
-  /** Where to begin when there is no position yet. */
+  /** Where to begin when there is no position. */
   start: "TRIM_HORIZON" | "LATEST";
   progress: Progress;
   take: (records: StreamRecord[]) => void;
@@ -40,7 +40,7 @@ export async function readShard(options: {
     }
     try {
       if (position === undefined && options.start === "LATEST") {
-        // Kept before anything comes, so that what comes while this host is down is not "earlier" at its next start.
+        // Store the position before the first record. Otherwise the next start would skip records written while the host was down.
         position = await reader.latest(streamArn, shardId);
         if (position !== undefined) progress.readTo(position);
         options.take([]);
@@ -62,10 +62,10 @@ export async function readShard(options: {
       if (signal.aborted) return;
       iterator = undefined;
       if (error instanceof StreamError && error.name === "TrimmedDataAccessException") {
-        log(`${streamArn}: records after ${position} have left the stream; going on with the oldest there are.`);
+        log(`${streamArn}: the stream no longer has the records after ${position}; continuing with its oldest record.`);
         position = "0";
       } else {
-        log(`${streamArn}: reading failed, trying again: ${error instanceof Error ? error.message : error}`);
+        log(`${streamArn}: reading failed, retrying: ${error instanceof Error ? error.message : error}`);
       }
       await pause(ERROR_DELAY);
     }

@@ -3,12 +3,12 @@ import { Cron } from "croner";
 /** Milliseconds. */
 const units: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
-/** When a schedule fires next after a moment; undefined = never again. */
+/** Returns the next time after a moment; undefined = never again. */
 export type NextFire = (after: Date) => Date | undefined;
 
 /**
- * Reads EventBridge's `rate(15 minutes)` or `cron(0 12 ? * MON-FRI *)`, UTC. Throws an Error that says what is wrong.
- * Rates fire at whole multiples since 1970, so that a restart does not put them off.
+ * Reads EventBridge's `rate(15 minutes)` or `cron(0 12 ? * MON-FRI *)`, in UTC. Throws an Error that says what is wrong.
+ * Rates fire at whole multiples since 1970, so that a restart does not delay them.
  */
 export function parseSchedule(expression: string): NextFire {
   const [, kind, inner] = /^(rate|cron)\((.+)\)$/.exec(expression.trim()) ?? [];
@@ -35,12 +35,12 @@ function parseCron(inner: string, expression: string): NextFire {
   if ((day === "?") === (weekday === "?")) {
     throw new Error(`The schedule "${expression}" must have "?" as its day of the month or its day of the week.`);
   }
-  // AWS writes the last Friday as 6L, and Saturday, the last day of the week, as L; croner as 6#L and 7.
+  // AWS writes the last Friday as 6L and Saturday as L. Croner writes 6#L and 7.
   const croners = weekday.replace(/^L$/i, "7").replace(/([1-7]|[A-Z]{3})L$/i, "$1#L");
   const pattern = ["0", minute, hour, day, month, croners, year].join(" ");
   let cron: Cron;
   try {
-    // Quartz' weekdays: 1 is Sunday. Its steps may begin at a number: 0/15.
+    // As in Quartz, 1 is Sunday and a step may begin at a number: 0/15.
     const quartz = { alternativeWeekdays: true, sloppyRanges: true };
     cron = new Cron(pattern, { paused: true, timezone: "UTC", mode: "7-part", ...quartz });
   } catch (cause) {

@@ -1,26 +1,26 @@
 import { randomUUID } from "node:crypto";
 import { parseSchedule } from "./schedule-expression.ts";
 
-/** Milliseconds that a timer can wait at most. */
+/** Milliseconds of the longest timer. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface ScheduleOptions {
-  /** `rate(...)` or `cron(...)`, in AWS's syntax, UTC. */
+  /** `rate(...)` or `cron(...)` in AWS's syntax, UTC. */
   expression: string;
   /** "ENABLED" or "DISABLED". @default "ENABLED" */
   state?: string;
-  /** Fires every so many seconds instead of by the expression. */
+  /** Seconds between two events. @default as the expression says */
   everySeconds?: number;
-  /** Of the rule; region and account of the event come from it. */
+  /** ARN of the rule. The event gets its region and account. */
   ruleArn?: string;
   fire: (event: object) => Promise<void>;
   log: (line: string) => void;
 }
 
 /**
- * Fires EventBridge's scheduled event by its expression. A time that comes while the one before is still being worked
- * on is skipped, and logged: on one machine, a second run beside the first only makes both slower.
- * Throws when the expression cannot be read.
+ * Fires EventBridge's scheduled event at the times of its expression. Skips a time, and logs this, while the previous run is still
+ * going on, because two runs at once slow down both on one machine.
+ * Throws an Error when the expression is invalid.
  */
 export function startSchedule(options: ScheduleOptions): { stop(): void } {
   const { expression, state = "ENABLED", everySeconds, log } = options;
@@ -35,7 +35,7 @@ export function startSchedule(options: ScheduleOptions): { stop(): void } {
 
   const fire = async (time: Date) => {
     if (running) {
-      log(`The schedule ${expression} of ${ruleArn} skips a time: its last run has not ended.`);
+      log(`The schedule ${expression} of ${ruleArn} skips a run, because the previous one has not ended.`);
       return;
     }
     running = true;
@@ -59,7 +59,7 @@ export function startSchedule(options: ScheduleOptions): { stop(): void } {
       () => {
         if (Date.now() < due.getTime()) return wait(due);
         void fire(due);
-        // From now on, not from the time due: a machine that slept does not catch up on every time it missed.
+        // Count from now, so that a machine that slept does not run every missed time.
         arm(new Date());
       },
       Math.min(Math.max(left, 0), LONGEST_TIMER),

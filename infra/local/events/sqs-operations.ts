@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { md5, type QueueMessage, type QueueStore } from "./queue-store.ts";
 
-/** Milliseconds between two looks for a message while a receiver waits. */
+/** Milliseconds between two checks for a message while a receiver waits. */
 const WAIT_POLL = 50;
 
-/** An error of the caller's; `name` is SQS's code, `queryCode` the one that older clients know it by. */
+/** An error of the caller. `name` is the code of SQS, `queryCode` the code for older clients. */
 export class SqsError extends Error {
   readonly queryCode: string | undefined;
 
@@ -33,16 +33,16 @@ const receive = onQueue.extend({
   MessageAttributeNames: z.array(z.string()).default([]),
 });
 
-/** SQS's operations by name, on their JSON. They throw SqsErrors, and ZodErrors for malformed requests. */
+/** The operations of SQS by name. They throw SqsErrors, and ZodErrors for malformed requests. */
 export function createSqsOperations(options: {
   store: QueueStore;
   queueUrl: (name: string) => string;
-  /** Aborted: receivers stop waiting. */
+  /** Makes receivers stop waiting. */
   signal: AbortSignal;
 }): Record<string, (request: unknown) => Promise<object>> {
   const { store, queueUrl, signal } = options;
 
-  /** The name in a queue's URL, whatever port it was made with. */
+  /** The queue of a URL, whatever the port in the URL. */
   const queueOf = ({ QueueUrl }: { QueueUrl: string }) => existing(QueueUrl.split("/").at(-1) ?? "");
   const existing = (name: string) => {
     if (store.exists(name)) return name;
@@ -52,10 +52,6 @@ export function createSqsOperations(options: {
   return {
     async GetQueueUrl(request) {
       return { QueueUrl: queueUrl(existing(z.object({ QueueName: z.string() }).parse(request).QueueName)) };
-    },
-    async ListQueues(request) {
-      const { QueueNamePrefix } = z.object({ QueueNamePrefix: z.string().default("") }).parse(request);
-      return { QueueUrls: store.list(QueueNamePrefix).map(queueUrl) };
     },
     async SendMessage(request) {
       const parsed = send.parse(request);
@@ -83,7 +79,7 @@ export function createSqsOperations(options: {
     async ChangeMessageVisibility(request) {
       const parsed = onMessage.extend({ VisibilityTimeout: seconds(43_200) }).parse(request);
       if (!store.defer(queueOf(parsed), parsed.ReceiptHandle, parsed.VisibilityTimeout)) {
-        throw new SqsError("ReceiptHandleIsInvalid", "The receipt handle is not of a message in this queue.");
+        throw new SqsError("ReceiptHandleIsInvalid", "The receipt handle does not belong to a message in this queue.");
       }
       return {};
     },
@@ -96,10 +92,6 @@ export function createSqsOperations(options: {
         ApproximateNumberOfMessagesDelayed: String(delayed),
       };
       return { Attributes: chosen(all, parsed.AttributeNames) };
-    },
-    async PurgeQueue(request) {
-      store.purge(queueOf(onQueue.parse(request)));
-      return {};
     },
   };
 }

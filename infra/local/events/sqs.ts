@@ -12,18 +12,18 @@ import { createSqsOperations, SqsError } from "./sqs-operations.ts";
 
 export interface Sqs {
   url: string;
-  /** Creates the queue if there is none, and gives its URL. */
+  /** Creates the queue if it does not exist, and returns its URL. */
   ensureQueue(name: string): string;
   send(queueName: string, body: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A small SQS on 127.0.0.1 for dead letters: AWS's JSON protocol, standard queues, messages kept in `directory`. */
+/** Starts an SQS for dead letters on 127.0.0.1: the JSON protocol, standard queues, messages stored in `directory`. */
 export async function startSqs(options: {
   /** null = in memory. */
   directory: string | null;
   port?: number;
-  /** What functions may do. @default everything */
+  /** Permissions of functions. @default all */
   access?: Access;
   log: (line: string) => void;
 }): Promise<Sqs> {
@@ -47,7 +47,7 @@ export async function startSqs(options: {
   async function answer(request: IncomingMessage): Promise<object> {
     const name = String(request.headers["x-amz-target"]).split("AmazonSQS.")[1] ?? "";
     const operation = operations[name];
-    if (!operation) throw new SqsError("InvalidAction", `The local SQS does not know the operation "${name}".`);
+    if (!operation) throw new SqsError("InvalidAction", `The local SQS does not support the operation "${name}".`);
     const input: unknown = JSON.parse((await text(request)) || "{}");
     const refusal = access?.check(accessKeyOf(request), sqsPermissions(name, input as object));
     if (refusal) throw new SqsError("AccessDeniedException", refusal.message, "AccessDenied");

@@ -11,11 +11,11 @@ import { readMapping } from "./mapping.ts";
 import { trackProgress } from "./progress.ts";
 import { readShard } from "./read-shard.ts";
 
-/** Milliseconds that `stop` waits for running invocations. */
+/** Milliseconds that `stop` waits for running invocations at most. */
 const STOP_TIMEOUT = 10_000;
-/** Milliseconds between two looks for new shards: the embedded engine never has any, others split them. */
+/** Milliseconds between two checks for new shards. Only engines other than the embedded one split shards. */
 const SHARD_REFRESH = 30_000;
-/** Milliseconds between two looks at whether a shard that has ended is settled. */
+/** Milliseconds between two checks whether all records of a closed shard are settled. */
 const DRAIN_POLL = 50;
 const BACKOFF: Backoff = { first: 200, most: 10_000 };
 
@@ -24,28 +24,28 @@ export interface StreamPollerOptions {
   streamArn: string;
   /** Resolved properties of an AWS::Lambda::EventSourceMapping. */
   mapping: Record<string, unknown>;
-  /** What people call the function. @default its name */
+  /** Readable name of the function. @default its name */
   functionLabel?: string;
-  /** Runs the function; rejects when the function fails. */
+  /** Invokes the function. Rejects when the function fails. */
   invoke: (event: object) => Promise<unknown>;
   checkpointFile: string;
-  /** Puts Lambda's invocation record into the mapping's on-failure destination. Called only when the mapping has one. */
+  /** Sends Lambda's invocation record to the mapping's on-failure destination. Called only if there is one. */
   sendToDestination: (record: object) => Promise<void>;
   log: (line: string) => void;
   warn: (line: string, more?: string) => void;
-  /** Between retries. @default 0.2 s, doubled up to 10 s */
+  /** Delays between retries. @default 0.2 s, doubled up to 10 s */
   backoff?: Backoff;
 }
 
 export interface StreamPoller {
-  /** Waits for running invocations, 10 seconds at most. What they finish counts; the rest comes again at the next start. */
+  /** Waits up to 10 seconds for running invocations. The next start delivers unsettled records again. */
   stop(): Promise<void>;
 }
 
 /**
- * An event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and
- * in order by partition key; the checkpoint moves only past records that are settled.
- * Throws when the mapping is malformed or has a filter pattern that Lambda would refuse.
+ * Starts an event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and in order
+ * per partition key. The checkpoint passes only settled records.
+ * Throws an Error when the mapping is malformed or has a filter pattern that Lambda refuses.
  */
 export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
@@ -61,12 +61,12 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   setMaxListeners(0, signal);
 
   const poll = async () => {
-    const partitionKey = await untilItWorks(() => reader.partitionKey(streamArn));
+    const partitionKey = await retry(() => reader.partitionKey(streamArn));
     const started = new Map<string, Promise<void>>();
     const ended = new Set<string>();
     while (!signal.aborted) {
-      for (const shard of await untilItWorks(() => reader.shards(streamArn))) {
-        // A shard's children continue it: they wait for its end.
+      for (const shard of await retry(() => reader.shards(streamArn))) {
+        // Read a child shard only after the end of its parent.
         const waits = shard.parentShardId && started.has(shard.parentShardId) && !ended.has(shard.parentShardId);
         if (waits || started.has(shard.shardId)) continue;
         started.set(
@@ -97,7 +97,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
           reason,
           ...outcome,
         });
-        await untilItWorks(() => options.sendToDestination(record));
+        await retry(() => options.sendToDestination(record));
       }
       done(records);
     };
@@ -127,7 +127,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
     if (signal.aborted) await Promise.all(queues.map(({ finished }) => finished));
   };
 
-  async function untilItWorks<T>(work: () => Promise<T>): Promise<T> {
+  async function retry<T>(work: () => Promise<T>): Promise<T> {
     for (let failures = 0; ; failures++) {
       signal.throwIfAborted();
       try {

@@ -5,12 +5,12 @@ import * as z from "zod";
 import { LOOPBACK } from "../listen.ts";
 import { readStored } from "../read-stored.ts";
 
-/** The `aud` and `client_id` of local tokens: what `Ref` of the template's user pool client gives here. */
+/** The `aud` and `client_id` of local tokens, and the id of the template's user pool client. */
 export const LOCAL_CLIENT_ID = "memocha-local";
 
 /**
- * The local OpenID Connect issuer. Its port is kept with its key: a token's `iss` must be the URL that the authorizer fetches
- * the keys from, so a token stays good across restarts, whatever `--port` is, as long as this port can be had.
+ * The local OpenID Connect issuer. The port is stored with the key, because the `iss` of a token must be the URL of the keys. A token
+ * stays valid across restarts while this port is free, whatever `--port` is.
  */
 export interface IssuerKey {
   port: number;
@@ -24,11 +24,11 @@ export function issuerUrl({ port }: Pick<IssuerKey, "port">): string {
   return `http://${LOOPBACK}:${port}`;
 }
 
-/** Reads the issuer of a data directory, or makes one. The file can be read by its owner only. */
+/** Reads the issuer of a data directory, or creates one. Only the owner can read the file. */
 export async function loadIssuerKey(dataDirectory: string): Promise<IssuerKey> {
   const file = path.join(dataDirectory, "issuer.json");
   if (existsSync(file)) {
-    const remedy = "Delete it: the host makes a new key, and tokens printed before are no longer accepted.";
+    const remedy = "Delete it: the host creates a new key, and earlier tokens become invalid.";
     return readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))));
   }
   const { privateKey } = await generateKeyPair("RS256", { extractable: true });
@@ -45,7 +45,7 @@ export function saveIssuerKey(dataDirectory: string, issuer: IssuerKey): void {
   renameSync(`${file}.new`, file);
 }
 
-/** A port below the range that systems hand out to outgoing connections, so that it is likely free after a restart too. */
+/** A port below the range of outgoing connections, so that it is likely free after a restart too. */
 export function anyPort(): number {
   return 20_000 + Math.floor(Math.random() * 12_000);
 }

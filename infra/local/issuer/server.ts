@@ -3,8 +3,8 @@ import { type Listening, listen } from "../listen.ts";
 import { anyPort, type IssuerKey, issuerUrl, saveIssuerKey } from "./key.ts";
 
 /**
- * Serves the discovery document and the public key of the local issuer. When its port is taken it moves to another, and says
- * that the tokens printed before are void.
+ * Serves the discovery document and the public key of the local issuer. If its port is in use, it moves to another one and warns that
+ * earlier tokens are invalid.
  */
 export async function startIssuer(
   dataDirectory: string,
@@ -18,7 +18,7 @@ export async function startIssuer(
       if (current !== issuer) {
         saveIssuerKey(dataDirectory, current);
         warn(
-          `port ${issuer.port} of the token issuer is taken: it moved, and tokens printed earlier are no longer accepted`,
+          `port ${issuer.port} of the token issuer is in use: it moved to another port, and earlier tokens are invalid`,
         );
       }
       return { ...listening, issuer: current };

@@ -6,20 +6,20 @@ export interface TokenClaims {
   user: string;
   /** Puts the user in the group `admin`. */
   admin?: boolean;
-  /** Gives the scope `act-as`: the bearer may name the user it acts for. */
+  /** Adds the scope `act-as`: the client may act for other users. */
   actAs?: boolean;
-  /** What the user may use: a plan of the deployment. */
+  /** The plan of the user's limits. */
   plan?: string;
-  /** Seconds that it is good for; negative = expired already. @default 86400 */
+  /** Seconds until it expires; negative = it has expired. @default 86400 */
   expiresIn?: number;
 }
 
-/** Issues a token that the host of a data directory accepts. It may run now or later. */
+/** Issues a token that the host of a data directory accepts, whether it runs now or later. */
 export async function issueToken(dataDirectory: string, claims: TokenClaims): Promise<string> {
   return await signToken(await loadIssuerKey(dataDirectory), claims);
 }
 
-/** Signs a token like a Cognito access token, which the local host accepts. */
+/** Signs a token in the format of a Cognito access token. */
 export async function signToken(
   issuer: IssuerKey,
   { user, admin, actAs, plan, expiresIn = 86_400 }: TokenClaims,

@@ -6,16 +6,16 @@ const RETRY_DELAYS = [60_000, 120_000];
 export interface AsynchronousSettings {
   /** 0 to 2. @default 2 */
   retries?: number;
-  /** Takes the record of an event that failed for good. */
+  /** Receives the record of an event whose last attempt failed. */
   onFailure?: (record: object, event: string) => Promise<void>;
 }
 
 export interface AsynchronousInvoker {
-  /** Queues an event and returns at once; failures are retried, then handed to `onFailure`. */
+  /** Queues an event and returns at once. A failed event is retried, then passed to `onFailure`. */
   invoke(target: LambdaFunction, event: string): void;
-  /** The same, resolved when the first attempt has ended, however it ended. */
+  /** Like `invoke`, but resolves when the first attempt has succeeded or failed. */
   attempt(target: LambdaFunction, event: string): Promise<void>;
-  /** Gives up the retries that are waiting. Resolves when no invocation is under way. */
+  /** Cancels waiting retries. Resolves when no invocation is running. */
   stop(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export function createAsynchronousInvoker(
     const { retries = RETRY_DELAYS.length, onFailure } = settingsOf(target.name);
     const { errorType, errorMessage, detail } = result.error;
     const delay = tried < retries ? RETRY_DELAYS[tried] : undefined;
-    const next = delay === undefined ? "" : `, it is tried again in ${delay / 1000} s`;
+    const next = delay === undefined ? "" : `, retrying in ${delay / 1000} s`;
     warn(`${target.label}: an event failed${next}: ${errorType}: ${errorMessage}`, detail);
     if (delay !== undefined) {
       const timer = setTimeout(() => {

@@ -5,7 +5,7 @@ export interface Credentials {
   secretAccessKey: string;
 }
 
-/** Where the services that functions call are on this machine. */
+/** The local endpoints of the services that functions call. */
 export interface ServiceEndpoints {
   dynamodb?: string | undefined;
   s3?: string | undefined;
@@ -15,8 +15,8 @@ export interface ServiceEndpoints {
 }
 
 /**
- * The whole environment of a function: the template's variables, and what Lambda's runtime sets beside them. Nothing of the
- * host's own process gets in: not its variables, and not the user's AWS profile either.
+ * The environment of a function: the variables of the template and those of Lambda's runtime. It contains neither the host's variables
+ * nor the user's AWS profile.
  */
 export function lambdaEnvironment(
   spec: { name: string; directory: string; handler: string; memory: number; environment: Record<string, string> },
@@ -41,7 +41,7 @@ export function lambdaEnvironment(
     TZ: ":UTC",
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    // Without these the SDK would read the user's ~/.aws, which a function on Lambda never sees.
+    // Keep the SDK from reading the user's ~/.aws.
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     AWS_EC2_METADATA_DISABLED: "true",

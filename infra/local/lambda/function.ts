@@ -2,17 +2,17 @@ import { randomUUID } from "node:crypto";
 import { type Call, type Instance, startInstance } from "./instance.ts";
 import { exceedsPayload, type FunctionError, type LogLevel } from "./messages.ts";
 
-/** Workers that one function may have with `--isolate`; what comes beyond waits its turn. */
+/** Workers per function with `--isolate`. Further invocations wait. */
 const MAX_ISOLATED_INSTANCES = 10;
-/** With many invocations in one worker, its heap has to hold what they all need. */
+/** A shared worker gets a larger heap, because it runs many invocations at once. */
 const SHARED_HEAP_FACTOR = 4;
 
 export interface FunctionSpec {
   name: string;
-  /** What people call it. @default its name */
+  /** Readable name. @default the name */
   label?: string;
   arn: string;
-  /** Where the bundle is. */
+  /** Directory of the bundle. */
   directory: string;
   /** `file.export`. */
   handler: string;
@@ -20,23 +20,23 @@ export interface FunctionSpec {
   memory: number;
   /** Seconds. */
   timeout: number;
-  /** Invocations at once at most; absent = no limit of its own. */
+  /** Concurrent invocations at most; absent = no limit. */
   reservedConcurrency?: number | undefined;
-  /** Complete: see `lambdaEnvironment`. */
+  /** The complete environment (see `lambdaEnvironment`). */
   environment: Record<string, string>;
 }
 
 export interface LambdaFunction {
   readonly name: string;
-  /** What people call it. */
+  /** Readable name. */
   readonly label: string;
   readonly arn: string;
-  /** Runs the function once. Never rejects for what the function does: a failure is in the result. */
+  /** Invokes the function once. An error of the function is in the result and does not reject. */
   invoke(event: string, stream?: StreamSink): Promise<InvokeResult>;
   stop(): Promise<void>;
 }
 
-/** Takes a streamed response as it comes. */
+/** Receives a streamed response. */
 export interface StreamSink {
   onChunk(data: Uint8Array, consumed: () => void): void;
   onEnd(): void;
@@ -44,19 +44,19 @@ export interface StreamSink {
 
 export interface InvokeResult {
   requestId: string;
-  /** JSON; of a streaming function without a sink, the bytes of its stream as text; empty when they went to the sink. */
+  /** JSON. Of a streaming function: the stream as text, or "" with a sink. */
   payload: string;
   /** Present when the function failed. */
   error?: FunctionError;
 }
 
 export interface FunctionOptions {
-  /** One invocation at a time in each worker, as on Lambda. */
+  /** Runs one invocation at a time per worker, as Lambda does. */
   isolate: boolean;
   log(level: LogLevel, functionName: string, requestId: string | undefined, text: string): void;
 }
 
-/** Hosts a function. Nothing is loaded before the first invocation. */
+/** Creates a function. Its bundle is loaded at the first invocation. */
 export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOptions): LambdaFunction {
   const capacity = isolate ? 1 : Number.POSITIVE_INFINITY;
   const maxInstances = isolate ? Math.min(MAX_ISOLATED_INSTANCES, spec.reservedConcurrency ?? 10) : 1;

@@ -1,27 +1,25 @@
 import { Worker } from "node:worker_threads";
 import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from "./messages.ts";
 
-/** Milliseconds that a bundle may take to load; Lambda gives 10 s and then tries once more. */
+/** Milliseconds to load a bundle at most. Lambda allows 10 s and then retries once. */
 const INIT_LIMIT = 20_000;
 
-/** One execution environment of a function: a worker thread that has loaded its bundle. */
+/** An execution environment of a function: a worker thread that has loaded the bundle. */
 export interface Instance {
-  /** Invocations under way. */
+  /** Number of running invocations. */
   running(): number;
-  /** False once it must take no more invocations. */
+  /** Whether it accepts further invocations. */
   usable(): boolean;
   run(call: Call): void;
-  /** Takes no more invocations, and ends when those under way have ended. */
-  retire(): void;
   terminate(): Promise<void>;
 }
 
 export interface Call {
   id: string;
   event: string;
-  /** Milliseconds; counted from when the bundle is loaded, as on Lambda. */
+  /** Milliseconds after the bundle is loaded, as on Lambda. */
   timeout: number;
-  /** Called for each piece of a response stream; `consumed` has to be called when it has gone to the client. */
+  /** Called per chunk of a response stream. Call `consumed` when the client has received it. */
   onChunk(data: Uint8Array, consumed: () => void): void;
   onEnd(): void;
   /** Called once. */
@@ -31,10 +29,10 @@ export interface Call {
 export interface InstanceOptions {
   setup: WorkerSetup;
   environment: Record<string, string>;
-  /** Megabytes of heap after which V8 gives the worker up, and only the worker. */
+  /** Heap limit in megabytes. V8 ends only this worker when it exceeds the limit. */
   heap: number;
   log(level: LogLevel, id: string | undefined, text: string): void;
-  /** Called when an invocation has ended and when the worker has. */
+  /** Called when an invocation or the worker has ended. */
   onChange(): void;
 }
 
@@ -116,15 +114,15 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   }
 
   /**
-   * Fails the invocation that took too long, and only that one. Lambda ends its environment. Here other invocations may share the
-   * worker, so it is retired: it ends when they have ended. If it is stuck in a loop, they run into their own timeouts.
+   * Fails the invocation that timed out. Lambda ends the environment. Here, other invocations may share the worker, so it ends only
+   * after them. If it is stuck in a loop, they time out too.
    */
   function expire(call: Call): void {
     retired = true;
     end(call, { error: timedOut(call.id, call.timeout) });
   }
 
-  /** An error that nothing caught fails the invocation that it belongs to; when it belongs to none, the worker exits and fails them all. */
+  /** An uncaught error fails its invocation. If it belongs to none, the worker exits and all its invocations fail. */
   function crash(id: string | undefined, error: FunctionError): void {
     retired = true;
     if (error.detail) log("error", id, error.detail);
@@ -149,10 +147,6 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
       const entry = { ...call };
       calls.set(call.id, entry);
       if (ready) dispatch(entry);
-    },
-    retire() {
-      retired = true;
-      if (calls.size === 0) void worker.terminate();
     },
     async terminate() {
       retired = true;

@@ -13,8 +13,8 @@ import { exceedsPayload } from "./messages.ts";
 const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?(?:\?.*)?$/;
 
 /**
- * Lambda's Invoke API on loopback, for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. Functions invoke what their roles, or
- * the permissions of the function that is invoked, allow.
+ * Starts Lambda's Invoke API for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. It checks the role of the calling
+ * function and the permissions of the invoked one.
  */
 export function startInvokeApi(
   find: (name: string) => LambdaFunction | undefined,
@@ -33,7 +33,7 @@ export function startInvokeApi(
     if (unsigned) return fail(response, 403, "MissingAuthenticationTokenException", unsigned);
     const name = INVOKE.exec(request.url ?? "")?.[1];
     if (request.method !== "POST" || !name) {
-      return fail(response, 404, "UnknownOperationException", "The local host knows the operation Invoke only");
+      return fail(response, 404, "UnknownOperationException", "The local host supports the operation Invoke only");
     }
     const target = find(functionName(decodeURIComponent(name)));
     if (!target) return fail(response, 404, "ResourceNotFoundException", `Function not found: ${name}`);

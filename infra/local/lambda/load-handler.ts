@@ -27,7 +27,7 @@ export async function loadHandler(directory: string, handler: string): Promise<H
   return found as Handler;
 }
 
-/** The mark that `awslambda.streamifyResponse` leaves on a handler; AWS's own runtime uses the same. */
+/** `awslambda.streamifyResponse` marks a handler with this symbol, as in AWS's runtime. */
 export const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
 
 function named(name: string, message: string): Error {

@@ -1,14 +1,14 @@
-/** What a function logged, as the terminal shows it. */
+/** A readable form of what a function logged. */
 export interface LogLine {
-  /** One line, unless the message itself has several. */
+  /** One line, unless the message has several lines. */
   text: string;
-  /** The rest: fields and stack traces. Shown with `--verbose`. */
+  /** Further fields and stack traces, shown with `--verbose`. */
   more?: string | undefined;
 }
 
 /**
- * Makes a structured line (one JSON object, as functions log on Lambda) readable: its request id, then `code: message (cause)`. Of any other
- * text, the part before a stack trace is the line.
+ * Makes a structured log line (one JSON object) readable: the request id, then `code: message (cause)`. Other texts end before
+ * their stack trace.
  */
 export function readLogLine(functionLabel: string, invocationId: string | undefined, logged: string): LogLine {
   const fields = parseFields(logged);
@@ -26,7 +26,7 @@ export function readLogLine(functionLabel: string, invocationId: string | undefi
   return { text: `${place}: ${says}${why}`, more: [others.join(" "), trace].filter(Boolean).join("\n") || undefined };
 }
 
-/** Divides an error as Node prints it into its message and its stack trace with all that follows. */
+/** Splits a printed error into its message and the rest, which begins with the stack trace. */
 export function splitStack(printed: string): LogLine {
   const at = printed.search(/\n +at /);
   return at < 0 ? { text: printed } : { text: printed.slice(0, at), more: printed.slice(at + 1) };

@@ -3,7 +3,7 @@ import { finished } from "node:stream/promises";
 import { type Handler, STREAMING } from "./load-handler.ts";
 import type { FromWorker } from "./messages.ts";
 
-/** Bytes of a response under way to the client before its writer has to wait. */
+/** Unconsumed bytes of a response after which its writer must wait. */
 const WINDOW_BYTES = 256 * 1024;
 
 const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
@@ -14,7 +14,7 @@ type BeforeFirstWrite = (write: (chunk: string | Uint8Array) => unknown) => void
 type ResponseStream = Writable & { _onBeforeFirstWrite?: BeforeFirstWrite; setContentType(type: string): void };
 
 interface OpenStream {
-  /** Bytes sent to the host that it has not reported as consumed. */
+  /** Bytes that the host has not reported as consumed. */
   underWay: number;
   resume: (() => void) | undefined;
 }
@@ -24,8 +24,8 @@ export function isStreaming(handler: Handler): boolean {
 }
 
 /**
- * The global `awslambda` of Lambda's Node.js runtime, and the response streams behind it. The prelude (status and headers)
- * goes in band, as JSON and eight zero bytes before the body: the gateway reads it from there.
+ * Installs the global `awslambda` of Lambda's Node.js runtime and its response streams. A stream begins with the prelude: status and
+ * headers as JSON, then eight zero bytes. The gateway reads it.
  */
 export function createResponseStreams(post: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
   const open = new Map<string, OpenStream>();
@@ -38,7 +38,7 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
       ...(highWaterMark && { highWaterMark }),
       write(chunk: Buffer, _encoding, done) {
         if (chunk.length === 0) return done();
-        // A copy: the chunk may be a window on a buffer that is shared.
+        // Copy it, because the chunk may be part of a shared buffer.
         const data = new Uint8Array(chunk);
         state.underWay += data.length;
         post({ kind: "chunk", id, data }, [data.buffer]);
@@ -54,7 +54,7 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
   }
 
   return {
-    /** Runs a streaming handler to its end and to the end of its stream. Rejects with what the handler throws. */
+    /** Runs a streaming handler until it and its stream have ended. Rejects with the error of the handler. */
     async run(id: string, handler: Handler, event: unknown, context: object): Promise<void> {
       const { [HIGH_WATER_MARK]: highWaterMark } = handler as unknown as { [HIGH_WATER_MARK]?: number };
       const stream = createStream(id, highWaterMark);
@@ -94,7 +94,7 @@ function withPrelude(stream: ResponseStream, prelude: unknown): ResponseStream {
   return stream;
 }
 
-/** Calls `_onBeforeFirstWrite` before the first chunk. Ending without one sends no prelude, as on Lambda. */
+/** Calls `_onBeforeFirstWrite` before the first chunk. A stream that ends without a chunk has no prelude, as on Lambda. */
 function beforeFirstWrite(stream: ResponseStream): ResponseStream {
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
   const end = stream.end.bind(stream) as (...args: unknown[]) => ResponseStream;

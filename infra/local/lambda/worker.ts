@@ -12,7 +12,7 @@ import {
 } from "./messages.ts";
 import { createResponseStreams, isStreaming } from "./response-stream.ts";
 
-// The entry of a function's worker thread: Lambda's Node.js runtime in small.
+// The entry of a function's worker thread: a small version of Lambda's Node.js runtime.
 
 /** The id of the invocation that the running code belongs to. */
 const invocation = new AsyncLocalStorage<string>();
@@ -31,7 +31,7 @@ if (!port) throw new Error("this file is the entry of a worker thread");
 const setup = workerData as WorkerSetup;
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-/** Reports an error that nothing caught. The worker goes on for its other invocations when the error belongs to one of them. */
+/** Reports an uncaught error. If it belongs to an invocation, the worker keeps running for the others. */
 const fatal = (errorType: string) => (error: unknown) => {
   const id = invocation.getStore();
   post({ kind: "fatal", id, error: { ...formatError(error), errorType } });

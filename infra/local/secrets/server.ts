@@ -12,21 +12,21 @@ import { unsignedReason } from "../unsigned-reason.ts";
 
 const stored = z.record(z.string(), z.string());
 
-/** Characters of a secret that is made up here. */
+/** Characters of a generated secret. */
 const LENGTH = 64;
 
 export interface Secrets extends Listening {
-  /** Makes up the secret of that name, unless there is one. */
+  /** Generates the secret if it does not exist. */
   ensureSecret(name: string): void;
 }
 
 /**
- * Answers GetSecretValue as AWS Secrets Manager does, from a file that only its owner may read. Secrets are known by name, or by an ARN
- * that ends in it. Functions get what their roles allow.
+ * Starts an AWS Secrets Manager with the operation GetSecretValue. It stores secrets in a file that only the owner can read, and finds
+ * them by name or by ARN. It checks the roles of functions.
  */
 export async function startSecrets(file: string, access?: Access): Promise<Secrets> {
   const remedy =
-    "Restore it from a copy, or delete it: the host makes up new secrets, and users get new hashes in the lake.";
+    "Restore it from a copy, or delete it: the host generates new secrets, and hashes made with the old ones no longer match.";
   const secrets = existsSync(file)
     ? readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))))
     : {};
@@ -45,10 +45,11 @@ export async function startSecrets(file: string, access?: Access): Promise<Secre
     const { SecretId = "" } = parse(await text(request));
     const refusal = access?.check(accessKeyOf(request), secretsPermissions(operation, { SecretId }));
     if (refusal) throw named("AccessDeniedException", refusal.message);
-    if (operation !== "GetSecretValue") throw named("UnknownOperationException", `${operation} is not known here`);
+    if (operation !== "GetSecretValue")
+      throw named("UnknownOperationException", `the local Secrets Manager does not support ${operation}`);
     const name = SecretId.split(":").at(-1) ?? "";
     const value = secrets[name];
-    if (value === undefined) throw named("ResourceNotFoundException", `there is no secret ${name}`);
+    if (value === undefined) throw named("ResourceNotFoundException", `Secret not found: ${name}`);
     return { ARN: SecretId, Name: name, SecretString: value };
   }
 
@@ -66,7 +67,7 @@ function parse(body: string): { SecretId?: string } {
   try {
     return JSON.parse(body || "{}");
   } catch {
-    throw named("SerializationException", "the body is not JSON");
+    throw named("SerializationException", "The body must be JSON");
   }
 }
 

@@ -5,7 +5,7 @@ const explain = (error: unknown) => explainError(error, { port: 3000, data: "/da
 const coded = (code: string, message = code) => Object.assign(new Error(message), { code });
 const FULL = "no space is left on the disk of /data: free some, or use another directory with --data";
 
-describe("why the host does not start is said in one line", () => {
+describe("the reason why the host does not start is one line", () => {
   it.each([
     [
       "a port that is taken",
@@ -30,14 +30,14 @@ describe("why the host does not start is said in one line", () => {
     expect(explain(error)).toBe(text);
   });
 
-  it("the CDK app's own error, without the source and the stack trace that Node prints around it", () => {
+  it("is the error of the CDK app, without the source and the stack trace that Node prints", () => {
     const printed = `file:///work/infra/stage.ts:7\n    throw new Error("x");\n    ^\n\nError: Context that does not fit:\n✖ bad\n    at readOptions (file:///work/infra/stage.ts:7:11)\n\nNode.js v24.21.0\n`;
     expect(explain(new Error(`synthesis failed (infra/app.ts ended with 1):\n${printed}`))).toBe(
       "synthesis failed (infra/app.ts ended with 1):\nContext that does not fit:\n✖ bad",
     );
   });
 
-  it("and the rest is kept for --verbose", () => {
+  it("keeps the rest for --verbose", () => {
     const error = new Error("no");
     expect(explainError(error, { port: 1, data: "." }).more).toBe(error.stack);
   });

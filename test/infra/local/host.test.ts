@@ -202,7 +202,7 @@ const put = async ({ url }: Host, id: string, body: string) => {
 const get = async ({ url }: Host, id: string) => await (await fetch(`${url}/items/${id}`)).json();
 
 describe("a host of an assembly", () => {
-  test("serves its routes with its functions, tables and buckets, and names what it does not understand", async () => {
+  test("serves its routes with its functions, tables and buckets, and warns about unsupported resources", async () => {
     fresh();
     const host = await start();
     await put(host, "a", "hello");
@@ -215,7 +215,7 @@ describe("a host of an assembly", () => {
     ]);
   });
 
-  test("wakes functions by streams and by schedules", async () => {
+  test("invokes functions by streams and by schedules", async () => {
     fresh();
     const host = await start({ scheduleEvery: 1 });
     await put(host, "watch-1", "x");
@@ -224,7 +224,7 @@ describe("a host of an assembly", () => {
     await expect.poll(() => get(host, "scheduler"), { timeout: 15_000 }).toMatchObject({ item: "no event" });
   });
 
-  test("keeps its state across restarts, and starts empty when asked to", async () => {
+  test("keeps its state across restarts, and deletes it with the option fresh", async () => {
     fresh();
     const first = await start();
     await put(first, "a", "kept");
@@ -236,7 +236,7 @@ describe("a host of an assembly", () => {
     expect(await get(third, "a")).toEqual({ item: null, object: "NoSuchKey" });
   });
 
-  test("says in host.json where everything is, while it runs", async () => {
+  test("writes its endpoints to host.json while it runs", async () => {
     fresh();
     const host = await start();
     const file = path.join(data, "host.json");
@@ -258,7 +258,7 @@ describe("a host of an assembly", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test("sends events that fail for good to the queue of the template", async () => {
+  test("sends an event whose last attempt failed to the queue of the template", async () => {
     fresh();
     const host = await start();
     const clients = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
@@ -276,7 +276,7 @@ describe("a host of an assembly", () => {
     sqs.destroy();
   });
 
-  test("lets requests under way end when it is stopped, and leaves no process", async () => {
+  test("waits for running requests when it is stopped, and leaves no process", async () => {
     fresh();
     const host = await start();
     const engine = Number(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8").match(/\d+/)?.[0]);
@@ -290,7 +290,7 @@ describe("a host of an assembly", () => {
     await expect(fetch(host.url)).rejects.toThrow();
   });
 
-  test("is refused a port or a data directory that is taken, and leaves nothing behind", async () => {
+  test("fails to start when its port or its data directory is in use, and leaves nothing running", async () => {
     fresh();
     const host = await start();
     await expect(start()).rejects.toThrow(/Another host \(pid \d+\) is running on/);
@@ -300,7 +300,7 @@ describe("a host of an assembly", () => {
     await start({ data: other });
   });
 
-  test("uses the engines that the environment names in place of its own", async () => {
+  test("uses the engines that the environment names instead of the embedded ones", async () => {
     fresh();
     const elsewhere = path.join(temporary.directory, `engines-${count++}`);
     const dynamo = await startDynamo({ directory: null, log: () => {} });
@@ -322,7 +322,7 @@ describe("a host of an assembly", () => {
     }
   });
 
-  test("runs on an engine like AWS's DynamoDB Local: without memory, with streams and deletions by TTL", async () => {
+  test("runs on an engine like DynamoDB Local: without vector indexes, with streams and TTL deletions", async () => {
     fresh();
     const dynamo = await startDynamo({ directory: null, log: () => {} });
     const local = await startFakeDynamoDbLocal(dynamo.endpoint);
@@ -343,14 +343,14 @@ describe("a host of an assembly", () => {
     }
   });
 
-  test("serves the same with one invocation at a time in each worker", async () => {
+  test("serves the same routes with one invocation at a time per worker", async () => {
     fresh();
     const host = await start({ isolate: true });
     await Promise.all(Array.from({ length: 20 }, (_, i) => put(host, `i${i}`, String(i))));
     expect(await get(host, "i19")).toEqual({ item: "19", object: "19" });
   });
 
-  test("that cannot read its assembly ends all that it had started", async () => {
+  test("stops every part that it started when it cannot read its assembly", async () => {
     fresh();
     await expect(start({ assembly: temporary.directory })).rejects.toThrow("is not a cloud assembly");
     rmSync(data, { recursive: true });
@@ -358,7 +358,7 @@ describe("a host of an assembly", () => {
   });
 });
 
-describe("the command", () => {
+describe("npm start", () => {
   const run = promisify(execFile);
   const main = (...args: string[]) =>
     run(process.execPath, [path.resolve("infra/cli/start/start.ts"), ...args]).catch(
@@ -369,7 +369,7 @@ describe("the command", () => {
     expect((await main("--help")).stdout).toContain("--schedule-every N");
   });
 
-  test("refuses what it does not know with exit code 2", async () => {
+  test("refuses an unknown option, value or argument with exit code 2", async () => {
     const failed = await main("--port", "none");
     expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('not "none"') });
     const unknown = await main("--frsh");
@@ -378,7 +378,7 @@ describe("the command", () => {
     expect(stray).toMatchObject({ code: 2, stderr: expect.stringContaining("Unexpected argument 'stray'") });
   });
 
-  test("says that the port is taken with exit code 1", async () => {
+  test("reports a port that is in use, with exit code 1", async () => {
     fresh();
     const host = await start();
     const { port } = new URL(host.url);

@@ -18,7 +18,7 @@ const request = {
   cause: "store failed: TypeError: bad\n    at handler (/x.ts:1:1)",
 };
 
-test("errors and warnings show what more there is with --verbose only", () => {
+test("errors and warnings show their details with --verbose only", () => {
   const speak = (log: Log) => {
     log.error("no\ngood\n", "trace");
     log.warn("odd", "why");
@@ -28,7 +28,7 @@ test("errors and warnings show what more there is with --verbose only", () => {
   expect(say(true, speak)).toEqual(["error no\n  good\n  trace\n", "warning odd\n  why\n", "quiet\n"]);
 });
 
-test("a request is a line, and why the gateway failed another, without its stack trace", () => {
+test("a request is one line, and so is the cause of a failed one, without its stack trace", () => {
   expect(say(false, (log) => log.request(request))).toEqual([
     "POST /items/{id} 502 12 ms 96264dc4\n",
     "error 96264dc4: store failed: TypeError: bad\n",

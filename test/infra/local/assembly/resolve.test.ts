@@ -58,7 +58,7 @@ test.each([
   expect(warnings).toEqual([]);
 });
 
-test("values cross stacks by export and by output, and follow what is learnt later", () => {
+test("a stack uses exports and outputs of other stacks, with attributes that are set later", () => {
   const Data: Template = {
     Resources: { Table: { Type: "AWS::DynamoDB::Table" } },
     Outputs: { Stream: { Value: { "Fn::GetAtt": ["Table", "StreamArn"] }, Export: { Name: "Data:Stream" } } },
@@ -81,7 +81,7 @@ test("values cross stacks by export and by output, and follow what is learnt lat
   expect(warnings).toEqual([]);
 });
 
-test("resources whose condition does not hold are not there", () => {
+test("resources whose condition is false are left out", () => {
   const { resolver } = resolverOf({
     App: {
       Conditions: { Never: { "Fn::Equals": ["a", "b"] } },
@@ -103,7 +103,7 @@ test.each([
   expect(String(got)).toContain("unresolved");
 });
 
-test("names are valid for their kind and stay the same", () => {
+test("physical names are valid for their resource type and stay the same", () => {
   const { resolver } = resolverOf({
     "My-Very-Long-Stack-Name-For-A-Test": {
       Resources: {

@@ -14,14 +14,14 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe("the lock of a data directory", () => {
-  it("refuses a second host, naming the first, until that one lets go", () => {
+  it("refuses a second host, with the process id of the first, until the first releases it", () => {
     const lock = lockDirectory(path.join(directory, "data"));
     expect(() => lockDirectory(path.join(directory, "data"))).toThrow(`Another host (pid ${process.pid}) is running`);
     lock.release();
     lockDirectory(path.join(directory, "data")).release();
   });
 
-  it("is gone with a host that was killed", async () => {
+  it("is released when the host is killed", async () => {
     const module = path.resolve("infra/local/dynamodb/lock-directory.ts");
     const code = `const { lockDirectory } = await import(${JSON.stringify(module)});
       lockDirectory(${JSON.stringify(directory)}); console.log("locked"); setInterval(() => 0, 1000);`;

@@ -56,18 +56,18 @@ async function recordsOf(pk: string) {
 }
 
 describe("an engine without vector indexes", () => {
-  it("is known by an operation that it does not know", async () => {
+  it("is detected because it does not know SearchVectors", async () => {
     expect(await hasVectors(clientOf(engine.url), engine.url)).toBe(false);
     expect(await hasVectors(clientOf(dynamo.endpoint), dynamo.endpoint)).toBe(true);
   });
 
-  it("that does not answer is named", async () => {
+  it("causes an error with its endpoint when it does not answer", async () => {
     await expect(hasVectors(clientOf("http://127.0.0.1:9"), "http://127.0.0.1:9")).rejects.toThrow(
       /^No DynamoDB answers at http:\/\/127\.0\.0\.1:9: /,
     );
   });
 
-  it("gets the template's table without them, and without the attributes that only they use", async () => {
+  it("gets the template's table without vector indexes and without the attributes that only they use", async () => {
     const client = clientOf(engine.url);
     await expect(ensureTable(client, vectors, quiet)).rejects.toThrow("The number of attributes in key schema");
     const made = await ensureTable(client, vectors, quiet, { vectors: false });
@@ -75,7 +75,7 @@ describe("an engine without vector indexes", () => {
     expect(await ensureTable(client, vectors, quiet, { vectors: false })).toEqual(made);
   });
 
-  it("finds a stream by the host's ARN for it, for the reader and for the SDK behind the proxy", async () => {
+  it("finds a stream by the host's ARN, for the reader and for the SDK behind the proxy", async () => {
     await put(clientOf(engine.url), "found");
     expect(await recordsOf("found")).toMatchObject([{ eventName: "INSERT", awsRegion: "eu-west-1" }]);
     const { streamArn: StreamArn } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
@@ -88,7 +88,7 @@ describe("an engine without vector indexes", () => {
     await proxy.close();
   });
 
-  it("is not asked for a stream that is not the table's latest under the latest one's ARN", async () => {
+  it("gets the ARN of an earlier stream unchanged", async () => {
     const reader = createStreamReader(engine.url, credentials);
     const earlier = "arn:aws:dynamodb:eu-west-1:000000000000:table/items/stream/2020-01-01T00:00:00.000";
     await expect(reader.shards(earlier)).rejects.toThrow("Requested resource not found");
@@ -96,7 +96,7 @@ describe("an engine without vector indexes", () => {
 });
 
 describe("the host's deletion of expired items", () => {
-  it("leaves records as AWS's TTL does, and no trace of its mark", async () => {
+  it("leaves the same records as AWS's TTL, without its mark", async () => {
     const client = clientOf(engine.url);
     await put(client, "old", { expires_at: secondsAgo(10), value: "kept" });
     await put(client, "now", { expires_at: secondsAgo(-1000) });
@@ -131,7 +131,7 @@ describe("the host's deletion of expired items", () => {
     },
   );
 
-  it("is told from a deletion by a function, of an item that was marked and changed since", () => {
+  it("differs from a function's deletion of an item that was marked and changed later", () => {
     const remove = (time: string, marked?: string) =>
       readMark({
         eventID: "1",

@@ -46,7 +46,7 @@ const get = async (dynamo: Dynamo, pk: string) =>
   ).Item;
 
 describe("the embedded DynamoDB", () => {
-  it("deletes expired items when swept, and hands their deletion on as DynamoDB's own", async () => {
+  it("deletes expired items in a sweep, and the stream shows a deletion by DynamoDB", async () => {
     const dynamo = await start();
     const client = clientOf(dynamo.endpoint);
     const streamArn = await ensureStreamed(client);
@@ -67,7 +67,7 @@ describe("the embedded DynamoDB", () => {
     });
   });
 
-  it("drops the record of a put that changed nothing", async () => {
+  it("omits the record of a put that changed nothing", async () => {
     const dynamo = await start();
     const client = clientOf(dynamo.endpoint);
     const streamArn = await ensureStreamed(client);
@@ -81,7 +81,7 @@ describe("the embedded DynamoDB", () => {
     ]);
   });
 
-  it("has the index of stream writes from the very first start", async () => {
+  it("creates the index for stream writes at the first start", async () => {
     await (await start()).close();
     const db = new DatabaseSync(path.join(directory, "database.sqlite"));
     const plan = db
@@ -93,7 +93,7 @@ describe("the embedded DynamoDB", () => {
     expect(JSON.stringify(plan)).toContain("USING COVERING INDEX memocha_stream_records_by_sequence");
   });
 
-  it("keeps every acknowledged write when it is killed, and comes back on the same port", async () => {
+  it("keeps every acknowledged write when it is killed, and restarts on the same port", async () => {
     const lines: string[] = [];
     const dynamo = await start({ log: (line) => lines.push(line) });
     const client = clientOf(dynamo.endpoint);
@@ -107,14 +107,14 @@ describe("the embedded DynamoDB", () => {
     expect(lines.join("\n")).toMatch(/died: SIGKILL.*\n.*runs again/);
   });
 
-  it("leaves nothing running when it is closed, and keeps nothing in memory mode", async () => {
+  it("ends its process when it is closed, and deletes a temporary directory", async () => {
     const dynamo = await start({ directory: null });
     await ensureStreamed(clientOf(dynamo.endpoint));
     await dynamo.close();
     expect(isAlive(dynamo.pid)).toBe(false);
   });
 
-  it("ends the engine that a killed host left on its database, and finds that host's writes", async () => {
+  it("ends the engine that a killed host left running, and finds the writes of that host", async () => {
     const { host, pid, endpoint } = await hostInAnotherProcess();
     await ensureStreamed(clientOf(endpoint));
     await put(clientOf(endpoint), "a", { x: 1 });
@@ -127,7 +127,7 @@ describe("the embedded DynamoDB", () => {
     expect((await get(dynamo, "a"))?.x).toEqual({ N: "1" });
   });
 
-  it("finds every acknowledged write after host and engine were killed at once", async () => {
+  it("finds every acknowledged write after the host and the engine were killed together", async () => {
     const { host, pid, endpoint } = await hostInAnotherProcess();
     await ensureStreamed(clientOf(endpoint));
     for (let i = 0; i < 20; i++) await put(clientOf(endpoint), `k${i}`);
@@ -139,7 +139,7 @@ describe("the embedded DynamoDB", () => {
     expect(found.Count).toBe(20);
   });
 
-  it("leaves a stranger alone whose process id is in the pid file", async () => {
+  it("does not end an unrelated process whose id is in the pid file", async () => {
     const stranger = spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"]);
     try {
       mkdirSync(directory, { recursive: true });
@@ -151,7 +151,7 @@ describe("the embedded DynamoDB", () => {
     }
   });
 
-  it("deletes the records that every event source has consumed, and never gives a number out twice", async () => {
+  it("deletes records that every event source has consumed, and never reuses a sequence number", async () => {
     const first = await start();
     const client = clientOf(first.endpoint);
     const streamArn = await ensureStreamed(client);
@@ -172,7 +172,7 @@ describe("the embedded DynamoDB", () => {
     expect((await recordsOf(third, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["6", "7"]);
   });
 
-  it("gives records the time of this process, also when the engine has another date", async () => {
+  it("records have the time of this process, also when the engine has another date", async () => {
     // The date of this process only, as where it is faked: the engine keeps its own.
     vi.useFakeTimers({ now: Date.now() + 400 * 86_400_000, toFake: ["Date"] });
     try {
@@ -193,7 +193,7 @@ describe("the embedded DynamoDB", () => {
     }
   });
 
-  it("keeps all records while the host is off, however long that is", async () => {
+  it("keeps all records while the host is off, for any time", async () => {
     const first = await start();
     const streamArn = await ensureStreamed(clientOf(first.endpoint));
     for (let i = 1; i <= 3; i++) await put(clientOf(first.endpoint), `k${i}`);
@@ -205,7 +205,7 @@ describe("the embedded DynamoDB", () => {
     expect((await recordsOf(second, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["1", "2", "3"]);
   });
 
-  it("deletes records that are 24 hours older than the newest, consumed or not, and ignores checkpoints of an earlier stream", async () => {
+  it("deletes records 24 hours older than the newest, consumed or not, and ignores checkpoints of an earlier stream", async () => {
     const first = await start();
     const client = clientOf(first.endpoint);
     const streamArn = await ensureStreamed(client);
@@ -246,7 +246,7 @@ describe("the embedded DynamoDB", () => {
     expect((await client.send(new ScanCommand({ TableName: "items", Select: "COUNT", Limit: 1 }))).Count).toBe(1);
   });
 
-  it("says what to do where the engine has no executable", () => {
+  it("says what to do when there is no executable for the machine", () => {
     expect(() => findBinary("plan9", "mips")).toThrow(
       /@dynoxide\/plan9-mips is not installed.*npm install.*DYNAMODB_ENDPOINT/,
     );

@@ -22,7 +22,7 @@ afterAll(async () => {
   await dynamo.close();
 });
 
-it("shows the SDK's streams client who deleted an expired item, and no record of a change that changed nothing", async () => {
+it("the streams proxy shows TTL deletions to the SDK's client, and omits records of writes that changed nothing", async () => {
   const StreamArn = await ensureStreamed(clientOf(dynamo.endpoint));
   await put(clientOf(dynamo.endpoint), "a", { expires_at: 1_790_000_000 });
   await put(clientOf(dynamo.endpoint), "a", { expires_at: 1_790_000_000 });

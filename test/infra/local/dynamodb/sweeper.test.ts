@@ -84,7 +84,7 @@ const entries = () =>
     .map(({ name }) => [name, db.prepare(`SELECT COUNT(*) AS n FROM "${name}"`).get()?.n]);
 
 describe("a TTL sweep", () => {
-  it("deletes what has expired from the table and from all of its indexes", async () => {
+  it("deletes expired items from the table and from all its indexes", async () => {
     await put(item(1, now - 10));
     await put(item(2, now + 1000));
     await put(item(3));
@@ -108,7 +108,7 @@ describe("a TTL sweep", () => {
     expect((await client.send(new ScanCommand({ TableName: "items" }))).Count).toBe(2);
   });
 
-  it("writes records that follow the engine's own", async () => {
+  it("writes stream records with the sequence numbers after the engine's own", async () => {
     await put(item(1, now - 10));
     expect(await dynamo.sweepTtl()).toBe(1);
     await put(item(1));
@@ -126,20 +126,20 @@ describe("a TTL sweep", () => {
     expect(Object.keys(records[1]?.dynamodb.Keys ?? {})).toEqual(["pk", "n"]);
   });
 
-  it("ends only when nothing expired is left, and runs once at a time", async () => {
+  it("ends when no expired item is left, and runs once at a time", async () => {
     for (let n = 0; n < 230; n++) await put(item(n, now - 10));
     expect(await Promise.all([dynamo.sweepTtl(), dynamo.sweepTtl()])).toEqual([230, 230]);
     expect(await dynamo.sweepTtl()).toBe(0);
   });
 
-  it("looks for expired items by an index", async () => {
+  it("finds expired items with an index", async () => {
     await createSweeper(db)();
     const time = `CAST(json_extract(item_json, '$."gone.at".N') AS REAL)`;
     const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT 1 FROM items WHERE ${time} < 1 LIMIT 1`).all();
     expect(JSON.stringify(plan)).toContain("memocha_ttl_items_gone.at");
   });
 
-  it("waits for a transaction of somebody else without holding this process up", async () => {
+  it("waits for the transaction of another process without blocking this one", async () => {
     await put(item(1, now - 10));
     db.exec("BEGIN IMMEDIATE");
     const sweep = dynamo.sweepTtl();

@@ -29,7 +29,7 @@ it("a batch has no more records than its size", async () => {
   expect(await batchesOf([1, 1, 1, 1, 1], 2)).toEqual([["0", "1"], ["2", "3"], ["4"]]);
 });
 
-it("a batch has no more bytes than an invocation takes, and a record that is too large goes alone", async () => {
+it("a batch never exceeds the bytes of an invocation, and a record over the limit is a batch of its own", async () => {
   const MB = 1_000_000;
   expect(await batchesOf([3 * MB, 2 * MB, 2 * MB, 7 * MB, 1], 10)).toEqual([["0", "1"], ["2"], ["3"], ["4"]]);
 });

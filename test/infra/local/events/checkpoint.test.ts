@@ -11,7 +11,7 @@ const second = "arn:aws:dynamodb:us-east-1:000000000000:table/items/stream/2";
 
 afterAll(remove);
 
-it("a checkpoint survives, and counts for nothing when the table and its stream were made anew", () => {
+it("a checkpoint survives a restart, and is ignored after the table was recreated", () => {
   openCheckpoint(file, first).set("shard", "7");
   expect(openCheckpoint(file, first).get("shard")).toBe("7");
   expect(readPositions(directory)).toEqual([{ streamArn: first, sequenceNumber: 7n }]);

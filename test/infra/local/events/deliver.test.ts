@@ -78,7 +78,7 @@ describe("a batch of stream records", () => {
     expect(await run(3, {}, () => null)).toMatchObject({ calls: [[1, 2, 3]], done: [1, 2, 3], discarded: [] });
   });
 
-  it("is delivered whole again after an error", async () => {
+  it("is delivered again as a whole after an error", async () => {
     const seen = await run(2, {}, (_, call) => (call < 3 ? fail() : undefined));
     expect(seen).toMatchObject({
       calls: [
@@ -90,15 +90,15 @@ describe("a batch of stream records", () => {
     });
   });
 
-  it("is given up when its retries are exhausted, and retried without end by default", async () => {
+  it("is discarded when its retries are exhausted, and retried without limit by default", async () => {
     const seen = await run(2, { MaximumRetryAttempts: 2 }, () => fail());
     expect(seen.calls).toHaveLength(3);
     expect(seen.discarded).toEqual([[[1, 2], "RetryAttemptsExhausted", 3, true]]);
-    expect(seen.warnings).toEqual(["job: giving up a batch of 2 after 3 invocations: no"]);
+    expect(seen.warnings).toEqual(["job: discarding a batch of 2 after 3 invocations: no"]);
     expect(await run(2, {}, () => fail())).toMatchObject({ stopped: true, done: [], discarded: [] });
   });
 
-  it("is delivered from the lowest failed record on when items are reported", async () => {
+  it("is delivered again from the first reported record", async () => {
     const seen = await run(5, reports, (_, call) => (call === 1 ? failed("4", "3") : {}));
     expect(seen).toMatchObject({
       calls: [
@@ -127,11 +127,11 @@ describe("a batch of stream records", () => {
     },
   );
 
-  it("ignores reported items when the mapping does not ask for them", async () => {
+  it("ignores reported items when the mapping does not enable them", async () => {
     expect((await run(2, {}, () => failed("1"))).calls).toHaveLength(1);
   });
 
-  it("counts retries for the record that it fails at", async () => {
+  it("counts retries per record at which it fails", async () => {
     const failures = new Map([
       [2, 2],
       [4, 2],
@@ -149,14 +149,14 @@ describe("a batch of stream records", () => {
     expect(seen).toMatchObject({ done: [1, 2, 3, 4, 5], discarded: [] });
   });
 
-  it("loses the rest with a poison record when it is not bisected, as on Lambda", async () => {
+  it("discards the records after a poison record when bisecting is off, as Lambda does", async () => {
     const seen = await run(4, { ...reports, MaximumRetryAttempts: 1 }, (batch) =>
       batch.includes(2) ? failed("2") : null,
     );
     expect(seen.discarded).toEqual([[[2, 3, 4], "RetryAttemptsExhausted", 2, false]]);
   });
 
-  it("is bisected down to the poison record, which alone is given up", async () => {
+  it("is bisected down to the poison record, and only that is discarded", async () => {
     const poison = (batch: number[]) => (batch.includes(6) ? fail("poison") : null);
     const seen = await run(8, { BisectBatchOnFunctionError: true, MaximumRetryAttempts: 1 }, poison);
     expect(seen.discarded).toEqual([[[6], "RetryAttemptsExhausted", 3, true]]);
@@ -164,14 +164,14 @@ describe("a batch of stream records", () => {
     expect(seen.calls).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4], [5, 6, 7, 8], [5, 6], [5], [6], [6], [7, 8]]);
   });
 
-  it("is cut at the reported record when bisecting, and down to it after that", async () => {
+  it("is split at the reported record when bisecting, and then bisected down to it", async () => {
     const answer = (batch: number[]) => (batch.includes(3) ? failed("3") : null);
     const seen = await run(6, { ...reports, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 0 }, answer);
     expect(seen.discarded).toEqual([[[3], "RetryAttemptsExhausted", 1, false]]);
     expect(seen.done).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it("gives up records that are too old before they reach the function", async () => {
+  it("discards records that are too old before it invokes the function", async () => {
     const records = [record(1, 120), record(2, 90), record(3)];
     const seen = await run(3, { MaximumRecordAgeInSeconds: 60 }, () => null, records);
     expect(seen).toMatchObject({ calls: [[3]], discarded: [[[1, 2], "RecordAgeExceeded", 0, false]] });

@@ -11,7 +11,7 @@ const ttlRemoval = {
 };
 
 describe("a filter pattern", () => {
-  it("takes the TTL deletions of headers, and nothing else", () => {
+  it("matches only the TTL deletions of headers", () => {
     const pattern = {
       eventName: ["REMOVE"],
       userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
@@ -68,17 +68,17 @@ describe("a filter pattern", () => {
     expect(matches({ deep: { at: rules } }, { deep: { at: value, other: 1 } })).toBe(expected);
   });
 
-  it("asks for nothing also below what is not there", () => {
+  it("matches exists: false below a missing object", () => {
     expect(matches({ dynamodb: { OldImage: { x: { S: [{ exists: false }] } } } }, ttlRemoval)).toBe(true);
   });
 
-  it("takes one object of a list whole", () => {
+  it("matches one object of a list as a whole", () => {
     const pattern = { L: { a: [1], b: [2] } };
     expect(matches(pattern, { L: [{ a: 1, b: 2 }] })).toBe(true);
     expect(matches(pattern, { L: [{ a: 1 }, { b: 2 }] })).toBe(false);
   });
 
-  it("understands $or beside other conditions, at any depth", () => {
+  it("supports $or beside other conditions, at any depth", () => {
     const pattern = {
       eventName: ["REMOVE"],
       dynamodb: { $or: [{ Keys: { sk: { S: ["A"] } } }, { SizeBytes: [{ numeric: [">", 100] }] }] },
@@ -138,7 +138,7 @@ const patternModel = fc.dictionary(fc.constantFrom(...paths), fc.array(rule, { m
   noNullPrototype: true,
 });
 
-it("agrees with the plain meaning of its rules, place by place", () => {
+it("a filter pattern matches like a direct reading of its rules", () => {
   fc.assert(
     fc.property(eventModel, patternModel, (event, pattern) => {
       const expected = Object.entries(pattern).every(([at, rules]) => rules.some(({ holds }) => holds(event[at])));
@@ -149,7 +149,7 @@ it("agrees with the plain meaning of its rules, place by place", () => {
   );
 });
 
-it("takes what either of two patterns takes when they are joined by $or", () => {
+it("a filter pattern with $or matches what either alternative matches", () => {
   fc.assert(
     fc.property(eventModel, patternModel, patternModel, (event, one, other) => {
       const [a, b] = [one, other].map((pattern) =>

@@ -52,7 +52,7 @@ describe("a schedule", () => {
   });
   const ruleArn = "arn:aws:events:eu-west-1:123456789012:rule/reconcile";
 
-  it("fires EventBridge's event at each of its times until it is stopped", async () => {
+  it("fires EventBridge's event at each time of its expression until it is stopped", async () => {
     const events: object[] = [];
     const fire = async (event: object) => void events.push(event);
     const schedule = startSchedule({ expression: "rate(15 minutes)", ruleArn, fire, log: () => undefined });
@@ -75,7 +75,7 @@ describe("a schedule", () => {
     expect(events).toHaveLength(2);
   });
 
-  it("waits longer than a timer can", async () => {
+  it("waits longer than the longest timer", async () => {
     let fired = 0;
     const fire = async () => void fired++;
     const schedule = startSchedule({ expression: "cron(0 0 1 3 ? 2027)", fire, log: () => undefined });
@@ -86,7 +86,7 @@ describe("a schedule", () => {
     schedule.stop();
   });
 
-  it("fires every few seconds when told to, and skips a time while its last run goes on", async () => {
+  it("fires every few seconds if so configured, and skips a run while the previous one is going on", async () => {
     let fired = 0;
     const lines: string[] = [];
     const schedule = startSchedule({

@@ -6,8 +6,6 @@ import {
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
-  ListQueuesCommand,
-  PurgeQueueCommand,
   QueueDoesNotExist,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -46,7 +44,7 @@ const waiting = async () =>
     .Attributes;
 
 describe("the local SQS, to the SDK's client", () => {
-  it("keeps a message until it is deleted, hidden from others while it is worked on", async () => {
+  it("keeps a message until it is deleted, and hides it while a receiver works on it", async () => {
     await send('{"a":1}');
     await sqs.send("dead", "second");
     expect(await waiting()).toEqual({ ApproximateNumberOfMessages: "2" });
@@ -62,7 +60,7 @@ describe("the local SQS, to the SDK's client", () => {
     expect(await receive({ MaxNumberOfMessages: 10 })).toEqual([]);
   });
 
-  it("shows a message again at once when its receiver puts it back", async () => {
+  it("shows a message again at once when its receiver sets its visibility timeout to 0", async () => {
     await send("x");
     const [message] = await receive();
     const { ReceiptHandle } = message!;
@@ -70,7 +68,7 @@ describe("the local SQS, to the SDK's client", () => {
     expect(await receive()).toHaveLength(1);
   });
 
-  it("keeps its messages over a restart, under the queue's new address", async () => {
+  it("keeps its messages across a restart, also under the new queue URL", async () => {
     await send("kept");
     const old = QueueUrl;
     await sqs.close();
@@ -85,20 +83,12 @@ describe("the local SQS, to the SDK's client", () => {
     expect((await receive({ MessageAttributeNames: ["All"] }))[0]?.MessageAttributes).toEqual(MessageAttributes);
   });
 
-  it("finds, lists and empties queues, and says when there is none", async () => {
-    sqs.ensureQueue("other");
-    await send("x");
+  it("finds a queue by its name, and returns an error when it does not exist", async () => {
     expect((await client.send(new GetQueueUrlCommand({ QueueName: "dead" }))).QueueUrl).toBe(QueueUrl);
-    expect((await client.send(new ListQueuesCommand({}))).QueueUrls).toEqual([
-      QueueUrl,
-      `${sqs.url}/000000000000/other`,
-    ]);
-    await client.send(new PurgeQueueCommand({ QueueUrl }));
-    expect(await waiting()).toEqual({ ApproximateNumberOfMessages: "0" });
     await expect(client.send(new GetQueueUrlCommand({ QueueName: "none" }))).rejects.toBeInstanceOf(QueueDoesNotExist);
   });
 
-  it("refuses what it cannot do, and says what", async () => {
+  it("refuses unsupported operations with an error that names them", async () => {
     await expect(receive({ MaxNumberOfMessages: 11 })).rejects.toThrow("MaxNumberOfMessages");
     const response = await fetch(sqs.url, {
       method: "POST",
@@ -109,12 +99,12 @@ describe("the local SQS, to the SDK's client", () => {
       400,
       {
         __type: "com.amazonaws.sqs#InvalidAction",
-        message: 'The local SQS does not know the operation "AddPermission".',
+        message: 'The local SQS does not support the operation "AddPermission".',
       },
     ]);
   });
 
-  it("lets go of a waiting receiver when it closes", async () => {
+  it("answers a waiting receiver when it closes", async () => {
     const waitingReceiver = receive({ WaitTimeSeconds: 20 }).catch(() => []);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const started = Date.now();

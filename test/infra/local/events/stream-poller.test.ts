@@ -59,7 +59,7 @@ function poll(
 const until = (test: () => boolean) => expect.poll(test, { timeout: 8_000, interval: 10 }).toBe(true);
 
 describe("a stream event source", () => {
-  it("hands records over in the exact shape of Lambda's events", async () => {
+  it("delivers records in the exact format of Lambda's events", async () => {
     const events: StreamRecord[] = [];
     poll((records) => events.push(...records));
     await put(client, "a", { n: 1, expires_at: Math.floor(Date.now() / 1000) - 5 });
@@ -90,7 +90,7 @@ describe("a stream event source", () => {
     ]);
   });
 
-  it("delivers what any filter takes, and moves past the rest", async () => {
+  it("delivers records that match any filter, and skips the others", async () => {
     const seen: string[] = [];
     const Filters = [{ Keys: { pk: { S: [{ prefix: "a" }] } } }, { Keys: { pk: { S: ["z"] } } }].map((dynamodb) => ({
       Pattern: JSON.stringify({ eventName: ["INSERT"], dynamodb }),
@@ -102,7 +102,7 @@ describe("a stream event source", () => {
     expect(seen).toEqual(["a1", "z", "a2"]);
   });
 
-  it("fills batches up to their size within the window", async () => {
+  it("fills batches up to the batch size within the window", async () => {
     const batches: string[][] = [];
     poll((records) => batches.push(records.map(pkOf)), { BatchSize: 3, MaximumBatchingWindowInSeconds: 1 });
     const started = Date.now();
@@ -114,7 +114,7 @@ describe("a stream event source", () => {
     expect(batches).toEqual([["1", "2", "3"], ["4"]]);
   });
 
-  it("works on several partitions at once, and on each in order", async () => {
+  it("processes several partitions at once, and each in order", async () => {
     const seen = new Map<string, number[]>();
     let running = 0;
     let most = 0;
@@ -142,7 +142,7 @@ describe("a stream event source", () => {
     expect(most).toBeLessThanOrEqual(4);
   });
 
-  it("holds its checkpoint before a partition that is stuck while others go on, and redelivers from there", async () => {
+  it("keeps its checkpoint before a blocked partition while others continue, and redelivers from there", async () => {
     const seen: string[] = [];
     const first = poll(
       (records) => {
@@ -164,7 +164,7 @@ describe("a stream event source", () => {
     expect(again[0]).toBe("stuck");
   });
 
-  it("sends what it gives up to the destination, in Lambda's words, and goes on", async () => {
+  it("sends Lambda's invocation record of a discarded batch to the destination, and continues", async () => {
     const sent: object[] = [];
     const seen: string[] = [];
     let refusals = 1;
@@ -213,7 +213,7 @@ describe("a stream event source", () => {
     ]);
   });
 
-  it("starts at the end with LATEST, and loses nothing of what comes while it is down", async () => {
+  it("starts at the end with LATEST, and later delivers the records written while it was down", async () => {
     const seen: string[] = [];
     for (let i = 0; i < 12; i++) await put(client, `old${i}`);
     const first = poll((records) => seen.push(...records.map(pkOf)), { StartingPosition: "LATEST" });
@@ -225,7 +225,7 @@ describe("a stream event source", () => {
     expect(seen).toEqual(["new"]);
   });
 
-  it("waits for the running batch when it stops, and counts it as done", async () => {
+  it("waits for the running batch when it stops, and does not deliver it again", async () => {
     let ended = false;
     let begun = false;
     const first = poll(async () => {
@@ -244,7 +244,7 @@ describe("a stream event source", () => {
     expect(again).toEqual(["b"]);
   });
 
-  it("goes on where it was after the engine died under it", async () => {
+  it("continues at its position after the engine died", async () => {
     const seen: string[] = [];
     poll((records) => seen.push(...records.map(pkOf)));
     await put(client, "a");
@@ -257,7 +257,7 @@ describe("a stream event source", () => {
     expect(seen).toEqual(["a", "b"]);
   });
 
-  it("delivers a batch again whose host was killed in the middle of it", async () => {
+  it("delivers a batch again when the host was killed during it", async () => {
     for (const pk of ["a", "b", "c"]) await put(client, pk);
     await killedInTheMiddleOf("b");
     const seen: string[] = [];
@@ -266,7 +266,7 @@ describe("a stream event source", () => {
     expect(seen).toEqual(["b", "c"]);
   });
 
-  it("does nothing when it is disabled, and names what it does not understand", async () => {
+  it("does nothing when it is disabled, and warns about a property that is not supported", async () => {
     const warnings: string[] = [];
     const seen: string[] = [];
     poll(
@@ -277,7 +277,9 @@ describe("a stream event source", () => {
     await put(client, "a");
     await sleep(300);
     expect(seen).toEqual([]);
-    expect(warnings).toEqual(["Event source of job: the property TumblingWindowInSeconds is not understood locally."]);
+    expect(warnings).toEqual([
+      "Event source of job: the local host does not support the property TumblingWindowInSeconds.",
+    ]);
   });
 });
 

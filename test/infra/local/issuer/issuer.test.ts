@@ -40,7 +40,7 @@ async function verify(token: string, issuer: string) {
 
 const cli = (...args: string[]) => run(process.execPath, [path.resolve("infra/cli/token/token.ts"), ...args]);
 
-test("a token is verified by discovery alone and carries what was asked for", async () => {
+test("a token is verified by discovery alone and has the requested claims", async () => {
   const data = directory();
   const { issuer } = await start(data);
   const token = await signToken(issuer, { user: "alice", admin: true, actAs: true, expiresIn: 60 });
@@ -55,7 +55,7 @@ test("a token is verified by discovery alone and carries what was asked for", as
   expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(60);
 });
 
-test("a token stays good after a restart, whatever ports the host has", async () => {
+test("a token stays valid after a restart, whatever ports the host uses", async () => {
   const data = directory();
   const first = await start(data);
   const token = await signToken(first.issuer, { user: "alice" });
@@ -65,7 +65,7 @@ test("a token stays good after a restart, whatever ports the host has", async ()
   expect((await verify(token, second.url)).sub).toBe("alice");
 });
 
-test("when the port is taken the issuer moves, says so, and stays there", async () => {
+test("an issuer whose port is in use moves to another port with a warning, and stays there", async () => {
   const data = directory();
   const key = await loadIssuerKey(data);
   const occupant = createServer().listen(key.port, "127.0.0.1");
@@ -73,18 +73,18 @@ test("when the port is taken the issuer moves, says so, and stays there", async 
   cleanups.push(() => void occupant.close());
   const warnings: string[] = [];
   const moved = await start(data, (text) => void warnings.push(text));
-  expect(warnings.join()).toContain("tokens printed earlier are no longer accepted");
+  expect(warnings.join()).toContain("earlier tokens are invalid");
   expect(moved.issuer.port).not.toBe(key.port);
   expect((await loadIssuerKey(data)).port).toBe(moved.issuer.port);
 });
 
-test("the key can be read by its owner only", async () => {
+test("only the owner can read the issuer's key", async () => {
   const data = directory();
   await loadIssuerKey(data);
   expect(statSync(path.join(data, "issuer.json")).mode & 0o777).toBe(0o600);
 });
 
-test("the command prints a token that the running issuer accepts, and nothing else", async () => {
+test("the token command prints only a token, which the running issuer accepts", async () => {
   const data = directory();
   const { issuer } = await start(data);
   const { stdout } = await cli("--user", "bob", "--act-as", "--expires", "90s", "--data", data);
@@ -94,7 +94,7 @@ test("the command prints a token that the running issuer accepts, and nothing el
   expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(90);
 });
 
-test("the command works before the first start of the host", async () => {
+test("the token command works before the first start of the host", async () => {
   const data = path.join(directory(), "new");
   const { stdout } = await cli("--user", "carol", "--data", data);
   const { url } = await start(data);

@@ -30,7 +30,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("an event that fails is tried again after one minute and after two more, and each failure is named", async () => {
+test("a failed event is retried after one minute and after two more, with a warning per failure", async () => {
   const asynchronous = create();
   await asynchronous.attempt(failing, '{"a":1}');
   await vi.advanceTimersByTimeAsync(59_999);
@@ -42,14 +42,14 @@ test("an event that fails is tried again after one minute and after two more, an
   await vi.advanceTimersByTimeAsync(600_000);
   expect(invoked).toBe(3);
   expect(warnings).toEqual([
-    "failing: an event failed, it is tried again in 60 s: TypeError: bad",
-    "failing: an event failed, it is tried again in 120 s: TypeError: bad",
+    "failing: an event failed, retrying in 60 s: TypeError: bad",
+    "failing: an event failed, retrying in 120 s: TypeError: bad",
     "failing: an event failed: TypeError: bad",
     'failing: an event failed 3 times and is dropped: {"a":1}',
   ]);
 });
 
-test("stopping gives up the retries that are waiting", async () => {
+test("stopping cancels waiting retries", async () => {
   const asynchronous = create();
   await asynchronous.attempt(failing, "{}");
   await asynchronous.stop();

@@ -62,7 +62,7 @@ test("a function gets its event and Lambda's context", async () => {
   expect(context.left).toBeLessThanOrEqual(5000);
 });
 
-test("its environment is the template's and the runtime's, and nothing of the host's", async () => {
+test("a function's environment has the variables of the template and the runtime, and none of the host", async () => {
   const { value } = await call(host("export const handler = async () => process.env;"));
   expect(value).toMatchObject({
     MINE: "yes",
@@ -77,7 +77,7 @@ test("its environment is the template's and the runtime's, and nothing of the ho
   ).toEqual([]);
 });
 
-test("nothing is loaded before the first invocation, and the worker stays for the next", async () => {
+test("a bundle is loaded at the first invocation, and the worker stays for the next one", async () => {
   const hosted = host("console.log('loading'); let n = 0; export const handler = async () => ++n;");
   expect(logs).toEqual([]);
   expect([(await call(hosted)).value, (await call(hosted)).value]).toEqual([1, 2]);
@@ -87,7 +87,7 @@ test("nothing is loaded before the first invocation, and the worker stays for th
 const slow = `import { threadId } from "node:worker_threads";
 export const handler = async () => { await new Promise((r) => setTimeout(r, 200)); return threadId; };`;
 
-test("several invocations share a worker, and run in it at the same time", async () => {
+test("several invocations run in one worker at the same time", async () => {
   const hosted = host(`let running = 0, all;
     const others = new Promise((resolve) => { all = resolve; });
     export const handler = async () => { if (++running === 20) all(); await others; return running; };`);
@@ -95,7 +95,7 @@ test("several invocations share a worker, and run in it at the same time", async
   expect(new Set(results.map(({ value }) => value))).toEqual(new Set([20]));
 });
 
-test("isolated, each has a worker of its own, and no more than there may be", async () => {
+test("isolated invocations have a worker each, up to the limit", async () => {
   const hosted = host(slow, { isolate: true, reservedConcurrency: 3 });
   const three = await Promise.all(Array.from({ length: 3 }, () => call(hosted)));
   expect(new Set(three.map(({ value }) => value)).size).toBe(3);
@@ -103,7 +103,7 @@ test("isolated, each has a worker of its own, and no more than there may be", as
   expect(five.filter(({ error }) => error?.errorType === "TooManyRequestsException")).toHaveLength(2);
 });
 
-test("a failed invocation says what was thrown, and its payload has no more than Lambda's", async () => {
+test("a failed invocation has the thrown error, and its payload has only Lambda's fields", async () => {
   const hosted = host(
     `export const handler = async () => { throw new TypeError("bad", { cause: new Error("deep") }); };`,
   );
@@ -113,7 +113,7 @@ test("a failed invocation says what was thrown, and its payload has no more than
   expect(error?.detail).toContain("[cause]: Error: deep");
 });
 
-test("a bundle that does not load fails its invocations, and is tried again", async () => {
+test("a bundle that does not load fails its invocations, and the next invocation loads it again", async () => {
   const hosted = host(`throw new Error("no configuration");`);
   expect((await call(hosted)).error).toMatchObject({ errorType: "Error", errorMessage: "no configuration" });
   expect((await call(hosted)).error).toMatchObject({ errorMessage: "no configuration" });
@@ -125,7 +125,7 @@ test("a bundle that does not load fails its invocations, and is tried again", as
   expect((await call(host(callback))).error).toMatchObject({ errorType: "Runtime.CallbackHandlerDeprecated" });
 });
 
-test("an invocation that times out fails alone, even when the worker is too busy to answer for longer than a second", async () => {
+test("an invocation that times out fails alone, even when the worker is blocked for more than a second", async () => {
   const hosted = host(
     `import { threadId } from "node:worker_threads";
      export const handler = async ({ wait, block }) => {
@@ -147,7 +147,7 @@ test("an invocation that times out fails alone, even when the worker is too busy
   expect((await next).value).not.toBe(thread);
 });
 
-test("a worker whose invocation timed out ends when nothing else runs in it", async () => {
+test("a worker whose invocation timed out ends after its other invocations", async () => {
   const hosted = host(
     `setInterval(() => console.log("still here"), 10);
      export const handler = () => new Promise((r) => setTimeout(r, 60_000));`,
@@ -163,7 +163,7 @@ test("a worker whose invocation timed out ends when nothing else runs in it", as
   await expect.poll(saidMore, { timeout: 5000 }).toBe(0);
 });
 
-test("a stream that nobody takes any more does not hold its handler up", async () => {
+test("a stream whose client has gone does not block its handler", async () => {
   const hosted = host(
     `import { once } from "node:events";
      export const handler = awslambda.streamifyResponse(async ({ wait }, out) => {
@@ -183,7 +183,7 @@ test("a stream that nobody takes any more does not hold its handler up", async (
   expect(logs.join()).toContain("wrote all after 3300");
 });
 
-test("a worker that is stuck is replaced", async () => {
+test("a blocked worker is replaced", async () => {
   const hosted = host("export const handler = async ({ stuck }) => { while (stuck); return 'fine'; };", {
     timeout: 0.5,
   });
@@ -214,7 +214,7 @@ test.each([
   },
 );
 
-test("an error that nothing catches, of an invocation that has ended, fails no other", async () => {
+test("an uncaught error of an invocation that has ended fails no other invocation", async () => {
   const hosted = host(`export const handler = async ({ leave, wait }) => {
     if (leave) setTimeout(() => Promise.reject(new Error("left behind")), 100);
     await new Promise((r) => setTimeout(r, wait));
@@ -226,7 +226,7 @@ test("an error that nothing catches, of an invocation that has ended, fails no o
   expect(logs.join()).toContain("left behind");
 });
 
-test("an error that nothing catches, of no invocation, ends the worker and what runs in it", async () => {
+test("an uncaught error outside every invocation ends the worker and fails its invocations", async () => {
   const hosted = host(`let crash; setInterval(() => { if (crash) throw new Error("nobody awaits me"); }, 10);
   export const handler = async (event) => {
     crash = event.crash;
@@ -255,7 +255,7 @@ test("process.exit and running out of memory fail the invocation, not the host",
   expect((await call(hungry)).error).toMatchObject({ errorType: "ERR_WORKER_OUT_OF_MEMORY" });
 });
 
-test("what a function logs is known with its invocation; what it writes to stderr counts as errors", async () => {
+test("a function's log lines have its invocation's id, and lines on stderr are errors", async () => {
   const hosted = host(`export const handler = async () => {
     console.log("a %d", 1); console.error("b"); process.stderr.write("c");
   };`);
@@ -271,7 +271,7 @@ test("events and answers over 6 MB are refused", async () => {
   expect((await call(hosted, { size: 6_000_000 })).error).toBeUndefined();
 });
 
-test("stopping ends what runs", async () => {
+test("stopping ends running invocations", async () => {
   const hosted = host("export const handler = () => new Promise((r) => setTimeout(r, 60_000));", { timeout: 90 });
   const pending = call(hosted);
   await new Promise((resolve) => setTimeout(resolve, 300));

@@ -61,17 +61,17 @@ test.each(["probe", "probe:$LATEST", arn, `${arn}:$LATEST`, "000000000000:functi
   },
 );
 
-test("without a payload the event is an empty object", async () => {
+test("an invocation without a payload has an empty object as its event", async () => {
   expect((await invoke("probe")).Payload?.transformToString()).toBe('{"got":{}}');
 });
 
-test("a failed function is a FunctionError, with its error as the payload", async () => {
+test("an invocation that fails returns FunctionError, with the error as the payload", async () => {
   const { StatusCode, FunctionError, Payload } = await invoke("probe", '"fail"');
   expect([StatusCode, FunctionError]).toEqual([200, "Unhandled"]);
   expect(JSON.parse(Payload?.transformToString() ?? "")).toEqual({ errorType: "Error", errorMessage: "failed" });
 });
 
-test("an Event is accepted at once; one that fails for good goes to the destination", async () => {
+test("an Event is accepted at once, and goes to the destination after its last failed attempt", async () => {
   expect((await invoke("probe", '{"fail":1}', "Event")).StatusCode).toBe(202);
   await expect
     .poll(() => failures)
@@ -87,7 +87,7 @@ test("an Event is accepted at once; one that fails for good goes to the destinat
   expect(events.length).toBe(before);
 });
 
-test("no function, no JSON and too much of it are the client's errors", async () => {
+test("an unknown function, invalid JSON and a too large event are errors of the client", async () => {
   await expect(invoke("nobody")).rejects.toBeInstanceOf(ResourceNotFoundException);
   await expect(invoke("probe", "{")).rejects.toMatchObject({ name: "InvalidRequestContentException" });
   await expect(invoke("probe", JSON.stringify("x".repeat(6_300_000)))).rejects.toMatchObject({
@@ -115,7 +115,7 @@ test.each([
   expect(events.length).toBe(before);
 });
 
-test("a browser's preflight is not answered with what it asks for", async () => {
+test("a browser's preflight does not get the headers it needs", async () => {
   const response = await fetch(`${api.url}/2015-03-31/functions/probe/invocations`, {
     method: "OPTIONS",
     headers: { origin: "https://evil.example", "access-control-request-headers": "authorization" },

@@ -31,7 +31,7 @@ test.each([
   expect(line).toEqual({ text: `jobs-archive 8a882d76: ${text}`, ...(more && { more }) });
 });
 
-test("other text is shown as it is, without the stack traces in it", () => {
+test("other text is shown unchanged, without its stack traces", () => {
   const error = "TypeError: bad\n    at handler (/x.ts:1:1) {\n  [cause]: Error: deep\n      at y (/y.ts:2:2)\n}";
   expect(readLogLine("probe", undefined, error)).toEqual({
     text: "probe: TypeError: bad",

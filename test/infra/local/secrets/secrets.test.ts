@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const get = (SecretId: string) => client.send(new GetSecretValueCommand({ SecretId }));
 
-test("a secret is made up once, kept in a file of its owner's, and known by its name and by its ARN", async () => {
+test("a secret is generated once, stored in a file that only its owner can read, and found by name and by ARN", async () => {
   const { SecretString = "" } = await get("key");
   expect(SecretString).toHaveLength(64);
   const arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:key";
@@ -41,11 +41,11 @@ test("a secret is made up once, kept in a file of its owner's, and known by its 
   await again.close();
 });
 
-test("a secret that does not exist is not found", async () => {
+test("a secret that does not exist causes ResourceNotFoundException", async () => {
   await expect(get("other")).rejects.toMatchObject({ name: "ResourceNotFoundException" });
 });
 
-test("a page's request and a body that is not JSON are refused, and the server goes on", async () => {
+test("a request of a web page and a body that is not JSON are refused, and the server keeps running", async () => {
   const target = { "x-amz-target": "secretsmanager.GetSecretValue" };
   const post = (headers: Record<string, string>, body: string) =>
     fetch(secrets.url, { method: "POST", headers, body }).then((response) => response.json());
