@@ -12,8 +12,8 @@ import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
-import { startS3Front } from "./s3/front.ts";
-import { startS3 } from "./s3/server.ts";
+import { startS3Front } from "./s3/permission-proxy.ts";
+import { startS3 } from "./s3/s3-server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
 
 /** Seconds between two runs of the lifecycle rules. S3 runs them once a day. */

@@ -9,7 +9,7 @@ import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client }
 import { DuckDBInstance } from "@duckdb/node-api";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { createLakeCopy } from "../../infra/cli/sql/lake-copy.ts";
-import { startS3 } from "../../infra/local/s3/server.ts";
+import { startS3 } from "../../infra/local/s3/s3-server.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { mebibytes, printTable } from "./support/table.ts";

@@ -6,7 +6,7 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { ensureTable } from "../../infra/local/dynamodb/ensure-table.ts";
 import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
-import { startS3 } from "../../infra/local/s3/server.ts";
+import { startS3 } from "../../infra/local/s3/s3-server.ts";
 import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };

@@ -1,8 +1,8 @@
 import type { Access } from "../iam/access.ts";
 import { deletePermission, listPermission, s3Permissions } from "../iam/permissions/s3.ts";
 import type { Permission } from "../iam/statement.ts";
-import { S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** The callers other than the owner of the server, and their permissions. The owner may call every operation. */
 export type S3Access = Pick<Access, "secretOf" | "check">;

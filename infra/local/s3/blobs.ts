@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import { createGroupedSync } from "./sync.ts";
+import { createGroupedSync } from "./grouped-sync.ts";
 
 const write = promisify(fs.write);
 const datasync = promisify(fs.fdatasync);

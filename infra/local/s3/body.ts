@@ -10,8 +10,8 @@ import {
   statedChecksum,
 } from "./checksum.ts";
 import { decodeChunks, incomplete } from "./chunked.ts";
-import { notImplemented, S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
+import { notImplemented, S3Error } from "./s3-error.ts";
 import type { Signed } from "./signature.ts";
 
 /** The largest body of one request: 5 GiB. */

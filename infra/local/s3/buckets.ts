@@ -1,5 +1,5 @@
-import { S3Error } from "./error.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./object-store.ts";
+import { S3Error } from "./s3-error.ts";
 
 export interface Bucket {
   name: string;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { notImplemented, S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
+import { notImplemented, S3Error } from "./s3-error.ts";
 
 interface Hasher {
   update(data: Uint8Array): unknown;

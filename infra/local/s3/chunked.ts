@@ -1,4 +1,4 @@
-import { S3Error } from "./error.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** The longest chunk header or trailer line, in bytes. */
 const MAX_LINE = 8192;

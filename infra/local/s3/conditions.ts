@@ -1,6 +1,6 @@
-import { notImplemented, S3Error } from "./error.ts";
 import { httpDate, matchesEtag, preconditionFailed, type StoredObject, type WriteConditions } from "./objects.ts";
 import type { S3Request } from "./request.ts";
+import { notImplemented, S3Error } from "./s3-error.ts";
 
 /**
  * Checks `If-Match` and `If-None-Match` of a read. Throws PreconditionFailed, or NotModified when the client has the

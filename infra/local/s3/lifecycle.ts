@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { allBuckets, getConfiguration } from "./buckets.ts";
 import { type LifecycleRule, readRules } from "./lifecycle-rules.ts";
+import type { Store } from "./object-store.ts";
 import { deleteObject, type Free, readObject, removeVersion, type StoredObject, setStorageClass } from "./objects.ts";
-import type { Store } from "./store.ts";
 import { deleteUpload, listParts, listUploads } from "./uploads.ts";
 
 /** Milliseconds. */

@@ -1,5 +1,5 @@
+import type { Store } from "./object-store.ts";
 import { readObject, type StoredObject } from "./objects.ts";
-import type { Store } from "./store.ts";
 
 export interface ListingQuery {
   prefix: string;

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { Blob } from "./blobs.ts";
 import { requireBucket, versioningOf } from "./buckets.ts";
 import type { Checksum } from "./checksum.ts";
-import { S3Error } from "./error.ts";
+import type { Store } from "./object-store.ts";
 import type { S3Request } from "./request.ts";
-import type { Store } from "./store.ts";
+import { S3Error } from "./s3-error.ts";
 
 export interface Tag {
   key: string;

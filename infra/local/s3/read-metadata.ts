@@ -1,6 +1,6 @@
-import { S3Error } from "./error.ts";
 import type { Metadata } from "./objects.ts";
 import type { S3Request } from "./request.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** The largest user metadata of an object, in bytes: names and values. */
 const MAX_USER_METADATA = 2048;

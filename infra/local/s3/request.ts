@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { S3Error } from "./error.ts";
+import { S3Error } from "./s3-error.ts";
 import { isPresigned } from "./signature.ts";
 
 /** A request whose headers were read. Its body was not read yet. */

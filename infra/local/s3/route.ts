@@ -1,5 +1,5 @@
 import type { S3Access } from "./access.ts";
-import { notImplemented } from "./error.ts";
+import type { Store } from "./object-store.ts";
 import {
   createBucket,
   headBucket,
@@ -21,8 +21,8 @@ import {
 import { putObject } from "./operations/put-object.ts";
 import { getObjectTagging, putObjectTagging } from "./operations/tagging.ts";
 import type { S3Request, S3Response } from "./request.ts";
+import { notImplemented } from "./s3-error.ts";
 import type { Signed } from "./signature.ts";
-import type { Store } from "./store.ts";
 
 /** Runs one operation of the S3 API. The request's signature and permissions were checked. Throws S3Error. */
 export type Operation = (

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { encode, signatureOf } from "../iam/signature-v4.ts";
-import { S3Error } from "./error.ts";
 import type { S3Request } from "./request.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** A request whose signature was verified. */
 export interface Signed {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Blob } from "./blobs.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
-import { S3Error } from "./error.ts";
+import type { Store } from "./object-store.ts";
 import type { Free, Metadata } from "./objects.ts";
-import type { Store } from "./store.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** A multipart upload that is not completed yet. */
 export interface Upload {

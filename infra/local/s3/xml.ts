@@ -1,6 +1,6 @@
 import { XMLParser } from "fast-xml-parser";
 import type { ZodType } from "zod";
-import { S3Error } from "./error.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** The content of an element: text, child elements by name, or several elements of the same name. `undefined` leaves it out. */
 export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
-import { startS3 } from "../../../infra/local/s3/server.ts";
+import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { startFakeDynamoDbLocal } from "./dynamodb/fake-dynamodb-local.ts";
 import { invokePermission, roleOf, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 

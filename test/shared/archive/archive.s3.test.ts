@@ -9,7 +9,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startS3 } from "../../../infra/local/s3/server.ts";
+import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { createArchive, formerKeyOf, keyOf } from "../../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../../shared/archive/objects.s3.ts";
 import { type ArchivedHeader, readArchive } from "../../../shared/session/archive.ts";

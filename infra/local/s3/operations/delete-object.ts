@@ -2,10 +2,10 @@ import { z } from "zod";
 import { checkDelete } from "../access.ts";
 import { readDocument } from "../body.ts";
 import { requireBucket } from "../buckets.ts";
-import { S3Error } from "../error.ts";
 import { deleteObject as deleteKey } from "../objects.ts";
 import { checkKey } from "../request.ts";
 import type { Operation } from "../route.ts";
+import { S3Error } from "../s3-error.ts";
 import { parseXml, renderXml } from "../xml.ts";
 
 /** The most keys of one DeleteObjects. */

@@ -1,11 +1,11 @@
 import type { Span } from "../blobs.ts";
 import { checksumHeaders } from "../checksum.ts";
 import { checkRead } from "../conditions.ts";
-import { S3Error } from "../error.ts";
+import type { Store } from "../object-store.ts";
 import { findObject, httpDate, type StoredObject, versionHeader } from "../objects.ts";
 import type { S3Request } from "../request.ts";
 import type { Operation } from "../route.ts";
-import type { Store } from "../store.ts";
+import { S3Error } from "../s3-error.ts";
 
 /** Query parameters, used in presigned URLs, that replace a header of the response. */
 export const responseHeaders: ReadonlyMap<string, string> = new Map(

@@ -1,9 +1,9 @@
 import { requireBucket } from "../buckets.ts";
-import { S3Error } from "../error.ts";
 import { type Listing, type ListingQuery, listObjects, listVersions } from "../listing.ts";
 import type { StoredObject } from "../objects.ts";
 import type { S3Request } from "../request.ts";
 import type { Operation } from "../route.ts";
+import { S3Error } from "../s3-error.ts";
 import { renderXml, type XmlElement } from "../xml.ts";
 
 /** The most entries of one page. */

@@ -11,13 +11,13 @@ import {
   statedChecksum,
 } from "../checksum.ts";
 import { writeConditions } from "../conditions.ts";
-import { notImplemented, S3Error } from "../error.ts";
+import type { Store } from "../object-store.ts";
 import { insertObject } from "../objects.ts";
 import { readMetadata } from "../read-metadata.ts";
 import type { S3Request } from "../request.ts";
 import type { Operation } from "../route.ts";
+import { notImplemented, S3Error } from "../s3-error.ts";
 import type { Signed } from "../signature.ts";
-import type { Store } from "../store.ts";
 import {
   createUpload,
   deleteUpload,

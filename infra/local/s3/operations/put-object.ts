@@ -3,11 +3,11 @@ import { type Body, type Digests, openBody } from "../body.ts";
 import { requireBucket } from "../buckets.ts";
 import { type Checksum, checksumHeaders } from "../checksum.ts";
 import { writeConditions } from "../conditions.ts";
-import { S3Error } from "../error.ts";
+import type { Store } from "../object-store.ts";
 import { insertObject, type Metadata, type Tag, type WriteConditions } from "../objects.ts";
 import { readMetadata } from "../read-metadata.ts";
 import type { Operation } from "../route.ts";
-import type { Store } from "../store.ts";
+import { S3Error } from "../s3-error.ts";
 
 /** PutObject. The object becomes visible when its last byte and its metadata are on the disk. */
 export const putObject: Operation = async (store, request, signed) => {

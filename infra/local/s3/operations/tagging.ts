@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { readDocument } from "../body.ts";
-import { S3Error } from "../error.ts";
 import { findObject, setTags, type Tag, versionHeader } from "../objects.ts";
 import type { Operation } from "../route.ts";
+import { S3Error } from "../s3-error.ts";
 import { parseXml, renderXml } from "../xml.ts";
 
 /** The most tags of one object. */

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLakeCopy, type LakeCopy } from "../../../../infra/cli/sql/lake-copy.ts";
-import { startS3 } from "../../../../infra/local/s3/server.ts";
+import { startS3 } from "../../../../infra/local/s3/s3-server.ts";
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-copy-"));
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };

@@ -6,7 +6,7 @@ import path from "node:path";
 import { text } from "node:stream/consumers";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startS3 } from "../../../../infra/local/s3/server.ts";
+import { startS3 } from "../../../../infra/local/s3/s3-server.ts";
 import { namedQueries } from "../../../../infra/stacks/named-queries.ts";
 import { createLake } from "../../../../shared/lake/lake.s3.ts";
 import type { Row } from "../../../../shared/lake/tables.ts";

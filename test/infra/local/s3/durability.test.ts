@@ -15,9 +15,9 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { insertBucket } from "../../../../infra/local/s3/buckets.ts";
 import { listObjects } from "../../../../infra/local/s3/listing.ts";
+import { openStore } from "../../../../infra/local/s3/object-store.ts";
 import { insertObject } from "../../../../infra/local/s3/objects.ts";
-import { startS3 } from "../../../../infra/local/s3/server.ts";
-import { openStore } from "../../../../infra/local/s3/store.ts";
+import { startS3 } from "../../../../infra/local/s3/s3-server.ts";
 import { bodyFiles, bucket, createClient, credentials, failure } from "./s3-fixture.ts";
 
 let directory: string;

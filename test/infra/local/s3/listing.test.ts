@@ -11,8 +11,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { insertBucket } from "../../../../infra/local/s3/buckets.ts";
 import { listObjects } from "../../../../infra/local/s3/listing.ts";
+import { openStore } from "../../../../infra/local/s3/object-store.ts";
 import { insertObject } from "../../../../infra/local/s3/objects.ts";
-import { openStore } from "../../../../infra/local/s3/store.ts";
 import { bucket, failure, type S3Fixture, startFixture } from "./s3-fixture.ts";
 
 let s3: S3Fixture;

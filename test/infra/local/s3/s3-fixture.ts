@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateBucketCommand, GetObjectCommand, S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { type S3Server, startS3 } from "../../../../infra/local/s3/server.ts";
+import { type S3Server, startS3 } from "../../../../infra/local/s3/s3-server.ts";
 
 export const credentials = { accessKeyId: "local", secretAccessKey: "secret" };
 

@@ -3,12 +3,12 @@ import { pipeline } from "node:stream/promises";
 import type { Credentials } from "../lambda/environment.ts";
 import { listen } from "../listen.ts";
 import { checkRequest, type S3Access, withoutHint } from "./access.ts";
-import { S3Error } from "./error.ts";
 import { applyLifecycle } from "./lifecycle.ts";
+import { openStore, type Store } from "./object-store.ts";
 import { readRequest, type S3Request, type S3Response } from "./request.ts";
 import { route } from "./route.ts";
+import { S3Error } from "./s3-error.ts";
 import { type Signed, verifySignature } from "./signature.ts";
-import { openStore, type Store } from "./store.ts";
 import { renderErrorXml } from "./xml.ts";
 
 export interface S3Options extends Credentials {

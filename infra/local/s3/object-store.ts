@@ -2,7 +2,7 @@ import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Blob, type Blobs, openBlobs } from "./blobs.ts";
-import { createGroupedSync } from "./sync.ts";
+import { createGroupedSync } from "./grouped-sync.ts";
 
 /**
  * What the server keeps: bodies as files that never change, and one SQLite index that says which of them an object

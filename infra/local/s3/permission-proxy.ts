@@ -5,10 +5,10 @@ import { authorization, encode } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { type Listening, listen } from "../listen.ts";
 import { checkRequest, type S3Access, withoutHint } from "./access.ts";
-import { notImplemented, S3Error } from "./error.ts";
 import { readRequest, type S3Request } from "./request.ts";
 import { route } from "./route.ts";
-import { describeError, send } from "./server.ts";
+import { notImplemented, S3Error } from "./s3-error.ts";
+import { describeError, send } from "./s3-server.ts";
 import { type Signed, verifySignature } from "./signature.ts";
 
 /** Headers that belong to a connection, or that this front writes itself. */
