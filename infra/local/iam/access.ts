@@ -18,7 +18,6 @@ export interface Refusal {
 export interface RoleGrant {
   /** The function, by its CDK path within the stack. */
   function: string;
-  sid: string | undefined;
   action: string;
   resource: string;
   /** The number of calls that it has allowed since the host started. */
@@ -49,13 +48,13 @@ export interface Access {
 
 interface Caller {
   label: string;
-  name: string;
   role: Role;
   principal: Extract<Principal, { kind: "role" }>;
-  secretAccessKey: string;
 }
 
 const LAMBDA = "lambda.amazonaws.com";
+/** The secret access key of every function. */
+const SECRET = "local";
 
 /** Enforces the policies of the loaded template. Until a template is loaded, no access key belongs to a function. */
 export function createAccess(): Access {
@@ -90,25 +89,17 @@ export function createAccess(): Access {
         const name = resolver.ref(resource);
         const role = roleOf(String(resource.properties.Role));
         // On AWS the deployment fails without a role.
-        if (!role)
-          throw new Error(
-            `function ${resource.logicalId}: its role ${resource.properties.Role} is not in the template`,
-          );
-        if (!role.trusts(LAMBDA))
-          throw new Error(`function ${resource.logicalId}: the role ${role.name} cannot be assumed by Lambda`);
-        callers.set(accessKeyOf(name), {
-          label: labelOf(resource),
-          name,
-          role,
-          principal: rolePrincipal(role, name),
-          secretAccessKey: "local",
-        });
+        const where = `function ${resource.logicalId}`;
+        if (!role) throw new Error(`${where}: its role ${resource.properties.Role} is not in the template`);
+        if (!role.trusts(LAMBDA)) throw new Error(`${where}: the role ${role.name} cannot be assumed by Lambda`);
+        callers.set(accessKeyOf(name), { label: labelOf(resource), role, principal: rolePrincipal(role, name) });
       }
     },
     credentialsOf(functionName) {
-      return { accessKeyId: accessKeyOf(functionName), secretAccessKey: callerOf(functionName).secretAccessKey };
+      callerOf(functionName);
+      return { accessKeyId: accessKeyOf(functionName), secretAccessKey: SECRET };
     },
-    secretOf: (accessKeyId) => callers.get(accessKeyId)?.secretAccessKey,
+    secretOf: (accessKeyId) => (callers.has(accessKeyId) ? SECRET : undefined),
     isFunction: (accessKeyId) => callers.has(accessKeyId),
     check(accessKeyId, permissions) {
       const caller = callers.get(accessKeyId);
@@ -132,7 +123,7 @@ export function createAccess(): Access {
     },
     grants: () =>
       [...callers.values()].flatMap(({ label, role }) =>
-        role.statements.flatMap(({ sid, grants }) => grants.map((grant) => ({ function: label, sid, ...grant }))),
+        role.statements.flatMap(({ grants }) => grants.map((grant) => ({ function: label, ...grant }))),
       ),
   };
 }

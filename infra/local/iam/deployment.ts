@@ -1,94 +1,80 @@
 import { ACCOUNT, functionName, REGION } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
 import type { Access } from "./access.ts";
-import type { Permission } from "./statement.ts";
 
 interface Target {
   Destination?: string;
 }
 
 /**
- * Checks what Lambda asks of a function's role before it deploys the function, an event source or a destination. Throws an Error in AWS's words
- * where AWS refuses the deployment. Warns where AWS deploys but loses what the function logs.
+ * Checks the permissions that Lambda requires of a function's role before it deploys the function, an event source or a
+ * destination. Throws an Error in AWS's words where AWS rejects the deployment. Warns where AWS would lose logs.
  */
 export function checkDeployment(resolver: Resolver, access: Access, warn: (text: string) => void): void {
-  for (const resource of resolver.resources("AWS::Lambda::Function")) checkFunction(resource, resolver, access, warn);
-  for (const { logicalId, properties } of resolver.resources("AWS::Lambda::EventSourceMapping")) {
-    const name = functionName(String(properties.FunctionName));
-    checkSource(logicalId, name, String(properties.EventSourceArn), access);
-    checkDestination(logicalId, name, properties.DestinationConfig, access);
+  for (const resource of resolver.resources("AWS::Lambda::Function")) {
+    const name = resolver.ref(resource);
+    checkFunction(resource, createDemand(resource, name, access));
+    warnOfLostLogs(resource, name, access, warn);
   }
-  for (const { logicalId, properties } of resolver.resources("AWS::Lambda::EventInvokeConfig")) {
-    checkDestination(logicalId, functionName(String(properties.FunctionName)), properties.DestinationConfig, access);
+  for (const resource of resolver.resources("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig")) {
+    const { EventSourceArn, DestinationConfig, FunctionName } = resource.properties;
+    const demand = createDemand(resource, functionName(String(FunctionName)), access);
+    if (EventSourceArn !== undefined) checkSource(String(EventSourceArn), demand);
+    checkDestination(resource, DestinationConfig, demand);
   }
 }
 
-function checkFunction(resource: Resource, resolver: Resolver, access: Access, warn: (text: string) => void): void {
-  const { logicalId, properties } = resource;
-  const name = resolver.ref(resource);
-  const { Mode } = (properties.TracingConfig ?? {}) as { Mode?: string };
-  if (Mode === "Active") {
-    const traces = ["PutTraceSegments", "PutTelemetryRecords"].map((action) => ({
-      action: `xray:${action}`,
-      resource: "*",
-    }));
-    demand(
-      logicalId,
-      name,
-      traces,
-      access,
-      "The provided execution role does not have permissions to call PutTraceSegments on XRAY",
-    );
+/** Throws an Error unless the function's role allows all of these actions on the resource. */
+type Demand = (actions: readonly string[], resource: string, words: string) => void;
+
+function createDemand({ logicalId }: Resource, name: string, access: Access): Demand {
+  return (actions, resource, words) => {
+    for (const action of actions) {
+      const refusal = access.checkRoleOf(name, { action, resource });
+      if (refusal) throw new Error(`${logicalId}: AWS refuses the deployment: ${words}. ${refusal.message}`);
+    }
+  };
+}
+
+function checkFunction(resource: Resource, demand: Demand): void {
+  const { TracingConfig, DeadLetterConfig } = resource.properties as {
+    TracingConfig?: { Mode?: string };
+    DeadLetterConfig?: { TargetArn?: string };
+  };
+  if (TracingConfig?.Mode === "Active") {
+    const words = "The provided execution role does not have permissions to call PutTraceSegments on XRAY";
+    demand(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*", words);
   }
-  const { TargetArn } = (properties.DeadLetterConfig ?? {}) as { TargetArn?: string };
-  if (TargetArn) checkDestination(logicalId, name, { OnFailure: { Destination: TargetArn } }, access);
+  const { TargetArn } = DeadLetterConfig ?? {};
+  if (TargetArn) checkDestination(resource, { OnFailure: { Destination: TargetArn } }, demand);
+}
+
+function warnOfLostLogs(
+  { logicalId, properties }: Resource,
+  name: string,
+  access: Access,
+  warn: (text: string) => void,
+): void {
   const { LogGroup = `/aws/lambda/${name}` } = (properties.LoggingConfig ?? {}) as { LogGroup?: string };
-  const group = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${LogGroup}`;
-  for (const action of ["CreateLogStream", "PutLogEvents"]) {
-    const refusal = access.checkRoleOf(name, { action: `logs:${action}`, resource: `${group}:log-stream:local` });
+  const resource = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${LogGroup}:log-stream:local`;
+  for (const action of ["logs:CreateLogStream", "logs:PutLogEvents"]) {
+    const refusal = access.checkRoleOf(name, { action, resource });
     if (refusal) warn(`function ${logicalId}: AWS would lose its logs. ${refusal.message}`);
   }
 }
 
-function checkSource(logicalId: string, name: string, source: string, access: Access): void {
+function checkSource(source: string, demand: Demand): void {
   if (source.startsWith("arn:aws:sqs:")) {
-    const permissions = ["receivemessage", "deletemessage", "getqueueattributes"].map((action) => ({
-      action: `sqs:${action}`,
-      resource: source,
-    }));
-    demand(
-      logicalId,
-      name,
-      permissions,
-      access,
-      "The provided execution role does not have permissions to call ReceiveMessage on SQS",
-    );
+    const words = "The provided execution role does not have permissions to call ReceiveMessage on SQS";
+    demand(["sqs:receivemessage", "sqs:deletemessage", "sqs:getqueueattributes"], source, words);
     return;
   }
-  const permissions = ["GetRecords", "GetShardIterator", "DescribeStream"].map((action) => ({
-    action: `dynamodb:${action}`,
-    resource: source,
-  }));
-  const all = [...permissions, { action: "dynamodb:ListStreams", resource: "*" }];
   const words = `Cannot access stream ${source}. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM`;
-  demand(logicalId, name, all, access, words);
+  demand(["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"], source, words);
+  demand(["dynamodb:ListStreams"], "*", words);
 }
 
-function checkDestination(logicalId: string, name: string, config: unknown, access: Access): void {
-  const { OnFailure, OnSuccess } = (config ?? {}) as { OnFailure?: Target; OnSuccess?: Target };
-  for (const target of [OnFailure, OnSuccess]) {
-    const arn = target?.Destination;
-    if (!arn) continue;
-    const service = arn.split(":")[2] ?? "";
-    const action = destinationActions[service];
-    if (!action)
-      throw new Error(`${logicalId}: the local host does not know which permission the destination ${arn} needs`);
-    const words = `The function execution role does not have permissions to call ${action} on ${arn}`;
-    demand(logicalId, name, [{ action, resource: arn }], access, words);
-  }
-}
-
-/** What it takes to send to a destination, by the service in its ARN. */
+/** The action that sends to a destination, by the service in its ARN. */
 const destinationActions: Record<string, string> = {
   events: "events:PutEvents",
   lambda: "lambda:InvokeFunction",
@@ -96,10 +82,15 @@ const destinationActions: Record<string, string> = {
   sqs: "sqs:sendmessage",
 };
 
-/** Throws an Error unless the function's role has all of these permissions. */
-function demand(logicalId: string, name: string, permissions: Permission[], access: Access, words: string): void {
-  for (const permission of permissions) {
-    const refusal = access.checkRoleOf(name, permission);
-    if (refusal) throw new Error(`${logicalId}: AWS refuses the deployment: ${words}. ${refusal.message}`);
+function checkDestination({ logicalId }: Resource, config: unknown, demand: Demand): void {
+  const { OnFailure, OnSuccess } = (config ?? {}) as { OnFailure?: Target; OnSuccess?: Target };
+  for (const target of [OnFailure, OnSuccess]) {
+    const arn = target?.Destination;
+    if (!arn) continue;
+    const action = destinationActions[arn.split(":")[2] ?? ""];
+    if (!action) {
+      throw new Error(`${logicalId}: the local host does not know which permission the destination ${arn} needs`);
+    }
+    demand([action], arn, `The function execution role does not have permissions to call ${action} on ${arn}`);
   }
 }

@@ -3,12 +3,13 @@ import type { Grant, Permission, Principal, Statement } from "./statement.ts";
 
 export type Decision = { allowed: true } | { allowed: false; reason: Reason };
 
-/** Why a permission is refused. */
+/** The reason why a permission is refused. */
 export type Reason = "no-identity-policy" | "no-resource-policy" | "identity-deny" | "resource-deny";
 
 /**
- * Decides as IAM does within one account: an explicit deny of either policy comes first; then one allow, of either, is enough.
- * An allow that names the account alone leaves the decision to the policies of the identity. Counts the use of grants.
+ * Decides as IAM does within one account. A deny in either policy wins; otherwise one allow in either policy is enough.
+ * An allow for the whole account has no effect, because it leaves the decision to the identity's policies. Counts the use
+ * of grants.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function evaluate(
@@ -20,8 +21,7 @@ export function evaluate(
   const ofIdentity = identity.map((statement) => ({ statement, grants: statement.match(permission, keys) }));
   const ofResource = resource.map((statement) => {
     const named = statement.names(principal);
-    const grants = named && statement.match(permission, keys);
-    return { statement, named, grants };
+    return { statement, named, grants: named && statement.match(permission, keys) };
   });
   const denies = ({ statement, grants }: { statement: Statement; grants: readonly Grant[] | undefined }) =>
     statement.effect === "Deny" && grants !== undefined;

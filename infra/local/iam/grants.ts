@@ -1,17 +1,17 @@
 import type { RoleGrant } from "./access.ts";
 
-/** A grant as one line: function, action, and the resource without the account's part of its ARN. */
+/** Describes a grant in one line: function, action, and the resource without region and account. */
 export function describeGrant({ function: name, action, resource }: RoleGrant): string {
   return `${name} ${action} on ${resource.replace(/^arn:aws:([^:]*):[^:]*:[^:]*:/, "$1:")}`;
 }
 
-/** The grants that no call has used, sorted, each once. */
+/** Lists the grants that no call has used, sorted and without duplicates. */
 export function unusedGrants(grants: readonly RoleGrant[]): string[] {
   const lines = grants.filter(({ used }) => used === 0).map(describeGrant);
   return [...new Set(lines)].sort();
 }
 
-/** A report of all grants, the unused ones first. */
+/** Writes a report of all grants, the unused ones first. */
 export function formatGrants(grants: readonly RoleGrant[]): string {
   const unused = unusedGrants(grants);
   const used = grants.filter((grant) => grant.used > 0).map((grant) => `${describeGrant(grant)}: ${grant.used}`);

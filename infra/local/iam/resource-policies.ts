@@ -3,8 +3,9 @@ import type { Resolver, Resource } from "../assembly/resolve.ts";
 import { compilePolicy, type Statement } from "./statement.ts";
 
 /**
- * Reads the policies of the template's resources: of buckets, queues, functions, tables and secrets. The result gives those that apply to the
- * resource of a permission, by its ARN. Throws an Error that names what the local host does not understand.
+ * Reads the policies of the template's buckets, queues, functions, tables and secrets. Returns a function that finds the
+ * statements for the resource of a permission, by its ARN. Throws an Error that names a feature that the local host does
+ * not understand.
  */
 export function readResourcePolicies(resolver: Resolver): (resource: string) => readonly Statement[] {
   const policies = new Map<string, Statement[]>();
@@ -39,7 +40,7 @@ export function readResourcePolicies(resolver: Resolver): (resource: string) => 
   return (resource) => policies.get(resource) ?? policies.get(ownerOf(resource)) ?? [];
 }
 
-/** The ARN that a policy belongs to: of the bucket for an object, of the table for an index. */
+/** The ARN of the resource that has the policy: the bucket of an object, the table of an index. */
 function ownerOf(resource: string): string {
   return resource.startsWith("arn:aws:s3:::") || resource.includes(":table/")
     ? resource.replace(/^(arn:[^/]*:table\/[^/]+|arn:aws:s3:::[^/]+).*$/s, "$1")
@@ -54,7 +55,7 @@ interface PermissionProperties {
   SourceAccount?: string;
 }
 
-/** A permission to invoke a function, as the statement that Lambda makes of it. */
+/** The policy statement that Lambda creates for a permission to invoke a function. */
 function permissionStatement({ logicalId, properties }: Resource) {
   const { Action, FunctionName, Principal, SourceArn, SourceAccount, ...rest } =
     properties as unknown as PermissionProperties;

@@ -7,11 +7,11 @@ export interface Role {
   name: string;
   arn: string;
   statements: Statement[];
-  /** Whether this service of AWS may assume the role. */
+  /** Whether this AWS service may assume the role. */
   trusts(service: string): boolean;
 }
 
-/** Policies of AWS's own, as far as they concern what runs here. All that they grant is logs. */
+/** The policies that AWS manages and the local host knows, by name. They only allow writing logs. */
 const awsManaged: Record<string, object[]> = {
   AWSLambdaBasicExecutionRole: [
     {
@@ -32,14 +32,14 @@ interface RoleProperties {
 
 interface PolicyProperties {
   PolicyDocument?: unknown;
-  /** Names. */
+  /** Names of roles. */
   Roles?: string[];
   RoleName?: string;
 }
 
 /**
- * Reads a role of the template by its ARN: inline policies, policies that are attached, and managed ones. Each role is read once.
- * Throws an Error that names what the local host does not understand.
+ * Returns a function that finds a role of the template by its ARN, with its inline, attached and managed policies. Reads
+ * each role once. Throws an Error that names a feature that the local host does not understand.
  */
 export function createRoles(resolver: Resolver): (arn: string) => Role | undefined {
   const resources = new Map(
@@ -86,13 +86,12 @@ export function createRoles(resolver: Resolver): (arn: string) => Role | undefin
   }
 
   return (arn) => {
-    const known = roles.get(arn);
     const resource = resources.get(arn);
-    if (known || !resource) return known;
-    const role = read(arn, resource);
-    roles.set(arn, role);
-    return role;
+    if (resource && !roles.has(arn)) roles.set(arn, read(arn, resource));
+    return roles.get(arn);
   };
 }
 
-const trustKeys = (key: string): string[] | undefined => (key === "aws:sourceaccount" ? [ACCOUNT] : undefined);
+function trustKeys(key: string): string[] | undefined {
+  return key === "aws:sourceaccount" ? [ACCOUNT] : undefined;
+}

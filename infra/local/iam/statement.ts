@@ -7,38 +7,37 @@ import {
   refuseVariables,
 } from "./condition.ts";
 
-/** One action on one resource that a call needs. */
+/** One action on one resource, which a call needs. */
 export interface Permission {
   /** Like `dynamodb:PutItem`. */
   action: string;
-  /** An ARN, or `*` for an action that knows no resources. */
+  /** An ARN, or `*` for an action without resources. */
   resource: string;
-  /** The condition keys of the service itself. */
+  /** The condition keys that the service adds. */
   keys?: ConditionKeys;
 }
 
-/** Who calls: the role of a function, or a service of AWS. */
+/** The caller: the role of a function, or an AWS service. */
 export type Principal =
   | { kind: "role"; roleArn: string; sessionArn: string; account: string }
   | { kind: "service"; service: string };
 
-/** One action and one resource of a statement that allows them, as they are written there. */
+/** One action and one resource of an allowing statement, as in the policy. */
 export interface Grant {
   action: string;
   resource: string;
-  /** Calls that it has allowed. */
+  /** The number of calls that it has allowed. */
   used: number;
 }
 
-/** A statement of a policy, ready to be applied. */
+/** A compiled statement of a policy. */
 export interface Statement {
-  sid: string | undefined;
   effect: "Allow" | "Deny";
-  /** What the statement grants. Empty when it denies, or says `NotAction` or `NotResource`. */
+  /** The statement's grants. Empty for a statement with `Deny`, `NotAction` or `NotResource`. */
   grants: readonly Grant[];
   /** The grants that apply to a permission. Undefined when the statement does not apply. */
   match(permission: Permission, keys: ConditionKeys): readonly Grant[] | undefined;
-  /** Whether the statement names this principal, and how: in a policy of a resource only. */
+  /** How a statement of a resource's policy names this principal. Undefined when it does not. */
   names(principal: Principal): "principal" | "account" | undefined;
 }
 
@@ -46,7 +45,7 @@ const KNOWN = new Set(["Sid", "Effect", "Principal", "Action", "NotAction", "Res
 
 /**
  * Compiles the statements of a policy document. `where` names the policy in errors.
- * Throws an Error that names what the local host does not understand, so that it is never allowed silently.
+ * Throws an Error that names a feature that the local host does not understand, so that the feature is never ignored.
  */
 export function compilePolicy(document: unknown, where: string): Statement[] {
   const { Statement: statements = [] } = (document ?? {}) as { Statement?: unknown };
@@ -76,7 +75,6 @@ function compileStatement(given: Record<string, unknown>): Statement {
     isPlain ? resources.map(({ text: resource }): Grant => ({ action, resource, used: 0 })) : [],
   );
   return {
-    sid: given.Sid as string | undefined,
     effect,
     grants: grants.flat(),
     match(permission, keys) {
