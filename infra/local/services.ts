@@ -12,7 +12,7 @@ import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
-import { startS3Front } from "./s3/permission-proxy.ts";
+import { startS3PermissionProxy } from "./s3/permission-proxy.ts";
 import { startS3 } from "./s3/s3-server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
 
@@ -75,7 +75,7 @@ export async function startServices({ data, external, credentials, access, log }
           startS3({
             directory: path.join(data, "s3"),
             ...credentials,
-            access: access,
+            access,
             log: log.detail,
           }),
         ),
@@ -96,7 +96,7 @@ export async function startServices({ data, external, credentials, access, log }
   const front = await started(startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }));
   const s3Endpoint = external.s3 ?? store?.url ?? "";
   const s3Front = external.s3
-    ? await started(startS3Front({ endpoint: external.s3, credentials, access: access, log: log.detail }))
+    ? await started(startS3PermissionProxy({ endpoint: external.s3, credentials, access, log: log.detail }))
     : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
   const vectors = dynamo !== undefined || (await hasVectors(dynamodb, engine));

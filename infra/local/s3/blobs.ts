@@ -10,9 +10,9 @@ const write = promisify(fs.write);
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 
-/** A file that holds the body of an object or of one of its parts. It is written once and never changed. */
+/** A file with the body of an object or of a part. It is written once and never changed. */
 export interface Blob {
-  /** Its path below the directory: `2026-11-21/<uuid>`. No part of it comes from a client. */
+  /** The path in the directory: `2026-11-21/<uuid>`. No part of it comes from a client. */
   id: string;
   /** Bytes. */
   size: number;
@@ -25,23 +25,23 @@ export interface Span {
 }
 
 export interface Blobs {
-  /** Writes a body. When it resolves the file is on the disk; when it throws there is none. */
+  /** Writes a body. When it resolves, the file is on the disk. When it rejects, there is no file. */
   write(source: AsyncIterable<Buffer>): Promise<Blob>;
-  /** Reads a span of the blobs in their order, even if they are removed meanwhile. */
+  /** Reads a span of the concatenated blobs, even if they are removed while it reads. */
   read(blobs: readonly Blob[], span: Span): Promise<Buffer | Readable>;
-  /** Deletes the files as soon as nobody reads them. */
+  /** Deletes the files once no reader uses them. */
   remove(blobs: readonly Blob[]): Promise<void>;
-  /** Deletes every file that is not among `keep`: what a crash left behind. */
+  /** Deletes every file that is not in `keep`, such as files of a process that crashed. Returns their number. */
   sweep(keep: ReadonlySet<string>): Promise<number>;
 }
 
-/** Bodies up to this size are read at once, which is faster than a stream. */
+/** Files up to this size, in bytes, are read at once, which is faster than a stream. */
 const SMALL = 256 * 1024;
 
 export function openBlobs(directory: string, now: () => number): Blobs {
   const folders = new Map<string, Promise<() => Promise<void>>>();
   const readers = new Map<string, number>();
-  const doomed = new Set<string>();
+  const removed = new Set<string>();
   const fileOf = (id: string): string => path.join(directory, id);
 
   const folderSync = (folder: string): Promise<() => Promise<void>> => {
@@ -58,13 +58,13 @@ export function openBlobs(directory: string, now: () => number): Blobs {
       const left = (readers.get(id) ?? 1) - 1;
       if (left > 0) readers.set(id, left);
       else readers.delete(id);
-      if (left === 0 && doomed.delete(id)) await rm(fileOf(id), { force: true });
+      if (left === 0 && removed.delete(id)) await rm(fileOf(id), { force: true });
     }
   };
 
   return {
     write: async (source) => {
-      // A folder a day keeps folders small enough, and lets writers at the same time share the sync of one.
+      // One folder per day keeps folders small, and lets concurrent writers share one sync of the folder.
       const folder = new Date(now()).toISOString().slice(0, 10);
       const id = `${folder}/${randomUUID()}`;
       const syncFolder = await folderSync(folder);
@@ -94,24 +94,24 @@ export function openBlobs(directory: string, now: () => number): Blobs {
     },
     remove: async (blobs) => {
       const free = blobs.filter(({ id }) => !readers.has(id));
-      for (const { id } of blobs) if (readers.has(id)) doomed.add(id);
+      for (const { id } of blobs) if (readers.has(id)) removed.add(id);
       await Promise.all(free.map(({ id }) => rm(fileOf(id), { force: true })));
     },
     sweep: async (keep) => {
-      let removed = 0;
+      let count = 0;
       for (const folder of await readdir(directory)) {
         const names = await readdir(path.join(directory, folder));
         const stale = names.filter((name) => !keep.has(`${folder}/${name}`));
         for (const name of stale) await rm(path.join(directory, folder, name));
         if (stale.length === names.length) await rmdir(path.join(directory, folder));
-        removed += stale.length;
+        count += stale.length;
       }
-      return removed;
+      return count;
     },
   };
 }
 
-/** Makes a folder and returns what puts its entries on the disk; so does the making itself, for the folder. */
+/** Creates a folder, on the disk when it resolves. Resolves to a function that syncs the entries of the folder. */
 async function openFolder(folder: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
   const parent = openSync(path.dirname(folder), "r");
@@ -122,10 +122,7 @@ async function openFolder(folder: string): Promise<() => Promise<void>> {
   });
 }
 
-/**
- * Opening, and closing, is done at once: it takes less time than handing it to another thread would. What waits for the
- * disk is handed over.
- */
+/** Opens and closes the file synchronously, which takes less time than another thread would. Writes asynchronously. */
 async function writeFile(file: string, source: AsyncIterable<Buffer>): Promise<number> {
   const descriptor = openSync(file, "wx");
   try {
@@ -143,7 +140,7 @@ async function writeFile(file: string, source: AsyncIterable<Buffer>): Promise<n
 
 type Piece = Blob & Span;
 
-/** What of each blob lies within the span. */
+/** The part of each blob that is within the span. */
 function cut(blobs: readonly Blob[], span: Span): Piece[] {
   let start = 0;
   return blobs.flatMap((blob) => {
@@ -156,7 +153,7 @@ function cut(blobs: readonly Blob[], span: Span): Piece[] {
 
 async function* readPieces(pieces: readonly Piece[], fileOf: (id: string) => string): AsyncGenerator<Buffer> {
   for (const { id, from, to } of pieces) {
-    // `end` is inclusive there.
+    // `end` is inclusive.
     yield* createReadStream(fileOf(id), { start: from, end: to - 1, highWaterMark: SMALL });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Makes a function that resolves once a `sync` has run that began after the call. Calls that come while one is under
- * way share the next, so twenty writers at once cost two syncs and not twenty.
+ * Returns a function that resolves once a `sync` has finished that started after the call. Calls during a sync share the
+ * next one, so that twenty concurrent writers need two syncs instead of twenty.
  */
 export function createGroupedSync(sync: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
@@ -15,7 +15,7 @@ export function createGroupedSync(sync: () => Promise<void>): () => Promise<void
     if (!running) return start();
     queued ??= running
       .catch(() => {
-        // Whoever waits for that sync hears of it; the next one speaks for itself.
+        // The callers of the running sync receive its error. It does not concern the next sync.
       })
       .then(() => {
         queued = undefined;

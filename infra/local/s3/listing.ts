@@ -3,20 +3,19 @@ import { readObject, type StoredObject } from "./objects.ts";
 
 export interface ListingQuery {
   prefix: string;
-  /** Keys are rolled up at its first occurrence after the prefix; empty = not at all. */
+  /** Keys with this text after the prefix are grouped into a common prefix that ends with it; empty = no grouping. */
   delimiter: string;
-  /** Only what sorts after this key, or after this common prefix. */
+  /** The page starts after this key or common prefix. */
   after: string;
-  /** With `after`: start at that key again, with the versions older than this one. */
+  /** The page starts with the versions of the key `after` that are older than this one. */
   afterVersion?: string | undefined;
   max: number;
 }
 
 export interface Listing {
   objects: StoredObject[];
-  /** Common prefixes. */
   prefixes: string[];
-  /** The last entry of this page, when there are more. */
+  /** The last entry of this page, if another page follows. */
   next: { key: string; version: string | undefined } | undefined;
 }
 
@@ -24,12 +23,12 @@ const LIVE =
   "SELECT * FROM object WHERE bucket = ? AND current = 1 AND marker = 0 AND key >= ? AND key < ? ORDER BY key";
 const VERSIONS = "SELECT * FROM object WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key, id DESC";
 
-/** One page of the live objects, in the order of their UTF-8 bytes. Costs as much as the page holds. */
+/** Lists one page of current objects, in the order of their UTF-8 bytes. Takes time in proportion to the page, not the bucket. */
 export function listObjects(store: Store, bucket: string, query: ListingQuery): Listing {
   return list(store, bucket, query, LIVE);
 }
 
-/** One page of all versions and delete markers, the newest of each key first. */
+/** Lists one page of all versions and delete markers, the newest of each key first. */
 export function listVersions(store: Store, bucket: string, query: ListingQuery): Listing {
   return list(store, bucket, query, VERSIONS);
 }
@@ -54,7 +53,7 @@ function list(store: Store, bucket: string, query: ListingQuery, statement: stri
       } else {
         listing.prefixes.push(common);
         last = { key: common, version: undefined };
-        // Everything below the common prefix is skipped, not read.
+        // Skip all keys with the common prefix without reading them.
         jump = successor(Buffer.from(common));
         break;
       }
@@ -83,7 +82,7 @@ function commonPrefix(key: string, { prefix, delimiter }: ListingQuery): string 
   return at < 0 ? undefined : key.slice(0, at + delimiter.length);
 }
 
-/** The least byte string that sorts after everything with that prefix. No UTF-8 has a byte 0xff. */
+/** The smallest byte string that sorts after all keys with the prefix. No UTF-8 text has a byte 0xff. */
 function successor(prefix: Buffer): Buffer {
   if (prefix.length === 0) return Buffer.of(0xff);
   const next = Buffer.from(prefix);

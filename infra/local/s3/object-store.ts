@@ -5,19 +5,19 @@ import { type Blob, type Blobs, openBlobs } from "./blobs.ts";
 import { createGroupedSync } from "./grouped-sync.ts";
 
 /**
- * What the server keeps: bodies as files that never change, and one SQLite index that says which of them an object
- * consists of, with all of its metadata. A write puts the body on the disk first and then becomes visible, whole, by
- * one transaction; a crash before that leaves a file that nothing refers to, which the next start removes.
+ * The data of the server: bodies in files that never change, and a SQLite index with the metadata and the files of each
+ * object. A write first puts the body on the disk and then becomes visible by one transaction. A crash before the
+ * transaction leaves an unused file, which the next start deletes.
  */
 export interface Store {
   blobs: Blobs;
-  /** The time that objects and uploads are stamped with, in epoch milliseconds. */
+  /** The time of writes, in milliseconds since 1970. */
   now(): number;
-  /** A prepared statement of the index. */
+  /** Prepares a statement of the index. */
   sql(text: string): StatementSync;
   /**
-   * Runs `work` as one transaction, with nothing else in between, and resolves when it is on the disk. The blobs given
-   * to `free` are deleted then. When `work` throws, nothing has changed.
+   * Runs `work` as one transaction and resolves when it is on the disk. Then deletes the blobs that `work` passed to
+   * `free`. When `work` throws, nothing changes.
    */
   commit<T>(work: (free: (blobs: readonly Blob[]) => void) => T): Promise<T>;
   close(): Promise<void>;
@@ -30,8 +30,8 @@ const schema = `
   CREATE TABLE configuration (
     bucket TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (bucket, kind)
   ) STRICT, WITHOUT ROWID;
-  -- A version of an object or a delete marker. Ids grow, so the greatest of a key is the current one. Keys are bytes:
-  -- they sort as S3 sorts them, and hold any character.
+  -- A version of an object or a delete marker. Ids increase, so the largest id of a key is the current version. Keys are
+  -- bytes, because bytes sort as S3 sorts keys and hold any character.
   CREATE TABLE object (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     bucket TEXT NOT NULL, key BLOB NOT NULL, version TEXT NOT NULL,
@@ -41,7 +41,7 @@ const schema = `
     parts TEXT NOT NULL, metadata TEXT NOT NULL, tags TEXT NOT NULL
   ) STRICT;
   CREATE INDEX object_versions ON object (bucket, key, id DESC);
-  -- What a listing shows, and only that: neither old versions nor deleted keys slow it down.
+  -- The index of listings. It has no old versions and no deleted keys, so these do not slow down a listing.
   CREATE UNIQUE INDEX object_live ON object (bucket, key) WHERE current = 1 AND marker = 0;
   CREATE TABLE upload (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL, initiated INTEGER NOT NULL,
@@ -55,12 +55,12 @@ const schema = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Opens the store in a directory of its own. Throws when another process has it open. */
+/** Opens the store in a directory of its own. Throws an Error when another process uses the directory. */
 export async function openStore(directory: string, now: () => number = Date.now): Promise<Store> {
   await mkdir(path.join(directory, "objects"), { recursive: true });
   const file = path.join(directory, "index.sqlite");
   const database = openIndex(file);
-  // The index itself syncs only at checkpoints; the log is synced here, off the main thread and for many commits at once.
+  // SQLite syncs the index at checkpoints only. This syncs its log, in another thread and once for many commits.
   const log = await open(`${file}-wal`, "r+");
   const syncLog = createGroupedSync(() => log.datasync());
   const statements = new Map<string, StatementSync>();
@@ -90,7 +90,7 @@ export async function openStore(directory: string, now: () => number = Date.now)
   };
 }
 
-/** SQLite's code for a database that another process has locked. */
+/** SQLite's error code for a database that another process has locked. */
 const SQLITE_BUSY = 5;
 
 function openIndex(file: string): DatabaseSync {
@@ -100,7 +100,9 @@ function openIndex(file: string): DatabaseSync {
   } catch (cause) {
     database.close();
     if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
-      throw new Error(`${file} is in use by another process.`, { cause });
+      throw new Error(`${file} is in use by another process. Stop that process or choose another directory.`, {
+        cause,
+      });
     }
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`${file} cannot be read (${why}). Restore it from a copy, or start empty with --fresh.`, { cause });
@@ -109,9 +111,9 @@ function openIndex(file: string): DatabaseSync {
   if (version === 0) transact(database, () => database.exec(schema));
   else if (version !== SCHEMA_VERSION) {
     database.close();
-    throw new Error(`${file} was written by another version of the local S3 server; start with an empty directory.`);
+    throw new Error(`${file} was written by another version of the local S3 server. Start with an empty directory.`);
   }
-  // Any write makes the log file, which has to be there to be synced.
+  // A write creates the log file, which must exist so that it can be synced.
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   return database;
 }

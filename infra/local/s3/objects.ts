@@ -11,7 +11,7 @@ export interface Tag {
   value: string;
 }
 
-/** What is stored of an object beside its body. */
+/** The stored data of an object, apart from its body. */
 export interface Metadata {
   /** Response headers in lower case: `content-type`, `cache-control`, … */
   headers: Readonly<Record<string, string>>;
@@ -50,7 +50,7 @@ export interface StoredObject extends NewObject {
   superseded: number | null;
 }
 
-/** Preconditions of a write; ETags as sent. */
+/** The preconditions of a write, as in its headers. */
 export interface WriteConditions {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;

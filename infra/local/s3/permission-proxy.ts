@@ -11,14 +11,14 @@ import { notImplemented, S3Error } from "./s3-error.ts";
 import { describeError, send } from "./s3-server.ts";
 import { type Signed, verifySignature } from "./signature.ts";
 
-/** Headers that belong to a connection, or that this front writes itself. */
+/** Headers that belong to a connection, or that the proxy writes itself. */
 const OWN_HEADERS = new Set(["authorization", "connection", "expect", "host"]);
 
 /**
  * Starts the endpoint that functions call when the host uses another S3 at `endpoint`. It rejects requests that the
  * function's role does not allow, and signs the others with credentials that the other S3 knows.
  */
-export function startS3Front({
+export function startS3PermissionProxy({
   endpoint,
   credentials,
   access,
@@ -45,7 +45,7 @@ export function startS3Front({
       request = readRequest(message);
       signed = verifySignature(request, access.secretOf, new Date());
       const { name } = route(request);
-      // The keys of DeleteObjects and the signatures of signed chunks are in the body, which the front does not read.
+      // The keys of DeleteObjects and the signatures of signed chunks are in the body, which the proxy does not read.
       if (name === "DeleteObjects" || signed.payload.startsWith("STREAMING-AWS4")) {
         throw notImplemented(`${name} with ${signed.payload} on another S3`);
       }

@@ -78,7 +78,7 @@ async function serve(
   let result: S3Response;
   try {
     request = readRequest(message);
-    // Clients sign with the machine's time.
+    // Clients sign with the time of this machine, not with the time of `clock`.
     signed = verifySignature(request, (accessKeyId) => secretOf(options, accessKeyId), new Date());
     const found = route(request);
     name = found.name;
@@ -108,7 +108,7 @@ export async function send(
   response.statusCode = status;
   response.setHeader("x-amz-request-id", id);
   response.setHeader("x-amz-id-2", id);
-  response.setHeader("server", "memocha-local-s3");
+  response.setHeader("server", "local-s3");
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) response.setHeader(name, headerText(value));
   if (typeof body === "string" && body !== "" && !response.hasHeader("content-type")) {

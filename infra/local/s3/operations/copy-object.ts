@@ -1,7 +1,6 @@
 import { digesting } from "../body.ts";
 import { requireBucket, versioningOf } from "../buckets.ts";
 import { checksumElement } from "../checksum.ts";
-import { writeConditions } from "../conditions.ts";
 import type { Store } from "../object-store.ts";
 import { findVersion, type StoredObject } from "../objects.ts";
 import { readMetadata } from "../read-metadata.ts";
@@ -10,7 +9,7 @@ import type { Operation } from "../route.ts";
 import { S3Error } from "../s3-error.ts";
 import { renderXml } from "../xml.ts";
 import { isoDate } from "./list-objects.ts";
-import { storeObject } from "./put-object.ts";
+import { storeObject, writeConditions } from "./put-object.ts";
 
 /** CopyObject. The copy has a file of its own. */
 export const copyObject: Operation = async (store, request) => {

@@ -1,8 +1,7 @@
 import type { Span } from "../blobs.ts";
 import { checksumHeaders } from "../checksum.ts";
-import { checkRead } from "../conditions.ts";
 import type { Store } from "../object-store.ts";
-import { findObject, httpDate, type StoredObject, versionHeader } from "../objects.ts";
+import { findObject, httpDate, matchesEtag, preconditionFailed, type StoredObject, versionHeader } from "../objects.ts";
 import type { S3Request } from "../request.ts";
 import type { Operation } from "../route.ts";
 import { S3Error } from "../s3-error.ts";
@@ -72,5 +71,17 @@ function readRange(header: string | undefined, size: number): Span | undefined {
   if (from < size) return { from, to };
   throw new S3Error("InvalidRange", `The object has ${size} bytes, but the range is ${header}.`, {
     "content-range": `bytes */${size}`,
+  });
+}
+
+/** Checks `If-Match` and `If-None-Match`. Throws PreconditionFailed, or NotModified when the client has the object already. */
+function checkRead(request: S3Request, object: StoredObject): void {
+  const ifMatch = request.header("if-match");
+  if (ifMatch !== undefined && !matchesEtag(ifMatch, object.etag)) throw preconditionFailed("If-Match");
+  const ifNoneMatch = request.header("if-none-match");
+  if (ifNoneMatch === undefined || !matchesEtag(ifNoneMatch, object.etag)) return;
+  throw new S3Error("NotModified", "Not Modified", {
+    etag: `"${object.etag}"`,
+    "last-modified": httpDate(object.modified),
   });
 }

@@ -10,7 +10,6 @@ import {
   readAlgorithm,
   statedChecksum,
 } from "../checksum.ts";
-import { writeConditions } from "../conditions.ts";
 import type { Store } from "../object-store.ts";
 import { insertObject } from "../objects.ts";
 import { readMetadata } from "../read-metadata.ts";
@@ -30,7 +29,7 @@ import {
 } from "../uploads.ts";
 import { parseXml, renderXml } from "../xml.ts";
 import { encoder, isoDate } from "./list-objects.ts";
-import { storeBody } from "./put-object.ts";
+import { storeBody, writeConditions } from "./put-object.ts";
 
 const MAX_PART_NUMBER = 10_000;
 /** The smallest size of every part but the last: 5 MiB. */

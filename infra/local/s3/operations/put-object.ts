@@ -2,12 +2,12 @@ import type { Blob } from "../blobs.ts";
 import { type Body, type Digests, openBody } from "../body.ts";
 import { requireBucket } from "../buckets.ts";
 import { type Checksum, checksumHeaders } from "../checksum.ts";
-import { writeConditions } from "../conditions.ts";
 import type { Store } from "../object-store.ts";
 import { insertObject, type Metadata, type Tag, type WriteConditions } from "../objects.ts";
 import { readMetadata } from "../read-metadata.ts";
+import type { S3Request } from "../request.ts";
 import type { Operation } from "../route.ts";
-import { S3Error } from "../s3-error.ts";
+import { notImplemented, S3Error } from "../s3-error.ts";
 
 /** PutObject. The object becomes visible when its last byte and its metadata are on the disk. */
 export const putObject: Operation = async (store, request, signed) => {
@@ -60,4 +60,11 @@ export async function storeBody<T>(
     if (error instanceof S3Error) await store.blobs.remove([blob]);
     throw error;
   }
+}
+
+/** Reads `If-Match` and `If-None-Match`. Throws NotImplemented for an ETag in `If-None-Match`, as S3 does. */
+export function writeConditions(request: S3Request): WriteConditions {
+  const ifNoneMatch = request.header("if-none-match");
+  if (ifNoneMatch !== undefined && ifNoneMatch !== "*") throw notImplemented("If-None-Match with an ETag on a write");
+  return { ifMatch: request.header("if-match"), ifNoneMatch };
 }
