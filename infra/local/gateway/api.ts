@@ -7,7 +7,7 @@ import { createRouter, type Router } from "./router.ts";
 import type { TokenBucket } from "./throttle.ts";
 import { readThrottles } from "./throttle.ts";
 
-/** Milliseconds that the gateway waits for an integration when the method says nothing. */
+/** Default timeout of an integration in milliseconds. */
 const DEFAULT_TIMEOUT = 29_000;
 
 type ApiType = "RestApi" | "Resource" | "Method" | "Authorizer" | "GatewayResponse" | "RequestValidator" | "Stage";
@@ -23,16 +23,16 @@ export interface RestApi {
 }
 
 export interface Method {
-  /** As declared: a method, or `ANY`. */
+  /** An HTTP method, or `ANY`. */
   httpMethod: string;
   /** Like `/v1/sessions/{id}`. */
   resourcePath: string;
   resourceId: string;
   operationName: string | undefined;
   authorizer: AuthorizerSpec | undefined;
-  /** Answer 403 to everybody: the method is authorized in a way that cannot be had here. */
+  /** Answers 403 to every request, because the local host does not support the method's authorization. */
   closed: boolean;
-  /** `querystring.days` or `header.X-Foo`, where the request must have it. */
+  /** Required parameters, like `querystring.days` or `header.X-Foo`. */
   required: string[];
   integration: Integration;
   throttle: TokenBucket | undefined;
@@ -62,10 +62,10 @@ interface IntegrationProperties {
   TimeoutInMillis?: number;
 }
 
-/** Why the gateway may not invoke a function for a method or an authorizer, by its ARN. Undefined = it may. */
+/** Returns why the gateway may not invoke a function for the ARN of a method or an authorizer; undefined = it may. */
 export type RefuseInvoke = (functionName: string, sourceArn: string) => string | undefined;
 
-/** Puts the template's REST API together. Undefined when there is none. */
+/** Builds the REST API of the template; undefined when there is none. */
 export function buildApi(
   resolver: Resolver,
   warn: (message: string) => void,
@@ -75,7 +75,8 @@ export function buildApi(
   const ref = (resource: Resource) => resolver.ref(resource);
   const [api, ...others] = of("RestApi");
   if (!api) return undefined;
-  for (const { logicalId } of others) warn(`${logicalId}: the local host serves one REST API, and this is another`);
+  for (const { logicalId } of others)
+    warn(`${logicalId}: the local host serves only one REST API and ignores this one`);
   const id = ref(api);
   const stages = of("Stage").filter(({ properties }) => properties.RestApiId === id);
   const stage = stages[0]?.properties ?? {};
@@ -85,7 +86,7 @@ export function buildApi(
   const sourceArn = (below: string) => `arn:${PARTITION}:execute-api:${REGION}:${ACCOUNT}:${id}/${below}`;
   const refuse = (logicalId: string, functionName: string, below: string): string | undefined => {
     const cause = refuseInvoke(functionName, sourceArn(below));
-    if (cause) warn(`${logicalId}: every request is answered with 500, as on AWS. ${cause}`);
+    if (cause) warn(`${logicalId}: every request gets the status 500, as on AWS. ${cause}`);
     return cause;
   };
   const authorizers = new Map(
@@ -101,15 +102,18 @@ export function buildApi(
     const method = properties as unknown as MethodProperties;
     const resourcePath = paths.get(method.ResourceId);
     if (resourcePath === undefined) {
-      warn(`${logicalId}: its resource ${method.ResourceId} is not in the template`);
+      warn(`${logicalId}: its resource ${method.ResourceId} is not in the template, so the host ignores the method`);
       return [];
     }
     const validator = validators.get(method.RequestValidatorId ?? "");
-    if (validator?.ValidateRequestBody) warn(`${logicalId}: the local gateway does not validate bodies by models`);
+    if (validator?.ValidateRequestBody) warn(`${logicalId}: the local gateway does not validate bodies with models`);
     const authorization = method.AuthorizationType ?? "NONE";
     const authorizer = authorizers.get(method.AuthorizerId ?? "");
     const closed = authorization !== "NONE" && !(authorization === "CUSTOM" && authorizer);
-    if (closed) warn(`${logicalId}: authorization ${authorization} cannot be had here; everybody is refused`);
+    if (closed)
+      warn(
+        `${logicalId}: the local gateway does not support the authorization ${authorization} and refuses every request`,
+      );
     const integration = readIntegration(logicalId, method.Integration ?? {}, warn);
     const verb = method.HttpMethod === "ANY" ? "*" : method.HttpMethod;
     const refused =

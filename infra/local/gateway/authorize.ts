@@ -5,10 +5,10 @@ import type { ProxyEvent } from "./event.ts";
 import type { GatewayResponseKind } from "./gateway-response.ts";
 import { evaluatePolicy, isPolicy, type Policy } from "./policy.ts";
 
-/** Answers that are remembered at most; the oldest goes first. */
+/** Cached decisions at most. The oldest is deleted first. */
 const CACHE_LIMIT = 10_000;
 
-/** Seconds that a policy is remembered when the template says nothing. */
+/** Default seconds in the cache. */
 const DEFAULT_TTL = 300;
 
 /** A Lambda authorizer of the template. */
@@ -18,9 +18,9 @@ export interface AuthorizerSpec {
   functionName: string;
   /** Like `method.request.header.Authorization`. */
   identitySources: string[];
-  /** What a token must look like before the function is asked; anything else is 401. */
+  /** A token that does not match gets 401 without an invocation. */
   validation: RegExp | undefined;
-  /** Seconds; 0 = asked every time. */
+  /** Seconds in the cache; 0 = no cache. */
   ttl: number;
   /** Why the gateway may not invoke its function. */
   refused?: string | undefined;
@@ -42,8 +42,8 @@ export interface Authorizers {
 }
 
 /**
- * Runs Lambda authorizers as API Gateway does: policies are remembered by identity and evaluated for each method, so one that
- * was given for one route decides for all. Requests with the same identity that come while the function runs share its answer.
+ * Runs Lambda authorizers as API Gateway does. Policies are cached per identity and evaluated per method, so the policy for one route
+ * also decides for others. Concurrent requests with the same identity share one invocation.
  */
 export function createAuthorizers(find: (functionName: string) => LambdaFunction | undefined): Authorizers {
   const cache = new Map<string, { decision: Decision; until: number }>();
@@ -80,7 +80,7 @@ export function createAuthorizers(find: (functionName: string) => LambdaFunction
   return {
     async authorize(spec, event, methodArn) {
       const identity = spec.identitySources.map((source) => identityValue(source, event));
-      // A REQUEST authorizer that remembers nothing is asked even when something is missing.
+      // A REQUEST authorizer without a cache is invoked even if an identity source is missing.
       const needed = spec.type === "TOKEN" || spec.ttl > 0;
       if (needed && identity.some((value) => !value)) return unauthorized;
       if (spec.type === "TOKEN" && spec.validation && !spec.validation.test(identity[0] ?? "")) return unauthorized;
@@ -114,16 +114,16 @@ function applyPolicy(asked: Asked, methodArn: string): Authorization {
 function readDecision(payload: string): Asked {
   const answer = JSON.parse(payload) as { principalId?: unknown; policyDocument?: unknown; context?: object } | null;
   if (!answer || answer.principalId === undefined || !isPolicy(answer.policyDocument)) {
-    const cause = `the authorizer answered without a principalId and a policy: ${payload.slice(0, 300)}`;
+    const cause = `the authorizer returned no principalId or no policy: ${payload.slice(0, 300)}`;
     return failure("AUTHORIZER_CONFIGURATION_ERROR", null, cause);
   }
   const context: Record<string, string> = { principalId: String(answer.principalId) };
   for (const [name, value] of Object.entries(answer.context ?? {})) {
     if (typeof value === "object" && value !== null) {
-      const cause = `the authorizer's context holds an object or array in ${name}: only texts, numbers and booleans may be`;
+      const cause = `the authorizer's context has an object or array in ${name}; allowed are texts, numbers and booleans`;
       return failure("AUTHORIZER_CONFIGURATION_ERROR", null, cause);
     }
-    // Whatever type they had, values reach the integration as text.
+    // The integration gets all values as text.
     if (value !== null && value !== undefined) context[name] = String(value);
   }
   return { policy: answer.policyDocument, context };
@@ -152,13 +152,13 @@ function headerOf({ headers }: ProxyEvent, name: string): string | undefined {
   return undefined;
 }
 
-/** Undefined, with a warning, for what is no Lambda authorizer. */
+/** Reads a Lambda authorizer. Warns about other authorizers and returns undefined. */
 export function readAuthorizer(resource: Resource, warn: (message: string) => void): AuthorizerSpec | undefined {
   const { Type, AuthorizerUri, IdentitySource, IdentityValidationExpression, AuthorizerResultTtlInSeconds, Name } =
     resource.properties;
   const arn = /\/functions\/(.+)\/invocations$/.exec(String(AuthorizerUri))?.[1];
   if ((Type !== "TOKEN" && Type !== "REQUEST") || !arn) {
-    warn(`${resource.logicalId}: the local gateway knows Lambda authorizers only, not ${String(Type)}`);
+    warn(`${resource.logicalId}: the local gateway supports Lambda authorizers only, not ${String(Type)}`);
     return undefined;
   }
   return {

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 
-/** Bytes that API Gateway takes as a request's body. */
+/** Bytes of a request body at most, as in API Gateway. */
 export const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
-/** The media type of a request that names none. */
+/** The media type of a request without a content-type. */
 export const JSON_TYPE = "application/json";
 
-/** Reads a body. Undefined as soon as it is, or says it will be, larger than the gateway takes. Rejects when the client goes. */
+/** Reads a body; undefined as soon as it or its content-length exceeds the limit. Rejects when the client disconnects. */
 export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return undefined;
   const chunks: Buffer[] = [];
@@ -21,11 +21,11 @@ export async function readBody(request: IncomingMessage): Promise<Buffer | undef
     });
     request.on("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("close", () => reject(new Error("the client went away before its request was whole")));
+    request.on("close", () => reject(new Error("the client disconnected before the end of its request")));
   });
 }
 
-/** A body as the event carries it: text, or Base64 for media types that the API declares binary. Without a type it is JSON. */
+/** Encodes a body for the event: as text, or as Base64 for binary media types of the API. The default type is JSON. */
 export function encodeBody(body: Buffer, contentType: string | undefined, binaryMediaTypes: string[]) {
   if (body.length === 0) return { body: null, isBase64Encoded: false };
   if (isBinary(contentType ?? JSON_TYPE, binaryMediaTypes))
@@ -33,7 +33,7 @@ export function encodeBody(body: Buffer, contentType: string | undefined, binary
   return { body: body.toString("utf8"), isBase64Encoded: false };
 }
 
-/** Whether a media type, or the first of an `Accept` header, is among those declared. */
+/** Whether a media type, or the first one of an `Accept` header, is a binary media type. */
 export function isBinary(header: string | undefined, binaryMediaTypes: string[]): boolean {
   if (binaryMediaTypes.includes("*/*")) return true;
   const type = header?.split(/[;,]/)[0]?.trim().toLowerCase() ?? "";

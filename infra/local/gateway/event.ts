@@ -19,7 +19,7 @@ export interface ProxyEvent {
   isBase64Encoded: boolean;
 }
 
-/** Headers of the connection, which are nobody's business behind the gateway. */
+/** Headers of the connection, which the gateway does not pass on. */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",
@@ -30,7 +30,7 @@ const HOP_BY_HOP = new Set([
   "expect",
 ]);
 
-/** The event of a request, without its body. `path` is as the client sent it, percent-encoded. */
+/** Creates the event of a request, without its body. `path` is percent-encoded, as the client sent it. */
 export function createEvent(
   api: RestApi,
   method: Method,
@@ -55,7 +55,7 @@ export function createEvent(
   };
 }
 
-/** The ARN that authorizers' policies speak of. */
+/** The ARN of a method in the policies of authorizers. */
 export function methodArn(api: RestApi, httpMethod: string, path: string): string {
   return `arn:${PARTITION}:execute-api:${REGION}:${ACCOUNT}:${api.id}/${api.stage}/${httpMethod}${path}`;
 }
@@ -118,7 +118,7 @@ function readHeaders({ rawHeaders, socket }: IncomingMessage) {
   return { headers, multiValueHeaders };
 }
 
-/** Decoded, as API Gateway passes it on. What is not valid UTF-8 becomes U+FFFD. */
+/** Decodes the query, as API Gateway does. Invalid UTF-8 becomes U+FFFD. */
 function readQuery(search: string): Record<string, string[]> | null {
   if (!search) return null;
   const query: Record<string, string[]> = {};

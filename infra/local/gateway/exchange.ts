@@ -3,10 +3,10 @@ import type { RestApi } from "./api.ts";
 import type { ProxyEvent } from "./event.ts";
 import { type GatewayResponseKind, renderGatewayResponse } from "./gateway-response.ts";
 
-/** Milliseconds in which a client may go on sending a body that was refused, so that it gets to read why. */
+/** Milliseconds in which a client may keep sending a refused body, so that it can read the response. */
 const REFUSED_BODY_GRACE = 2_000;
 
-/** A request under way. */
+/** A request and its response. */
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
@@ -15,7 +15,7 @@ export interface Exchange {
   cause: string | undefined;
 }
 
-/** Answers as the gateway itself, if nothing has been answered yet. `cause` is for the log. */
+/** Sends a response of the gateway itself, unless a response has begun. `cause` is for the log. */
 export function answer(current: Exchange, kind: GatewayResponseKind, message: string, cause?: string): void {
   const { response, request, api, event } = current;
   if (cause) current.cause = cause;
@@ -27,7 +27,7 @@ export function answer(current: Exchange, kind: GatewayResponseKind, message: st
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-/** Answers without having read the body, and takes no more of it than what is already on its way. */
+/** Sends a response of the gateway before the body was read, and discards the body. */
 export function refuse(current: Exchange, kind: GatewayResponseKind, message: string, cause?: string): void {
   const { request, response } = current;
   if (!request.complete && hasBody(request)) {
@@ -43,7 +43,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 64 * 1024;
 }
 
-/** Headers of an answer, with the request id that API Gateway adds to all. */
+/** Adds the request id to the headers of a response, as API Gateway does. */
 export function withIds<T extends Record<string, string | string[]>>({ event }: Exchange, headers: T): T {
   return { "x-amzn-requestid": event.requestContext.requestId, ...headers };
 }

@@ -1,13 +1,13 @@
 import type { Resource } from "../assembly/resolve.ts";
 
-/** Every answer that the gateway gives by itself: its usual status and the exception it names. */
+/** The responses of the gateway itself: the default status and the exception's name. */
 const kinds = {
   ACCESS_DENIED: [403, "AccessDeniedException"],
   API_CONFIGURATION_ERROR: [500, "InternalServerErrorException"],
   AUTHORIZER_CONFIGURATION_ERROR: [500, "AuthorizerConfigurationException"],
   AUTHORIZER_FAILURE: [500, "AuthorizerFailureException"],
   BAD_REQUEST_PARAMETERS: [400, "BadRequestException"],
-  /** Of a function that failed or gave no proper answer; it has no gateway response of its own. */
+  /** The function failed or returned a malformed response. It has no gateway response of its own. */
   BAD_GATEWAY: [502, "InternalServerErrorException"],
   INTEGRATION_TIMEOUT: [504, "InternalServerErrorException"],
   MISSING_AUTHENTICATION_TOKEN: [403, "MissingAuthenticationTokenException"],
@@ -31,7 +31,7 @@ export interface GatewayAnswer {
   body: string;
 }
 
-/** What parameters and templates may refer to. */
+/** The values that parameters and templates can use. */
 export interface ResponseScope {
   /** `$context` without `error`. */
   context: object;
@@ -53,7 +53,7 @@ export function readGatewayResponses(resources: Resource[]): Map<string, Gateway
   );
 }
 
-/** Renders an answer of the gateway: by the template's response of this kind, of `DEFAULT_4XX`/`5XX`, or as it comes from AWS. */
+/** Renders a response of the gateway: by the template's response of this kind, by its `DEFAULT_4XX`/`5XX`, or by AWS's default. */
 export function renderGatewayResponse(
   responses: Map<string, GatewayResponseSpec>,
   kind: GatewayResponseKind,

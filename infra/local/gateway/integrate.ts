@@ -4,7 +4,7 @@ import { answer, type Exchange, withIds } from "./exchange.ts";
 import { type ProxyResponse, readProxyResponse } from "./proxy-response.ts";
 import { createStreamedResponse } from "./stream-response.ts";
 
-/** Runs a function for a request, and answers with what it gives: whole, or as it streams. `timeout` in milliseconds. */
+/** Invokes a function for a request and sends its response, buffered or streamed. `timeout` in milliseconds. */
 export async function integrate(
   current: Exchange,
   target: LambdaFunction,
@@ -16,7 +16,12 @@ export async function integrate(
 async function buffer(current: Exchange, target: LambdaFunction, timeout: number): Promise<void> {
   const result = await within(timeout, target.invoke(JSON.stringify(current.event)));
   if (!result) {
-    answer(current, "INTEGRATION_TIMEOUT", "Endpoint request timed out", `no answer in ${timeout} ms`);
+    answer(
+      current,
+      "INTEGRATION_TIMEOUT",
+      "Endpoint request timed out",
+      `the function did not respond within ${timeout} ms`,
+    );
     return;
   }
   if (result.error) {
@@ -47,12 +52,12 @@ async function stream(current: Exchange, target: LambdaFunction, timeout: number
   const cause = result
     ? ((result.error && describe(target, result)) ??
       streamed.problem() ??
-      (streamed.started() ? undefined : "it did not stream"))
-    : `the stream did not end in ${timeout} ms`;
+      (streamed.started() ? undefined : "the function did not write to its response stream"))
+    : `the stream did not end within ${timeout} ms`;
   if (cause === undefined) return;
   current.cause = cause;
   if (streamed.started()) {
-    // Cutting the connection is the only way left to say that the answer is not whole.
+    // Only closing the connection can tell the client that the response is incomplete.
     if (!response.writableEnded) response.destroy();
   } else if (!result) answer(current, "INTEGRATION_TIMEOUT", "Endpoint request timed out");
   else if (result.error) failed(current, target, result);
@@ -61,8 +66,7 @@ async function stream(current: Exchange, target: LambdaFunction, timeout: number
 
 function failed(current: Exchange, target: LambdaFunction, result: InvokeResult): void {
   const tooLarge = result.error?.errorType === "RequestEntityTooLargeException";
-  if (tooLarge)
-    answer(current, "REQUEST_TOO_LARGE", "Request Too Long", "the event is larger than Lambda takes (6 MB)");
+  if (tooLarge) answer(current, "REQUEST_TOO_LARGE", "Request Too Long", "the event exceeds Lambda's limit of 6 MB");
   else answer(current, "BAD_GATEWAY", "Internal server error", describe(target, result));
 }
 

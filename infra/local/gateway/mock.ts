@@ -1,11 +1,11 @@
-/** An integration that answers by itself: what CDK's `defaultCorsPreflightOptions` makes. */
+/** A mock integration, as CDK's `defaultCorsPreflightOptions` creates it. */
 export interface MockSpec {
   status: number;
-  /** Whether a body that the API takes as binary is converted to text. A mock takes no other. */
+  /** Whether the mock converts a binary body to text. Otherwise it fails on one. */
   takesBinary: boolean;
   headers: Record<string, string>;
   body: string;
-  /** Origins beyond the fixed one that are answered with themselves. */
+  /** Further allowed origins. */
   origins: string[];
 }
 
@@ -20,7 +20,7 @@ interface MockProperties {
   }[];
 }
 
-/** CDK's mapping template for several origins, and nothing else that VTL can do. */
+/** CDK's mapping template for several origins. Other VTL is not supported. */
 const ORIGINS_TEMPLATE =
   /^\s*#set\(\$origin = [^\n]+\n#if\(\$origin == ""\)\n[^\n]+\n#end\n#if\(((?:\$origin == "[^"\n]+"(?: \|\| )?)+)\)\n\s*#set\(\$context\.responseOverride\.header\.Access-Control-Allow-Origin = \$origin\)\n#end\s*$/;
 
@@ -34,7 +34,7 @@ export function readMock(logicalId: string, properties: object, warn: (message: 
   const template = chosen?.ResponseTemplates?.["application/json"] ?? "";
   const origins = ORIGINS_TEMPLATE.exec(template)?.[1];
   if (!origins && /[#$]/.test(template))
-    warn(`${logicalId}: the local gateway does not know the mapping template of this mock`);
+    warn(`${logicalId}: the local gateway does not support the mapping template of this mock`);
   return {
     status: Number(chosen?.StatusCode ?? 500),
     takesBinary: ContentHandling === "CONVERT_TO_TEXT",
@@ -44,7 +44,7 @@ export function readMock(logicalId: string, properties: object, warn: (message: 
   };
 }
 
-/** The headers of a mock's answer to a request from this origin. */
+/** The headers of a mock's response to a request from this origin. */
 export function mockHeaders({ headers, origins }: MockSpec, origin: string | undefined): Record<string, string> {
   if (!origin || !origins.includes(origin)) return headers;
   return { ...headers, "Access-Control-Allow-Origin": origin };
@@ -56,7 +56,7 @@ function readHeaders(logicalId: string, parameters: Record<string, string>, warn
     const header = /^method\.response\.header\.(.+)$/.exec(name)?.[1];
     const text = /^'(.*)'$/.exec(value)?.[1];
     if (header && text !== undefined) headers[header] = text;
-    else warn(`${logicalId}: the local gateway does not know the response parameter ${name} = ${value}`);
+    else warn(`${logicalId}: the local gateway does not support the response parameter ${name} = ${value}`);
   }
   return headers;
 }

@@ -1,4 +1,4 @@
-/** An IAM policy as an authorizer returns it, of which `execute-api:Invoke` matters. */
+/** The IAM policy of an authorizer. Only `execute-api:Invoke` matters. */
 export interface Policy {
   Statement?: Statement | Statement[];
 }
@@ -14,7 +14,7 @@ interface Statement {
 
 export type Verdict = "allow" | "deny" | "explicit-deny";
 
-/** Whether a policy lets a method be called. A Deny beats every Allow; what nothing allows is denied. */
+/** Evaluates a policy for a method. A Deny overrides every Allow, and without an Allow the method is denied. */
 export function evaluatePolicy(policy: Policy, methodArn: string): Verdict {
   const statements = asList(policy.Statement).filter(
     ({ Action, Resource }) =>
@@ -25,7 +25,7 @@ export function evaluatePolicy(policy: Policy, methodArn: string): Verdict {
   return statements.some(({ Effect }) => Effect === "Allow") ? "allow" : "deny";
 }
 
-/** Whether this is a policy that can be evaluated here: no conditions, no negated elements. */
+/** Whether this is a supported policy: one without conditions and negated elements. */
 export function isPolicy(value: unknown): value is Policy {
   if (typeof value !== "object" || value === null) return false;
   const statements = asList((value as Policy).Statement);
@@ -42,7 +42,7 @@ export function isPolicy(value: unknown): value is Policy {
   );
 }
 
-/** `*` stands for anything, slashes too, and `?` for one character. */
+/** `*` matches any characters, including slashes, and `?` matches one character. */
 function matches(pattern: string, text: string): boolean {
   if (pattern === "*" || pattern === text) return true;
   const source = pattern

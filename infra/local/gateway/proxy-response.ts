@@ -1,4 +1,4 @@
-/** What a proxy integration gives back: the head of a response and, when it is not streamed, its body. */
+/** The response of a proxy integration. A streamed one has no body here. */
 export interface ProxyResponse {
   status: number;
   /** Name and value, or name and values. */
@@ -7,12 +7,12 @@ export interface ProxyResponse {
   isBase64Encoded: boolean;
 }
 
-/** Response headers that API Gateway passes on under another name. */
+/** Response headers that API Gateway renames. */
 const REMAPPED = new Set(["www-authenticate", "date", "server", "connection", "via"]);
-/** Response headers that are the connection's own. */
+/** Response headers of the connection, which the gateway sets itself. */
 const DROPPED = new Set(["content-length", "transfer-encoding", "keep-alive"]);
 
-/** Reads a function's answer. Undefined for one that API Gateway would call malformed (502). */
+/** Reads the response of a function; undefined when it is malformed for API Gateway (502). */
 export function readProxyResponse(payload: string): ProxyResponse | undefined {
   const answer = parse(payload);
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return undefined;
@@ -50,7 +50,7 @@ function readHeaders(headers: unknown, multiValueHeaders: unknown): Record<strin
   return merged;
 }
 
-/** Header values are bytes: characters beyond Latin-1 go as their UTF-8 bytes, and no value may break the line. */
+/** Header values are bytes: a text is sent as UTF-8, and line breaks become blanks. */
 function headerValue(value: unknown): string {
   return Buffer.from(String(value).replaceAll(/[\r\n\0]/g, " "), "utf8").toString("latin1");
 }

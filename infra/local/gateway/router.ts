@@ -1,4 +1,4 @@
-/** What can be routed: anything with a path like `/v1/sessions/{id}` or `/{proxy+}`, and a method or `ANY`. */
+/** A route: a path like `/items/{id}` or `/{proxy+}`, and an HTTP method or `ANY`. */
 interface Routable {
   httpMethod: string;
   resourcePath: string;
@@ -6,12 +6,12 @@ interface Routable {
 
 export interface Match<T> {
   method: T;
-  /** Values of the path's parameters, as they are in the URL. */
+  /** Values of the path parameters, percent-encoded. */
   parameters: Record<string, string> | null;
 }
 
 export interface Router<T> {
-  /** `path` without the query, still percent-encoded. Undefined when nothing takes it. */
+  /** Finds the route of a percent-encoded path without the query. */
   match(httpMethod: string, path: string): Match<T> | undefined;
 }
 
@@ -23,8 +23,8 @@ interface Node<T> {
 }
 
 /**
- * Routes as API Gateway does: a fixed segment goes before a parameter, a parameter before `{proxy+}`. Parameters are passed on
- * as they are in the URL: REST APIs hand path parameters to proxy integrations percent-encoded, as the client sent them.
+ * Routes as API Gateway does: a fixed segment precedes a parameter, and a parameter precedes `{proxy+}`. Path parameters stay
+ * percent-encoded, as in the proxy integrations of REST APIs.
  */
 export function createRouter<T extends Routable>(methods: T[]): Router<T> {
   const root = createNode<T>();
@@ -48,7 +48,7 @@ function createNode<T>(): Node<T> {
   return { fixed: new Map(), methods: new Map() };
 }
 
-/** A slash at the end changes nothing; an empty segment between two slashes is a segment. */
+/** Ignores a slash at the end. An empty segment between two slashes counts. */
 function segments(path: string): string[] {
   const parts = path.split("/").slice(1);
   if (parts.at(-1) === "") parts.pop();

@@ -8,16 +8,16 @@ import { answer, type Exchange, refuse, withIds } from "./exchange.ts";
 import { integrate } from "./integrate.ts";
 import { mockHeaders } from "./mock.ts";
 
-/** One request, answered: what the log line is made of. */
+/** A finished request, for the log. */
 export interface RequestLog {
   method: string;
-  /** The route, or the path when there is none. */
+  /** The route, or the path of a request without a route. */
   route: string;
   path: string;
   status: number;
   milliseconds: number;
   requestId: string;
-  /** Why the gateway itself had to answer with an error. */
+  /** Why the gateway itself sent an error. */
   cause: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface GatewayOptions {
   onRequest(entry: RequestLog): void;
 }
 
-/** What stands for the method of a request that no route takes. */
+/** The method of a request without a route. */
 const NO_METHOD: Method = {
   httpMethod: "ANY",
   resourcePath: "",
@@ -39,7 +39,7 @@ const NO_METHOD: Method = {
   throttle: undefined,
 };
 
-/** The HTTP server of a REST API. Until `serve` is called it answers 503, so that its port can be had before all else. */
+/** Creates the HTTP server of a REST API. It answers 503 until `serve` is called, so that it can take its port early. */
 export function createGateway(options: GatewayOptions): { server: Server; serve(api: RestApi): void } {
   let api: RestApi | undefined;
   const authorizers = createAuthorizers(options.find);
@@ -114,7 +114,7 @@ export function createGateway(options: GatewayOptions): { server: Server; serve(
         isBinary(request.headers["content-type"] ?? JSON_TYPE, served.binaryMediaTypes)
       ) {
         const cause =
-          "its mock takes no binary body, as which this request counts: the integration needs ContentHandling CONVERT_TO_TEXT";
+          "the mock does not accept a binary body, and this request has one: set the integration's ContentHandling to CONVERT_TO_TEXT";
         return answer(current, "API_CONFIGURATION_ERROR", "Internal server error", cause);
       }
       const headers = mockHeaders(integration.mock, request.headers.origin);
@@ -127,7 +127,12 @@ export function createGateway(options: GatewayOptions): { server: Server; serve(
     }
     const target = integration.kind === "lambda" ? options.find(integration.functionName) : undefined;
     if (integration.kind !== "lambda" || !target) {
-      return answer(current, "API_CONFIGURATION_ERROR", "Internal server error", "its integration is not here");
+      return answer(
+        current,
+        "API_CONFIGURATION_ERROR",
+        "Internal server error",
+        "the local host does not support its integration",
+      );
     }
     Object.assign(event, encodeBody(body, request.headers["content-type"], served.binaryMediaTypes));
     await integrate(current, target, integration);

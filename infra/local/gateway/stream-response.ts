@@ -7,15 +7,15 @@ const DELIMITER_BYTES = 8;
 const MAX_PRELUDE_BYTES = 16 * 1024;
 
 export interface StreamedResponse extends StreamSink {
-  /** Whether the head has gone to the client, after which nothing else can be answered. */
+  /** Whether the client has got the head of the response. */
   started(): boolean;
-  /** Why the stream was no proper response, once it has turned out to be none. */
+  /** Why the stream is malformed, as soon as this is known. */
   problem(): string | undefined;
 }
 
 /**
- * Passes a function's response stream on to the client as it comes, at the client's pace. When the client goes away the rest is
- * taken and dropped: Lambda does not stop a function for that either, and what it has begun it may finish.
+ * Sends a function's response stream to the client at the client's speed. When the client disconnects, the rest is discarded and the
+ * function keeps running, as on Lambda.
  */
 export function createStreamedResponse(
   response: ServerResponse,
@@ -44,18 +44,18 @@ export function createStreamedResponse(
     problem: () => problem,
     onChunk(data, consumed) {
       if (!prelude) return pass(data, consumed);
-      // Something else may have been answered already, because this came too late.
+      // The gateway has already sent another response, because the stream was too late.
       if (problem || response.headersSent || response.destroyed) return consumed();
       prelude.push(data);
       const bytes = Buffer.concat(prelude);
       const at = bytes.indexOf(Buffer.alloc(DELIMITER_BYTES));
       if (at < 0) {
-        if (bytes.length > MAX_PRELUDE_BYTES) problem = "its response stream does not begin with a status and headers";
+        if (bytes.length > MAX_PRELUDE_BYTES) problem = "the response stream does not begin with a status and headers";
         return consumed();
       }
       const read = readProxyResponse(bytes.toString("utf8", 0, at));
       if (!read) {
-        problem = "its response stream begins with something other than a status and headers";
+        problem = "the response stream begins with an invalid status or headers";
         return consumed();
       }
       prelude = undefined;
@@ -65,7 +65,7 @@ export function createStreamedResponse(
     },
     onEnd() {
       if (!prelude) response.end();
-      else problem ??= "its response stream ended before a status and headers were written";
+      else problem ??= "the response stream ended before its status and headers";
     },
   };
 }

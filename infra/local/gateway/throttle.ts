@@ -1,4 +1,4 @@
-/** Lets so many requests a second through, and so many at once. */
+/** Limits requests per second, with bursts. */
 export interface TokenBucket {
   take(now?: number): boolean;
 }
@@ -10,7 +10,7 @@ interface MethodSetting {
   ThrottlingBurstLimit?: number;
 }
 
-/** `rate` tokens a second, `burst` at most. @param now milliseconds */
+/** Creates a bucket with `burst` tokens at most that gets `rate` tokens per second. @param now milliseconds */
 export function createTokenBucket(rate: number, burst: number, now = performance.now()): TokenBucket {
   let tokens = burst;
   let last = now;
@@ -26,8 +26,8 @@ export function createTokenBucket(rate: number, burst: number, now = performance
 }
 
 /**
- * Reads the throttling of a stage's `MethodSettings`. Each method has a bucket of its own; a setting for a method goes before one
- * for all of them.
+ * Reads the throttling of a stage's `MethodSettings`. Each method has its own bucket. A setting for a method overrides one for all
+ * methods.
  */
 export function readThrottles(
   settings: unknown,

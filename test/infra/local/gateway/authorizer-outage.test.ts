@@ -44,7 +44,7 @@ test.each(["right", "nonsense"])(
   },
 );
 
-test("a token that is wrong is a 401", async () => {
+test("an invalid token causes 401", async () => {
   const response = await call("wrong");
   expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
 });

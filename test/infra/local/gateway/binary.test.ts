@@ -25,13 +25,13 @@ afterAll(() => gateway.stop());
 const post = (type: string, accept: string) =>
   fetch(gateway.url, { method: "POST", body: BYTES, headers: { "content-type": type, accept } });
 
-test("a body of a binary media type reaches the function in Base64 and comes back as bytes to who accepts it", async () => {
+test("a binary body reaches the function in Base64, and a client that accepts the type gets bytes", async () => {
   const response = await post("image/png", "image/webp,*/*");
   expect(response.headers.get("x-encoded")).toBe("true");
   expect(await response.bytes()).toEqual(BYTES);
 });
 
-test("who does not accept it first gets the Base64, as from API Gateway", async () => {
+test("a client whose first accepted type is another one gets Base64, as from API Gateway", async () => {
   expect(await (await post("image/png", "text/html,image/png")).text()).toBe(Buffer.from(BYTES).toString("base64"));
 });
 

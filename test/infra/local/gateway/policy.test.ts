@@ -19,7 +19,7 @@ test.each([
   expect(evaluatePolicy({ Statement: [...Statement] }, METHOD)).toBe(verdict);
 });
 
-test("what cannot be evaluated is no policy", () => {
+test("a policy with unsupported elements is not a policy", () => {
   expect(isPolicy({ Statement: [allow("*")] })).toBe(true);
   expect(isPolicy({ Statement: allow("*") })).toBe(true);
   expect(isPolicy({ Statement: [] })).toBe(false);

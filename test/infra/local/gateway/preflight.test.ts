@@ -29,12 +29,12 @@ afterAll(() => gateway.stop());
 const preflight = async (path: string, headers: Record<string, string> = {}) =>
   (await fetch(gateway.url + path, { method: "OPTIONS", headers: { origin: "https://a.example", ...headers } })).status;
 
-test("a mock answers 500 to a preflight when the API takes JSON as binary, as API Gateway does", async () => {
+test("a mock answers a preflight with 500 when JSON is a binary media type of the API, as on AWS", async () => {
   expect(await preflight("/plain")).toBe(500);
   expect(await preflight("/plain", { "content-type": "text/plain" })).toBe(204);
 });
 
-test("a mock that converts to text answers it", async () => {
+test("a mock that converts bodies to text answers such a preflight", async () => {
   expect(await preflight("/converted")).toBe(204);
   expect(await preflight("/converted", { "content-type": "application/json" })).toBe(204);
 });

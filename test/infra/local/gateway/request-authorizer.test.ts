@@ -43,14 +43,14 @@ afterAll(() => gateway.stop());
 
 const call = (path: string, tenant = "t") => fetch(gateway.url + path, { headers: { "x-tenant": tenant } });
 
-test("a REQUEST authorizer gets the request without its body, and is asked once for each identity", async () => {
+test("a REQUEST authorizer gets the request without its body, and is invoked once per identity", async () => {
   const first = (await (await call("/a?key=1")).json()) as { asked: string };
   expect(first).toMatchObject({ type: "REQUEST", key: "1", path: "/a", body: "undefined", principalId: "x" });
   expect(await (await call("/a?key=1")).json()).toEqual(first);
   expect(await (await call("/a?key=1", "other")).json()).not.toMatchObject({ asked: first.asked });
 });
 
-test("an authorizer is asked again when its answer has been kept for as long as the template says", async () => {
+test("an authorizer is invoked again when its cached policy has expired", async () => {
   const short = await startGateway({
     functions: {
       echo: "export const handler = async ({ requestContext }) => ({ statusCode: 200, body: requestContext.authorizer.asked });",
@@ -66,11 +66,11 @@ test("an authorizer is asked again when its answer has been kept for as long as 
   await short.stop();
 });
 
-test("a request without an identity source is refused without asking", async () => {
+test("a request without an identity source is refused without invoking the authorizer", async () => {
   expect((await call("/a")).status).toBe(401);
 });
 
-test("a parameter that the method demands is a 400 when it is not there", async () => {
+test("a request without a required parameter gets 400", async () => {
   const response = await call("/checked");
   expect(response.status).toBe(400);
   expect(await response.json()).toEqual({ message: "Missing required request parameters: [days]" });

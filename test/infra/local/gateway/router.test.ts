@@ -24,14 +24,14 @@ test.each([
   expect(route(path)).toBe(expected);
 });
 
-test("an empty segment is no value for a parameter", () => {
+test("an empty segment does not match a parameter", () => {
   expect(route("/v1/sessions//messages")).toBe("/v1/{proxy+}");
 });
 
-test("a method that is not there matches nothing", () => {
+test("an HTTP method without a route does not match", () => {
   expect(router.match("POST", "/v1/sessions")).toBeUndefined();
 });
 
-test("names that JavaScript's objects have of their own are values like others", () => {
+test("names of JavaScript's object properties are ordinary values", () => {
   expect(router.match("GET", "/v1/sessions/__proto__")?.parameters).toEqual({ id: "__proto__" });
 });

@@ -122,7 +122,7 @@ const get = (path: string, init?: RequestInit) => fetch(gateway.url + path, init
 const eventOf = async (response: Response) => ((await response.json()) as { event: Record<string, unknown> }).event;
 
 describe("the event of a proxy integration", () => {
-  test("carries headers, query and body, single and multiple", async () => {
+  test("has headers, query and body, with single and multiple values", async () => {
     const response = await get("/echo?a=1&a=2&b=%C3%BC+x", {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Mine": "yes", "X-Forwarded-For": "10.0.0.1" },
@@ -154,7 +154,7 @@ describe("the event of a proxy integration", () => {
     expect(response.headers.get("x-amzn-requestid")).toBe((event.requestContext as { requestId: string }).requestId);
   });
 
-  test("without query or body has null in their place", async () => {
+  test("has null instead of a missing query or body", async () => {
     expect(await eventOf(await get("/echo"))).toMatchObject({
       queryStringParameters: null,
       multiValueQueryStringParameters: null,
@@ -162,20 +162,20 @@ describe("the event of a proxy integration", () => {
     });
   });
 
-  test("carries path parameters as the client sent them, percent-encoded, like API Gateway's REST APIs", async () => {
+  test("has path parameters percent-encoded, as the client sent them, like API Gateway's REST APIs", async () => {
     const event = await eventOf(await get("/items/a%2Fb%20c%ff%"));
     expect(event).toMatchObject({ path: "/items/a%2Fb%20c%ff%", pathParameters: { id: "a%2Fb%20c%ff%" } });
     expect(await eventOf(await get("/files/x/y.txt"))).toMatchObject({ pathParameters: { proxy: "x/y.txt" } });
   });
 
-  test("carries bytes that are no UTF-8 as replacement characters", async () => {
+  test("has replacement characters for bytes that are not UTF-8", async () => {
     const event = await eventOf(await get("/echo", { method: "POST", body: new Uint8Array([0x61, 0xff, 0x62]) }));
     expect(event.body).toBe("a\ufffdb");
   });
 });
 
 describe("routing", () => {
-  test("answers what no route takes by the template's gateway response", async () => {
+  test("answers a request without a route with the template's gateway response", async () => {
     const response = await get("/nowhere", { headers: { origin: "https://a.example" } });
     expect(response.status).toBe(404);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -186,22 +186,22 @@ describe("routing", () => {
     expect(body.request_id).toBe(response.headers.get("x-request-id"));
   });
 
-  test("refuses a method that the path does not have", async () => {
+  test("refuses an HTTP method that the path does not have", async () => {
     expect((await get("/items/1", { method: "POST" })).status).toBe(404);
   });
 
-  test("takes any method where the template says so", async () => {
+  test("accepts any HTTP method on a route with ANY", async () => {
     expect(await eventOf(await get("/any", { method: "PUT" }))).toMatchObject({ httpMethod: "PUT" });
   });
 
-  test("closes a method whose authorization cannot be had here, with a warning", async () => {
+  test("refuses every request of a method with unsupported authorization, with a warning", async () => {
     expect((await get("/iam")).status).toBe(403);
-    expect(gateway.warnings.join()).toContain("authorization AWS_IAM cannot be had here");
+    expect(gateway.warnings.join()).toContain("does not support the authorization AWS_IAM");
   });
 });
 
-describe("answers of functions", () => {
-  test("keep single and multiple headers, and remap those that API Gateway remaps", async () => {
+describe("responses of functions", () => {
+  test("keep single and multiple headers, and rename those that API Gateway renames", async () => {
     const response = await get("/echo");
     expect(response.headers.get("x-plain")).toBe("plain");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
@@ -216,11 +216,11 @@ describe("answers of functions", () => {
     expect(await response.text()).toBe("");
   });
 
-  test("in Base64 stay text when the API declares no binary media types", async () => {
+  test("in Base64 stay Base64 when the API declares no binary media types", async () => {
     expect(await (await get("/image")).text()).toBe("iVD/AA==");
   });
 
-  test("that are malformed, or errors, become the 5xx of the template, and the log says why", async () => {
+  test("that are malformed or errors become the template's 5xx, and the log has the cause", async () => {
     for (const [path, cause] of [
       ["/malformed", "malformed Lambda proxy response"],
       ["/throws", "no such table"],
@@ -233,7 +233,7 @@ describe("answers of functions", () => {
     expect(gateway.requests.find(({ path }) => path === "/throws")?.cause).toContain("[cause]: Error: gone");
   });
 
-  test("that come too late are 504s of the gateway", async () => {
+  test("that are too late become the gateway's 504", async () => {
     const response = await get("/slow");
     expect(await response.json()).toEqual({ message: "Endpoint request timed out" });
   });
@@ -243,7 +243,7 @@ describe("a TOKEN authorizer", () => {
   const call = (token: string | undefined, method = "GET") =>
     get("/private", { method, headers: token === undefined ? {} : { authorization: token } });
 
-  test("is not asked without a token, or with one that looks wrong", async () => {
+  test("is not invoked without a token, or with one that does not match the validation expression", async () => {
     expect((await call(undefined)).status).toBe(401);
     expect((await call("Basic eDp5")).status).toBe(401);
     expect(await (await call(undefined)).json()).toEqual({ message: "Unauthorized" });
@@ -255,7 +255,7 @@ describe("a TOKEN authorizer", () => {
     expect((await call("Bearer nonsense")).status).toBe(500);
   });
 
-  test("passes its context on as text, and is asked once a token", async () => {
+  test("passes its context on as text, and is invoked once per token", async () => {
     const answers = await Promise.all(["good", "good", "other"].map((token) => call(`Bearer ${token}`).then(eventOf)));
     const contexts = answers.map(({ requestContext }) => (requestContext as { authorizer: object }).authorizer);
     expect(contexts[0]).toMatchObject({ principalId: "alice", admin: "true" });
@@ -263,7 +263,7 @@ describe("a TOKEN authorizer", () => {
     expect(contexts[2]).not.toEqual(contexts[0]);
   });
 
-  test("decides by its policy for each method, the remembered one too", async () => {
+  test("decides per method by its policy, also by a cached one", async () => {
     expect((await call("Bearer good")).status).toBe(200);
     const denied = await call("Bearer good", "DELETE");
     expect(denied.status).toBe(403);
@@ -271,14 +271,14 @@ describe("a TOKEN authorizer", () => {
   });
 });
 
-test("a header value that would end its line stays one value", async () => {
+test("a header value with line breaks stays one value", async () => {
   const response = await get("/split");
   expect([response.status, response.headers.get("x-said")]).toEqual([200, "a  x-evil: b "]);
   expect(response.headers.get("x-evil")).toBeNull();
 });
 
 describe("CORS preflight by a mock", () => {
-  test("answers the first origin by default and another of the list with itself", async () => {
+  test("allows the first origin by default, and another allowed origin if the request has it", async () => {
     const preflight = (origin: string) => get("/echo", { method: "OPTIONS", headers: { origin } });
     const first = await preflight("https://elsewhere.example");
     expect(first.status).toBe(204);
@@ -296,24 +296,24 @@ describe("limits", () => {
     expect(statuses).toEqual([200, 200, 429]);
   });
 
-  test("refuse an event of more than Lambda's 6 MB", async () => {
+  test("refuse an event over Lambda's 6 MB", async () => {
     const response = await get("/echo", { method: "POST", body: "x".repeat(6_300_000) });
     expect(response.status).toBe(413);
     expect(await response.json()).toEqual({ message: "Request Too Long" });
   });
 
-  test("refuse a body of more than 10 MB before it is sent", async () => {
+  test("refuse a body over 10 MB before the client sends it", async () => {
     const answer = await raw(`POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: ${11 * 1024 * 1024}\r\n\r\nabc`);
     expect(answer).toMatch(/^HTTP\/1\.1 413 .*connection: close/s);
   });
 
-  test("refuse a body of unknown length once it is over 10 MB", async () => {
+  test("refuse a body of unknown length as soon as it exceeds 10 MB", async () => {
     const chunk = `100000\r\n${"x".repeat(0x100000)}\r\n`;
     const head = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
     expect(await raw(head + chunk.repeat(12))).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  test("leave the server standing after requests that are none", async () => {
+  test("keep the server running after malformed requests", async () => {
     expect(await raw("NONSENSE\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
     expect(await raw(`GET /echo HTTP/1.1\r\nx: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
     expect((await get("/echo")).status).toBe(200);

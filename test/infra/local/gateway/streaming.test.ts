@@ -56,7 +56,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway.stop());
 
-test("a stream reaches the client piece by piece, with status and headers first", async () => {
+test("a stream reaches the client in pieces, with the status and headers first", async () => {
   const response = await fetch(`${gateway.url}/ticks`);
   expect(response.status).toBe(201);
   expect(response.headers.get("content-type")).toBe("text/event-stream");
@@ -71,13 +71,13 @@ test("a stream reaches the client piece by piece, with status and headers first"
   expect((at.at(-1) ?? 0) - (at[0] ?? 0)).toBeGreaterThan(200);
 });
 
-test("a large stream arrives whole", async () => {
+test("a large stream arrives completely", async () => {
   const body = await (await fetch(`${gateway.url}/large`)).bytes();
   expect(body.length).toBe(320 * 65_536);
   expect(body.every((byte) => byte === 97)).toBe(true);
 });
 
-test("a function waits for a client that does not read", async () => {
+test("a function waits while its client does not read", async () => {
   const response = await new Promise<import("node:http").IncomingMessage>((resolve) => {
     request(`${gateway.url}/large`, resolve).end();
   });
@@ -96,7 +96,7 @@ test("a function waits for a client that does not read", async () => {
   expect(length).toBe(320 * 65_536);
 });
 
-test("an error before the first byte is a 502, and so is a stream that has no prelude", async () => {
+test("an error before the first byte and a stream without a prelude cause 502", async () => {
   for (const path of ["early", "bare", "silent", "plain"]) {
     const response = await fetch(`${gateway.url}/${path}`);
     expect([path, response.status]).toEqual([path, 502]);
@@ -104,14 +104,14 @@ test("an error before the first byte is a 502, and so is a stream that has no pr
   }
 });
 
-test("an error in the middle cuts the connection, so that the client knows", async () => {
+test("an error after the first byte closes the connection, so that the client notices it", async () => {
   const response = await fetch(`${gateway.url}/late`);
   expect(response.status).toBe(201);
   await expect(response.text()).rejects.toThrow();
   await expect.poll(() => gateway.requests.find(({ path }) => path === "/late")?.cause).toContain("in the middle");
 });
 
-test("a function runs to its end when its client goes away, as on Lambda", async () => {
+test("a function runs to its end when its client disconnects, as on Lambda", async () => {
   const abort = new AbortController();
   const response = await fetch(`${gateway.url}/endless`, { signal: abort.signal });
   await response.body?.getReader().read();
@@ -119,7 +119,7 @@ test("a function runs to its end when its client goes away, as on Lambda", async
   await expect.poll(() => gateway.logs.map(({ text }) => text).join(), { timeout: 5000 }).toContain("ran to its end");
 });
 
-test("a function that waits for its client goes on when the client goes away", async () => {
+test("a function that waits for its client continues when the client disconnects", async () => {
   const ended = () => gateway.logs.filter(({ text }) => text.includes("large ran to its end")).length;
   const before = ended();
   const response = await new Promise<import("node:http").IncomingMessage>((resolve) => {
@@ -132,14 +132,14 @@ test("a function that waits for its client goes on when the client goes away", a
   await expect.poll(ended, { timeout: 10_000 }).toBe(before + 1);
 });
 
-test("a stream that begins after the gateway has given up is taken and dropped", async () => {
+test("a stream that begins after the gateway's timeout is discarded", async () => {
   const response = await fetch(`${gateway.url}/tardy`);
   expect([response.status, await response.json()]).toEqual([504, { message: "Endpoint request timed out" }]);
   const said = () => gateway.logs.map(({ text }) => text).join();
   await expect.poll(said, { timeout: 10_000 }).toContain("tardy ran to its end");
 });
 
-test("a function that streams takes many requests at once in one worker", async () => {
+test("a streaming function serves many requests at once in one worker", async () => {
   const texts = await Promise.all(
     Array.from({ length: 100 }, async () => await (await fetch(`${gateway.url}/ticks`)).text()),
   );

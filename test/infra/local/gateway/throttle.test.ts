@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { createTokenBucket, readThrottles } from "../../../../infra/local/gateway/throttle.ts";
 
-test("a bucket lets a burst through, then its rate", () => {
+test("a bucket allows a burst, then its rate", () => {
   const bucket = createTokenBucket(10, 3, 0);
   expect([0, 0, 0, 0].map((at) => bucket.take(at))).toEqual([true, true, true, false]);
   expect([99, 100, 150, 200].map((at) => bucket.take(at))).toEqual([false, true, false, true]);
   expect([10_000, 10_000, 10_000, 10_000].map((at) => bucket.take(at))).toEqual([true, true, true, false]);
 });
 
-test("a setting for a method goes before the one for all, and none means no limit", () => {
+test("a setting for a method overrides the one for all methods, and there is no limit without a setting", () => {
   const throttles = readThrottles([
     { HttpMethod: "*", ResourcePath: "/*", ThrottlingRateLimit: 1, ThrottlingBurstLimit: 1 },
     { HttpMethod: "GET", ResourcePath: "/~1v1~1sessions", ThrottlingRateLimit: 1, ThrottlingBurstLimit: 2 },
