@@ -12,17 +12,17 @@ import { type ChatHost, startChatHost } from "./support/chat-host.ts";
 import { meter } from "./support/meter.ts";
 import { format, mebibytes, printTable } from "./support/table.ts";
 
-/** The ideal: 200 ms to the first token, then 50 tokens a second. */
+/** The fake provider: milliseconds to the first token, and per token. */
 const FIRST_TOKEN = 200;
 const PER_TOKEN = 20;
 const ANSWER = "word ".repeat(30).trim();
 
 const USAGE = `npm run bench -- chat [--quick]   turns, streamed through the local host against a fake provider
 
-  --quick   every part, with few users and turns: to see that it works, not to measure
+  --quick   run every part with few users and turns, to check that it works
 `;
 
-/** What a turn adds to the model's own time, and what it costs, at sessions of different lengths. */
+/** Measures the time that a turn adds to the model's time, and its capacity units, for sessions of different lengths. */
 export async function run(args: string[]): Promise<void> {
   if (args.includes("--help")) {
     process.stdout.write(USAGE);
@@ -45,7 +45,7 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** Users at once, and turns of all of them together. */
+/** Number of users at the same time, and of turns of all users. */
 const LOADS = [
   [100, 600],
   [300, 900],
@@ -55,7 +55,7 @@ const QUICK_LOADS = [
   [30, 60],
 ] as const;
 
-/** Capacity units of a turn, by the length of its session and the size of its messages, with ids as they are outside. */
+/** Capacity units of a turn, by the length of its session and the size of its messages, with ids of real length. */
 async function capacity(lengths: readonly number[]): Promise<void> {
   const engines = await startEngines();
   const fake = await startFakeOpenAI();
@@ -88,7 +88,7 @@ async function capacity(lengths: readonly number[]): Promise<void> {
         await runTurn(deps, turnRequest(deps, place.user, place.id, content, { memory }));
         world.advance(1000);
       };
-      // A window full of turns.
+      // Fill the context window.
       for (let n = 0; n < 15; n++) await say();
       const turns = 20;
       const usage = await measure(async () => {
@@ -113,10 +113,10 @@ async function capacity(lengths: readonly number[]): Promise<void> {
   }
 }
 
-/** Memories of a user who has some, in sessions of ten. */
+/** Number of memories of a user, in sessions of ten. */
 const MEMORIES = 200;
 
-/** One session of so many turns: what the model gets to read stays within its window, by the real encoder. */
+/** One session with this number of turns: the prompt stays within the context window, counted by the real encoder. */
 async function conversation(turns: number): Promise<void> {
   const engines = await startEngines();
   const fake = await startFakeOpenAI();
@@ -152,7 +152,7 @@ async function conversation(turns: number): Promise<void> {
   }
 }
 
-/** Time to the first token through the host, beside that of calling the provider directly in the same run. */
+/** Time to the first token through the host, compared with direct calls of the provider in the same run. */
 async function latency(host: ChatHost, fake: FakeOpenAI, users: number, turns: number): Promise<void> {
   const name = (user: number) => `user-${users}-${user}`;
   await Promise.all(Array.from({ length: users }, (_, user) => host.open(name(user))));
@@ -180,7 +180,7 @@ async function latency(host: ChatHost, fake: FakeOpenAI, users: number, turns: n
   );
 }
 
-/** The same at short and at long sessions, once the host has remembered what these are filled with. */
+/** The same for short and long sessions, after the host has remembered their messages. */
 async function lengths(host: ChatHost, messages: readonly number[]): Promise<void> {
   const usersOf = (length: number) => Array.from({ length: 4 }, (_, n) => `long-${length}-${n}`);
   for (const length of messages) for (const user of usersOf(length)) await host.fill(user, length);
@@ -199,7 +199,7 @@ async function lengths(host: ChatHost, messages: readonly number[]): Promise<voi
   );
 }
 
-/** Memory of the host before and after so many turns; answers are short, so that it does not take an hour. */
+/** Memory of the host before and after this number of turns. Answers are short, so that it does not take an hour. */
 async function endurance(host: ChatHost, fake: FakeOpenAI, turns: number): Promise<void> {
   fake.always({ text: "a short answer" });
   const warmUp = turns / 5;
@@ -221,7 +221,7 @@ interface Load {
   perSecond: number;
 }
 
-/** Runs turns, one after the other for each user, all users at once. */
+/** Runs turns of all users at the same time, one after the other per user. */
 async function load(users: number, turns: number, turn: (user: number) => Promise<number>): Promise<Load> {
   const times: number[] = [];
   let errors = 0;

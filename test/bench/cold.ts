@@ -16,7 +16,7 @@ import { createFirstEvents } from "./support/first-events.ts";
 import { startRuntimeApi } from "./support/runtime-api.ts";
 import { printTable } from "./support/table.ts";
 
-/** Starts of each function, each held against that of the empty handler right after it: machines change their pace. */
+/** Starts per function. Each is compared with a start of the empty handler right after it, because a machine's speed changes. */
 const RUNS = 12;
 
 const MAX_BYTES = 1_200_000;
@@ -24,15 +24,14 @@ const MAX_RATIO = 4;
 
 const STARTER = fileURLToPath(new URL("./support/cold-start.mjs", import.meta.url));
 
-/** What a function is given: enough for a request, and for a job to see what there is to do and leave it. */
+/** The timeout of a function in seconds. */
 const SECONDS = 29;
 
 const LAKE_KEY = "lake-key";
 
 /**
- * A function's cold start as Lambda has it: Node starts, a runtime client loads the bundle, fetches an event from the
- * Runtime API, and posts what the function makes of it (its beginning, of an answer that is streamed); against a process
- * of the same kind whose handler is empty. The runs of both take turns.
+ * Measures cold starts as on Lambda: Node starts, a runtime client loads the bundle, gets an event from the Runtime API, and posts the
+ * function's answer (or the beginning of a streamed answer). Compares them with those of an empty handler, in turns.
  */
 export async function run(): Promise<void> {
   const scratch = mkdtempSync(path.join(tmpdir(), "memocha-cold-"));
@@ -71,7 +70,7 @@ export async function run(): Promise<void> {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-/** Everything that functions call, and the environment that tells them where it is. */
+/** Starts the services that functions call. Returns the environment of functions, which names them. */
 async function open(scratch: string) {
   const [engines, secrets, model, { issuer, ...issuing }] = await Promise.all([
     startEngines(),
@@ -100,7 +99,7 @@ async function open(scratch: string) {
   };
 }
 
-/** Milliseconds from the start of the process to its answer. Throws when the function fails. */
+/** Returns the milliseconds from the start of the process to its answer. Throws when the process fails. */
 async function start(bundle: string, event: object, environment: Record<string, string>): Promise<number> {
   const { api, answered, close } = await startRuntimeApi(event, SECONDS);
   const began = performance.now();

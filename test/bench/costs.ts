@@ -14,14 +14,14 @@ import { meter } from "./support/meter.ts";
 
 const USER = "bench";
 
-/** Sessions that averages are taken over. */
+/** Number of sessions for averages. */
 const SESSIONS = 5;
 
-/** Searches, and metrics of an hour, that averages are taken over. */
+/** Numbers of searches, and of metrics per hour, for averages. */
 const SEARCHES = 10;
 const METRICS = 1000;
 
-/** Bytes that DynamoDB bills for an item beside its attributes, in the table and in each index (AWS: 100 bytes each). */
+/** Bytes that DynamoDB bills per item beside its attributes, in the table and in each index (AWS: 100 bytes each). */
 const ITEM_OVERHEAD = 100;
 
 /** Prints what a million messages cost. */
@@ -35,7 +35,7 @@ export async function run(): Promise<void> {
   }
 }
 
-/** Measures what one message consumes and occupies, from its capture to its archive. */
+/** Measures the request units and bytes of one message, from its capture to its archive. */
 export async function measureUnits(engines: Engines): Promise<Units> {
   const { measure } = meter(engines.dynamodb);
   const world = createMemoryWorld(engines);
@@ -84,7 +84,7 @@ export async function measureUnits(engines: Engines): Promise<Units> {
     archive: { wru: archive.wru / count, rru: archive.rru / count },
     bytes: {
       hot: hot.bytes / hot.items,
-      // The table and the index by time, which has a copy of all but the vector.
+      // The item is in the table and, without its vector, in the index by time.
       memory: (memories.bytes + memories.withoutVector) / memories.items,
       vectorIndex: remember.vectorWriteBytes / count + ITEM_OVERHEAD,
       object: Contents.reduce((sum, { Size = 0 }) => sum + Size, 0) / count,
@@ -121,7 +121,7 @@ async function measureMetrics(engines: Engines, measure: Measure): Promise<Units
   return { wru: recording.wru / METRICS, foldRru: Math.max(0, folding.rru - foldingNothing.rru) / METRICS };
 }
 
-/** Bytes of items as DynamoDB counts them, about: names, texts, numbers by their digits. */
+/** Bytes of items, about as DynamoDB counts them: names, texts, numbers by their digits. */
 async function storedBytes(engines: Engines, isCounted: (sk: string) => boolean) {
   let bytes = 0;
   let withoutVector = 0;
@@ -146,7 +146,7 @@ function sizeOf(value: unknown): number {
   return Object.entries(value).reduce((sum, [name, each]) => sum + Buffer.byteLength(name) + sizeOf(each), 3);
 }
 
-/** A kilobyte of words, as unevenly frequent as those of a language are (Zipf). */
+/** A kilobyte of words with the frequencies of a language (Zipf). */
 function kilobyte(random: Random): string {
   let text = "";
   while (text.length < 1024) text += `w${Math.floor(5000 ** random.next()).toString(36)}x `;

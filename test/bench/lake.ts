@@ -25,7 +25,7 @@ const FOOTER = 48 * 1024;
 const credentials = { accessKeyId: "local", secretAccessKey: "local" };
 const bucket = "archive";
 
-/** Archives every conversation of a JSON Lines file over 30 days, builds the lake, and weighs it against gzipped JSON Lines and DuckDB. */
+/** Archives every conversation of a JSON Lines file over 30 days, builds the lake, and compares it with gzipped JSON Lines and DuckDB. */
 export async function run([file]: string[]): Promise<void> {
   if (!file) throw new Error("npm run bench -- lake FILE");
   const scratch = mkdtempSync(path.join(tmpdir(), "memocha-lake-bench-"));
@@ -115,7 +115,7 @@ async function archiveAll(file: string, s3: S3Client): Promise<{ sessions: numbe
   return counts;
 }
 
-/** As random in its end as those of the service are: they do not pack well. */
+/** Its end is as random as in the service's ids, which do not compress well. */
 function uuidOf(time: number, n: number): string {
   const hex = time.toString(16).padStart(12, "0");
   const tail = (BigInt(n + 1) * 0x9e3779b97f4a7c15n).toString(16).slice(-15).padStart(15, "0");
@@ -157,7 +157,7 @@ async function archiveBytes(s3: S3Client, below: string): Promise<number> {
   return bytes;
 }
 
-/** What a sum over one column of one week reads: in Parquet, and in the same days as gzipped JSON Lines. */
+/** Bytes that a sum over one column of one week reads, in Parquet and in gzipped JSON Lines of the same days. */
 async function compareReading(s3: S3Client, files: readonly string[]): Promise<void> {
   const week = files.toSorted().slice(-WEEK);
   const read = { objects: 0, packed: 0, parquet: 0, sums: [0, 0] as [number, number] };
@@ -204,7 +204,7 @@ async function compareReading(s3: S3Client, files: readonly string[]): Promise<v
   );
 }
 
-/** DuckDB writes the rows that it has in memory, sorted and packed in the same way, a file a day. */
+/** DuckDB writes the same rows, with the same order and compression, one file per day. */
 async function compareWriting(
   messages: readonly string[],
   summaries: readonly string[],

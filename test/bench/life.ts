@@ -15,17 +15,17 @@ import { countRequests, printRequests } from "./support/requests.ts";
 import { takeStock } from "./support/stock.ts";
 import { mebibytes, printTable } from "./support/table.ts";
 
-/** Conversations that are read back through the API, and those of them that are restored. */
+/** Numbers of conversations to read back through the API, and of those to restore. */
 const SAMPLE = 100;
 const RESTORED = 30;
 
-/** Conversations that are lived through a second time with every call to DynamoDB metered, which is slower. */
+/** Number of conversations to run a second time while every call to DynamoDB is metered, which is slower. */
 const METERED = 200;
 
-/** Sessions imported at once. */
+/** Number of sessions to import at the same time. */
 const CONCURRENCY = 16;
 
-/** Milliseconds without a session archived after which the rest counts as lost. */
+/** Milliseconds without an archived session after which the remaining sessions count as lost. */
 const PATIENCE = 120_000;
 
 interface Options {
@@ -34,7 +34,7 @@ interface Options {
   ttl: number;
 }
 
-/** Takes every conversation of a JSON Lines file through its whole life in a fresh host, and counts what became of it. */
+/** Runs every conversation of a JSON Lines file through its whole life in a new host, and compares the result with the file. */
 export async function run(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
@@ -72,7 +72,7 @@ async function live(name: string, input: Input, data: string, options: Options):
     const wrong = { archived: 0, restored: 0 };
     for (const each of sample) if (!(await readsBack(host, data, each))) wrong.archived++;
     for (const { user, session } of restored) {
-      // Not to expire again before they are counted.
+      // Restored sessions must not expire before they are counted.
       await call(host, data, user, "PATCH", `/v1/sessions/${session}`, { ttl_seconds: 3600 });
       await call(host, data, user, "POST", `/v1/sessions/${session}/restore`);
     }
@@ -144,7 +144,7 @@ async function live(name: string, input: Input, data: string, options: Options):
   }
 }
 
-/** A part of the conversations again, in a DynamoDB of their own with a meter before it. */
+/** Runs some of the conversations again, with a metered DynamoDB of its own. */
 async function liveMetered(input: Input, data: string, options: Options): Promise<void> {
   const dynamo = await startDynamo({ directory: null, log: () => undefined });
   const meter = await startCapacityProxy(dynamo.endpoint);
@@ -190,7 +190,7 @@ async function importAll({ file, written }: Input, host: HostProcess, data: stri
   return { summary, importSeconds: (performance.now() - began) / 1000 };
 }
 
-/** Waits until no session is hot any more, or no further one gets archived. Seconds. */
+/** Waits until no session is hot, or until no more sessions are archived. Returns the seconds. */
 async function untilArchived(host: HostProcess): Promise<number> {
   const began = performance.now();
   let last = { active: Number.POSITIVE_INFINITY, at: began };
@@ -206,7 +206,7 @@ async function untilArchived(host: HostProcess): Promise<number> {
   }
 }
 
-/** Whether the API gives the conversation's messages, all of them and in order. */
+/** Whether the API returns all messages of the conversation in order. */
 async function readsBack(host: HostProcess, data: string, { user, session, contents }: Written): Promise<boolean> {
   const found: string[] = [];
   let cursor: string | null = null;

@@ -6,14 +6,14 @@ const names = readdirSync(import.meta.dirname)
   .filter((file) => /^[a-z-]+\.ts$/.test(file) && file !== "main.ts")
   .map((file) => path.basename(file, ".ts"));
 
-const USAGE = `Runs a benchmark: counts, and ratios within one run.
+const USAGE = `Runs a benchmark. Benchmarks print counts, and ratios within one run.
 
-  npm run bench                       sessions and cold, which need no data
-  npm run bench -- NAME [ARG ...]     one of: ${names.join(", ")}
+  npm run bench                       run sessions and cold, which need no data
+  npm run bench -- NAME [ARG ...]     run one of ${names.join(", ")}
 
-  npm run bench -- costs              what a million messages cost, and from which measured units
-  npm run bench -- life FILE [--users N] [--ttl SECONDS] [--keep DIR]
-                                      the whole life of every conversation in a JSON Lines file
+  npm run bench -- costs              print the cost of a million messages, from measured units
+  npm run bench -- life FILE [--users N] [--ttl SECONDS]
+                                      run every conversation of a JSON Lines file through its whole life
 `;
 
 if (name === "--help" || name === "-h") {

@@ -1,25 +1,26 @@
 import { startEngines } from "../support/engines.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
+import { randomOf } from "../support/random.ts";
 import { meter, type Usage } from "./support/meter.ts";
 import { printTable } from "./support/table.ts";
 
 const SIZES = [100, 1000, 10_000];
 
-/** Messages of a session: as many as one request takes. */
+/** Messages per session: the most that one request may have. */
 const SESSION = 90;
 
 const SEARCHES = 30;
 
-/** Words of the made-up language, the commonest first. */
+/** Number of words of the invented language. */
 const VOCABULARY = 5000;
 
-/** What remembering a turn and recalling cost, and how long they take, at memories of growing size. */
+/** Measures capacity units and time of remembering a turn and of recalling, for users with more and more memories. */
 export async function run(): Promise<void> {
   const engines = await startEngines();
   try {
     const { measure } = meter(engines.dynamodb);
     const world = createMemoryWorld(engines);
-    const random = seeded(1);
+    const random = randomOf(1).next;
     const rows: (string | number)[][] = [];
     const row = (what: string, usage: Usage, times: number[]) =>
       rows.push([
@@ -46,7 +47,7 @@ export async function run(): Promise<void> {
           turns.push(await timed(() => world.job({ Records })));
         }
       });
-      // What capturing the messages and reading their records cost is not part of it.
+      // Leave out the costs of capturing the messages and of reading their records.
       const capturing = await measure(async () => {
         for (let n = 0; n < 5; n++) {
           await world.say(user, `other-${n}`, sentence(random), { role: "assistant", content: sentence(random) });
@@ -82,21 +83,10 @@ function minus(a: Usage, b: Usage): Usage {
   return { ...a, calls: a.calls - b.calls, rru: a.rru - b.rru, wru: a.wru - b.wru };
 }
 
-/** Twelve words, as unevenly frequent as those of a language are (Zipf). */
+/** Twelve words with the frequencies of a language (Zipf). */
 function sentence(random: () => number): string {
   const word = () => `w${Math.floor(VOCABULARY ** random()).toString(36)}x`;
   return `${Array.from({ length: 12 }, word).join(" ")}.`;
-}
-
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -11,6 +11,7 @@ import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/store.ts";
 import { type Granularity, shift, startOf, windowsBetween } from "../../shared/metrics/window.ts";
 import { type Engines, startEngines, tablePropertiesOf } from "../support/engines.ts";
+import { randomOf } from "../support/random.ts";
 import { meter, type Usage } from "./support/meter.ts";
 import { mebibytes, printTable } from "./support/table.ts";
 
@@ -21,17 +22,17 @@ const ROUTES = 20;
 
 const USERS = 5000;
 
-/** Of a raw item as DynamoDB counts them, and of a page of a Query. */
+/** Bytes of a raw item, as DynamoDB counts them, and of a page of a Query. */
 const ITEM_BYTES = 250;
 const PAGE_BYTES = 1024 * 1024;
 
-/** Milliseconds between two looks at the memory of this process. */
+/** Milliseconds between two measurements of this process's memory. */
 const LOOK = 20;
 
 /**
- * Folds the raw metrics of one day, a million of them unless an argument says how many, and compares with the exact
- * values. Raw metrics are made up as they are read, in DynamoDB's pages and at its price, as writing a million of them
- * into the embedded engine takes an hour; aggregates are written to it and read from it.
+ * Folds the raw metrics of one day and compares the aggregates with the exact values. The argument is the number of metrics (default one
+ * million). Raw metrics are generated when they are read, in DynamoDB's pages and with its capacity units, because writing a million of
+ * them to the embedded engine takes an hour. Aggregates are written to the engine and read from it.
  */
 export async function run([items = "1000000"]: string[]): Promise<void> {
   const engines = await startEngines();
@@ -43,7 +44,7 @@ export async function run([items = "1000000"]: string[]): Promise<void> {
 }
 
 async function measure(engines: Engines, items: number): Promise<void> {
-  // Without its stream, which nobody reads here and which slows the embedded engine down.
+  // Without the stream, which slows the embedded engine down.
   const { StreamSpecification: _, TimeToLiveSpecification: __, ...properties } = tablePropertiesOf(TABLE, metrics);
   await engines.dynamodb.send(new CreateTableCommand(properties as never));
   const aggregates = createMetricStore(createTable(engines.dynamodb, TABLE));
@@ -110,7 +111,7 @@ const queryOf = (granularity: Granularity, from: number, to: number) => ({
   dimensions: { status: "2xx" },
 });
 
-/** What a year of one series costs to read, up to the day that was folded, when every day has as many aggregates as this one. */
+/** Capacity units to read one series for a year up to the folded day, if every day has as many aggregates as this one. */
 async function queryYear(
   ports: { store: MetricStore; clock: () => number },
   metered: (work: () => Promise<unknown>) => Promise<Usage>,
@@ -147,7 +148,7 @@ async function queryYear(
   );
 }
 
-/** The day's metrics, made up page by page as they are read, and every duration by route and status, in microseconds. */
+/** Generates the day's metrics page by page, and records every duration by route and status, in microseconds. */
 function makeDay(count: number, shards: number) {
   const durations = new Map<string, number[]>();
   const perShard = Math.round(count / 24 / shards);
@@ -160,7 +161,7 @@ function makeDay(count: number, shards: number) {
     async *raw(hour: string, shard: number): AsyncIterable<RawMetric[]> {
       const isFirst = !seen.has(`${hour} ${shard}`);
       seen.add(`${hour} ${shard}`);
-      const random = randomOf(Date.parse(startOf(hour)) / 3_600_000 + shard * 7919);
+      const random = randomOf(hour, shard).next;
       let page: RawMetric[] = [];
       let bytes = 0;
       for (let n = 0; n < perShard; n++) {
@@ -188,7 +189,7 @@ function makeDay(count: number, shards: number) {
   };
 }
 
-/** A request: lognormal about 40 ms with a long tail, as latencies have; one in fifty fails. */
+/** A request with a lognormal latency of about 40 ms. One in fifty fails. */
 function sample(random: () => number, at: number): Metric {
   const failed = random() < 0.02;
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -202,18 +203,7 @@ function sample(random: () => number, at: number): Metric {
   };
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** How many series there are, whether counts and sums are those of all values, and the largest relative errors. */
+/** The number of series, whether counts and sums are exact, and the largest relative errors of percentiles. */
 function compare(rows: MetricRow[], exact: Map<string, Float64Array>): (string | number)[] {
   const worst = { p50: 0, p95: 0, p99: 0 };
   let wrong = Math.abs(rows.length - ROUTES);
@@ -240,7 +230,7 @@ function compare(rows: MetricRow[], exact: Map<string, Float64Array>): (string |
   ];
 }
 
-/** The most memory that this process has until it is stopped. */
+/** Measures the largest memory of this process until it is stopped. */
 function watchMemory(): { stop(): Promise<number> } {
   let peak = 0;
   let running = true;

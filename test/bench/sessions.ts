@@ -21,7 +21,7 @@ import { printTable } from "./support/table.ts";
 const KILOBYTE = "x".repeat(1024);
 const USER = "bench";
 
-/** What each operation costs in DynamoDB, at sessions and users of growing size. */
+/** Measures the capacity units of each operation, for growing sessions and users. */
 export async function run(): Promise<void> {
   const engines = await startEngines();
   try {

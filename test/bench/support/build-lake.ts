@@ -5,7 +5,7 @@ import type { ChangedDay } from "../../../shared/lake/lake.ts";
 import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
 import { createS3 } from "../../../shared/s3/client.ts";
 
-// A process of its own, so that its memory is the builder's: the bucket is its argument, its answer a line of JSON.
+// Runs the builder of the lake in a process of its own, so that its memory can be measured. Argument: the bucket. Output: a line of JSON.
 const [bucket = ""] = process.argv.slice(2);
 const s3 = createS3();
 const archived = createArchivedDays(s3, bucket);

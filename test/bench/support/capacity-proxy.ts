@@ -7,11 +7,11 @@ interface Consumed {
   CapacityUnits?: number;
 }
 
-// No function scans. What does is the host, which deletes expired items itself beside an engine that is not its own.
+// Functions do not scan. The host does, because it deletes expired items of an external engine itself.
 const READS = new Set(["GetItem", "Query", "BatchGetItem"]);
 const WRITES = new Set(["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"]);
 
-/** Stands between clients and a DynamoDB endpoint, and adds up what the calls consume. */
+/** A proxy of a DynamoDB endpoint that adds up the consumed capacity of the calls. */
 export async function startCapacityProxy(endpoint: string) {
   const usage: Usage = { calls: 0, wru: 0, rru: 0, vectorBytes: 0, vectorWriteBytes: 0, operations: {} };
   const agent = new Agent({ keepAlive: true });
@@ -33,7 +33,7 @@ export async function startCapacityProxy(endpoint: string) {
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** What has been consumed since the last call of this. */
+    /** Returns the capacity consumed since the last call of this function. */
     take(): Usage {
       const taken = { ...usage, operations: { ...usage.operations } };
       Object.assign(usage, { calls: 0, wru: 0, rru: 0, operations: {} });

@@ -7,24 +7,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
 import { signToken } from "../../../infra/local/issuer/token.ts";
 
-/** Milliseconds for which a host has to do next to nothing, in hundredths of a second of CPU, to be idle; and looks at that. */
+/** The host is idle when it has used almost no CPU time, in hundredths of a second, for this number of milliseconds. */
 const IDLE_WINDOW = 2000;
 const IDLE_TICKS = 20;
 const IDLE_LOOKS = 90;
 
-/** The local host in a process of its own, for turns. */
+/** The local host in a process of its own, and functions to run turns. */
 export interface ChatHost {
-  /** Runs a turn of a user in their session; milliseconds to the first token. Rejects unless the answer comes whole. */
+  /** Runs a turn in the user's session. Returns the milliseconds to the first token. Rejects unless the answer is complete. */
   turn(user: string): Promise<number>;
-  /** The same of the provider, without the host. */
+  /** The same with the provider, without the host. */
   direct(provider: string): Promise<number>;
-  /** Makes a user's session; a user's first turn does so otherwise. */
+  /** Creates a user's session. Otherwise the user's first turn creates it. */
   open(user: string): Promise<void>;
-  /** Gives a user's session so many messages. */
+  /** Appends this number of messages to a user's session. */
   fill(user: string, messages: number): Promise<void>;
-  /** Resolves when nothing goes on in the background any more, or after three minutes. */
+  /** Resolves when the host is idle, or after three minutes. */
   idle(): Promise<void>;
-  /** Bytes of the host's process; the engine of DynamoDB is another one. */
+  /** Bytes of the host's process, without the process of the DynamoDB engine. */
   memory(): number;
   stop(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
   let output = "";
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on("data", (chunk: Buffer) => {
-      // What comes later is a line a request.
+      // Later output is a line per request.
       if (output.length > 20_000) return;
       output += String(chunk);
       const [, found] = /ready in .*: (http\S+)/.exec(output) ?? [];

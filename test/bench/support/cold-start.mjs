@@ -1,4 +1,4 @@
-// What Lambda's runtime does at a cold start: asks the Runtime API for the first event, loads the function, answers
+// Does what Lambda's runtime does at a cold start: loads the function, gets the first event from the Runtime API, posts the answer
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 import http from "node:http";
 import { Writable } from "node:stream";
@@ -16,7 +16,7 @@ const call = (url, method, body) =>
     request.end(body);
   });
 
-// What the runtime gives to functions that stream their answers, and how it knows them.
+// The runtime's global for functions that stream their answers, which marks their handlers.
 const STREAMING = Symbol("streaming");
 globalThis.awslambda = {
   streamifyResponse: (handler) => Object.assign(handler, { [STREAMING]: true }),
@@ -31,7 +31,7 @@ const context = {
 };
 const event = JSON.parse(next.body);
 
-/** Resolves with the answer, or, of a handler that streams it, when its first bytes are on their way. */
+/** Resolves with the answer, or with the first bytes of a streamed answer. */
 async function run() {
   if (!handler[STREAMING]) return handler(event, context);
   const begun = Promise.withResolvers();
@@ -42,7 +42,7 @@ async function run() {
   return Promise.race([begun.promise, handler(event, new Writable({ write }), context)]);
 }
 
-// A job may say that it has had no time for all there is to do.
+// A job may fail because it had no time for all of its work.
 const answer = await run().catch((error) => ({ error: String(error) }));
 await call(`${api}/${context.awsRequestId}/response`, "POST", JSON.stringify(answer ?? null));
 process.exit(0);

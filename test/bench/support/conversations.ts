@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
 import { sessionId } from "../../../infra/cli/import/plan-session.ts";
 
-/** A conversation as it should be found again. */
+/** A conversation as it must be stored. */
 export interface Written {
   user: string;
   session: string;
@@ -17,7 +17,7 @@ export interface Input {
   messages: number;
 }
 
-/** Writes the conversations of a JSON Lines file (`.gz` too) to another, with a user each, and says what is in them. */
+/** Copies the conversations of a JSON Lines file (or `.gz`), with a user for each, and returns what they contain. */
 export async function prepareConversations(
   from: string,
   to: string,

@@ -12,10 +12,10 @@ import { createWorld, NOON } from "../../support/world.ts";
 
 const USER = "cold";
 
-/** Seconds; long enough that no other session of a run expires. */
+/** Seconds. No other session of a run expires in this time. */
 const TTL = 3600;
 
-/** What each operation that takes a body is asked for. */
+/** The body of each operation that has one. */
 const bodies: Partial<Record<OperationId, object>> = {
   createSession: { title: "hello" },
   patchSession: { title: "hello" },
@@ -27,8 +27,8 @@ const bodies: Partial<Record<OperationId, object>> = {
 };
 
 /**
- * Makes the first event of a function, one that it can carry out: a request about the only session, which has one message,
- * that session's message or expiry on the stream, a tick of a system whose events are exported.
+ * Creates events that a function can process successfully: a request about the only session, which has one message; a stream record of
+ * that session's message or expiry; or a scheduled event.
  */
 export async function createFirstEvents(engines: Engines, token: string) {
   const world = createWorld(engines);

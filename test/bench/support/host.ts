@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../../infra/cli/start/start.ts", import.meta.url));
 
-/** Milliseconds that a host may take to be ready, on a machine that does other things too. */
+/** Milliseconds in which a host must be ready, also on a loaded machine. */
 const READY_TIMEOUT = 120_000;
 
 interface HostFile {
@@ -17,7 +17,7 @@ interface HostFile {
   outputs: Record<string, unknown>;
 }
 
-/** A local host of its own process, empty, as `npm start` runs it. */
+/** An empty local host in a process of its own, as `npm start` runs it. */
 export async function startHostProcess(data: string, environment: Record<string, string> = {}) {
   const options = ["--port", "0", "--data", data, "--fresh", "--ttl-sweep", "1"];
   const child = spawn(process.execPath, [MAIN, ...options], {
@@ -31,7 +31,7 @@ export async function startHostProcess(data: string, environment: Record<string,
     table: String(outputs.ConversationsTableName),
     bucket: String(outputs.ArchiveBucketName),
     lakeFunction: String(outputs.LakeFunctionName),
-    /** Bytes of memory at most, so far. */
+    /** The largest memory so far, in bytes. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
     async stop() {
       child.kill("SIGTERM");
@@ -56,7 +56,7 @@ async function ready(child: ChildProcess, file: string): Promise<HostFile> {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** The high-water mark of a process's memory, as Linux tells it; NaN elsewhere. */
+/** The largest memory of a process on Linux; NaN on other systems. */
 function peakOf(pid: number): number {
   try {
     const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];

@@ -13,11 +13,11 @@ interface Places {
   lakeFunction: string;
 }
 
-/** Has the lake built, and compares it session by session with what was written. `directory` is where it is copied to. */
+/** Builds the lake, copies it to `directory`, and compares it session by session with the written conversations. */
 export async function takeLakeStock(places: Places, directory: string, written: readonly Written[]) {
   const lambda = new LambdaClient({ ...client, endpoint: places.endpoints.lambda });
   const s3 = new S3Client({ ...client, endpoint: places.endpoints.s3, forcePathStyle: true });
-  // What the stream still tells of the archive comes within seconds of it.
+  // The stream delivers the last changes of the archive within seconds.
   await sleep(5000);
   const { FunctionError, Payload } = await lambda.send(new InvokeCommand({ FunctionName: places.lakeFunction }));
   if (FunctionError) throw new Error(`the lake was not built: ${Buffer.from(Payload ?? []).toString()}`);
@@ -40,7 +40,7 @@ export async function takeLakeStock(places: Places, directory: string, written: 
         else found.set(key, left - 1);
       }
     }
-    // What is left was there more than once, or nobody wrote it.
+    // The remaining messages are duplicates, or were never written.
     for (const left of found.values()) stock.duplicated += left;
     const [[messages, sessions] = []] = await rowsOf("select count(*), count(distinct session_key) from messages");
     return { ...stock, messages: Number(messages), sessions: Number(sessions) };

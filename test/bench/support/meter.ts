@@ -1,15 +1,15 @@
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
-/** What calls to DynamoDB cost. */
+/** The cost of calls to DynamoDB. */
 export interface Usage {
   calls: number;
   /** Write request units. */
   wru: number;
   /** Read request units. */
   rru: number;
-  /** Bytes that searches of vector indexes are billed for. */
+  /** Billed bytes of searches in vector indexes. */
   vectorBytes: number;
-  /** Bytes that writes to vector indexes are billed for. */
+  /** Billed bytes of writes to vector indexes. */
   vectorWriteBytes: number;
   /** Calls by the name of the operation. */
   operations: Record<string, number>;
@@ -25,7 +25,7 @@ interface Consumed {
 
 const READS = new Set(["GetItem", "Query", "BatchGetItem", "Scan", "TransactGetItems"]);
 
-/** Has every call of a client say what it consumed, and adds it up. */
+/** Makes every call of a client return its consumed capacity, and adds it up. */
 export function meter(client: DynamoDBDocumentClient): { measure(work: () => Promise<unknown>): Promise<Usage> } {
   let usage = empty();
   client.middlewareStack.add(
@@ -53,7 +53,7 @@ export function meter(client: DynamoDBDocumentClient): { measure(work: () => Pro
     async measure(work) {
       usage = empty();
       await work();
-      // What is called after it is not part of it.
+      // Later calls are not part of this measurement.
       const measured = usage;
       usage = empty();
       return measured;

@@ -3,7 +3,7 @@ import { signToken } from "../../../infra/local/issuer/token.ts";
 import type { MetricRow } from "../../../shared/metrics/query.ts";
 import { printTable } from "./table.ts";
 
-/** Counts the requests that this process makes to a host, whoever in it makes them, until it is stopped. */
+/** Counts all requests of this process to a host, until it is stopped. */
 export function countRequests(url: string) {
   const made = { answered: 0, byGateway: 0, unanswered: 0 };
   const { fetch } = globalThis;
@@ -11,7 +11,7 @@ export function countRequests(url: string) {
     const isCounted = String(input instanceof Request ? input.url : input).startsWith(`${url}/`);
     try {
       const response = await fetch(input, init);
-      // What no function has answered, such as a throttled request, leaves no metric.
+      // A request that no function answers, such as a throttled one, has no metric.
       if (isCounted) made[response.headers.has("x-amzn-errortype") ? "byGateway" : "answered"]++;
       return response;
     } catch (error) {
@@ -28,8 +28,8 @@ export function countRequests(url: string) {
 }
 
 /**
- * Prints the aggregates of a host's requests by route, the running hour included, beside the number of requests that were
- * made. Gives the difference, which is 0 unless a metric was lost, or a request counted twice.
+ * Prints the aggregates of a host's requests by route, including the current hour, beside the number of requests that this process made.
+ * Returns the difference, which is 0 unless a metric was lost or a request was counted twice.
  */
 export async function printRequests(
   url: string,

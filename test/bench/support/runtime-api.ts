@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /**
- * Lambda's Runtime API with one event to give, to a function that has `timeout` seconds; `answered` is when its answer
- * came, by `performance.now()`.
+ * Lambda's Runtime API with one event, for a function with a timeout of `timeout` seconds. `answered` resolves with the time of the answer,
+ * by `performance.now()`.
  */
 export async function startRuntimeApi(event: object, timeout: number) {
   const { promise: answered, resolve } = Promise.withResolvers<number>();

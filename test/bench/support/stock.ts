@@ -5,14 +5,14 @@ import { DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { sessionKey } from "../../../shared/dynamodb/keys.ts";
 import type { Written } from "./conversations.ts";
 
-/** What there is of every conversation, in the archive and in the table, against what should be. */
+/** The stored conversations, in the archive and in the table, compared with the expected ones. */
 export interface Stock {
   /** Sessions with an archive object. */
   archivedSessions: number;
   /** Messages in the archive, and in the table. */
   archived: number;
   hot: number;
-  /** Messages that are nowhere, and those that are somewhere more than once, or that nobody wrote. */
+  /** Messages that are not stored, and messages that are stored more than once or were never written. */
   lost: number;
   duplicated: number;
   objects: number;
@@ -25,12 +25,12 @@ interface Places {
   bucket: string;
 }
 
-/** Sessions that are looked at at once. */
+/** Number of sessions to check at the same time. */
 const PARALLEL = 8;
 
 const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
-/** Reads the whole archive, and the table for each session, and compares them message by message with what was written. */
+/** Reads the whole archive, and the table per session, and compares them message by message with the written conversations. */
 export async function takeStock({ endpoints, table, bucket }: Places, written: readonly Written[]): Promise<Stock> {
   const expected = new Map<string, Map<string, number>>();
   for (const { user, session, contents } of written) expected.set(`${user}/${session}`, countOf(contents));
@@ -58,7 +58,7 @@ export async function takeStock({ endpoints, table, bucket }: Places, written: r
   s3.destroy();
 
   const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: endpoints.dynamodb }));
-  // Session by session: a scan of the table would read all memories with their vectors too.
+  // Query by session, because a scan of the table would also read all memories with their vectors.
   const left = written.values();
   const count = async () => {
     for (const { user, session } of left) {

@@ -1,4 +1,4 @@
-/** Rows as an aligned table: the first column to the left, numbers to the right. */
+/** Prints rows as an aligned table: the first column to the left, others to the right. */
 export function printTable(
   title: string,
   columns: readonly string[],

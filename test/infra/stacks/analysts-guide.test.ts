@@ -6,7 +6,7 @@ import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
 
 const text = readFileSync(path.join(import.meta.dirname, "../../../docs/analysts.md"), "utf8");
-const questions = [...text.matchAll(/\*\*(\d+\. [^*]+)\*\*[^`]*```sql\n([^`]+)```/g)].map(
+const questions = [...text.matchAll(/\*\*(\d+\. [^*]+)\*\*[\s\S]*?```sql\n([^`]+)```/g)].map(
   ([, title = "", sql = ""]) => ({
     title,
     sql,
