@@ -13,7 +13,7 @@ import {
   writeAssembly,
 } from "../fixture-assembly.ts";
 
-// What AWS checks beside the calls of functions: deployments, event sources, destinations, schedules, and the gateway.
+// The permissions that AWS checks outside the calls of functions: deployments, event sources, destinations, schedules, API.
 
 const temporary = temporaryDirectory();
 const data = path.join(temporary.directory, "data");
@@ -59,7 +59,7 @@ const queue: TemplateResource = { Type: "AWS::SQS::Queue", Properties: {} };
 const because = (who: string, action: string, resource: string) =>
   `User: arn:aws:sts::000000000000:assumed-role/Fixture-${who}Role/${who} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`;
 
-describe("a deployment that AWS refuses does not start", () => {
+describe("the host does not start a deployment that AWS rejects", () => {
   const streams = ["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"];
   const mapped = (policy: object[], more: object = {}): Fixture => ({
     functions: { job: { code, policy } },
@@ -133,7 +133,7 @@ describe("a deployment that AWS refuses does not start", () => {
     ["key", { StringEquals: { "aws:MultiFactorAuthPresent": "true" } }, "aws:MultiFactorAuthPresent"],
     ["key", { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": "own-*" } }, "dynamodb:LeadingKeys"],
     ["variable", { StringLike: { "s3:prefix": `\${aws:username}/*` } }, `the policy variable \${aws:username}`],
-  ])("because a policy has a condition %s that is not known here: %o", async (_kind, Condition, named) => {
+  ])("because a policy has a condition %s that the host does not know: %o", async (_kind, Condition, named) => {
     const policy = [{ ...allow("s3:GetObject", "*"), Condition }];
     await expect(start({ functions: { job: { code, policy } } })).rejects.toThrow(
       `jobRole, policy policy, statement 1: the local host does not understand ${named.startsWith("the") ? "" : "the condition key "}${named}`,
@@ -141,8 +141,8 @@ describe("a deployment that AWS refuses does not start", () => {
   });
 });
 
-describe("on a host that starts", () => {
-  test("a role that may not write logs is named in a warning", async () => {
+describe("on a started host", () => {
+  test("a warning names a function whose role may not write logs", async () => {
     const resources = { other: roleOf("lambda.amazonaws.com", []) };
     delete resources.other.Properties?.ManagedPolicyArns;
     await start({ functions: { job: { code, properties: { Role: att("other") } } }, resources });
@@ -169,7 +169,7 @@ describe("on a host that starts", () => {
     );
   });
 
-  test("the gateway answers 500 where it may not invoke the authorizer", async () => {
+  test("the gateway answers 500 when it may not invoke the authorizer", async () => {
     const { url } = await start({
       functions: { open: code, authorizer: code },
       routes: [{ method: "GET", path: "/open", function: "open", authorizer: true }],
@@ -179,7 +179,7 @@ describe("on a host that starts", () => {
     expect((await fetch(`${url}/open`, { headers: { authorization: "Bearer x" } })).status).toBe(500);
   });
 
-  test("a rule that may not invoke its function puts the event into its queue", async () => {
+  test("a rule that may not invoke its function sends the event to its dead-letter queue", async () => {
     const rule = (name: string): TemplateResource => ({
       Type: "AWS::Events::Rule",
       Properties: {
@@ -221,7 +221,7 @@ describe("on a host that starts", () => {
     expect(Messages.map(({ Body }) => Body)).toEqual(['"kept"']);
   });
 
-  test("a schedule's role has to allow it to invoke the function", async () => {
+  test("a schedule whose role may not invoke the function logs the refusal", async () => {
     await start(
       {
         functions: { job: code },

@@ -5,9 +5,9 @@ import { type Host, startHost } from "../../../../infra/local/host.ts";
 import { createLog } from "../../../../infra/local/log.ts";
 import { temporaryDirectory, writeAssembly } from "../fixture-assembly.ts";
 
-// What functions meet when they call the engines: the SDK's clients, in the host, against the template's policies.
+// Calls of functions to the engines, with the SDK's clients in the host, under the template's policies.
 
-/** Makes any call that an event names, and gives what came of it. */
+/** A function that makes the SDK call in its event and returns the outcome. */
 const callerCode = `import { createRequire } from "node:module";
 const require = createRequire(${JSON.stringify(path.resolve("package.json"))});
 export const handler = async ({ package: name, client, command, input }) => {
@@ -164,7 +164,7 @@ const refusal = (from: string, action: string, resource: string) =>
 const item = (pk: string) => ({ pk: { S: pk } });
 
 describe("a function that calls DynamoDB", () => {
-  test("is refused what its role does not allow, in AWS's words", async () => {
+  test("gets AWS's error for a call that its role does not allow", async () => {
     expect(await call("stranger", "dynamodb", "PutItem", { TableName: "$TABLE", Item: item("a") })).toEqual({
       status: 400,
       name: "AccessDeniedException",
@@ -175,7 +175,7 @@ describe("a function that calls DynamoDB", () => {
     });
   });
 
-  test("may query the indexes that its role names and no other", async () => {
+  test("may query only the indexes that its role names", async () => {
     const query = (IndexName: string) =>
       call("reader", "dynamodb", "Query", {
         TableName: "$TABLE",
@@ -213,7 +213,7 @@ describe("a function that calls DynamoDB", () => {
     });
   });
 
-  test("gets a call refused of which the local host does not know what it needs", async () => {
+  test("gets an error for an operation whose permissions the local host does not know", async () => {
     const Statement = 'SELECT * FROM "Fixture-Table"';
     expect(await call("worker", "dynamodb", "ExecuteStatement", { Statement })).toMatchObject({
       name: "UnknownOperationException",
@@ -230,7 +230,7 @@ describe("a function that calls S3", () => {
     message: refusal(from, action, `arn:aws:s3:::fixture-bucket${key}`),
   });
 
-  test("is refused what its role does not allow, in AWS's words", async () => {
+  test("gets AWS's error for a call that its role does not allow", async () => {
     expect(await call("reader", "s3", "PutObject", { ...object("own/a"), Body: "x" })).toMatchObject({ status: 200 });
     expect(await call("reader", "s3", "PutObject", { ...object("other/a"), Body: "x" })).toEqual(
       denied("reader", "s3:PutObject", "/other/a"),
@@ -240,21 +240,21 @@ describe("a function that calls S3", () => {
     );
   });
 
-  test("is told that an object is not there only when it may list the bucket", async () => {
+  test("gets 404 for a missing object only when it may list the bucket", async () => {
     expect(await call("reader", "s3", "GetObject", object("own/nothing"))).toEqual(
       denied("reader", "s3:ListBucket", ""),
     );
     expect(await call("worker", "s3", "GetObject", object("own/nothing"))).toMatchObject({ name: "NoSuchKey" });
   });
 
-  test("may list the prefixes that a condition names", async () => {
+  test("may list only the prefixes that a condition names", async () => {
     const list = (Prefix?: string) => call("reader", "s3", "ListObjectsV2", { Bucket: "$BUCKET", Prefix });
     expect(await list("own/")).toMatchObject({ status: 200, output: { KeyCount: 1 } });
     expect(await list("kept/")).toEqual(denied("reader", "s3:ListBucket", ""));
     expect(await list()).toEqual(denied("reader", "s3:ListBucket", ""));
   });
 
-  test("is bound by the bucket's own policy, and may do what that allows", async () => {
+  test("is denied and allowed calls by the policy of the bucket", async () => {
     expect(await call("worker", "s3", "DeleteObject", object("kept/a"))).toMatchObject({
       message: expect.stringContaining("with an explicit deny in a resource-based policy"),
     });
@@ -262,7 +262,7 @@ describe("a function that calls S3", () => {
     expect(await call("stranger", "s3", "GetObject", object("kept/a"))).toMatchObject({ name: "AccessDenied" });
   });
 
-  test("is told of each key of DeleteObjects by itself", async () => {
+  test("gets one result per key of DeleteObjects", async () => {
     const Objects = [{ Key: "own/a" }, { Key: "other/a" }];
     expect(await call("reader", "s3", "DeleteObjects", { Bucket: "$BUCKET", Delete: { Objects } })).toMatchObject({
       output: {
@@ -274,7 +274,7 @@ describe("a function that calls S3", () => {
 });
 
 describe("a function that calls another service", () => {
-  test("is refused by SQS what its role does not allow", async () => {
+  test("gets an error from SQS for a call that its role does not allow", async () => {
     const message = { QueueUrl: "$QUEUE", MessageBody: "x" };
     expect(await call("worker", "sqs", "SendMessage", message)).toMatchObject({ status: 200 });
     expect(await call("worker", "sqs", "ReceiveMessage", { QueueUrl: "$QUEUE" })).toMatchObject({
@@ -284,7 +284,7 @@ describe("a function that calls another service", () => {
     expect(await call("stranger", "sqs", "SendMessage", message)).toMatchObject({ status: 403 });
   });
 
-  test("is refused by Secrets Manager what its role does not allow", async () => {
+  test("gets an error from Secrets Manager for a call that its role does not allow", async () => {
     const SecretId = "$SECRET";
     expect(await call("worker", "secrets-manager", "GetSecretValue", { SecretId })).toMatchObject({ status: 200 });
     expect(await call("reader", "secrets-manager", "GetSecretValue", { SecretId })).toMatchObject({
@@ -297,7 +297,7 @@ describe("a function that calls another service", () => {
     });
   });
 
-  test("may invoke the functions that its role names", async () => {
+  test("may invoke only the functions that its role names", async () => {
     const Payload = JSON.stringify({ package: "client-s3", client: "S3Client", command: "nothing", input: {} });
     expect(await call("worker", "lambda", "Invoke", { FunctionName: "reader", Payload: "{}" })).toMatchObject({
       status: 200,

@@ -51,12 +51,12 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-test("after kill -9 every acknowledged write is there, whole, and nothing else takes space", async () => {
+test("after kill -9 every acknowledged write is complete, and no unused file is left", async () => {
   const first = await start();
   await first.client.send(new CreateBucketCommand({ Bucket: bucket }));
   const body = (n: number) => `${n}-`.repeat(2000 + n);
   const acknowledged = new Map<string, number>();
-  // Each writer replaces its four objects again and again, until the process dies under it.
+  // Each writer replaces its four objects until the server is killed.
   const writers = Array.from({ length: 10 }, async (_, writer) => {
     for (let n = 0; ; n++) {
       const Key = `${writer}/${n % 4}`;
@@ -77,20 +77,20 @@ test("after kill -9 every acknowledged write is there, whole, and nothing else t
     const found = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
     const n = Number(found.Metadata?.n);
     expect(await found.Body?.transformToString()).toBe(body(n));
-    // The write under way may have made it, though nobody heard of it.
+    // A write that was running may have been stored without an acknowledgement.
     expect([newest, newest + 4]).toContain(n);
   }
   expect(await bodyFiles(directory)).toHaveLength(40);
 });
 
-test("an upload that breaks off leaves the object as it was, and no file", async () => {
+test("an interrupted upload does not change the object and leaves no file", async () => {
   const { client, url } = await start();
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   await client.send(new PutObjectCommand({ Bucket: bucket, Key: "k", Body: "before", Metadata: { v: "1" } }));
   const signed = await getSignedUrl(client, new PutObjectCommand({ Bucket: bucket, Key: "k" }));
   const upload = request(signed, { method: "PUT", headers: { "content-length": 1_000_000 } });
   upload.on("error", () => {
-    // It is broken off on purpose.
+    // The test interrupts the upload, so the error is expected.
   });
   upload.write("x".repeat(500_000));
   await expect.poll(() => bodyFiles(directory)).toHaveLength(2);
@@ -101,7 +101,7 @@ test("an upload that breaks off leaves the object as it was, and no file", async
   expect(url).toContain("127.0.0.1");
 });
 
-test("a half-written file of a process that was killed is removed at the next start", async () => {
+test("the next start deletes an incomplete file of a process that was killed", async () => {
   const { child, client } = await start();
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   const signed = await getSignedUrl(client, new PutObjectCommand({ Bucket: bucket, Key: "half" }));
@@ -118,12 +118,12 @@ test("a half-written file of a process that was killed is removed at the next st
   expect(await bodyFiles(directory)).toEqual([]);
 });
 
-test("two servers do not share a directory", async () => {
+test("a second server does not start on the same directory", async () => {
   await start();
   await expect(startS3({ directory, ...credentials })).rejects.toThrow(/in use by another process/);
 });
 
-test("no name from outside becomes part of a path", async () => {
+test("an object key never becomes part of a file path", async () => {
   const inside = path.join(directory, "data");
   await mkdir(inside);
   const server = await startS3({ directory: inside, ...credentials });
@@ -143,7 +143,7 @@ test("no name from outside becomes part of a path", async () => {
   }
 });
 
-test("a page of a bucket of 20,000 objects costs what the page holds", async () => {
+test("the time to list a page does not grow with the bucket: 20,000 objects", async () => {
   const store = await openStore(directory);
   await insertBucket(store, bucket);
   const object = { parts: [], etag: "", metadata: { headers: {}, user: {} }, tags: [] };
@@ -173,6 +173,6 @@ test("a page of a bucket of 20,000 objects costs what the page holds", async () 
   });
   await store.close();
   expect(days).toHaveLength(100);
-  // Reading all of them takes some hundred milliseconds.
+  // Reading all 20,000 rows takes several hundred milliseconds.
   expect([page < 100, rolled < 100]).toEqual([true, true]);
 });

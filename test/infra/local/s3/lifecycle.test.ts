@@ -31,7 +31,7 @@ const setRules = (Rules: Partial<LifecycleRule>[]) =>
       LifecycleConfiguration: { Rules: Rules.map((rule) => ({ Status: "Enabled", ...rule }) as LifecycleRule) },
     }),
   );
-/** A moment so many days from now; rules act at the midnight after. */
+/** The time in so many days. Rules act at the midnight that follows an age. */
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 
 test("objects expire by age and prefix, and their files are deleted", async () => {
@@ -122,7 +122,7 @@ test.each([
   expect(await failure(setRules([{ Filter: { Prefix: "" }, ...rule }]))).toEqual({ status: 400, name: "MalformedXML" });
 });
 
-test("a rule reaches every one of many objects", async () => {
+test("a rule applies to every one of many objects", async () => {
   await Promise.all(Array.from({ length: 30 }, (_, i) => put(`n/${i}`)));
   await setRules([{ Filter: { Prefix: "n/" }, Expiration: { Days: 1 } }]);
   expect(await s3.server.applyLifecycle(inDays(2))).toBe(30);

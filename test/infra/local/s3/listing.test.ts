@@ -47,7 +47,7 @@ describe("a listing", () => {
     await Promise.all(keys.map((key) => put(key)));
   });
 
-  test("rolls keys up at the delimiter", async () => {
+  test("groups keys at the delimiter", async () => {
     expect(await pages({ Prefix: "l/y=2026/", Delimiter: "/", MaxKeys: 2 })).toEqual([
       ["l/y=2026/m=0/", "l/y=2026/m=1/"],
       ["l/y=2026/m=2/"],
@@ -65,7 +65,7 @@ describe("a listing", () => {
     expect(page.Contents).toHaveLength(8);
   });
 
-  test("takes only tokens that it gave, and only sensible page sizes", async () => {
+  test("rejects an unknown continuation token and a negative page size", async () => {
     expect(await failure(list({ ContinuationToken: "nonsense" }))).toEqual({ status: 400, name: "InvalidArgument" });
     expect((await failure(list({ MaxKeys: -1 }))).status).toBe(400);
     expect((await list({ MaxKeys: 0 })).IsTruncated).toBe(false);
@@ -98,19 +98,19 @@ describe("a key", () => {
     expect(page.Contents?.map(({ Key }) => decodeURIComponent(Key ?? ""))).toEqual([key]);
   });
 
-  test("may be at once an object and the prefix of others", async () => {
+  test("may be an object and the prefix of other keys at the same time", async () => {
     await put("dual", "1");
     await put("dual/x", "2");
     await put("dual/", "3");
     expect(await Promise.all(["dual", "dual/x", "dual/"].map((key) => s3.text(key)))).toEqual(["1", "2", "3"]);
   });
 
-  test("of more than 1,024 bytes is refused", async () => {
+  test("of more than 1,024 bytes is rejected", async () => {
     expect(await failure(put("ü".repeat(513)))).toEqual({ status: 400, name: "KeyTooLongError" });
   });
 });
 
-test("pages of any listing hold every entry once, as sorting and rolling up all keys would give", async () => {
+test("the pages of a listing contain every key or common prefix once, in order (property)", async () => {
   const directory = await mkdtemp(path.join(tmpdir(), "s3-"));
   const store = await openStore(directory);
   const text = fc.string({ unit: fc.constantFrom("a", "b", "/", "ü", "😀", "-"), maxLength: 6 });

@@ -74,7 +74,7 @@ test("unfinished uploads are listed, and an aborted upload leaves no file", asyn
   expect(await failure(s3.client.send(late))).toEqual({ status: 404, name: "NoSuchUpload" });
 });
 
-test("an upload is completed only by parts that are there, in order and big enough", async () => {
+test("an upload is completed only with existing parts, in order and of at least 5 MiB", async () => {
   const upload = await begin("strict");
   const put = async (PartNumber: number, size: number) => {
     const { ETag } = await s3.client.send(new UploadPartCommand({ ...upload, PartNumber, Body: "x".repeat(size) }));
@@ -89,11 +89,11 @@ test("an upload is completed only by parts that are there, in order and big enou
   expect(await failure(complete({ PartNumber: 3, ETag: big.ETag }))).toEqual({ status: 400, name: "InvalidPart" });
   await complete(big);
   expect((await bytes("strict")).length).toBe(5 * MB);
-  // The part that was not chosen is gone with the upload.
+  // The part that was not chosen was deleted with the upload.
   expect(await failure(complete(big))).toEqual({ status: 404, name: "NoSuchUpload" });
 });
 
-test("an upload is completed on condition", async () => {
+test("an upload whose precondition fails is not completed", async () => {
   await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: "taken", Body: "1" }));
   const upload = await begin("taken");
   const { ETag } = await s3.client.send(new UploadPartCommand({ ...upload, PartNumber: 1, Body: "2" }));

@@ -51,7 +51,7 @@ describe("buckets", () => {
 });
 
 describe("an object", () => {
-  test("comes back with its body, metadata and system headers", async () => {
+  test("is returned with its body, metadata and system headers", async () => {
     const saved = await put("a/1.txt", "hello world", {
       ContentType: "text/plain",
       CacheControl: "no-store",
@@ -77,7 +77,7 @@ describe("an object", () => {
     expect(await s3.text("a/1.txt")).toBe("hello world");
   });
 
-  test("sent as a stream is stored without the framing of aws-chunked", async () => {
+  test("sent as a stream is stored without its aws-chunked encoding", async () => {
     const body = randomBytes(150_000).toString("hex");
     const parts = [Buffer.from(body.slice(0, 100_000)), Buffer.from(body.slice(100_000))];
     const stream = Readable.from(parts);
@@ -106,6 +106,16 @@ describe("an object", () => {
     expect(await s3.text(key)).toBe("123456789");
   });
 
+  test("with a wrong checksum is rejected and leaves no file", async () => {
+    const before = (await s3.files()).length;
+    expect(await failure(put("bad-sum", "y", { ChecksumCRC32: "AAAAAA==" }))).toEqual({
+      status: 400,
+      name: "BadDigest",
+    });
+    expect(await failure(get("bad-sum"))).toEqual({ status: 404, name: "NoSuchKey" });
+    expect((await s3.files()).length).toBe(before);
+  });
+
   test("that is replaced or deleted leaves no file", async () => {
     const before = (await s3.files()).length;
     await put("short-lived", "1");
@@ -115,7 +125,7 @@ describe("an object", () => {
     expect((await s3.files()).length).toBe(before);
   });
 
-  test("written by twenty at once is always one of what they wrote, whole", async () => {
+  test("that twenty clients write at once has the body and metadata of one of them", async () => {
     const body = (writer: number) => String(writer).padStart(2, "0").repeat(10_000);
     await Promise.all(
       Array.from({ length: 20 }, (_, writer) => put("contended", body(writer), { Metadata: { w: `${writer}` } })),
@@ -124,7 +134,7 @@ describe("an object", () => {
     expect(await found.Body?.transformToString()).toBe(body(Number(found.Metadata?.w)));
   });
 
-  test("is still read to its end when it is deleted meanwhile", async () => {
+  test("can be read to its end although it is deleted during the read", async () => {
     const body = "z".repeat(3_000_000);
     await put("going", body);
     const found = await get("going");
@@ -149,7 +159,7 @@ describe("an object", () => {
     expect(await failure(get("range", { Range: "bytes=50-60" }))).toEqual({ status: 416, name: "InvalidRange" });
   });
 
-  test("is read on condition", async () => {
+  test("is read only if its preconditions hold", async () => {
     const { ETag } = await put("cond-read", "1");
     expect((await failure(get("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
     expect((await failure(head("cond-read", { IfNoneMatch: ETag }))).status).toBe(304);
@@ -158,7 +168,7 @@ describe("an object", () => {
     expect(await read.Body?.transformToString()).toBe("1");
   });
 
-  test("is written on condition", async () => {
+  test("is written only if its preconditions hold", async () => {
     const { ETag } = await put("cond-write", "1", { IfNoneMatch: "*" });
     expect(await failure(put("cond-write", "2", { IfNoneMatch: "*" }))).toEqual({
       status: 412,
@@ -171,7 +181,7 @@ describe("an object", () => {
     expect((await failure(put("cond-write", "4", { IfNoneMatch: ETag }))).status).toBe(501);
   });
 
-  test("is created by exactly one of twenty that want to be the first", async () => {
+  test("is created by exactly one of twenty clients that send If-None-Match", async () => {
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, (_, writer) => put("race", String(writer), { IfNoneMatch: "*" })),
     );
@@ -179,7 +189,7 @@ describe("an object", () => {
     expect(await s3.text("race")).toBe(String(results.findIndex(({ status }) => status === "fulfilled")));
   });
 
-  test("is deleted on condition", async () => {
+  test("is deleted only if its precondition holds", async () => {
     const remove = (Key: string, IfMatch: string) =>
       s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key, IfMatch }));
     const { ETag = "" } = await put("cond-delete", "1");
@@ -189,7 +199,7 @@ describe("an object", () => {
     expect((await failure(remove("cond-delete", ETag))).status).toBe(404);
   });
 
-  test("is deleted with others, each with its own result", async () => {
+  test("is deleted together with others, with one result per key", async () => {
     await Promise.all(["many/a", "many/b & <c>\r\n", "many/d"].map((key) => put(key, key)));
     const Objects = [
       { Key: "many/a" },
@@ -222,7 +232,7 @@ describe("an object", () => {
     expect((await head("origin ü+%")).Metadata).toEqual({ m: "2" });
   });
 
-  test("keeps its tags apart from its content", async () => {
+  test("can be tagged without changing its content", async () => {
     await put("tagged", "1");
     const TagSet = [{ Key: "x", Value: "y & z" }];
     await s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "tagged", Tagging: { TagSet } }));

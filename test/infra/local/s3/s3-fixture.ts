@@ -12,7 +12,7 @@ export interface S3Fixture {
   directory: string;
   /** Lines that the server logged. */
   lines: string[];
-  /** Names of the files that hold bodies. */
+  /** Lists the names of the files with bodies. */
   files(): Promise<string[]>;
   text(key: string, version?: string): Promise<string>;
   stop(): Promise<void>;
@@ -20,7 +20,7 @@ export interface S3Fixture {
 
 export const bucket = "test-bucket";
 
-/** A server in a directory of its own, with an empty bucket. */
+/** Starts a server in a directory of its own, with an empty bucket. */
 export async function startFixture(): Promise<S3Fixture> {
   const directory = await mkdtemp(path.join(tmpdir(), "s3-"));
   const lines: string[] = [];
@@ -54,7 +54,7 @@ export async function bodyFiles(directory: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
 }
 
-/** The HTTP status and error name that a call ends with. */
+/** Returns the HTTP status and the name of the error that a call rejects with. */
 export async function failure(call: Promise<unknown>): Promise<{ status: number | undefined; name: string }> {
   try {
     await call;
@@ -62,5 +62,5 @@ export async function failure(call: Promise<unknown>): Promise<{ status: number 
     const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
     return { status: $metadata?.httpStatusCode, name };
   }
-  throw new Error("The call was expected to fail.");
+  throw new Error("The call succeeded, but the test expects it to fail.");
 }

@@ -20,7 +20,7 @@ describe("a presigned URL", () => {
     getSignedUrl(s3.client, command, { expiresIn });
   const get = new GetObjectCommand({ Bucket: bucket, Key: "a/1.txt", ResponseContentType: "text/html" });
 
-  test("reads and writes without other credentials", async () => {
+  test("reads and writes without further credentials", async () => {
     const read = await fetch(await presign(get));
     expect([read.status, await read.text(), read.headers.get("content-type")]).toEqual([
       200,
@@ -34,14 +34,14 @@ describe("a presigned URL", () => {
     expect(found.Metadata).toEqual({ a: "b" });
   });
 
-  test("may carry metadata that no header can hold", async () => {
+  test("may carry metadata that is not valid in a header", async () => {
     const put = new PutObjectCommand({ Bucket: bucket, Key: "named", Metadata: { title: "日記\n" } });
     expect((await fetch(await presign(put), { method: "PUT", body: "x" })).status).toBe(200);
     const found = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: "named" }));
     expect(found.Metadata).toEqual({ title: `=?UTF-8?B?${Buffer.from("日記\n").toString("base64")}?=` });
   });
 
-  test("that was tampered with is refused", async () => {
+  test("that was changed is rejected", async () => {
     const url = await presign(get);
     const signature = await fetch(url.replace(/X-Amz-Signature=.{6}/, "X-Amz-Signature=000000"));
     expect([signature.status, code(await signature.text())]).toEqual([403, "SignatureDoesNotMatch"]);
@@ -50,7 +50,7 @@ describe("a presigned URL", () => {
     expect((await fetch(url.replace("X-Amz-Expires=60", "X-Amz-Expires=600"))).status).toBe(403);
   });
 
-  test("that has expired is refused", async () => {
+  test("that has expired is rejected", async () => {
     const url = await getSignedUrl(s3.client, get, { expiresIn: 60, signingDate: new Date(Date.now() - 61_000) });
     const response = await fetch(url);
     expect([response.status, code(await response.text())]).toEqual([403, "AccessDenied"]);
@@ -58,12 +58,12 @@ describe("a presigned URL", () => {
 });
 
 describe("a request", () => {
-  test("without a signature is refused", async () => {
+  test("without a signature is rejected", async () => {
     const response = await fetch(`${s3.server.url}/${bucket}/a/1.txt`);
     expect([response.status, code(await response.text())]).toEqual([403, "AccessDenied"]);
   });
 
-  test("with another key or secret is refused", async () => {
+  test("with another access key or secret is rejected", async () => {
     const other = createClient(s3.server.url, { credentials: { ...credentials, secretAccessKey: "wrong" } });
     const command = new GetObjectCommand({ Bucket: bucket, Key: "a/1.txt" });
     expect(await failure(other.send(command))).toEqual({ status: 403, name: "SignatureDoesNotMatch" });
@@ -73,18 +73,18 @@ describe("a request", () => {
     stranger.destroy();
   });
 
-  test("from a clock that is far off is refused", async () => {
+  test("signed more than 15 minutes ago is rejected", async () => {
     const response = await raw({ now: new Date(Date.now() - 16 * 60_000) });
     expect([response.status, code(response.body)]).toEqual([403, "RequestTimeTooSkewed"]);
   });
 
-  test("with an x-amz header that is not signed is refused", async () => {
+  test("with an unsigned x-amz header is rejected", async () => {
     expect((await raw({})).body).toBe("hello world");
     const response = await raw({ unsigned: { "x-amz-meta-added": "on the way" } });
     expect([response.status, code(response.body)]).toEqual([403, "AccessDenied"]);
   });
 
-  test("whose body is not the one that was signed is refused", async () => {
+  test("whose body differs from the signed body is rejected", async () => {
     const response = await raw({ method: "PUT", path: `/${bucket}/swapped`, payload: "0".repeat(64), body: "x" });
     expect([response.status, code(response.body)]).toEqual([400, "XAmzContentSHA256Mismatch"]);
     expect((await raw({ path: `/${bucket}/swapped` })).status).toBe(404);

@@ -1,14 +1,14 @@
 import { createHash, createHmac } from "node:crypto";
 import { request as send } from "node:http";
 
-/** A client of Signature Version 4 written apart from the SDK's, for what the SDK never sends. */
+/** A request that the SDK never sends, with a signature that is computed without the SDK. */
 export interface RawRequest {
   method: string;
   /** `http://127.0.0.1:<port>` */
   endpoint: string;
   path: string;
   headers?: Record<string, string>;
-  /** Sent without being signed. */
+  /** Headers that the signature does not cover. */
   unsigned?: Record<string, string>;
   /** `x-amz-content-sha256` @default UNSIGNED-PAYLOAD */
   payload?: string;

@@ -28,7 +28,7 @@ const remove = (Key: string, VersionId?: string) =>
 const versions = async (more: object = {}) =>
   s3.client.send(new ListObjectVersionsCommand({ Bucket: bucket, ...more }));
 
-test("each write makes a version, and each can be read", async () => {
+test("each write creates a version, and each version can be read", async () => {
   const [one, two] = [await put("k", "1"), await put("k", "2")];
   expect(one).not.toBe(two);
   expect([await s3.text("k"), await s3.text("k", one), await s3.text("k", two)]).toEqual(["2", "1", "2"]);
@@ -39,7 +39,7 @@ test("each write makes a version, and each can be read", async () => {
   });
 });
 
-test("a delete hides the object behind a marker; deleting the marker brings it back", async () => {
+test("a delete adds a delete marker, and deleting the marker restores the object", async () => {
   const version = await put("k", "1");
   const deleted = await remove("k");
   expect(deleted.DeleteMarker).toBe(true);
@@ -59,7 +59,7 @@ test("a delete hides the object behind a marker; deleting the marker brings it b
   expect(await s3.text("k")).toBe("1");
 });
 
-test("a version is deleted for good, with its file; the one before it becomes current", async () => {
+test("deleting a version deletes its file and makes the version before it current", async () => {
   const [one, two] = [await put("k", "1"), await put("k", "2")];
   await remove("k", two);
   expect([await s3.text("k"), (await s3.files()).length]).toEqual(["1", 1]);
@@ -87,7 +87,7 @@ test("versions are listed in pages, the newest of each key first", async () => {
   expect([rolled.Versions, rolled.CommonPrefixes]).toEqual([undefined, [{ Prefix: "c/" }]]);
 });
 
-test("what was there before versioning is the version null; suspended, each write replaces it", async () => {
+test("an object from before versioning is the version null, which each write replaces while versioning is suspended", async () => {
   await setVersioning("Suspended");
   await put("k", "0");
   await setVersioning("Enabled");
@@ -101,7 +101,7 @@ test("what was there before versioning is the version null; suspended, each writ
   expect([await s3.text("k", one), (await s3.files()).length]).toEqual(["1", 1]);
 });
 
-test("conditions look at the current version only", async () => {
+test("preconditions are checked against the current version only", async () => {
   await put("k", "1");
   await remove("k");
   const conditional = { Bucket: bucket, Key: "k", Body: "2" };
@@ -110,7 +110,7 @@ test("conditions look at the current version only", async () => {
   expect(await s3.text("k")).toBe("2");
 });
 
-test("an older version is copied over the current one", async () => {
+test("an older version can be copied over the current one", async () => {
   const one = await put("k", "1");
   await put("k", "2");
   await s3.client.send(new CopyObjectCommand({ Bucket: bucket, Key: "k", CopySource: `${bucket}/k?versionId=${one}` }));
