@@ -13,7 +13,7 @@ process.on("exit", () => rmSync(bundles, { recursive: true, force: true }));
 
 // Load the CDK while esbuild works: each takes seconds.
 const [{ synthesize }] = await Promise.all([
-  import("./stacks/memocha.ts"),
+  import("./stacks/add-stacks.ts"),
   bundleFunctions(bundles, { sourcesOnDisk: values["sources-on-disk"] }),
 ]);
 synthesize(bundles);

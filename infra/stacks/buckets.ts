@@ -57,7 +57,7 @@ export class Buckets extends Construct {
 const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: Duration.days(1) };
 
 /** Lifecycle rules for the objects of the retention policy, and for old versions. */
-export function archiveRules(): LifecycleRule[] {
+function archiveRules(): LifecycleRule[] {
   const rows: [string, RetentionRule][] = Object.entries(retention);
   const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds }]): LifecycleRule[] =>
     "object" in place && (seconds !== null || coldAfterSeconds !== undefined)

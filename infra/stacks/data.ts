@@ -21,11 +21,11 @@ import {
 import { DAY, upkeep } from "../../shared/retention/policy.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
+import { addCatalog } from "./catalog.ts";
 import { UserPoolIdentity } from "./identity.ts";
-import { addCatalog } from "./lake.ts";
 import { acknowledge } from "./nag.ts";
 
-export interface DataProps extends StackProps {
+interface DataProps extends StackProps {
   options: Options;
 }
 

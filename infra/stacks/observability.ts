@@ -14,7 +14,7 @@ const FIVE_MINUTES = Duration.minutes(5);
 /** The path in the repository. Each alarm has a section with its name. */
 export const RUNBOOK = "docs/operations.md";
 
-export interface ObservabilityProps extends StackProps, Watched {}
+interface ObservabilityProps extends StackProps, Watched {}
 
 /**
  * The alarms, their topic, and the dashboard. There are ten alarms of one metric each, because an account has ten for free. Errors and

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 
 /**
  * Milliseconds that a `created_at` may lie in the future, because the clocks of clients differ. Athena looks for days up to tomorrow
- * (the projection in infra/stacks/lake.ts), so a session of a later day would not be found there.
+ * (the projection in infra/stacks/catalog.ts), so a session of a later day would not be found there.
  */
 export const MAX_AHEAD = 86_400_000;
 

@@ -5,7 +5,7 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { afterAll } from "vitest";
-import { addStacks } from "../../infra/stacks/memocha.ts";
+import { addStacks } from "../../infra/stacks/add-stacks.ts";
 
 type Context = Record<string, string>;
 type Stacks = ReturnType<typeof addStacks>;

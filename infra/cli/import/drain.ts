@@ -1,4 +1,4 @@
-export interface DrainOptions {
+interface DrainOptions {
   /** Number of items to work on at the same time. */
   concurrency: number;
   /** Total size of the items in work. A larger item is processed alone. */

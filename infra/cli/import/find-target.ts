@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import { findRunningHost, issueToken } from "../../local/index.ts";
 
-export interface TargetOptions {
+interface TargetOptions {
   url?: string | undefined;
   token?: string | undefined;
   /** The user of all sessions. */

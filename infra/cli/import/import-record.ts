@@ -15,7 +15,7 @@ export type Outcome =
   | { kind: "failed"; reason: string; cause: Refused | Unreachable }
   | { kind: "interrupted" };
 
-export interface RecordOptions extends UserChoice {
+interface RecordOptions extends UserChoice {
   ttlSeconds?: number | undefined;
   clock: Clock;
   /** See `SendOptions`. */

@@ -8,7 +8,7 @@ export interface Output {
   write(text: string): unknown;
 }
 
-export interface ProgressReport {
+interface ProgressReport {
   update(summary: Readonly<Summary>): void;
   /** Writes a line that stays, above the bar. */
   line(text: string): void;

@@ -6,7 +6,7 @@ import { type DeadLetter, functionLabel, readDeadLetter, type StreamRange } from
 import { deleteMessage, receiveAll, release } from "./dead-letter-queue.ts";
 import { deliverAgain } from "./deliver-again.ts";
 
-export interface RedriveOptions {
+interface RedriveOptions {
   /** The name of another queue than the deployment's dead-letter queue. */
   queue?: string | undefined;
   /** Only list the messages. */

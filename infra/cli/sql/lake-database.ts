@@ -13,7 +13,7 @@ export interface Result {
   rows: unknown[][];
 }
 
-export interface LakeDatabase {
+interface LakeDatabase {
   /**
    * Runs statements on the current lake. Yields the rows of each statement that has rows, as soon as it has run. Throws DuckDB's Error
    * when a statement is wrong.

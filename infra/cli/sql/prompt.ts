@@ -5,7 +5,7 @@ import { messageOf } from "../run-command.ts";
 /** Lines to keep in the history. */
 const HISTORY = 500;
 
-export interface Terminal {
+interface Terminal {
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
   /** The output of errors when the input is not a terminal. */

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { LOOK_BACK, type Sample } from "./sample.ts";
+import { LOOK_BACK, type Sample } from "./sampler.ts";
 
 /** The heights of a bar in the sparkline. */
 const BARS = " ▁▂▃▄▅▆▇█";

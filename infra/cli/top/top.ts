@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findHost } from "../find-host.ts";
 import { runCommand } from "../run-command.ts";
 import { frameOf } from "./frame.ts";
-import { openSampler, type Sampler, TOP_OUTPUTS } from "./sample.ts";
+import { openSampler, type Sampler, TOP_OUTPUTS } from "./sampler.ts";
 
 const usage = `Shows the requests, sessions and dead letters of the running local host, refreshed every second.
 

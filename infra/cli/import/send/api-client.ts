@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { counted } from "../../../../shared/counted.ts";
-import { type RetryPolicy, retryAfterOf, waitBefore } from "./backoff.ts";
+import { type RetryPolicy, retryAfterOf, waitBefore } from "./retry-policy.ts";
 
 export interface ApiRequest {
   method: "GET" | "POST";
@@ -16,7 +16,7 @@ export interface ApiRequest {
   retry?: readonly number[];
 }
 
-export interface ApiAnswer {
+interface ApiAnswer {
   status: number;
   body: unknown;
 }

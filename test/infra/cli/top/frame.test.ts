@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { frameOf } from "../../../../infra/cli/top/frame.ts";
-import type { Sample } from "../../../../infra/cli/top/sample.ts";
+import type { Sample } from "../../../../infra/cli/top/sampler.ts";
 
 const AT = Date.parse("2026-11-21T12:00:00.000Z");
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createApiClient } from "../../../../../infra/cli/import/send/api-client.ts";
-import { defaultRetryPolicy } from "../../../../../infra/cli/import/send/backoff.ts";
+import { defaultRetryPolicy } from "../../../../../infra/cli/import/send/retry-policy.ts";
 
 const policy = { ...defaultRetryPolicy, attempts: 3, baseMs: 1, capMs: 2 };
 
