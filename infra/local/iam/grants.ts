@@ -1,7 +1,7 @@
 import type { RoleGrant } from "./access.ts";
 
 /** Describes a grant in one line: function, action, and the resource without region and account. */
-export function describeGrant({ function: name, action, resource }: RoleGrant): string {
+function describeGrant({ function: name, action, resource }: RoleGrant): string {
   return `${name} ${action} on ${resource.replace(/^arn:aws:([^:]*):[^:]*:[^:]*:/, "$1:")}`;
 }
 

@@ -4,7 +4,7 @@ import { REGION } from "../assembly/physical.ts";
 import type { Credentials } from "../lambda/environment.ts";
 
 /** A request to sign. Names of headers are in lower case. */
-export interface Signable {
+interface Signable {
   method: string;
   /** Percent-encoded. */
   path: string;

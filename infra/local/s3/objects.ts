@@ -21,7 +21,7 @@ export interface Metadata {
 }
 
 /** An object to write. */
-export interface NewObject {
+interface NewObject {
   /** The files of its body, in order: one, or the parts of a multipart upload. */
   parts: readonly Blob[];
   /** Hex MD5 of the body, or of the parts' MD5s with `-<parts>`; without quotes. */

@@ -11,7 +11,7 @@ import { S3Error } from "./s3-error.ts";
 import { type Signed, verifySignature } from "./signature.ts";
 import { renderErrorXml } from "./xml.ts";
 
-export interface S3Options extends Credentials {
+interface S3Options extends Credentials {
   /** The directory of all data. It is created if it does not exist. One server at a time may use it. */
   directory: string;
   /** @default 0, a free port */

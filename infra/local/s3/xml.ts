@@ -3,7 +3,7 @@ import type { ZodType } from "zod";
 import { S3Error } from "./s3-error.ts";
 
 /** The content of an element: text, child elements by name, or several elements of the same name. `undefined` leaves it out. */
-export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
+type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
 export interface XmlElement {
   readonly [name: string]: XmlValue;
 }

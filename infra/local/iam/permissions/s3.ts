@@ -2,7 +2,7 @@ import type { ConditionKeys } from "../condition.ts";
 import type { Permission } from "../statement.ts";
 
 /** The parts of an S3 request that its permissions depend on. */
-export interface S3Call {
+interface S3Call {
   bucket: string | undefined;
   key: string | undefined;
   query: ReadonlyMap<string, string>;

@@ -4,12 +4,12 @@ import { allBuckets, insertBucket, requireBucket, setConfiguration } from "../bu
 import { readRules } from "../lifecycle-rules.ts";
 import type { Operation } from "../route.ts";
 import { parseXml, renderXml } from "../xml.ts";
-import { isoDate, owner } from "./list-objects.ts";
+import { isoDate } from "./list-objects.ts";
 
 /** ListBuckets. */
 export const listBuckets: Operation = async (store) => {
   const Bucket = allBuckets(store).map(({ name, created }) => ({ Name: name, CreationDate: isoDate(created) }));
-  return { status: 200, body: renderXml("ListAllMyBucketsResult", { Owner: owner, Buckets: { Bucket } }) };
+  return { status: 200, body: renderXml("ListAllMyBucketsResult", { Buckets: { Bucket } }) };
 };
 
 /** CreateBucket. Ignores the location in the request's body. */

@@ -9,8 +9,6 @@ import { renderXml, type XmlElement } from "../xml.ts";
 /** The most entries of one page. */
 const MAX_PAGE = 1000;
 
-export const owner = { ID: "local", DisplayName: "local" };
-
 /** ListObjectsV2. */
 export const listObjectsV2: Operation = async (store, request) => {
   const bucket = requireBucket(store, request.bucket);
@@ -43,7 +41,7 @@ export const listObjectVersions: Operation = async (store, request) => {
   const query = { ...readQuery(request, keyMarker), afterVersion: versionMarker };
   const listing = listVersions(store, bucket, query);
   const write = encoder(request);
-  const version = (object: StoredObject) => ({ VersionId: object.version, IsLatest: object.current, Owner: owner });
+  const version = (object: StoredObject) => ({ VersionId: object.version, IsLatest: object.current });
   return {
     status: 200,
     body: renderXml("ListVersionsResult", {
