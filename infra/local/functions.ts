@@ -17,7 +17,7 @@ interface FunctionProperties {
   DeadLetterConfig?: { TargetArn?: string };
 }
 
-export interface FunctionsOptions {
+interface FunctionsOptions {
   endpoints: ServiceEndpoints;
   /** Returns the credentials of a function's role. */
   credentials(functionName: string): Credentials;

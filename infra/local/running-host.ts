@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
-import { isAlive } from "./process-identity.ts";
 import { readStored } from "./read-stored.ts";
 
 const schema = z.object({
@@ -47,4 +46,23 @@ export function engineClient(endpoint = "") {
 
 function hostFile(data: string): string {
   return path.join(data, "host.json");
+}
+
+/** Whether a process with this id runs, whichever user owns it. A zombie does not run. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    // The format is "pid (name) state …". The name may contain blanks and brackets.
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.startsWith("Z") ?? false;
+  } catch {
+    return false;
+  }
 }

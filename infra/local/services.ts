@@ -37,7 +37,7 @@ export interface Services {
   close(): Promise<void>;
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   data: string;
   /** Endpoints of engines that replace the embedded ones. */
   external: { dynamodb?: string | undefined; s3?: string | undefined };
@@ -93,9 +93,11 @@ export async function startServices({ data, external, credentials, access, log }
   // The embedded engine accepts any credentials. Another one may need those of the user.
   const known = dynamo ? undefined : credentials;
   const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
-  const front = await started(startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }));
+  const dynamodbProxy = await started(
+    startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }),
+  );
   const s3Endpoint = external.s3 ?? store?.url ?? "";
-  const s3Front = external.s3
+  const s3Proxy = external.s3
     ? await started(startS3PermissionProxy({ endpoint: external.s3, credentials, access, log: log.detail }))
     : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
@@ -108,7 +110,7 @@ export async function startServices({ data, external, credentials, access, log }
 
   return {
     endpoints: { dynamodb: engine, streams: streams.url, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
-    functionEndpoints: { dynamodb: front.url, s3: s3Front?.url ?? s3Endpoint },
+    functionEndpoints: { dynamodb: dynamodbProxy.url, s3: s3Proxy?.url ?? s3Endpoint },
     credentials,
     dynamodb,
     vectors,

@@ -11,7 +11,7 @@ import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
 import type { Log } from "./log.ts";
 
-export interface TriggerOptions {
+interface TriggerOptions {
   find(name: string): LambdaFunction | undefined;
   asynchronous: AsynchronousInvoker;
   /** Reads the streams of the tables. */

@@ -1,6 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { commandLine } from "../process-identity.ts";
 
 /** Milliseconds that an orphaned engine gets to end after SIGTERM. */
 const GRACE = 3_000;
@@ -28,5 +28,26 @@ function readPid(pidFile: string): number | undefined {
     return Number.isInteger(pid) && pid > 1 ? pid : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The command line of a process, separated by blanks; "" when there is no such process. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return fromPs(pid);
+  }
+}
+
+/** For systems without /proc. */
+function fromPs(pid: number): string {
+  try {
+    return execFileSync("ps", ["-o", "args=", "-p", String(pid)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "";
   }
 }

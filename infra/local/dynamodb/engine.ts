@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const READY_TIMEOUT = 10_000;
 const STOP_TIMEOUT = 5_000;
 
-export interface EngineOptions {
+interface EngineOptions {
   binary: string;
   /** The SQLite file. */
   database: string;

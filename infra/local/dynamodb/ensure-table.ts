@@ -16,7 +16,7 @@ import { readTableProperties, type TableProperties } from "./table-properties.ts
 const POLL = 50;
 const READY_TIMEOUT = 60_000;
 
-export interface EnsuredTable {
+interface EnsuredTable {
   tableName: string;
   /** With the client's region. Engines write regions of their own into ARNs. */
   arn: string;

@@ -6,7 +6,7 @@ import { authorization, sha256 } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { LOOPBACK } from "../listen.ts";
 
-export interface PermissionProxy {
+interface PermissionProxy {
   url: string;
   close(): Promise<void>;
 }
@@ -24,10 +24,12 @@ const END_OF_HEAD = "\r\n\r\n";
 const MAX_HEAD = 64 * 1024;
 
 /**
- * The DynamoDB that functions call, in front of the engine at `endpoint`. It lets through what the function's role allows, and answers the rest
- * as AWS does. A call adds about 50 µs of CPU, where Node's HTTP server and client would add 170 µs: requests are cut out of the
- * bytes of the connection and handed on as they are, and answers are not looked at at all. That holds because the SDK waits for the answer before
- * it sends the next request on a connection.
+ * Starts the endpoint that functions call for DynamoDB. It rejects requests that the function's role does not allow, and sends the
+ * others to the engine.
+ *
+ * It works on the bytes of the connections: it parses requests only as far as needed and pipes responses through. This adds 50 to 100 µs
+ * of CPU per call; Node's HTTP server and client add 200 to 270 µs, on calls of about 600 µs. It relies on the SDK, which waits for a
+ * response before it sends the next request on a connection.
  */
 export async function startPermissionProxy({
   endpoint,
@@ -86,13 +88,13 @@ export async function startPermissionProxy({
 }
 
 /**
- * Cuts the requests out of the bytes of a connection. The reader gives false for bytes that are no HTTP request of known length: the SDK sends
+ * Splits the bytes of a connection into requests. The reader returns false for a request without a known length, because the SDK sends
  * none.
  */
 function createReader(take: (request: Request) => void): (chunk: Buffer) => boolean {
   let chunks: Buffer[] = [];
   let size = 0;
-  /** Bytes of the request that is coming, once its head is there. */
+  /** Bytes of the current request, once its head has arrived. */
   let wanted = 0;
 
   return (chunk) => {

@@ -21,7 +21,7 @@ const RESTART_DELAY = 200;
 /** Seconds by which two readings of one clock may differ. */
 const SAME_CLOCK = 60;
 
-export interface DynamoOptions {
+interface DynamoOptions {
   /** Directory of the database; null = a temporary one that `close` deletes. */
   directory: string | null;
   /** Directory of the checkpoints of event sources. The start deletes stream records that all of them have passed. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 /** An attribute in DynamoDB's JSON: one member whose name is the type. */
-export type AttributeJson = Record<string, unknown>;
+type AttributeJson = Record<string, unknown>;
 export type ItemJson = Record<string, AttributeJson>;
 
 /** A stream record in Lambda's format. */

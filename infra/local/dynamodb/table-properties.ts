@@ -43,7 +43,7 @@ const vectorIndex = z.object({
 });
 
 /** The properties that a local table has. Those in `notLocal` are left out. */
-export const tableProperties = z.object({
+const tableProperties = z.object({
   TableName: z.string(),
   KeySchema: z.array(key),
   AttributeDefinitions: z.array(z.object({ AttributeName: z.string(), AttributeType: z.enum(["S", "N", "B"]) })),

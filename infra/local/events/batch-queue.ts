@@ -6,7 +6,7 @@ const PAYLOAD_LIMIT = 6_000_000;
 /** Bytes for the JSON around the records. */
 const ENVELOPE = 1_000;
 
-export interface BatchQueue {
+interface BatchQueue {
   add(record: StreamRecord): void;
   /** Resolves after the signal is aborted and the running delivery has ended. */
   finished: Promise<void>;

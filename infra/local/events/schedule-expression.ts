@@ -4,7 +4,7 @@ import { Cron } from "croner";
 const units: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 /** Returns the next time after a moment; undefined = never again. */
-export type NextFire = (after: Date) => Date | undefined;
+type NextFire = (after: Date) => Date | undefined;
 
 /**
  * Reads EventBridge's `rate(15 minutes)` or `cron(0 12 ? * MON-FRI *)`, in UTC. Throws an Error that says what is wrong.

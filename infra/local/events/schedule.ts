@@ -4,7 +4,7 @@ import { parseSchedule } from "./schedule-expression.ts";
 /** Milliseconds of the longest timer. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-export interface ScheduleOptions {
+interface ScheduleOptions {
   /** `rate(...)` or `cron(...)` in AWS's syntax, UTC. */
   expression: string;
   /** "ENABLED" or "DISABLED". @default "ENABLED" */

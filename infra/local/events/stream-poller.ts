@@ -19,7 +19,7 @@ const SHARD_REFRESH = 30_000;
 const DRAIN_POLL = 50;
 const BACKOFF: Backoff = { first: 200, most: 10_000 };
 
-export interface StreamPollerOptions {
+interface StreamPollerOptions {
   reader: StreamReader;
   streamArn: string;
   /** Resolved properties of an AWS::Lambda::EventSourceMapping. */

@@ -63,7 +63,7 @@ interface IntegrationProperties {
 }
 
 /** Returns why the gateway may not invoke a function for the ARN of a method or an authorizer; undefined = it may. */
-export type RefuseInvoke = (functionName: string, sourceArn: string) => string | undefined;
+type RefuseInvoke = (functionName: string, sourceArn: string) => string | undefined;
 
 /** Builds the REST API of the template; undefined when there is none. */
 export function buildApi(

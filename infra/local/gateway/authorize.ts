@@ -37,7 +37,7 @@ interface Decision {
 
 type Asked = Decision | Extract<Authorization, { allowed: false }>;
 
-export interface Authorizers {
+interface Authorizers {
   authorize(spec: AuthorizerSpec, event: ProxyEvent, methodArn: string): Promise<Authorization>;
 }
 

@@ -25,14 +25,14 @@ export interface GatewayResponseSpec {
   templates: Record<string, string>;
 }
 
-export interface GatewayAnswer {
+interface GatewayAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
 }
 
 /** The values that parameters and templates can use. */
-export interface ResponseScope {
+interface ResponseScope {
   /** `$context` without `error`. */
   context: object;
   /** Lower-case names. */

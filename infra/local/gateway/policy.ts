@@ -12,7 +12,7 @@ interface Statement {
   Condition?: unknown;
 }
 
-export type Verdict = "allow" | "deny" | "explicit-deny";
+type Verdict = "allow" | "deny" | "explicit-deny";
 
 /** Evaluates a policy for a method. A Deny overrides every Allow, and without an Allow the method is denied. */
 export function evaluatePolicy(policy: Policy, methodArn: string): Verdict {

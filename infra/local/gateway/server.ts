@@ -21,7 +21,7 @@ export interface RequestLog {
   cause: string | undefined;
 }
 
-export interface GatewayOptions {
+interface GatewayOptions {
   find(functionName: string): LambdaFunction | undefined;
   onRequest(entry: RequestLog): void;
 }

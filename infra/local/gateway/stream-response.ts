@@ -6,7 +6,7 @@ import { type ProxyResponse, readProxyResponse } from "./proxy-response.ts";
 const DELIMITER_BYTES = 8;
 const MAX_PRELUDE_BYTES = 16 * 1024;
 
-export interface StreamedResponse extends StreamSink {
+interface StreamedResponse extends StreamSink {
   /** Whether the client has got the head of the response. */
   started(): boolean;
   /** Why the stream is malformed, as soon as this is known. */

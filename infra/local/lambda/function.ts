@@ -50,7 +50,7 @@ export interface InvokeResult {
   error?: FunctionError;
 }
 
-export interface FunctionOptions {
+interface FunctionOptions {
   /** Runs one invocation at a time per worker, as Lambda does. */
   isolate: boolean;
   log(level: LogLevel, functionName: string, requestId: string | undefined, text: string): void;

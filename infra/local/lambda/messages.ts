@@ -40,7 +40,7 @@ export interface WorkerSetup {
 }
 
 /** Bytes of an event or a response at most: 6 MB and Lambda's envelope. */
-export const MAX_PAYLOAD_BYTES = 6_291_556;
+const MAX_PAYLOAD_BYTES = 6_291_556;
 
 /** Whether a text exceeds this limit. Counts bytes only when the length does not decide. */
 export function exceedsPayload(text: string): boolean {

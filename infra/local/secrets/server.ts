@@ -6,9 +6,8 @@ import * as z from "zod";
 import type { Access } from "../iam/access.ts";
 import { secretsPermissions } from "../iam/permissions/other-services.ts";
 import { accessKeyOf } from "../iam/signature-v4.ts";
-import { type Listening, listen } from "../listen.ts";
+import { type Listening, listen, unsignedReason } from "../listen.ts";
 import { readStored } from "../read-stored.ts";
-import { unsignedReason } from "../unsigned-reason.ts";
 
 const stored = z.record(z.string(), z.string());
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findBinary } from "../../../../infra/local/dynamodb/engine.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
-import { isAlive } from "../../../../infra/local/process-identity.ts";
+import { isAlive } from "../../../../infra/local/running-host.ts";
 import { clientOf, ensureStreamed, put, quiet } from "./table.ts";
 
 let directory: string;
