@@ -148,8 +148,8 @@ function endWithProcess(pid: () => number): () => Promise<void> {
 }
 
 /**
- * Runs something repeatedly, first after so many seconds, and never twice at once. The returned function ends this and waits for
- * the current run.
+ * Calls `run` repeatedly, `seconds` after the start and after the end of each call. The returned function stops this and waits for the
+ * current call.
  */
 function repeat(seconds: number, run: () => Promise<void>, failed: (error: unknown) => void): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined;

@@ -86,7 +86,7 @@ function lifecycleRule(rule: Properties, warn: (text: string) => void): Lifecycl
     ...rest
   } = rule as CloudFormationRule;
   for (const property of Object.keys(rest))
-    warn(`the lifecycle property ${property} is not understood and has no effect`);
+    warn(`the local host does not support the lifecycle property ${property} and ignores it`);
   return {
     ID: Id,
     Status,

@@ -11,37 +11,37 @@ export interface FixtureRoute {
   streaming?: boolean;
   /** Milliseconds. */
   timeout?: number;
-  /** Properties of the method beside those. */
+  /** Further properties of the method. */
   properties?: object;
 }
 
 export interface FixtureFunction {
   /** Source of index.mjs. */
   code: string;
-  /** Properties of the function beside code and handler. */
+  /** Further properties of the function. */
   properties?: object;
-  /** Statements of the policy of its role. */
+  /** Policy statements of its role. */
   policy?: object[];
 }
 
 export interface Fixture {
-  /** Name to source, or source and properties. */
+  /** Per name, the source, or the source and properties. */
   functions?: Record<string, string | FixtureFunction>;
   routes?: FixtureRoute[];
   /** Other resources, by logical id. */
   resources?: Record<string, TemplateResource>;
-  /** Properties of the authorizer; its function is the one called `authorizer`. */
+  /** Properties of the authorizer. Its function has the name `authorizer`. */
   authorizer?: object;
   outputs?: object;
 }
 
-/** A fresh directory in the system's temporary one; `remove` deletes it. */
+/** Creates a temporary directory. `remove` deletes it. */
 export function temporaryDirectory(): { directory: string; remove(): void } {
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** Writes a cloud assembly as CDK would, with one stack named `Fixture`. */
+/** Writes a cloud assembly as CDK does, with one stack named `Fixture`. */
 export function writeAssembly(directory: string, { functions = {}, outputs, ...fixture }: Fixture): void {
   const files: Record<string, object> = {};
   const resources: Record<string, object> = {
@@ -83,7 +83,7 @@ export function writeAssembly(directory: string, { functions = {}, outputs, ...f
   });
 }
 
-/** A role that a service of AWS may assume, with this policy. Functions may write their logs. */
+/** A role that an AWS service can assume, with this policy and the right to write logs. */
 export function roleOf(service: string, statements: object[] | undefined): TemplateResource {
   const trust = { Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" };
   const policy = { PolicyName: "policy", PolicyDocument: { Statement: statements } };
@@ -97,7 +97,7 @@ export function roleOf(service: string, statements: object[] | undefined): Templ
   };
 }
 
-/** Lets a service of AWS invoke a function. */
+/** Allows an AWS service to invoke a function. */
 export function invokePermission(name: string, Principal: string, SourceArn?: object): TemplateResource {
   const FunctionName = { "Fn::GetAtt": [name, "Arn"] };
   return {
@@ -106,7 +106,7 @@ export function invokePermission(name: string, Principal: string, SourceArn?: ob
   };
 }
 
-/** What CDK writes for every integration and authorizer. A resource of the fixture's own with the same id takes its place. */
+/** The permissions that CDK writes per integration and authorizer. A resource of the fixture with the same id replaces one. */
 function gatewayPermissions({ routes = [], authorizer }: Fixture): Record<string, TemplateResource> {
   const names = routes.flatMap((route) => route.function ?? []);
   const SourceArn = {

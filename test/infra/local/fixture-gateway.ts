@@ -10,14 +10,14 @@ import { type Fixture, temporaryDirectory, writeAssembly } from "./fixture-assem
 export interface RunningGateway {
   url: string;
   port: number;
-  /** One for each request that is over. */
+  /** One entry per finished request. */
   requests: RequestLog[];
   logs: { level: LogLevel; text: string }[];
   warnings: string[];
   stop(): Promise<void>;
 }
 
-/** Serves a fixture's API with its functions and nothing else: no engines. */
+/** Serves the API of a fixture with its functions, without engines. */
 export async function startGateway(fixture: Fixture, { isolate = false } = {}): Promise<RunningGateway> {
   const { directory, remove } = temporaryDirectory();
   writeAssembly(directory, fixture);

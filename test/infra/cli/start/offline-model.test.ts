@@ -8,7 +8,7 @@ import { memorySection } from "../../../../shared/chat/prompt.ts";
 const user = (content: string) => ({ role: "user" as const, content });
 
 describe("the offline model", () => {
-  it("says that it is offline, and quotes what the conversation has on the question", () => {
+  it("says that it is offline, and quotes messages of the conversation that match the question", () => {
     const messages = [
       user("My dog is called Rex."),
       { role: "assistant", content: "Nice." },
@@ -33,7 +33,7 @@ describe("the offline model", () => {
     expect(answer).toContain('you said on 2026-01-02: "My cat <3 is called Tom & Jerry."');
   });
 
-  it("says when it has nothing", () => {
+  it("says when no message matches the question", () => {
     expect(answerOffline([user("Where is Peru?")])).toContain("I have nothing earlier on this.");
   });
 
@@ -46,7 +46,7 @@ describe("the offline model", () => {
     });
     afterAll(() => server.close());
 
-    it("answers the OpenAI client whole and as a stream, the same", async () => {
+    it("gives the OpenAI client the same answer as a whole and as a stream", async () => {
       const request = { model: "offline", messages: [user("Hello")] };
       const whole = await client.chat.completions.create(request);
       const stream = await client.chat.completions.create({
@@ -64,7 +64,7 @@ describe("the offline model", () => {
       expect(tokens).toBe(whole.usage!.completion_tokens);
     });
 
-    it("keeps to the tokens it is given", async () => {
+    it("respects the token limit of the request", async () => {
       const { choices } = await client.chat.completions.create({
         model: "offline",
         messages: [user("Hello")],
@@ -73,7 +73,7 @@ describe("the offline model", () => {
       expect(choices[0]).toMatchObject({ finish_reason: "length", message: { content: "I am the " } });
     });
 
-    it("refuses what it does not have", async () => {
+    it("refuses unsupported requests", async () => {
       await expect(client.embeddings.create({ model: "x", input: "y" })).rejects.toMatchObject({ status: 404 });
     });
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readOptions } from "../../../../infra/cli/start/options.ts";
 
-test("without options everything has its default", () => {
+test("every option has its default when it is missing", () => {
   expect(readOptions([])).toEqual({
     port: 3000,
     data: ".memocha",

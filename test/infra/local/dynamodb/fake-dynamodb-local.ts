@@ -18,7 +18,7 @@ export async function startFakeDynamoDbLocal(endpoint: string, accessKeyId = "lo
       response.end(JSON.stringify(refusal));
       return;
     }
-    const { VectorIndexes: _ignored, ...understood } = body;
+    const { VectorIndexes: _ignored, ...supported } = body;
     const answer = await fetch(endpoint, {
       method: "POST",
       headers: {
@@ -27,7 +27,7 @@ export async function startFakeDynamoDbLocal(endpoint: string, accessKeyId = "lo
         authorization: String(request.headers.authorization),
         "x-amz-date": String(request.headers["x-amz-date"]),
       },
-      body: JSON.stringify(understood),
+      body: JSON.stringify(supported),
     });
     response.writeHead(answer.status, { "content-type": "application/x-amz-json-1.0" });
     response.end((await answer.text()).replaceAll(/arn:aws:dynamodb:[^:]*:/g, `arn:aws:dynamodb:${REGION}:`));

@@ -45,7 +45,7 @@ const read = async (pk: string) =>
     .Item;
 const secondsAgo = (seconds: number) => Math.floor(Date.now() / 1000) - seconds;
 
-/** What a reader from the beginning finds out about items with this partition key. */
+/** The records of items with this partition key, read from the beginning of the stream. */
 async function recordsOf(pk: string) {
   const { streamArn = "" } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
   const reader = createStreamReader(engine.url, credentials);

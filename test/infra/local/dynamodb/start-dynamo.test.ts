@@ -173,7 +173,7 @@ describe("the embedded DynamoDB", () => {
   });
 
   it("records have the time of this process, also when the engine has another date", async () => {
-    // The date of this process only, as where it is faked: the engine keeps its own.
+    // Fake the date of this process only: the engine keeps the real one.
     vi.useFakeTimers({ now: Date.now() + 400 * 86_400_000, toFake: ["Date"] });
     try {
       const now = Math.floor(Date.now() / 1000);
@@ -222,7 +222,7 @@ describe("the embedded DynamoDB", () => {
     expect((await recordsOf(second, streamArn)).map((r) => r.dynamodb.SequenceNumber)).toEqual(["3", "4"]);
   });
 
-  // In processor time, which other programs do not change.
+  // Measure processor time, because other programs do not change it.
   it.runIf(process.platform === "linux")("writes as cheaply when records pile up as at first", async () => {
     const dynamo = await start({ directory: null });
     const client = clientOf(dynamo.endpoint);
@@ -241,7 +241,7 @@ describe("the embedded DynamoDB", () => {
     const first = await write(40, "a");
     await write(120, "b");
     const last = await write(40, "c");
-    // Without the index the last thousand of five takes several times what the first one takes.
+    // Without the index, the last thousand of five thousand writes takes several times as long as the first thousand.
     expect(last).toBeLessThan(first * 2.5);
     expect((await client.send(new ScanCommand({ TableName: "items", Select: "COUNT", Limit: 1 }))).Count).toBe(1);
   });
@@ -253,13 +253,13 @@ describe("the embedded DynamoDB", () => {
   });
 });
 
-/** Of a process so far, in hundredths of a second. */
+/** Processor time of a process in hundredths of a second. */
 function processorTime(pid: number): number {
   const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ").slice(11, 13);
   return Number(user) + Number(system);
 }
 
-/** A host that will not close its engine, because it is killed. */
+/** Starts a host that the test kills, so that its engine keeps running. */
 async function hostInAnotherProcess(): Promise<{ host: ChildProcess; pid: number; endpoint: string }> {
   const module = path.resolve("infra/local/dynamodb/start-dynamo.ts");
   const code = `const { startDynamo } = await import(${JSON.stringify(module)});

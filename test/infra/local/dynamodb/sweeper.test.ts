@@ -33,7 +33,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** With every kind of index, a number for a key, and a TTL attribute with an awkward name. */
+/** A table with every kind of index, a numeric key, and a TTL attribute whose name needs escaping. */
 const table = {
   TableName: "items",
   KeySchema: [
@@ -76,7 +76,7 @@ const item = (n: number, goneAt?: number) => ({
 
 const put = (Item: ReturnType<typeof item>) => client.send(new PutItemCommand({ TableName: "items", Item }));
 
-/** How many entries the table and its indexes have, by their names in the engine's file. */
+/** Number of entries of the table and of its indexes, by their names in the engine's database. */
 const entries = () =>
   db
     .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND (name = 'items' OR name LIKE 'items::%')")

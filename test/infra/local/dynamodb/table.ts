@@ -8,7 +8,7 @@ export function clientOf(endpoint: string): DynamoDBClient {
   return new DynamoDBClient({ endpoint, region: "eu-west-1", credentials });
 }
 
-/** Properties of a table with a stream and TTL, as a template has them. */
+/** The template properties of a table with a stream and TTL. */
 export const streamed = {
   TableName: "items",
   KeySchema: [
@@ -28,7 +28,7 @@ export async function ensureStreamed(client: DynamoDBClient): Promise<string> {
   return streamArn!;
 }
 
-/** Puts an item with the key pk, "s"; values of `attributes` become strings and numbers. */
+/** Puts an item with the key pk, "s". `attributes` are strings and numbers. */
 export async function put(client: DynamoDBClient, pk: string, attributes: Record<string, string | number> = {}) {
   const Item = Object.fromEntries(
     Object.entries({ pk, sk: "s", ...attributes }).map(([name, value]) => [

@@ -11,7 +11,7 @@ afterEach(() => {
 const record = (id: number, bytes: number) =>
   ({ eventID: String(id), dynamodb: { NewImage: { text: { S: "x".repeat(bytes) } } } }) as unknown as StreamRecord;
 
-/** The batches that come of records of these sizes, by their ids. */
+/** The batches of records with these sizes, as record ids. */
 async function batchesOf(sizes: number[], batchSize: number): Promise<string[][]> {
   const batches: string[][] = [];
   const queue = openBatchQueue({

@@ -23,7 +23,7 @@ function record(sequenceNumber: number, age = 0): StreamRecord {
   };
 }
 
-/** Delivers records 1…n and tells what the function saw, what was settled and what was given up, in order. */
+/** Delivers records 1…n, and resolves with the invocations, the settled and the discarded records, in order. */
 async function run(
   count: number,
   properties: Record<string, unknown>,

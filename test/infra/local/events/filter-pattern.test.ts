@@ -100,7 +100,7 @@ describe("a filter pattern", () => {
   });
 });
 
-/** Events as flat maps from dotted paths, and the plain meaning of each rule there. */
+/** Events as flat maps of dotted paths, and a direct reading of each rule. */
 const scalar = fc.oneof(
   fc.constantFrom("a", "b", "ab", "ba", ""),
   fc.constantFrom(0, 1, 2),

@@ -283,7 +283,7 @@ describe("a stream event source", () => {
   });
 });
 
-/** Runs a poller in another process, whose function hangs at the record `pk`, and kills it there. */
+/** Runs a poller in another process whose function never returns for the record `pk`, and kills the process then. */
 async function killedInTheMiddleOf(pk: string): Promise<void> {
   const module = path.resolve("infra/local/events/stream-poller.ts");
   const readers = path.resolve("infra/local/dynamodb/stream-reader.ts");

@@ -4,7 +4,7 @@ import { type RunningGateway, startGateway } from "../fixture-gateway.ts";
 
 let gateway: RunningGateway;
 
-/** The project's own gateway responses, before a function whose authorizer fails as it does in an outage of the issuer. */
+/** The project's gateway responses, and an authorizer that fails as in an outage of the issuer. */
 beforeAll(async () => {
   const responses = Object.entries(resourcesOf(synthesize({ stage: "dev" }).api, "AWS::ApiGateway::GatewayResponse"));
   gateway = await startGateway({

@@ -320,7 +320,7 @@ describe("limits", () => {
   });
 });
 
-/** Sends bytes as they are; resolves with what comes back until the server closes. */
+/** Sends bytes unchanged, and resolves with the response when the server closes the connection. */
 function raw(request: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";

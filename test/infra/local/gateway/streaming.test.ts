@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningGateway, startGateway } from "../fixture-gateway.ts";
 
-/** A stream whose handler writes what `body` says. */
+/** A streaming function with the source `body`. */
 const streaming = (body: string) => `import { setTimeout as sleep } from "node:timers/promises";
 import { once } from "node:events";
 export const handler = awslambda.streamifyResponse(async (event, responseStream, context) => {
@@ -84,7 +84,7 @@ test("a function waits while its client does not read", async () => {
   response.pause();
   let before = -1;
   let buffered = 0;
-  // What the sockets and windows hold is a few megabytes; the whole would be 20.
+  // Socket buffers and the window hold a few megabytes. The whole response has 20.
   while (buffered !== before) {
     before = buffered;
     await new Promise((resolve) => setTimeout(resolve, 200));

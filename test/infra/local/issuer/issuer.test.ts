@@ -29,7 +29,7 @@ async function start(data: string, warn: (text: string) => void = () => {}) {
   return started;
 }
 
-/** Verifies a token as an authorizer does that knows the issuer's URL only. */
+/** Verifies a token like an authorizer that knows only the issuer's URL. */
 async function verify(token: string, issuer: string) {
   const response = await fetch(`${issuer}/.well-known/openid-configuration`);
   const discovery = (await response.json()) as { issuer: string; jwks_uri: string };
