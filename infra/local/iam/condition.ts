@@ -17,10 +17,7 @@ const KNOWN_KEYS = new Set([
   "aws:securetransport",
   "aws:sourceaccount",
   "aws:sourcearn",
-  "s3:delimiter",
-  "s3:max-keys",
   "s3:prefix",
-  "s3:versionid",
 ]);
 
 /** Compiles a value of a policy into a test of a request's value. */

@@ -66,11 +66,8 @@ function copySource(header: string | undefined, keys: ConditionKeys): Permission
 }
 
 function keysOf({ query }: S3Call): ConditionKeys {
-  return (key) => {
-    const name = key.replace(/^s3:/, "");
-    const value = query.get(name === "versionid" ? "versionId" : name);
-    return value === undefined ? undefined : [value];
-  };
+  const prefix = query.get("prefix");
+  return (key) => (key === "s3:prefix" && prefix !== undefined ? [prefix] : undefined);
 }
 
 const bucketArn = (bucket: string): string => `arn:aws:s3:::${bucket}`;
