@@ -14,7 +14,7 @@ export function reviewResources(resolver: Resolver, warn: (text: string) => void
     if (reason) count(`${type}: ${reason}`);
     else warn(`${type} ${logicalId}: the local host does not support this type of resource and ignores it`);
   }
-  for (const [text, times] of idle) note(`nothing to run for ${text}${times > 1 ? ` (${times} times)` : ""}`);
+  for (const [text, times] of idle) note(`ignoring ${text}${times > 1 ? ` (${times} times)` : ""}`);
 }
 
 interface Findings {

@@ -1,8 +1,8 @@
 /** `true` = supported; a text = the reason why it needs nothing here; an object = its supported properties or values. */
 export type Support = true | string | { [property: string]: Support };
 
-const name = "the name is used as it is given";
-const described = "a description";
+const name = "the host uses the name as given";
+const described = "descriptions have no effect";
 const tags = "tags are for billing";
 const accounts = "there are no AWS accounts here";
 const encryption = "the disk belongs to the user";

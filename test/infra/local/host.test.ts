@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -355,35 +353,6 @@ describe("a host of an assembly", () => {
     await expect(start({ assembly: temporary.directory })).rejects.toThrow("is not a cloud assembly");
     rmSync(data, { recursive: true });
     await start();
-  });
-});
-
-describe("npm start", () => {
-  const run = promisify(execFile);
-  const main = (...args: string[]) =>
-    run(process.execPath, [path.resolve("infra/cli/start/start.ts"), ...args]).catch(
-      (error: { code: number; stdout: string; stderr: string }) => error,
-    );
-
-  test("shows its options", async () => {
-    expect((await main("--help")).stdout).toContain("--schedule-every N");
-  });
-
-  test("refuses an unknown option, value or argument with exit code 2", async () => {
-    const failed = await main("--port", "none");
-    expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('not "none"') });
-    const unknown = await main("--frsh");
-    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("Unknown option '--frsh'") });
-    const stray = await main("stray");
-    expect(stray).toMatchObject({ code: 2, stderr: expect.stringContaining("Unexpected argument 'stray'") });
-  });
-
-  test("reports a port that is in use, with exit code 1", async () => {
-    fresh();
-    const host = await start();
-    const { port } = new URL(host.url);
-    const failed = await main("--port", port, "--data", path.join(temporary.directory, `data-${count++}`));
-    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining(`port ${port} is in use`) });
   });
 });
 

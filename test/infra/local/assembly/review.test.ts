@@ -49,7 +49,7 @@ test("resources and properties that need nothing here are noted with the reason"
   });
   expect(warnings).toEqual([]);
   expect(notes).toEqual([
-    "nothing to run for AWS::SQS::Queue SqsManagedSseEnabled: the disk belongs to the user",
-    "nothing to run for AWS::Logs::LogGroup: logs go to the terminal (2 times)",
+    "ignoring AWS::SQS::Queue SqsManagedSseEnabled: the disk belongs to the user",
+    "ignoring AWS::Logs::LogGroup: logs go to the terminal (2 times)",
   ]);
 });
