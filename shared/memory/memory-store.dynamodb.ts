@@ -12,7 +12,7 @@ import { type Item, projectionOf, type Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, memoryVectorIndex, memoryVectorNames } from "../dynamodb/tables.ts";
 import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
-import type { Anchor } from "../session/session.ts";
+import type { Anchor, SessionId } from "../session/session.ts";
 import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
   fromLayoutItem,
@@ -39,12 +39,17 @@ const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"]
 export function createMemoryStore(table: Table, clock: Clock, newId: NewId = randomId): MemoryStore {
   const stamp = () => ({ version: newId(), now: clock() });
 
-  async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
-    const keys = new Map(records.map(sessionOf).map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
+  /** The anchors of sessions by partition key. */
+  async function anchorsOf(sessions: readonly SessionId[]): Promise<Map<string, Anchor>> {
+    const keys = new Map(sessions.map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
     const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
-    const anchorOf = new Map(anchors.map((item) => [item.pk, item as unknown as Anchor]));
+    return new Map(anchors.map((item) => [String(item.pk), item as unknown as Anchor]));
+  }
+
+  async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
+    const anchors = await anchorsOf(records.map(sessionOf));
     return records.filter((record) =>
-      isOfLivingSession(record, anchorOf.get(sessionKey(record.user_id, record.session_id))),
+      isOfLivingSession(record, anchors.get(sessionKey(record.user_id, record.session_id))),
     );
   }
 
@@ -90,6 +95,11 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
     },
 
     ofLivingSessions,
+
+    async lives(sessions) {
+      const anchors = [...(await anchorsOf(sessions))].filter(([, { state }]) => state !== "deleted");
+      return new Map(anchors.map(([pk, { reset_generation = 0 }]) => [parseSessionKey(pk).id, reset_generation]));
+    },
 
     async present(drafts) {
       const items = await table.batchGet(

@@ -2,7 +2,7 @@ import type { Role } from "../session/schema.ts";
 
 /** Something that was said and is worth coming back to: one message of the user's history. */
 export interface Memory {
-  /** UUIDv7 by when it was said: a function of the message and of the place in it. */
+  /** UUIDv7 by when it was said: a function of the session's life, of the message and of the place in it. */
   id: string;
   session_id: string;
   message_id: string;

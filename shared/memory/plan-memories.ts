@@ -15,15 +15,18 @@ const OFFLINE = "offline";
 const MONTHS = "January February March April May June July August September October November December".split(" ");
 
 /**
- * The memories that a message makes: one, or several of a long one; always the same. Not remembered are messages of the
- * roles `system` and `tool`, answers of the offline model, and those that hold nothing but stop words, greetings, thanks and stock phrases.
+ * Plans the memories of a message: one, or several for a long message. Messages of the roles `system` and `tool`, answers of the offline
+ * model, and messages that hold only stop words, greetings, thanks and stock phrases make none.
+ *
+ * `life` is the generation in which the session was created or last reset. It is part of a memory's id: a message that is sent
+ * again after a DELETE or reset becomes another memory, while a restore, which keeps the life, makes the same memories again.
  */
-export function planMemories(session: SessionId, generation: number, message: MessageRecord): Draft[] {
+export function planMemories(session: SessionId, life: number, generation: number, message: MessageRecord): Draft[] {
   if (!REMEMBERED.includes(message.role) || message.model === OFFLINE || isCourtesy(message.content)) return [];
   const { id, role, name, content, created_at } = message;
   return chunksOf(content).map((chunk, n) => ({
     user_id: session.user,
-    id: memoryId(session, message, n),
+    id: memoryId(session, life, message, n),
     session_id: session.id,
     message_id: id,
     role,
@@ -44,15 +47,15 @@ export function contextOf(speaker: string, created_at: string): string {
 }
 
 /**
- * A UUIDv7 (RFC 9562, section 5.7) that is a function of the message and of the place in it, and sorts as messages do: by when it was
- * said, then, in `rand_a`, by the message's place in its request, then by the place in the message.
+ * Makes a UUIDv7 (RFC 9562, section 5.7) that is a function of the session's life, the message and the chunk. Ids sort as messages do: by
+ * time, then, in `rand_a`, by the message's place in its request, then by chunk.
  */
-function memoryId({ user, id }: SessionId, message: MessageRecord, chunk: number): string {
+function memoryId({ user, id }: SessionId, life: number, message: MessageRecord, chunk: number): string {
   const { order = message.id } = message;
   const time = Date.parse(message.created_at).toString(16).padStart(12, "0");
   const place = UUID_V7.test(order) ? order.slice(15, 18) : "000";
   const hash = createHash("sha256")
-    .update(JSON.stringify([user, id, positionOf(message), chunk]))
+    .update(JSON.stringify([user, id, life, positionOf(message), chunk]))
     .digest("hex");
   const low = `8${chunk.toString(16).padStart(2, "0")}${hash.slice(0, 13)}`;
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${low.slice(0, 4)}-${low.slice(4)}`;

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Embedder, Space } from "./embedder.ts";
 import { currentLayout, type EmbedderOf } from "./layout.ts";
 import { contextOf, planMemories } from "./plan-memories.ts";
-import { type Captured, type Draft, type MemoryRecord, speakerOf } from "./record.ts";
+import { type Captured, type Draft, type MemoryRecord, sessionOf, speakerOf } from "./record.ts";
 import { withMemories } from "./statistics.ts";
 import type { MemoryStore, Slot, Vectors } from "./store.ts";
 
@@ -34,7 +34,11 @@ interface Placed {
  */
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
   const { memories } = deps;
-  const planned = captured.flatMap(({ session, generation, message }) => planMemories(session, generation, message));
+  const lives = await memories.lives(captured.map(({ session }) => session));
+  const planned = captured.flatMap(({ session, generation, message }) => {
+    const life = lives.get(session.id);
+    return life === undefined || generation < life ? [] : planMemories(session, life, generation, message);
+  });
   // The stream may deliver a message twice in a batch. Each restore gives it to the stream again, under a newer generation, and
   // only the newest is sure to be accepted.
   const byGeneration = planned.toSorted((a, b) => a.generation - b.generation);
@@ -43,7 +47,7 @@ export async function remember(deps: MemoryDependencies, user: string, captured:
   const missing = drafts.filter(({ id }) => !present.has(id));
   if (missing.length === 0) return 0;
 
-  const placed = await place(memories, missing);
+  const placed = await place(memories, missing, lives);
   const layout = await currentLayout(deps);
   const slots = [layout, ...(layout.building ? [layout.building] : [])];
   let stored = 0;
@@ -81,15 +85,21 @@ export async function embedAll(
 }
 
 /** Orders the memories of each session, tells each its turn and what was said before it, and drops repeats. */
-async function place(memories: MemoryStore, drafts: readonly Draft[]): Promise<Placed[]> {
+async function place(
+  memories: MemoryStore,
+  drafts: readonly Draft[],
+  lives: ReadonlyMap<string, number>,
+): Promise<Placed[]> {
   const sessions = Map.groupBy(drafts, ({ session_id }) => session_id);
   const placed = await Promise.all(
     [...sessions.values()].map(async (unsorted) => {
       const [first, ...rest] = unsorted.toSorted((a, b) => (a.id < b.id ? -1 : 1));
       if (!first) return [];
-      const recent: (Draft & { turn?: number })[] = (
-        await memories.before({ user: first.user_id, id: first.session_id }, first.id, RECENT)
-      ).reverse();
+      // Memories of an earlier life are only waiting for their deletion: what they say is not a repeat.
+      const life = lives.get(first.session_id) ?? 0;
+      const recent: (Draft & { turn?: number })[] = (await memories.before(sessionOf(first), first.id, RECENT))
+        .filter(({ generation }) => generation >= life)
+        .reverse();
       return [first, ...rest].flatMap((draft): Placed[] => {
         if (recent.slice(-RECENT).some((other) => isRepeat(other, draft))) return [];
         const previous = recent.at(-1);

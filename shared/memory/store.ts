@@ -83,6 +83,11 @@ export interface MemoryStore {
   find(memories: readonly { session: SessionId; id: string }[]): Promise<MemoryRecord[]>;
   /** Those whose sessions are there, and were not reset since. Strongly consistent. */
   ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]>;
+  /**
+   * The life of each session of one user, by session id: the generation in which the session was created or last reset. A
+   * session that does not exist has none. Strongly consistent.
+   */
+  lives(sessions: readonly SessionId[]): Promise<Map<string, number>>;
   /** Ids of those that are there, forgotten or not; may miss the very newest. */
   present(drafts: readonly Draft[]): Promise<Set<string>>;
   /** The memories of a session that sort before an id, latest first. */

@@ -5,6 +5,7 @@ import { conversations } from "../../../shared/dynamodb/tables.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { purgeSession } from "../../../shared/session/purge-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
@@ -108,6 +109,44 @@ describe("while the index lags", () => {
     await world.say(USER, "s1", "A new lantern.");
     await world.deliver(USER, "s1");
     expect(await recalled()).toEqual([]);
+  });
+});
+
+describe("a message that is sent again with the same identity", () => {
+  const request = { seed: "the same request", at: Date.parse("2026-11-21T12:00:00.000Z") };
+  const send = () =>
+    appendMessages(stores, { user: USER, id: "s1" }, [{ role: "user", content: "The lantern is green." }], request);
+  /** A purge that has not begun: what was deleted or reset is hidden, and its items are still there. */
+  const slow = (): Stores => ({
+    ...stores,
+    memories: {
+      ...stores.memories,
+      forget: () => Promise.reject(new AppError("unavailable", "the function was stopped")),
+    },
+  });
+
+  it.each([
+    ["a reset", () => resetSession(slow(), { user: USER, id: "s1" }, { seed: "reset" })],
+    ["a deletion", () => deleteSession(slow(), { user: USER, id: "s1" })],
+  ])("after %s is remembered, although the memory of before is not yet deleted", async (_what, empty) => {
+    await world.say(USER, "s1", "Hello lantern keeper.");
+    await send();
+    await world.deliver(USER, "s1");
+    await empty().catch(() => undefined);
+    await world.say(USER, "s1", "A word in between.");
+    await send();
+    await world.deliver(USER, "s1");
+    const found = await world.find(USER, "green lantern");
+    expect(found.toSorted()).toEqual(["A word in between.", "The lantern is green."]);
+    world.advance(2 * 3_600_000);
+    for (let round = 0; round < 3; round++) {
+      await reconcile(stores, Number.POSITIVE_INFINITY, (error) => {
+        throw error;
+      });
+      world.advance(2 * 3_600_000);
+    }
+    expect(await world.stored(USER, "s1")).toContain("The lantern is green.");
+    expect((await world.memories.summary(USER)).statistics.memories).toBe((await world.stored(USER, "s1")).length);
   });
 });
 

@@ -13,7 +13,7 @@ const message = (more: Partial<MessageRecord> = {}): MessageRecord => ({
   created_at: "2026-11-21T12:00:00.000Z",
   ...more,
 });
-const plan = (more: Partial<MessageRecord> = {}) => planMemories(SESSION, 1, message(more));
+const plan = (more: Partial<MessageRecord> = {}) => planMemories(SESSION, 1, 1, message(more));
 
 describe("the memories of a message", () => {
   it("say who said what and when", () => {
@@ -49,17 +49,18 @@ describe("the memories of a message", () => {
     expect(plan({ role: "assistant", model: "model-a" })).toHaveLength(1);
   });
 
-  it("are always the same, and others for another session, user, message or place in it", () => {
+  it("are always the same, and others for another session, life of it, user, message or place in it", () => {
     const ids = [
-      ...planMemories(SESSION, 1, message({ content: "All about granite. ".repeat(200) })),
-      ...planMemories({ ...SESSION, id: "s2" }, 1, message()),
-      ...planMemories({ ...SESSION, user: "bob" }, 1, message()),
+      ...planMemories(SESSION, 1, 1, message({ content: "All about granite. ".repeat(200) })),
+      ...planMemories({ ...SESSION, id: "s2" }, 1, 1, message()),
+      ...planMemories({ ...SESSION, user: "bob" }, 1, 1, message()),
+      ...planMemories(SESSION, 2, 2, message()),
       ...plan({ id: timeOrderedId({ seed: "other request", at: AT }, 0) }),
     ].map(({ id }) => id);
     expect(ids.length).toBeGreaterThan(5);
     expect(new Set(ids).size).toBe(ids.length);
     // A restore makes a new generation of the same messages.
-    expect(planMemories(SESSION, 2, message()).map(({ id }) => id)).toEqual(plan().map(({ id }) => id));
+    expect(planMemories(SESSION, 1, 2, message()).map(({ id }) => id)).toEqual(plan().map(({ id }) => id));
   });
 
   it("sort by when they were said, then by their place in the request, then by their place in the message", () => {
