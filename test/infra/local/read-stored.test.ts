@@ -22,8 +22,8 @@ beforeEach(() => {
 afterAll(remove);
 
 it.each<[string, string, () => unknown, string]>([
-  ["issuer.json", "{", () => loadIssuerKey(data), "Delete it: the host makes a new key"],
-  ["issuer.json", "{}", () => loadIssuerKey(data), "Delete it: the host makes a new key"],
+  ["issuer.json", "{", () => loadIssuerKey(data), "Delete it: the host creates a new key"],
+  ["issuer.json", "{}", () => loadIssuerKey(data), "Delete it: the host creates a new key"],
   ["secrets.json", "", () => startSecrets(path.join(data, "secrets.json")), "Restore it from a copy, or delete it"],
   ["secrets.json", '{"key":1}', () => startSecrets(path.join(data, "secrets.json")), "or delete it"],
   ["checkpoint.json", "{}", () => openCheckpoint(path.join(data, "checkpoint.json"), "arn"), "Delete it"],
@@ -35,7 +35,7 @@ it.each<[string, string, () => unknown, string]>([
     "or start empty with --fresh",
   ],
   ["database.sqlite", "no database", () => startDynamo({ directory: data, log }), "or start empty with --fresh"],
-  ["host.lock", "no database", () => lockDirectory(data), "Delete it if no host runs"],
+  ["host.lock", "no database", () => lockDirectory(data), "Delete it if no host is running"],
 ])("a damaged %s (%j) is named with what to do, and left as it is", async (name, content, open, remedy) => {
   const file = path.join(data, name);
   writeFileSync(file, content);
