@@ -1,7 +1,7 @@
 import { claimsOf } from "../../shared/chat/claim.ts";
+import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
+import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
-import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/ui-message-stream.ts";
-import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";

@@ -1,8 +1,8 @@
 import { claimsOf } from "../../shared/chat/claim.ts";
-import { completionTurn } from "../../shared/chat/completion-request.ts";
-import { COMPLETION_STREAM_HEADERS, completion, completionStream } from "../../shared/chat/completion-stream.ts";
+import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
+import { completion, completionStream, completionTurn } from "../../shared/chat/protocols/completion.ts";
+import { EVENT_STREAM_HEADERS } from "../../shared/chat/protocols/event-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
-import { wholeAnswer } from "../../shared/chat/whole-answer.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
@@ -39,7 +39,7 @@ export const createCompletions = (deps: Dependencies) =>
       const headers = { ...turn.headers, "x-session-id": turn.session.id };
       if (body.stream) {
         const stream = completionStream(turn, body.stream_options?.include_usage === true);
-        return { status: 200, headers: { ...headers, ...COMPLETION_STREAM_HEADERS }, stream, done: turn.done };
+        return { status: 200, headers: { ...headers, ...EVENT_STREAM_HEADERS }, stream, done: turn.done };
       }
       return { status: 200, headers, body: completion(turn, await wholeAnswer(deps, turn)) };
     },

@@ -1,5 +1,5 @@
 import { followTurn } from "../../shared/chat/follow-turn.ts";
-import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/ui-message-stream.ts";
+import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
 import { lazyStream } from "../../shared/http/lazy-stream.ts";

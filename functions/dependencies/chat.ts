@@ -1,5 +1,4 @@
-import type { ChatStores } from "../../shared/chat/finish-turn.ts";
-import type { ChatDependencies } from "../../shared/chat/turn.ts";
+import type { ChatDependencies, ChatStores } from "../../shared/chat/turn.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import type { Config } from "../../shared/config.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";

@@ -61,6 +61,9 @@ export async function planBudget(
   }
 }
 
+/** Gives the prompt for a model, and the memories that it contains. */
+export type PromptFor = (model: string) => Promise<ModelPrompt & { memories: Memory[] }>;
+
 interface Material {
   record: SessionRecord;
   history: readonly MessageRecord[];
@@ -75,17 +78,17 @@ export function promptsOf(
   budget: Budget,
   reserved: number,
   { record, history, question, memories }: Material,
-): (model: string) => Promise<ModelPrompt & { memories: Memory[] }> {
+): PromptFor {
   const own = record.metadata.system_prompt;
   const system = request.system ?? (typeof own === "string" ? own : settings.systemPrompt);
-  const made = new Map<string, Promise<ModelPrompt & { memories: Memory[] }>>();
+  const made = new Map<string, ReturnType<PromptFor>>();
   return (model) => {
     const prompt = made.get(model) ?? make(specOf(model));
     made.set(model, prompt);
     return prompt;
   };
 
-  async function make(spec: ModelSpec): Promise<ModelPrompt & { memories: Memory[] }> {
+  async function make(spec: ModelSpec): ReturnType<PromptFor> {
     const room = Math.min(reserved, spec.context);
     const output = Math.max(LEAST_ANSWER, Math.min(budget.output, Math.floor(room / 2)));
     const input = { system, memories, history, questions: [question], maxTokens: room - output };

@@ -4,20 +4,51 @@ import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/stored.ts";
-import { collectDeadTurns } from "./dead-turns.ts";
-import type { ChatStores } from "./finish-turn.ts";
-import type { TurnEvent } from "./live-answer.ts";
-import type { Turn } from "./turn.ts";
+import { type Claim, stillRunning } from "./claim.ts";
+import { collectDeadTurns } from "./end-turn.ts";
+import type { ChatStores, Turn, TurnEvent, TurnRequest } from "./turn.ts";
 
-/** Milliseconds between two looks at a turn that another function instance runs. */
+/** Milliseconds between two reads of a turn that another function instance runs. */
 const POLL = 400;
 
-/** What an id of a turn's answer looks like: UUIDv7. */
+/** How often a repeat looks for a turn that its first attempt has not started yet, and the milliseconds in between. */
+const START_LOOKS = 25;
+const START_POLL = 200;
+
+/** An id of an answer: UUIDv7. */
 const ANSWER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * A turn by the id of its answer, from its beginning: what is stored of it, and what is yet to come. `null` when there is no such turn,
- * or none with an answer. Follows it until `deadline` (epoch ms).
+ * Finds the turn that another attempt at the same request runs or has run; `null`: this attempt must run the turn. Waits for an attempt
+ * that has just begun, and takes over from one that failed. `id` is the answer's. Throws `not_found` when the answer or its session was
+ * deleted, `conflict`, and the refusal of the first attempt.
+ */
+export async function earlierTurn(
+  stores: ChatStores,
+  request: TurnRequest,
+  id: string,
+  first: Claim,
+): Promise<Turn | null> {
+  let claim = first;
+  for (let look = 1; claim.kind !== "first"; look++) {
+    const following = followTurn(stores, request.session, id, request.deadline, request.onStored);
+    const turn = await following.catch((error: unknown) => {
+      // The first attempt may be about to create the session.
+      if (request.create && error instanceof AppError && error.code === "not_found") return null;
+      throw error;
+    });
+    if (turn || claim.kind === "taken") return turn;
+    if (claim.kind === "answered") throw new AppError("not_found", "the answer was deleted");
+    if (look === START_LOOKS) throw stillRunning();
+    await sleep(START_POLL);
+    claim = await request.claims.claim();
+  }
+  return null;
+}
+
+/**
+ * Follows a turn from its beginning, by the id of its answer: first the stored part, then what is still to come, until `deadline`
+ * (epoch ms). `null`: there is no such turn, or it has no answer.
  */
 export async function followTurn(
   stores: ChatStores,
@@ -48,38 +79,50 @@ export async function followTurn(
 
   async function* follow(generation: number): AsyncGenerator<TurnEvent> {
     const turn = { ...session, generation, answer: id };
-    let said = "";
+    let sent = "";
     for (;;) {
       const message = await stores.turns.find(session, generation, id);
       if (message) {
-        yield* replay(message, said.length);
+        yield* replay(message, sent.length);
         return;
       }
-      const text = (await stores.turns.findText(turn))?.text ?? said;
-      if (text.length > said.length) yield { kind: "text", text: text.slice(said.length) };
-      said = text;
+      const text = (await stores.turns.findText(turn))?.text ?? sent;
+      if (text.length > sent.length) yield { kind: "text", text: text.slice(sent.length) };
+      sent = text;
       if (stores.clock() > deadline) throw new AppError("unavailable", "the turn is still running", { retryAfter: 1 });
       await sleep(POLL);
-      if (await isOver(turn.answer)) {
-        const message = await storedAnswer(stores, session, id);
-        if (!message) throw new AppError("unavailable", "the turn has failed", { retryAfter: 1 });
-        yield* replay(message, said.length);
+      if (await isOver()) {
+        const answer = await storedAnswer(stores, session, id);
+        if (!answer) throw new AppError("unavailable", "the turn has failed", { retryAfter: 1 });
+        yield* replay(answer, sent.length);
         return;
       }
     }
   }
 
-  async function isOver(answer: string): Promise<boolean> {
+  async function isOver(): Promise<boolean> {
     const current = await stores.sessions.find(session);
-    const until = current?.turns?.[answer];
-    if (current && until !== undefined && until <= stores.clock()) {
+    const end = current?.turns?.[id];
+    if (current && end !== undefined && end <= stores.clock()) {
       await collectDeadTurns(stores.turns, current, stores.clock(), onStored);
     }
-    return until === undefined || until <= stores.clock();
+    return end === undefined || end <= stores.clock();
   }
 }
 
-/** An answer that is stored, as a turn tells it. One that broke off ends as it did then: with an error. */
+/** Waits for the end of a turn and gives its answer: also an incomplete one, if it is stored. Throws the error of the turn. */
+export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<MessageRecord> {
+  try {
+    for await (const event of turn.events()) if (event.kind === "end") return event.message;
+  } catch (error) {
+    const stored = await storedAnswer(stores, turn.session, turn.id).catch(() => null);
+    if (stored) return stored;
+    throw error;
+  }
+  throw new Error("a turn ended without an `end` event");
+}
+
+/** The events of a stored answer. An answer that broke off ends with an error, as it did for the first client. */
 async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEvent> {
   const text = message.content.slice(from);
   if (text) yield { kind: "text", text };
@@ -87,8 +130,8 @@ async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEve
   yield { kind: "end", message };
 }
 
-/** The answer wherever its session is. Its id says when the turn began, which is where it stands. */
-export async function storedAnswer(stores: ChatStores, session: SessionId, id: string): Promise<MessageRecord | null> {
+/** Finds the answer in a hot or an archived session, at the time that its id names. */
+async function storedAnswer(stores: ChatStores, session: SessionId, id: string): Promise<MessageRecord | null> {
   const at = timeOf(id);
   const range = { order: "desc", from: toInstant(at), to: toInstant(at + 1), limit: 100 } as const;
   const { messages } = await listMessages(stores, session, range);

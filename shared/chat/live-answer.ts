@@ -1,14 +1,12 @@
 import type { MessageRecord } from "../session/message.ts";
-
-/** What becomes of an answer, in order; the last event is `end`, or an error is thrown. */
-export type TurnEvent = { kind: "text"; text: string } | { kind: "end"; message: MessageRecord };
+import type { TurnEvent } from "./turn.ts";
 
 /**
- * An answer that grows while any number of readers follow it, each from its beginning and at its own pace. Writing never waits for
- * reading: a client that goes away does not stop the answer.
+ * An answer that grows while any number of readers follow it, each from the beginning and at its own pace. Writing never waits for
+ * readers, so a client that disconnects does not stop the answer.
  */
 export interface LiveAnswer {
-  say(text: string): void;
+  append(text: string): void;
   end(message: MessageRecord): void;
   fail(error: unknown): void;
   text(): string;
@@ -18,24 +16,24 @@ export interface LiveAnswer {
 export function createLiveAnswer(): LiveAnswer {
   const pieces: string[] = [];
   let outcome: { message: MessageRecord } | { error: unknown } | undefined;
-  let wake: PromiseWithResolvers<void> = Promise.withResolvers();
-  const changed = () => {
-    wake.resolve();
-    wake = Promise.withResolvers();
+  let nextChange: PromiseWithResolvers<void> = Promise.withResolvers();
+  const notifyReaders = () => {
+    nextChange.resolve();
+    nextChange = Promise.withResolvers();
   };
 
   return {
-    say(text) {
+    append(text) {
       pieces.push(text);
-      changed();
+      notifyReaders();
     },
     end(message) {
       outcome = { message };
-      changed();
+      notifyReaders();
     },
     fail(error) {
       outcome = { error };
-      changed();
+      notifyReaders();
     },
     text: () => pieces.join(""),
     async *events() {
@@ -43,7 +41,7 @@ export function createLiveAnswer(): LiveAnswer {
       for (;;) {
         for (; next < pieces.length; next++) yield { kind: "text", text: pieces[next] ?? "" };
         if (outcome) break;
-        await wake.promise;
+        await nextChange.promise;
       }
       if ("error" in outcome) throw outcome.error;
       yield { kind: "end", message: outcome.message };

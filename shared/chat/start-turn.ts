@@ -1,42 +1,38 @@
 import { callAfter, toInstant, withPatience } from "../clock.ts";
 import { LOCK_MARGIN } from "../http/idempotency.ts";
-import type { Reservation } from "../limits/limits.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";
 import type { Memory } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
 import { type MessageRecord, timeOrderedId } from "../session/message.ts";
-import type { RequestIdentity, SessionRecord } from "../session/session.ts";
-import { type Budget, planBudget, promptsOf } from "./budget.ts";
-import type { Claim } from "./claim.ts";
-import { earlierTurn } from "./earlier-turn.ts";
-import { abandonTurn } from "./finish-turn.ts";
-import { openTurn } from "./open-turn.ts";
-import { speak } from "./speak.ts";
+import type { RequestIdentity } from "../session/session.ts";
+import { type Budget, type PromptFor, planBudget, promptsOf } from "./budget.ts";
+import { abandonTurn } from "./end-turn.ts";
+import { earlierTurn } from "./follow-turn.ts";
+import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
+import { recordAnswer } from "./record-answer.ts";
 import type { ChatDependencies, Turn, TurnRequest } from "./turn.ts";
-import { windowOf } from "./window.ts";
 
-/** Places of the turn's messages among those that its request makes: after any history that came with it. */
+/** Positions of the question and the answer among the messages that a request creates: after any history that it brings. */
 const QUESTION = 0xffe;
 const ANSWER = 0xfff;
 
-/** Milliseconds before the function's end by which an answer has to end, so that it can be stored. */
+/** Milliseconds before the end of the function at which the model is stopped, so that the answer can be stored. */
 const STORE_MARGIN = 5000;
 
-/** Memories that are asked for. */
+/** Memories to recall. */
 const MEMORIES = 12;
-/** Milliseconds that a turn waits for its memories: it can do without. */
+/** Milliseconds that a turn waits for its memories before it continues without them. */
 const MEMORY_PATIENCE = 2000;
 
 /**
- * Runs a turn: sets its budget aside while the context is read, stores the question, asks the model, and resolves when the first
- * token is there. From then on the turn goes on by itself. Throws `not_found`, `too_many_requests`, `payload_too_large`,
- * `unavailable`, `bad_request`, `idempotency_mismatch`.
+ * Starts a turn and resolves when the first token has arrived. From then on the turn runs by itself until the answer is stored. Throws
+ * `not_found`, `too_many_requests`, `payload_too_large`, `unavailable`, `bad_request`, `idempotency_mismatch`.
  */
 export async function startTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
   try {
-    return await runTurn(deps, request);
+    return await runSteps(deps, request);
   } catch (error) {
     const known = toAppError(error);
     await request.claims.release(known);
@@ -44,53 +40,42 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
   }
 }
 
-async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
+/** The steps of a turn, in order. */
+async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
   const began = deps.clock();
+  // 1. Plan the budget, and start work whose results are needed later.
   const budget = await planBudget(deps, request);
   deps.model.lookAhead(request.model);
-  const recalled = recallFor(deps, request);
+  const recalling = recallMemories(deps, request);
+
+  // 2. First round trip: claim the turn, reserve the budget and read the context, all at once.
   const { claim, reservation, window } = await prepare(deps, request, budget, began);
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
-
-  const identity = claim.identity;
+  const { identity } = claim;
   const id = timeOrderedId(identity, ANSWER);
-  const question = questionOf(request, identity);
-  let opened: { record: SessionRecord; history: MessageRecord[] } | undefined;
-  const turn = () => ({ ...request.session, generation: opened?.record.generation ?? 0, answer: id });
+  let opened: OpenedTurn | undefined;
+  const turnId = ({ record }: OpenedTurn) => ({ ...request.session, generation: record.generation, answer: id });
   try {
+    // 3. If another attempt at the request runs or ran the turn, follow that one.
     const earlier = await earlierTurn(deps, request, id, claim);
     if (earlier) {
       await giveBack();
       return { ...earlier, headers: { ...reservation.headers, "idempotency-replayed": "true" } };
     }
-    // Whoever has waited for another attempt has read the context too early.
+
+    // 4. Second round trip: store the question. If we waited for another attempt, the context is stale: read it again.
+    const question = questionOf(request, identity);
     const read = claim.kind === "followed" ? null : window;
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
-    // What the model reads anyway is not repeated.
-    const shown = new Set([question, ...opened.history].map(({ id: messageId }) => messageId));
-    const memories = (await recalled).filter(({ message_id }) => !shown.has(message_id));
-    // Some providers refuse messages without content: after one empty answer, every later turn would fail.
-    const history = opened.history.filter(({ content }) => content !== "");
-    const prompts = promptsOf(deps, request, budget, reservation.tokens, { ...opened, history, question, memories });
-    const total = new AbortController();
-    const left = Math.min(deps.settings.totalTimeout, request.deadline - STORE_MARGIN - deps.clock());
-    const cancelTimeout = callAfter(left, () => total.abort());
-    let answer: ModelAnswer;
-    try {
-      answer = await deps.model.ask({
-        model: request.model,
-        temperature: request.temperature,
-        promptFor: prompts,
-        firstTokenWithin: Math.min(left, deps.settings.firstTokenTimeout),
-        signal: total.signal,
-      });
-    } catch (error) {
-      cancelTimeout();
-      throw error;
-    }
-    const prompt = await prompts(answer.model);
-    const spoken = speak(deps, {
-      turn: turn(),
+
+    // 5. Ask the model, until its first token.
+    const promptFor = createPrompts(deps, request, budget, reservation.tokens, question, opened, await recalling);
+    const { answer, cancelTimeout } = await askModel(deps, request, promptFor);
+
+    // 6. Record the answer in the background: stream it, store it, end the turn.
+    const prompt = await promptFor(answer.model);
+    const running = recordAnswer(deps, {
+      turn: turnId(opened),
       record: opened.record,
       question,
       answer,
@@ -101,18 +86,12 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
       cancelTimeout,
       keep: request.claims.keep,
       onStored: request.onStored,
-      failed: request.claims.release,
+      onFailure: request.claims.release,
     });
-    return {
-      id,
-      session: request.session,
-      model: answer.model,
-      memories: prompt.memories,
-      headers: reservation.headers,
-      ...spoken,
-    };
+    const { session } = request;
+    return { id, session, model: answer.model, memories: prompt.memories, headers: reservation.headers, ...running };
   } catch (error) {
-    if (opened) await abandonTurn(deps, turn(), opened.record);
+    if (opened) await abandonTurn(deps, turnId(opened), opened.record);
     await giveBack();
     const known = toAppError(error);
     if (known.code === "unavailable") await recordFailure(deps, request, began, known.code);
@@ -120,7 +99,31 @@ async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<Tu
   }
 }
 
-/** Epoch milliseconds from which on a turn counts as dead: its function was stopped before, also by a clock that is a little ahead. */
+/** Claims the turn, reserves the budget and reads the context. If one of them fails, gives the reservation back. */
+async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Budget, now: number) {
+  const { claims, session, plan } = request;
+  const claiming = claims.claim();
+  const reserving = deps.limits.reserve({
+    user: session.user,
+    plan,
+    id: (deps.newId ?? randomId)(),
+    tokens: budget.most,
+    least: budget.least,
+    now,
+    until: diesAt(request),
+  });
+  const reading = request.isNew ? null : readWindow(deps, session);
+  const [, reservation] = await Promise.allSettled([claiming, reserving, reading]);
+  try {
+    // All have settled, so the errors take precedence in this order.
+    return { claim: await claiming, reservation: await reserving, window: await reading };
+  } catch (error) {
+    if (reservation.status === "fulfilled") await deps.limits.settle(reservation.value, null, 0).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Epoch milliseconds from which on a turn counts as dead: its function has stopped, even if its clock is a little behind. */
 const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
 
 function questionOf({ question }: TurnRequest, identity: RequestIdentity): MessageRecord {
@@ -135,44 +138,58 @@ function questionOf({ question }: TurnRequest, identity: RequestIdentity): Messa
   };
 }
 
-/** The first round trip: whose turn it is, what it may use, and the context, all at once. What was set aside is not lost. */
-async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Budget, now: number) {
-  const { claims, session, plan } = request;
-  const reserving = deps.limits.reserve({
-    user: session.user,
-    plan,
-    id: (deps.newId ?? randomId)(),
-    tokens: budget.most,
-    least: budget.least,
-    now,
-    until: diesAt(request),
-  });
-  const [claim, reservation, window] = await Promise.allSettled([
-    claims.claim(),
-    reserving,
-    request.isNew ? null : windowOf(deps, session, deps.settings.maxMessages - 1),
-  ] as const);
-  const failed = [claim, reservation, window].find((result) => result.status === "rejected");
-  if (!failed) {
-    return { claim: valueIn<Claim>(claim), reservation: valueIn<Reservation>(reservation), window: valueIn(window) };
-  }
-  if (reservation.status === "fulfilled") await deps.limits.settle(reservation.value, null, 0).catch(() => undefined);
-  throw failed.reason;
-}
-
-function valueIn<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === "rejected") throw result.reason;
-  return result.value;
-}
-
-/** What is remembered of the question's subject: nothing when that takes too long or fails. */
-async function recallFor({ recall }: ChatDependencies, { session, question, memory }: TurnRequest): Promise<Memory[]> {
+/** Recalls what the user said about the subject of the question. An error or a timeout gives no memories. */
+async function recallMemories(
+  { recall }: ChatDependencies,
+  { session, question, memory }: TurnRequest,
+): Promise<Memory[]> {
   if (!recall || !memory) return [];
   try {
     return await withPatience(MEMORY_PATIENCE, recall(session.user, { text: question.content, limit: MEMORIES }), []);
   } catch (error) {
     log("error", { user: session.user, message: "memories cannot be recalled", cause: String(error) });
     return [];
+  }
+}
+
+function createPrompts(
+  deps: ChatDependencies,
+  request: TurnRequest,
+  budget: Budget,
+  reserved: number,
+  question: MessageRecord,
+  opened: OpenedTurn,
+  recalled: readonly Memory[],
+): PromptFor {
+  // A memory of a message that the history shows would say it twice.
+  const shown = new Set([question, ...opened.history].map(({ id }) => id));
+  const memories = recalled.filter(({ message_id }) => !shown.has(message_id));
+  // Some providers refuse empty messages: one empty answer would make every later turn fail.
+  const history = opened.history.filter(({ content }) => content !== "");
+  return promptsOf(deps, request, budget, reserved, { record: opened.record, history, question, memories });
+}
+
+/** Asks the model within the time that is left. `cancelTimeout` must be called when the answer has ended. */
+async function askModel(
+  { model, settings, clock }: ChatDependencies,
+  request: TurnRequest,
+  promptFor: PromptFor,
+): Promise<{ answer: ModelAnswer; cancelTimeout: () => void }> {
+  const total = new AbortController();
+  const left = Math.min(settings.totalTimeout, request.deadline - STORE_MARGIN - clock());
+  const cancelTimeout = callAfter(left, () => total.abort());
+  try {
+    const answer = await model.ask({
+      model: request.model,
+      temperature: request.temperature,
+      promptFor,
+      firstTokenWithin: Math.min(left, settings.firstTokenTimeout),
+      signal: total.signal,
+    });
+    return { answer, cancelTimeout };
+  } catch (error) {
+    cancelTimeout();
+    throw error;
   }
 }
 

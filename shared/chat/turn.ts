@@ -6,12 +6,15 @@ import type { ModelSpec } from "../llm/models.ts";
 import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { NewId } from "../random.ts";
+import type { MessageRecord } from "../session/message.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { OnStored } from "../session/stored.ts";
+import type { Stores } from "../session/stores.ts";
 import type { TurnClaims } from "./claim.ts";
-import type { ChatStores } from "./finish-turn.ts";
-import type { TurnEvent } from "./live-answer.ts";
+import type { TurnStore } from "./turn-store.ts";
+
+export type ChatStores = Stores & { turns: TurnStore };
 
 export interface ChatDependencies extends ChatStores {
   limits: Limits;
@@ -68,6 +71,9 @@ export interface TurnRequest {
   /** Epoch milliseconds at which the function is stopped. */
   deadline: number;
 }
+
+/** Events of an answer, in order: the last one is `end`, or an error is thrown. */
+export type TurnEvent = { kind: "text"; text: string } | { kind: "end"; message: MessageRecord };
 
 /** A turn whose answer has begun. */
 export interface Turn {

@@ -45,11 +45,7 @@ export function createMessageStore(table: Table): MessageStore {
     const messages: MessageRecord[] = [];
     if (low > high) return { messages, more: false };
     let bytes = 0;
-    const how = {
-      ScanIndexForward: query.order === "asc",
-      Limit: query.limit + 1,
-      ConsistentRead: query.consistent ?? true,
-    };
+    const how = { ScanIndexForward: query.order === "asc", Limit: query.limit + 1 };
     for await (const { items } of pages(session, low, high, how)) {
       for (const message of items.map(fromMessageItem)) {
         bytes += sizeInAnswer(message);

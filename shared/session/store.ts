@@ -128,11 +128,9 @@ export interface RangeQuery {
   /** ISO 8601; exclusive. */
   to?: string | undefined;
   limit: number;
-  /** `false`: what was written within the last second may be missing, at half the price. @default true */
-  consistent?: boolean;
 }
 
-/** The messages of hot sessions. Reads are strongly consistent, unless one says otherwise. */
+/** The messages of hot sessions. Reads are strongly consistent. */
 export interface MessageStore {
   /** How many of the messages from index `from` on one `append` can take; at least one. */
   maxPerAppend(messages: readonly MessageRecord[], from: number): number;

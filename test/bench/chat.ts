@@ -100,7 +100,7 @@ async function capacity(lengths: readonly number[]): Promise<void> {
         usage.rru / turns,
         usage.calls / turns,
         usage.vectorBytes / turns / 1024,
-        bytes === 300 ? "≤ 12 WRU, ≤ 4 RRU" : "≤ 16 WRU",
+        bytes === 300 ? "≤ 12 WRU, ≤ 4 RRU" : "≤ 16 WRU, ≤ 8 RRU",
       ]);
     }
     printTable(

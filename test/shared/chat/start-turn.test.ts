@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Claim } from "../../../shared/chat/claim.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
@@ -128,7 +128,7 @@ describe("a turn", () => {
     expect(messages.at(-1)).toEqual({ role: "user", content: "and now?" });
   });
 
-  it("costs at most 12 write and 4 read units, however long the session is, with its metric and ids as they are outside", async () => {
+  it("costs at most 12 write and 4 read units with messages of 300 bytes, however long the session is, with its metric and ids as they are outside", async () => {
     const { measure } = meter(engines.dynamodb);
     const recorder = createRecorder(createTable(engines.dynamodb, engines.metricsTable), world.stores.clock);
     const deps = { ...chat.deps, recorder, model: onceLooked() };
@@ -151,10 +151,26 @@ describe("a turn", () => {
     }
     // One write unit is the metric's. The provider's circuit is half a read unit more, once in 5 s: not counted here.
     expect(costs).toEqual([
-      [11, 2],
-      [11, 2.5],
-      [11, 2.5],
+      [11, 3],
+      [11, 4],
+      [11, 4],
     ]);
+  });
+
+  it("costs at most 10 read units with messages of 1 KB", async () => {
+    const { measure } = meter(engines.dynamodb);
+    const settings = { ...chat.deps.settings, maxContextTokens: 20_000 };
+    const specOf = () => ({ context: 32_000, input: 1, output: 2 });
+    const deps = { ...chat.deps, settings, specOf, model: onceLooked() };
+    const place = { user: randomUUID(), id: randomUUID() };
+    const content = "word ".repeat(205).slice(0, 1024);
+    await world.create(place.user, place.id, 3600);
+    fake.always({ text: content });
+    const say = () => runTurn(deps, turnRequest(deps, place.user, place.id, content));
+    for (let n = 0; n < 16; n++, world.advance(1000)) await say();
+    const { rru } = await measure(say);
+    expect(fake.requests.at(-1)!.messages).toHaveLength(31);
+    expect(rru).toBeLessThanOrEqual(10);
   });
 
   it("costs no more than that with memories", async () => {
@@ -170,32 +186,29 @@ describe("a turn", () => {
     await world.find(user, "anything");
     const { wru, rru } = await measure(say);
     // What is known of the user's memories is a read unit. Where vectors are is another one, once in 5 s.
-    expect([wru, rru]).toEqual([11, 3]);
+    expect([wru, rru]).toEqual([11, 4]);
   });
 
   it("shows the model all of a session that was filled, restored or dated back to a moment ago", async () => {
     await world.create("ann", id, 2, 40);
-    const read = vi.spyOn(chat.deps.messages, "range");
-    const consistent = () => read.mock.calls.splice(0).map(([, , query]) => query.consistent);
+    const shown = () => fake.requests.at(-1)!.messages.map(({ content }) => content);
     await runTurn(chat.deps, request("now"));
-    expect(consistent()).toEqual([true]);
-    world.advance(1500);
-    await runTurn(chat.deps, request("later"));
-    expect(consistent()).toEqual([false]);
-    world.advance(5000);
+    expect(shown()).toEqual([
+      "Be brief.",
+      ...Array.from({ length: 29 }, (_, n) => `message ${n + 11} of ${id}`),
+      "now",
+    ]);
+    world.advance(6500);
     const swept = await world.sweep("ann", id);
     await archiveSession(chat.deps, fromHeaderItem(unmarshall(swept!.dynamodb!.OldImage as never)));
-    read.mock.calls.length = 0;
     await runTurn(chat.deps, request("restored"));
-    expect(consistent().at(-1)).toBe(true);
-    world.advance(3000);
-    // By somebody else, in the past.
+    expect(shown()).toHaveLength(31);
+    expect(shown().slice(-3)).toEqual(["now", "You said: now", "restored"]);
+    // Another request adds a message with a time in the past.
     const dated = { role: "user" as const, content: "long ago", created_at: "2026-11-21T11:00:00.000Z" };
     await appendMessages(chat.deps, session(), [dated], { seed: `dated ${id}`, at: world.stores.clock() });
     await runTurn(chat.deps, request("dated"));
-    expect(consistent()).toEqual([true]);
-    expect(fake.requests.at(-1)!.messages).toHaveLength(31);
-    read.mockRestore();
+    expect(shown()).toHaveLength(31);
   });
 
   it("goes on when nobody follows it", async () => {
@@ -353,7 +366,7 @@ describe("a turn that is repeated while its first attempt runs", () => {
   const repeat = (...kinds: Claim["kind"][]) => {
     let asked = 0;
     const claim = async () => ({ kind: kinds[Math.min(asked++, kinds.length - 1)]!, identity: identity() });
-    return request("hello", { claims: { claim, release: async () => undefined } });
+    return request("hello", { claims: { claim, keep: async () => undefined, release: async () => undefined } });
   };
 
   it("follows it, also when it came before the question was stored", async () => {

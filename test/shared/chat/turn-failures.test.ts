@@ -65,7 +65,7 @@ describe("a turn that fails", () => {
 
   it("because its context cannot be read is no longer under way", async () => {
     await world.create(user, "s40", 3600, 40);
-    const messages = { ...chat.deps.messages, range: () => Promise.reject(new Error("the store fails")) };
+    const messages = { ...chat.deps.messages, window: () => Promise.reject(new Error("the store fails")) };
     const asked = { ...request("hello"), session: { user, id: "s40" } };
     await expect(startTurn({ ...chat.deps, messages }, asked)).rejects.toThrow();
     const state = await readSession(chat.deps, { user, id: "s40" });

@@ -1,6 +1,6 @@
 /** A random life of the product: its own operations on a few sessions, so that a client sees the calls that it makes. */
 import { DeleteCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { collectDeadTurns } from "../../../shared/chat/dead-turns.ts";
+import { collectDeadTurns } from "../../../shared/chat/end-turn.ts";
 import { createTurnStore } from "../../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { AppError } from "../../../shared/errors.ts";

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from "node:util";
+import { toInstant } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import { contended, settled } from "../session/attempts.ts";
+import { type MessageRecord, timeOf } from "../session/message.ts";
+import { readSession } from "../session/read-session.ts";
+import { restoreSession } from "../session/renew-session.ts";
+import { expiryOf, type SessionRecord } from "../session/session.ts";
+import type { OnStored } from "../session/stored.ts";
+import type { ChatStores } from "./turn.ts";
+import type { DeadTurn, TurnId, TurnStore } from "./turn-store.ts";
+
+export interface Ending {
+  turn: TurnId;
+  /** The header as it was read. */
+  record: SessionRecord;
+  question: MessageRecord;
+  answer: MessageRecord;
+  /** Called once the answer is stored. Never rejects. */
+  keep(): Promise<void>;
+  onStored: OnStored | undefined;
+}
+
+/**
+ * Stores the answer of a turn and ends the turn. The answer is written before the header, so that the next turn finds and counts the
+ * answer if the function dies in between. A session that was archived meanwhile is restored. An answer whose question was removed by a
+ * reset is discarded. Throws `not_found` when the session was deleted.
+ */
+export async function finishTurn(stores: ChatStores, ending: Ending): Promise<MessageRecord> {
+  const { turns, clock } = stores;
+  const { turn, record, question, answer, keep, onStored } = ending;
+  const isNew = await turns.save(turn, answer);
+  const stored = isNew ? answer : ((await turns.find(turn, turn.generation, turn.answer)) ?? answer);
+  // Not new but equal: the SDK repeated the write because the first response was lost.
+  const isMine = isNew || isDeepStrictEqual(stored, answer);
+  const finished = (): MessageRecord => {
+    if (isMine) onStored?.({ messages: 1 });
+    return stored;
+  };
+  const [isClosed] = await Promise.all([turns.close(turn, record, 2, clock()), keep()]);
+  if (isClosed) return finished();
+  return settled(async () => {
+    const current = await hotRecord(stores, turn);
+    if (!current) {
+      await turns.discard(turn);
+      throw new AppError("not_found", "the session was deleted");
+    }
+    if (current.generation === turn.generation) {
+      // The mark is gone: another request counted the turn as dead, or the response to `close` was lost.
+      if (!current.turns?.[turn.answer]) return finished();
+      return (await turns.close(turn, current, 2, clock())) ? finished() : contended;
+    }
+    // A new generation: append the answer if its question is there.
+    await turns.discard(turn);
+    if (!(await turns.find(turn, current.generation, question.id))) return stored;
+    const now = clock();
+    const expiresAt = expiryOf(current, now);
+    const appended = await stores.messages.append({ record: current, messages: [stored], now, expiresAt });
+    return appended.kind === "stale" ? contended : finished();
+  });
+}
+
+/** Ends a turn that has no answer. Its question stays and is counted; a repeat of the request may continue with it. Never rejects. */
+export async function abandonTurn(stores: ChatStores, turn: TurnId, record: SessionRecord): Promise<void> {
+  await stores.turns.close(turn, record, 1, stores.clock()).catch(() => false);
+}
+
+/**
+ * Finds what is stored of turns whose function died: the answer that was not counted yet, or the part of it that was saved for
+ * clients that reconnect. The part is stored as an incomplete answer.
+ */
+export async function collectDeadTurns(
+  turns: TurnStore,
+  record: SessionRecord,
+  now: number,
+  onStored?: OnStored,
+): Promise<DeadTurn[]> {
+  const dead = Object.entries(record.turns ?? {}).filter(([, until]) => until <= now);
+  return Promise.all(
+    dead.map(async ([answer]) => {
+      const turn = { user: record.user_id, id: record.id, generation: record.generation, answer };
+      return { answer, messages: (await hasAnswer(turns, turn, onStored)) ? 2 : 1 };
+    }),
+  );
+}
+
+async function hasAnswer(turns: TurnStore, turn: TurnId, onStored?: OnStored): Promise<boolean> {
+  if (await turns.find(turn, turn.generation, turn.answer)) return true;
+  const saved = await turns.findText(turn);
+  if (!saved) return false;
+  const message: MessageRecord = {
+    id: turn.answer,
+    role: "assistant",
+    content: saved.text,
+    created_at: toInstant(timeOf(turn.answer)),
+    model: saved.model,
+    status: "incomplete",
+  };
+  if (await turns.save(turn, message)) onStored?.({ messages: 1 });
+  return true;
+}
+
+/** The header of the session, which is restored if it was archived. `null`: the session was deleted. */
+async function hotRecord(stores: ChatStores, turn: TurnId): Promise<SessionRecord | null> {
+  const state = await readSession(stores, turn);
+  if (state.kind === "none") return null;
+  return state.kind === "active" ? state.record : restoreSession(stores, turn);
+}
