@@ -1,5 +1,4 @@
 import { type Clock, toInstant } from "../clock.ts";
-import type { SessionStore } from "../session/store.ts";
 import type { Trouble } from "./emf.ts";
 import type { JobBook } from "./job-book.ts";
 import { queryMetrics } from "./query.ts";
@@ -31,10 +30,17 @@ export interface Gauges {
   llm_p95_ms: number;
 }
 
+/** The sessions that `watch` counts. */
+interface WatchedSessions {
+  /** Gives the sessions that were due before an instant (ISO 8601), a page at a time. */
+  due(by: string): AsyncIterable<readonly unknown[]>;
+  countActive(): Promise<number>;
+}
+
 export interface WatchDependencies {
   store: MetricStore;
   book: Pick<JobBook, "all">;
-  sessions: Pick<SessionStore, "due" | "countActive">;
+  sessions: WatchedSessions;
   clock: Clock;
   /** Dollars a month. */
   budget: number;
@@ -71,7 +77,7 @@ export async function watch(deps: WatchDependencies): Promise<{ gauges: Gauges; 
   return { gauges, troubles: troubles.filter(([, value]) => value > 0) };
 }
 
-async function countOverdue(sessions: WatchDependencies["sessions"], now: number): Promise<number> {
+async function countOverdue(sessions: WatchedSessions, now: number): Promise<number> {
   let count = 0;
   for await (const page of sessions.due(toInstant(now - DUE_FOR))) {
     count += page.length;
