@@ -1,3 +1,5 @@
+import { fnv1aOfCodePoints } from "../fnv1a.ts";
+
 /**
  * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order
  *
@@ -117,13 +119,9 @@ export const counterPartition = ACTIVE_SESSIONS;
 export const lakeDays = "L#days";
 export const lakeDayKey = (day: string): Key => ({ pk: lakeDays, sk: day });
 
-/** Spreads sessions over shards by a hash of their key (FNV-1a, 32 bit). */
+/** Spreads sessions over shards by a hash of their key. */
 export function shardOf(user: string, session: string): string {
-  let hash = 0x811c9dc5;
-  for (const char of sessionKey(user, session)) {
-    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  }
-  return String(hash % SHARDS).padStart(2, "0");
+  return String(fnv1aOfCodePoints(sessionKey(user, session)) % SHARDS).padStart(2, "0");
 }
 
 export const shards: readonly string[] = Array.from({ length: SHARDS }, (_, n) => String(n).padStart(2, "0"));

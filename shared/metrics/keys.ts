@@ -1,5 +1,6 @@
 import { toInstant } from "../clock.ts";
 import type { Key } from "../dynamodb/keys.ts";
+import { fnv1a } from "../fnv1a.ts";
 import { type Granularity, windowOf } from "./window.ts";
 
 /**
@@ -30,7 +31,7 @@ export const eventShards: readonly number[] = Array.from({ length: EVENT_SHARDS 
 
 /** `at`: epoch milliseconds. */
 export const rawKey = (at: number, id: string): Key => ({
-  pk: rawPartition(hourOf(at), shardOf(id, RAW_SHARDS)),
+  pk: rawPartition(windowOf("hour", toInstant(at)), shardOf(id, RAW_SHARDS)),
   sk: `${toInstant(at)}#${id}`,
 });
 
@@ -38,7 +39,7 @@ export const rawKey = (at: number, id: string): Key => ({
 export const rawPartition = (hour: string, shard: number): string => `R#${hour}#${digits(shard)}`;
 
 export const eventKey = (at: number, id: string): Key => ({
-  pk: eventPartition(toInstant(at).slice(0, 10), shardOf(id, EVENT_SHARDS)),
+  pk: eventPartition(windowOf("day", toInstant(at)), shardOf(id, EVENT_SHARDS)),
   sk: `${toInstant(at)}#${id}`,
 });
 
@@ -61,12 +62,5 @@ export const aggregateKey = (granularity: Granularity, series: string, window: s
 
 export const jobKey = (name: string): Key => ({ pk: "J", sk: name });
 
-const hourOf = (at: number): string => toInstant(at).slice(0, 13);
 const digits = (shard: number): string => String(shard).padStart(2, "0");
-
-/** FNV-1a, 32 bit. */
-function shardOf(id: string, shards: number): number {
-  let hash = 0x811c9dc5;
-  for (let n = 0; n < id.length; n++) hash = Math.imul(hash ^ id.charCodeAt(n), 0x01000193) >>> 0;
-  return hash % shards;
-}
+const shardOf = (id: string, shards: number): number => fnv1a(id) % shards;

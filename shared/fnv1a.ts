@@ -1,0 +1,16 @@
+const OFFSET_BASIS = 0x811c9dc5;
+const PRIME = 0x01000193;
+
+/** Hashes the UTF-16 code units of a text to 32 bits (FNV-1a). Stored keys depend on the value. */
+export function fnv1a(text: string): number {
+  let hash = OFFSET_BASIS;
+  for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), PRIME);
+  return hash >>> 0;
+}
+
+/** Hashes the code points of a text: differs from `fnv1a` only for characters beyond U+FFFF. */
+export function fnv1aOfCodePoints(text: string): number {
+  let hash = OFFSET_BASIS;
+  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), PRIME);
+  return hash >>> 0;
+}
