@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { AppError } from "../errors.ts";
+import { statusOf, translate } from "../s3/translate.ts";
 import type { Archive, ArchivedHeader } from "../session/archive.ts";
 import { createWriter, parseLines } from "./format.ts";
 import type { Condition, Objects } from "./objects.s3.ts";
@@ -26,7 +27,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
       return { etag: ETag ?? "", generation: Number(Metadata?.generation ?? 0) };
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw translate(error);
+      throw translate(error, "archive");
     }
   };
 
@@ -40,7 +41,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     } catch (error) {
       // 409: another conditional write of the same key was under way.
       if (statusOf(error) === 412 || statusOf(error) === 409) return null;
-      throw translate(error);
+      throw translate(error, "archive");
     }
   };
 
@@ -49,7 +50,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
       await (await objects()).remove(key, etag);
     } catch (error) {
       // Gone already, or replaced by a newer one: either way this one is no longer there.
-      if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error);
+      if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error, "archive");
     }
   };
 
@@ -91,7 +92,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
         return parseLines(gunzipSync(bytes ?? new Uint8Array()));
       } catch (error) {
         if (statusOf(error) === 404 || statusOf(error) === 412) throw gone(error);
-        throw translate(error);
+        throw translate(error, "archive");
       }
     },
 
@@ -107,7 +108,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
       try {
         await (await objects()).ping();
       } catch (error) {
-        throw translate(error);
+        throw translate(error, "archive");
       }
     },
   };
@@ -128,14 +129,4 @@ const keyBelow = (part: string, { id, created_at }: Identity): string =>
 /** Every key that may hold the session. */
 const keysOf = (session: Identity): string[] => [keyOf(session), formerKeyOf(session)].filter((key) => key !== null);
 
-const statusOf = (error: unknown): number | undefined =>
-  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-
 const gone = (cause: unknown): AppError => new AppError("not_found", "the archive of this session is gone", { cause });
-
-function translate(error: unknown): AppError {
-  const status = statusOf(error);
-  return status === undefined || status >= 500 || status === 429
-    ? new AppError("unavailable", "the archive does not answer", { cause: error, retryAfter: 1 })
-    : new AppError("internal", "the archive refused a call", { cause: error });
-}

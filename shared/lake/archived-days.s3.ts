@@ -4,6 +4,7 @@ import { createGunzip, gunzipSync } from "node:zlib";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { userOfPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
+import { statusOf, translate } from "../s3/translate.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./lake.ts";
 
 /** Bytes of an object, packed, up to which it is read whole: gzip makes a thousandth of a text at best. */
@@ -14,18 +15,14 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
   const pages = async function* (parameters: { Prefix: string; Delimiter?: string }) {
     let ContinuationToken: string | undefined;
     do {
-      const page = await s3
-        .send(new ListObjectsV2Command({ Bucket, ...parameters, ContinuationToken }))
-        .catch((error: unknown) => fail(error));
+      const page = await s3.send(new ListObjectsV2Command({ Bucket, ...parameters, ContinuationToken })).catch(fail);
       yield page;
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken);
   };
 
   const get = async ({ key, etag }: ArchivedObject) => {
-    const { Body } = await s3
-      .send(new GetObjectCommand({ Bucket, Key: key, IfMatch: etag }))
-      .catch((error: unknown) => fail(error));
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key, IfMatch: etag })).catch(fail);
     return Body;
   };
 
@@ -49,7 +46,7 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
 
     async open(object) {
       if (object.bytes > WHOLE) return large(() => get(object));
-      const bytes = await (await get(object))?.transformToByteArray().catch((error: unknown) => fail(error));
+      const bytes = await (await get(object))?.transformToByteArray().catch(fail);
       return small(bytes ?? new Uint8Array());
     },
   };
@@ -81,11 +78,9 @@ async function* large(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]
 }
 
 function fail(error: unknown): never {
-  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  const status = statusOf(error);
   if (status === 404 || status === 412) {
     throw new AppError("conflict", "an archive object has changed since it was listed", { cause: error });
   }
-  throw status === undefined || status >= 500 || status === 429
-    ? new AppError("unavailable", "the archive does not answer", { cause: error, retryAfter: 1 })
-    : new AppError("internal", "the archive refused a call", { cause: error });
+  throw translate(error, "archive");
 }

@@ -1,5 +1,6 @@
 import { DeleteObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { AppError } from "../errors.ts";
+import { statusOf, translate } from "../s3/translate.ts";
 import type { Lake } from "./lake.ts";
 import { createObjectWriter } from "./object-writer.s3.ts";
 import { createParquetFile } from "./parquet.ts";
@@ -14,7 +15,7 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
         return { etag: ETag, fingerprint: Metadata?.fingerprint ?? "none" };
       } catch (error) {
         if (statusOf(error) === 404) return null;
-        throw translate(error);
+        return fail(error);
       }
     },
 
@@ -27,7 +28,7 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
       });
       const file = createParquetFile(table, (bytes) => object.write(bytes));
       return {
-        add: (row) => file.add(row).catch(rethrow),
+        add: (row) => file.add(row).catch(fail),
         async commit(replaces) {
           try {
             await file.finish();
@@ -35,10 +36,10 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
             return true;
           } catch (error) {
             if (isOtherVersion(error)) return false;
-            throw translate(error);
+            return fail(error);
           }
         },
-        abort: () => object.abort().catch(rethrow),
+        abort: () => object.abort().catch(fail),
       };
     },
 
@@ -48,26 +49,15 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
         return true;
       } catch (error) {
         if (isOtherVersion(error)) return false;
-        throw translate(error);
+        return fail(error);
       }
     },
   };
 }
 
-const statusOf = (error: unknown): number | undefined =>
-  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-
 // 404: gone by now. 409: another conditional write of the same key was under way.
 const isOtherVersion = (error: unknown): boolean => [404, 409, 412].includes(statusOf(error) ?? 0);
 
-function rethrow(error: unknown): never {
-  throw translate(error);
-}
-
-function translate(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  const status = statusOf(error);
-  return status === undefined || status >= 500 || status === 429
-    ? new AppError("unavailable", "the lake does not answer", { cause: error, retryAfter: 1 })
-    : new AppError("internal", "the lake refused a call", { cause: error });
+function fail(error: unknown): never {
+  throw error instanceof AppError ? error : translate(error, "lake");
 }

@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
+import { statusOf, translate } from "../s3/translate.ts";
 import type { ReportStore } from "./report-store.ts";
 
 /** Reports as objects `reports/<month>.json` and `reports/<month>.html` in a bucket. */
@@ -19,7 +19,7 @@ export function createReportStore(s3: S3Client, Bucket: string): ReportStore {
         return JSON.parse((await Body?.transformToString()) ?? "null");
       } catch (error) {
         if (statusOf(error) === 404) return null;
-        throw translate(error);
+        throw translate(error, "report store");
       }
     },
   };
@@ -27,16 +27,6 @@ export function createReportStore(s3: S3Client, Bucket: string): ReportStore {
 
 const keyOf = (month: string, format: "json" | "html"): string => `${retention.report.place.object}${month}.${format}`;
 
-const statusOf = (error: unknown): number | undefined =>
-  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-
 function rethrow(error: unknown): never {
-  throw translate(error);
-}
-
-function translate(error: unknown): AppError {
-  const status = statusOf(error);
-  return status === undefined || status >= 500 || status === 429
-    ? new AppError("unavailable", "the reports do not answer", { cause: error, retryAfter: 1 })
-    : new AppError("internal", "the reports refused a call", { cause: error });
+  throw translate(error, "report store");
 }
