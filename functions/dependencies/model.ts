@@ -10,7 +10,7 @@ import { createQueue } from "../../shared/llm/queue.ts";
 import { createResilientModel } from "../../shared/llm/resilient-model.ts";
 import { createSecretReader } from "../../shared/llm/secret.aws.ts";
 import type { TargetSettings } from "../../shared/llm/targets.ts";
-import { troubleLine } from "../../shared/metrics/emf.ts";
+import { troubleLine } from "../../shared/metrics/trouble.ts";
 import { clock } from "./clock.ts";
 
 /** The configured models behind all that keeps turns going when one of them does not. */

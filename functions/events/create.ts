@@ -1,8 +1,7 @@
 import { loadConfig } from "../../shared/config.ts";
 import { createEvent } from "../../shared/events/create-event.ts";
-import type { Event } from "../../shared/events/schema.ts";
-import { createEventStore } from "../../shared/events/store.dynamodb.ts";
-import type { EventStore } from "../../shared/events/store.ts";
+import type { Event, EventStore } from "../../shared/events/event.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { eventsOperations } from "../../shared/http/operations/events.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "aws-lambda";
 import { toInstant } from "../../shared/clock.ts";
 import { loadConfig } from "../../shared/config.ts";
-import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { readLakeKey } from "../../shared/lake/key.aws.ts";
@@ -9,7 +9,7 @@ import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonym.ts";
 import { log } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
-import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/client.ts";

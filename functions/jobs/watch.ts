@@ -1,9 +1,9 @@
 import { loadConfig } from "../../shared/config.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
-import { troubleLine } from "../../shared/metrics/emf.ts";
 import { createJobBook } from "../../shared/metrics/job-book.ts";
-import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
+import { troubleLine } from "../../shared/metrics/trouble.ts";
 import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock } from "../dependencies/clock.ts";

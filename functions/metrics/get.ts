@@ -4,9 +4,9 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { metricsOperations } from "../../shared/http/operations/metrics.ts";
 import { checkRange } from "../../shared/http/range.ts";
-import { queryMetrics } from "../../shared/metrics/query.ts";
-import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
-import type { MetricStore } from "../../shared/metrics/store.ts";
+import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
+import type { MetricStore } from "../../shared/metrics/metric-store.ts";
+import { queryMetrics } from "../../shared/metrics/query-metrics.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openMetricsTable } from "../dependencies/table.ts";

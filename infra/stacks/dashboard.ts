@@ -8,7 +8,7 @@ import {
   Metric,
 } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
-import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
+import { NAMESPACE, type Trouble } from "../../shared/metrics/trouble.ts";
 import type { Options } from "../stage.ts";
 import type { ApiStack } from "./api.ts";
 import type { DataStack } from "./data.ts";

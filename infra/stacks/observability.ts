@@ -5,7 +5,7 @@ import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Construct } from "constructs";
-import { NAMESPACE, type Trouble } from "../../shared/metrics/emf.ts";
+import { NAMESPACE, type Trouble } from "../../shared/metrics/trouble.ts";
 import type { Options } from "../stage.ts";
 import { addDashboard, type Watched } from "./dashboard.ts";
 

@@ -3,8 +3,7 @@ import { AppError } from "../errors.ts";
 import { timeOrderedId } from "../session/message.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
-import type { Event, EventCreate } from "./schema.ts";
-import type { EventStore } from "./store.ts";
+import type { Event, EventCreate, EventStore } from "./event.ts";
 
 /** Stores an event of a user. Throws `not_found` for a session that is not the user's. */
 export async function createEvent(

@@ -1,8 +1,8 @@
 import { type Clock, toInstant } from "../clock.ts";
-import type { MetricStore } from "../metrics/store.ts";
+import type { MetricStore } from "../metrics/metric-store.ts";
 import { shift, windowsBetween } from "../metrics/window.ts";
 import { DAY, retention } from "../retention/policy.ts";
-import type { EventStore } from "./store.ts";
+import type { EventStore } from "./event.ts";
 
 /** Days before they expire by which events have to be in the lake: more than twice the time between two runs. */
 const MARGIN = 30;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { userOfPart, userPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
-import type { EventStore } from "../events/store.ts";
+import type { EventStore } from "../events/event.ts";
 import { seriesNames } from "../metrics/metric.ts";
-import { toMetricRow } from "../metrics/query.ts";
-import type { MetricStore } from "../metrics/store.ts";
+import type { MetricStore } from "../metrics/metric-store.ts";
+import { toMetricRow } from "../metrics/query-metrics.ts";
 import type { Lake } from "./lake.ts";
 import type { Row } from "./tables.ts";
 

@@ -5,8 +5,8 @@ import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
 import { encodeDistinct } from "./distinct.ts";
 import { type Kind, seriesNames, seriesOfKind } from "./metric.ts";
+import type { MetricStore, Windowed } from "./metric-store.ts";
 import { encodeSketch } from "./sketch.ts";
-import type { MetricStore, Windowed } from "./store.ts";
 import { endOf, finer, type Granularity, isWindow, shift, windowOf, windowsBetween } from "./window.ts";
 
 /** Windows before the newest that are folded once more, for what came late. */

@@ -1,8 +1,8 @@
 import { type Clock, toInstant } from "../clock.ts";
-import type { Trouble } from "./emf.ts";
 import type { JobBook } from "./job-book.ts";
-import { queryMetrics } from "./query.ts";
-import type { MetricStore } from "./store.ts";
+import type { MetricStore } from "./metric-store.ts";
+import { queryMetrics } from "./query-metrics.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** Milliseconds that a session may be due before the archive counts as behind: the reconciler comes every 15 minutes. */
 const DUE_FOR = 2 * 3_600_000;

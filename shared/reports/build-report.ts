@@ -3,9 +3,9 @@ import { AppError } from "../errors.ts";
 import { type Aggregate, createAccumulator } from "../metrics/aggregate.ts";
 import { countCommon, countDistinct, type Distinct } from "../metrics/distinct.ts";
 import { inUnit, USERS } from "../metrics/metric.ts";
-import { readAggregates } from "../metrics/query.ts";
+import type { MetricStore, Windowed } from "../metrics/metric-store.ts";
+import { readAggregates } from "../metrics/query-metrics.ts";
 import { quantiles } from "../metrics/sketch.ts";
-import type { MetricStore, Windowed } from "../metrics/store.ts";
 import { endOf, isWindow, shift, startOf, windowOf } from "../metrics/window.ts";
 import type { Figures, Report } from "./report.ts";
 

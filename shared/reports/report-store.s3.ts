@@ -1,7 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { retention } from "../retention/policy.ts";
 import { statusOf, translate } from "../s3/translate.ts";
-import type { ReportStore } from "./report-store.ts";
+import type { ReportStore } from "./report.ts";
 
 /** Reports as objects `reports/<month>.json` and `reports/<month>.html` in a bucket. */
 export function createReportStore(s3: S3Client, Bucket: string): ReportStore {

@@ -68,3 +68,11 @@ export const reportSchema = z
   .meta({ id: "Report" });
 
 export type Report = z.infer<typeof reportSchema>;
+
+/** Keeps one report per month, as JSON and as an HTML page. */
+export interface ReportStore {
+  /** Stores a report and replaces the earlier one of its month. */
+  put(report: Report, html: string): Promise<void>;
+  /** Finds the report of a month (as in 2026-10). */
+  find(month: string): Promise<Report | null>;
+}

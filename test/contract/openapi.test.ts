@@ -10,7 +10,7 @@ import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.t
 import { createOpenapi } from "../../shared/http/openapi.ts";
 import { responseHeaders } from "../../shared/http/openapi-responses.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
-import { createMetricStore } from "../../shared/metrics/store.dynamodb.ts";
+import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/api.ts";
 import { createChatWorld } from "../support/chat.ts";

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import type { Host } from "../../infra/local/host.ts";
 import { anchorKey, headerKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
 
 const USER = "ann";

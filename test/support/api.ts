@@ -22,7 +22,7 @@ import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
-import { createEventStore } from "../../shared/events/store.dynamodb.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
 import type { HttpDependencies, HttpHandler } from "../../shared/http/http-handler.ts";
 import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";

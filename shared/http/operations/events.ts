@@ -1,4 +1,4 @@
-import { createEventSchema, eventSchema } from "../../events/schema.ts";
+import { createEventSchema, eventSchema } from "../../events/event.ts";
 import type { Operation } from "./operation.ts";
 
 export const eventsOperations = {

@@ -1,6 +1,6 @@
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
 import { signToken } from "../../../infra/local/issuer/token.ts";
-import type { MetricRow } from "../../../shared/metrics/query.ts";
+import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
 import { printTable } from "./table.ts";
 
 /** Counts all requests of this process to a host, until it is stopped. */

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createCreateEvent } from "../../../functions/events/create.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
-import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
+import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { createIdempotencyStore } from "../../../shared/http/idempotency.dynamodb.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";

@@ -2,12 +2,12 @@ import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createGetReport } from "../../../functions/reports/get.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { buildReport } from "../../../shared/reports/build-report.ts";
-import { toHtml } from "../../../shared/reports/html.ts";
 import { reportSchema } from "../../../shared/reports/report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
+import { toHtml } from "../../../shared/reports/to-html.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");

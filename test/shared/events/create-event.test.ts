@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEvent } from "../../../shared/events/create-event.ts";
-import { createEventSchema, type EventCreate } from "../../../shared/events/schema.ts";
-import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
-import type { EventRecord } from "../../../shared/events/store.ts";
-import { queryMetrics } from "../../../shared/metrics/query.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
+import { createEventSchema, type EventCreate, type EventRecord } from "../../../shared/events/event.ts";
+import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
+import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const AT = Date.parse("2026-11-21T12:00:00.000Z");

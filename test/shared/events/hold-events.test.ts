@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Table } from "../../../shared/dynamodb/table.ts";
+import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../../shared/events/hold-events.ts";
-import { createEventStore } from "../../../shared/events/store.dynamodb.ts";
 import { eventShards } from "../../../shared/metrics/keys.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 

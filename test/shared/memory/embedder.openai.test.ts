@@ -7,9 +7,9 @@ import { createOpenAIEmbedder } from "../../../shared/memory/embedder.openai.ts"
 import { meteredEmbedding, meteredSearches } from "../../../shared/memory/metered.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
 import { noStatistics } from "../../../shared/memory/statistics.ts";
-import { queryMetrics } from "../../../shared/metrics/query.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
+import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld } from "../../support/memory-world.ts";
 

@@ -8,9 +8,9 @@ import { type FoldOptions, fold } from "../../../shared/metrics/fold.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { jobKey } from "../../../shared/metrics/keys.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
-import { type MetricRow, queryMetrics } from "../../../shared/metrics/query.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
+import { type MetricRow, queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { endOf, type Granularity, windowOf } from "../../../shared/metrics/window.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 

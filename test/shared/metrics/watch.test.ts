@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createWatchJob } from "../../../functions/jobs/watch.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { allowedSilence, createJobBook, type JobName } from "../../../shared/metrics/job-book.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
+import type { Windowed } from "../../../shared/metrics/metric-store.ts";
 import { addTo } from "../../../shared/metrics/sketch.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
-import type { Windowed } from "../../../shared/metrics/store.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const HOUR = 3_600_000;

@@ -13,8 +13,8 @@ import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { fold } from "../../../shared/metrics/fold.ts";
+import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
-import { createMetricStore } from "../../../shared/metrics/store.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import type { Archive } from "../../../shared/session/archive.ts";
 import { archiveSession } from "../../../shared/session/archive-session.ts";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { createAccumulator, type RawMetric } from "../../../shared/metrics/aggregate.ts";
-import { queryMetrics } from "../../../shared/metrics/query.ts";
+import type { Checkpoint, MetricStore, Windowed } from "../../../shared/metrics/metric-store.ts";
+import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
-import type { Checkpoint, MetricStore, Windowed } from "../../../shared/metrics/store.ts";
 import { type Granularity, windowOf } from "../../../shared/metrics/window.ts";
 
 const HOUR = 3_600_000;

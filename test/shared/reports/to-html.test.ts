@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { barChart, lineChart } from "../../../shared/reports/chart.ts";
-import { toHtml } from "../../../shared/reports/html.ts";
 import type { Figures, Report } from "../../../shared/reports/report.ts";
+import { toHtml } from "../../../shared/reports/to-html.ts";
 
 const figures: Figures = {
   sessions: 10,

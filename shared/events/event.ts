@@ -37,3 +37,16 @@ export const eventSchema = z
 
 export type EventCreate = z.infer<typeof createEventSchema>;
 export type Event = z.infer<typeof eventSchema>;
+
+export interface EventRecord extends Event {
+  user_id: string;
+}
+
+export interface EventStore {
+  /** Stores an event and its metric. A retry changes nothing, so that in the end both are stored or neither. */
+  add(event: EventRecord): Promise<void>;
+  /** Gives every event of a day (as in 2026-11-21), a page at a time. */
+  ofDay(day: string): AsyncIterable<EventRecord[]>;
+  /** Moves the expiry of a day's events to `until` (epoch ms) where it is earlier. Gives how many events it moved. */
+  hold(day: string, until: number): Promise<number>;
+}

@@ -5,8 +5,8 @@ import { type Aggregate, createAccumulator } from "./aggregate.ts";
 import { countDistinct } from "./distinct.ts";
 import { partsOf, rawOf } from "./fold.ts";
 import { inUnit, seriesNames } from "./metric.ts";
+import type { Checkpoint, MetricStore, Windowed } from "./metric-store.ts";
 import { quantiles } from "./sketch.ts";
-import type { Checkpoint, MetricStore, Windowed } from "./store.ts";
 import { finer, type Granularity, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
 /** Rows of one answer, which has 6 MB at most. */

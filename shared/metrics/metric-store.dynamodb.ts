@@ -4,8 +4,8 @@ import { retention } from "../retention/policy.ts";
 import { dimensionKey, type RawMetric } from "./aggregate.ts";
 import { decodeDistinct, encodeDistinct } from "./distinct.ts";
 import { aggregateKey, aggregatePartition, jobKey, RAW_SHARDS, rawPartition } from "./keys.ts";
+import type { MetricStore, Windowed } from "./metric-store.ts";
 import { decodeSketch, encodeSketch } from "./sketch.ts";
-import type { MetricStore, Windowed } from "./store.ts";
 import { type Granularity, startOf, windowOf, windowsBetween } from "./window.ts";
 
 const LIFETIME = {

@@ -3,7 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { eventKey, eventPartition, eventShards } from "../metrics/keys.ts";
 import { toRawItem } from "../metrics/record.dynamodb.ts";
 import { retention } from "../retention/policy.ts";
-import type { EventRecord, EventStore } from "./store.ts";
+import type { EventRecord, EventStore } from "./event.ts";
 
 /** Events in the table `metrics`. */
 export function createEventStore(table: Pick<Table, "query" | "batchWrite">): EventStore {
