@@ -4,16 +4,16 @@ import { estimateTokens } from "../llm/tokens.ts";
 import { MAX_CONTENT_BYTES } from "../session/schema.ts";
 
 export interface AnswerLimit {
-  /** Returns the next piece of an answer, or the beginning of it that still fits. */
+  /** Takes the next piece of an answer and returns the part of it that fits. */
   take(piece: string): Promise<string>;
-  /** Whether a piece did not fit: the answer ends here. */
+  /** Whether a piece was cut. The answer then ends. */
   isReached(): boolean;
 }
 
 /**
- * Limits an answer to `maxTokens` and to the bytes that a message may have, whatever the provider sends. The estimate of tokens is from
- * above, so the tokenizer decides once the estimate is over the limit. A model of unknown encoding is counted in OpenAI's newer one, which
- * needs the fewest tokens: no answer is cut too early.
+ * Limits an answer to `maxTokens` and to the maximum bytes of a message, because a provider may send more than it was asked for. The
+ * estimate is an upper bound, so the tokenizer counts only once the estimate exceeds the limit. A model of unknown encoding is counted
+ * with OpenAI's newer encoding, which needs the fewest tokens, so that no answer is cut too early.
  */
 export function createAnswerLimit(maxTokens: number, encoding: Encoding = "o200k_base"): AnswerLimit {
   let bytes = 0;
@@ -47,12 +47,12 @@ export function createAnswerLimit(maxTokens: number, encoding: Encoding = "o200k
 }
 
 function withinBytes(text: string, room: number): string {
-  // A UTF-16 unit has three bytes at most.
+  // A UTF-16 unit has at most three bytes in UTF-8.
   if (text.length * 3 <= room) return text;
   return longestPrefix(text, (prefix) => Buffer.byteLength(prefix) <= room);
 }
 
-/** The longest prefix that fits, by bisection; it does not end within a surrogate pair. */
+/** Finds the longest prefix that fits, by bisection. It does not end within a surrogate pair. */
 function longestPrefix(text: string, isFitting: (prefix: string) => boolean): string {
   if (isFitting(text)) return text;
   let least = 0;

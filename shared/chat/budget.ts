@@ -9,26 +9,26 @@ import type { SessionRecord } from "../session/session.ts";
 import { buildPrompt, type Prompt } from "./prompt.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 
-/** Tokens that a session's own system prompt may have: metadata has 4 KB at most. */
+/** Tokens allowed for a system prompt from the session's metadata, which has at most 4 KB. */
 const SYSTEM_ALLOWANCE = 1400;
 
-/** Tokens of an answer that is worth having. */
+/** Tokens of the shortest useful answer. */
 const LEAST_ANSWER = 64;
 
-/** What a turn may use, in tokens. */
+/** The tokens that a turn may use. */
 export interface Budget {
-  /** Of the prompt and the answer. */
+  /** Maximum of prompt and answer together. */
   most: number;
-  /** With less the turn is not worth running. */
+  /** Minimum of prompt and answer together: a turn with less is refused. */
   least: number;
-  /** Of the answer. */
+  /** Maximum of the answer. */
   output: number;
 }
 
 /**
- * What a turn needs, before anything was read: the reservation is made at the same time as the Query, so it is for the longest prompt
- * that there may be. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question alone is
- * longer than the model's window.
+ * Plans the budget of a turn before the context is known, because the budget is reserved while the context is read. So it allows for
+ * the longest possible prompt. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question
+ * alone is longer than the model's window.
  */
 export async function planBudget(
   { settings, isOffered, specOf }: ChatDependencies,
@@ -71,7 +71,7 @@ interface Material {
   memories: readonly Memory[];
 }
 
-/** The prompt for each model that may be asked, within its window and within what was set aside. */
+/** Builds the prompt for each model that is asked, within the model's window and the reservation. */
 export function promptsOf(
   { settings, specOf }: ChatDependencies,
   request: TurnRequest,
@@ -103,8 +103,8 @@ export function promptsOf(
 }
 
 /**
- * A result by the estimate where that is good enough, and otherwise by the model's own tokenizer, if there is one. The estimate is
- * from above for the newer encoding only.
+ * Makes a result with estimated tokens. If the result is not good enough, makes it again with the model's tokenizer, if that is known.
+ * The estimate is an upper bound only for the newer encoding.
  */
 async function counted<T>(
   { encoding }: ModelSpec,

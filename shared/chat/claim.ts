@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
 import {
   type IdempotencyStore,
   isFinal,
@@ -8,13 +8,12 @@ import {
   namesOf,
   type Repeatable,
 } from "../http/idempotency.ts";
-import { type Problem, problemOf } from "../http/problem.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 
 /**
- * Who a turn belongs to. `first`: this request. `taken`: this request too, after another attempt at it that may have got anywhere.
- * `followed`: an attempt that is under way. `answered`: an attempt whose answer was stored, and may have been deleted since.
+ * Which attempt at a request owns its turn. `first`: this one. `taken`: this one, because an earlier attempt died or failed at an unknown
+ * step. `followed`: another attempt that is running. `answered`: another attempt, whose answer was stored and may be deleted by now.
  */
 export interface Claim {
   kind: "first" | "taken" | "followed" | "answered";
@@ -22,19 +21,19 @@ export interface Claim {
 }
 
 export interface TurnClaims {
-  /** May be asked again. Throws `idempotency_mismatch`, `validation_failed`, and what a first attempt was refused with. */
+  /** Claims the turn; may be repeated. Throws `idempotency_mismatch`, `validation_failed`, and the refusal of the first attempt. */
   claim(): Promise<Claim>;
-  /** The answer is stored in the session: repeats look for it there, and do not run the turn again. */
+  /** Notes that the answer is stored, so that repeats read it from the session. Never rejects. */
   keep(): Promise<void>;
   /**
-   * This attempt has failed. What no repeat would change is kept, and is what repeats are told; else a repeat may run at once. Does
-   * nothing when the turn belongs to another attempt.
+   * Ends the claim after a failure. A final refusal is kept for repeats; after any other error a repeat may run at once. Does nothing
+   * when another attempt owns the turn.
    */
   release(error: unknown): Promise<void>;
 }
 
 /**
- * Makes a request with an `Idempotency-Key` one turn, however often it comes. What is kept is only which turn that is: its answer is
+ * Makes all attempts at a request with an `Idempotency-Key` one turn. The claim holds only the identity of the turn. The answer is
  * stored in the session, and a repeat streams it from there.
  */
 export function claimsOf(
@@ -70,7 +69,7 @@ export function claimsOf(
     },
 
     async keep() {
-      // Without this mark a repeat still finds the answer. Only after a deletion it would run the turn again.
+      // A lost mark is harmless: a repeat still finds the answer. Only after the answer was deleted would a repeat run the turn again.
       if (isMine) await store.finish(user, hashed, { status: 200, headers: {}, body: "" }).catch(() => undefined);
     },
 
@@ -83,17 +82,24 @@ export function claimsOf(
   };
 }
 
-/** What a repeat is told that comes before there is a turn to follow. */
+/** The error for a repeat that arrives before there is a turn to follow. */
 export const stillRunning = (): AppError =>
   new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+
+/** A refusal as it is kept for repeats. */
+interface Refusal {
+  code: ErrorCode;
+  detail: string;
+  errors?: FieldError[];
+}
 
 const toAnswer = (error: AppError): KeptAnswer => ({
   status: error.status,
   headers: error.headers,
-  body: JSON.stringify(problemOf(error, "")),
+  body: JSON.stringify({ code: error.code, detail: error.message, errors: error.fields } satisfies Refusal),
 });
 
 function refusalIn({ headers, body }: KeptAnswer): AppError {
-  const { code, detail, errors = [] } = JSON.parse(body) as Problem;
+  const { code, detail, errors = [] } = JSON.parse(body) as Refusal;
   return new AppError(code, detail, { fields: errors, headers: { ...headers, "idempotency-replayed": "true" } });
 }

@@ -4,35 +4,35 @@ import { messageTokens, promptTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { MessageRecord } from "../session/message.ts";
 
-/** The part of a prompt that memories may take. */
+/** Maximum share of a prompt for memories. */
 const MEMORY_SHARE = 0.25;
 
 export interface PromptInput {
-  /** What the deployment, the session or the request tells the model; empty = nothing. */
+  /** System prompt of the request, the session or the deployment; may be empty. */
   system: string;
-  /** What was recalled, best first. */
+  /** Best first. */
   memories: readonly Memory[];
   /** The messages before the question, oldest first. */
   history: readonly MessageRecord[];
-  /** What is asked now: one message, or several that came together. */
+  /** The messages to answer. */
   questions: readonly Pick<MessageRecord, "role" | "content" | "name">[];
-  /** Tokens that the prompt may have. */
+  /** Maximum tokens of the prompt. */
   maxTokens: number;
   count: CountTokens;
 }
 
 export interface Prompt {
   messages: PromptMessage[];
-  /** Those that found a place. */
+  /** The memories that the prompt contains. */
   memories: Memory[];
   tokens: number;
-  /** Nothing was left out, and it is not longer than it may be. */
+  /** Whether the prompt contains everything and is within its limit. */
   isWhole: boolean;
 }
 
 /**
- * Puts together what a model reads: the system prompt and the questions always, then memories, best first, then as much of the
- * history as fits, newest first and whole messages only.
+ * Builds the prompt: always the system prompt and the questions, then memories, best first, then as many whole messages of the history
+ * as fit, newest first.
  */
 export function buildPrompt({ system, memories, history, questions, maxTokens, count }: PromptInput): Prompt {
   const asked = questions.map(toPromptMessage);
@@ -54,7 +54,7 @@ export function buildPrompt({ system, memories, history, questions, maxTokens, c
   return { messages: [...head, ...recent, ...asked], memories: used, tokens, isWhole };
 }
 
-/** Memories as quoted data: nothing that a user once wrote can pass for an instruction, or end the quotation. */
+/** Quotes memories as escaped data, so that a user's old text can neither act as an instruction nor end the quotation. */
 export function memorySection(memories: readonly Memory[]): string {
   const quotes = memories.map(
     ({ role, created_at, content }) => `<memory said_by="${role}" said_at="${created_at}">${escaped(content)}</memory>`,
@@ -77,10 +77,10 @@ function fittingMemories(memories: readonly Memory[], room: number, count: Count
   return used;
 }
 
-/** Models know no speaker but these three: what a tool said goes to them as a user's message of that name. */
+/** Models know three roles only, so a message of a tool becomes a user's message with the tool's name. */
 function toPromptMessage({ role, content, name }: Pick<MessageRecord, "role" | "content" | "name">): PromptMessage {
   const speaker = name ?? (role === "tool" ? "tool" : undefined);
-  // OpenAI takes these characters only in a name.
+  // OpenAI accepts only these characters in a name.
   const safe = speaker?.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
   return { role: role === "tool" ? "user" : role, content, ...(safe ? { name: safe } : {}) };
 }

@@ -6,14 +6,11 @@ export const chatSchema = z
     content: messageInputSchema.shape.content.refine((value) => value.trim() !== "", "must not be empty"),
     name: messageInputSchema.shape.name,
     metadata: messageInputSchema.shape.metadata,
-    model: z.string().min(1).max(200).optional().meta({ description: "Instead of the deployment's own." }),
+    model: z.string().min(1).max(200).optional().meta({ description: "Replaces the model of the deployment." }),
     temperature: z.number().min(0).max(2).optional(),
     max_output_tokens: z.int().min(1).max(1_000_000).optional(),
     stream: z.boolean().optional().meta({ description: "Answer in the AI SDK UI message stream protocol." }),
-    memory: z
-      .boolean()
-      .default(true)
-      .meta({ description: "Whether the model is told what was said in other sessions." }),
+    memory: z.boolean().default(true).meta({ description: "Whether the model sees memories of other sessions." }),
   })
   .meta({ id: "Chat" });
 
@@ -39,7 +36,7 @@ const textPart = z.looseObject({
   text: z.string().optional(),
 });
 
-/** Text, or OpenAI's parts of which only text is understood. */
+/** Text, or OpenAI's content parts. Only text parts are supported. */
 const contentSchema = z
   .union([z.string(), z.array(textPart), z.null()])
   .optional()
@@ -55,7 +52,7 @@ const completionMessageSchema = z.looseObject({
   name: messageInputSchema.shape.name.nullable(),
 });
 
-/** What of OpenAI's request has a meaning here; the rest is taken and ignored, so that clients need not be changed. */
+/** The fields of OpenAI's request that have an effect. Other fields are accepted and ignored, so that clients work unchanged. */
 export const completionRequestSchema = z
   .looseObject({
     model: z.string().min(1).max(200).optional(),

@@ -8,8 +8,8 @@ import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
 
 /**
- * Turns in the table `conversations`. A turn costs two writes of the header: the first touches no attribute that an index has a
- * copy of, so that only the second is billed there.
+ * Turns in the table `conversations`. A turn writes the header twice. The first write changes no attribute of an index, so the index is
+ * billed only for the second.
  */
 export function createTurnStore(table: Table): TurnStore {
   return {
@@ -72,7 +72,7 @@ const answerKey = ({ user, id, generation, answer }: TurnId) =>
 
 function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
   const sets = ["#turn = :until"];
-  // Only a session that would expire under the turn is moved on now: that is billed by the index as well.
+  // Move the expiry only if the session would expire during the turn, because the index is billed for that, too.
   const isAtRisk = record.expires_at !== null && record.expires_at <= toSeconds(until);
   if (isAtRisk) sets.push("expires_at = :expires");
   const counted = dead.reduce((sum, { messages }) => sum + messages, 0);
@@ -101,7 +101,7 @@ function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
   };
 }
 
-/** Marks a turn as under way whose question is stored: counted, unless it is marked still. */
+/** Marks a turn as running whose question is stored. If the mark is missing, the question is already counted: subtract it. */
 function reopenParameters({ record, answer, now, until }: BeginRequest, isMarked: boolean) {
   const unchanged = isUnchanged(record, now);
   return {

@@ -1,7 +1,7 @@
 import type { MessageRecord } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 
-/** Which turn of which session: that of the answer with this id. */
+/** Names a turn by the id of its answer. */
 export interface TurnId extends SessionId {
   generation: number;
   /** Id of the answer. */
@@ -15,42 +15,44 @@ export interface BeginRequest {
   answer: string;
   /** Epoch milliseconds. */
   now: number;
-  /** Epoch milliseconds from which on the turn counts as dead: the session does not expire before. */
+  /** Epoch milliseconds from which on the turn counts as dead. The session does not expire before then. */
   until: number;
-  /** Turns that died: they are no longer under way, and the messages that they have left count. */
+  /** Turns that died: their marks are removed and their stored messages are counted. */
   dead: readonly DeadTurn[];
 }
 
 export interface DeadTurn {
   answer: string;
-  /** Messages of it that are stored and not in `message_count`. */
+  /** Stored messages that are not in `message_count` yet. */
   messages: number;
 }
 
-/** What a running turn has said so far. */
+/** The partial answer of a running turn. */
 export interface LiveText {
   text: string;
   model: string;
 }
 
-/** Turns under way, in the partition of their session. */
+/** Running turns, stored in the partition of their session. */
 export interface TurnStore {
   /**
-   * Stores the question and marks the turn as under way, all or nothing. `stale`: the header is not as it was read. `present`: the
-   * question is there already, from an attempt at this turn that broke off.
+   * Stores the question and marks the turn as running, all or nothing. `stale`: the header has changed since it was read. `present`:
+   * an earlier attempt at this turn has stored the question.
    */
   begin(request: BeginRequest): Promise<"begun" | "stale" | "present">;
-  /** Stores the answer; false when one is there already. */
+  /** Stores the answer; false when the turn has one already. */
   save(turn: TurnId, answer: MessageRecord): Promise<boolean>;
   /**
-   * Ends the turn: its messages count, and the session is idle from now on. False when the header is not as it was read or the turn
-   * is not under way.
+   * Ends the turn: counts its messages and restarts the session's idle time. False when the header has changed since it was read, or
+   * the turn is not running.
    */
   close(turn: TurnId, record: SessionRecord, messages: number, now: number): Promise<boolean>;
-  /** A message by its id, which says when the turn began. Strongly consistent. */
+  /** Finds a message of a turn by its id, which contains the time of the turn. Strongly consistent. */
   find(session: SessionId, generation: number, id: string): Promise<MessageRecord | null>;
-  /** Deletes an answer that was stored beside a reset. */
+  /** Deletes an answer that was stored while the session was reset. */
   discard(turn: TurnId): Promise<void>;
+  /** Stores the partial answer, replacing the previous one. */
   saveText(turn: TurnId, text: LiveText, now: number): Promise<void>;
+  /** Finds the partial answer. */
   findText(turn: TurnId): Promise<LiveText | null>;
 }

@@ -21,28 +21,28 @@ export interface ChatDependencies extends ChatStores {
   model: Model;
   /** Whether a request may ask for a model. */
   isOffered(model: string): boolean;
-  /** What is known of a model. */
+  /** Gives the context size, prices and encoding of a model. */
   specOf(model: string): ModelSpec;
-  /** Absent = no memories. */
+  /** @default no memories */
   recall?: Recall | undefined;
   recorder: Recorder;
   settings: ChatSettings;
   clock: Clock;
-  /** Makes ids of reservations, and seeds of requests. @default randomId */
+  /** Makes ids of reservations and seeds of requests. @default randomId */
   newId?: NewId;
 }
 
 export interface ChatSettings {
   model: string;
   systemPrompt: string;
-  /** Messages that the model sees at most, the question included. */
+  /** Maximum messages that the model sees, the question included. */
   maxMessages: number;
   maxContextTokens: number;
   maxOutputTokens: number;
   /** Milliseconds. */
   firstTokenTimeout: number;
   totalTimeout: number;
-  /** Of sessions that a turn creates, in seconds. */
+  /** Time to live of sessions that a turn creates. */
   sessionTtlSeconds: number;
 }
 
@@ -50,11 +50,10 @@ export interface TurnRequest {
   session: SessionId;
   plan: NamedPlan;
   claims: TurnClaims;
-  /** What is asked. */
   question: Pick<MessageInput, "role" | "content" | "name" | "metadata">;
-  /** What was said before, by a client that has kept it itself: stored if the session has no messages yet. */
+  /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
-  /** Of that, what came after the last answer: stored if the session has messages already. */
+  /** The part of `before` after its last answer. It is stored if the session has messages already. */
   since?: readonly MessageInput[];
   /** Overrides the deployment's and the session's system prompt. */
   system?: string | undefined;
@@ -64,9 +63,9 @@ export interface TurnRequest {
   memory: boolean;
   /** Creates the session if it does not exist. */
   create?: boolean;
-  /** The session's id is the request's own: nobody else can have made it. */
+  /** The session's id was made for this request, so the session cannot exist yet. */
   isNew?: boolean;
-  /** Told of each session and message that the turn stores, until `Turn.done` resolves. */
+  /** Called for each session and message that the turn stores, until `Turn.done` resolves. */
   onStored?: OnStored;
   /** Epoch milliseconds at which the function is stopped. */
   deadline: number;
@@ -83,8 +82,8 @@ export interface Turn {
   model: string;
   memories: Memory[];
   headers: Record<string, string>;
-  /** From the beginning; may be called by several readers. */
+  /** Gives all events from the first one. Several readers may call it. */
   events(): AsyncGenerator<TurnEvent>;
-  /** Resolves when the answer is stored, or never will be. Never rejects. */
+  /** Resolves when the answer is stored or the turn has failed. Never rejects. */
   done: Promise<void>;
 }

@@ -6,28 +6,28 @@ import { retention } from "../retention/policy.ts";
 import { DAY_MS, dayOf, type Limits, type Reservation, type ReserveRequest } from "./limits.ts";
 import { rateLimitHeaders, secondsLeft } from "./rate-limit-headers.ts";
 
-/** Attempts at a budget from which others take at the same time. */
+/** Attempts at a reservation while other requests change the budget. */
 const MAX_ATTEMPTS = 4;
 
-/** Seconds after which to come back when turns under way hold the rest of the budget. */
+/** `Retry-After` in seconds when running turns hold the rest of the budget. */
 const HELD_RETRY = 5;
 
-/** Parts of a dollar that are counted, so that sums are exact. */
+/** Costs are counted in billionths of a dollar, so that sums are exact. */
 const NANO = 1e9;
 
-/** Attributes that one settlement clears away at most: an expression has 300 operators and 4 KB. */
+/** Maximum attributes that one settlement removes: an expression has at most 300 operators and 4 KB. */
 const MAX_CLEARED = 100;
 
 /**
  * Usage in the table `conversations`: one item per user. Attribute names contain the minute or day, so a new period starts at zero.
  *
  *   q<minute>            requests of the minute
- *   s<day>               tokens used and set aside: what the budget is compared with
+ *   s<day>               tokens used and reserved, which are compared with the budget
  *   n, i, o, c<day>      requests, input and output tokens, billionths of a dollar
- *   r<reservation>       a reservation: tokens, day, and when it is given back
+ *   r<reservation>       a reservation: tokens, day, and the time at which it is given back
  *   g<reservation>       a reservation that was given back because its turn took too long
  *
- * Function instances have clocks that differ, and turns span midnight. So an instance only clears away what no other one still uses:
+ * The clocks of function instances differ, and turns span midnight. So an instance removes only attributes that no other instance uses:
  * minutes before the previous minute, and days before yesterday.
  */
 export function createLimits(table: Table): Limits {
@@ -38,7 +38,7 @@ export function createLimits(table: Table): Limits {
         const outcome = await table.update(reserveParameters(request, tokens));
         if (outcome.done) return toReservation(request, tokens, outcome.item ?? {});
         const item = outcome.item ?? {};
-        // The SDK has sent the update twice because the first answer was lost: it is done.
+        // The SDK repeated the update because the first response was lost. The reservation exists.
         const mine = item[`r${request.id}`] as StoredReservation | undefined;
         if (mine) return toReservation(request, mine.t, item);
         if (isTooOften(request, item)) throw tooManyRequests(request, item);
@@ -50,13 +50,13 @@ export function createLimits(table: Table): Limits {
           tokens = Math.min(tokens, left);
         }
       }
-      throw new AppError("unavailable", "the budget is contended", { retryAfter: 1 });
+      throw new AppError("unavailable", "too many concurrent requests change the budget: try again", { retryAfter: 1 });
     },
 
     async settle(reservation, usage, costUsd) {
       const settled = await table.update(settleParameters(reservation, usage, costUsd, true));
-      // If the reservation was given back because the turn took too long, what the turn has used still counts. If there is no trace
-      // of it, then it is settled: the SDK has sent the update twice because the first answer was lost.
+      // If the reservation was given back because the turn took too long, its usage still counts. If neither attribute exists, the
+      // reservation is settled: the SDK repeated the update because the first response was lost.
       if (!settled.done && usage) await table.update(settleParameters(reservation, usage, costUsd, false));
     },
 
@@ -99,7 +99,7 @@ function reserveParameters({ user, plan, id, now, until }: ReserveRequest, token
   const day = dayOf(now);
   const conditions = ["attribute_not_exists(#r)"];
   if (plan.requests_per_minute > 0) conditions.push("(attribute_not_exists(#q) OR #q < :rpm)");
-  // A condition cannot add: what is spent is compared with what may be spent before this.
+  // A condition cannot add, so compare the spent tokens with the budget less this reservation.
   const room = plan.tokens_per_day - tokens;
   if (plan.tokens_per_day > 0) conditions.push(room < 0 ? "#s <= :room" : "(attribute_not_exists(#s) OR #s <= :room)");
   return {
@@ -131,7 +131,7 @@ function toReservation({ user, plan, id, now }: ReserveRequest, tokens: number, 
   };
 }
 
-/** What no function instance uses any more, whichever way its clock differs from this one. */
+/** Attributes that no function instance uses any more, even if its clock differs from this one's. */
 function staleAttributes(item: Item, now: number): string[] {
   const oldestMinute = minuteOf(now) - 1;
   const oldestDay = dayOf(now - DAY_MS);
@@ -206,7 +206,7 @@ function tooManyRequests({ plan, now }: ReserveRequest, item: Item): AppError {
 }
 
 function tooManyTokens({ plan, now, least }: ReserveRequest, item: Item): AppError {
-  // What turns under way have set aside, most of it comes back when they end.
+  // Most of the tokens that running turns hold come back when they end.
   const held = heldToday(item, now).reduce((sum, [, { t }]) => sum + t, 0);
   const isHeld = usedOf(item, now).tokens - held + least <= plan.tokens_per_day;
   return new AppError("too_many_requests", `the plan ${plan.name} has ${plan.tokens_per_day} tokens a day`, {

@@ -4,28 +4,28 @@ import type { NamedPlan } from "./plans.ts";
 export interface ReserveRequest {
   user: string;
   plan: NamedPlan;
-  /** Tells this reservation from others of the user; the same id again is the same reservation. */
+  /** Identifies the reservation. The same id again is the same reservation. */
   id: string;
-  /** Tokens that the turn may use at most. */
+  /** Maximum tokens of the turn. */
   tokens: number;
-  /** Tokens with which it can do, when there are not so many left. */
+  /** Minimum tokens that the turn accepts when fewer than `tokens` are left. */
   least: number;
   /** Epoch milliseconds. */
   now: number;
-  /** Epoch milliseconds from which on the turn counts as dead, and what it holds is given back. */
+  /** Epoch milliseconds from which on the turn counts as dead and its reservation is given back. */
   until: number;
 }
 
-/** Tokens set aside for one turn. */
+/** Tokens reserved for one turn. */
 export interface Reservation {
   user: string;
   id: string;
   tokens: number;
-  /** Of the day it counts to, like 20261121. */
+  /** The day that the reservation counts to, for example 20261121. */
   day: string;
-  /** What the answer says about the limits. */
+  /** Rate limit headers of the response. */
   headers: Record<string, string>;
-  /** Attributes of days and minutes that are over for every function instance: the settlement clears them away. */
+  /** Attributes of past days and minutes that no function instance uses: the settlement removes them. */
   stale: string[];
 }
 
@@ -34,23 +34,24 @@ export interface Usage {
   input_tokens: number;
   output_tokens: number;
   cost_usd: number;
-  /** Tokens used and set aside. */
+  /** Tokens used and reserved. */
   spent: number;
 }
 
-/** What users have used today, and may use. */
+/** Usage and budgets of users. */
 export interface Limits {
   /**
-   * Takes a request of the minute and sets tokens of the day aside, all in one step: however many ask at once, no more is given out
-   * than the plan has. Throws `too_many_requests`.
+   * Counts a request of the minute and reserves tokens of the day, in one atomic step. So concurrent requests cannot exceed the plan.
+   * Throws `too_many_requests`.
    */
   reserve(request: ReserveRequest): Promise<Reservation>;
-  /** Puts what was used in the place of what was set aside; costs nothing when `usage` is `null`. */
+  /** Replaces the reservation by the actual usage; `null` = none. */
   settle(reservation: Reservation, usage: ModelUsage | null, costUsd: number): Promise<void>;
+  /** Reads today's usage. */
   usage(user: string, now: number): Promise<Usage>;
 }
 
-/** Epoch milliseconds of the next midnight UTC, when daily budgets begin anew. */
+/** Epoch milliseconds of the next midnight UTC, when daily budgets start again. */
 export const resetOf = (now: number): number => (Math.floor(now / DAY_MS) + 1) * DAY_MS;
 
 export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10).replaceAll("-", "");

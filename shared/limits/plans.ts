@@ -1,4 +1,4 @@
-/** What a user of a plan may use; 0 = no limit. */
+/** Limits of a plan; 0 = no limit. */
 export interface Plan {
   requests_per_minute: number;
   tokens_per_day: number;
@@ -6,7 +6,7 @@ export interface Plan {
 
 export type Plans = Readonly<Record<string, Plan>>;
 
-/** The plans of a deployment that names none of its own (`PLANS`). */
+/** The plans of a deployment without `PLANS`. */
 export const defaultPlans: Plans = {
   free: { requests_per_minute: 60, tokens_per_day: 500_000 },
   pro: { requests_per_minute: 600, tokens_per_day: 20_000_000 },
@@ -17,7 +17,7 @@ export interface NamedPlan extends Plan {
   name: string;
 }
 
-/** The plan that a token names; the first one when it names none, or one that is not there. */
+/** Finds the plan that a token names. The first plan is used when the token names none, or an unknown one. */
 export function planOf(plans: Plans, claim: string): NamedPlan {
   const [first = "free"] = Object.keys(plans);
   const name = Object.hasOwn(plans, claim) ? claim : first;

@@ -3,7 +3,7 @@ import type { NamedPlan } from "./plans.ts";
 
 const MINUTE = 60_000;
 
-/** Seconds until the minute's requests and the day's tokens begin anew. */
+/** Seconds until the current minute and day end. */
 export const secondsLeft = (now: number) => ({
   minute: Math.ceil((MINUTE - (now % MINUTE)) / 1000),
   day: Math.ceil((resetOf(now) - now) / 1000),
