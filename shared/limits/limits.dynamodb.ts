@@ -199,18 +199,26 @@ function settleParameters(
 }
 
 function tooManyRequests({ plan, now }: ReserveRequest, item: Item): AppError {
-  return new AppError("too_many_requests", `the plan ${plan.name} has ${plan.requests_per_minute} requests a minute`, {
-    retryAfter: secondsLeft(now).minute,
-    headers: rateLimitHeaders(plan, usedOf(item, now), now),
-  });
+  return new AppError(
+    "too_many_requests",
+    `Rate limit exceeded: plan "${plan.name}" allows ${plan.requests_per_minute} requests per minute.`,
+    {
+      retryAfter: secondsLeft(now).minute,
+      headers: rateLimitHeaders(plan, usedOf(item, now), now),
+    },
+  );
 }
 
 function tooManyTokens({ plan, now, least }: ReserveRequest, item: Item): AppError {
   // Most of the tokens that running turns hold come back when they end.
   const held = heldToday(item, now).reduce((sum, [, { t }]) => sum + t, 0);
   const isHeld = usedOf(item, now).tokens - held + least <= plan.tokens_per_day;
-  return new AppError("too_many_requests", `the plan ${plan.name} has ${plan.tokens_per_day} tokens a day`, {
-    retryAfter: isHeld ? HELD_RETRY : secondsLeft(now).day,
-    headers: rateLimitHeaders(plan, usedOf(item, now), now),
-  });
+  return new AppError(
+    "too_many_requests",
+    `Rate limit exceeded: plan "${plan.name}" allows ${plan.tokens_per_day} tokens per day.`,
+    {
+      retryAfter: isHeld ? HELD_RETRY : secondsLeft(now).day,
+      headers: rateLimitHeaders(plan, usedOf(item, now), now),
+    },
+  );
 }

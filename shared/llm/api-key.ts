@@ -47,13 +47,13 @@ export function createApiKeys(
 }
 
 function keyIn(text: string, provider: string): string {
-  // Servers of one's own mostly want none, but the client insists on one.
+  // Self-hosted servers mostly need no key, but the client requires one.
   if (!text.startsWith("{")) return text || "none";
   try {
     const keys = JSON.parse(text) as Record<string, string>;
     return keys[provider] ?? "none";
   } catch {
-    // Neither the text nor the parser's complaint, which quotes it, may get into a log.
-    throw new ModelError("unusable", "the secret with the API keys is no JSON");
+    // Omit the cause: the parser's message quotes the secret, which must not get into a log.
+    throw new ModelError("unusable", "the secret with the API keys is not valid JSON");
   }
 }

@@ -12,14 +12,14 @@ export interface BreakerSettings {
   threshold: number;
   /** Milliseconds for which it stays open before one call may try. */
   openFor: number;
-  /** Milliseconds that such a try may take: after that, the instance that made it counts as dead. */
+  /** Maximum milliseconds of the trial call. After that, the instance that makes it counts as dead. */
   probeFor: number;
 }
 
 export interface Breaker {
   /** Runs a call to a provider; throws a `ModelError` at once while the provider's circuit is open. */
   run<T>(provider: string, call: () => Promise<T>): Promise<T>;
-  /** Throws the same ahead of a call: before it is prepared, or waits for something else. */
+  /** Throws the same error as `run` without a call. */
   check(provider: string): Promise<void>;
 }
 

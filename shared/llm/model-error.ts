@@ -46,7 +46,7 @@ export const isAnswer = (error: unknown): boolean =>
 /** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
 const MAX_RETRY_AFTER = 60;
 
-/** What a client learns: its own mistake, or that it should come back. */
+/** Turns any error of a turn into one for the client: its own mistake, or a request to try again later. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof ModelError)) return new AppError("internal", "the turn failed", { cause: error });

@@ -8,20 +8,20 @@ export interface PromptMessage {
 
 export interface ModelPrompt {
   messages: readonly PromptMessage[];
-  /** Tokens of the messages, not less than there are. */
+  /** Tokens of the messages: an upper bound. */
   tokens: number;
-  /** Tokens that the answer may have. */
+  /** Maximum tokens of the answer. */
   maxOutputTokens: number;
 }
 
 export interface ModelRequest {
   /** The model asked for; the first of the configured ones when it is absent. */
   model?: string | undefined;
-  /** What the model that is asked in the end gets to read: models differ in how much they take. */
+  /** Gives the prompt for the model that is asked, because models differ in how much they read. */
   promptFor(model: string): Promise<ModelPrompt>;
   /** 0 to 2. */
   temperature?: number | undefined;
-  /** Milliseconds from this call on within which the first token must arrive. */
+  /** Milliseconds within which the first token must arrive. */
   firstTokenWithin: number;
   signal: AbortSignal;
 }
@@ -33,10 +33,10 @@ export interface ModelUsage {
 
 export type FinishReason = "stop" | "length" | "content_filter";
 
-/** What a model says, in order; the last event is `end`. Text is well-formed Unicode, and usage is whole and not negative. */
+/** Events of an answer, in order. The last one is `end`. Text is well-formed Unicode; token counts are whole and not negative. */
 export type ModelEvent =
   | { kind: "text"; text: string }
-  /** `usage` is `null` when the provider did not count, or counted what cannot be. */
+  /** `usage` is `null` when the provider's counts are missing or invalid. */
   | { kind: "end"; reason: FinishReason; usage: ModelUsage | null };
 
 /** An answer whose first token has arrived. */
@@ -52,6 +52,6 @@ export interface Model {
    * off.
    */
   ask(request: ModelRequest): Promise<ModelAnswer>;
-  /** Learns what it has to know before it asks a model, while the caller does something else. */
+  /** Reads the state that `ask` needs, so that the read overlaps with the caller's own work. */
   lookAhead(model: string | undefined): void;
 }

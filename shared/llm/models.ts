@@ -8,7 +8,7 @@ export interface ModelSpec {
   input: number;
   /** USD for a million tokens of the answer. */
   output: number;
-  /** How it reads text; absent = nobody knows. */
+  /** Absent = unknown. */
   encoding?: Encoding;
 }
 
@@ -46,7 +46,7 @@ export type ModelOverrides = Readonly<
   Record<string, { [K in "context" | "input" | "output"]?: ModelSpec[K] | undefined }>
 >;
 
-/** A model that nobody has listed: a self-hosted one, most likely. */
+/** A model that is not listed, most likely a self-hosted one. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
 
 /** What is known of a model; `overrides` come first, and the longest name that fits wins. */
@@ -67,10 +67,10 @@ export const isPriced = (model: string, overrides: ModelOverrides = {}): boolean
 
 /** USD. */
 export const costOf = (spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number =>
-  // To a billionth: binary fractions would show.
+  // Round to billionths, so that no binary fractions show.
   Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;
 
-/** USD for embedding so many tokens; 0 for a model whose price nobody knows. */
+/** USD for embedding so many tokens; 0 if the price is unknown. */
 export const embeddingCostOf = (model: string, tokens: number, overrides: ModelOverrides = {}): number =>
   costOf(
     { context: 0, input: overrides[model]?.input ?? embeddingPrices[model] ?? 0, output: 0 },

@@ -4,15 +4,15 @@ import type { ProviderStore } from "./provider-store.ts";
 
 const MINUTE = 60_000;
 
-/** Milliseconds' worth of calls that may go out at once after a pause. */
+/** After a pause, calls worth this many milliseconds may go out at once. */
 const BURST = 5000;
 
 export interface QueueSettings {
-  /** Requests that a provider takes a minute; 0 = no limit. */
+  /** Requests per minute that a provider accepts; 0 = no limit. */
   requestsPerMinute: number;
-  /** Tokens that it takes a minute; 0 = no limit. */
+  /** Tokens per minute that it accepts; 0 = no limit. */
   tokensPerMinute: number;
-  /** Milliseconds that a turn waits for its place at most. */
+  /** Maximum milliseconds that a turn waits in the queue. */
   patience: number;
 }
 

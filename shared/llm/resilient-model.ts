@@ -19,14 +19,14 @@ export interface Resilience {
 }
 
 /**
- * A model that is asked again while nothing was said, with full jitter and as late as the provider wants, and replaced by the next
- * one when it stays away. Once the first token is out, the answer is what it is.
+ * A model that retries with full jitter, and not before the provider's `Retry-After`. If a target does not answer, the next one is
+ * asked. Nothing is retried after the first token.
  */
 export function createResilientModel(deps: Resilience): Model {
   return {
     lookAhead(asked) {
       const [first] = targetsOf(deps.targets, asked);
-      // What becomes known is kept for the call.
+      // The breaker caches the state, so `ask` does not wait for it.
       if (first) void deps.breaker.check(first.provider).catch(() => undefined);
     },
     ask: (request) => askInOrder(deps, request),
@@ -41,7 +41,7 @@ async function askInOrder(deps: Resilience, request: ModelRequest): Promise<Mode
       return await askTarget(deps, target, request, deadline);
     } catch (error) {
       if (request.signal.aborted) throw error instanceof ModelError ? error : givenUp(error);
-      // A request that one provider refuses, the next one will refuse, too.
+      // The next provider would refuse the request, too.
       if (error instanceof ModelError && error.failure === "refused") throw error;
       problem = sooner(problem, error);
     }
@@ -72,7 +72,7 @@ async function askTarget(
       if (retry + 1 === deps.maxAttempts || !isRetryable(error) || request.signal.aborted) throw error;
       const wanted = error.retryAfter ?? 0;
       if (wanted >= left()) throw error;
-      // Both: not sooner than the provider wants, and not at the same moment as all others.
+      // Wait as long as the provider wants, and add jitter so that instances do not retry at the same moment.
       await Promise.all([sleep(wanted, request.signal), backOff(retry, deps.backoff, deps.backoff * 16)]);
       // A call without time would look like an outage of the provider.
       if (left() <= 0) throw error;

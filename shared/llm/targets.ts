@@ -2,7 +2,7 @@ import { isPriced, type ModelOverrides } from "./models.ts";
 
 /** A model of a provider. */
 export interface Target {
-  /** What breaker and limiter know the provider by: the host of its URL. */
+  /** Host of the provider's URL. It identifies the provider for the circuit breaker and the queue. */
   provider: string;
   baseUrl: string;
   model: string;
@@ -11,14 +11,14 @@ export interface Target {
 
 export interface TargetSettings {
   baseUrl: string;
-  /** The model of turns that name none. */
+  /** Model for turns that name none. */
   model: string;
   /** In order; `model` of the same provider or `model@https://host/v1` of another. */
   fallbacks: readonly string[];
   prices: ModelOverrides;
 }
 
-/** Whether clients may ask for a model: not for one of OpenAI whose price nobody knows; a server of one's own for any. */
+/** Whether clients may ask for a model. An OpenAI model must be configured or have a known price; other servers offer any model. */
 export function isOffered({ baseUrl, model, fallbacks, prices }: TargetSettings, asked: string): boolean {
   const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
   return !createTarget(asked, baseUrl).isOpenAI || configured.includes(asked) || isPriced(asked, prices);
