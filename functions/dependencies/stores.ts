@@ -4,7 +4,7 @@ import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts"
 import type { Archive } from "../../shared/session/archive.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { clock } from "./clock.ts";
 
 /** Everything that the life of a session needs. */

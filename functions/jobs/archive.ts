@@ -11,7 +11,7 @@ import { archiveSession } from "../../shared/session/archive-session.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { openArchive } from "../dependencies/archive.ts";
 import { openRecorder } from "../dependencies/recorder.ts";
 import { openStores } from "../dependencies/stores.ts";

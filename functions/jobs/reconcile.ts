@@ -4,7 +4,7 @@ import { counted } from "../../shared/counted.ts";
 import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { booked } from "../dependencies/booked.ts";
 import { openStores } from "../dependencies/stores.ts";

@@ -3,8 +3,8 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
-import { findMemories } from "../../shared/memory/find-memories.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
+import { findMemories } from "../../shared/memory/read-memories.ts";
 import { recallNothing } from "../../shared/memory/recall.ts";
 import { toMemory } from "../../shared/memory/record.ts";
 import { createSearch } from "../../shared/memory/search.ts";

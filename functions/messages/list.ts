@@ -6,7 +6,7 @@ import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";

@@ -3,7 +3,7 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { openArchive } from "../dependencies/archive.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";

@@ -4,7 +4,7 @@ import { createHttpHandler, type HttpDependencies } from "../../shared/http/http
 import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { openArchiveLater } from "../dependencies/archive-later.ts";
 import { httpOnly } from "../dependencies/http.ts";
 import { openStores } from "../dependencies/stores.ts";

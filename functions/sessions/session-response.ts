@@ -2,7 +2,7 @@ import type { HttpResponse } from "../../shared/http/http-handler.ts";
 import { notFound } from "../../shared/session/read-session.ts";
 import type { Session } from "../../shared/session/schema.ts";
 import { etagOf, type SessionRecord, toSession } from "../../shared/session/session.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 
 /** A session as an answer, with its ETag. `now` is in epoch milliseconds. */
 export const sessionResponse = (

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { ArchivedHeader } from "../session/archive.ts";
-import type { Chunk } from "../session/archive-ref.ts";
 import { type MessageRecord, positionOf } from "../session/message.ts";
+import type { Chunk } from "../session/session.ts";
 
 /** Bytes of JSON Lines in one chunk, about: what reading one page of an archived session has to fetch and unpack. */
 const CHUNK_BYTES = 1024 * 1024;

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { contended, settled } from "../session/attempts.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
-import { readSession } from "../session/read-session.ts";
-import { restoreSession } from "../session/renew-session.ts";
+import { contended, readSession, settled } from "../session/read-session.ts";
+import { restoreSession } from "../session/restore-session.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
-import type { OnStored } from "../session/stored.ts";
+import type { OnStored } from "../session/store.ts";
 import type { ChatStores } from "./turn.ts";
 import type { DeadTurn, TurnId, TurnStore } from "./turn-store.ts";
 

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
-import type { OnStored } from "../session/stored.ts";
+import type { OnStored } from "../session/store.ts";
 import { type Claim, stillRunning } from "./claim.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import type { ChatStores, Turn, TurnEvent, TurnRequest } from "./turn.ts";

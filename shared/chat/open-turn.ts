@@ -1,10 +1,9 @@
 import { AppError } from "../errors.ts";
 import { appendMessages } from "../session/append-messages.ts";
-import { contended, settled } from "../session/attempts.ts";
 import { createSession } from "../session/create-session.ts";
 import type { MessageRecord } from "../session/message.ts";
-import { notFound, readSession } from "../session/read-session.ts";
-import { restoreSession } from "../session/renew-session.ts";
+import { contended, notFound, readSession, settled } from "../session/read-session.ts";
+import { restoreSession } from "../session/restore-session.ts";
 import {
   isExpired,
   isLaterThan,

@@ -9,8 +9,7 @@ import type { NewId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
-import type { OnStored } from "../session/stored.ts";
-import type { Stores } from "../session/stores.ts";
+import type { OnStored, Stores } from "../session/store.ts";
 import type { TurnClaims } from "./claim.ts";
 import type { TurnStore } from "./turn-store.ts";
 

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { startStopwatch } from "../clock.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { noRecorder, type Recorder } from "../metrics/record.ts";
-import type { Stored } from "../session/stored.ts";
+import type { Stored } from "../session/store.ts";
 import type { Operation } from "./operations.ts";
 
 /** What a handler says of a request beside its answer. */

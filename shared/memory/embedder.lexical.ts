@@ -1,6 +1,5 @@
 import type { Embedder, Passage } from "./embedder.ts";
-import { hashOf } from "./hash.ts";
-import { rarityOf } from "./statistics.ts";
+import { hashOf, rarityOf } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 
 /** Names the built-in embedding; its vectors change with how it is made, and its name then has to. */

@@ -1,5 +1,5 @@
-import { hashOf } from "./hash.ts";
 import type { MemoryRecord } from "./record.ts";
+import { hashOf } from "./statistics.ts";
 import type { ForgottenSession, Summary } from "./store.ts";
 
 /**

@@ -5,7 +5,7 @@ import { readArchive } from "../session/archive.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { readSession } from "../session/read-session.ts";
 import type { SessionId } from "../session/session.ts";
-import type { Stores } from "../session/stores.ts";
+import type { Stores } from "../session/store.ts";
 import type { Space } from "./embedder.ts";
 import { currentLayout, UNTIL_UNUSED } from "./layout.ts";
 import type { MemoryRecord } from "./record.ts";

@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
-import { contended, settled } from "./attempts.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
-import { notFound, readSession } from "./read-session.ts";
-import { restoreSession } from "./renew-session.ts";
+import { contended, notFound, readSession, settled } from "./read-session.ts";
+import { restoreSession } from "./restore-session.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
-import type { OnStored } from "./stored.ts";
-import type { Stores } from "./stores.ts";
+import type { OnStored, Stores } from "./store.ts";
 
 /**
  * Captures messages, in order; an archived session is restored first. A message whose id exists is not stored again

@@ -1,11 +1,9 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
-import type { ArchiveRef } from "./archive-ref.ts";
-import { contended, settled } from "./attempts.ts";
 import { purgeSession } from "./purge-session.ts";
-import { readSession, recordOf } from "./read-session.ts";
-import { type Anchor, dueSoon, type SessionRecord } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import { contended, readSession, recordOf, settled } from "./read-session.ts";
+import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./session.ts";
+import type { Stores } from "./store.ts";
 
 /** What `archiveSession` did, or found. */
 export type Archived = "archived" | "already archived" | "stale" | "deleted";

@@ -1,6 +1,5 @@
-import type { ArchiveRef } from "./archive-ref.ts";
 import type { MessageRecord } from "./message.ts";
-import type { Anchor } from "./session.ts";
+import type { Anchor, ArchiveRef } from "./session.ts";
 
 /** What is archived of a session beside its messages: what its anchor says. */
 export type ArchivedHeader = Pick<

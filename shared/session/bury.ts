@@ -1,5 +1,5 @@
 import { type Anchor, dueSoon, type SessionRecord, type Tombstone } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /**
  * Ends the existence of a session at once, for every reader: header or stub (`record`) goes, the anchor becomes a tombstone, and

@@ -1,9 +1,8 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { contended, settled } from "./attempts.ts";
 import { bury } from "./bury.ts";
 import { timeOrderedId } from "./message.ts";
-import { notFound } from "./read-session.ts";
+import { contended, notFound, settled } from "./read-session.ts";
 import type { SessionCreate } from "./schema.ts";
 import {
   type Anchor,
@@ -14,8 +13,7 @@ import {
   type SessionRecord,
   stateOf,
 } from "./session.ts";
-import type { OnStored } from "./stored.ts";
-import type { Stores } from "./stores.ts";
+import type { OnStored, Stores } from "./store.ts";
 
 /**
  * Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict` when the id

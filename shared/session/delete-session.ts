@@ -1,10 +1,9 @@
 import { withPatience } from "../clock.ts";
-import { contended, settled } from "./attempts.ts";
 import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { contended, notFound, readSession, settled } from "./read-session.ts";
 import type { SessionId } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /**
  * Deletes a session everywhere. From the first write on it does not exist for anyone; what of its messages, memories or its

@@ -1,6 +1,6 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { isExpired, type SessionId, type SessionRecord } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /** Headers read and expired at once. */
 const PARALLEL = 10;

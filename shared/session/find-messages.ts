@@ -3,7 +3,7 @@ import { listMessages } from "./list-messages.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
 import { notFound } from "./read-session.ts";
 import type { SessionId } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /** Instants whose messages are read at the same time. */
 const PARALLEL = 8;

@@ -1,10 +1,7 @@
-import type { ArchiveRef } from "./archive-ref.ts";
-import { contended, settled } from "./attempts.ts";
 import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
-import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
-import { isExpired, type SessionId, type SessionState } from "./session.ts";
-import type { RangeQuery } from "./store.ts";
-import type { Stores } from "./stores.ts";
+import { contended, hasLeftArchive, notFound, readSession, settled } from "./read-session.ts";
+import { type ArchiveRef, isExpired, type SessionId, type SessionState } from "./session.ts";
+import type { RangeQuery, Stores } from "./store.ts";
 
 export interface MessagePage {
   messages: MessageRecord[];

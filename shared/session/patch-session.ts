@@ -1,13 +1,11 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { archiveSession } from "./archive-session.ts";
-import { contended, settled } from "./attempts.ts";
-import { dueChange } from "./due-change.ts";
 import { withoutUndefined } from "./message.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { contended, dueChange, notFound, readSession, settled } from "./read-session.ts";
 import type { SessionPatch } from "./schema.ts";
 import { dueAfter, etagOf, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /** Attempts at a patch that expect the very version that was read. Later ones let other writes come in between. */
 const EXACT_ATTEMPTS = 1;

@@ -1,8 +1,8 @@
 import { toInstant } from "../clock.ts";
-import { contended, settled } from "./attempts.ts";
 import { bury } from "./bury.ts";
+import { contended, settled } from "./read-session.ts";
 import type { SessionRecord, Tombstone } from "./session.ts";
-import type { Stores } from "./stores.ts";
+import type { Stores } from "./store.ts";
 
 /**
  * Milliseconds that the tombstone of a deleted session stays after a purge: requests that were writing to the session when it

@@ -3,8 +3,7 @@ import { archiveSession, dueAfterStub } from "./archive-session.ts";
 import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
 import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
-import type { Due } from "./store.ts";
-import type { Stores } from "./stores.ts";
+import type { Due, Stores } from "./store.ts";
 
 /** Sessions looked at at once. */
 const PARALLEL = 8;

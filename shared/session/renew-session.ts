@@ -1,72 +1,20 @@
 import { toInstant } from "../clock.ts";
 import { readArchive } from "./archive.ts";
-import { archiveSession } from "./archive-session.ts";
-import { contended, settled } from "./attempts.ts";
-import { dueChange } from "./due-change.ts";
-import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
-import { dueAfter, dueSoon, expiryOf, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
-import type { Stores } from "./stores.ts";
-
-/** Brings a session back whole, wherever it is; a hot one is left as it is. Throws `not_found`. */
-export function restoreSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
-  return settled(async () => {
-    const state = await readSession(stores, session);
-    switch (state.kind) {
-      case "none":
-        throw notFound();
-      case "active":
-        return state.record;
-      case "expired":
-        return revive(stores, session, state.record);
-      case "limbo":
-        await archiveSession(stores, state.anchor);
-        return contended;
-      case "archived":
-        return renew(stores, session, state.record, "keep");
-    }
-  });
-}
-
-/**
- * Empties a session and keeps it, hot, wherever it was. A retry of the same request leaves alone what has been written
- * since. Throws `not_found`.
- */
-export function resetSession(
-  stores: Stores,
-  session: SessionId,
-  { seed }: Pick<RequestIdentity, "seed">,
-): Promise<SessionRecord> {
-  const began = stores.clock();
-  return settled(async () => {
-    const state = await readSession(stores, session, began);
-    switch (state.kind) {
-      case "none":
-        throw notFound();
-      case "limbo":
-        await archiveSession(stores, state.anchor);
-        return contended;
-      default:
-        if (state.record.reset_by === seed) return state.record;
-        return renew(stores, session, { ...state.record, reset_by: seed }, "drop");
-    }
-  });
-}
-
-/** Moves the expiry of a header that DynamoDB has not deleted yet. */
-async function revive(stores: Stores, session: SessionId, from: SessionRecord) {
-  const now = stores.clock();
-  const to = { ...from, updated_at: toInstant(now), expires_at: expiryOf(from, now), version: from.version + 1 };
-  const anchor = await dueChange(stores, session, dueAfter(to, now));
-  if (!anchor) return contended;
-  return (await stores.sessions.transit(session, { from, to, anchor, active: 0 })) ? to : contended;
-}
+import { contended, hasLeftArchive } from "./read-session.ts";
+import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
+import type { Stores } from "./store.ts";
 
 /**
  * Gives a session a new generation of messages: those of its archive, or none. It is written beside the old one, which
  * stays the valid one until the header changes; only then are the old one and the archive object deleted. A run that is
  * interrupted leaves messages that nobody sees, and the reconciler deletes them.
  */
-async function renew(stores: Stores, session: SessionId, from: SessionRecord, messages: "keep" | "drop") {
+export async function renewSession(
+  stores: Stores,
+  session: SessionId,
+  from: SessionRecord,
+  messages: "keep" | "drop",
+): Promise<SessionRecord | typeof contended> {
   const { sessions, memories, archive } = stores;
   const next = await sessions.nextGeneration(session, from.generation, dueSoon(stores.clock()));
   if (!next) return contended;

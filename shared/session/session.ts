@@ -1,5 +1,4 @@
 import { toInstant, toSeconds } from "../clock.ts";
-import type { ArchiveRef } from "./archive-ref.ts";
 import type { Session } from "./schema.ts";
 
 /** A session as it is stored: the header of a hot one, the stub of an archived one. */
@@ -200,4 +199,23 @@ export interface RequestIdentity {
 export interface SessionId {
   user: string;
   id: string;
+}
+
+/** An archived session: where it is and how to find a message in it. */
+export interface ArchiveRef {
+  /** Object key; a function of the session alone. */
+  key: string;
+  /** ETag of the object, so that one is never taken for another. */
+  etag: string;
+  /** Bytes of the object. */
+  bytes: number;
+  /** The parts that can be read on their own, in order. */
+  chunks: Chunk[];
+}
+
+export interface Chunk {
+  /** Byte at which it starts in the object; it ends where the next one starts. */
+  offset: number;
+  /** Position of its first message. */
+  first: string;
 }

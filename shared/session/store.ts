@@ -1,4 +1,6 @@
+import type { Clock } from "../clock.ts";
 import type { TransactionAction } from "../dynamodb/table.ts";
+import type { Archive } from "./archive.ts";
 import type { MessageRecord } from "./message.ts";
 import type { Anchor, OpenAppend, SessionId, SessionRecord, Tombstone } from "./session.ts";
 
@@ -160,3 +162,32 @@ export interface MessageStore {
   /** Deletes the messages of all generations that `keep` does not name; may be repeated. */
   clear(session: SessionId, keep: (generation: number) => boolean): Promise<void>;
 }
+
+/** What is remembered of sessions, as far as the life of a session needs it. */
+export interface SessionMemories {
+  /**
+   * Prepares the write that hides what was said in generations before `below` from every search. It takes effect together
+   * with the transition that it joins, or not at all. `now` is in epoch milliseconds.
+   */
+  hide(session: SessionId, below: number, now: number): Promise<TransactionAction>;
+  /** Deletes the memories of generations before `below`. May be repeated, and run beside another. */
+  forget(session: SessionId, below: number): Promise<void>;
+}
+
+/** What the life of a session needs. An operation asks for the part of it that it uses. */
+export interface Stores {
+  sessions: SessionStore;
+  messages: MessageStore;
+  memories: SessionMemories;
+  archive: Archive;
+  clock: Clock;
+}
+
+/** What an operation has stored for the first time: what was there already does not count. */
+export interface Stored {
+  sessions?: number;
+  messages?: number;
+}
+
+/** Called as soon as something is stored, so that it counts also when the operation fails after that. */
+export type OnStored = (stored: Stored) => void;

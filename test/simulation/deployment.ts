@@ -40,7 +40,7 @@ import type { Granularity } from "../../shared/metrics/window.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { archivedDaysOf, type Bucket, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";

@@ -12,9 +12,9 @@ import { createSession } from "../../shared/session/create-session.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../shared/session/message.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
-import { restoreSession } from "../../shared/session/renew-session.ts";
+import { restoreSession } from "../../shared/session/restore-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import type { Stores } from "../../shared/session/stores.ts";
+import type { Stores } from "../../shared/session/store.ts";
 import { deleteHeader } from "../bench/support/expire.ts";
 import type { Engines } from "./engines.ts";
 

@@ -1,12 +1,12 @@
 import { NIL, v5 } from "uuid";
 import type { z } from "zod";
-import { refuseFuture } from "../../../shared/session/future-time.ts";
 import {
   createSessionSchema,
   idSchema,
   MAX_BATCH,
   type MessageInput,
   messageInputSchema,
+  refuseFuture,
   type SessionCreate,
 } from "../../../shared/session/schema.ts";
 import { BadRecord, type Conversation, type SourceMessage } from "./conversation.ts";

@@ -2,7 +2,7 @@ import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
-import { resetSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
 import { createChatWorld } from "../../support/chat.ts";
 import { startChatServer } from "../../support/chat-server.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";

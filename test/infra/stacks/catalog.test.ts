@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { messagesAll } from "../../../infra/stacks/messages-all.ts";
 import { namedQueries } from "../../../infra/stacks/named-queries.ts";
 import { tables } from "../../../shared/lake/tables.ts";
-import { MAX_AHEAD } from "../../../shared/session/future-time.ts";
+import { MAX_AHEAD } from "../../../shared/session/schema.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { data } = synthesize({ stage: "prod" });

@@ -13,8 +13,8 @@ import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { createArchive, formerKeyOf, keyOf } from "../../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../../shared/archive/objects.s3.ts";
 import { type ArchivedHeader, readArchive } from "../../../shared/session/archive.ts";
-import type { ArchiveRef } from "../../../shared/session/archive-ref.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
+import type { ArchiveRef } from "../../../shared/session/session.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 const Bucket = "archive";

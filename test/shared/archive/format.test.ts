@@ -2,10 +2,10 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWriter, parseLines } from "../../../shared/archive/format.ts";
-import type { ArchiveRef } from "../../../shared/session/archive-ref.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../../shared/session/message.ts";
-import type { Stores } from "../../../shared/session/stores.ts";
+import type { ArchiveRef } from "../../../shared/session/session.ts";
+import type { Stores } from "../../../shared/session/store.ts";
 
 const header = {
   user_id: "ann",

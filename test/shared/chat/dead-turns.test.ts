@@ -5,7 +5,7 @@ import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../../../shared/session/message.ts";
-import type { Stored } from "../../../shared/session/stored.ts";
+import type { Stored } from "../../../shared/session/store.ts";
 import { createChatWorld, runTurn, turnRequest } from "../../support/chat.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";

@@ -13,7 +13,7 @@ import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { fromHeaderItem } from "../../../shared/session/items.dynamodb.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { readSession } from "../../../shared/session/read-session.ts";
-import { resetSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
 import type { MessageInput } from "../../../shared/session/schema.ts";
 import { toSession } from "../../../shared/session/session.ts";
 import { meter } from "../../bench/support/meter.ts";

@@ -4,7 +4,7 @@ import { formerKeyOf, keyOf } from "../../../shared/archive/archive.s3.ts";
 import { headerKey } from "../../../shared/dynamodb/keys.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
-import { restoreSession } from "../../../shared/session/renew-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
 

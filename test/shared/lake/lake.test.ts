@@ -3,7 +3,7 @@ import { DeleteObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
-import { restoreSession } from "../../../shared/session/renew-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { firstGeneration } from "../../../shared/session/session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";

@@ -5,7 +5,8 @@ import { AppError } from "../../../shared/errors.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
 

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
-import { listMemories } from "../../../shared/memory/list-memories.ts";
+import { listMemories } from "../../../shared/memory/read-memories.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { meter } from "../../bench/support/meter.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";

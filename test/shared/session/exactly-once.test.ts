@@ -5,7 +5,8 @@ import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
 

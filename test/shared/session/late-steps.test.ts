@@ -6,9 +6,9 @@ import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
-import { resetSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
 import type { SessionId } from "../../../shared/session/session.ts";
-import type { Stores } from "../../../shared/session/stores.ts";
+import type { Stores } from "../../../shared/session/store.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 

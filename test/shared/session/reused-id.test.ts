@@ -10,9 +10,10 @@ import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { etagOf, type SessionId } from "../../../shared/session/session.ts";
-import type { Stores } from "../../../shared/session/stores.ts";
+import type { Stores } from "../../../shared/session/store.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
 

@@ -8,8 +8,8 @@ import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
-import { listMemories } from "../../../shared/memory/list-memories.ts";
 import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
+import { listMemories } from "../../../shared/memory/read-memories.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
 import { createSearch } from "../../../shared/memory/search.ts";
 import { fold } from "../../../shared/metrics/fold.ts";
@@ -26,9 +26,10 @@ import { type MessageRecord, timeOrderedId } from "../../../shared/session/messa
 import { createMessageStore } from "../../../shared/session/messages.dynamodb.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
-import { resetSession, restoreSession } from "../../../shared/session/renew-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
-import type { Stores } from "../../../shared/session/stores.ts";
+import type { Stores } from "../../../shared/session/store.ts";
 import type { Engines } from "../engines.ts";
 import type { Random } from "../random.ts";
 import { NOON } from "../world.ts";

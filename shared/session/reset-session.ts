@@ -1,0 +1,30 @@
+import { archiveSession } from "./archive-session.ts";
+import { contended, notFound, readSession, settled } from "./read-session.ts";
+import { renewSession } from "./renew-session.ts";
+import type { RequestIdentity, SessionId, SessionRecord } from "./session.ts";
+import type { Stores } from "./store.ts";
+
+/**
+ * Empties a session and keeps it, hot, wherever it was. A retry of the same request leaves alone what has been written
+ * since. Throws `not_found`.
+ */
+export function resetSession(
+  stores: Stores,
+  session: SessionId,
+  { seed }: Pick<RequestIdentity, "seed">,
+): Promise<SessionRecord> {
+  const began = stores.clock();
+  return settled(async () => {
+    const state = await readSession(stores, session, began);
+    switch (state.kind) {
+      case "none":
+        throw notFound();
+      case "limbo":
+        await archiveSession(stores, state.anchor);
+        return contended;
+      default:
+        if (state.record.reset_by === seed) return state.record;
+        return renewSession(stores, session, { ...state.record, reset_by: seed }, "drop");
+    }
+  });
+}
