@@ -50,7 +50,7 @@ const allowed = [
 ];
 
 /** Where the machine may be asked. */
-const providers = ["shared/clock.ts", "shared/random.ts", "functions/dependencies/clock.ts"];
+const providers = ["shared/clock.ts", "shared/random.ts", "functions/compose.ts"];
 
 let directory: string;
 /** The files in which the rule found something, in a project of nothing but the snippets. */
@@ -65,7 +65,7 @@ beforeAll(() => {
     for (const [n, text] of forbidden.entries()) write(`${folder}/forbidden-${n}.ts`, text);
     for (const [n, text] of allowed.entries()) write(`${folder}/allowed-${n}.ts`, text);
   }
-  for (const name of [...providers, "shared/session/clock.ts", "functions/dependencies/random.ts"]) {
+  for (const name of [...providers, "shared/session/clock.ts", "functions/jobs/random.ts"]) {
     write(name, forbidden[0] ?? "");
   }
   const biome = path.join(root, "node_modules/.bin/biome");
@@ -98,6 +98,6 @@ describe("lint, in shared/ and functions/,", () => {
   it("lets the files ask the machine that provide time and randomness, and only these", () => {
     for (const name of providers) expect(found).not.toContain(name);
     expect(found).toContain("shared/session/clock.ts");
-    expect(found).toContain("functions/dependencies/random.ts");
+    expect(found).toContain("functions/jobs/random.ts");
   });
 });

@@ -1,13 +1,10 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
@@ -20,8 +17,7 @@ export const createCleanupSessions = (deps: Dependencies) =>
     return { status: 200, body: await expireIdle(deps, idleSince, deadline) };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
-  return createCleanupSessions({ ...withIdempotency(settings, table), sessions: createSessionStore(table) });
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  return createCleanupSessions({ ...openIdempotentHttp(config, table), sessions: createSessionStore(table) });
 });

@@ -1,8 +1,7 @@
 import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
-import { loadConfig } from "../../shared/config.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { createOidcVerifier } from "../../shared/http/token.oidc.ts";
 import { type TokenVerifier, verifyToken } from "../../shared/http/token.ts";
+import { lazyHandler } from "../compose.ts";
 
 /**
  * Lambda authorizer: any valid token may call any route, and what it may do there is the handlers' business. Its answer
@@ -25,7 +24,7 @@ export const createAuthorizer =
     };
   };
 
-export const handler = lazy(() => {
-  const { OIDC_ISSUER, OIDC_AUDIENCE } = loadConfig();
+export const handler = lazyHandler((config) => {
+  const { OIDC_ISSUER, OIDC_AUDIENCE } = config;
   return createAuthorizer(createOidcVerifier(OIDC_ISSUER, OIDC_AUDIENCE));
 });

@@ -2,17 +2,15 @@ import { claimsOf } from "../../shared/chat/claim.ts";
 import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
-import { loadConfig } from "../../shared/config.ts";
-import { lazyStream } from "../../shared/http/lazy-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { toMessage } from "../../shared/session/message.ts";
-import { type Dependencies, openChat } from "../dependencies/chat.ts";
+import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
 import { acceptsEvents } from "./accepts-events.ts";
 
 /** POST /v1/sessions/{id}/chat */
-export const createChat = (deps: Dependencies) =>
+export const createChat = (deps: ChatHandlerDependencies) =>
   createStreamHandler(
     chatOperations.chat,
     deps,
@@ -42,4 +40,4 @@ export const createChat = (deps: Dependencies) =>
     },
   );
 
-export const handler = lazyStream((executionMode) => createChat({ ...openChat(loadConfig()), executionMode }));
+export const handler = lazyStreamHandler((config, executionMode) => createChat({ ...openChat(config), executionMode }));

@@ -3,18 +3,16 @@ import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { completion, completionStream, completionTurn } from "../../shared/chat/protocols/completion.ts";
 import { EVENT_STREAM_HEADERS } from "../../shared/chat/protocols/event-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
-import { loadConfig } from "../../shared/config.ts";
-import { lazyStream } from "../../shared/http/lazy-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { validate } from "../../shared/http/validate.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { timeOrderedId } from "../../shared/session/message.ts";
 import { idSchema } from "../../shared/session/schema.ts";
-import { type Dependencies, openChat } from "../dependencies/chat.ts";
+import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
 
 /** POST /v1/chat/completions */
-export const createCompletions = (deps: Dependencies) =>
+export const createCompletions = (deps: ChatHandlerDependencies) =>
   createStreamHandler(
     chatOperations.createCompletion,
     deps,
@@ -45,4 +43,6 @@ export const createCompletions = (deps: Dependencies) =>
     },
   );
 
-export const handler = lazyStream((executionMode) => createCompletions({ ...openChat(loadConfig()), executionMode }));
+export const handler = lazyStreamHandler((config, executionMode) =>
+  createCompletions({ ...openChat(config), executionMode }),
+);

@@ -1,11 +1,9 @@
 import { followTurn } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
-import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
-import { lazyStream } from "../../shared/http/lazy-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
-import { type FollowDependencies, openFollow } from "../dependencies/chat.ts";
+import { type FollowDependencies, lazyStreamHandler, openFollow } from "../compose.ts";
 
 /** GET /v1/sessions/{id}/chat/{message_id}/stream */
 export const createResumeChat = (deps: FollowDependencies) =>
@@ -15,4 +13,6 @@ export const createResumeChat = (deps: FollowDependencies) =>
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream: uiMessageStream(turn), done: turn.done };
   });
 
-export const handler = lazyStream((executionMode) => createResumeChat({ ...openFollow(loadConfig()), executionMode }));
+export const handler = lazyStreamHandler((config, executionMode) =>
+  createResumeChat({ ...openFollow(config), executionMode }),
+);

@@ -1,13 +1,10 @@
 import { toInstant } from "../../shared/clock.ts";
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { type Limits, resetOf } from "../../shared/limits/limits.ts";
 import { type Plans, planOf } from "../../shared/limits/plans.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   limits: Pick<Limits, "usage">;
@@ -29,7 +26,6 @@ export const createGetUsage = (deps: Dependencies) =>
     return { status: 200, body: { ...usage, limits, resets_at: toInstant(resetOf(now)) } };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createGetUsage({ ...httpOnly(settings), limits: createLimits(openTable(settings)), plans: settings.PLANS });
+export const handler = lazyHandler((config) => {
+  return createGetUsage({ ...openHttp(config), limits: createLimits(openTable(config)), plans: config.PLANS });
 });

@@ -1,14 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createEvent } from "../../shared/events/create-event.ts";
 import type { Event, EventStore } from "../../shared/events/event.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { eventsOperations } from "../../shared/http/operations/events.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openMetricsTable, openTable } from "../dependencies/table.ts";
+import { lazyHandler, openIdempotentHttp, openMetricsTable, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   events: EventStore;
@@ -28,12 +25,11 @@ export const createCreateEvent = (deps: Dependencies) =>
     async ({ body }, { id, created_at }: Pick<Event, "id" | "created_at">) => ({ id, ...body, created_at }),
   );
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createCreateEvent({
-    ...withIdempotency(settings, table),
-    events: createEventStore(openMetricsTable(settings)),
+    ...openIdempotentHttp(config, table),
+    events: createEventStore(openMetricsTable(config)),
     sessions: createSessionStore(table),
   });
 });

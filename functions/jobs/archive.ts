@@ -1,7 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { loadConfig } from "../../shared/config.ts";
 import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log } from "../../shared/log.ts";
@@ -12,10 +10,7 @@ import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchive } from "../dependencies/archive.ts";
-import { openRecorder } from "../dependencies/recorder.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
 
 /** Sessions archived at once. */
 const PARALLEL = 10;
@@ -97,8 +92,7 @@ function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord
 const causeOf = (error: unknown): string | undefined =>
   error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
-  return createArchiveJob(openStores(table, openArchive(settings)), createChangedDays(table), openRecorder(settings));
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  return createArchiveJob(openStores(table, openArchive(config)), createChangedDays(table), openRecorder(config));
 });

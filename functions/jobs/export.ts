@@ -1,8 +1,6 @@
 import type { Context } from "aws-lambda";
 import { toInstant } from "../../shared/clock.ts";
-import { loadConfig } from "../../shared/config.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { readLakeKey } from "../../shared/lake/key.aws.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
@@ -13,8 +11,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/client.ts";
-import { clock } from "../dependencies/clock.ts";
-import { openMetricsTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
 /** Days before the newest that are looked at once more, for what was folded late. */
 const AGAIN = 2;
@@ -61,18 +58,17 @@ function daysOf(now: number, through: string | undefined, from: string | undefin
   );
 }
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openMetricsTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openMetricsTable(config);
   let ports: ExportPorts | undefined;
   return createExportJob({
     async open() {
       ports ??= {
-        lake: createLake(createS3(), settings.ARCHIVE_BUCKET),
+        lake: createLake(createS3(), config.ARCHIVE_BUCKET),
         events: createEventStore(table),
         store: createMetricStore(table),
-        pseudonym: createPseudonyms(await readLakeKey(settings.LAKE_KEY_SECRET)),
-        content: settings.LAKE_CONTENT,
+        pseudonym: createPseudonyms(await readLakeKey(config.LAKE_KEY_SECRET)),
+        content: config.LAKE_CONTENT,
       };
       return ports;
     },

@@ -1,5 +1,5 @@
-import { lazy } from "../../shared/http/lazy.ts";
-import { openFoldJob } from "../dependencies/fold.ts";
+import { lazyHandler } from "../compose.ts";
+import { openFoldJob } from "./fold.ts";
 
 /** Schedule: folds the days that have ended into daily aggregates. */
-export const handler = lazy(() => openFoldJob("day"));
+export const handler = lazyHandler((config) => openFoldJob(config, "day"));

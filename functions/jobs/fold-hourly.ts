@@ -1,5 +1,5 @@
-import { lazy } from "../../shared/http/lazy.ts";
-import { openFoldJob } from "../dependencies/fold.ts";
+import { lazyHandler } from "../compose.ts";
+import { openFoldJob } from "./fold.ts";
 
 /** Schedule: folds the hours that have ended into hourly aggregates. */
-export const handler = lazy(() => openFoldJob("hour"));
+export const handler = lazyHandler((config) => openFoldJob(config, "hour"));

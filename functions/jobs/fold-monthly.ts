@@ -1,5 +1,5 @@
-import { lazy } from "../../shared/http/lazy.ts";
-import { openFoldJob } from "../dependencies/fold.ts";
+import { lazyHandler } from "../compose.ts";
+import { openFoldJob } from "./fold.ts";
 
 /** Schedule: folds the months that have ended into monthly aggregates. */
-export const handler = lazy(() => openFoldJob("month"));
+export const handler = lazyHandler((config) => openFoldJob(config, "month"));

@@ -1,18 +1,15 @@
 import type { Context } from "aws-lambda";
 import { auditArchive } from "../../shared/archive/audit-archive.ts";
-import { loadConfig } from "../../shared/config.ts";
 import { counted } from "../../shared/counted.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../shared/events/hold-events.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
 import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import { booked } from "../dependencies/booked.ts";
-import { clock } from "../dependencies/clock.ts";
-import { openMetricsTable, openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
+import { recordSuccess } from "./middleware.ts";
 
 /** Milliseconds that a run leaves unused. */
 const MARGIN = 30_000;
@@ -37,17 +34,16 @@ export const createHousekeepingJob =
     if (!audit.complete) throw new Error(`there was time for only ${counted(audit.objects, "archive object")}`);
   };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const metrics = openMetricsTable(settings);
-  return booked(
+export const handler = lazyHandler((config) => {
+  const metrics = openMetricsTable(config);
+  return recordSuccess(
     "jobs-housekeeping",
-    settings,
+    config,
     createHousekeepingJob({
       events: createEventStore(metrics),
       store: createMetricStore(metrics),
-      archived: createArchivedDays(createS3(), settings.ARCHIVE_BUCKET),
-      sessions: createSessionStore(openTable(settings)),
+      archived: createArchivedDays(createS3(), config.ARCHIVE_BUCKET),
+      sessions: createSessionStore(openTable(config)),
       clock,
     }),
   );

@@ -1,16 +1,12 @@
 import type { Context } from "aws-lambda";
 import * as z from "zod";
-import { loadConfig } from "../../shared/config.ts";
 import { counted } from "../../shared/counted.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log } from "../../shared/log.ts";
-import { booked } from "../dependencies/booked.ts";
-import { clock } from "../dependencies/clock.ts";
-import { openLake } from "../dependencies/lake.ts";
-import { openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
+import { recordSuccess } from "./middleware.ts";
 
 /** Milliseconds that a run leaves unused, for the day that it is at. */
 const MARGIN = 300_000;
@@ -35,7 +31,6 @@ export const createLakeJob =
     if (run.failed > 0) throw new Error(`${counted(run.failed, "day")} could not be built`);
   };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return booked("jobs-lake", settings, createLakeJob(openLake(settings, openTable(settings)), clock));
+export const handler = lazyHandler((config) => {
+  return recordSuccess("jobs-lake", config, createLakeJob(openLake(config, openTable(config)), clock));
 });

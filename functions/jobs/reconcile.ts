@@ -1,14 +1,10 @@
 import type { Context } from "aws-lambda";
-import { loadConfig } from "../../shared/config.ts";
 import { counted } from "../../shared/counted.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchiveLater } from "../dependencies/archive-later.ts";
-import { booked } from "../dependencies/booked.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchiveLater, openStores, openTable } from "../compose.ts";
+import { recordSuccess } from "./middleware.ts";
 
 /** Milliseconds that a run leaves unused, for the sessions that it is at. */
 const MARGIN = 30_000;
@@ -25,11 +21,10 @@ export const createReconcileJob =
     if (result.failed > 0) throw new Error(`${counted(result.failed, "session")} could not be finished`);
   };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return booked(
+export const handler = lazyHandler((config) => {
+  return recordSuccess(
     "jobs-reconcile",
-    settings,
-    createReconcileJob(openStores(openTable(settings), openArchiveLater(settings))),
+    config,
+    createReconcileJob(openStores(openTable(config), openArchiveLater(config))),
   );
 });

@@ -1,6 +1,4 @@
 import type { Context } from "aws-lambda";
-import { loadConfig } from "../../shared/config.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import {
   type ReembedDependencies,
   type ReembedOptions,
@@ -8,11 +6,15 @@ import {
   reembed,
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import { openArchive } from "../dependencies/archive.ts";
-import { configuredSpace, openMemories } from "../dependencies/memories.ts";
-import { openRecorder } from "../dependencies/recorder.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import {
+  configuredSpace,
+  lazyHandler,
+  openArchive,
+  openMemories,
+  openRecorder,
+  openStores,
+  openTable,
+} from "../compose.ts";
 
 /** Milliseconds that a run leaves unused, for the session that it is at. */
 const MARGIN = 60_000;
@@ -37,15 +39,14 @@ export const createReembedJob =
     }
   };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createReembedJob(
     {
-      ...openMemories(settings, table),
-      stores: openStores(table, openArchive(settings)),
-      wanted: { a: configuredSpace(settings, "a"), b: configuredSpace(settings, "b") },
+      ...openMemories(config, table),
+      stores: openStores(table, openArchive(config)),
+      wanted: { a: configuredSpace(config, "a"), b: configuredSpace(config, "b") },
     },
-    openRecorder(settings),
+    openRecorder(config),
   );
 });

@@ -1,14 +1,10 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { loadConfig } from "../../shared/config.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/record.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import { openMemories } from "../dependencies/memories.ts";
-import { openRecorder } from "../dependencies/recorder.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openMemories, openRecorder, openTable } from "../compose.ts";
 
 /** Users whose messages are remembered at once. */
 const PARALLEL = 4;
@@ -54,8 +50,7 @@ const causeOf = (error: unknown): string | undefined =>
 /** Where memory is off, messages are passed over for good. */
 const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItemFailures: [] });
 
-export const handler = lazy((): ReturnType<typeof createRememberJob> => {
-  const settings = loadConfig();
-  if (!settings.MEMORY) return rememberNothing;
-  return createRememberJob(openMemories(settings, openTable(settings)), openRecorder(settings));
+export const handler = lazyHandler((config): ReturnType<typeof createRememberJob> => {
+  if (!config.MEMORY) return rememberNothing;
+  return createRememberJob(openMemories(config, openTable(config)), openRecorder(config));
 });

@@ -1,6 +1,4 @@
 import { toInstant } from "../../shared/clock.ts";
-import { loadConfig } from "../../shared/config.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
@@ -11,8 +9,7 @@ import type { ReportStore } from "../../shared/reports/report.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import { toHtml } from "../../shared/reports/to-html.ts";
 import { createS3 } from "../../shared/s3/client.ts";
-import { clock } from "../dependencies/clock.ts";
-import { openMetricsTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
 /** Days of a month on which the report of the month before is made again, for what was folded late. */
 const LAST_DAY = 3;
@@ -40,12 +37,11 @@ export const createReportJob =
     await deps.book.succeeded("jobs-report");
   };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openMetricsTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openMetricsTable(config);
   return createReportJob({
     store: createMetricStore(table),
-    reports: createReportStore(createS3(), settings.ARCHIVE_BUCKET),
+    reports: createReportStore(createS3(), config.ARCHIVE_BUCKET),
     book: createJobBook(table, clock),
     clock,
   });

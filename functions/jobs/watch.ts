@@ -1,13 +1,10 @@
-import { loadConfig } from "../../shared/config.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { log } from "../../shared/log.ts";
 import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { troubleLine } from "../../shared/metrics/trouble.ts";
 import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
-import { clock } from "../dependencies/clock.ts";
-import { openMetricsTable, openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 
 /** Schedule: writes one line about how the system is doing, and one more for each thing that should wake somebody. */
 export const createWatchJob = (deps: WatchDependencies, stage: string) => async (): Promise<void> => {
@@ -16,17 +13,16 @@ export const createWatchJob = (deps: WatchDependencies, stage: string) => async 
   for (const [trouble, value] of troubles) console.log(troubleLine(stage, trouble, value, deps.clock()));
 };
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const [table, metrics] = [openTable(settings), openMetricsTable(settings)];
+export const handler = lazyHandler((config) => {
+  const [table, metrics] = [openTable(config), openMetricsTable(config)];
   return createWatchJob(
     {
       store: createMetricStore(metrics),
       book: createJobBook(metrics, clock),
       sessions: createSessionStore(table),
       clock,
-      budget: settings.MONTHLY_BUDGET_USD,
+      budget: config.MONTHLY_BUDGET_USD,
     },
-    settings.MEMOCHA_STAGE,
+    config.MEMOCHA_STAGE,
   );
 });

@@ -1,13 +1,9 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { forgetEverything } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
-import { clock } from "../dependencies/clock.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   memories: MemoryStore;
@@ -20,7 +16,6 @@ export const createDeleteMemories = (deps: Dependencies) =>
     return { status: 204 };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createDeleteMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings), clock) });
+export const handler = lazyHandler((config) => {
+  return createDeleteMemories({ ...openHttp(config), memories: createMemoryStore(openTable(config), clock) });
 });

@@ -1,15 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { listMemories } from "../../shared/memory/read-memories.ts";
 import { toMemory } from "../../shared/memory/record.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
-import { clock } from "../dependencies/clock.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   memories: MemoryStore;
@@ -30,7 +26,6 @@ export const createListMemories = (deps: Dependencies) =>
     };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createListMemories({ ...httpOnly(settings), memories: createMemoryStore(openTable(settings), clock) });
+export const handler = lazyHandler((config) => {
+  return createListMemories({ ...openHttp(config), memories: createMemoryStore(openTable(config), clock) });
 });

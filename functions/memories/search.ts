@@ -1,6 +1,5 @@
-import { type Config, loadConfig } from "../../shared/config.ts";
+import type { Config } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
@@ -9,9 +8,7 @@ import { recallNothing } from "../../shared/memory/recall.ts";
 import { toMemory } from "../../shared/memory/record.ts";
 import { createSearch } from "../../shared/memory/search.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openMemories } from "../dependencies/memories.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openIdempotentHttp, openMemories, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   recall: Recall;
@@ -49,7 +46,7 @@ export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
   const memories = openMemories(config, table);
   const recall = config.MEMORY ? createSearch(memories) : recallNothing;
-  return { ...withIdempotency(config, table), ...memories, recall };
+  return { ...openIdempotentHttp(config, table), ...memories, recall };
 }
 
-export const handler = lazy(() => createSearchMemories(openSearch(loadConfig())));
+export const handler = lazyHandler((config) => createSearchMemories(openSearch(config)));

@@ -1,16 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { findMessages } from "../../shared/session/find-messages.ts";
 import { type MessageRecord, positionOf, toMessage } from "../../shared/session/message.ts";
 import { refuseFuture } from "../../shared/session/schema.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchiveLater } from "../dependencies/archive-later.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 
 /** POST /v1/sessions/{id}/messages */
 export const createAppendMessages = (deps: HttpDependencies & Stores) =>
@@ -31,11 +26,10 @@ const answerOf = (messages: readonly MessageRecord[], session: string) => ({
   data: messages.map((message) => toMessage(message, session)),
 });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createAppendMessages({
-    ...withIdempotency(settings, table),
-    ...openStores(table, openArchiveLater(settings)),
+    ...openIdempotentHttp(config, table),
+    ...openStores(table, openArchiveLater(config)),
   });
 });

@@ -1,16 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchiveLater } from "../dependencies/archive-later.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";
 
 /** GET /v1/sessions/{id}/messages */
 export const createListMessages = (deps: HttpDependencies & Stores) =>
@@ -30,7 +25,6 @@ export const createListMessages = (deps: HttpDependencies & Stores) =>
     };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createListMessages({ ...httpOnly(settings), ...openStores(openTable(settings), openArchiveLater(settings)) });
+export const handler = lazyHandler((config) => {
+  return createListMessages({ ...openHttp(config), ...openStores(openTable(config), openArchiveLater(config)) });
 });

@@ -1,15 +1,12 @@
 import { toInstant } from "../../shared/clock.ts";
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { metricsOperations } from "../../shared/http/operations/metrics.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { queryMetrics } from "../../shared/metrics/query-metrics.ts";
 import { DAY } from "../../shared/retention/policy.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openMetricsTable } from "../dependencies/table.ts";
+import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
 /** Seconds before `to` at which a range begins that does not say so. */
 const DEFAULT_RANGE = { hour: DAY, day: 30 * DAY, month: 365 * DAY } as const;
@@ -36,7 +33,6 @@ export const createGetMetrics = (deps: Dependencies) =>
     return { status: 200, body: { data } };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createGetMetrics({ ...httpOnly(settings), store: createMetricStore(openMetricsTable(settings)) });
+export const handler = lazyHandler((config) => {
+  return createGetMetrics({ ...openHttp(config), store: createMetricStore(openMetricsTable(config)) });
 });

@@ -1,7 +1,5 @@
-import { loadConfig } from "../../shared/config.ts";
 import { AppError } from "../../shared/errors.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { reportsOperations } from "../../shared/http/operations/reports.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
@@ -9,8 +7,7 @@ import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
 import type { ReportStore } from "../../shared/reports/report.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import { createS3 } from "../../shared/s3/client.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openMetricsTable } from "../dependencies/table.ts";
+import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   store: MetricStore;
@@ -28,11 +25,10 @@ export const createGetReport = (deps: Dependencies) =>
     return { status: 200, body: report };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
+export const handler = lazyHandler((config) => {
   return createGetReport({
-    ...httpOnly(settings),
-    store: createMetricStore(openMetricsTable(settings)),
-    reports: createReportStore(createS3(), settings.ARCHIVE_BUCKET),
+    ...openHttp(config),
+    store: createMetricStore(openMetricsTable(config)),
+    reports: createReportStore(createS3(), config.ARCHIVE_BUCKET),
   });
 });

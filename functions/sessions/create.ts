@@ -1,6 +1,4 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
@@ -8,9 +6,7 @@ import { createSession } from "../../shared/session/create-session.ts";
 import { refuseFuture } from "../../shared/session/schema.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionMemories, SessionStore } from "../../shared/session/store.ts";
-import { clock } from "../dependencies/clock.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 export interface Dependencies extends HttpDependencies {
@@ -39,13 +35,12 @@ export const createCreateSession = (deps: Dependencies) =>
       repeatSession(deps, kept, { title: body.title ?? null, metadata: body.metadata ?? {} }),
   );
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createCreateSession({
-    ...withIdempotency(settings, table),
+    ...openIdempotentHttp(config, table),
     sessions: createSessionStore(table),
     memories: createSessionMemories(createMemoryStore(table, clock)),
-    defaultTtlSeconds: settings.SESSION_TTL_SECONDS,
+    defaultTtlSeconds: config.SESSION_TTL_SECONDS,
   });
 });

@@ -1,14 +1,11 @@
-import { loadConfig } from "../../shared/config.ts";
 import { matchesEtag } from "../../shared/http/etag.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { showSession } from "../../shared/session/read-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { MessageStore, SessionStore } from "../../shared/session/store.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openHttp, openTable } from "../compose.ts";
 import { sessionResponse } from "./session-response.ts";
 
 export interface Dependencies extends HttpDependencies {
@@ -26,11 +23,10 @@ export const createGetSession = (deps: Dependencies) =>
     return { status: 304, headers: response.headers ?? {} };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createGetSession({
-    ...httpOnly(settings),
+    ...openHttp(config),
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
   });

@@ -1,15 +1,12 @@
-import { loadConfig } from "../../shared/config.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "list">;
@@ -40,7 +37,6 @@ export const createListSessions = (deps: Dependencies) =>
     };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  return createListSessions({ ...httpOnly(settings), sessions: createSessionStore(openTable(settings)) });
+export const handler = lazyHandler((config) => {
+  return createListSessions({ ...openHttp(config), sessions: createSessionStore(openTable(config)) });
 });

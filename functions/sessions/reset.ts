@@ -1,13 +1,8 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { resetSession } from "../../shared/session/reset-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchiveLater } from "../dependencies/archive-later.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/reset */
@@ -23,8 +18,7 @@ export const createResetSession = (deps: HttpDependencies & Stores) =>
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
-  return createResetSession({ ...withIdempotency(settings, table), ...openStores(table, openArchiveLater(settings)) });
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  return createResetSession({ ...openIdempotentHttp(config, table), ...openStores(table, openArchiveLater(config)) });
 });

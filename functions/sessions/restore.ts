@@ -1,13 +1,8 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { restoreSession } from "../../shared/session/restore-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { openArchive } from "../dependencies/archive.ts";
-import { withIdempotency } from "../dependencies/http.ts";
-import { openStores } from "../dependencies/stores.ts";
-import { openTable } from "../dependencies/table.ts";
+import { lazyHandler, openArchive, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
@@ -23,8 +18,7 @@ export const createRestoreSession = (deps: HttpDependencies & Stores) =>
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
-  return createRestoreSession({ ...withIdempotency(settings, table), ...openStores(table, openArchive(settings)) });
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  return createRestoreSession({ ...openIdempotentHttp(config, table), ...openStores(table, openArchive(config)) });
 });

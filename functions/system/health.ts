@@ -1,15 +1,10 @@
-import { loadConfig } from "../../shared/config.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
-import { lazy } from "../../shared/http/lazy.ts";
 import { systemOperations } from "../../shared/http/operations/system.ts";
 import type { Archive } from "../../shared/session/archive.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
-import { openArchive } from "../dependencies/archive.ts";
-import { clock } from "../dependencies/clock.ts";
-import { httpOnly } from "../dependencies/http.ts";
-import { openTable } from "../dependencies/table.ts";
+import { clock, lazyHandler, openArchive, openHttp, openTable } from "../compose.ts";
 
 export interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "countActive">;
@@ -42,14 +37,13 @@ export const createHealth = (deps: Dependencies) =>
     };
   });
 
-export const handler = lazy(() => {
-  const settings = loadConfig();
-  const table = openTable(settings);
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
   return createHealth({
-    ...httpOnly(settings),
+    ...openHttp(config),
     sessions: createSessionStore(table),
     tryWrite: createWriteProbe(table, clock),
-    archive: openArchive(settings),
-    version: settings.MEMOCHA_VERSION,
+    archive: openArchive(config),
+    version: config.MEMOCHA_VERSION,
   });
 });

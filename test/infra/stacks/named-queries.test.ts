@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createFoldJob } from "../../../functions/dependencies/fold.ts";
+import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { namedQueries } from "../../../infra/stacks/named-queries.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEvent } from "../../../shared/events/create-event.ts";

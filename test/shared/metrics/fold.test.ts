@@ -1,6 +1,6 @@
 import { PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createFoldJob } from "../../../functions/dependencies/fold.ts";
+import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { toInstant } from "../../../shared/clock.ts";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { dimensionKey } from "../../../shared/metrics/aggregate.ts";

@@ -1,6 +1,6 @@
 import { ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { createFoldJob } from "../../../functions/dependencies/fold.ts";
+import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { createAppendMessages } from "../../../functions/messages/append.ts";
 import { createGetMetrics } from "../../../functions/metrics/get.ts";
 import { createGetReport } from "../../../functions/reports/get.ts";

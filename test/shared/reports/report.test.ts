@@ -1,7 +1,7 @@
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createFoldJob } from "../../../functions/dependencies/fold.ts";
 import { createExportJob } from "../../../functions/jobs/export.ts";
+import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { createReportJob } from "../../../functions/jobs/report.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";

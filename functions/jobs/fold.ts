@@ -1,14 +1,13 @@
 import type { Context } from "aws-lambda";
 import type { Clock } from "../../shared/clock.ts";
-import { loadConfig } from "../../shared/config.ts";
+import type { Config } from "../../shared/config.ts";
 import { log } from "../../shared/log.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
-import { clock } from "./clock.ts";
-import { openMetricsTable } from "./table.ts";
+import { clock, openMetricsTable } from "../compose.ts";
 
 /** Milliseconds that a run leaves unused, for the window that it is at. */
 const MARGIN = 60_000;
@@ -31,7 +30,7 @@ export const createFoldJob =
     if (result.complete) await deps.book.succeeded(JOB[granularity]);
   };
 
-export function openFoldJob(granularity: Granularity) {
-  const table = openMetricsTable(loadConfig());
+export function openFoldJob(config: Config, granularity: Granularity) {
+  const table = openMetricsTable(config);
   return createFoldJob({ store: createMetricStore(table), book: createJobBook(table, clock), clock }, granularity);
 }

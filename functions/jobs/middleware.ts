@@ -1,10 +1,9 @@
 import type { Config } from "../../shared/config.ts";
 import { createJobBook, type JobName } from "../../shared/metrics/job-book.ts";
-import { clock } from "./clock.ts";
-import { openMetricsTable } from "./table.ts";
+import { clock, openMetricsTable } from "../compose.ts";
 
-/** The job, which writes down each time that it has succeeded. */
-export function booked<A extends unknown[]>(
+/** The job, with a record of when it last succeeded: the watch job warns when that is too long ago. */
+export function recordSuccess<A extends unknown[]>(
   name: JobName,
   config: Config,
   job: (...args: A) => Promise<void>,
