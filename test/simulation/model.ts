@@ -145,10 +145,23 @@ const isDeleted = (history: History, deed: Deed, sight: Sight): boolean =>
 function isForgotten(history: History, deed: Deed, text: string, sight: Sight, { skew }: Weather): boolean {
   return history.deeds.some((removal) => {
     if (removal.user !== deed.user || removal.outcome !== "done" || removal.ended >= sight.began) return false;
-    if (removal.kind === "forget-one") return removal.says.includes(text);
+    if (removal.kind === "forget-one") return removal.says.includes(text) && !mayBeSaidAgain(history, deed, removal);
     return removal.kind === "forget-all" && removal.began - (skew ? SKEW : 0) > deed.effective();
   });
 }
+
+/** Whether the deed may have gone on after a reset or deletion that followed the forgetting: then the text is another memory. */
+const mayBeSaidAgain = (history: History, deed: Deed, forgetting: Deed): boolean =>
+  history.deeds.some(
+    (removal) =>
+      isRemoval(removal) && isOf(removal, deed) && removal.ended > forgetting.began && removal.began < deed.ended,
+  );
+
+/** Whether a reset or deletion of the deed's session ran at the same time as the deed. */
+export const ranBesideRemoval = (history: History, deed: Deed): boolean =>
+  history.deeds.some(
+    (removal) => isRemoval(removal) && isOf(removal, deed) && removal.began < deed.ended && removal.ended > deed.began,
+  );
 
 /** Whether a message of this deed may have been forgotten on request. */
 export const mayBeForgotten = (history: History, deed: Deed, text: string): boolean =>

@@ -8,7 +8,7 @@ import type { Client } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import { USAGE } from "./fake-model.ts";
 import type { History } from "./history.ts";
-import { isSaying, mayBeForgotten, nameOf, readText, type Violation } from "./model.ts";
+import { isSaying, mayBeForgotten, nameOf, ranBesideRemoval, readText, type Violation } from "./model.ts";
 import type { Plan } from "./plan.ts";
 import { BEGINNING, type World } from "./world.ts";
 
@@ -131,7 +131,12 @@ export async function endLife(world: World, plan: Plan, history: History, client
       fail("the report is wrong", `requests, sessions, messages: ${said} instead of ${counted}`);
     const stored = [history.served, world.truth.sessions, world.truth.messages.size];
     const isWhole = requests === history.served && !history.deeds.some(({ isHit }) => isHit());
-    if (isWhole && String(counted) !== String(stored)) {
+    // The answer of a turn beside a reset or deletion may have been stored and removed again before the turn could count it.
+    const discarded = history.deeds.filter((deed) => deed.kind === "turn" && ranBesideRemoval(history, deed)).length;
+    const [, , messages = 0] = counted;
+    const missing = world.truth.messages.size - messages;
+    const expected = missing > 0 && missing <= discarded ? [...stored.slice(0, 2), messages] : stored;
+    if (isWhole && String(counted) !== String(expected)) {
       fail("metrics do not say what was stored", `requests, sessions, messages: ${counted} instead of ${stored}`);
     }
   }

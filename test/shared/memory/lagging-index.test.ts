@@ -83,6 +83,30 @@ describe("while the index lags", () => {
     // The name of the forgotten memory is there as well: its message does not become one again.
     await world.deliver(USER, "s1");
     expect(await recalled()).toEqual(["A new lantern."]);
+    expect(await world.stored(USER, "s1")).toEqual(["A new lantern."]);
+  });
+
+  it("a user's first memory is not recalled when its session is deleted right after it was remembered", async () => {
+    await world.say(USER, "s1", ...FACTS);
+    const { transit } = stores.sessions;
+    let isRemembered = false;
+    const beside: Stores = {
+      ...stores,
+      sessions: {
+        ...stores.sessions,
+        async transit(...change) {
+          if (!isRemembered) {
+            isRemembered = true;
+            await world.deliver(USER, "s1");
+            held = [];
+          }
+          return transit(...change);
+        },
+      },
+    };
+    await deleteSession(beside, { user: USER, id: "s1" });
+    expect(isRemembered).toBe(true);
+    expect(await recalled()).toEqual([]);
   });
 
   it("nothing of a user's only session is recalled after it was deleted, when another one begins", async () => {
