@@ -7,7 +7,7 @@ import { encodeDistinct } from "./distinct.ts";
 import { type Kind, seriesNames, seriesOfKind } from "./metric.ts";
 import type { MetricStore, Windowed } from "./metric-store.ts";
 import { encodeSketch } from "./sketch.ts";
-import { endOf, finer, type Granularity, isWindow, shift, windowOf, windowsBetween } from "./window.ts";
+import { endOf, finer, type Granularity, isWindow, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
 /** Windows before the newest that are folded once more, for what came late. */
 const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
@@ -157,7 +157,7 @@ export function rawOf(store: MetricStore, hour: string): AsyncIterable<AsyncIter
 export function partsOf(granularity: "day" | "month", window: string): [first: string, last: string] {
   const part = finer[granularity];
   const end = windowOf(part, endOf(granularity, window));
-  return [windowOf(part, `${window}${"0000-01-01T00".slice(window.length)}`), shift(part, end, -1)];
+  return [windowOf(part, startOf(window)), shift(part, end, -1)];
 }
 
 const placeOf = ({ series, dimensions }: Windowed): string => `${series}#${dimensionKey(dimensions)}`;

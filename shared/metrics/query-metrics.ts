@@ -215,7 +215,7 @@ export function toMetricRow({ window, series, dimensions, count, errors, users, 
 
 type Triple = [number, number, number];
 
-const tooMany = (): AppError =>
-  new AppError("validation_failed", `from: the range has more than ${MAX_ROWS} rows; ask for less, or name a series`, {
-    fields: [{ path: "from", message: `the range has more than ${MAX_ROWS} rows; ask for less, or name a series` }],
-  });
+function tooMany(): AppError {
+  const message = `the range has more than ${MAX_ROWS} rows; ask for less, or name a series`;
+  return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
+}

@@ -22,48 +22,15 @@ ${SECTIONS.map(({ title, rows }) => section(title, rows, figures, previous)).joi
 <section>
 <h2>Day by day</h2>
 <div class="charts">
-${figure(
-  "Active users",
-  barChart(
-    labels,
-    days.map((day) => day.active_users),
+${CHARTS.map(([field, caption, draw]) =>
+  figure(
+    caption,
+    draw(
+      labels,
+      days.map((day) => day[field]),
+    ),
   ),
-)}
-${figure(
-  "Messages",
-  barChart(
-    labels,
-    days.map((day) => day.messages),
-  ),
-)}
-${figure(
-  "Requests",
-  barChart(
-    labels,
-    days.map((day) => day.requests),
-  ),
-)}
-${figure(
-  "Latency, p95, ms",
-  lineChart(
-    labels,
-    days.map((day) => day.latency_p95_ms),
-  ),
-)}
-${figure(
-  "Cost, $",
-  barChart(
-    labels,
-    days.map((day) => day.cost_usd),
-  ),
-)}
-${figure(
-  "Value of conversions",
-  barChart(
-    labels,
-    days.map((day) => day.conversion_value),
-  ),
-)}
+).join("\n")}
 </div>
 </section>
 <section>
@@ -139,6 +106,24 @@ const SECTIONS: { title: string; rows: FigureRow[] }[] = [
     ],
   },
 ];
+
+type DayField = Exclude<keyof Report["days"][number], "day">;
+
+const CHARTS: [field: DayField, caption: string, draw: typeof lineChart][] = [
+  ["active_users", "Active users", bars],
+  ["messages", "Messages", bars],
+  ["requests", "Requests", bars],
+  ["latency_p95_ms", "Latency, p95, ms", lineChart],
+  ["cost_usd", "Cost, $", bars],
+  ["conversion_value", "Value of conversions", bars],
+];
+
+function bars(labels: readonly string[], values: readonly (number | null)[]): string {
+  return barChart(
+    labels,
+    values.map((value) => value ?? 0),
+  );
+}
 
 function section(title: string, rows: FigureRow[], figures: Figures, previous: Figures | null): string {
   const tiles = rows.map(([name, label, format, sense]) => {
