@@ -37,6 +37,8 @@ const options = {
   stage: { type: "string" },
 } as const;
 
+const STATES = { current: "nothing to do", building: "building", clearing: "clearing the old index", done: "done" };
+
 await runCommand({ name: "reembed", usage, options }, async ({ force, stage, data, ...values }) => {
   const dimensions = readInteger(values.dimensions, "--dimensions", 1, MAX_DIMENSIONS);
   const { lambda, outputs, description } = await findDeployment({ stage, data });
@@ -53,10 +55,8 @@ await runCommand({ name: "reembed", usage, options }, async ({ force, stage, dat
   }
 });
 
-const states = { current: "nothing to do", building: "building", clearing: "clearing the old index", done: "done" };
-
 function formatResult({ state, slot, space, progress }: ReembedResult): string {
-  const line = `${states[state]} (${space.model}, ${space.dimensions} dimensions, index ${slot})`;
+  const line = `${STATES[state]} (${space.model}, ${space.dimensions} dimensions, index ${slot})`;
   if (!progress) return line;
   const { sessions, vectors, shards, of } = progress;
   return `${line}: ${counted(sessions, "session")}, ${counted(vectors, "vector")}, part ${shards} of ${of}`;
