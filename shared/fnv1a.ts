@@ -14,3 +14,11 @@ export function fnv1aOfCodePoints(text: string): number {
   for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), PRIME);
   return hash >>> 0;
 }
+
+/** FNV-1a with the final mix of MurmurHash3: every bit of the hash depends on the whole text, so that `%` spreads evenly. */
+export function mixedFnv1a(text: string): number {
+  let hash = fnv1a(text);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

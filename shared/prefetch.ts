@@ -1,5 +1,5 @@
-/** Gives the results of `start` in order, having started on up to `most` items before the first of them is asked for. */
-export async function* ahead<T, R>(
+/** Yields the results of `start` in order, and starts up to `most` items before the caller asks for them. */
+export async function* prefetch<T, R>(
   items: Iterable<T>,
   most: number,
   start: (item: T) => Promise<R>,
@@ -8,20 +8,20 @@ export async function* ahead<T, R>(
   try {
     for (const item of items) {
       const result = start(item);
-      // Awaited in its turn; until then a failure is nobody's.
+      // Avoid an unhandled rejection: the error is rethrown when this result is awaited below.
       result.catch(() => {});
       started.push(result);
       if (started.length >= most) yield await (started.shift() as Promise<R>);
     }
     for (let next = started.shift(); next; next = started.shift()) yield await next;
   } finally {
-    // Whoever stops early must not leave calls behind that end after it.
+    // If the caller stops early, wait for the calls that are under way.
     await Promise.allSettled(started);
   }
 }
 
-/** The same pages, of which the first has been read. */
-export async function begun<T>(pages: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+/** Reads the first page at once, and returns all pages. */
+export async function withFirstPage<T>(pages: AsyncIterable<T>): Promise<AsyncIterable<T>> {
   const rest = pages[Symbol.asyncIterator]();
   const first = await rest.next();
   return (async function* () {

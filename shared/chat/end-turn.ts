@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
-import { contended, readSession, settled } from "../session/read-session.ts";
+import { readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
+import { contended, retryContended } from "../session/retry-contended.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
 import type { ChatStores } from "./turn.ts";
@@ -38,7 +39,7 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
   };
   const [isClosed] = await Promise.all([turns.close(turn, record, 2, clock()), keep()]);
   if (isClosed) return finished();
-  return settled(async () => {
+  return retryContended(async () => {
     const current = await hotRecord(stores, turn);
     if (!current) {
       await turns.discard(turn);

@@ -2,8 +2,9 @@ import { AppError } from "../errors.ts";
 import { appendMessages } from "../session/append-messages.ts";
 import { createSession } from "../session/create-session.ts";
 import type { MessageRecord } from "../session/message.ts";
-import { contended, notFound, readSession, settled } from "../session/read-session.ts";
+import { notFound, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
+import { contended, retryContended } from "../session/retry-contended.ts";
 import {
   isExpired,
   isLaterThan,
@@ -56,7 +57,7 @@ export async function openTurn(
   const { session, onStored } = request;
   let window = read;
   let isHistoryStored = false;
-  return settled(async () => {
+  return retryContended(async () => {
     window ??= await makeHot(deps, request, identity);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
     if (window && earlier?.length && !isHistoryStored) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { ahead } from "../ahead.ts";
 import type { SessionLine } from "../archive/format.ts";
 import { AppError } from "../errors.ts";
+import { prefetch } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine, ChangedDay, Lake, PartitionWriter } from "./lake.ts";
 import { createSessionRows } from "./rows.ts";
@@ -211,5 +211,5 @@ async function selectObjects(
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 async function* opened(archived: ArchivedDays, objects: readonly ArchivedObject[]) {
-  yield* ahead(objects, READ_AHEAD, async (object) => ({ object, lines: await archived.open(object) }));
+  yield* prefetch(objects, READ_AHEAD, async (object) => ({ object, lines: await archived.open(object) }));
 }

@@ -1,5 +1,6 @@
+import { mixedFnv1a } from "../fnv1a.ts";
 import type { Embedder, Passage } from "./embedder.ts";
-import { hashOf, rarityOf } from "./statistics.ts";
+import { rarityOf } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 
 /** Names the built-in embedding; its vectors change with how it is made, and its name then has to. */
@@ -20,7 +21,7 @@ export function createLexicalEmbedder(dimensions: number): Embedder {
   const project = (weights: Iterable<readonly [string, number]>): Float64Array => {
     const vector = new Float64Array(dimensions);
     for (const [term, weight] of weights) {
-      const hash = hashOf(term);
+      const hash = mixedFnv1a(term);
       const at = hash % dimensions;
       vector[at] = (vector[at] ?? 0) + (hash >>> 31 ? weight : -weight);
     }

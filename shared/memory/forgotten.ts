@@ -1,5 +1,5 @@
+import { mixedFnv1a } from "../fnv1a.ts";
 import type { MemoryRecord } from "./record.ts";
-import { hashOf } from "./statistics.ts";
 import type { ForgottenSession, Summary } from "./store.ts";
 
 /**
@@ -41,4 +41,4 @@ export function withForgottenSession(summary: Summary, session: string, forgotte
 const isNamed = ({ at }: ForgottenSession, now: number): boolean => now - at < NAMED_FOR;
 
 /** Ids may be long, and only a few are to be told apart. */
-const nameOf = (session: string): string => hashOf(session).toString(36);
+const nameOf = (session: string): string => mixedFnv1a(session).toString(36);

@@ -1,4 +1,4 @@
-import { fnv1a } from "../fnv1a.ts";
+import { mixedFnv1a } from "../fnv1a.ts";
 
 /**
  * Buckets of the table of document frequencies: with two bytes each and the rest of the item it stays below 4 KB, what one
@@ -51,14 +51,6 @@ export function rarityOf({ memories, frequencies }: TermStatistics, term: string
   return Math.log(1 + (memories - frequency + 0.5) / (frequency + 0.5));
 }
 
-const offsetOf = (term: string): number => 2 * (hashOf(term) % BUCKETS);
+const offsetOf = (term: string): number => 2 * (mixedFnv1a(term) % BUCKETS);
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/** Hashes a term to 32 bits that are all worth the same: FNV-1a with the final mix of MurmurHash3. */
-export function hashOf(term: string): number {
-  let hash = fnv1a(term);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}

@@ -1,6 +1,6 @@
-import { ahead, begun } from "../ahead.ts";
 import { type Clock, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { prefetch, withFirstPage } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
 import { encodeDistinct } from "./distinct.ts";
@@ -150,7 +150,7 @@ export async function foldWindow(store: MetricStore, granularity: Granularity, w
 /** An hour's raw metrics, shard by shard: their first pages are asked for at once, the others one after the other. */
 export function rawOf(store: MetricStore, hour: string): AsyncIterable<AsyncIterable<RawMetric[]>> {
   const shards = Array.from({ length: store.shards }, (_, shard) => shard);
-  return ahead(shards, store.shards, (shard) => begun(store.raw(hour, shard)));
+  return prefetch(shards, store.shards, (shard) => withFirstPage(store.raw(hour, shard)));
 }
 
 /** The first and the last of the finer windows that a window is made of. */

@@ -1,6 +1,6 @@
-import { ahead, begun } from "../ahead.ts";
 import { type Clock, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { prefetch, withFirstPage } from "../prefetch.ts";
 import { type Aggregate, createAccumulator } from "./aggregate.ts";
 import { countDistinct } from "./distinct.ts";
 import { partsOf, rawOf } from "./fold.ts";
@@ -113,8 +113,8 @@ async function* read(
   const through = folded?.through;
   const lastFolded = through === undefined ? last : earlier(through, last);
   if (through !== undefined && first <= lastFolded) {
-    const aggregatesOf = (name: string) => begun(store.aggregates(granularity, name, first, lastFolded));
-    for await (const pages of ahead(names, AT_ONCE, aggregatesOf)) yield* pages;
+    const aggregatesOf = (name: string) => withFirstPage(store.aggregates(granularity, name, first, lastFolded));
+    for await (const pages of prefetch(names, AT_ONCE, aggregatesOf)) yield* pages;
   }
   const open = [first, windowOf(granularity, live.since), through === undefined ? "" : shift(granularity, through, 1)];
   const firstOpen = open.reduce((latest, window) => (window > latest ? window : latest));

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
-import { contended, notFound, readSession, settled } from "./read-session.ts";
+import { notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./restore-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { MessageInput } from "./schema.ts";
 import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
@@ -37,7 +38,7 @@ export async function appendMessages(
   let pending = [...result.values()].reverse();
   while (start < pending.length) {
     const end = start + stores.messages.maxPerAppend(pending, start);
-    const outcome = await settled(async () => {
+    const outcome = await retryContended(async () => {
       const now = stores.clock();
       const answer = await stores.messages.append({
         record,

@@ -1,7 +1,8 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
 import { purgeSession } from "./purge-session.ts";
-import { contended, readSession, recordOf, settled } from "./read-session.ts";
+import { readSession, recordOf } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
@@ -22,7 +23,7 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
   const generation = "live_generation" in expired ? expired.live_generation : expired.generation;
   /** The object that an attempt has written whose stub could not be. */
   let written: ArchiveRef | undefined;
-  return settled<Archived>(async () => {
+  return retryContended<Archived>(async () => {
     const state = await readSession(stores, session);
     if (state.kind === "none") {
       const { anchor } = state;

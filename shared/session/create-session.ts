@@ -2,7 +2,8 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { bury } from "./bury.ts";
 import { timeOrderedId } from "./message.ts";
-import { contended, notFound, settled } from "./read-session.ts";
+import { notFound } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionCreate } from "./schema.ts";
 import {
   type Anchor,
@@ -31,7 +32,7 @@ export function createSession(
   const id = input.id ?? timeOrderedId(request, 0);
   const session = { user, id };
   let tombstone: Anchor | undefined;
-  return settled(async () => {
+  return retryContended(async () => {
     const now = clock();
     const record = newRecord(user, id, input, request, defaultTtlSeconds, now, tombstone);
     if (await sessions.create(record, anchorOf(record, request, now), tombstone)) {

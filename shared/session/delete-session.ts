@@ -1,7 +1,8 @@
 import { withPatience } from "../clock.ts";
 import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
-import { contended, notFound, readSession, settled } from "./read-session.ts";
+import { notFound, readSession } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionId } from "./session.ts";
 import type { Stores } from "./store.ts";
 
@@ -15,7 +16,7 @@ export async function deleteSession(
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const began = stores.clock();
-  const tombstone = await settled(async () => {
+  const tombstone = await retryContended(async () => {
     const state = await readSession(stores, session, began);
     if (state.kind === "none") throw notFound();
     const anchor = await stores.sessions.findAnchor(session);

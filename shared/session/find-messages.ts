@@ -1,4 +1,4 @@
-import { ahead } from "../ahead.ts";
+import { prefetch } from "../prefetch.ts";
 import { listMessages } from "./list-messages.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
 import { notFound } from "./read-session.ts";
@@ -16,7 +16,7 @@ export async function findMessages(
 ): Promise<MessageRecord[]> {
   const found = new Map<string, MessageRecord>();
   const byInstant = Map.groupBy(positions, instantOf).values();
-  for await (const messages of ahead(byInstant, PARALLEL, (same) => findSimultaneous(stores, session, same))) {
+  for await (const messages of prefetch(byInstant, PARALLEL, (same) => findSimultaneous(stores, session, same))) {
     for (const message of messages) found.set(positionOf(message), message);
   }
   return positions.map((position) => {

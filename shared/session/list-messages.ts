@@ -1,5 +1,6 @@
 import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
-import { contended, hasLeftArchive, notFound, readSession, settled } from "./read-session.ts";
+import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import { type ArchiveRef, isExpired, type SessionId, type SessionState } from "./session.ts";
 import type { RangeQuery, Stores } from "./store.ts";
 
@@ -14,7 +15,7 @@ const CLOSE_TO_EXPIRY = 10_000;
 
 /** A page of a session's messages, wherever they are. Throws `not_found`. */
 export function listMessages(stores: Stores, session: SessionId, query: RangeQuery): Promise<MessagePage> {
-  return settled(async () => {
+  return retryContended(async () => {
     if (isNewest(query)) {
       const window = await stores.messages.window(session, query.limit);
       if (window.record?.status === "active" && !isExpired(window.record, stores.clock() + CLOSE_TO_EXPIRY)) {

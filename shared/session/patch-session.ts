@@ -1,8 +1,10 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { archiveSession } from "./archive-session.ts";
+import { dueChange } from "./due-change.ts";
 import { withoutUndefined } from "./message.ts";
-import { contended, dueChange, notFound, readSession, settled } from "./read-session.ts";
+import { notFound, readSession } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionPatch } from "./schema.ts";
 import { dueAfter, etagOf, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
@@ -22,7 +24,7 @@ export function patchSession(
 ): Promise<SessionRecord> {
   const began = stores.clock();
   let attempts = 0;
-  return settled(async () => {
+  return retryContended(async () => {
     const state = await readSession(stores, session, began);
     if (state.kind === "none") throw notFound();
     if (state.kind === "limbo") {

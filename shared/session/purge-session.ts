@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { bury } from "./bury.ts";
-import { contended, settled } from "./read-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionRecord, Tombstone } from "./session.ts";
 import type { Stores } from "./store.ts";
 
@@ -27,7 +27,7 @@ export async function purgeSession(stores: Stores, tombstone: Tombstone): Promis
 /** Deletes what is left of an archived session whose stub DynamoDB's TTL has deleted. */
 export async function purgeExpiredArchive(stores: Stores, stub: SessionRecord): Promise<void> {
   const session = { user: stub.user_id, id: stub.id };
-  const tombstone = await settled<Tombstone>(async () => {
+  const tombstone = await retryContended<Tombstone>(async () => {
     const anchor = await stores.sessions.findAnchor(session);
     // The record of the deletion may be late: an earlier purge has ended, or the id is a later session's by now.
     if (anchor?.state !== "archived" || anchor.live_generation !== stub.generation) return stub;

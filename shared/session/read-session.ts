@@ -1,4 +1,3 @@
-import { backOff } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import {
   type Anchor,
@@ -9,7 +8,7 @@ import {
   type SessionState,
   stateOf,
 } from "./session.ts";
-import type { Stores, Transition } from "./store.ts";
+import type { Stores } from "./store.ts";
 
 /**
  * What a session is right now. One strongly consistent read of a session that is hot or archived. A request that writes says when
@@ -86,34 +85,4 @@ export function recordOf(anchor: Anchor, messageCount: number, updatedAt: string
     generation: anchor.live_generation,
     ...(anchor.begun === undefined ? {} : { begun: anchor.begun }),
   };
-}
-
-/** What a step returns when another request came in between and the session has to be read again. */
-export const contended = Symbol("contended");
-
-/** Attempts before a client is told to come back later. */
-const MAX_ATTEMPTS = 8;
-
-/** Reads, decides and writes until nobody else's write comes in between. Throws `unavailable` when that never happens. */
-export async function settled<T>(step: () => Promise<T | typeof contended>): Promise<T> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const result = await step();
-    if (result !== contended) return result;
-    await backOff(attempt, 10);
-  }
-  throw new AppError("unavailable", "the session is being changed by too many requests", { retryAfter: 1 });
-}
-
-/**
- * The change of an anchor when its session expires at another time: the reconciler looks at `dueAt`. It looks no later than before when
- * something was left over. `null` = the session does not exist.
- */
-export async function dueChange(
-  { sessions }: Pick<Stores, "sessions">,
-  session: SessionId,
-  dueAt: string,
-): Promise<NonNullable<Transition["anchor"]> | null> {
-  const anchor = await sessions.findAnchor(session);
-  if (!anchor || anchor.state === "deleted") return null;
-  return { expect: { newest: anchor.generation }, set: anchor.cleanup ? { cleanup: true } : { due_at: dueAt } };
 }

@@ -1,6 +1,7 @@
 import { toInstant } from "../clock.ts";
 import { readArchive } from "./archive.ts";
-import { contended, hasLeftArchive } from "./read-session.ts";
+import { hasLeftArchive } from "./read-session.ts";
+import { contended } from "./retry-contended.ts";
 import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 

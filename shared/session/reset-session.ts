@@ -1,6 +1,7 @@
 import { archiveSession } from "./archive-session.ts";
-import { contended, notFound, readSession, settled } from "./read-session.ts";
+import { notFound, readSession } from "./read-session.ts";
 import { renewSession } from "./renew-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import type { RequestIdentity, SessionId, SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
@@ -14,7 +15,7 @@ export function resetSession(
   { seed }: Pick<RequestIdentity, "seed">,
 ): Promise<SessionRecord> {
   const began = stores.clock();
-  return settled(async () => {
+  return retryContended(async () => {
     const state = await readSession(stores, session, began);
     switch (state.kind) {
       case "none":

@@ -1,13 +1,15 @@
 import { toInstant } from "../clock.ts";
 import { archiveSession } from "./archive-session.ts";
-import { contended, dueChange, notFound, readSession, settled } from "./read-session.ts";
+import { dueChange } from "./due-change.ts";
+import { notFound, readSession } from "./read-session.ts";
 import { renewSession } from "./renew-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
 import { dueAfter, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
 /** Brings a session back whole, wherever it is; a hot one is left as it is. Throws `not_found`. */
 export function restoreSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
-  return settled(async () => {
+  return retryContended(async () => {
     const state = await readSession(stores, session);
     switch (state.kind) {
       case "none":

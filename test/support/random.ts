@@ -1,4 +1,5 @@
 /** Numbers that look random and follow from a seed alone: the same seed always gives the same numbers. */
+import { mixedFnv1a } from "../../shared/fnv1a.ts";
 export interface Random {
   /** At least 0, below 1. */
   next(): number;
@@ -10,7 +11,7 @@ export interface Random {
 
 /** A generator (mulberry32) for a seed of any parts: generators of different parts are independent of each other. */
 export function randomOf(...seed: readonly (string | number)[]): Random {
-  let state = hashOf(seed.join("\n"));
+  let state = mixedFnv1a(seed.join("\n"));
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
@@ -28,13 +29,4 @@ export function randomOf(...seed: readonly (string | number)[]): Random {
       return value;
     },
   };
-}
-
-/** FNV-1a with a final mix, 32 bit. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }
