@@ -1,7 +1,7 @@
+import { AppError } from "../errors.ts";
 import { prefetch } from "../prefetch.ts";
 import { listMessages } from "./list-messages.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
-import { notFound } from "./read-session.ts";
 import type { SessionId } from "./session.ts";
 import type { Stores } from "./store.ts";
 
@@ -21,7 +21,7 @@ export async function findMessages(
   }
   return positions.map((position) => {
     const message = found.get(position);
-    if (!message) throw notFound();
+    if (!message) throw new AppError("not_found", "a message of the first request was deleted since");
     return message;
   });
 }
