@@ -106,6 +106,9 @@ describe("while the index lags", () => {
     };
     await deleteSession(beside, { user: USER, id: "s1" });
     expect(isRemembered).toBe(true);
+    // A user without any memory is not searched for at all.
+    await world.say(USER, "s2", "Another lantern.");
+    await world.deliver(USER, "s2");
     expect(await recalled()).toEqual([]);
   });
 
@@ -171,6 +174,19 @@ describe("a message that is sent again with the same identity", () => {
     }
     expect(await world.stored(USER, "s1")).toContain("The lantern is green.");
     expect((await world.memories.summary(USER)).statistics.memories).toBe((await world.stored(USER, "s1")).length);
+  });
+
+  it.each([
+    ["a reset", () => resetSession(slow(), { user: USER, id: "s1" }, { seed: "reset" })],
+    ["a deletion", () => deleteSession(slow(), { user: USER, id: "s1" })],
+  ])("after %s is no repeat of what was said before it", async (_what, empty) => {
+    await world.say(USER, "s1", "The lantern is green.");
+    await world.deliver(USER, "s1");
+    await empty().catch(() => undefined);
+    world.advance(1000);
+    await world.say(USER, "s1", "The lantern is green.");
+    await world.deliver(USER, "s1");
+    expect(await world.find(USER, "green lantern")).toEqual(["The lantern is green."]);
   });
 });
 
