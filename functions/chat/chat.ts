@@ -1,9 +1,9 @@
-import { claimsOf } from "../../shared/chat/claim.ts";
 import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
+import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";

@@ -1,4 +1,3 @@
-import { claimsOf } from "../../shared/chat/claim.ts";
 import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { completion, completionStream, completionTurn } from "../../shared/chat/protocols/completion.ts";
 import { EVENT_STREAM_HEADERS } from "../../shared/chat/protocols/event-stream.ts";
@@ -6,6 +5,7 @@ import { startTurn } from "../../shared/chat/start-turn.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { validate } from "../../shared/http/validate.ts";
+import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { timeOrderedId } from "../../shared/session/message.ts";
 import { idSchema } from "../../shared/session/schema.ts";

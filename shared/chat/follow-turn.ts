@@ -1,10 +1,10 @@
 import { sleep, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { type Claim, stillRunning } from "../idempotency/claim.ts";
 import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
-import { type Claim, stillRunning } from "./claim.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import type { ChatStores, Turn, TurnEvent, TurnRequest } from "./turn.ts";
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { TurnClaims } from "../idempotency/claim.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
 import type { Model } from "../llm/model.ts";
@@ -10,7 +11,6 @@ import type { MessageRecord } from "../session/message.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { OnStored, Stores } from "../session/store.ts";
-import type { TurnClaims } from "./claim.ts";
 import type { TurnStore } from "./turn-store.ts";
 
 export type ChatStores = Stores & { turns: TurnStore };

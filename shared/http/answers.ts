@@ -1,9 +1,9 @@
 import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { AppError } from "../errors.ts";
+import type { Answer } from "../idempotency/run-once.ts";
 import { log } from "../log.ts";
 import { headerOf } from "./headers.ts";
-import type { Answer } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
 
 type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;

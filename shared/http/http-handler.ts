@@ -3,13 +3,13 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import type * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { type Answer, type IdempotencyStore, isFinal, type KeptAnswer, once } from "../idempotency/run-once.ts";
 import { inRequest, setRequestUser } from "../log.ts";
 import type { Recorder } from "../metrics/record.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { answers, problemAnswer, requestIdOf } from "./answers.ts";
 import { headerOf } from "./headers.ts";
-import { type Answer, type IdempotencyStore, isFinal, type KeptAnswer, once } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { parseBody } from "./parse-body.ts";

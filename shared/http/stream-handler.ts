@@ -3,6 +3,7 @@ import middy, { type Request } from "@middy/core";
 import { executionModeStandard } from "@middy/core/executionModeStandard";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { AppError } from "../errors.ts";
+import type { IdempotencyStore, Repeatable } from "../idempotency/run-once.ts";
 import { inRequest, setRequestUser } from "../log.ts";
 import { randomId } from "../random.ts";
 import { answers, requestIdOf } from "./answers.ts";
@@ -14,7 +15,6 @@ import {
   type HttpResponse,
   readRequest,
 } from "./http-handler.ts";
-import type { IdempotencyStore, Repeatable } from "./idempotency.ts";
 import { type Claims, identify } from "./identity.ts";
 import type { Operation } from "./operations.ts";
 import { createRequestMeter, type Observed } from "./recorded.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idempotencyKey } from "../../shared/dynamodb/keys.ts";
-import { createIdempotencyStore } from "../../shared/http/idempotency.dynamodb.ts";
+import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { type Api, type Call, startApi } from "../support/api.ts";
 
 let api: Api;

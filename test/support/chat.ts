@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { Claim } from "../../shared/chat/claim.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import type { ChatDependencies, ChatSettings, Turn, TurnRequest } from "../../shared/chat/turn.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
+import type { Claim } from "../../shared/idempotency/claim.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import type { NamedPlan } from "../../shared/limits/plans.ts";
 import { createBreaker } from "../../shared/llm/breaker.ts";

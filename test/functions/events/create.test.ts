@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createCreateEvent } from "../../../functions/events/create.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
-import { createIdempotencyStore } from "../../../shared/http/idempotency.dynamodb.ts";
+import { createIdempotencyStore } from "../../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { meter } from "../../bench/support/meter.ts";

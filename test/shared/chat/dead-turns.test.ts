@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Claim } from "../../../shared/chat/claim.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
+import type { Claim } from "../../../shared/idempotency/claim.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../../../shared/session/message.ts";
 import type { Stored } from "../../../shared/session/store.ts";

@@ -1,9 +1,9 @@
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createHttpHandler } from "../../../shared/http/http-handler.ts";
-import type { IdempotencyStore } from "../../../shared/http/idempotency.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
+import type { IdempotencyStore } from "../../../shared/idempotency/run-once.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 const clock = () => NOW;

@@ -10,7 +10,7 @@ import { createResetSession } from "../../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../../functions/sessions/restore.ts";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
-import { createIdempotencyStore } from "../../../shared/http/idempotency.dynamodb.ts";
+import { createIdempotencyStore } from "../../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";

@@ -1,15 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
-import {
-  type IdempotencyStore,
-  isFinal,
-  type KeptAnswer,
-  LOCK_MARGIN,
-  namesOf,
-  type Repeatable,
-} from "../http/idempotency.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
+import { type IdempotencyStore, isFinal, type KeptAnswer, LOCK_MARGIN, namesOf, type Repeatable } from "./run-once.ts";
 
 /**
  * Which attempt at a request owns its turn. `first`: this one. `taken`: this one, because an earlier attempt died or failed at an unknown

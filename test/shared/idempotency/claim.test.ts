@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { claimsOf } from "../../../shared/chat/claim.ts";
 import { AppError } from "../../../shared/errors.ts";
-import type { Begun, IdempotencyStore } from "../../../shared/http/idempotency.ts";
+import { claimsOf } from "../../../shared/idempotency/claim.ts";
+import type { Begun, IdempotencyStore } from "../../../shared/idempotency/run-once.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 const MINE = "mine";
