@@ -34,24 +34,33 @@ export interface FunctionSpec {
   timeout?: number;
 }
 
-export type Trigger =
-  | { kind: "http"; operation: OperationId }
-  | { kind: "authorizer" }
-  | {
-      kind: "stream";
-      /** Event filter patterns. Lambda delivers a record that matches any of them. */
-      filters: readonly object[];
-      batchSize: number;
-      /** Seconds to wait for a full batch. */
-      window: number;
-      retries: number;
-      parallelism: number;
-    }
-  | { kind: "schedule"; expression: string }
-  /** Invoked by operators only. */
-  | { kind: "invoke" };
+export type Trigger = HttpTrigger | StreamTrigger | ScheduleTrigger | { kind: "authorizer" } | { kind: "invoke" };
 
-export type TableAction =
+interface HttpTrigger {
+  kind: "http";
+  operation: OperationId;
+}
+
+interface ScheduleTrigger {
+  kind: "schedule";
+  expression: string;
+}
+
+interface StreamTrigger {
+  kind: "stream";
+  /** Event filter patterns. Lambda delivers a record that matches any of them. */
+  filters: readonly object[];
+  batchSize: number;
+  /** Seconds to wait for a full batch. */
+  window: number;
+  retries: number;
+  parallelism: number;
+}
+
+/** The properties of a function beside its source file and its trigger. */
+type Grants = Omit<FunctionSpec, "entry" | "trigger">;
+
+type TableAction =
   | "GetItem"
   | "PutItem"
   | "UpdateItem"
@@ -62,7 +71,7 @@ export type TableAction =
   | "ConditionCheckItem"
   | "DescribeTable";
 
-export type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
+type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
 
 /** DynamoDB actions on the table `metrics`: functions write metrics of requests and of calls to the embedding model. */
 export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] {
@@ -80,10 +89,12 @@ const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "Dele
 
 /** Actions to archive, restore or delete a session. */
 const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
+/** Actions to change a session and check an item that must not change meanwhile. */
+const guarded = [...lifecycle, "ConditionCheckItem"] as const;
 /** Actions of the idempotency middleware, which every POST has. */
 const idempotency = ["PutItem", "UpdateItem"] as const;
 /** What a function needs to run a chat turn. */
-const turn = {
+const turn: Grants = {
   table: [...lifecycle, "BatchGetItem"],
   archive: archiveWrite,
   searches: true,
@@ -92,292 +103,198 @@ const turn = {
   streams: true,
   memory: 1024,
   timeout: 300,
-} as const;
-/** Actions to fold metrics into aggregates. Nothing is deleted. */
-const folding = ["GetItem", "Query", "BatchWriteItem", "UpdateItem"] as const;
+};
+/** What a job needs to fold metrics into aggregates. Nothing is deleted. */
+const folding: Grants = { metrics: ["GetItem", "Query", "BatchWriteItem", "UpdateItem"], memory: 1024, timeout: 900 };
+/** Actions to read metrics, and to store the checkpoint of a job. */
+const checkpointed = ["GetItem", "Query", "UpdateItem"] as const;
+
+/** The archiver's records: TTL deleted a session's header, or an archive object has to change. */
+const archiveRecords = [
+  {
+    eventName: ["REMOVE"],
+    userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
+    dynamodb: { Keys: { sk: { S: ["Z"] } } },
+  },
+  // A stub is written.
+  { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
+  // The cleanup of an anchor is done.
+  {
+    dynamodb: {
+      Keys: { sk: { S: ["A"] } },
+      OldImage: { cleanup: { BOOL: [true] } },
+      NewImage: { cleanup: { BOOL: [false] } },
+    },
+  },
+  // A session is deleted.
+  { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
+];
+/** New messages. */
+const messageRecords = [{ eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } }];
+const batches = { batchSize: 100, window: 1, retries: 10 };
 
 export const functions = {
-  "auth-authorizer": {
-    entry: "functions/auth/authorizer.ts",
-    trigger: { kind: "authorizer" },
-    memory: 256,
-    timeout: 10,
-  },
-  "system-health": {
-    entry: "functions/system/health.ts",
-    trigger: { kind: "http", operation: "getHealth" },
+  "auth-authorizer": on("functions/auth/authorizer.ts", { kind: "authorizer" }, { memory: 256, timeout: 10 }),
+  "system-health": http("functions/system/health.ts", "getHealth", {
     table: ["Query", "PutItem"],
     archive: ["ListBucket"],
-  },
-  "system-openapi": {
-    entry: "functions/system/openapi.ts",
-    trigger: { kind: "http", operation: "getOpenapi" },
-  },
-  "sessions-create": {
-    entry: "functions/sessions/create.ts",
-    trigger: { kind: "http", operation: "createSession" },
-    table: [...idempotency, "GetItem"],
-  },
-  "sessions-list": {
-    entry: "functions/sessions/list.ts",
-    trigger: { kind: "http", operation: "listSessions" },
-    indexes: ["sessions_by_activity"],
-  },
-  "sessions-get": {
-    entry: "functions/sessions/get.ts",
-    trigger: { kind: "http", operation: "getSession" },
-    table: ["GetItem", "Query"],
-  },
-  "sessions-patch": {
-    entry: "functions/sessions/patch.ts",
-    trigger: { kind: "http", operation: "patchSession" },
-    table: lifecycle,
-    archive: archiveWrite,
-  },
-  "sessions-delete": {
-    entry: "functions/sessions/delete.ts",
-    trigger: { kind: "http", operation: "deleteSession" },
-    table: [...lifecycle, "ConditionCheckItem"],
+  }),
+  "system-openapi": http("functions/system/openapi.ts", "getOpenapi"),
+
+  "sessions-create": http("functions/sessions/create.ts", "createSession", { table: [...idempotency, "GetItem"] }),
+  "sessions-list": http("functions/sessions/list.ts", "listSessions", { indexes: ["sessions_by_activity"] }),
+  "sessions-get": http("functions/sessions/get.ts", "getSession", { table: ["GetItem", "Query"] }),
+  "sessions-patch": http("functions/sessions/patch.ts", "patchSession", { table: lifecycle, archive: archiveWrite }),
+  "sessions-delete": http("functions/sessions/delete.ts", "deleteSession", {
+    table: guarded,
     archive: [...archiveRead, "DeleteObject"],
-  },
-  "sessions-reset": {
-    entry: "functions/sessions/reset.ts",
-    trigger: { kind: "http", operation: "resetSession" },
-    table: [...lifecycle, "ConditionCheckItem"],
-    archive: archiveWrite,
-  },
-  "sessions-restore": {
-    entry: "functions/sessions/restore.ts",
-    trigger: { kind: "http", operation: "restoreSession" },
+  }),
+  "sessions-reset": http("functions/sessions/reset.ts", "resetSession", { table: guarded, archive: archiveWrite }),
+  "sessions-restore": http("functions/sessions/restore.ts", "restoreSession", {
     table: lifecycle,
     archive: archiveWrite,
-  },
-  "messages-list": {
-    entry: "functions/messages/list.ts",
-    trigger: { kind: "http", operation: "listMessages" },
+  }),
+  "messages-list": http("functions/messages/list.ts", "listMessages", {
     table: ["GetItem", "Query"],
     archive: archiveRead,
     memory: 1024,
-  },
-  "messages-append": {
-    entry: "functions/messages/append.ts",
-    trigger: { kind: "http", operation: "appendMessages" },
+  }),
+  "messages-append": http("functions/messages/append.ts", "appendMessages", {
     table: lifecycle,
     archive: archiveWrite,
-  },
-  "chat-turn": {
-    entry: "functions/chat/chat.ts",
-    trigger: { kind: "http", operation: "chat" },
-    ...turn,
-  },
-  "chat-completions": {
-    entry: "functions/chat/completions.ts",
-    trigger: { kind: "http", operation: "createCompletion" },
-    ...turn,
-  },
-  "chat-stream": {
-    entry: "functions/chat/stream.ts",
-    trigger: { kind: "http", operation: "resumeChat" },
+  }),
+
+  "chat-turn": http("functions/chat/chat.ts", "chat", turn),
+  "chat-completions": http("functions/chat/completions.ts", "createCompletion", turn),
+  "chat-stream": http("functions/chat/stream.ts", "resumeChat", {
     table: ["GetItem", "Query", "PutItem"],
     archive: archiveRead,
     streams: true,
     timeout: 300,
-  },
-  "chat-usage": {
-    entry: "functions/chat/usage.ts",
-    trigger: { kind: "http", operation: "getUsage" },
-    table: ["GetItem"],
-    chat: "plans",
-  },
-  "memories-search": {
-    entry: "functions/memories/search.ts",
-    trigger: { kind: "http", operation: "searchMemories" },
+  }),
+  "chat-usage": http("functions/chat/usage.ts", "getUsage", { table: ["GetItem"], chat: "plans" }),
+
+  "memories-search": http("functions/memories/search.ts", "searchMemories", {
     table: [...idempotency, "GetItem", "BatchGetItem"],
     indexes: ["memories_by_time"],
     searches: true,
     embeds: true,
     memory: 1024,
-  },
-  "memories-list": {
-    entry: "functions/memories/list.ts",
-    trigger: { kind: "http", operation: "listMemories" },
+  }),
+  "memories-list": http("functions/memories/list.ts", "listMemories", {
     table: ["GetItem", "BatchGetItem"],
     indexes: ["memories_by_time"],
-  },
-  "memories-delete": {
-    entry: "functions/memories/delete.ts",
-    trigger: { kind: "http", operation: "deleteMemory" },
+  }),
+  "memories-delete": http("functions/memories/delete.ts", "deleteMemory", {
     table: ["GetItem", "BatchGetItem", "PutItem"],
     indexes: ["memories_by_time"],
-  },
-  "memories-delete-all": {
-    entry: "functions/memories/delete-all.ts",
-    trigger: { kind: "http", operation: "deleteMemories" },
+  }),
+  "memories-delete-all": http("functions/memories/delete-all.ts", "deleteMemories", {
     table: ["GetItem", "PutItem", "BatchWriteItem"],
     indexes: ["memories_by_time"],
-  },
-  "admin-cleanup-sessions": {
-    entry: "functions/admin/cleanup-sessions.ts",
-    trigger: { kind: "http", operation: "cleanupSessions" },
+  }),
+
+  "admin-cleanup-sessions": http("functions/admin/cleanup-sessions.ts", "cleanupSessions", {
     table: [...idempotency, "BatchGetItem"],
     indexes: ["sessions_due"],
-  },
-  "jobs-archive": {
-    entry: "functions/jobs/archive.ts",
-    trigger: {
-      kind: "stream",
-      filters: [
-        {
-          eventName: ["REMOVE"],
-          userIdentity: {
-            type: ["Service"],
-            principalId: ["dynamodb.amazonaws.com"],
-          },
-          dynamodb: { Keys: { sk: { S: ["Z"] } } },
-        },
-        // The records that follow a change of an archive object: a stub is written, an anchor's cleanup is done, or a session is
-        // deleted.
-        { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
-        {
-          dynamodb: {
-            Keys: { sk: { S: ["A"] } },
-            OldImage: { cleanup: { BOOL: [true] } },
-            NewImage: { cleanup: { BOOL: [false] } },
-          },
-        },
-        { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
-      ],
-      batchSize: 100,
-      window: 1,
-      retries: 10,
-      parallelism: 10,
-    },
-    table: [...lifecycle, "ConditionCheckItem"],
-    archive: archiveWrite,
-    memory: 1024,
-    timeout: 300,
-    metrics: ["PutItem", "BatchWriteItem"],
-  },
-  "jobs-remember": {
-    entry: "functions/jobs/remember.ts",
-    trigger: {
-      kind: "stream",
-      filters: [{ eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } }],
-      batchSize: 100,
-      window: 1,
-      retries: 10,
-      parallelism: 4,
-    },
-    table: ["GetItem", "Query", "PutItem", "BatchGetItem", "ConditionCheckItem"],
-    embeds: true,
-    memory: 1024,
-    timeout: 300,
-  },
-  "jobs-lake": {
-    entry: "functions/jobs/lake.ts",
-    trigger: { kind: "schedule", expression: "rate(1 hour)" },
-    table: ["Query", "UpdateItem", "DeleteItem"],
-    archive: archiveRead,
-    lake: archiveWrite,
-    memory: 2048,
-    timeout: 900,
-    metrics: ["UpdateItem"],
-  },
-  "jobs-reembed": {
-    entry: "functions/jobs/reembed.ts",
-    trigger: { kind: "invoke" },
-    table: ["GetItem", "Query", "PutItem", "UpdateItem", "BatchGetItem", "ConditionCheckItem"],
-    indexes: ["sessions_due"],
-    archive: archiveRead,
-    embeds: true,
-    memory: 1024,
-    timeout: 900,
-  },
-  "jobs-reconcile": {
-    entry: "functions/jobs/reconcile.ts",
-    trigger: { kind: "schedule", expression: "rate(15 minutes)" },
-    table: [...lifecycle, "ConditionCheckItem"],
-    indexes: ["sessions_due"],
-    archive: archiveWrite,
-    memory: 1024,
-    timeout: 900,
-    metrics: ["UpdateItem"],
-  },
-  "jobs-housekeeping": {
-    entry: "functions/jobs/housekeeping.ts",
-    trigger: { kind: "schedule", expression: "cron(30 3 ? * SUN *)" },
-    table: ["GetItem", "BatchGetItem"],
-    archive: ["ListBucket"],
-    metrics: folding,
-    memory: 1024,
-    timeout: 900,
-  },
-  "events-create": {
-    entry: "functions/events/create.ts",
-    trigger: { kind: "http", operation: "createEvent" },
+  }),
+  "events-create": http("functions/events/create.ts", "createEvent", {
     table: [...idempotency, "GetItem"],
     metrics: ["BatchWriteItem"],
-  },
-  "metrics-get": {
-    entry: "functions/metrics/get.ts",
-    trigger: { kind: "http", operation: "getMetrics" },
-    metrics: ["GetItem", "Query"],
-    memory: 1024,
-  },
-  "reports-get": {
-    entry: "functions/reports/get.ts",
-    trigger: { kind: "http", operation: "getReport" },
+  }),
+  "metrics-get": http("functions/metrics/get.ts", "getMetrics", { metrics: ["GetItem", "Query"], memory: 1024 }),
+  "reports-get": http("functions/reports/get.ts", "getReport", {
     metrics: ["GetItem", "Query"],
     reports: archiveRead,
     memory: 1024,
-  },
-  "jobs-report": {
-    entry: "functions/jobs/report.ts",
-    // Daily, so that the run of the second day repeats a failed run of the first.
-    trigger: { kind: "schedule", expression: "cron(0 1 * * ? *)" },
-    metrics: ["GetItem", "Query", "UpdateItem"],
+  }),
+
+  "jobs-archive": onStream("functions/jobs/archive.ts", archiveRecords, 10, {
+    table: guarded,
+    archive: archiveWrite,
+    metrics: ["PutItem", "BatchWriteItem"],
+  }),
+  "jobs-remember": onStream("functions/jobs/remember.ts", messageRecords, 4, {
+    table: ["GetItem", "Query", "PutItem", "BatchGetItem", "ConditionCheckItem"],
+    embeds: true,
+  }),
+  "jobs-lake": scheduled("functions/jobs/lake.ts", "rate(1 hour)", {
+    table: ["Query", "UpdateItem", "DeleteItem"],
+    archive: archiveRead,
+    lake: archiveWrite,
+    metrics: ["UpdateItem"],
+    memory: 2048,
+    timeout: 900,
+  }),
+  "jobs-reembed": on(
+    "functions/jobs/reembed.ts",
+    { kind: "invoke" },
+    {
+      table: ["GetItem", "Query", "PutItem", "UpdateItem", "BatchGetItem", "ConditionCheckItem"],
+      indexes: ["sessions_due"],
+      archive: archiveRead,
+      embeds: true,
+      memory: 1024,
+      timeout: 900,
+    },
+  ),
+  "jobs-reconcile": scheduled("functions/jobs/reconcile.ts", "rate(15 minutes)", {
+    table: guarded,
+    indexes: ["sessions_due"],
+    archive: archiveWrite,
+    metrics: ["UpdateItem"],
+    memory: 1024,
+    timeout: 900,
+  }),
+  "jobs-housekeeping": scheduled("functions/jobs/housekeeping.ts", "cron(30 3 ? * SUN *)", {
+    ...folding,
+    table: ["GetItem", "BatchGetItem"],
+    archive: ["ListBucket"],
+  }),
+  // Jobs of a month run daily, so that the run of the second day repeats a failed run of the first.
+  "jobs-report": scheduled("functions/jobs/report.ts", "cron(0 1 * * ? *)", {
+    metrics: checkpointed,
     reports: [...archiveRead, "PutObject"],
     memory: 1024,
     timeout: 300,
-  },
-  "jobs-export": {
-    entry: "functions/jobs/export.ts",
-    trigger: { kind: "schedule", expression: "cron(50 0 * * ? *)" },
-    metrics: ["GetItem", "Query", "UpdateItem"],
+  }),
+  "jobs-export": scheduled("functions/jobs/export.ts", "cron(50 0 * * ? *)", {
+    metrics: checkpointed,
     lake: [...archiveRead, "PutObject", "AbortMultipartUpload"],
     memory: 1024,
     timeout: 900,
-  },
-  "jobs-fold-hourly": {
-    entry: "functions/jobs/fold-hourly.ts",
-    trigger: { kind: "schedule", expression: "cron(5 * * * ? *)" },
-    metrics: folding,
-    memory: 1024,
-    timeout: 900,
-  },
-  "jobs-fold-daily": {
-    entry: "functions/jobs/fold-daily.ts",
-    trigger: { kind: "schedule", expression: "cron(20 0 * * ? *)" },
-    metrics: folding,
-    memory: 1024,
-    timeout: 900,
-  },
-  // Daily, so that the run of the second day repeats a failed run of the first.
-  "jobs-fold-monthly": {
-    entry: "functions/jobs/fold-monthly.ts",
-    trigger: { kind: "schedule", expression: "cron(35 0 * * ? *)" },
-    metrics: folding,
-    memory: 1024,
-    timeout: 900,
-  },
-  "jobs-watch": {
-    entry: "functions/jobs/watch.ts",
-    trigger: { kind: "schedule", expression: "rate(5 minutes)" },
+  }),
+  "jobs-fold-hourly": scheduled("functions/jobs/fold-hourly.ts", "cron(5 * * * ? *)", folding),
+  "jobs-fold-daily": scheduled("functions/jobs/fold-daily.ts", "cron(20 0 * * ? *)", folding),
+  // Daily, like jobs-report.
+  "jobs-fold-monthly": scheduled("functions/jobs/fold-monthly.ts", "cron(35 0 * * ? *)", folding),
+  "jobs-watch": scheduled("functions/jobs/watch.ts", "rate(5 minutes)", {
     table: ["Query"],
     indexes: ["sessions_due"],
-    metrics: ["GetItem", "Query", "UpdateItem"],
+    metrics: checkpointed,
     timeout: 60,
-  },
-} as const satisfies Record<string, FunctionSpec>;
+  }),
+};
 
 export type FunctionName = keyof typeof functions;
+
+type Spec<T extends Trigger> = FunctionSpec & { trigger: T };
+
+function on<T extends Trigger>(entry: string, trigger: T, grants: Grants): Spec<T> {
+  return { entry, trigger, ...grants };
+}
+
+/** A function behind a route of the API. */
+function http(entry: string, operation: OperationId, grants: Grants = {}): Spec<HttpTrigger> {
+  return on(entry, { kind: "http", operation }, grants);
+}
+
+/** A function that the stream of the table `conversations` invokes, with the records that match a filter. */
+function onStream(entry: string, filters: readonly object[], parallelism: number, grants: Grants): Spec<StreamTrigger> {
+  return on(entry, { kind: "stream", filters, parallelism, ...batches }, { memory: 1024, timeout: 300, ...grants });
+}
+
+/** A function that runs on a schedule. */
+function scheduled(entry: string, expression: string, grants: Grants): Spec<ScheduleTrigger> {
+  return on(entry, { kind: "schedule", expression }, grants);
+}
