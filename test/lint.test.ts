@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -101,3 +101,27 @@ describe("lint, in shared/ and functions/,", () => {
     expect(found).toContain("functions/jobs/random.ts");
   });
 });
+
+it("no folder of shared/ imports itself through other folders", () => {
+  const shared = path.join(root, "shared");
+  const imports = new Map<string, Set<string>>();
+  for (const file of globSync("*/**/*.ts", { cwd: shared })) {
+    const folder = topOf(file);
+    const known = imports.get(folder) ?? new Set();
+    for (const [, target = ""] of readFileSync(path.join(shared, file), "utf8").matchAll(
+      /(?:from|import\() ?"(\.[^"]+)"/g,
+    )) {
+      const other = topOf(path.join(path.dirname(file), target));
+      if (other !== folder && !other.endsWith(".ts")) known.add(other);
+    }
+    imports.set(folder, known);
+  }
+  // Remove folders that import no remaining folder, until nothing changes: the rest is part of a circle.
+  for (let left = -1; left !== imports.size; ) {
+    left = imports.size;
+    for (const [folder, known] of imports) if (![...known].some((other) => imports.has(other))) imports.delete(folder);
+  }
+  expect([...imports.keys()]).toEqual([]);
+});
+
+const topOf = (file: string): string => file.split(path.sep)[0] ?? "";

@@ -1,6 +1,7 @@
 import { sleep, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { type Claim, stillRunning } from "../idempotency/claim.ts";
+import { stillRunning } from "../idempotency/attempt.ts";
+import type { Claim } from "../idempotency/claim.ts";
 import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";

@@ -1,5 +1,5 @@
 import { callAfter, toInstant, withPatience } from "../clock.ts";
-import { LOCK_MARGIN } from "../idempotency/run-once.ts";
+import { LOCK_MARGIN } from "../idempotency/attempt.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";

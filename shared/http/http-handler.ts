@@ -3,7 +3,9 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import type * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { type Answer, type IdempotencyStore, isFinal, type KeptAnswer, once } from "../idempotency/run-once.ts";
+import { isFinal } from "../idempotency/attempt.ts";
+import type { IdempotencyStore, KeptAnswer } from "../idempotency/idempotency-store.ts";
+import { type Answer, runOnce } from "../idempotency/run-once.ts";
 import { inRequest, setRequestUser } from "../log.ts";
 import type { Recorder } from "../metrics/record.ts";
 import { type NewId, randomId } from "../random.ts";
@@ -115,7 +117,7 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     const key = operation.method === "POST" ? headerOf(event, "idempotency-key") : undefined;
     const named = [operation.method, event.path, parts.query, operation.body ? parts.body : event.body];
     const answer = idempotency
-      ? await once(
+      ? await runOnce(
           { store: idempotency, clock, newId },
           { user, key, request: named, remaining },
           { run, repeat: answerAgain },

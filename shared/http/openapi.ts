@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
-import { IDEMPOTENCY_KEY } from "../idempotency/run-once.ts";
+import { IDEMPOTENCY_KEY } from "../idempotency/attempt.ts";
 import { MAX_USER } from "./identity.ts";
 import { responseHeaders, responsesOf } from "./openapi-responses.ts";
 import { type Operation, operations } from "./operations.ts";

@@ -1,8 +1,7 @@
-import type { Clock } from "../clock.ts";
 import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
-import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
-import { type IdempotencyStore, isFinal, type KeptAnswer, LOCK_MARGIN, namesOf, type Repeatable } from "./run-once.ts";
+import { type IdempotencyDependencies, isFinal, type Repeatable, startAttempt, stillRunning } from "./attempt.ts";
+import type { KeptAnswer } from "./idempotency-store.ts";
 
 /**
  * Which attempt at a request owns its turn. `first`: this one. `taken`: this one, because an earlier attempt died or failed at an unknown
@@ -29,33 +28,20 @@ export interface TurnClaims {
  * Makes all attempts at a request with an `Idempotency-Key` one turn. The claim holds only the identity of the turn. The answer is
  * stored in the session, and a repeat streams it from there.
  */
-export function claimsOf(
-  { store, clock, newId = randomId }: { store: IdempotencyStore; clock: Clock; newId?: NewId | undefined },
-  { user, key, request, remaining }: Repeatable,
-): TurnClaims {
-  const mine = { seed: newId(), at: clock() };
-  if (key === undefined)
-    return {
-      claim: async () => ({ kind: "first", identity: mine }),
-      keep: async () => undefined,
-      release: async () => undefined,
-    };
-  const { hashed, digest } = namesOf(key, request);
+export function claimsOf(deps: IdempotencyDependencies, repeatable: Repeatable): TurnClaims {
+  const { identity, attempt } = startAttempt(deps, repeatable);
   let isMine = false;
   return {
     async claim() {
-      const now = clock();
-      const begun = await store.begin(user, hashed, digest, mine, now + remaining + LOCK_MARGIN, now);
+      if (!attempt) return { kind: "first", identity };
+      const begun = await attempt.begin();
       isMine = begun.kind === "run";
-      if (begun.kind === "mismatch") {
-        throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
+      if (begun.kind === "run") {
+        return { kind: begun.identity.seed === identity.seed ? "first" : "taken", identity: begun.identity };
       }
       if (begun.kind === "answered") {
         if (begun.answer.status >= 400) throw refusalIn(begun.answer);
         return { kind: "answered", identity: begun.identity };
-      }
-      if (begun.kind === "run") {
-        return { kind: begun.identity.seed === mine.seed ? "first" : "taken", identity: begun.identity };
       }
       if (begun.identity) return { kind: "followed", identity: begun.identity };
       throw stillRunning();
@@ -63,21 +49,17 @@ export function claimsOf(
 
     async keep() {
       // A lost mark is harmless: a repeat still finds the answer. Only after the answer was deleted would a repeat run the turn again.
-      if (isMine) await store.finish(user, hashed, { status: 200, headers: {}, body: "" }).catch(() => undefined);
+      if (isMine) await attempt?.finish({ status: 200, headers: {}, body: "" }).catch(() => undefined);
     },
 
     async release(error) {
       if (!isMine) return;
       isMine = false;
-      const done = isFinal(error) ? store.finish(user, hashed, toAnswer(error)) : store.release(user, hashed);
-      await done.catch(() => undefined);
+      const done = isFinal(error) ? attempt?.finish(toAnswer(error)) : attempt?.release();
+      await done?.catch(() => undefined);
     },
   };
 }
-
-/** The error for a repeat that arrives before there is a turn to follow. */
-export const stillRunning = (): AppError =>
-  new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
 
 /** A refusal as it is kept for repeats. */
 interface Refusal {

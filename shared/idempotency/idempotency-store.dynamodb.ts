@@ -2,7 +2,7 @@ import { toSeconds } from "../clock.ts";
 import { idempotencyKey } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
-import type { Begun, IdempotencyStore } from "./run-once.ts";
+import type { Begun, IdempotencyStore } from "./idempotency-store.ts";
 
 /** Idempotency records in the table `conversations`, one item each. */
 export function createIdempotencyStore(table: Pick<Table, "put" | "update">): IdempotencyStore {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createHttpHandler } from "../../../shared/http/http-handler.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
-import type { IdempotencyStore } from "../../../shared/idempotency/run-once.ts";
+import type { IdempotencyStore } from "../../../shared/idempotency/idempotency-store.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 const clock = () => NOW;

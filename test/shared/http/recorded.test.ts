@@ -6,7 +6,7 @@ import { AppError } from "../../../shared/errors.ts";
 import { createHttpHandler, type HttpResponse } from "../../../shared/http/http-handler.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
-import type { IdempotencyStore } from "../../../shared/idempotency/run-once.ts";
+import type { IdempotencyStore } from "../../../shared/idempotency/idempotency-store.ts";
 import { log } from "../../../shared/log.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
 import { createRecorder, PATIENCE } from "../../../shared/metrics/record.dynamodb.ts";

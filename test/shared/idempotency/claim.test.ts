@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { AppError } from "../../../shared/errors.ts";
 import { claimsOf } from "../../../shared/idempotency/claim.ts";
-import type { Begun, IdempotencyStore } from "../../../shared/idempotency/run-once.ts";
+import type { Begun, IdempotencyStore } from "../../../shared/idempotency/idempotency-store.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 const MINE = "mine";

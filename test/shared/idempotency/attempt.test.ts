@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError, type ErrorCode } from "../../../shared/errors.ts";
-import { isFinal } from "../../../shared/idempotency/run-once.ts";
+import { isFinal } from "../../../shared/idempotency/attempt.ts";
 
 describe("a refusal is the answer that repeats are given", () => {
   it.each<[ErrorCode, number | undefined, boolean]>([

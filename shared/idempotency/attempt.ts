@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import { type NewId, randomId } from "../random.ts";
+import type { RequestIdentity } from "../session/session.ts";
+import type { Begun, IdempotencyStore, KeptAnswer } from "./idempotency-store.ts";
+
+/** The form of an `Idempotency-Key`. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** Milliseconds after the end of its function at which an attempt counts as dead: clocks differ a little. */
+export const LOCK_MARGIN = 1000;
+
+export interface IdempotencyDependencies {
+  store: IdempotencyStore;
+  clock: Clock;
+  /** @default randomId */
+  newId?: NewId | undefined;
+}
+
+/** A request that a client may repeat. */
+export interface Repeatable {
+  user: string;
+  /** The value of the header `Idempotency-Key`; absent = every request is a new one. */
+  key: string | undefined;
+  /** Method, path, query and body. */
+  request: readonly unknown[];
+  /** Milliseconds until the function is stopped. */
+  remaining: number;
+}
+
+/** One attempt at a request with a key. */
+interface Attempt {
+  /** Claims the request, or says what became of it; may be repeated. Throws `idempotency_mismatch`. */
+  begin(): Promise<Exclude<Begun, { kind: "mismatch" }>>;
+  /** Keeps the answer for repeats. */
+  finish(answer: KeptAnswer): Promise<void>;
+  /** Ends the claim, so that a repeat runs at once. */
+  release(): Promise<void>;
+}
+
+/**
+ * Starts an attempt: `identity` is what the request has if this attempt is the first one. There is nothing to claim
+ * without a key. Throws `validation_failed` for a key of another form.
+ */
+export function startAttempt(
+  { store, clock, newId = randomId }: IdempotencyDependencies,
+  { user, key, request, remaining }: Repeatable,
+): { identity: RequestIdentity; attempt?: Attempt } {
+  const identity = { seed: newId(), at: clock() };
+  if (key === undefined) return { identity };
+  if (!IDEMPOTENCY_KEY.test(key)) throw badKey();
+  const hashed = sha256(key);
+  const digest = sha256(JSON.stringify(request));
+  return {
+    identity,
+    attempt: {
+      async begin() {
+        const now = clock();
+        const begun = await store.begin(user, hashed, digest, identity, now + remaining + LOCK_MARGIN, now);
+        if (begun.kind !== "mismatch") return begun;
+        throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
+      },
+      finish: (answer) => store.finish(user, hashed, answer),
+      release: () => store.release(user, hashed),
+    },
+  };
+}
+
+/** Whether a refusal is kept for repeats. An error that may not occur again is not kept. */
+export function isFinal(error: unknown): error is AppError {
+  return error instanceof AppError && error.status < 500 && error.status !== 429 && !error.retryAfter;
+}
+
+/** The error for a repeat while the first attempt runs. */
+export function stillRunning(): AppError {
+  return new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+const badKey = (): AppError =>
+  new AppError("validation_failed", "Idempotency-Key: must be 1 to 255 visible ASCII characters", {
+    fields: [{ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" }],
+  });
