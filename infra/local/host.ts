@@ -115,7 +115,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   // Load the SDK while the app synthesizes, because both take about a second.
   const [{ startServices }, { ensureStorage }] = await Promise.all([import("./services.ts"), import("./storage.ts")]);
   const access = createAccess();
-  const services = await startServices({ data, external: externalEngines(), credentials: credentials(), access, log });
+  const services = await startServices({ data, external: externalDynamo(), credentials: credentials(), access, log });
   ends.push(() => services.close());
   ends.push(() => {
     abort.abort();
@@ -208,18 +208,16 @@ function learnIssuer(resolver: Resolver, url: string): boolean {
   return pools.length > 0;
 }
 
-function externalEngines(): { dynamodb: string | undefined; s3: string | undefined } {
-  // biome-ignore lint/style/noProcessEnv: the user selects other engines with these variables
-  const { DYNAMODB_ENDPOINT, S3_ENDPOINT } = process.env;
-  return { dynamodb: DYNAMODB_ENDPOINT || undefined, s3: S3_ENDPOINT || undefined };
+function externalDynamo(): string | undefined {
+  // biome-ignore lint/style/noProcessEnv: the user selects another engine with this variable
+  return process.env.DYNAMODB_ENDPOINT || undefined;
 }
 
-/** Credentials for the engines. The embedded ones accept any; others may need those of the user. */
+/** Credentials for the engines. The embedded ones accept any; another one may need those of the user. */
 function credentials(): Credentials {
-  // biome-ignore lint/style/noProcessEnv: the user sets the credentials of other engines
+  // biome-ignore lint/style/noProcessEnv: the user sets the credentials of another engine
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
-  const { dynamodb, s3 } = externalEngines();
-  if ((dynamodb || s3) && AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
+  if (externalDynamo() && AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
     return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
   }
   return { accessKeyId: "local", secretAccessKey: "local" };

@@ -1,6 +1,5 @@
 import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { S3Client } from "@aws-sdk/client-s3";
 import { REGION } from "./assembly/physical.ts";
 import { deleteExpired, type ExpiringTable } from "./dynamodb/delete-expired.ts";
 import { hasVectors } from "./dynamodb/has-vectors.ts";
@@ -12,8 +11,7 @@ import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
-import { startS3PermissionProxy } from "./s3/permission-proxy.ts";
-import { startS3 } from "./s3/s3-server.ts";
+import { type S3Server, startS3 } from "./s3/s3-server.ts";
 import { type Secrets, startSecrets } from "./secrets/server.ts";
 
 /** Seconds between two runs of the lifecycle rules. S3 runs them once a day. */
@@ -23,13 +21,13 @@ const LIFECYCLE_EVERY = 3600;
 export interface Services {
   endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
   /** Endpoints for functions. They check the role of the calling function first. */
-  functionEndpoints: { dynamodb: string; s3: string };
+  functionEndpoints: { dynamodb: string };
   credentials: Credentials;
   dynamodb: DynamoDBClient;
   /** Whether the engine has vector indexes. */
   vectors: boolean;
   streams: StreamReader;
-  s3: S3Client;
+  s3: S3Server;
   sqs: Sqs;
   secrets: Secrets;
   /** Starts the TTL deletions of these tables, every `ttlSweep` seconds, and the lifecycle rules. */
@@ -39,8 +37,8 @@ export interface Services {
 
 interface ServiceOptions {
   data: string;
-  /** Endpoints of engines that replace the embedded ones. */
-  external: { dynamodb?: string | undefined; s3?: string | undefined };
+  /** Endpoint of a DynamoDB that replaces the embedded one. */
+  external: string | undefined;
   credentials: Credentials;
   /** The permissions of functions. */
   access: Access;
@@ -60,7 +58,7 @@ export async function startServices({ data, external, credentials, access, log }
   }
 
   const starting = [
-    external.dynamodb
+    external
       ? undefined
       : started(
           startDynamo({
@@ -69,16 +67,7 @@ export async function startServices({ data, external, credentials, access, log }
             log: log.detail,
           }),
         ),
-    external.s3
-      ? undefined
-      : started(
-          startS3({
-            directory: path.join(data, "s3"),
-            ...credentials,
-            access,
-            log: log.detail,
-          }),
-        ),
+    started(startS3({ directory: path.join(data, "s3"), ...credentials, access, log: log.detail })),
     started(startSqs({ directory: path.join(data, "sqs"), access, log: log.detail })),
     started(startSecrets(path.join(data, "secrets.json"), access)),
   ] as const;
@@ -87,30 +76,22 @@ export async function startServices({ data, external, credentials, access, log }
     await close();
     throw failed.reason;
   }
-  const [dynamo, store, sqs, secrets] = await Promise.all(starting);
+  const [dynamo, s3, sqs, secrets] = await Promise.all(starting);
   if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
-  const engine = external.dynamodb ?? dynamo?.endpoint ?? "";
+  const engine = external ?? dynamo?.endpoint ?? "";
   // The embedded engine accepts any credentials. Another one may need those of the user.
   const known = dynamo ? undefined : credentials;
   const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
   const dynamodbProxy = await started(
     startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }),
   );
-  const s3Endpoint = external.s3 ?? store?.url ?? "";
-  const s3Proxy = external.s3
-    ? await started(startS3PermissionProxy({ endpoint: external.s3, credentials, access, log: log.detail }))
-    : undefined;
   const dynamodb = new DynamoDBClient({ endpoint: engine, region: REGION, credentials });
   const vectors = dynamo !== undefined || (await hasVectors(dynamodb, engine));
-  const s3 = new S3Client({ endpoint: s3Endpoint, region: REGION, credentials, forcePathStyle: true });
-  closers.push(async () => {
-    dynamodb.destroy();
-    s3.destroy();
-  });
+  closers.push(async () => dynamodb.destroy());
 
   return {
-    endpoints: { dynamodb: engine, streams: streams.url, s3: s3Endpoint, sqs: sqs.url, secrets: secrets.url },
-    functionEndpoints: { dynamodb: dynamodbProxy.url, s3: s3Proxy?.url ?? s3Endpoint },
+    endpoints: { dynamodb: engine, streams: streams.url, s3: s3.url, sqs: sqs.url, secrets: secrets.url },
+    functionEndpoints: { dynamodb: dynamodbProxy.url },
     credentials,
     dynamodb,
     vectors,
@@ -124,11 +105,7 @@ export async function startServices({ data, external, credentials, access, log }
         const sweep = () => (dynamo ? dynamo.sweepTtl() : deleteExpired(dynamodb, expiring));
         closers.push(repeat(ttlSweep, async () => void (await sweep()), failing("TTL sweep")));
       }
-      if (store) {
-        closers.push(
-          repeat(LIFECYCLE_EVERY, async () => void (await store.applyLifecycle()), failing("lifecycle rules")),
-        );
-      }
+      closers.push(repeat(LIFECYCLE_EVERY, async () => void (await s3.applyLifecycle()), failing("lifecycle rules")));
     },
     close,
   };

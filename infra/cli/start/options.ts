@@ -33,9 +33,9 @@ export const USAGE = `Runs Memocha on this machine.
   --help              show this help
 
   Environment:
-    CORS_ORIGINS                    origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
-    DYNAMODB_ENDPOINT, S3_ENDPOINT  engines that replace the embedded ones; AWS_ACCESS_KEY_ID and
-                                    AWS_SECRET_ACCESS_KEY are their credentials, if they need any
+    CORS_ORIGINS       origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
+    DYNAMODB_ENDPOINT  a DynamoDB that replaces the embedded one; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are its
+                       credentials, if it needs any
 `;
 
 /** Reads the command line. Throws an Error that says what is wrong. */

@@ -51,8 +51,19 @@ export const supported: Record<string, Record<string, Support>> = {
   "AWS::SecretsManager::ResourcePolicy": anything(),
   "AWS::S3::Bucket": {
     BucketName: name,
-    VersioningConfiguration: { Status: true },
-    LifecycleConfiguration: true,
+    VersioningConfiguration: "the host keeps the current version of an object only",
+    LifecycleConfiguration: {
+      Rules: {
+        Id: name,
+        Status: true,
+        Prefix: true,
+        ExpirationInDays: true,
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: true },
+        ExpiredObjectDeleteMarker: "the host keeps the current version of an object only",
+        NoncurrentVersionExpiration: "the host keeps the current version of an object only",
+        Transitions: "there are no storage classes here",
+      },
+    },
     BucketEncryption: encryption,
     PublicAccessBlockConfiguration: "the server listens on loopback only",
     OwnershipControls: "the host owns every object",

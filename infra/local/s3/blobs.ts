@@ -1,18 +1,13 @@
 import { randomUUID } from "node:crypto";
-import fs, { closeSync, createReadStream, openSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
+import fs, { closeSync, createReadStream, createWriteStream, openSync, readSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { Readable } from "node:stream";
-import { promisify } from "node:util";
-import { createGroupedSync } from "./grouped-sync.ts";
-
-const write = promisify(fs.write);
-const datasync = promisify(fs.fdatasync);
-const sync = promisify(fs.fsync);
+import { pipeline } from "node:stream/promises";
 
 /** A file with the body of an object or of a part. It is written once and never changed. */
 export interface Blob {
-  /** The path in the directory: `2026-11-21/<uuid>`. No part of it comes from a client. */
+  /** The file's name. No part of it comes from a client. */
   id: string;
   /** Bytes. */
   size: number;
@@ -25,123 +20,60 @@ export interface Span {
 }
 
 export interface Blobs {
-  /** Writes a body. When it resolves, the file is on the disk. When it rejects, there is no file. */
-  write(source: AsyncIterable<Buffer>): Promise<Blob>;
+  /** Writes a body and returns the id. When it resolves, the file is on the disk. When it rejects, there is no file. */
+  write(source: AsyncIterable<Buffer>): Promise<string>;
   /** Reads a span of the concatenated blobs, even if they are removed while it reads. */
-  read(blobs: readonly Blob[], span: Span): Promise<Buffer | Readable>;
-  /** Deletes the files once no reader uses them. */
+  read(blobs: readonly Blob[], span: Span): Buffer | Readable;
   remove(blobs: readonly Blob[]): Promise<void>;
-  /** Deletes every file that is not in `keep`, such as files of a process that crashed. Returns their number. */
-  sweep(keep: ReadonlySet<string>): Promise<number>;
+  /** Deletes every file that is not in `keep`, such as files of a process that crashed. */
+  sweep(keep: ReadonlySet<string>): Promise<void>;
 }
 
-/** Files up to this size, in bytes, are read at once, which is faster than a stream. */
+/** Bytes up to which a span is read at once, which is faster than a stream. */
 const SMALL = 256 * 1024;
 
-export function openBlobs(directory: string, now: () => number): Blobs {
-  const folders = new Map<string, Promise<() => Promise<void>>>();
-  const readers = new Map<string, number>();
-  const removed = new Set<string>();
+export function openBlobs(directory: string): Blobs {
+  fs.mkdirSync(directory, { recursive: true });
   const fileOf = (id: string): string => path.join(directory, id);
-
-  const folderSync = (folder: string): Promise<() => Promise<void>> => {
-    const known = folders.get(folder);
-    if (known) return known;
-    const opened = openFolder(path.join(directory, folder));
-    folders.set(folder, opened);
-    opened.catch(() => folders.delete(folder));
-    return opened;
-  };
-
-  const release = async (blobs: readonly Blob[]): Promise<void> => {
-    for (const { id } of blobs) {
-      const left = (readers.get(id) ?? 1) - 1;
-      if (left > 0) readers.set(id, left);
-      else readers.delete(id);
-      if (left === 0 && removed.delete(id)) await rm(fileOf(id), { force: true });
-    }
-  };
-
+  const remove = (id: string): Promise<void> => rm(fileOf(id), { recursive: true, force: true });
   return {
-    write: async (source) => {
-      // One folder per day keeps folders small, and lets concurrent writers share one sync of the folder.
-      const folder = new Date(now()).toISOString().slice(0, 10);
-      const id = `${folder}/${randomUUID()}`;
-      const syncFolder = await folderSync(folder);
+    async write(source) {
+      const id = randomUUID();
       try {
-        const size = await writeFile(fileOf(id), source);
-        await syncFolder();
-        return { id, size };
+        await pipeline(source, createWriteStream(fileOf(id), { flags: "wx", flush: true }));
+        return id;
       } catch (error) {
-        await rm(fileOf(id), { force: true });
+        await remove(id);
         throw error;
       }
     },
-    read: async (blobs, { from, to }) => {
-      const pieces = cut(blobs, { from, to });
-      for (const { id } of pieces) readers.set(id, (readers.get(id) ?? 0) + 1);
-      const [only] = pieces;
-      if (only && pieces.length === 1 && only.size <= SMALL) {
-        try {
-          return (await readFile(fileOf(only.id))).subarray(only.from, only.to);
-        } finally {
-          await release(pieces);
-        }
+    read(blobs, span) {
+      // An open file can be read after its deletion.
+      const pieces = cut(blobs, span).map(({ id, ...piece }) => ({ ...piece, file: openSync(fileOf(id), "r") }));
+      const close = () => {
+        for (const { file } of pieces) closeSync(file);
+      };
+      const [first] = pieces;
+      if (first && pieces.length === 1 && first.to - first.from <= SMALL) {
+        const data = Buffer.alloc(first.to - first.from);
+        readSync(first.file, data, 0, data.length, first.from);
+        close();
+        return data;
       }
-      const stream = Readable.from(readPieces(pieces, fileOf), { objectMode: false });
-      stream.once("close", () => void release(pieces));
-      return stream;
+      return Readable.from(readPieces(pieces), { objectMode: false }).once("close", close);
     },
-    remove: async (blobs) => {
-      const free = blobs.filter(({ id }) => !readers.has(id));
-      for (const { id } of blobs) if (readers.has(id)) removed.add(id);
-      await Promise.all(free.map(({ id }) => rm(fileOf(id), { force: true })));
+    async remove(blobs) {
+      await Promise.all(blobs.map(({ id }) => remove(id)));
     },
-    sweep: async (keep) => {
-      let count = 0;
-      for (const folder of await readdir(directory)) {
-        const names = await readdir(path.join(directory, folder));
-        const stale = names.filter((name) => !keep.has(`${folder}/${name}`));
-        for (const name of stale) await rm(path.join(directory, folder, name));
-        if (stale.length === names.length) await rmdir(path.join(directory, folder));
-        count += stale.length;
-      }
-      return count;
+    async sweep(keep) {
+      const stale = (await readdir(directory)).filter((id) => !keep.has(id));
+      await Promise.all(stale.map(remove));
     },
   };
 }
 
-/** Creates a folder, on the disk when it resolves. Resolves to a function that syncs the entries of the folder. */
-async function openFolder(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true });
-  const parent = openSync(path.dirname(folder), "r");
-  await sync(parent).finally(() => closeSync(parent));
-  return createGroupedSync(async () => {
-    const descriptor = openSync(folder, "r");
-    await sync(descriptor).finally(() => closeSync(descriptor));
-  });
-}
-
-/** Opens and closes the file synchronously, which takes less time than another thread would. Writes asynchronously. */
-async function writeFile(file: string, source: AsyncIterable<Buffer>): Promise<number> {
-  const descriptor = openSync(file, "wx");
-  try {
-    let size = 0;
-    for await (const data of source) {
-      for (let done = 0; done < data.length; ) done += (await write(descriptor, data, done)).bytesWritten;
-      size += data.length;
-    }
-    await datasync(descriptor);
-    return size;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-type Piece = Blob & Span;
-
 /** The part of each blob that is within the span. */
-function cut(blobs: readonly Blob[], span: Span): Piece[] {
+function cut(blobs: readonly Blob[], span: Span): (Blob & Span)[] {
   let start = 0;
   return blobs.flatMap((blob) => {
     const from = Math.max(span.from - start, 0);
@@ -151,9 +83,9 @@ function cut(blobs: readonly Blob[], span: Span): Piece[] {
   });
 }
 
-async function* readPieces(pieces: readonly Piece[], fileOf: (id: string) => string): AsyncGenerator<Buffer> {
-  for (const { id, from, to } of pieces) {
+async function* readPieces(pieces: readonly (Span & { file: number })[]): AsyncGenerator<Buffer> {
+  for (const { file, from, to } of pieces) {
     // `end` is inclusive.
-    yield* createReadStream(fileOf(id), { start: from, end: to - 1, highWaterMark: SMALL });
+    yield* createReadStream("", { fd: file, autoClose: false, start: from, end: to - 1, highWaterMark: SMALL });
   }
 }

@@ -1,117 +1,78 @@
 import { setImmediate } from "node:timers/promises";
-import { allBuckets, getConfiguration } from "./buckets.ts";
-import { type LifecycleRule, readRules } from "./lifecycle-rules.ts";
+import { z } from "zod";
 import type { Store } from "./object-store.ts";
-import { deleteObject, type Free, readObject, removeVersion, type StoredObject, setStorageClass } from "./objects.ts";
-import { deleteUpload, listParts, listUploads } from "./uploads.ts";
+import { deleteObject, objectsUntil } from "./objects.ts";
+import { deleteUpload, listUploads } from "./uploads.ts";
+import { parseXml } from "./xml.ts";
 
 /** Milliseconds. */
 const DAY = 86_400_000;
-/** The versions that one transaction reads. The server answers requests between two transactions. */
+/** The objects that one transaction deletes. The server answers requests between two transactions. */
 const BATCH = 500;
-/**
- * The smallest object that changes its class, in bytes:
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
- */
-const SMALLEST_TRANSITION = 128 * 1024;
 
-/**
- * Applies the lifecycle rules of every bucket as of `now`. Returns the number of versions deleted, of objects that
- * changed their class and of uploads aborted.
- */
-export async function applyLifecycle(store: Store, now: Date): Promise<number> {
-  let changes = 0;
-  for (const { name } of allBuckets(store)) {
-    const document = getConfiguration(store, name, "lifecycle");
-    if (document === undefined) continue;
-    const rules = readRules(document);
-    changes += await applyToObjects(store, name, rules, now.getTime());
-    changes += await abortUploads(store, name, rules, now.getTime());
-  }
-  return changes;
+/** A rule of a bucket's lifecycle. It applies to keys with the prefix. An age is in days; absent = never. */
+export interface LifecycleRule {
+  prefix: string;
+  expireAfter?: number | undefined;
+  abortUploadsAfter?: number | undefined;
 }
 
-/** The position of a version in the order of the index. */
-interface Cursor {
-  key: Buffer;
-  id: number;
+const days = z.coerce.number().int().min(1);
+const lifecycle = z.strictObject({
+  Rule: z.array(
+    z.strictObject({
+      ID: z.string().optional(),
+      Status: z.enum(["Enabled", "Disabled"]),
+      // The XML parser reads an element without content as an empty text.
+      Filter: z.preprocess((value) => value || {}, z.strictObject({ Prefix: z.string().default("") })),
+      Expiration: z.strictObject({ Days: days }).optional(),
+      AbortIncompleteMultipartUpload: z.strictObject({ DaysAfterInitiation: days }).optional(),
+    }),
+  ),
+});
+
+/** Reads the enabled rules of a lifecycle document. Throws MalformedXML for a rule that this server cannot apply. */
+export function readRules(document: string): LifecycleRule[] {
+  return parseXml(document, "LifecycleConfiguration", lifecycle)
+    .Rule.filter(({ Status }) => Status === "Enabled")
+    .map(({ Filter, Expiration, AbortIncompleteMultipartUpload }) => ({
+      prefix: Filter.Prefix,
+      expireAfter: Expiration?.Days,
+      abortUploadsAfter: AbortIncompleteMultipartUpload?.DaysAfterInitiation,
+    }));
 }
 
-async function applyToObjects(store: Store, bucket: string, rules: LifecycleRule[], now: number): Promise<number> {
+/** Applies the lifecycle rules of every bucket as of `now`. Returns the number of objects deleted and of uploads aborted. */
+export async function applyLifecycle(store: Store, now: number): Promise<number> {
+  // S3 counts whole days and acts at the midnight (UTC) that follows.
+  const latest = (age: number) => Math.floor(now / DAY) * DAY - age * DAY;
   let changes = 0;
-  let after: Cursor | undefined = { key: Buffer.alloc(0), id: 0 };
-  while (after) {
-    const { key, id }: Cursor = after;
-    after = await store.commit((free): Cursor | undefined => {
-      const rows = store
-        .sql(`SELECT * FROM object WHERE bucket = ?1 AND key >= ?2 AND (key > ?2 OR id < ?3)
-          ORDER BY key, id DESC LIMIT ?4`)
-        .all(bucket, key, id, BATCH);
-      for (const object of rows.map(readObject)) {
-        const applicable = rules.filter(({ prefix }) => object.key.startsWith(prefix));
-        if (applyToObject(store, free, bucket, object, applicable, now)) changes += 1;
+  for (const { name, lifecycle } of store.sql("SELECT name, lifecycle FROM bucket").all()) {
+    const bucket = String(name);
+    for (const { prefix, expireAfter, abortUploadsAfter } of JSON.parse(String(lifecycle)) as LifecycleRule[]) {
+      if (expireAfter !== undefined) changes += await expire(store, bucket, prefix, latest(expireAfter));
+      if (abortUploadsAfter !== undefined) {
+        const stale = listUploads(store, bucket, prefix).filter(
+          ({ initiated }) => initiated <= latest(abortUploadsAfter),
+        );
+        await store.commit((free) => {
+          for (const { id } of stale) deleteUpload(store, free, id);
+        });
+        changes += stale.length;
       }
-      const last = rows.at(-1);
-      return last && rows.length === BATCH
-        ? { key: Buffer.from(last.key as Uint8Array), id: Number(last.id) }
-        : undefined;
-    });
-    await setImmediate();
+    }
   }
   return changes;
 }
 
-/** Returns whether a rule changed or deleted this version. */
-function applyToObject(
-  store: Store,
-  free: Free,
-  bucket: string,
-  object: StoredObject,
-  rules: LifecycleRule[],
-  now: number,
-): boolean {
-  const { modified, superseded } = object;
-  if (superseded !== null) {
-    if (!rules.some(({ noncurrentExpireAfter }) => isDue(noncurrentExpireAfter, superseded, now))) return false;
-    removeVersion(store, free, bucket, object);
-    return true;
+async function expire(store: Store, bucket: string, prefix: string, latest: number): Promise<number> {
+  for (let total = 0; ; await setImmediate()) {
+    const count = await store.commit((free) => {
+      const due = objectsUntil(store, bucket, prefix, latest, BATCH);
+      for (const { key } of due) deleteObject(store, free, bucket, key);
+      return due.length;
+    });
+    total += count;
+    if (count < BATCH) return total;
   }
-  const expires = rules.some(({ expireAfter }) => isDue(expireAfter, modified, now));
-  if (object.marker) {
-    if (!expires && !rules.some(({ expiredMarkers }) => expiredMarkers)) return false;
-    if (!isOnlyVersion(store, bucket, object)) return false;
-    removeVersion(store, free, bucket, object);
-    return true;
-  }
-  if (expires) {
-    deleteObject(store, free, bucket, object.key);
-    return true;
-  }
-  if (object.storageClass !== "STANDARD" || object.size < SMALLEST_TRANSITION) return false;
-  if (!rules.some(({ transitionAfter }) => isDue(transitionAfter, modified, now))) return false;
-  setStorageClass(store, object, "GLACIER_IR");
-  return true;
-}
-
-/** S3 counts whole days and acts at the midnight (UTC) that follows. */
-function isDue(days: number | undefined, since: number, now: number): boolean {
-  return days !== undefined && now >= Math.ceil((since + days * DAY) / DAY) * DAY;
-}
-
-function isOnlyVersion(store: Store, bucket: string, object: StoredObject): boolean {
-  const other = store.sql("SELECT 1 FROM object WHERE bucket = ? AND key = ? AND id <> ? LIMIT 1");
-  return other.get(bucket, Buffer.from(object.key), object.id) === undefined;
-}
-
-async function abortUploads(store: Store, bucket: string, rules: LifecycleRule[], now: number): Promise<number> {
-  return store.commit((free) => {
-    const stale = listUploads(store, bucket).filter(({ key, initiated }) =>
-      rules.some(({ prefix, abortUploadsAfter }) => key.startsWith(prefix) && isDue(abortUploadsAfter, initiated, now)),
-    );
-    for (const { id } of stale) {
-      free(listParts(store, id));
-      deleteUpload(store, id);
-    }
-    return stale.length;
-  });
 }

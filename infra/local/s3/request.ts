@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { S3Error } from "./s3-error.ts";
-import { isPresigned } from "./signature.ts";
 
 /** A request whose headers were read. Its body was not read yet. */
 export interface S3Request {
@@ -13,8 +12,10 @@ export interface S3Request {
   rawPath: string;
   /** The query, decoded. */
   query: ReadonlyMap<string, string>;
-  bucket: string | undefined;
-  key: string | undefined;
+  /** Empty when the path names none. */
+  bucket: string;
+  /** Empty when the path names none. */
+  key: string;
   /** By lower-case name. Includes the `x-amz-*` headers that a presigned URL carries in its query. */
   headers: ReadonlyMap<string, string>;
   header(name: string): string | undefined;
@@ -32,29 +33,32 @@ const MAX_KEY_BYTES = 1024;
 
 /** Reads the request line and headers, with path-style URLs (`/bucket/key`). Throws InvalidURI or KeyTooLongError. */
 export function readRequest(message: IncomingMessage): S3Request {
-  const url = message.url ?? "";
-  const mark = url.indexOf("?");
-  const rawPath = mark < 0 ? url : url.slice(0, mark);
-  const query = readQuery(mark < 0 ? "" : url.slice(mark + 1));
-  if (!rawPath.startsWith("/")) throw new S3Error("InvalidURI", "The path of the URL must begin with a slash.");
-  const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(rawPath) ?? [];
+  const [, rawPath = "", search = ""] = /^([^?]*)\??(.*)$/s.exec(message.url ?? "") ?? [];
+  const [, bucket, key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(rawPath) ?? [];
+  if (bucket === undefined) throw new S3Error("InvalidURI", "The path of the URL must begin with a slash.");
+  const query = new Map(new URLSearchParams(search));
   const headers = readHeaders(message, query);
   return {
     id: randomBytes(8).toString("hex").toUpperCase(),
     method: message.method ?? "GET",
     rawPath,
     query,
-    bucket: decode(bucket) || undefined,
-    key: checkKey(decode(key)) || undefined,
+    bucket: decode(bucket),
+    key: checkKey(decode(key)),
     headers,
     header: (name) => headers.get(name),
     message,
   };
 }
 
+/** Whether the request's URL carries the signature. */
+export function isPresigned(query: ReadonlyMap<string, string>): boolean {
+  return query.has("X-Amz-Signature");
+}
+
 function readHeaders(message: IncomingMessage, query: Map<string, string>): Map<string, string> {
   // Ignores a checksum in the query, as S3 does: the SDK adds the checksum of an empty body to every presigned PUT.
-  const hoisted = isPresigned({ query }) ? [...query].filter(([name]) => /^x-amz-(?!checksum-|sdk-)/i.test(name)) : [];
+  const hoisted = isPresigned(query) ? [...query].filter(([name]) => /^x-amz-(?!checksum-|sdk-)/i.test(name)) : [];
   const own = Object.entries(message.headers).map(([name, value]): [string, string] => [name, String(value)]);
   return new Map([...hoisted.map(([name, value]): [string, string] => [name.toLowerCase(), value]), ...own]);
 }
@@ -65,17 +69,8 @@ export function checkKey(key: string): string {
   throw new S3Error("KeyTooLongError", `The key is longer than ${MAX_KEY_BYTES} bytes.`);
 }
 
-function readQuery(text: string): Map<string, string> {
-  const pairs = text.split("&").filter(Boolean);
-  return new Map(
-    pairs.map((pair) => {
-      const equals = pair.indexOf("=");
-      return equals < 0 ? [decode(pair), ""] : [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
-    }),
-  );
-}
-
-function decode(text: string): string {
+/** Decodes a percent-encoded part of a URL. Throws InvalidURI. */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

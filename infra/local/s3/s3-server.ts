@@ -2,20 +2,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { pipeline } from "node:stream/promises";
 import type { Credentials } from "../lambda/environment.ts";
 import { listen } from "../listen.ts";
-import { checkRequest, type S3Access, withoutHint } from "./access.ts";
-import { applyLifecycle } from "./lifecycle.ts";
-import { openStore, type Store } from "./object-store.ts";
+import { insertBucket, setLifecycle } from "./bucket-operations.ts";
+import { applyLifecycle, type LifecycleRule } from "./lifecycle.ts";
+import { openStore } from "./object-store.ts";
+import { checkRequest, type S3Access, withoutHint } from "./permissions.ts";
 import { readRequest, type S3Request, type S3Response } from "./request.ts";
-import { route } from "./route.ts";
+import { findRoute } from "./routes.ts";
 import { S3Error } from "./s3-error.ts";
 import { type Signed, verifySignature } from "./signature.ts";
-import { renderErrorXml } from "./xml.ts";
+import { renderXml } from "./xml.ts";
 
 interface S3Options extends Credentials {
   /** The directory of all data. It is created if it does not exist. One server at a time may use it. */
   directory: string;
-  /** @default 0, a free port */
-  port?: number;
   /** The time of writes and lifecycle rules, in milliseconds since 1970. @default Date.now */
   clock?: () => number;
   /** Checks callers with other credentials. @default no others are accepted */
@@ -27,10 +26,12 @@ interface S3Options extends Credentials {
 export interface S3Server {
   /** `http://127.0.0.1:<port>` */
   url: string;
+  /** Creates the bucket if it does not exist, and sets its lifecycle rules. */
+  ensureBucket(name: string, rules: readonly LifecycleRule[]): Promise<void>;
+  /** Applies the lifecycle rules of all buckets. Returns the number of objects and uploads that were deleted. */
+  applyLifecycle(now?: number): Promise<number>;
   /** Finishes the running requests, then ends. */
   close(): Promise<void>;
-  /** Applies the lifecycle rules of all buckets. Returns the number of objects, versions and uploads that changed. */
-  applyLifecycle(now?: Date): Promise<number>;
 }
 
 /** How long running requests may take to finish when the server closes, in milliseconds. */
@@ -38,68 +39,63 @@ const CLOSE_GRACE = 5000;
 
 /** Starts an S3 server that stores its data in files, on the loopback interface. Throws when another process uses the directory. */
 export async function startS3(options: S3Options): Promise<S3Server> {
-  const clock = options.clock ?? Date.now;
+  const { access, clock = Date.now, log = () => undefined } = options;
   const store = await openStore(options.directory, clock);
-  const log = options.log ?? (() => undefined);
-  const handle = (message: IncomingMessage, response: ServerResponse): void => {
-    serve(store, options, message, response, log).catch((error: unknown) => {
-      // The client has closed the connection, so it cannot receive an answer.
-      log(`s3 ${message.method} ended early: ${error instanceof Error ? error.message : error}`);
-      response.destroy();
-    });
-  };
-  const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 }, handle);
-  const listening = await listen(server, options.port ?? 0).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
-  });
+  const secretOf = (accessKeyId: string) =>
+    accessKeyId === options.accessKeyId ? options.secretAccessKey : access?.secretOf(accessKeyId);
+
+  async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const start = performance.now();
+    let request: S3Request | undefined;
+    let signed: Signed | undefined;
+    let name = message.method ?? "";
+    let result: S3Response;
+    try {
+      request = readRequest(message);
+      // Clients sign with the time of this machine, not with the time of `clock`.
+      signed = verifySignature(request, secretOf, Date.now());
+      const route = findRoute(request);
+      const { action = route.name } = route;
+      name = route.name;
+      if (access) checkRequest(access, signed.accessKeyId, action, request);
+      result = await route.operation(store, request, signed, access);
+    } catch (error) {
+      if (!(error instanceof S3Error) && message.errored) throw error;
+      if (!(error instanceof S3Error)) log(`s3 ${name} failed: ${error instanceof Error ? error.stack : error}`);
+      const shown =
+        access && signed && request ? withoutHint(error, access, signed.accessKeyId, request.bucket) : error;
+      result = describeError(shown, message, request?.id);
+    }
+    await send(message, response, result, request?.id ?? "");
+    log(`s3 ${name} ${request?.rawPath ?? ""} ${result.status} ${(performance.now() - start).toFixed(1)} ms`);
+  }
+
+  const server = createServer(
+    { maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: 65_000 },
+    (...exchange) => {
+      serve(...exchange).catch((error: unknown) => {
+        // The client has closed the connection, so it cannot receive an answer.
+        log(`s3 ${exchange[0].method} ended early: ${error instanceof Error ? error.message : error}`);
+        exchange[1].destroy();
+      });
+    },
+  );
+  const { url, close } = await listen(server, 0);
   return {
-    url: listening.url,
-    applyLifecycle: (now = new Date(clock())) => applyLifecycle(store, now),
-    close: async () => {
-      await listening.close(CLOSE_GRACE);
-      await store.close();
+    url,
+    async ensureBucket(name, rules) {
+      await insertBucket(store, name);
+      await setLifecycle(store, name, rules);
+    },
+    applyLifecycle: (now = clock()) => applyLifecycle(store, now),
+    async close() {
+      await close(CLOSE_GRACE);
+      store.close();
     },
   };
 }
 
-async function serve(
-  store: Store,
-  options: S3Options,
-  message: IncomingMessage,
-  response: ServerResponse,
-  log: (line: string) => void,
-): Promise<void> {
-  const start = performance.now();
-  const { access } = options;
-  let request: S3Request | undefined;
-  let signed: Signed | undefined;
-  let name = message.method ?? "";
-  let result: S3Response;
-  try {
-    request = readRequest(message);
-    // Clients sign with the time of this machine, not with the time of `clock`.
-    signed = verifySignature(request, (accessKeyId) => secretOf(options, accessKeyId), new Date());
-    const found = route(request);
-    name = found.name;
-    if (access) checkRequest(access, signed.accessKeyId, name, request);
-    result = await found.operation(store, request, signed, access);
-  } catch (error) {
-    if (!(error instanceof S3Error) && message.errored) throw error;
-    if (!(error instanceof S3Error)) log(`s3 ${name} failed: ${error instanceof Error ? error.stack : error}`);
-    const shown = access && signed && request ? withoutHint(error, access, signed.accessKeyId, request.bucket) : error;
-    result = describeError(shown, message, request?.id ?? "");
-  }
-  await send(message, response, result, request?.id ?? "");
-  log(`s3 ${name} ${request?.rawPath ?? ""} ${result.status} ${(performance.now() - start).toFixed(1)} ms`);
-}
-
-function secretOf({ accessKeyId, secretAccessKey, access }: S3Options, asked: string): string | undefined {
-  return asked === accessKeyId ? secretAccessKey : access?.secretOf(asked);
-}
-
-/** Sends a response of the S3 API. */
-export async function send(
+async function send(
   message: IncomingMessage,
   response: ServerResponse,
   { status, headers = {}, body = "" }: S3Response,
@@ -107,10 +103,10 @@ export async function send(
 ): Promise<void> {
   response.statusCode = status;
   response.setHeader("x-amz-request-id", id);
-  response.setHeader("x-amz-id-2", id);
   response.setHeader("server", "local-s3");
-  for (const [name, value] of Object.entries(headers))
+  for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) response.setHeader(name, headerText(value));
+  }
   if (typeof body === "string" && body !== "" && !response.hasHeader("content-type")) {
     response.setHeader("content-type", "application/xml");
   }
@@ -125,7 +121,7 @@ export async function send(
   }
   await new Promise<void>((resolve) => {
     response.once("close", resolve);
-    response.end(message.method === "HEAD" ? undefined : body, resolve);
+    response.end(body, resolve);
   });
 }
 
@@ -135,16 +131,10 @@ function headerText(value: string): string {
 }
 
 /** The response for an error. An error that is not an S3Error becomes an InternalError. */
-export function describeError(error: unknown, message: IncomingMessage, id: string): S3Response {
-  const known =
-    error instanceof S3Error
-      ? error
-      : new S3Error("InternalError", "We encountered an internal error. Please try again.");
-  const bodiless = message.method === "HEAD" || known.status === 304;
-  const Resource = (message.url ?? "").split("?")[0] ?? "";
-  return {
-    status: known.status,
-    headers: known.headers,
-    body: bodiless ? "" : renderErrorXml({ Code: known.code, Message: known.message, Resource, RequestId: id }),
-  };
+function describeError(error: unknown, { method, url = "" }: IncomingMessage, RequestId = ""): S3Response {
+  const internal = new S3Error("InternalError", "We encountered an internal error. Please try again.");
+  const { code: Code, message: Message, status, headers } = error instanceof S3Error ? error : internal;
+  const hasBody = method !== "HEAD" && status !== 304;
+  const document = { Code, Message, Resource: url.split("?")[0], RequestId };
+  return { status, headers, body: hasBody ? renderXml("Error", document) : "" };
 }

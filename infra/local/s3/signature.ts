@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { encode, signatureOf } from "../iam/signature-v4.ts";
-import type { S3Request } from "./request.ts";
+import { isPresigned, type S3Request } from "./request.ts";
 import { S3Error } from "./s3-error.ts";
 
 /** A request whose signature was verified. */
@@ -8,8 +8,6 @@ export interface Signed {
   accessKeyId: string;
   /** The value of `x-amz-content-sha256`: a hash in hex, `UNSIGNED-PAYLOAD`, or a `STREAMING-…` kind. */
   payload: string;
-  /** `20261121T120000Z` */
-  time: string;
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -20,6 +18,7 @@ const MAX_EXPIRES = 7 * 86_400;
 
 interface Claim {
   credential: string;
+  /** `20261121T120000Z` */
   time: string;
   signedHeaders: string[];
   signature: string;
@@ -34,12 +33,13 @@ interface Claim {
 export function verifySignature(
   request: S3Request,
   secretOf: (accessKeyId: string) => string | undefined,
-  now: Date,
+  now: number,
 ): Signed {
-  const claim = isPresigned(request) ? readPresigned(request, now) : readHeader(request, now);
-  const [accessKeyId = "", ...scope] = claim.credential.split("/");
-  const [date = "", , service, end] = scope;
-  if (scope.length !== 4 || service !== "s3" || end !== "aws4_request" || date !== claim.time.slice(0, 8)) {
+  const { method, rawPath, query, message } = request;
+  const claim = isPresigned(query) ? readPresigned(request, now) : readHeader(request, now);
+  const [accessKeyId = "", ...parts] = claim.credential.split("/");
+  const [scope, date] = [parts.join("/"), claim.time.slice(0, 8)];
+  if (!/^\d+\/[^/]+\/s3\/aws4_request$/.test(scope) || parts[0] !== date) {
     throw new S3Error(
       "AuthorizationHeaderMalformed",
       "The credential must be <access key>/<date>/<region>/s3/aws4_request, with the date of the request.",
@@ -49,8 +49,11 @@ export function verifySignature(
   if (secret === undefined) {
     throw new S3Error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
   }
-  checkSignedHeaders(request, claim.signedHeaders);
-  const { method, rawPath, query, message } = request;
+  // S3 rejects unsigned x-amz-* headers, because another party could have added them.
+  const mustBeSigned = ["host", ...Object.keys(message.headers).filter((name) => name.startsWith("x-amz-"))];
+  const unsigned = mustBeSigned.find((name) => !claim.signedHeaders.includes(name));
+  if (unsigned) throw new S3Error("AccessDenied", `The signature must cover the header ${unsigned}.`);
+
   const headers = claim.signedHeaders.map((name) => [name, (message.headersDistinct[name] ?? []).join(",")]);
   const signable = {
     method,
@@ -62,43 +65,31 @@ export function verifySignature(
     headers: Object.fromEntries(headers) as Record<string, string>,
     payload: claim.payload,
   };
-  if (!sameText(signatureOf(signable, claim.time, scope.join("/"), secret), claim.signature)) {
+  const expected = Buffer.from(signatureOf(signable, claim.time, scope, secret));
+  const given = Buffer.from(claim.signature);
+  // Compares in constant time, so that the time does not tell how many characters agree.
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     throw new S3Error(
       "SignatureDoesNotMatch",
       "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
     );
   }
-  return { accessKeyId, payload: claim.payload, time: claim.time };
+  return { accessKeyId, payload: claim.payload };
 }
 
-/** Whether the request's URL carries the signature. */
-export function isPresigned({ query }: Pick<S3Request, "query">): boolean {
-  return query.has("X-Amz-Signature");
-}
-
-/** Compares in constant time, so that the time does not tell how many characters agree. */
-function sameText(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
-function readHeader(request: S3Request, now: Date): Claim {
+function readHeader(request: S3Request, now: number): Claim {
   const header = request.header("authorization");
   if (!header) throw new S3Error("AccessDenied", "Access Denied");
-  const [, fields] = /^AWS4-HMAC-SHA256\s+(.*)$/.exec(header) ?? [];
-  if (fields === undefined) {
-    throw new S3Error(
-      "InvalidRequest",
-      `The authorization mechanism you have provided is not supported. Please use ${ALGORITHM}.`,
-    );
+  if (!header.startsWith(`${ALGORITHM} `)) {
+    throw new S3Error("InvalidRequest", `The authorization mechanism is not supported. Please use ${ALGORITHM}.`);
   }
   const field = (name: string): string => {
-    const value = new RegExp(`(?:^|,)\\s*${name}=([^,]+)`).exec(fields)?.[1];
+    const value = new RegExp(`[ ,]${name}=([^,]+)`).exec(header)?.[1];
     if (!value) throw new S3Error("AuthorizationHeaderMalformed", `The authorization header lacks ${name}.`);
     return value.trim();
   };
   const time = request.header("x-amz-date") ?? "";
-  if (Math.abs(now.getTime() - readTime(time)) > MAX_SKEW) {
+  if (Math.abs(now - readTime(time)) > MAX_SKEW) {
     throw new S3Error(
       "RequestTimeTooSkewed",
       "The difference between the request time and the current time is too large.",
@@ -115,23 +106,21 @@ function readHeader(request: S3Request, now: Date): Claim {
   };
 }
 
-function readPresigned({ query }: S3Request, now: Date): Claim {
+function readPresigned({ query }: S3Request, now: number): Claim {
   const field = (name: string): string => {
     const value = query.get(name);
-    if (!value) {
-      throw new S3Error("AuthorizationQueryParametersError", `Query-string authentication requires ${name}.`);
-    }
-    return value;
+    if (value) return value;
+    throw new S3Error("AuthorizationQueryParametersError", `Query-string authentication requires ${name}.`);
   };
-  if (field("X-Amz-Algorithm") !== ALGORITHM) {
-    throw new S3Error("AuthorizationQueryParametersError", `X-Amz-Algorithm only supports ${ALGORITHM}.`);
-  }
   const time = field("X-Amz-Date");
   const expires = Number(field("X-Amz-Expires"));
-  if (!Number.isInteger(expires) || expires < 1 || expires > MAX_EXPIRES) {
-    throw new S3Error("AuthorizationQueryParametersError", `X-Amz-Expires must be from 1 to ${MAX_EXPIRES} seconds.`);
+  if (field("X-Amz-Algorithm") !== ALGORITHM || !(expires >= 1 && expires <= MAX_EXPIRES)) {
+    throw new S3Error(
+      "AuthorizationQueryParametersError",
+      `X-Amz-Algorithm must be ${ALGORITHM}, and X-Amz-Expires from 1 to ${MAX_EXPIRES} seconds.`,
+    );
   }
-  const age = now.getTime() - readTime(time);
+  const age = now - readTime(time);
   if (age > expires * 1000) throw new S3Error("AccessDenied", "Request has expired");
   if (age < -MAX_SKEW) throw new S3Error("AccessDenied", "Request is not yet valid");
   return {
@@ -145,18 +134,7 @@ function readPresigned({ query }: S3Request, now: Date): Claim {
 
 /** Milliseconds since 1970 of `20261121T120000Z`. */
 function readTime(text: string): number {
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  const time = parts ? Date.parse(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}:${parts[5]}:${parts[6]}Z`) : NaN;
-  if (Number.isNaN(time)) {
-    throw new S3Error("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
-  }
-  return time;
-}
-
-/** Rejects unsigned `x-amz-*` headers as S3 does, because another party could have added them. */
-function checkSignedHeaders({ message }: S3Request, signed: string[]): void {
-  const unsigned = Object.keys(message.headers).find((name) => name.startsWith("x-amz-") && !signed.includes(name));
-  if (unsigned || !signed.includes("host")) {
-    throw new S3Error("AccessDenied", `The signature must cover the header ${unsigned ?? "host"}.`);
-  }
+  const time = Date.parse(text.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, "$1-$2-$3:$4:$5"));
+  if (Number.isFinite(time)) return time;
+  throw new S3Error("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
 }

@@ -1,25 +1,24 @@
-import { XMLParser } from "fast-xml-parser";
+import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import type { ZodType } from "zod";
 import { S3Error } from "./s3-error.ts";
 
-/** The content of an element: text, child elements by name, or several elements of the same name. `undefined` leaves it out. */
-type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
+/** Child elements by name. An array is several elements of the same name. `undefined` leaves an element out. */
 export interface XmlElement {
-  readonly [name: string]: XmlValue;
+  readonly [name: string]: string | number | boolean | undefined | XmlElement | readonly XmlElement[];
 }
 
-/** Writes a document with the S3 namespace. */
-export function renderXml(root: string, children: XmlElement): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${renderChildren(children)}</${root}>`;
-}
+const named: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** Writes the error document, which has no namespace. */
-export function renderErrorXml(children: XmlElement): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${renderChildren(children)}</Error>`;
-}
+const builder = new XMLBuilder({
+  ignoreAttributes: false,
+  processEntities: false,
+  tagValueProcessor: (_name, value) =>
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: S3 writes control characters in keys as references.
+    String(value).replace(/[&<>"\u0000-\u001f\u007f]/g, (char) => named[char] ?? `&#${char.charCodeAt(0)};`),
+});
 
 /** The names of elements that a document may repeat. They are read as arrays. */
-const REPEATED = new Set(["Object", "Part", "Rule", "Tag", "Transition"]);
+const REPEATED = new Set(["Object", "Part", "Rule", "Tag"]);
 
 const parser = new XMLParser({
   ignoreAttributes: true,
@@ -32,6 +31,12 @@ const parser = new XMLParser({
   // Decodes numeric character references, because keys hold control characters in this form.
   htmlEntities: true,
 });
+
+/** Writes a document with the S3 namespace. The error document has none. */
+export function renderXml(root: string, children: XmlElement): string {
+  const namespace = root === "Error" ? {} : { "@_xmlns": "http://s3.amazonaws.com/doc/2006-03-01/" };
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: { ...namespace, ...children } })}`;
+}
 
 /** Reads a request's document. Throws MalformedXML if its root is not `root` or its content does not fit the schema. */
 export function parseXml<T>(text: string, root: string, schema: ZodType<T>): T {
@@ -60,22 +65,4 @@ function withoutWhitespace(value: unknown): unknown {
 
 function malformed(reason: string): S3Error {
   return new S3Error("MalformedXML", `The XML of the request is not valid: ${reason}.`);
-}
-
-function renderChildren(children: XmlElement): string {
-  return Object.entries(children)
-    .flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((item) => renderElement(name, item)))
-    .join("");
-}
-
-function renderElement(name: string, value: Exclude<XmlValue, readonly XmlElement[]>): string {
-  if (value === undefined) return "";
-  return `<${name}>${typeof value === "object" ? renderChildren(value) : escapeText(String(value))}</${name}>`;
-}
-
-const named: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-function escapeText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: S3 writes control characters in keys as references.
-  return text.replace(/[&<>"\u0000-\u001f\u007f]/g, (char) => named[char] ?? `&#${char.charCodeAt(0)};`);
 }

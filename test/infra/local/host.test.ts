@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
-import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { startFakeDynamoDbLocal } from "./dynamodb/fake-dynamodb-local.ts";
 import { invokePermission, roleOf, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 
@@ -298,25 +297,22 @@ describe("a host of an assembly", () => {
     await start({ data: other });
   });
 
-  test("uses the engines that the environment names instead of the embedded ones", async () => {
+  test("uses the DynamoDB that the environment names instead of the embedded one", async () => {
     fresh();
-    const elsewhere = path.join(temporary.directory, `engines-${count++}`);
     const dynamo = await startDynamo({ directory: null, log: () => {} });
-    const s3 = await startS3({ directory: elsewhere, accessKeyId: "other", secretAccessKey: "secret" });
     vi.stubEnv("DYNAMODB_ENDPOINT", dynamo.endpoint);
-    vi.stubEnv("S3_ENDPOINT", s3.url);
     vi.stubEnv("AWS_ACCESS_KEY_ID", "other");
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
     try {
       const host = await start();
-      expect(host.endpoints).toMatchObject({ dynamodb: dynamo.endpoint, s3: s3.url });
+      expect(host.endpoints).toMatchObject({ dynamodb: dynamo.endpoint });
       await put(host, "a", "elsewhere");
       expect(await get(host, "a")).toEqual({ item: "elsewhere", object: "elsewhere" });
-      expect([existsSync(path.join(data, "dynamodb")), existsSync(path.join(data, "s3"))]).toEqual([false, false]);
+      expect(existsSync(path.join(data, "dynamodb"))).toBe(false);
       await host.stop();
     } finally {
       vi.unstubAllEnvs();
-      await Promise.all([dynamo.close(), s3.close()]);
+      await dynamo.close();
     }
   });
 

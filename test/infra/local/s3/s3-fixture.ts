@@ -14,7 +14,7 @@ export interface S3Fixture {
   lines: string[];
   /** Lists the names of the files with bodies. */
   files(): Promise<string[]>;
-  text(key: string, version?: string): Promise<string>;
+  text(key: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export async function startFixture(): Promise<S3Fixture> {
     directory,
     lines,
     files: () => bodyFiles(directory),
-    text: async (key, version) => {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: version }));
+    text: async (key) => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
       return (await Body?.transformToString()) ?? "";
     },
     stop: async () => {

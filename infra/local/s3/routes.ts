@@ -1,25 +1,30 @@
-import type { S3Access } from "./access.ts";
-import type { Store } from "./object-store.ts";
 import {
   createBucket,
   headBucket,
   listBuckets,
+  listMultipartUploads,
+  listObjectsV2,
   putBucketLifecycle,
   putBucketVersioning,
-} from "./operations/configure-bucket.ts";
-import { copyObject } from "./operations/copy-object.ts";
-import { deleteObject, deleteObjects } from "./operations/delete-object.ts";
-import { getObject, headObject, responseHeaders } from "./operations/get-object.ts";
-import { listObjectsV2, listObjectVersions } from "./operations/list-objects.ts";
+} from "./bucket-operations.ts";
 import {
   abortMultipartUpload,
   completeMultipartUpload,
   createMultipartUpload,
-  listMultipartUploads,
   uploadPart,
-} from "./operations/multipart.ts";
-import { putObject } from "./operations/put-object.ts";
-import { getObjectTagging, putObjectTagging } from "./operations/tagging.ts";
+} from "./multipart-operations.ts";
+import {
+  copyObject,
+  deleteObject,
+  deleteObjects,
+  getObject,
+  getObjectTagging,
+  putObject,
+  putObjectTagging,
+  responseHeaders,
+} from "./object-operations.ts";
+import type { Store } from "./object-store.ts";
+import type { S3Access } from "./permissions.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import { notImplemented } from "./s3-error.ts";
 import type { Signed } from "./signature.ts";
@@ -37,6 +42,8 @@ interface Route {
   at: `${string} ${"service" | "bucket" | "object"}${"" | `?${string}`}`;
   /** The name in the S3 API. */
   name: string;
+  /** The action in policies, without the `s3:` prefix; null = the operation checks each key itself. @default the name */
+  action?: string | null;
   operation: Operation;
   /** Other query parameters that the operation understands. */
   options?: readonly string[];
@@ -44,40 +51,58 @@ interface Route {
   copies?: boolean;
 }
 
-const paging = ["prefix", "delimiter", "max-keys", "encoding-type"];
-const pagingV2 = [...paging, "continuation-token", "start-after"];
-const pagingVersions = [...paging, "key-marker", "version-id-marker"];
-const version = ["versionId"];
-const reading = [...version, ...responseHeaders.keys()];
+const listing = ["prefix", "delimiter", "max-keys", "continuation-token", "start-after"];
 
 const routes: readonly Route[] = [
-  { at: "GET service", name: "ListBuckets", operation: listBuckets },
+  { at: "GET service", name: "ListBuckets", action: "ListAllMyBuckets", operation: listBuckets },
 
   { at: "PUT bucket", name: "CreateBucket", operation: createBucket },
-  { at: "HEAD bucket", name: "HeadBucket", operation: headBucket },
+  { at: "HEAD bucket", name: "HeadBucket", action: "ListBucket", operation: headBucket },
   { at: "PUT bucket?versioning", name: "PutBucketVersioning", operation: putBucketVersioning },
-  { at: "PUT bucket?lifecycle", name: "PutBucketLifecycleConfiguration", operation: putBucketLifecycle },
-  { at: "GET bucket?list-type", name: "ListObjectsV2", operation: listObjectsV2, options: pagingV2 },
-  { at: "GET bucket?versions", name: "ListObjectVersions", operation: listObjectVersions, options: pagingVersions },
+  {
+    at: "PUT bucket?lifecycle",
+    name: "PutBucketLifecycleConfiguration",
+    action: "PutLifecycleConfiguration",
+    operation: putBucketLifecycle,
+  },
+  {
+    at: "GET bucket?list-type",
+    name: "ListObjectsV2",
+    action: "ListBucket",
+    operation: listObjectsV2,
+    options: listing,
+  },
   {
     at: "GET bucket?uploads",
     name: "ListMultipartUploads",
+    action: "ListBucketMultipartUploads",
     operation: listMultipartUploads,
-    options: ["prefix", "encoding-type"],
+    options: ["prefix"],
   },
-  { at: "POST bucket?delete", name: "DeleteObjects", operation: deleteObjects },
+  { at: "POST bucket?delete", name: "DeleteObjects", action: null, operation: deleteObjects },
 
-  { at: "GET object", name: "GetObject", operation: getObject, options: reading },
-  { at: "HEAD object", name: "HeadObject", operation: headObject, options: version },
+  { at: "GET object", name: "GetObject", operation: getObject, options: responseHeaders },
+  { at: "HEAD object", name: "HeadObject", action: "GetObject", operation: getObject },
   { at: "PUT object", name: "PutObject", operation: putObject },
-  { at: "PUT object", name: "CopyObject", operation: copyObject, copies: true },
-  { at: "DELETE object", name: "DeleteObject", operation: deleteObject, options: version },
-  { at: "GET object?tagging", name: "GetObjectTagging", operation: getObjectTagging, options: version },
-  { at: "PUT object?tagging", name: "PutObjectTagging", operation: putObjectTagging, options: version },
+  { at: "PUT object", name: "CopyObject", action: "PutObject", operation: copyObject, copies: true },
+  { at: "DELETE object", name: "DeleteObject", operation: deleteObject },
+  { at: "GET object?tagging", name: "GetObjectTagging", operation: getObjectTagging },
+  { at: "PUT object?tagging", name: "PutObjectTagging", operation: putObjectTagging },
 
-  { at: "POST object?uploads", name: "CreateMultipartUpload", operation: createMultipartUpload },
-  { at: "PUT object?uploadId", name: "UploadPart", operation: uploadPart, options: ["partNumber"] },
-  { at: "POST object?uploadId", name: "CompleteMultipartUpload", operation: completeMultipartUpload },
+  { at: "POST object?uploads", name: "CreateMultipartUpload", action: "PutObject", operation: createMultipartUpload },
+  {
+    at: "PUT object?uploadId",
+    name: "UploadPart",
+    action: "PutObject",
+    operation: uploadPart,
+    options: ["partNumber"],
+  },
+  {
+    at: "POST object?uploadId",
+    name: "CompleteMultipartUpload",
+    action: "PutObject",
+    operation: completeMultipartUpload,
+  },
   { at: "DELETE object?uploadId", name: "AbortMultipartUpload", operation: abortMultipartUpload },
 ];
 
@@ -88,9 +113,9 @@ const knownHeaders =
 const refusedHeaders = ["content-md5", "if-unmodified-since"];
 
 /** Finds the operation of a request. Throws NotImplemented for an operation, query parameter or header that is not supported. */
-export function route(request: S3Request): Route {
+export function findRoute(request: S3Request): Route {
   const { method, bucket, key, query, headers } = request;
-  const on = bucket === undefined ? "service" : key === undefined ? "bucket" : "object";
+  const on = bucket === "" ? "service" : key === "" ? "bucket" : "object";
   const copies = headers.has("x-amz-copy-source");
   // The SDK adds the operation's name as `x-id`.
   const names = [...query.keys()].filter((name) => name !== "x-id" && !/^x-amz-/i.test(name));
