@@ -6,7 +6,7 @@ import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
 
 /** Events in the table `metrics`. */
-export function createEventStore(table: Pick<Table, "query" | "batchWrite">): EventStore {
+export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): EventStore {
   return {
     async add(event) {
       const at = Date.parse(event.created_at);
@@ -26,13 +26,13 @@ export function createEventStore(table: Pick<Table, "query" | "batchWrite">): Ev
     },
 
     async *ofDay(day) {
-      for await (const items of pages(table, day)) yield items.map(fromItem);
+      for await (const items of itemsOf(table, day)) yield items.map(fromItem);
     },
 
     async hold(day, until) {
       const expires_at = toSeconds(until);
       let held = 0;
-      for await (const items of pages(table, day)) {
+      for await (const items of itemsOf(table, day)) {
         const early = items.filter((item) => Number(item.expires_at) < expires_at);
         // An event that has just expired comes back by this.
         await table.batchWrite(
@@ -46,18 +46,13 @@ export function createEventStore(table: Pick<Table, "query" | "batchWrite">): Ev
   };
 }
 
-async function* pages(table: Pick<Table, "query">, day: string): AsyncIterable<Item[]> {
+async function* itemsOf(table: Pick<Table, "pages">, day: string): AsyncIterable<Item[]> {
   for (const shard of eventShards) {
-    let start: Item | undefined;
-    do {
-      const page = await table.query({
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": eventPartition(day, shard) },
-        ExclusiveStartKey: start,
-      });
-      yield page.items;
-      start = page.lastKey;
-    } while (start);
+    const partition = {
+      KeyConditionExpression: "pk = :pk",
+      ExpressionAttributeValues: { ":pk": eventPartition(day, shard) },
+    };
+    for await (const { items } of table.pages(partition)) yield items;
   }
 }
 

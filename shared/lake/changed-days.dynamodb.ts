@@ -1,5 +1,5 @@
 import { lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
-import type { Item, Table } from "../dynamodb/table.ts";
+import type { Table } from "../dynamodb/table.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
 
@@ -19,19 +19,16 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
 
     async due(now) {
       const changed: ChangedDay[] = [];
-      let lastKey: Item | undefined;
-      do {
-        const page = await table.query({
-          KeyConditionExpression: "pk = :pk",
-          FilterExpression: "attribute_not_exists(due) OR due <= :now",
-          ExpressionAttributeValues: { ":pk": lakeDays, ":now": now },
-          ExclusiveStartKey: lastKey,
-        });
-        for (const { sk, token, due } of page.items) {
+      const pages = table.pages({
+        KeyConditionExpression: "pk = :pk",
+        FilterExpression: "attribute_not_exists(due) OR due <= :now",
+        ExpressionAttributeValues: { ":pk": lakeDays, ":now": now },
+      });
+      for await (const { items } of pages) {
+        for (const { sk, token, due } of items) {
           changed.push({ day: String(sk), token: String(token), aged: due !== undefined });
         }
-        lastKey = page.lastKey;
-      } while (lastKey);
+      }
       return changed;
     },
 

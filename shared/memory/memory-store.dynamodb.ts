@@ -182,22 +182,19 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
     },
 
     async *ofSession(session) {
-      let lastKey: Item | undefined;
-      do {
-        const page = await table.query({
-          KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
-          ExpressionAttributeValues: { ":pk": sessionKey(session.user, session.id), ":prefix": MEMORY_PREFIX },
-          ConsistentRead: true,
-          ExclusiveStartKey: lastKey,
-        });
+      const pages = table.pages({
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues: { ":pk": sessionKey(session.user, session.id), ":prefix": MEMORY_PREFIX },
+        ConsistentRead: true,
+      });
+      for await (const { items } of pages) {
         yield {
-          records: page.items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), places: placesIn(item) })),
-          forgotten: page.items
+          records: items.filter(isMemory).map((item) => ({ ...fromMemoryItem(item), places: placesIn(item) })),
+          forgotten: items
             .filter((item) => !isMemory(item))
             .map((item) => ({ id: idOf(item), generation: Number(item.generation ?? 0) })),
         };
-        lastKey = page.lastKey;
-      } while (lastKey);
+      }
     },
 
     async clearForgotten({ user, id }, ids) {

@@ -21,17 +21,25 @@ const PARTITION = { hour: "day", day: "month", month: undefined } as const;
 const LAST = "\u{10ffff}";
 
 /** Metrics in the table `metrics`. */
-export function createMetricStore(table: Pick<Table, "get" | "query" | "update" | "batchWrite">): MetricStore {
+export function createMetricStore(table: Pick<Table, "get" | "pages" | "update" | "batchWrite">): MetricStore {
   return {
     shards: RAW_SHARDS,
 
     async *raw(hour, shard) {
-      for await (const items of pages(table, { pk: rawPartition(hour, shard) })) yield items as unknown as RawMetric[];
+      const partition = {
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": rawPartition(hour, shard) },
+      };
+      for await (const { items } of table.pages(partition)) yield items as unknown as RawMetric[];
     },
 
     async *aggregates(granularity, series, first, last) {
       for (const pk of partitionsOf(granularity, series, first, last)) {
-        for await (const items of pages(table, { pk, first, last: `${last}#${LAST}` })) yield items.map(fromItem);
+        const range = {
+          KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+          ExpressionAttributeValues: { ":pk": pk, ":first": first, ":last": `${last}#${LAST}` },
+        };
+        for await (const { items } of table.pages(range)) yield items.map(fromItem);
       }
     },
 
@@ -63,22 +71,6 @@ function partitionsOf(granularity: Granularity, series: string, first: string, l
   return windowsBetween(unit, windowOf(unit, first), windowOf(unit, last)).map((window) =>
     aggregatePartition(granularity, series, window),
   );
-}
-
-async function* pages(
-  table: Pick<Table, "query">,
-  { pk, first, last }: { pk: string; first?: string; last?: string },
-): AsyncIterable<Item[]> {
-  let start: Item | undefined;
-  do {
-    const page = await table.query({
-      KeyConditionExpression: first === undefined ? "pk = :pk" : "pk = :pk AND sk BETWEEN :first AND :last",
-      ExpressionAttributeValues: { ":pk": pk, ...(first === undefined ? {} : { ":first": first, ":last": last }) },
-      ExclusiveStartKey: start,
-    });
-    yield page.items;
-    start = page.lastKey;
-  } while (start);
 }
 
 function toItem(granularity: Granularity, row: Windowed): Item {

@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { HEADER, headerKey, type Key, messagePrefix, parseMessageKey, sessionKey } from "../dynamodb/keys.ts";
-import type { Item, Table } from "../dynamodb/table.ts";
+import type { Table } from "../dynamodb/table.ts";
 import { fromHeaderItem, fromMessageItem, isUnchanged, toMessageIdItem, toMessageItem } from "./items.dynamodb.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, sizeInAnswer, sizeOf } from "./message.ts";
 import type { SessionId } from "./session.ts";
@@ -18,27 +18,11 @@ const LAST_MESSAGE_KEY = "M~";
 
 /** Messages in the table `conversations`. */
 export function createMessageStore(table: Table): MessageStore {
-  const query = (session: SessionId, condition: string, values: Item, more: object = {}) =>
-    table.query({
-      KeyConditionExpression: `pk = :pk AND ${condition}`,
-      ExpressionAttributeValues: { ":pk": sessionKey(session.user, session.id), ...values },
-      ConsistentRead: true,
-      ...more,
-    });
-
-  async function* pages(session: SessionId, low: string, high: string, more: object = {}) {
-    let lastKey: Item | undefined;
-    do {
-      const page = await query(
-        session,
-        "sk BETWEEN :low AND :high",
-        { ":low": low, ":high": high },
-        { ...more, ExclusiveStartKey: lastKey },
-      );
-      yield page;
-      lastKey = page.lastKey;
-    } while (lastKey);
-  }
+  const between = ({ user, id }: SessionId, low: string, high: string) => ({
+    KeyConditionExpression: "pk = :pk AND sk BETWEEN :low AND :high",
+    ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":low": low, ":high": high },
+    ConsistentRead: true,
+  });
 
   const range: MessageStore["range"] = async (session, generation, query) => {
     const { low, high } = bounds(generation, query);
@@ -46,7 +30,7 @@ export function createMessageStore(table: Table): MessageStore {
     if (low > high) return { messages, more: false };
     let bytes = 0;
     const how = { ScanIndexForward: query.order === "asc", Limit: query.limit + 1 };
-    for await (const { items } of pages(session, low, high, how)) {
+    for await (const { items } of table.pages({ ...between(session, low, high), ...how })) {
       for (const message of items.map(fromMessageItem)) {
         bytes += sizeInAnswer(message);
         if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
@@ -122,19 +106,15 @@ export function createMessageStore(table: Table): MessageStore {
 
     async *all(session, generation) {
       const { low, high } = bounds(generation, { order: "asc", limit: 0 });
-      for await (const { items } of pages(session, low, high)) yield items.map(fromMessageItem);
+      for await (const { items } of table.pages(between(session, low, high))) yield items.map(fromMessageItem);
     },
 
     async tally(session, generation) {
       const { low, high } = bounds(generation, { order: "asc", limit: 0 });
+      const messages = between(session, low, high);
       let count = 0;
-      for await (const page of pages(session, low, high, { Select: "COUNT" })) count += page.count;
-      const { items } = await query(
-        session,
-        "sk BETWEEN :low AND :high",
-        { ":low": low, ":high": high },
-        { ScanIndexForward: false, Limit: 1 },
-      );
+      for await (const page of table.pages({ ...messages, Select: "COUNT" })) count += page.count;
+      const { items } = await table.query({ ...messages, ScanIndexForward: false, Limit: 1 });
       const [last] = items;
       return { count, last: last ? fromMessageItem(last).created_at : null };
     },
@@ -150,8 +130,8 @@ export function createMessageStore(table: Table): MessageStore {
     },
 
     async clear(session, keep) {
-      const keysOnly = { ProjectionExpression: "pk, sk" };
-      for await (const { items } of pages(session, FIRST_MESSAGE_KEY, LAST_MESSAGE_KEY, keysOnly)) {
+      const all = between(session, FIRST_MESSAGE_KEY, LAST_MESSAGE_KEY);
+      for await (const { items } of table.pages({ ...all, ProjectionExpression: "pk, sk" })) {
         const keys = items as unknown as Key[];
         await table.batchWrite(
           [],

@@ -15,6 +15,7 @@ import {
 } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { SESSIONS_BY_ACTIVITY, SESSIONS_DUE } from "../dynamodb/tables.ts";
+import { withFirstPage } from "../prefetch.ts";
 import {
   fromAnchorItem,
   fromHeaderItem,
@@ -172,20 +173,15 @@ export function createSessionStore(table: Table): SessionStore {
 
 /** Anchors and tombstones by when they are due, up to `by` (ISO 8601) when it is there. */
 async function* watched(table: Table, by?: string): AsyncIterable<Item[]> {
-  const page = (shard: string, ExclusiveStartKey?: Item) =>
-    table.query({
+  const pagesOf = (shard: string) =>
+    table.pages({
       IndexName: SESSIONS_DUE,
       KeyConditionExpression: by ? "due_shard = :shard AND due_at <= :by" : "due_shard = :shard",
       ExpressionAttributeValues: { ":shard": shard, ...(by ? { ":by": by } : {}) },
-      ExclusiveStartKey,
     });
-  // Mostly nothing is due anywhere: that is told in one round trip.
-  const firsts = await Promise.all(shards.map((shard) => page(shard)));
-  for (const [n, first] of firsts.entries()) {
-    for (let { items, lastKey } = first; ; { items, lastKey } = await page(shards[n] ?? "", lastKey)) {
-      if (items.length > 0) yield items;
-      if (!lastKey) break;
-    }
+  // Usually nothing is due: one round trip shows that for all shards.
+  for (const pages of await Promise.all(shards.map((shard) => withFirstPage(pagesOf(shard))))) {
+    for await (const { items } of pages) if (items.length > 0) yield items;
   }
 }
 

@@ -81,6 +81,41 @@ describe("a table", () => {
   });
 });
 
+describe("the pages of a query", () => {
+  const answers = [
+    { Items: [{ n: 1 }], LastEvaluatedKey: { n: 1 }, Count: 1 },
+    { Items: [], LastEvaluatedKey: { n: 2 } },
+    {},
+  ];
+
+  function pagedTable() {
+    const starts: unknown[] = [];
+    const send = vi.fn(async ({ input }: { input: { ExclusiveStartKey?: unknown } }) => {
+      starts.push(input.ExclusiveStartKey);
+      return answers[starts.length - 1];
+    });
+    return { table: createTable({ send } as unknown as DynamoDBDocumentClient, "table"), starts };
+  }
+
+  it("are read to the last one, an empty one in between too", async () => {
+    const { table, starts } = pagedTable();
+    const pages: unknown[] = [];
+    for await (const { items, count } of table.pages({ ExclusiveStartKey: { n: 0 } })) pages.push([items, count]);
+    expect(pages).toEqual([
+      [[{ n: 1 }], 1],
+      [[], 0],
+      [[], 0],
+    ]);
+    expect(starts).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+  });
+
+  it("are read no further than the caller asks", async () => {
+    const { table, starts } = pagedTable();
+    for await (const { items } of table.pages({})) if (items.length > 0) break;
+    expect(starts).toEqual([undefined]);
+  });
+});
+
 describe("a transaction", () => {
   const cancelled = (...CancellationReasons: { Code: string; Item?: unknown }[]) =>
     Object.assign(failing("TransactionCanceledException"), { CancellationReasons });

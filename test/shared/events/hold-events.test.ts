@@ -48,12 +48,10 @@ it("holds the events of all pages, and only those that expire before", async () 
   const pages = [[item("a", 1)], [item("b", until / 1000 - 1), item("c", until / 1000)], [item("d", 2)]];
   const written: unknown[] = [];
   const table = {
-    query: async ({ ExpressionAttributeValues, ExclusiveStartKey }: Parameters<Table["query"]>[0]) => {
+    async *pages({ ExpressionAttributeValues }: Parameters<Table["pages"]>[0]) {
       // Only one shard has events.
       const isFirst = String(ExpressionAttributeValues?.[":pk"]).endsWith(String(eventShards[0]));
-      const n = Number(ExclusiveStartKey?.n ?? 0);
-      if (!isFirst) return { items: [] };
-      return { items: pages[n] ?? [], ...(n + 1 < pages.length ? { lastKey: { n: n + 1 } } : {}) };
+      for (const items of isFirst ? pages : []) yield { items };
     },
     batchWrite: async (items: readonly Record<string, unknown>[]) => {
       written.push(...items.map(({ id, expires_at }) => [id, expires_at]));
