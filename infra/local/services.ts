@@ -1,7 +1,7 @@
 import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { REGION } from "./assembly/physical.ts";
-import { deleteExpired, type ExpiringTable } from "./dynamodb/delete-expired.ts";
+import { completeExpired, type ExpiringTable } from "./dynamodb/complete-expired.ts";
 import { hasVectors } from "./dynamodb/has-vectors.ts";
 import { startPermissionProxy } from "./dynamodb/permission-proxy.ts";
 import { startDynamo } from "./dynamodb/start-dynamo.ts";
@@ -102,7 +102,7 @@ export async function startServices({ data, external, credentials, access, log }
     startUpkeep(ttlSweep, expiring) {
       const failing = (what: string) => (error: unknown) => log.error(`${what}: ${String(error)}`);
       if (ttlSweep > 0) {
-        const sweep = () => (dynamo ? dynamo.sweepTtl() : deleteExpired(dynamodb, expiring));
+        const sweep = () => (dynamo ? dynamo.sweepTtl() : completeExpired(dynamodb, expiring));
         closers.push(repeat(ttlSweep, async () => void (await sweep()), failing("TTL sweep")));
       }
       closers.push(repeat(LIFECYCLE_EVERY, async () => void (await s3.applyLifecycle()), failing("lifecycle rules")));

@@ -1,5 +1,5 @@
 import type { Properties, Resolver } from "./assembly/resolve.ts";
-import type { ExpiringTable } from "./dynamodb/delete-expired.ts";
+import type { ExpiringTable } from "./dynamodb/complete-expired.ts";
 import { ensureTable } from "./dynamodb/ensure-table.ts";
 import type { LifecycleRule } from "./s3/lifecycle.ts";
 import type { Services } from "./services.ts";

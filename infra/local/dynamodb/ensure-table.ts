@@ -9,7 +9,7 @@ import {
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
-import type { ExpiringTable } from "./delete-expired.ts";
+import type { ExpiringTable } from "./complete-expired.ts";
 import { readTableProperties, type TableProperties } from "./table-properties.ts";
 
 /** Milliseconds between two checks whether a table is ready, and until giving up. */
@@ -54,18 +54,25 @@ export async function ensureTable(
   };
 }
 
-function expiringOf({ TableName, KeySchema, TimeToLiveSpecification }: TableProperties): {
-  expiring?: ExpiringTable;
-} {
+function expiringOf(table: TableProperties): { expiring?: ExpiringTable } {
+  const { TableName, AttributeDefinitions, TimeToLiveSpecification } = table;
   if (!TimeToLiveSpecification?.Enabled) return {};
-  const keys = KeySchema.map(({ AttributeName }) => AttributeName);
-  return { expiring: { TableName, keys, ttl: TimeToLiveSpecification.AttributeName } };
+  const keys = keysOf([table]);
+  const strings = AttributeDefinitions.filter(({ AttributeType }) => AttributeType === "S");
+  const indexKeys = keysOf([...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes]).filter(
+    (key) => !keys.includes(key) && strings.some(({ AttributeName }) => AttributeName === key),
+  );
+  return { expiring: { TableName, keys, indexKeys, ttl: TimeToLiveSpecification.AttributeName } };
 }
+
+/** The names of the key attributes of tables or indexes, each once. */
+const keysOf = (keyed: readonly Pick<TableProperties, "KeySchema">[]): string[] => [
+  ...new Set(keyed.flatMap(({ KeySchema }) => KeySchema.map(({ AttributeName }) => AttributeName))),
+];
 
 /** Also leaves out attribute definitions for vector indexes, because engines refuse definitions that no key uses. */
 function withoutVectors(table: TableProperties): TableProperties {
-  const indexes = [...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes];
-  const keys = [table, ...indexes].flatMap(({ KeySchema }) => KeySchema.map(({ AttributeName }) => AttributeName));
+  const keys = keysOf([table, ...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes]);
   const AttributeDefinitions = table.AttributeDefinitions.filter(({ AttributeName }) => keys.includes(AttributeName));
   return { ...table, AttributeDefinitions, VectorIndexes: [] };
 }

@@ -1,5 +1,5 @@
 import type { Credentials } from "../lambda/environment.ts";
-import { readMark } from "./expired-mark.ts";
+import { withoutFillers } from "./filler.ts";
 import { changesNothing, type RawRecord, type StreamRecord, toLambdaRecord } from "./stream-record.ts";
 import { createStreamsClient, type StreamsClient, tableOf } from "./streams-client.ts";
 
@@ -79,7 +79,7 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
       const { Records = [], NextShardIterator: next } = await call<GetRecordsAnswer>(client, "GetRecords", request);
       const lastSequenceNumber = Records.at(-1)?.dynamodb.SequenceNumber;
       return {
-        records: Records.map(readMark)
+        records: Records.map(withoutFillers)
           .filter((record) => !changesNothing(record))
           .map((record) => toLambdaRecord(record, streamArn)),
         count: Records.length,

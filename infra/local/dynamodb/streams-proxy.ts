@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { text } from "node:stream/consumers";
 import type { Credentials } from "../lambda/environment.ts";
 import { type Listening, listen } from "../listen.ts";
-import { readMark } from "./expired-mark.ts";
+import { withoutFillers } from "./filler.ts";
 import { changesNothing, type RawRecord } from "./stream-record.ts";
 import { createStreamsClient, type StreamsClient } from "./streams-client.ts";
 
@@ -53,7 +53,7 @@ function parse(body: string): Record<string, unknown> {
 
 function withAwsCasing(content: string): string {
   const page: { Records?: RawRecord[] } = JSON.parse(content);
-  const Records = page.Records?.map(readMark)
+  const Records = page.Records?.map(withoutFillers)
     .filter((record) => !changesNothing(record))
     .map(({ userIdentity, ...record }) => ({
       ...record,

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TTL_SERVICE } from "./expired-mark.ts";
 import { indexTtl, quote, type TtlTable, ttlTables } from "./ttl-index.ts";
+
+/** The identity of TTL deletions in the stream. */
+export const TTL_SERVICE = { type: "Service", principalId: "dynamodb.amazonaws.com" };
 
 /** Items per transaction. The engine waits during a transaction. */
 const BATCH = 100;

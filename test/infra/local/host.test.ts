@@ -328,7 +328,11 @@ describe("a host of an assembly", () => {
       ]);
       await put(host, "watch-expired", "x");
       const deletion = { item: "REMOVE by dynamodb.amazonaws.com" };
-      await expect.poll(() => get(host, "seen-watch-expired"), { timeout: 15_000 }).toMatchObject(deletion);
+      const seen = async () => {
+        await dynamo.sweepTtl();
+        return get(host, "seen-watch-expired");
+      };
+      await expect.poll(seen, { timeout: 15_000 }).toMatchObject(deletion);
       expect(await get(host, "watch-expired")).toMatchObject({ item: null });
       await host.stop();
     } finally {

@@ -6,7 +6,7 @@ const REGION = "ddblocal";
 
 /**
  * The embedded engine with the manners of AWS's DynamoDB Local 2.6: a region of its own in ARNs, streams found by their own ARN only and
- * apart for each access key, no vector indexes, no definition of an attribute that no key uses, no record of who deleted an item.
+ * apart for each access key, no vector indexes, no definition of an attribute that no key uses.
  */
 export async function startFakeDynamoDbLocal(endpoint: string, accessKeyId = "local") {
   const server = createServer(async (request, response) => {

@@ -1,13 +1,14 @@
 import { GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { DescribeStreamCommand, DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deleteExpired } from "../../../../infra/local/dynamodb/delete-expired.ts";
+import { completeExpired } from "../../../../infra/local/dynamodb/complete-expired.ts";
 import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
-import { EXPIRED_MARK, readMark, TTL_SERVICE } from "../../../../infra/local/dynamodb/expired-mark.ts";
+import { FILLER } from "../../../../infra/local/dynamodb/filler.ts";
 import { hasVectors } from "../../../../infra/local/dynamodb/has-vectors.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
+import { TTL_SERVICE } from "../../../../infra/local/dynamodb/sweeper.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
 import { startFakeDynamoDbLocal } from "./fake-dynamodb-local.ts";
 import { clientOf, put, quiet, streamed } from "./table.ts";
@@ -27,7 +28,8 @@ const vectors = {
     },
   ],
 };
-const items = [{ TableName: "items", keys: ["pk", "sk"], ttl: "expires_at" }];
+const table = { TableName: "items", keys: ["pk", "sk"], indexKeys: [], ttl: "expires_at" };
+const expiring = [{ ...table, indexKeys: ["owner"] }];
 let dynamo: Dynamo;
 let engine: Listening;
 
@@ -71,7 +73,7 @@ describe("an engine without vector indexes", () => {
     const client = clientOf(engine.url);
     await expect(ensureTable(client, vectors, quiet)).rejects.toThrow("The number of attributes in key schema");
     const made = await ensureTable(client, vectors, quiet, { vectors: false });
-    expect(made).toMatchObject({ expiring: items[0], arn: expect.stringContaining(":eu-west-1:") });
+    expect(made).toMatchObject({ expiring: table, arn: expect.stringContaining(":eu-west-1:") });
     expect(await ensureTable(client, vectors, quiet, { vectors: false })).toEqual(made);
   });
 
@@ -95,66 +97,66 @@ describe("an engine without vector indexes", () => {
   });
 });
 
-describe("the host's deletion of expired items", () => {
-  it("leaves the same records as AWS's TTL, without its mark", async () => {
+describe("the host's completion of expired items", () => {
+  it("adds the missing index keys to expired items only, and no stream record shows them", async () => {
     const client = clientOf(engine.url);
     await put(client, "old", { expires_at: secondsAgo(10), value: "kept" });
     await put(client, "now", { expires_at: secondsAgo(-1000) });
     await put(client, "ancient", { expires_at: secondsAgo(6 * 365 * 86_400) });
-    expect(await deleteExpired(client, items)).toBe(1);
-    expect(await read("old")).toBeUndefined();
-    expect([await read("now"), await read("ancient")]).not.toContain(undefined);
+    expect(await completeExpired(client, expiring)).toBe(1);
+    expect(await read("old")).toMatchObject({ owner: { S: FILLER }, value: { S: "kept" } });
+    expect([await read("now"), await read("ancient")].map((item) => item?.owner)).toEqual([undefined, undefined]);
+    expect(await completeExpired(client, expiring)).toBe(0);
+    await dynamo.sweepTtl();
     const [insert, remove, ...more] = await recordsOf("old");
     expect(more).toEqual([]);
-    expect(insert?.userIdentity).toBeUndefined();
     expect(remove).toMatchObject({ eventName: "REMOVE", userIdentity: TTL_SERVICE });
     expect(remove?.dynamodb.OldImage).toEqual(insert?.dynamodb.NewImage);
   });
 
-  it.each(["UpdateItemCommand", "DeleteItemCommand"])(
-    "leaves an item whose time changes before its %s",
-    async (command) => {
-      const pk = `revived-${command}`;
-      await put(clientOf(engine.url), pk, { expires_at: secondsAgo(10) });
-      const client = clientOf(engine.url);
-      client.middlewareStack.add(
-        (next, context) => async (args) => {
-          if (context.commandName === command) {
-            await put(clientOf(engine.url), pk, { expires_at: secondsAgo(-1000) });
-          }
-          return next(args);
-        },
-        { step: "initialize" },
-      );
-      expect(await deleteExpired(client, items)).toBe(0);
-      expect(await read(pk)).toBeDefined();
-    },
-  );
+  it("keeps an index key that the item has", async () => {
+    await put(clientOf(engine.url), "owned", { expires_at: secondsAgo(10), owner: "anna" });
+    const twoKeys = [{ ...table, indexKeys: ["owner", "since"] }];
+    expect(await completeExpired(clientOf(engine.url), twoKeys)).toBeGreaterThan(0);
+    expect(await read("owned")).toMatchObject({ owner: { S: "anna" }, since: { S: FILLER } });
+  });
 
-  it("differs from a function's deletion of an item that was marked and changed later", () => {
-    const remove = (time: string, marked?: string) =>
-      readMark({
-        eventID: "1",
-        eventName: "REMOVE",
-        eventVersion: "1.1",
-        eventSource: "aws:dynamodb",
-        awsRegion: "",
-        dynamodb: {
-          ApproximateCreationDateTime: 1,
-          Keys: {},
-          OldImage: {
-            expires_at: { N: time },
-            ...(marked !== undefined && { [EXPIRED_MARK]: { M: { expires_at: { N: marked } } } }),
-          },
-          SequenceNumber: "1",
-          SizeBytes: 1,
-          StreamViewType: "NEW_AND_OLD_IMAGES",
-        },
-      });
-    expect(remove("10").userIdentity).toBeUndefined();
-    expect(remove("10", "10").userIdentity).toEqual(TTL_SERVICE);
-    const changed = remove("20", "10");
-    expect(changed.userIdentity).toBeUndefined();
-    expect(changed.dynamodb.OldImage).toEqual({ expires_at: { N: "20" } });
+  it("leaves an item whose time changes before the update", async () => {
+    await put(clientOf(engine.url), "revived", { expires_at: secondsAgo(10) });
+    const client = clientOf(engine.url);
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        if (context.commandName === "UpdateItemCommand") {
+          await put(clientOf(engine.url), "revived", { expires_at: secondsAgo(-1000) });
+        }
+        return next(args);
+      },
+      { step: "initialize" },
+    );
+    expect(await completeExpired(client, expiring)).toBe(0);
+    expect((await read("revived"))?.owner).toBeUndefined();
+  });
+
+  it("covers the keys of all indexes that are strings", async () => {
+    const index = (IndexName: string, hash: string, range: string) => ({
+      IndexName,
+      KeySchema: [
+        { AttributeName: hash, KeyType: "HASH" },
+        { AttributeName: range, KeyType: "RANGE" },
+      ],
+      Projection: { ProjectionType: "KEYS_ONLY" },
+    });
+    const indexed = {
+      ...streamed,
+      TableName: "indexed",
+      AttributeDefinitions: [
+        ...streamed.AttributeDefinitions,
+        { AttributeName: "owner", AttributeType: "S" },
+        { AttributeName: "size", AttributeType: "N" },
+      ],
+      GlobalSecondaryIndexes: [index("by_owner", "owner", "size"), index("by_key", "owner", "pk")],
+    };
+    const made = await ensureTable(clientOf(engine.url), indexed, quiet, { vectors: false });
+    expect(made.expiring).toEqual({ ...table, TableName: "indexed", indexKeys: ["owner"] });
   });
 });
