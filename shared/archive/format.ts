@@ -126,7 +126,7 @@ function sessionLine({ session_key, generation }: LineIdentity, header: Archived
 
 function messageLine(identity: LineIdentity & { session_id: string }, message: MessageRecord): object {
   const { session_key, generation, session_id } = identity;
-  const { id, role, name, content, created_at, metadata, model, usage, status, finish_reason } = message;
+  const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
   const { latency_ms, keyed, order } = message;
   const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
@@ -138,6 +138,7 @@ function messageLine(identity: LineIdentity & { session_id: string }, message: M
     role,
     name,
     content,
+    parts,
     created_at,
     metadata,
     model,

@@ -1,7 +1,7 @@
 import type { Encoding } from "../llm/tokenizer.ts";
 import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
 import { estimateTokens } from "../llm/tokens.ts";
-import { MAX_CONTENT_BYTES } from "../session/schema.ts";
+import { MAX_CONTENT_BYTES } from "../session/parts.ts";
 
 export interface AnswerLimit {
   /** Takes the next piece of an answer and returns the part of it that fits. */

@@ -1,9 +1,10 @@
 import * as z from "zod";
+import { contentSchema } from "../session/parts.ts";
 import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
 
 export const chatSchema = z
   .strictObject({
-    content: messageInputSchema.shape.content.refine((value) => value.trim() !== "", "must not be empty"),
+    content: contentSchema.refine((value) => value.trim() !== "", "must not be empty"),
     name: messageInputSchema.shape.name,
     metadata: messageInputSchema.shape.metadata,
     model: z.string().min(1).max(200).optional().meta({ description: "Replaces the model of the deployment." }),
@@ -37,18 +38,18 @@ const textPart = z.looseObject({
 });
 
 /** Text, or OpenAI's content parts. Only text parts are supported. */
-const contentSchema = z
+const completionContentSchema = z
   .union([z.string(), z.array(textPart), z.null()])
   .optional()
   .transform((content) => {
     if (typeof content === "string") return content;
     return (content ?? []).map(({ text }) => text ?? "").join("");
   })
-  .pipe(messageInputSchema.shape.content);
+  .pipe(contentSchema);
 
 const completionMessageSchema = z.looseObject({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
-  content: contentSchema,
+  content: completionContentSchema,
   name: messageInputSchema.shape.name.nullable(),
 });
 

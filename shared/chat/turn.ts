@@ -8,6 +8,7 @@ import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { NewId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
+import type { MessageBody } from "../session/parts.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { OnStored, Stores } from "../session/store.ts";
@@ -49,7 +50,7 @@ export interface TurnRequest {
   session: SessionId;
   plan: NamedPlan;
   claims: TurnClaims;
-  question: Pick<MessageInput, "role" | "content" | "name" | "metadata">;
+  question: Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody;
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
   /** The part of `before` after its last answer. It is stored if the session has messages already. */

@@ -3,6 +3,7 @@ import { toSeconds } from "../clock.ts";
 import { anchorKey, headerKey, messageIdKey, messageKey, parseMessageKey, tombstoneKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
+import { type MessagePart, textOf } from "./parts.ts";
 import type { Anchor, SessionId, SessionRecord, Tombstone } from "./session.ts";
 
 // Free-form JSON is kept as text: DynamoDB's own maps nest 32 levels at most and its numbers end at 1e125.
@@ -110,14 +111,15 @@ export const isUnchanged = (record: SessionRecord, now: number) => ({
 });
 
 /**
- * A message without what its key says already: a context window is read with every turn, and DynamoDB bills reads by the
- * byte. `usage` is stored as its numbers.
+ * A message without the values that its key contains, because every turn reads a context window and DynamoDB bills reads by the
+ * byte. For the same reason, `usage` is stored as an array of numbers, and `content` only if there are no parts.
  */
 export function toMessageItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
-  const { metadata, usage, status, created_at: _at, order: _order, id: messageId, ...rest } = message;
+  const { metadata, usage, status, created_at: _at, order: _order, id: messageId, content, parts, ...rest } = message;
   return {
     ...messageKey(user, id, generation, positionOf(message)),
     ...rest,
+    ...(parts ? { parts: toJson(parts) } : { content }),
     ...(message.keyed ? { id: messageId } : {}),
     ...(status === undefined || status === ANSWERED ? {} : { status }),
     ...(usage ? { usage: [usage.input_tokens, usage.output_tokens, usage.cost_usd] } : {}),
@@ -126,12 +128,14 @@ export function toMessageItem({ user, id }: SessionId, generation: number, messa
 }
 
 export function fromMessageItem(item: Item): MessageRecord {
-  const { pk: _pk, sk, metadata, usage, ...rest } = item;
+  const { pk: _pk, sk, metadata, usage, parts: partsText, ...rest } = item;
+  const parts = fromJson<MessagePart[] | undefined>(partsText, undefined);
   const [created_at = "", order = ""] = parseMessageKey(String(sk)).position.split("#");
   const [input_tokens = 0, output_tokens = 0, cost_usd] = (usage ?? []) as number[];
   return {
     id: order,
     ...(rest as unknown as Omit<MessageRecord, "id" | "created_at">),
+    ...(parts ? { content: textOf(parts), parts } : {}),
     created_at,
     ...(item.keyed ? { order } : {}),
     ...(usage ? { usage: { input_tokens, output_tokens, ...(cost_usd === undefined ? {} : { cost_usd }) } } : {}),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { toInstant } from "../clock.ts";
+import { bodyOf } from "./parts.ts";
 import type { Message, MessageInput } from "./schema.ts";
 import type { RequestIdentity } from "./session.ts";
 
@@ -20,9 +21,11 @@ export function fitting(messages: readonly MessageRecord[], limit: number): Mess
   return messages.slice(0, end < 0 ? messages.length : end);
 }
 
-/** Bytes of a message as it is stored, about: content, metadata, and the rest by its upper bound. */
-export const sizeOf = (message: MessageRecord): number =>
-  Buffer.byteLength(message.content) + (message.metadata ? JSON.stringify(message.metadata).length : 0) + 400;
+/** Approximate bytes of a message in the store: its parts or content, its metadata, and an upper bound for the rest. */
+export const sizeOf = ({ content, parts, metadata }: MessageRecord): number =>
+  Buffer.byteLength(parts ? JSON.stringify(parts) : content) +
+  (metadata ? Buffer.byteLength(JSON.stringify(metadata)) : 0) +
+  400;
 
 /** A message as it is stored, hot and archived. */
 export interface MessageRecord extends Omit<Message, "session_id"> {
@@ -40,13 +43,15 @@ export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/
 
 /** The message as the API shows it. */
 export function toMessage(message: MessageRecord, session_id: string): Message {
-  const { id, role, name, content, created_at, metadata, model, usage, status, finish_reason, latency_ms } = message;
+  const { id, role, name, content, parts, created_at, metadata, model, usage } = message;
+  const { status, finish_reason, latency_ms } = message;
   return withoutUndefined({
     id,
     session_id,
     role,
     name,
     content,
+    parts,
     created_at,
     metadata,
     model,
@@ -65,8 +70,12 @@ export const hasBrokenOff = ({ status, finish_reason }: MessageRecord): boolean 
 export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {
   return inputs.map((input, n) => {
     const order = timeOrderedId(request, n);
-    const { id, created_at, ...rest } = input;
-    const message = { ...withoutUndefined(rest), created_at: created_at ?? toInstant(request.at) };
+    const { id, created_at, content, parts, ...rest } = input;
+    const message = {
+      ...withoutUndefined(rest),
+      ...bodyOf({ content, parts }),
+      created_at: created_at ?? toInstant(request.at),
+    };
     return id === undefined ? { ...message, id: order } : { ...message, id, order, keyed: true };
   });
 }

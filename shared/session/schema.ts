@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { AppError } from "../errors.ts";
+import { checkBody, contentSchema, partSchema, partsSchema, textSchema } from "./parts.ts";
 
-/** Bytes of UTF-8 that a message's content may have. */
-export const MAX_CONTENT_BYTES = 300 * 1024;
 /** Bytes of UTF-8 that `metadata` may have as JSON. */
 export const MAX_METADATA_BYTES = 4 * 1024;
 /** Messages that one request may append. */
@@ -11,9 +10,6 @@ export const MAX_BATCH = 100;
 export const MAX_TTL_SECONDS = 3650 * 86_400;
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
-
-// A lone surrogate has no UTF-8 form: it would come back from the store as another character.
-const text = z.string().refine((value) => value.isWellFormed(), "holds a lone surrogate, which is not valid Unicode");
 
 /** What an id looks like: what survives in a URL, a key and a file name as it is. */
 export const ID = /^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,127}$/;
@@ -51,7 +47,7 @@ export const metadataSchema = z
   )
   .meta({ description: "Any JSON object of at most 4 KB." });
 
-const titleSchema = text.max(500, "must be at most 500 characters");
+const titleSchema = textSchema.max(500, "must be at most 500 characters");
 const ttlSchema = z.int().min(0).max(MAX_TTL_SECONDS).meta({
   description: "Seconds of idleness after which the session is archived; 0 = never.",
 });
@@ -104,7 +100,8 @@ export const messageSchema = z
     session_id: idSchema,
     role: roleSchema,
     name: z.string().optional(),
-    content: z.string(),
+    content: z.string().meta({ description: "The text parts, joined by a blank line." }),
+    parts: z.array(partSchema).optional().meta({ description: "Absent when the message is a single text." }),
     created_at: z.iso.datetime(),
     metadata: z.record(z.string(), z.json()).optional(),
     model: z.string().optional(),
@@ -115,10 +112,10 @@ export const messageSchema = z
         cost_usd: z.number().optional(),
       })
       .optional(),
-    status: z.enum(["complete", "incomplete"]).optional(),
-    finish_reason: z.enum(["stop", "length", "content_filter"]).optional().meta({
+    status: z.enum(["complete", "incomplete", "stopped"]).optional(),
+    finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
       description:
-        "Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
+        "`tool_calls` = the model waits for results of tools. Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
     }),
     latency_ms: z.int().optional().meta({ description: "From the question to the end of the answer." }),
   })
@@ -128,13 +125,13 @@ export const messageInputSchema = z
   .strictObject({
     id: idSchema.optional(),
     role: roleSchema,
-    name: text.min(1).max(128).optional().meta({ description: "The speaker." }),
-    content: text
-      .refine((value) => utf8Bytes(value) <= MAX_CONTENT_BYTES, `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`)
-      .meta({ description: "Text of at most 300 KB." }),
+    name: textSchema.min(1).max(128).optional().meta({ description: "The speaker." }),
+    content: contentSchema.optional(),
+    parts: partsSchema.optional(),
     created_at: createdAtSchema.optional(),
     metadata: metadataSchema.optional(),
   })
+  .check(checkBody)
   .meta({ id: "MessageInput" });
 
 export const appendMessagesSchema = z

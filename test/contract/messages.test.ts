@@ -35,6 +35,33 @@ describe("appending", () => {
     expect(await read(id)).toEqual(body.data);
   });
 
+  it("parts keeps them, and shows their text as content", async () => {
+    const id = await session();
+    const parts = [
+      { type: "reasoning", text: "hm" },
+      { type: "text", text: "one" },
+      { type: "tool_call", tool_call_id: "c1", name: "search", input: { q: ["x", null, 1.5] } },
+      { type: "text", text: "two" },
+      { type: "source", url: "https://example.org/", title: "Example" },
+      { type: "data", name: "chart", data: { nested: [{ deep: true }] } },
+    ];
+    const result = [{ type: "tool_result", tool_call_id: "c1", name: "search", output: "none", is_error: true }];
+    const { body } = await append(id, {
+      messages: [
+        { role: "assistant", parts },
+        { role: "tool", parts: result },
+        { role: "user", parts: [{ type: "text", text: "only text" }] },
+      ],
+    });
+    expect(body.data).toMatchObject([
+      { content: "one\n\ntwo", parts },
+      { content: "", parts: result },
+      { content: "only text" },
+    ]);
+    expect(body.data[2]).not.toHaveProperty("parts");
+    expect(await read(id)).toEqual(body.data);
+  });
+
   it("moves the session on: count, activity, expiry, ETag", async () => {
     const id = await session();
     const before = await api.get(`/v1/sessions/${id}`);

@@ -6,7 +6,8 @@ import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { toMessage } from "../../../shared/session/message.ts";
-import { MAX_CONTENT_BYTES, messageSchema } from "../../../shared/session/schema.ts";
+import { MAX_CONTENT_BYTES } from "../../../shared/session/parts.ts";
+import { messageSchema } from "../../../shared/session/schema.ts";
 import {
   createChatWorld,
   createInstance,

@@ -97,6 +97,7 @@ describe("an archived session", () => {
         usage: fc.record({ input_tokens: fc.nat(), output_tokens: fc.nat() }),
         status: fc.constantFrom("complete", "incomplete"),
         finish_reason: fc.constantFrom("stop", "length", "content_filter"),
+        parts: fc.constantFrom([{ type: "data", name: "x", data: [{ a: "\u2028" }] }]),
         keyed: fc.constant(true),
         order: fc.uuid(),
       },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createAnswerLimit } from "../../../shared/chat/answer-limit.ts";
 import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { estimateTokens } from "../../../shared/llm/tokens.ts";
-import { MAX_CONTENT_BYTES } from "../../../shared/session/schema.ts";
+import { MAX_CONTENT_BYTES } from "../../../shared/session/parts.ts";
 
 const PROSE = "The ferry leaves at noon, unless the captain has overslept again. ";
 

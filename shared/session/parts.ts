@@ -1,0 +1,96 @@
+import * as z from "zod";
+
+/** Bytes of UTF-8 of a message's content, or of its parts as JSON. */
+export const MAX_CONTENT_BYTES = 300 * 1024;
+
+const MAX_PARTS = 1000;
+
+/** Text that has a UTF-8 form: a lone surrogate would come back from the store as another character. */
+export const textSchema = z
+  .string()
+  .refine((value) => value.isWellFormed(), "holds a lone surrogate, which is not valid Unicode");
+
+const isShort = (value: string): boolean => Buffer.byteLength(value) <= MAX_CONTENT_BYTES;
+
+export const contentSchema = textSchema
+  .refine(isShort, `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`)
+  .meta({ description: "Text of at most 300 KB." });
+
+const nameSchema = textSchema.min(1).max(128);
+const callIdSchema = textSchema.min(1).max(256);
+
+/** One part of a message. */
+export const partSchema = z
+  .discriminatedUnion(
+    "type",
+    [
+      z.strictObject({ type: z.literal("text"), text: textSchema }),
+      z.strictObject({ type: z.literal("reasoning"), text: textSchema }),
+      z.strictObject({
+        type: z.literal("file"),
+        file_id: textSchema.min(1).max(128),
+        media_type: textSchema.min(1).max(255),
+        filename: textSchema.min(1).max(255).optional(),
+      }),
+      z.strictObject({ type: z.literal("tool_call"), tool_call_id: callIdSchema, name: nameSchema, input: z.json() }),
+      z.strictObject({
+        type: z.literal("tool_result"),
+        tool_call_id: callIdSchema,
+        name: nameSchema.optional(),
+        output: z.json(),
+        is_error: z.boolean().optional(),
+      }),
+      z.strictObject({
+        type: z.literal("source"),
+        url: textSchema.min(1).max(8192),
+        title: textSchema.max(1000).optional(),
+      }),
+      z.strictObject({ type: z.literal("data"), name: nameSchema, data: z.json() }),
+    ],
+    { error: "must be text, reasoning, file, tool_call, tool_result, source or data" },
+  )
+  .meta({ id: "Part" });
+
+export const partsSchema = z
+  .array(partSchema)
+  .min(1, "must hold at least one part")
+  .max(MAX_PARTS, `must hold at most ${MAX_PARTS} parts`)
+  .refine((parts) => isShort(JSON.stringify(parts)), `must be at most ${MAX_CONTENT_BYTES} bytes of JSON`)
+  .meta({ description: "At most 300 KB of JSON. A single text is the same as `content`." });
+
+export type MessagePart = z.infer<typeof partSchema>;
+
+/** What a message says: `content` alone, or parts whose texts are `content`. */
+export interface MessageBody {
+  content: string;
+  parts?: MessagePart[];
+}
+
+/** The text of parts: text parts, joined by a blank line. */
+export const textOf = (parts: readonly MessagePart[]): string =>
+  parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+
+/** The body as it is stored: a single text has no parts. */
+export function bodyOf({
+  content,
+  parts,
+}: {
+  content?: string | undefined;
+  parts?: MessagePart[] | undefined;
+}): MessageBody {
+  if (!parts) return { content: content ?? "" };
+  const [first, second] = parts;
+  return { content: textOf(parts), ...(first?.type === "text" && !second ? {} : { parts }) };
+}
+
+/** Exactly one of `content` and `parts` is there: the check of every schema that takes both. */
+export function checkBody({ value, issues }: z.core.ParsePayload<{ content?: unknown; parts?: unknown }>): void {
+  const both = value.content !== undefined && value.parts !== undefined;
+  if (!both && (value.content !== undefined || value.parts !== undefined)) return;
+  issues.push({
+    code: "custom",
+    input: value,
+    path: [both ? "parts" : "content"],
+    message: both ? "cannot be given together with content" : "is missing: give content or parts",
+  });
+}
