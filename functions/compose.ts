@@ -7,7 +7,7 @@ import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
 import { createDynamoDB } from "../shared/dynamodb/client.ts";
 import { createTable, type Table } from "../shared/dynamodb/table.ts";
-import type { HttpDependencies } from "../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../shared/http/chain.ts";
 import type { StreamDependencies } from "../shared/http/stream-handler.ts";
 import { createIdempotencyStore } from "../shared/idempotency/idempotency-store.dynamodb.ts";
 import { createArchivedDays } from "../shared/lake/archived-days.s3.ts";

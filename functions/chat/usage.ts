@@ -1,5 +1,6 @@
 import { toInstant } from "../../shared/clock.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { type Limits, resetOf } from "../../shared/limits/limits.ts";

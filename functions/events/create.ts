@@ -1,7 +1,8 @@
 import { createEvent } from "../../shared/events/create-event.ts";
 import type { Event, EventStore } from "../../shared/events/event.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { eventsOperations } from "../../shared/http/operations/events.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";

@@ -1,5 +1,6 @@
+import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { listMemories } from "../../shared/memory/read-memories.ts";

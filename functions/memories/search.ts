@@ -1,5 +1,6 @@
 import type { Config } from "../../shared/config.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";

@@ -1,4 +1,5 @@
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { findMessages } from "../../shared/session/find-messages.ts";

@@ -1,5 +1,6 @@
+import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";

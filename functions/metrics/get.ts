@@ -1,5 +1,6 @@
 import { toInstant } from "../../shared/clock.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { metricsOperations } from "../../shared/http/operations/metrics.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";

@@ -1,5 +1,6 @@
 import { AppError } from "../../shared/errors.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { reportsOperations } from "../../shared/http/operations/reports.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";

@@ -1,4 +1,5 @@
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";

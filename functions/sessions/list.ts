@@ -1,5 +1,6 @@
+import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "../../shared/http/cursor.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";

@@ -1,5 +1,6 @@
-import { matchesEtag } from "../../shared/http/etag.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { matchesEtag } from "../../shared/http/headers.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/sessions.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
 import type { Stores } from "../../shared/session/store.ts";

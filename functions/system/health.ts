@@ -1,5 +1,6 @@
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { systemOperations } from "../../shared/http/operations/system.ts";
 import type { Archive } from "../../shared/session/archive.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";

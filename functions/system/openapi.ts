@@ -1,4 +1,5 @@
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { createOpenapi } from "../../shared/http/openapi.ts";
 import { systemOperations } from "../../shared/http/operations/system.ts";
 import { lazyHandler, openHttp } from "../compose.ts";

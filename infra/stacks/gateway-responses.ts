@@ -1,7 +1,7 @@
 import { ResponseType, type RestApi } from "aws-cdk-lib/aws-apigateway";
 import { AppError, type ErrorCode } from "../../shared/errors.ts";
-import { SECURITY_HEADERS } from "../../shared/http/answers.ts";
 import { problemOf } from "../../shared/http/problem.ts";
+import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 
 interface GatewayProblem {
   type: ResponseType;

@@ -1,28 +1,17 @@
-import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { AppError } from "../errors.ts";
-import type { Answer } from "../idempotency/run-once.ts";
 import { log } from "../log.ts";
-import { headerOf } from "./headers.ts";
-import { problemOf } from "./problem.ts";
+import { headerOf, requestIdOf } from "./headers.ts";
+import type { Middleware } from "./http-request.ts";
+import { problemAnswer } from "./problem.ts";
+import { SECURITY_HEADERS } from "./response-headers.ts";
 
-type Answers = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
-
-/** Headers of every answer: none of them may be stored, sniffed, framed or read by other origins. */
-export const SECURITY_HEADERS = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  "strict-transport-security": "max-age=63072000; includeSubDomains",
-  "x-content-type-options": "nosniff",
-} as const;
-
-/** Headers that a browser's script may read. */
+/** Response headers that a browser's script may read. */
 const EXPOSED =
   "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, x-vercel-ai-ui-message-stream, idempotency-replayed";
 
-/** Middleware: request id, security and CORS headers on every answer; a problem (RFC 9457) for every error. */
-export function answers(corsOrigins: readonly string[]): Answers {
+/** Middleware: adds the request id, security and CORS headers to every answer, and answers every error with a problem (RFC 9457). */
+export function answers(corsOrigins: readonly string[]): Middleware {
   return {
     after: (request) => {
       if (request.response) Object.assign(request.response, withHeaders(request.response, request.event, corsOrigins));
@@ -34,25 +23,6 @@ export function answers(corsOrigins: readonly string[]): Answers {
     },
   };
 }
-
-/** An error as the problem (RFC 9457) that the client is told. */
-export function problemAnswer(error: unknown, requestId: string): Answer {
-  const problem = problemOf(error, requestId);
-  const known = error instanceof AppError ? error : undefined;
-  const seconds = known?.retryAfter ?? (problem.status === 503 || problem.status === 429 ? 1 : undefined);
-  return {
-    status: problem.status,
-    headers: {
-      "content-type": "application/problem+json",
-      ...(problem.status === 401 ? { "www-authenticate": "Bearer" } : {}),
-      ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
-      ...known?.headers,
-    },
-    body: JSON.stringify(problem),
-  };
-}
-
-export const requestIdOf = (event: APIGatewayProxyEvent): string => event.requestContext?.requestId ?? "";
 
 function withHeaders(
   response: APIGatewayProxyResult,

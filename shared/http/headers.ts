@@ -1,9 +1,17 @@
 import type { APIGatewayProxyEvent } from "aws-lambda";
 
-/** A request header by its name in lower case. */
+/** Returns a request header. The name is in lower case. */
 export function headerOf(event: APIGatewayProxyEvent, name: string): string | undefined {
-  for (const [key, value] of Object.entries(event.headers ?? {})) {
-    if (key.toLowerCase() === name) return value;
-  }
-  return undefined;
+  return Object.entries(event.headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
+}
+
+/** Returns the id by which operators find the request in the logs. */
+export function requestIdOf(event: APIGatewayProxyEvent): string {
+  return event.requestContext?.requestId ?? "";
+}
+
+/** Whether a list of ETags, as `If-Match` and `If-None-Match` carry it, contains this one (RFC 9110, section 13.1). */
+export function matchesEtag(list: string, etag: string): boolean {
+  if (list.trim() === "*") return true;
+  return list.split(",").some((entry) => entry.trim().replace(/^W\//, "") === etag);
 }

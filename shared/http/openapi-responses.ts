@@ -1,37 +1,8 @@
 import * as z from "zod";
 import type { ZodOpenApiResponsesObject } from "zod-openapi";
 import { type ErrorCode, statusOf } from "../errors.ts";
-import type { Operation } from "./operations.ts";
-
-const text = (description: string) => ({ description, schema: { type: "string" } }) as const;
-const seconds = (description: string) => ({ description, schema: { type: "integer", minimum: 1 } }) as const;
-
-/** Every response header, beside those of HTTP and the gateway themselves. */
-export const responseHeaders = {
-  "x-request-id": text("Names the request in the operators' logs."),
-  "cache-control": text("No answer may be stored."),
-  "content-security-policy": text("An answer is no page, and loads nothing."),
-  "referrer-policy": text("A browser names no address of the API to others."),
-  "strict-transport-security": text("Browsers use HTTPS only."),
-  "x-content-type-options": text("Browsers take the content type as it is."),
-  vary: text("With CORS only: the answer depends on the Origin."),
-  "access-control-allow-origin": text("With CORS only: the Origin, if it may call."),
-  "access-control-expose-headers": text("With CORS only: the headers that a page may read."),
-  etag: text("Names this version of the session, for If-Match and If-None-Match."),
-  location: text("Where the session is."),
-  "idempotency-replayed": text(
-    "`true` when the answer was first given to an earlier request with this Idempotency-Key.",
-  ),
-  "www-authenticate": text("Bearer."),
-  "retry-after": seconds("Seconds after which to try again."),
-  ratelimit: text("What is left of each limit of the plan (draft-ietf-httpapi-ratelimit-headers)."),
-  "ratelimit-policy": text("The limits of the plan."),
-  "x-session-id": text("The session of the answer."),
-  "x-vercel-ai-ui-message-stream": text("Of a stream: the version of the AI SDK's protocol."),
-  "x-accel-buffering": text("Of a stream: proxies must not hold it back."),
-} as const;
-
-export type ResponseHeader = keyof typeof responseHeaders;
+import type { Operation } from "./operations/operation.ts";
+import type { ResponseHeader } from "./response-headers.ts";
 
 const EVERYWHERE: readonly ResponseHeader[] = [
   "x-request-id",

@@ -1,9 +1,11 @@
 import * as z from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import { IDEMPOTENCY_KEY } from "../idempotency/attempt.ts";
-import { MAX_USER } from "./identity.ts";
-import { responseHeaders, responsesOf } from "./openapi-responses.ts";
-import { type Operation, operations } from "./operations.ts";
+import { MAX_USER } from "./authenticate.ts";
+import { responsesOf } from "./openapi-responses.ts";
+import type { Operation } from "./operations/operation.ts";
+import { operations } from "./operations.ts";
+import { responseHeaders } from "./response-headers.ts";
 
 /** The OpenAPI 3.1 document of everything that is served, from the schemas that check requests. */
 export function createOpenapi(version: string): object {

@@ -1,7 +1,8 @@
 import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
+import type { Answer } from "../idempotency/run-once.ts";
 
 /** RFC 9457 problem details. */
-export interface Problem {
+interface Problem {
   type: string;
   title: string;
   status: number;
@@ -27,7 +28,7 @@ const TITLES: Record<number, string> = {
   503: "Service Unavailable",
 };
 
-/** What a client may know of an error: everything about its own mistake, nothing about ours. */
+/** Describes an error to the client. Details of a 5xx are for the operators only. */
 export function problemOf(error: unknown, requestId: string): Problem {
   const known = error instanceof AppError ? error : new AppError("internal", "", { cause: error });
   const { code, status, fields } = known;
@@ -39,5 +40,22 @@ export function problemOf(error: unknown, requestId: string): Problem {
     code,
     request_id: requestId,
     ...(fields.length > 0 ? { errors: fields } : {}),
+  };
+}
+
+/** Answers with the problem that an error is. */
+export function problemAnswer(error: unknown, requestId: string): Answer {
+  const problem = problemOf(error, requestId);
+  const { headers, retryAfter } = error instanceof AppError ? error : {};
+  const seconds = retryAfter ?? (problem.status === 503 || problem.status === 429 ? 1 : undefined);
+  return {
+    status: problem.status,
+    headers: {
+      "content-type": "application/problem+json",
+      ...(problem.status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
+      ...headers,
+    },
+    body: JSON.stringify(problem),
   };
 }

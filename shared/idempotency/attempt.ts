@@ -12,7 +12,8 @@ export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 export const LOCK_MARGIN = 1000;
 
 export interface IdempotencyDependencies {
-  store: IdempotencyStore;
+  /** Absent = requests have no keys. */
+  store: IdempotencyStore | undefined;
   clock: Clock;
   /** @default randomId */
   newId?: NewId | undefined;
@@ -48,7 +49,7 @@ export function startAttempt(
   { user, key, request, remaining }: Repeatable,
 ): { identity: RequestIdentity; attempt?: Attempt } {
   const identity = { seed: newId(), at: clock() };
-  if (key === undefined) return { identity };
+  if (!store || key === undefined) return { identity };
   if (!IDEMPOTENCY_KEY.test(key)) throw badKey();
   const hashed = sha256(key);
   const digest = sha256(JSON.stringify(request));

@@ -23,7 +23,7 @@ import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import type { HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";

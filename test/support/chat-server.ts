@@ -8,7 +8,7 @@ import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { listen } from "../../infra/local/listen.ts";
 import type { ChatDependencies } from "../../shared/chat/turn.ts";
-import type { HttpHandler } from "../../shared/http/http-handler.ts";
+import type { HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import type { StreamDependencies } from "../../shared/http/stream-handler.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";

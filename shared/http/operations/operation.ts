@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { ResponseHeader } from "../openapi-responses.ts";
+import type { ResponseHeader } from "../response-headers.ts";
 
 /** Who may call: anyone, a user with a token, or a user in the group `admin`. */
 export type Access = "public" | "user" | "admin";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeCursor, encodeCursor } from "../../../shared/http/cursor.ts";
-import { matchesEtag } from "../../../shared/http/etag.ts";
+import { matchesEtag } from "../../../shared/http/headers.ts";
 
 const scope = fc.array(fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.string(), fc.string())), { maxLength: 4 });
 const ANY = /^/;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matchesEtag } from "../../../shared/http/etag.ts";
+import { matchesEtag } from "../../../shared/http/headers.ts";
 
 describe("a list of ETags", () => {
   it.each(["*", " * ", '"1"', 'W/"1"', '"0", "1"', '"0","1","2"', ' "1" '])(

@@ -1,0 +1,106 @@
+import type { Readable } from "node:stream";
+import middy, { type Request } from "@middy/core";
+import type { executionModeStandard } from "@middy/core/executionModeStandard";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { IdempotencyStore } from "../idempotency/idempotency-store.ts";
+import { inRequest } from "../log.ts";
+import type { Recorder } from "../metrics/record.ts";
+import type { NewId } from "../random.ts";
+import { answers } from "./answers.ts";
+import { authenticate } from "./authenticate.ts";
+import { headerOf, requestIdOf } from "./headers.ts";
+import type { HttpContext, HttpRequest } from "./http-request.ts";
+import { measure } from "./measure.ts";
+import type { Operation } from "./operations/operation.ts";
+import { parseRequest } from "./parse-request.ts";
+
+/** Milliseconds before the end of the function at which a request is answered with 503. */
+export const TIMEOUT_MARGIN = 500;
+
+export interface HttpDependencies {
+  clock: Clock;
+  corsOrigins: readonly string[];
+  /** Needed by operations that are POSTs. */
+  idempotency?: IdempotencyStore;
+  /** Makes the seed of a request's identity. @default randomId */
+  newId?: NewId;
+  /** Takes the metric of each request. @default nothing is recorded */
+  recorder?: Recorder;
+  /** How the answer leaves the function. @default as a value; on Lambda, streaming functions pass another mode */
+  executionMode?: typeof executionModeStandard;
+}
+
+export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+interface Result {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Readable;
+  done?: Promise<void>;
+}
+
+/** The request as it is before an attempt has given it an identity. */
+export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity">;
+
+/** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
+export function createChain<O extends Operation>(
+  operation: O,
+  { clock, corsOrigins, recorder, executionMode }: HttpDependencies,
+  run: (request: ParsedRequest<O>, context: HttpContext, event: APIGatewayProxyEvent) => Promise<Result>,
+): HttpHandler {
+  const chain = middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>({
+    ...(executionMode && { executionMode }),
+    timeoutEarlyInMillis: TIMEOUT_MARGIN,
+    timeoutEarlyResponse: () => {
+      throw new AppError("unavailable", "the request took too long", { retryAfter: 1 });
+    },
+    // The client has the whole answer by now. Lambda freezes a function when it returns, so wait for the rest of the work.
+    requestEnd: async (request) => {
+      const { context, response } = request as unknown as Request<unknown, APIGatewayProxyResult, Error, HttpContext>;
+      await context.work;
+      if (response) await context.meter.end(response);
+    },
+  })
+    // A request passes the middlewares from top to bottom, its answer or error from bottom to top.
+    .use(measure(operation, recorder))
+    .use(answers(corsOrigins))
+    .use(authenticate(operation.access, clock))
+    .use(parseRequest(operation))
+    .handler(async (event, context) => {
+      const { status, headers, body, done } = await run(requestOf(operation, event, context, clock()), context, event);
+      context.work = done;
+      // Lambda's response stream takes a Readable in place of text.
+      return { statusCode: status, headers, body: body as string };
+    }) as unknown as HttpHandler;
+  // A streaming function has one argument more: the stream comes before the context.
+  return (event, ...rest) => inRequest({ id: requestIdOf(event) }, () => chain(event, ...rest));
+}
+
+function requestOf<O extends Operation>(
+  operation: O,
+  event: APIGatewayProxyEvent,
+  context: HttpContext,
+  now: number,
+): ParsedRequest<O> {
+  const { user, plan, params, query, body, meter } = context;
+  const remaining = context.getRemainingTimeInMillis();
+  const header = (name: string) => headerOf(event, name);
+  return {
+    user,
+    plan,
+    params,
+    query,
+    body,
+    header,
+    repeatable: {
+      user,
+      key: operation.method === "POST" ? header("idempotency-key") : undefined,
+      request: [operation.method, event.path, query, operation.body ? body : event.body],
+      remaining,
+    },
+    deadline: now + remaining,
+    observe: meter.observe,
+  } as ParsedRequest<O>;
+}

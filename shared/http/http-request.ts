@@ -1,0 +1,47 @@
+import type { MiddlewareObj } from "@middy/core";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import type * as z from "zod";
+import type { Repeatable } from "../idempotency/attempt.ts";
+import type { RequestIdentity } from "../session/session.ts";
+import type { Observed, RequestMeter } from "./measure.ts";
+import type { Operation } from "./operations/operation.ts";
+
+/** The parts of a request, as the operation's schemas return them. */
+interface Parts {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+}
+
+type Part<O, K extends keyof Parts> = O extends { [P in K]: infer T extends z.ZodType } ? z.infer<T> : undefined;
+
+/** A request of operation `O` whose user and parts have been checked. */
+export interface HttpRequest<O extends Operation> {
+  /** The user whose data the request reaches; empty for public operations. */
+  user: string;
+  /** The plan that the token names; empty = none. */
+  plan: string;
+  params: Part<O, "params">;
+  query: Part<O, "query">;
+  body: Part<O, "body">;
+  /** Returns a header by its name in lower case. */
+  header(name: string): string | undefined;
+  /** The seed of new ids, and the time of the request. */
+  identity: RequestIdentity;
+  repeatable: Repeatable;
+  /** Epoch milliseconds by which the answer must be on its way. */
+  deadline: number;
+  /** Adds to the request's metric: the plan, sessions created, messages stored. */
+  observe(observed: Observed): void;
+}
+
+/** Lambda's context, with the results of the middlewares. */
+export interface HttpContext extends Context, Parts {
+  meter: RequestMeter;
+  user: string;
+  plan: string;
+  /** Resolves when the work of the request is over, which may be after its answer. */
+  work?: Promise<void> | undefined;
+}
+
+export type Middleware = MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>;
