@@ -24,7 +24,7 @@ export const createChat = (deps: ChatHandlerDependencies) =>
         claims: claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, repeatable),
         question: { role: "user", content, name, metadata },
         model,
-        temperature,
+        parameters: temperature === undefined ? {} : { temperature },
         maxOutputTokens: max_output_tokens,
         memory,
         onStored: request.observe,

@@ -1,3 +1,4 @@
+import type { AnswerPiece } from "../llm/model.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { TurnEvent } from "./turn.ts";
 
@@ -6,15 +7,16 @@ import type { TurnEvent } from "./turn.ts";
  * readers, so a client that disconnects does not stop the answer.
  */
 export interface LiveAnswer {
-  append(text: string): void;
+  append(piece: AnswerPiece): void;
   end(message: MessageRecord): void;
   fail(error: unknown): void;
+  /** The text so far. A refusal is text, too. */
   text(): string;
   events(): AsyncGenerator<TurnEvent>;
 }
 
 export function createLiveAnswer(): LiveAnswer {
-  const pieces: string[] = [];
+  const pieces: AnswerPiece[] = [];
   let outcome: { message: MessageRecord } | { error: unknown } | undefined;
   let nextChange: PromiseWithResolvers<void> = Promise.withResolvers();
   const notifyReaders = () => {
@@ -23,8 +25,8 @@ export function createLiveAnswer(): LiveAnswer {
   };
 
   return {
-    append(text) {
-      pieces.push(text);
+    append(piece) {
+      pieces.push(piece);
       notifyReaders();
     },
     end(message) {
@@ -35,11 +37,11 @@ export function createLiveAnswer(): LiveAnswer {
       outcome = { error };
       notifyReaders();
     },
-    text: () => pieces.join(""),
+    text: () => pieces.map((piece) => (piece.kind === "text" || piece.kind === "refusal" ? piece.text : "")).join(""),
     async *events() {
       let next = 0;
       for (;;) {
-        for (; next < pieces.length; next++) yield { kind: "text", text: pieces[next] ?? "" };
+        for (let piece = pieces[next]; piece; piece = pieces[++next]) yield piece;
         if (outcome) break;
         await nextChange.promise;
       }

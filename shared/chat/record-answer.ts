@@ -87,8 +87,10 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     try {
       for await (const event of answer.events) {
         if (event.kind === "end") return event;
-        const text = await limit.take(event.text);
-        if (text) live.append(text);
+        if ("text" in event) {
+          const text = await limit.take(event.text);
+          if (text) live.append({ ...event, text });
+        } else live.append(event);
         // Leaving the loop closes the connection to the provider.
         if (limit.isReached()) return { usage: null, reason: "length" };
       }

@@ -182,7 +182,7 @@ async function askModel(
   try {
     const answer = await model.ask({
       model: request.model,
-      temperature: request.temperature,
+      parameters: request.parameters,
       promptFor,
       firstTokenWithin: Math.min(left, settings.firstTokenTimeout),
       signal: total.signal,

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { TurnClaims } from "../idempotency/claim.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
-import type { Model } from "../llm/model.ts";
+import type { AnswerPiece, Model } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/record.ts";
@@ -58,7 +58,8 @@ export interface TurnRequest {
   /** Overrides the deployment's and the session's system prompt. */
   system?: string | undefined;
   model?: string | undefined;
-  temperature?: number | undefined;
+  /** Parameters of OpenAI's chat completions that reach the provider as they are. */
+  parameters?: Readonly<Record<string, unknown>> | undefined;
   maxOutputTokens?: number | undefined;
   memory: boolean;
   /** Creates the session if it does not exist. */
@@ -72,7 +73,7 @@ export interface TurnRequest {
 }
 
 /** Events of an answer, in order: the last one is `end`, or an error is thrown. */
-export type TurnEvent = { kind: "text"; text: string } | { kind: "end"; message: MessageRecord };
+export type TurnEvent = AnswerPiece | { kind: "end"; message: MessageRecord };
 
 /** A turn whose answer has begun. */
 export interface Turn {

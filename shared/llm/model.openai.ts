@@ -2,10 +2,11 @@ import type OpenAI from "openai";
 import { APIConnectionError, APIError } from "openai";
 import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/client.ts";
-import type { FinishReason, ModelEvent, ModelPrompt, ModelRequest, ModelUsage } from "./model.ts";
+import { type NewId, randomId } from "../random.ts";
+import type { ModelEvent, ModelPrompt, ModelRequest } from "./model.ts";
 import { givenUp, ModelError, type ModelFailure } from "./model-error.ts";
+import { type ChunkReader, createChunkReader } from "./read-chunks.ts";
 import type { Target } from "./targets.ts";
-import { isTokenCount } from "./tokens.ts";
 
 /** Milliseconds. */
 export interface Timeouts {
@@ -15,18 +16,20 @@ export interface Timeouts {
   firstToken: number;
 }
 
-/** Asks one model of one provider, once. Resolves with its first event, so that whoever retries knows that nothing was said yet. */
+/** Asks one model of one provider, once. Resolves with its first event: until then, the caller may retry. */
 export type Ask = (target: Target, prompt: ModelPrompt, request: ModelRequest) => Promise<AsyncIterable<ModelEvent>>;
 
-type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
-
-/** Speaks the OpenAI API, to whichever server offers it. Connections are kept alive; `apiKey` is asked for each request. */
-export function createOpenAIModel(apiKey: (provider: string) => Promise<string>, timeouts: Timeouts): Ask {
+/** Speaks the OpenAI API with any server that offers it. Connections are kept alive; `apiKey` is called for each request. */
+export function createOpenAIModel(
+  apiKey: (provider: string) => Promise<string>,
+  timeouts: Timeouts,
+  newId: NewId = randomId,
+): Ask {
   const clients = new Map<string, OpenAI>();
   const clientOf = ({ baseUrl, provider }: Target): OpenAI => {
     const known = clients.get(baseUrl);
     if (known) return known;
-    // Retries are the business of whoever knows all providers.
+    // The resilient model retries, because it knows all providers.
     const client = createOpenAI({ baseURL: baseUrl, apiKey: () => apiKey(provider), maxRetries: 0 });
     clients.set(baseUrl, client);
     return client;
@@ -40,11 +43,11 @@ export function createOpenAIModel(apiKey: (provider: string) => Promise<string>,
     try {
       untilFirstToken.restart(request.firstTokenWithin, "the first token does not come");
       step.restart(timeouts.connect, "the provider does not answer");
-      const stream = await clientOf(target).chat.completions.create(bodyOf(target, prompt, request.temperature), {
+      const stream = await clientOf(target).chat.completions.create(bodyOf(target, prompt, request), {
         signal,
       });
       step.restart(timeouts.firstToken, "the first token does not come");
-      const events = read(stream, step, timeouts.firstToken);
+      const events = read(stream, createChunkReader(newId), step, timeouts.firstToken);
       const first = await events.next();
       return resumed(first, events);
     } catch (error) {
@@ -77,23 +80,19 @@ function createTimeout(abort: AbortController): Timeout {
   };
 }
 
-/**
- * Reads the events of a response. The types of the chunks say what OpenAI sends, not what this provider sends: each value is checked. The
- * connection is closed when the caller stops reading.
- */
-async function* read(chunks: AsyncIterable<Chunk>, step: Timeout, betweenTokens: number): AsyncGenerator<ModelEvent> {
-  const repair = createTextRepair();
-  let usage: ModelUsage | null = null;
-  let reason: FinishReason | undefined;
+/** Reads the events of a response. The connection is closed when the caller stops reading. */
+async function* read(
+  chunks: AsyncIterable<unknown>,
+  reader: ChunkReader,
+  step: Timeout,
+  betweenTokens: number,
+): AsyncGenerator<ModelEvent> {
   try {
-    for await (const { choices, usage: counted } of chunks) {
-      if (counted) usage = usageOf(counted.prompt_tokens, counted.completion_tokens);
-      const [choice] = choices ?? [];
-      if (choice?.finish_reason) reason = finishReasons.get(choice.finish_reason) ?? "stop";
-      const text = repair.next(textOf(choice?.delta?.content) || textOf(choice?.delta?.refusal));
-      if (!text) continue;
-      step.restart(betweenTokens, "the next token does not come");
-      yield { kind: "text", text };
+    for await (const chunk of chunks) {
+      for (const piece of reader.take(chunk)) {
+        step.restart(betweenTokens, "the next token does not come");
+        yield piece;
+      }
     }
   } catch (error) {
     throw step.reason() ?? translate(error);
@@ -102,37 +101,11 @@ async function* read(chunks: AsyncIterable<Chunk>, step: Timeout, betweenTokens:
   }
   const reasonToAbort = step.reason();
   if (reasonToAbort) throw reasonToAbort;
-  // A connection that is closed early looks like an end, but for this.
+  const reason = reader.reason();
+  // A connection that is closed early looks like an end, except that there is no reason.
   if (!reason) throw new ModelError("down", "the answer broke off");
-  const rest = repair.end();
-  if (rest) yield { kind: "text", text: rest };
-  yield { kind: "end", reason, usage };
-}
-
-/** Reasons that mean something to clients; a model that gives another one has stopped by itself. */
-const finishReasons = new Map<unknown, FinishReason>([
-  ["length", "length"],
-  ["content_filter", "content_filter"],
-]);
-
-const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-
-/** What the provider has counted; `null` when it cannot be true, so that the caller estimates it. */
-function usageOf(input: unknown, output: unknown): ModelUsage | null {
-  return isTokenCount(input) && isTokenCount(output) ? { input_tokens: input, output_tokens: output } : null;
-}
-
-/** Joins surrogate pairs that the provider has split between two deltas, and replaces lone surrogates by U+FFFD. */
-function createTextRepair() {
-  let held = "";
-  return {
-    next(text: string): string {
-      const joined = held + text;
-      held = /[\ud800-\udbff]$/.test(joined) ? joined.slice(-1) : "";
-      return joined.slice(0, joined.length - held.length).toWellFormed();
-    },
-    end: (): string => held.toWellFormed(),
-  };
+  yield* reader.end();
+  yield { kind: "end", reason, usage: reader.usage() };
 }
 
 async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
@@ -145,13 +118,13 @@ async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
   }
 }
 
-function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, temperature: number | undefined) {
+function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { parameters }: ModelRequest) {
   return {
+    ...parameters,
     model: target.model,
     messages: messages.map(({ role, content, name }) => ({ role, content, ...(name ? { name } : {}) })),
     stream: true as const,
     stream_options: { include_usage: true },
-    ...(temperature === undefined ? {} : { temperature }),
     // OpenAI's newer models take the one, servers that speak its API mostly the other.
     ...(target.isOpenAI ? { max_completion_tokens: maxOutputTokens } : { max_tokens: maxOutputTokens }),
   };

@@ -19,8 +19,8 @@ export interface ModelRequest {
   model?: string | undefined;
   /** Gives the prompt for the model that is asked, because models differ in how much they read. */
   promptFor(model: string): Promise<ModelPrompt>;
-  /** 0 to 2. */
-  temperature?: number | undefined;
+  /** Parameters of OpenAI's chat completions that reach the provider as they are: `temperature`, `tools`, `stop` and so on. */
+  parameters?: Readonly<Record<string, unknown>> | undefined;
   /** Milliseconds within which the first token must arrive. */
   firstTokenWithin: number;
   signal: AbortSignal;
@@ -29,13 +29,29 @@ export interface ModelRequest {
 export interface ModelUsage {
   input_tokens: number;
   output_tokens: number;
+  /** Of the input tokens, those that the provider read from its cache. Absent = none, or not known. */
+  cached_input_tokens?: number;
 }
 
-export type FinishReason = "stop" | "length" | "content_filter";
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls";
 
-/** Events of an answer, in order. The last one is `end`. Text is well-formed Unicode; token counts are whole and not negative. */
+/** A piece of an answer. Text is well-formed Unicode. */
+export type AnswerPiece =
+  /** `logprobs` is what the provider says about the tokens of this text, in OpenAI's form. */
+  | { kind: "text"; text: string; logprobs?: unknown }
+  /** The model explains why it does not answer. */
+  | { kind: "refusal"; text: string; logprobs?: unknown }
+  | { kind: "reasoning"; text: string }
+  /** The model begins to call a tool. `id` is not empty, and no two calls of an answer have the same. */
+  | { kind: "tool_call"; id: string; name: string }
+  /** The next piece of the JSON text that is the input of call `id`. Pieces of parallel calls may alternate. */
+  | { kind: "tool_input"; id: string; text: string }
+  /** A page that the model quotes. */
+  | { kind: "source"; url: string; title?: string };
+
+/** Events of an answer, in order. The last one is `end`. Token counts are whole and not negative. */
 export type ModelEvent =
-  | { kind: "text"; text: string }
+  | AnswerPiece
   /** `usage` is `null` when the provider's counts are missing or invalid. */
   | { kind: "end"; reason: FinishReason; usage: ModelUsage | null };
 

@@ -1,3 +1,4 @@
+import type { AnswerPiece } from "../../llm/model.ts";
 import { toAppError } from "../../llm/model-error.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../../session/message.ts";
 import type { MessageInput } from "../../session/schema.ts";
@@ -7,7 +8,7 @@ import { END_OF_STREAM, errorText, toEvent } from "./event-stream.ts";
 
 type CompletionTurn = Pick<
   TurnRequest,
-  "question" | "before" | "since" | "system" | "model" | "temperature" | "maxOutputTokens" | "memory"
+  "question" | "before" | "since" | "system" | "model" | "parameters" | "maxOutputTokens" | "memory"
 >;
 
 /** The last message of an OpenAI request is the question. The others are history that the client has kept. */
@@ -25,7 +26,7 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
     since: messages.slice(lastAnswer + 1, -1),
     system: system.length > 0 ? system.join("\n\n") : undefined,
     model: body.model,
-    temperature: body.temperature ?? undefined,
+    parameters: body.temperature == null ? {} : { temperature: body.temperature },
     maxOutputTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     memory: body.metadata?.memory !== false && body.metadata?.memory !== "false",
   };
@@ -39,17 +40,19 @@ export async function* completionStream(turn: Turn, includeUsage: boolean): Asyn
     created: createdOf(turn),
     model: turn.model,
   };
-  const chunk = (delta: object, finish_reason: string | null = null) =>
+  const calls: string[] = [];
+  const chunk = (delta: object, finish_reason: string | null = null, logprobs: unknown = null) =>
     toEvent({
       ...head,
-      choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+      choices: [{ index: 0, delta, logprobs, finish_reason }],
       ...(includeUsage ? { usage: null } : {}),
     });
   yield chunk({ role: "assistant", content: "", refusal: null });
   try {
     for await (const next of turn.events()) {
-      if (next.kind === "text") {
-        yield chunk({ content: next.text });
+      if (next.kind !== "end") {
+        const delta = deltaOf(next, calls);
+        if (delta) yield chunk(delta, null, "logprobs" in next ? next.logprobs : null);
         continue;
       }
       yield chunk({}, finishReasonOf(next.message));
@@ -60,6 +63,27 @@ export async function* completionStream(turn: Turn, includeUsage: boolean): Asyn
     yield toEvent({
       error: { message: errorText(error), type: "server_error", param: null, code: toAppError(error).code },
     });
+  }
+}
+
+/** A piece of an answer as OpenAI's delta; `calls` holds the ids of the tool calls so far. `null`: the protocol has no such piece. */
+function deltaOf(piece: AnswerPiece, calls: string[]): object | null {
+  switch (piece.kind) {
+    case "text":
+      return { content: piece.text };
+    case "refusal":
+      return { refusal: piece.text };
+    case "reasoning":
+      // Not OpenAI's own, but that of most servers that show the reasoning.
+      return { reasoning_content: piece.text };
+    case "tool_call": {
+      const fn = { name: piece.name, arguments: "" };
+      return { tool_calls: [{ index: calls.push(piece.id) - 1, id: piece.id, type: "function", function: fn }] };
+    }
+    case "tool_input":
+      return { tool_calls: [{ index: calls.indexOf(piece.id), function: { arguments: piece.text } }] };
+    case "source":
+      return null;
   }
 }
 

@@ -15,12 +15,13 @@ export async function* uiMessageStream(turn: Turn): AsyncGenerator<string> {
   let isOpen = false;
   try {
     for await (const next of turn.events()) {
-      if (next.kind === "text") {
+      if (next.kind === "text" || next.kind === "refusal") {
         if (!isOpen) yield toEvent({ type: "text-start", id });
         isOpen = true;
         yield toEvent({ type: "text-delta", id, delta: next.text });
         continue;
       }
+      if (next.kind !== "end") continue;
       if (isOpen) yield toEvent({ type: "text-end", id });
       const { usage, status, finish_reason, latency_ms } = next.message;
       const messageMetadata = {

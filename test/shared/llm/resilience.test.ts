@@ -61,25 +61,27 @@ describe("a model", () => {
   it.each([
     [true, { max_completion_tokens: 100 }],
     [false, { max_tokens: 100 }],
-  ])(
-    "is told the temperature, the speakers and the limit of its answer (OpenAI's own: %s)",
-    async (isOpenAI, limit) => {
-      const model = createOpenAIModel(async () => "key", { connect: 10_000, firstToken: 10_000 });
-      const target = { provider: "p", baseUrl: fake.url, model: "m", isOpenAI };
-      const messages = [{ role: "user" as const, content: "hi", name: "Ann" }];
-      const events = await model(target, { messages, tokens: 1, maxOutputTokens: 100 }, ask("", { temperature: 0.5 }));
-      await said({ model: "m", events });
-      const { at: _at, isCut: _isCut, sent: _sent, authorization: _authorization, ...body } = fake.requests[0]!;
-      expect(body).toEqual({
-        model: "m",
-        messages,
-        stream: true,
-        stream_options: { include_usage: true },
-        temperature: 0.5,
-        ...limit,
-      });
-    },
-  );
+  ])("gets the parameters, the speakers and the limit of its answer (OpenAI's own: %s)", async (isOpenAI, limit) => {
+    const model = createOpenAIModel(async () => "key", { connect: 10_000, firstToken: 10_000 });
+    const target = { provider: "p", baseUrl: fake.url, model: "m", isOpenAI };
+    const messages = [{ role: "user" as const, content: "hi", name: "Ann" }];
+    const events = await model(
+      target,
+      { messages, tokens: 1, maxOutputTokens: 100 },
+      ask("", { parameters: { temperature: 0.5, stop: ["."] } }),
+    );
+    await said({ model: "m", events });
+    const { at: _at, isCut: _isCut, sent: _sent, authorization: _authorization, ...body } = fake.requests[0]!;
+    expect(body).toEqual({
+      model: "m",
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+      temperature: 0.5,
+      stop: ["."],
+      ...limit,
+    });
+  });
 
   it("has its connection closed when the reader stops at the first token", async () => {
     fake.next({ flood: "word " });
