@@ -1,9 +1,9 @@
 import type { Context } from "aws-lambda";
+import { createArchivedDays } from "../../shared/archive/archived-days.s3.ts";
 import { auditArchive } from "../../shared/archive/audit-archive.ts";
 import { counted } from "../../shared/counted.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../shared/events/hold-events.ts";
-import { createArchivedDays } from "../../shared/lake/archived-days.s3.ts";
 import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createS3 } from "../../shared/s3/client.ts";

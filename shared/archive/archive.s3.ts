@@ -2,9 +2,10 @@ import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
+import type { Condition } from "../s3/upload-object.ts";
 import type { Archive, ArchivedHeader } from "../session/archive.ts";
 import { createWriter, parseLines } from "./format.ts";
-import type { Condition, Objects } from "./objects.s3.ts";
+import type { Objects } from "./objects.s3.ts";
 import { formerUserPart, userPart } from "./user-part.ts";
 
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;

@@ -1,5 +1,6 @@
 import type { SessionId } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
+import type { ArchivedDays } from "./archived-days.ts";
 import { isHashed } from "./user-part.ts";
 
 /** Sessions that are looked up at once. */
@@ -14,12 +15,6 @@ export interface Audit {
   complete: boolean;
 }
 
-interface ArchiveListing {
-  /** Days that have objects, like 2026-11-21. */
-  days(): Promise<string[]>;
-  list(day: string): AsyncIterable<{ key: string; user: string }>;
-}
-
 interface Found {
   session: SessionId;
   day: string;
@@ -31,7 +26,11 @@ interface Found {
  * so nothing is deleted. Objects of users whose ids are too long for a key are passed over. Stops at `deadline` (epoch ms).
  */
 export async function auditArchive(
-  ports: { archived: ArchiveListing; sessions: Pick<SessionStore, "findMany" | "findAnchor">; clock: () => number },
+  ports: {
+    archived: Pick<ArchivedDays, "days" | "list">;
+    sessions: Pick<SessionStore, "findMany" | "findAnchor">;
+    clock: () => number;
+  },
   deadline: number,
   report: (orphan: Found) => void,
 ): Promise<Audit> {

@@ -6,13 +6,8 @@ import {
   HeadObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { Upload } from "@aws-sdk/lib-storage";
 import { createS3 } from "../s3/client.ts";
-
-/** Bytes of a part of a multipart upload; smaller objects are put at once. S3's least is 5 MB. */
-const PART_SIZE = 8 * 1024 * 1024;
-
-export type Condition = { IfMatch: string } | { IfNoneMatch: "*" };
+import { type Condition, uploadObject } from "../s3/upload-object.ts";
 
 /** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */
 export const createObjects = (s3: S3Client, Bucket: string) => ({
@@ -24,11 +19,7 @@ export const createObjects = (s3: S3Client, Bucket: string) => ({
 
   /** In several parts, if it is large. */
   upload: (Key: string, Body: Readable, Metadata: Record<string, string>, condition: Condition) =>
-    new Upload({
-      client: s3,
-      partSize: PART_SIZE,
-      params: { Bucket, Key, Body, ContentType: "application/gzip", Metadata, ...condition },
-    }).done(),
+    uploadObject(s3, { Bucket, Key, ContentType: "application/gzip", Metadata }, condition, Body),
 
   remove: (Key: string, IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key, IfMatch })),
 

@@ -1,25 +1,29 @@
 import { createHash } from "node:crypto";
-import type { SessionLine } from "../archive/format.ts";
+import type { ArchivedDays, ArchivedObject, ArchiveLine } from "../archive/archived-days.ts";
 import { AppError } from "../errors.ts";
 import { prefetch } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
-import type { ArchivedDays, ArchivedObject, ArchiveLine, ChangedDay, Lake, PartitionWriter } from "./lake.ts";
-import { createSessionRows } from "./rows.ts";
+import type { ChangedDay, Lake, PartitionWriter } from "./lake.ts";
+import { createSessionRows } from "./session-rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
-/** Sessions of a day that are sorted in memory at once, about 450 bytes each; a day of more is listed several times. */
+/** Sessions of a day that are sorted in memory at once, about 450 bytes each. A day with more is listed several times. */
 const MAX_SESSIONS = 300_000;
 
-/** Objects whose reading has begun before it is their turn. */
+/** Objects that are opened ahead of the one that is being read. */
 const READ_AHEAD = 24;
 
-/** Attempts at a day whose archive objects change while it is being built. */
+/** Attempts at a day whose archive objects change while it is built. */
 const MAX_ATTEMPTS = 4;
 
-/** Grows when the same archive objects are to give other files. */
+/** Part of every fingerprint. Increase it when the same archive objects must give other files. */
 const FORMAT = 2;
 
+/** Milliseconds. */
+const MESSAGES_AGE = retention.lakeMessages.seconds * 1000;
+
 export interface LakeSettings {
+  /** Returns the hash that replaces a user in the lake. */
   pseudonym: (user: string) => string;
   /** Whether columns of content are filled. */
   content: boolean;
@@ -33,22 +37,23 @@ export interface BuildPorts {
   settings: LakeSettings;
 }
 
-export interface DayBuilt {
+interface DayBuilt {
   /** Tables whose partition was written or removed. */
   changed: ArchiveTable[];
   rows: Record<ArchiveTable, number>;
-  /** Epoch milliseconds at which the partition holds something that has reached its age; `null` = never. */
+  /** Epoch milliseconds at which the first messages of the partition reach their age; `null` = never. */
   expires: number | null;
 }
 
 type Due = Pick<ChangedDay, "day" | "aged">;
 
 /**
- * Makes the partitions of a day what the day's archive objects say, and leaves alone what is so already. What a partition was built
- * from, its fingerprint, is stored with it, so an interrupted build is simply not there. A partition only ever takes the place of the
- * version that was there before the archive was listed: of two builders at the same day, the one with the older listing loses.
- * `messages` comes first: for a moment it may have sessions that `session_summaries` lacks, which `messages_all` allows for. A day that
- * has only aged keeps its summaries: they may live longer than the archive objects that they were built from.
+ * Builds the partitions of a day from its archive objects, and skips a partition that is up to date. A partition stores the fingerprint
+ * of its sources, and is published atomically, so an interrupted build changes nothing.
+ *
+ * A partition replaces only the version that was stored before the archive was listed: of two builders of the same day, the one with
+ * the older listing loses. `messages` is published first: for a moment it can have sessions that `session_summaries` lacks, which the
+ * view `messages_all` allows for. A day that has only aged keeps its summaries, because they outlive their archive objects.
  */
 export async function buildDay(ports: BuildPorts, due: Due, now: number): Promise<DayBuilt> {
   for (let attempt = 1; ; attempt++) {
@@ -63,33 +68,31 @@ export async function buildDay(ports: BuildPorts, due: Due, now: number): Promis
 async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }: Due, now: number): Promise<DayBuilt> {
   const [messages, summaries] = await Promise.all([lake.find("messages", day), lake.find("session_summaries", day)]);
   const before = { messages, session_summaries: summaries };
-  const oldest = now - retention.lakeMessages.seconds * 1000;
+  const oldest = now - MESSAGES_AGE;
   const survey = await surveyDay(archived, day, settings, oldest);
   const due: readonly ArchiveTable[] = aged ? ["messages"] : archiveTables;
   const stale = due.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
   const rows = { messages: 0, session_summaries: 0 };
-  const expires = survey.firstArchived === null ? null : survey.firstArchived + retention.lakeMessages.seconds * 1000;
 
-  const writers: { [T in ArchiveTable]?: PartitionWriter<T> } = {};
-  const fresh = (table: ArchiveTable) => stale.includes(table) && survey.fingerprints[table] !== "";
+  const begin = <T extends ArchiveTable>(table: T): PartitionWriter<T> | undefined => {
+    const fingerprint = survey.fingerprints[table];
+    if (!stale.includes(table) || fingerprint === "") return undefined;
+    return lake.begin(table, day, fingerprint, before[table]?.etag ?? null);
+  };
+  const writers = { messages: begin("messages"), session_summaries: begin("session_summaries") };
+  const begun = Object.values(writers).filter((writer) => writer !== undefined);
   try {
-    if (fresh("messages")) writers.messages = lake.begin("messages", day, survey.fingerprints.messages);
-    if (fresh("session_summaries")) {
-      writers.session_summaries = lake.begin("session_summaries", day, survey.fingerprints.session_summaries);
-    }
-    if (Object.keys(writers).length > 0) {
-      for (let pass = 0; pass < survey.passes; pass++) {
-        const objects = await selectObjects(archived, day, settings, survey, pass);
-        for await (const { object, lines } of opened(archived, objects)) {
-          await writeSession(object, lines);
-        }
-      }
+    for (let pass = 0; begun.length > 0 && pass < survey.passes; pass++) {
+      const objects = await selectObjects(archived, day, settings, survey, pass);
+      const opened = prefetch(objects, READ_AHEAD, async (object) => ({ object, lines: await archived.open(object) }));
+      for await (const { object, lines } of opened) await writeSession(object, lines);
     }
     for (const table of stale) await replace(table);
   } catch (error) {
-    await Promise.allSettled(Object.values(writers).map((writer) => writer.abort()));
+    await Promise.allSettled(begun.map((writer) => writer.abort()));
     throw error;
   }
+  const expires = survey.firstArchived === null ? null : survey.firstArchived + MESSAGES_AGE;
   return { changed: stale, rows, expires };
 
   async function writeSession(object: ArchivedObject, lines: AsyncIterable<ArchiveLine[]>): Promise<void> {
@@ -102,7 +105,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
     const kept = object.archivedAt > oldest;
     for await (const batch of lines) {
       for (const line of batch) {
-        if (line.type === "session") session = createSessionRows(line satisfies SessionLine, facts);
+        if (line.type === "session") session = createSessionRows(line, facts);
         else if (session) {
           const row = session.message(line);
           if (!kept || !writers.messages) continue;
@@ -111,7 +114,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
         }
       }
     }
-    if (!session) throw new AppError("internal", `the archive object ${object.key} has no session`);
+    if (!session) throw new AppError("internal", `the archive object ${object.key} has no session line`);
     if (!writers.session_summaries) return;
     await writers.session_summaries.add(session.summary);
     rows.session_summaries++;
@@ -119,25 +122,26 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
 
   async function replace(table: ArchiveTable): Promise<void> {
     const writer = writers[table];
-    const there = before[table]?.etag ?? null;
-    const done = writer ? await writer.commit(there) : there === null || (await lake.remove(table, day, there));
-    if (!done) throw new AppError("conflict", `another builder is at ${table} of ${day}`);
+    const stored = before[table];
+    const done = writer ? await writer.commit() : stored === null || (await lake.remove(table, day, stored.etag));
+    if (!done) throw new AppError("conflict", `another builder has written ${table} of ${day}`);
   }
 }
 
 interface Survey {
-  /** What each table's partition is to be built from; empty = from nothing, so there is none. */
+  /** The fingerprint of each table's sources; empty = there are none, so there must be no partition. */
   fingerprints: Record<ArchiveTable, string>;
+  /** How often the day must be listed to sort all its sessions. */
   passes: number;
-  /** Epoch milliseconds at which the oldest of the messages kept was archived. */
+  /** Epoch milliseconds at which the oldest session whose messages are kept was archived. */
   firstArchived: number | null;
-  /** The objects themselves, when there are few enough. */
+  /** The objects, when they fit into memory. */
   objects: ArchivedObject[] | undefined;
   /** Of the whole listing. */
   digest: string;
 }
 
-/** What a day's objects amount to, read in one listing. */
+/** Lists a day's objects once and says what its partitions must be built from. */
 async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSettings, oldest: number): Promise<Survey> {
   const most = settings.maxSessions ?? MAX_SESSIONS;
   const all = createHash("sha256");
@@ -158,16 +162,11 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
     else objects = undefined;
   }
   const digest = all.digest("hex");
-  const fingerprint = (table: ArchiveTable, n: number, of: string) =>
-    n === 0
-      ? ""
-      : createHash("sha256")
-          .update(JSON.stringify([FORMAT, configured(table, settings), of]))
-          .digest("hex");
+  const keptDigest = kept.digest("hex");
   return {
     fingerprints: {
-      messages: fingerprint("messages", keptCount, kept.digest("hex")),
-      session_summaries: fingerprint("session_summaries", count, digest),
+      messages: keptCount === 0 ? "" : fingerprintOf("messages", settings, keptDigest),
+      session_summaries: count === 0 ? "" : fingerprintOf("session_summaries", settings, digest),
     },
     passes: Math.max(1, Math.ceil(count / most)),
     firstArchived,
@@ -178,14 +177,18 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
 
 const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n${etag}\n${archivedAt}\n`;
 
-/** What else a file depends on: its columns, whether there is content, and the key of the users' hashes. */
-const configured = (table: ArchiveTable, { pseudonym, content }: LakeSettings) => [
-  tables[table].columns.map(({ name, type }) => [name, type]),
-  content,
-  pseudonym(""),
-];
+/** Covers everything that a file depends on: the objects, the columns, the settings and the key of the users' hashes. */
+function fingerprintOf(table: ArchiveTable, { pseudonym, content }: LakeSettings, digest: string): string {
+  const columns = tables[table].columns.map(({ name, type }) => [name, type]);
+  return createHash("sha256")
+    .update(JSON.stringify([FORMAT, [columns, content, pseudonym("")], digest]))
+    .digest("hex");
+}
 
-/** The objects of one pass in the order of the files: those whose users' hashes fall into its share of all hashes. */
+/**
+ * Returns the objects of one pass, sorted as in the files: by user hash and key. A pass takes those whose user hash lies in its share of
+ * all hashes.
+ */
 async function selectObjects(
   archived: ArchivedDays,
   day: string,
@@ -201,15 +204,12 @@ async function selectObjects(
       const share = Number.parseInt(pseudonym(object.user).slice(0, 8), 16) / 2 ** 32;
       if (Math.floor(share * passes) === pass) selected.push(object);
     }
-    if (all.digest("hex") !== digest) throw new AppError("conflict", `the archive of ${day} has changed`);
+    if (all.digest("hex") !== digest)
+      throw new AppError("conflict", `the archive of ${day} has changed since it was listed`);
   }
   const keyed = selected.map((object) => ({ object, hash: pseudonym(object.user) }));
-  keyed.sort((a, b) => order(a.hash, b.hash) || order(a.object.key, b.object.key));
+  keyed.sort((a, b) => compare(a.hash, b.hash) || compare(a.object.key, b.object.key));
   return keyed.map(({ object }) => object);
 }
 
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-async function* opened(archived: ArchivedDays, objects: readonly ArchivedObject[]) {
-  yield* prefetch(objects, READ_AHEAD, async (object) => ({ object, lines: await archived.open(object) }));
-}
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

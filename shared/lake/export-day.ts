@@ -45,10 +45,10 @@ async function replacePartition<T extends Exported>(
   const present = await lake.find(table, day);
   if (count === 0 || present?.fingerprint === fingerprint) return count;
 
-  const writer = lake.begin(table, day, fingerprint);
+  const writer = lake.begin(table, day, fingerprint, present?.etag ?? null);
   try {
     for await (const row of rows()) await writer.add(row);
-    if (!(await writer.commit(present?.etag ?? null))) {
+    if (!(await writer.commit())) {
       throw new AppError("conflict", `another run has written ${table} of ${day}`);
     }
   } catch (error) {

@@ -1,9 +1,10 @@
+import { PassThrough } from "node:stream";
 import { DeleteObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
+import { uploadObject } from "../s3/upload-object.ts";
 import type { Lake } from "./lake.ts";
-import { createObjectWriter } from "./object-writer.s3.ts";
-import { createParquetFile } from "./parquet.ts";
+import { createParquetFile } from "./parquet-file.ts";
 import { partitionKey } from "./tables.ts";
 
 /** The lake as objects `lake/<table>/dt=<day>/<table>.parquet` in a bucket. */
@@ -19,27 +20,42 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
       }
     },
 
-    begin(table, day, fingerprint) {
-      const object = createObjectWriter(s3, {
-        Bucket,
-        Key: partitionKey(table, day),
-        ContentType: "application/vnd.apache.parquet",
-        Metadata: { fingerprint },
+    begin(table, day, fingerprint, replaces) {
+      const bytes = new PassThrough();
+      const uploaded = uploadObject(
+        s3,
+        {
+          Bucket,
+          Key: partitionKey(table, day),
+          ContentType: "application/vnd.apache.parquet",
+          Metadata: { fingerprint },
+        },
+        replaces === null ? { IfNoneMatch: "*" } : { IfMatch: replaces },
+        bytes,
+      );
+      // The next write or the commit rethrows a failure.
+      uploaded.catch(() => undefined);
+      const file = createParquetFile(table, async (chunk) => {
+        // A failed upload reads no more, so a write alone would wait forever.
+        await Promise.race([uploaded, new Promise((resolve) => bytes.write(chunk, resolve))]);
       });
-      const file = createParquetFile(table, (bytes) => object.write(bytes));
       return {
         add: (row) => file.add(row).catch(fail),
-        async commit(replaces) {
+        async commit() {
           try {
             await file.finish();
-            await object.commit(replaces === null ? { IfNoneMatch: "*" } : { IfMatch: replaces });
+            bytes.end();
+            await uploaded;
             return true;
           } catch (error) {
             if (isOtherVersion(error)) return false;
             return fail(error);
           }
         },
-        abort: () => object.abort().catch(fail),
+        async abort() {
+          bytes.on("error", () => undefined).destroy(new Error("the partition is discarded"));
+          await uploaded.catch(() => undefined);
+        },
       };
     },
 
@@ -55,7 +71,7 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
   };
 }
 
-// 404: gone by now. 409: another conditional write of the same key was under way.
+// 404: the object was deleted. 409: another conditional write of the same key was under way.
 const isOtherVersion = (error: unknown): boolean => [404, 409, 412].includes(statusOf(error) ?? 0);
 
 function fail(error: unknown): never {

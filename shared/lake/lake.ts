@@ -1,66 +1,48 @@
-import type { MessageLine, SessionLine } from "../archive/format.ts";
 import type { Row, TableName } from "./tables.ts";
 
-/** An archived session as the listing of its day shows it. */
-export interface ArchivedObject {
-  key: string;
-  etag: string;
-  /** As it is packed. */
-  bytes: number;
-  /** Epoch milliseconds. */
-  archivedAt: number;
-  /** The user's id, or what stands for a long one in keys. */
-  user: string;
-}
-
-export type ArchiveLine = SessionLine | MessageLine;
-
-/** The archive as the lake is built from it. */
-export interface ArchivedDays {
-  /** Days that have objects, like 2026-11-21. */
-  days(): Promise<string[]>;
-  /** The objects of a day, in the order of their keys. */
-  list(day: string): AsyncIterable<ArchivedObject>;
-  /** Starts reading an object; gives its lines some at a time. Throws `conflict` when it is gone or another one by now. */
-  open(object: ArchivedObject): Promise<AsyncIterable<ArchiveLine[]>>;
-}
-
-/** What a partition was built from, and the version of it that is there. */
+/** The version of a partition that is stored, and what it was built from. */
 export interface Partition {
   etag: string;
   fingerprint: string;
 }
 
-/** The lake's partitions: a table's rows of one day, one object each. */
+/** The lake's partitions: the rows of one table and one day, in one object each. */
 export interface Lake {
+  /** Finds a partition; `null` when it does not exist. */
   find(table: TableName, day: string): Promise<Partition | null>;
-  /** Begins a partition that takes the place of what is there once it is committed, and leaves no trace otherwise. */
-  begin<T extends TableName>(table: T, day: string, fingerprint: string): PartitionWriter<T>;
-  /** Removes a partition. False when it is not that version of it any more. */
+  /**
+   * Begins a partition. A commit replaces the version `replaces` (an ETag; `null` = none must exist); without a commit
+   * nothing changes.
+   */
+  begin<T extends TableName>(table: T, day: string, fingerprint: string, replaces: string | null): PartitionWriter<T>;
+  /** Removes a version of a partition. Returns false when another version is stored. */
   remove(table: TableName, day: string, etag: string): Promise<boolean>;
 }
 
 export interface PartitionWriter<T extends TableName> {
+  /** Adds a row. */
   add(row: Row<T>): Promise<void>;
-  /** Puts it in the place of the version `replaces` (`null` = of none), at once. False when something else is there. */
-  commit(replaces: string | null): Promise<boolean>;
+  /** Publishes the partition atomically. Returns false when another version is stored by now. */
+  commit(): Promise<boolean>;
+  /** Discards the rows. May be called after any failure, and again. */
   abort(): Promise<void>;
 }
 
-/** A day whose archive objects have changed since its partitions were built, or will have to be left out. */
+/** A day whose archive objects have changed since its partitions were built, or whose messages have reached their age. */
 export interface ChangedDay {
   day: string;
-  /** Another with every change. */
+  /** Changes with every change of the day. */
   token: string;
-  /** Nothing has changed: messages of it have reached their age. */
+  /** True when no object has changed, but messages have reached their age. */
   aged: boolean;
 }
 
-/** Which days the builder has to look at. A mark is only made once the change to the archive has happened. */
+/** The days that the lake builder must build. The archiver marks a day after the archive has changed, never before. */
 export interface ChangedDays {
+  /** Marks days as changed. */
   mark(days: Iterable<string>): Promise<void>;
-  /** Those that are due at `now` (epoch ms). */
+  /** Returns the days that are due at `now` (epoch ms). */
   due(now: number): Promise<ChangedDay[]>;
-  /** Ends a change, unless there was another since; the day is due again at `next` (epoch ms), or never. */
+  /** Ends a change, unless the day has changed again. The day is due again at `next` (epoch ms), or never. */
   settle(changed: ChangedDay, next: number | null): Promise<void>;
 }

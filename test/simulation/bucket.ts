@@ -1,11 +1,13 @@
 /** A bucket in memory, behind the ports that the archive and the lake use. Each call goes through the instance that makes it. */
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
+import type { ArchivedDays, ArchivedObject, ArchiveLine } from "../../shared/archive/archived-days.ts";
 import type { Objects } from "../../shared/archive/objects.s3.ts";
 import { userOfPart } from "../../shared/archive/user-part.ts";
 import { AppError } from "../../shared/errors.ts";
-import type { ArchivedDays, ArchivedObject, ArchiveLine, Lake } from "../../shared/lake/lake.ts";
+import type { Lake } from "../../shared/lake/lake.ts";
 import { partitionKey, type Row, type TableName } from "../../shared/lake/tables.ts";
+import type { Condition } from "../../shared/s3/upload-object.ts";
 import type { Instance, StoreFailure } from "./instance.ts";
 
 interface Stored {
@@ -21,8 +23,6 @@ interface Partition {
   fingerprint: string;
   rows: object[];
 }
-
-type Condition = { IfMatch: string } | { IfNoneMatch: "*" };
 
 export class Bucket {
   readonly objects = new Map<string, Stored>();
@@ -161,12 +161,12 @@ export function lakeOf(bucket: Bucket, instance: Instance): Lake {
   return {
     find: (table, day) =>
       send(`HeadObject ${partitionKey(table, day)}`, () => partitions.get(partitionKey(table, day)) ?? null),
-    begin(table, day, fingerprint) {
+    begin(table, day, fingerprint, replaces) {
       const rows: object[] = [];
       const key = partitionKey(table, day);
       return {
         add: async (row) => void rows.push(row),
-        commit: (replaces) =>
+        commit: () =>
           send(`PutObject ${key}`, () => {
             if ((partitions.get(key)?.etag ?? null) !== replaces) return false;
             const etag = etagOf(Buffer.from(JSON.stringify([fingerprint, rows])));

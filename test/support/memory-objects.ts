@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { parseLines } from "../../shared/archive/format.ts";
-import type { Condition, Objects } from "../../shared/archive/objects.s3.ts";
+import type { Objects } from "../../shared/archive/objects.s3.ts";
+import type { Condition } from "../../shared/s3/upload-object.ts";
 
 interface Stored {
   body: Buffer;

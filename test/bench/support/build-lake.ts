@@ -1,8 +1,8 @@
-import { createArchivedDays } from "../../../shared/lake/archived-days.s3.ts";
+import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";
 import { buildLake } from "../../../shared/lake/build-lake.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import type { ChangedDay } from "../../../shared/lake/lake.ts";
-import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import { createS3 } from "../../../shared/s3/client.ts";
 
 // Runs the builder of the lake in a process of its own, so that its memory can be measured. Argument: the bucket. Output: a line of JSON.

@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tables } from "../../../shared/lake/tables.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { createLakeWorld, type LakeWorld } from "../../support/lake-world.ts";
 
 const text = readFileSync(path.join(import.meta.dirname, "../../../docs/analysts.md"), "utf8");
 const questions = [...text.matchAll(/\*\*(\d+\. [^*]+)\*\*[\s\S]*?```sql\n([^`]+)```/g)].map(

@@ -16,7 +16,7 @@ import { listMessages } from "../../../shared/session/list-messages.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { createLakeWorld, type LakeWorld } from "../../support/lake-world.ts";
 import { NOON } from "../../support/world.ts";
 
 const DAY = 86_400_000;

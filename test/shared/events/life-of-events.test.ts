@@ -5,7 +5,7 @@ import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../../shared/events/hold-events.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
-import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { ArchivedObject, ArchiveLine } from "../../../shared/archive/archived-days.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { type BuildPorts, buildDay } from "../../../shared/lake/build-day.ts";
 import { buildLake } from "../../../shared/lake/build-lake.ts";
-import type { ArchivedObject, ArchiveLine, Lake } from "../../../shared/lake/lake.ts";
-import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import type { Lake } from "../../../shared/lake/lake.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 
 const DAY = "2026-11-21";
@@ -42,13 +43,13 @@ function createPorts(objects: ArchivedObject[]) {
       call(`find ${table}`);
       return partitions.get(table) ?? null;
     },
-    begin(table, _day, fingerprint) {
+    begin(table, _day, fingerprint, replaces) {
       const rows: unknown[] = [];
       return {
         async add(row) {
           rows.push(row);
         },
-        async commit(replaces) {
+        async commit() {
           call(`commit ${table}`);
           if ((partitions.get(table)?.etag ?? null) !== replaces) return false;
           partitions.set(table, { etag: `version ${versions++}`, fingerprint, rows });

@@ -6,7 +6,7 @@ import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { createLakeWorld, type LakeWorld } from "../../support/lake-world.ts";
 
 let engines: Engines;
 let lake: LakeWorld;

@@ -6,7 +6,7 @@ import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { firstGeneration } from "../../../shared/session/session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { createLakeWorld, type LakeWorld } from "../../support/lake-world.ts";
 import { NOON } from "../../support/world.ts";
 
 const DAY = 86_400_000;

@@ -8,7 +8,7 @@ import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createLakeWorld, type LakeWorld } from "../../support/lake.ts";
+import { createLakeWorld, type LakeWorld } from "../../support/lake-world.ts";
 
 let engines: Engines;
 let lake: LakeWorld;

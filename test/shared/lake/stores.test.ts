@@ -1,12 +1,12 @@
-import { ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { randomBytes } from "node:crypto";
+import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";
+import type { ArchivedObject } from "../../../shared/archive/archived-days.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
-import { createArchivedDays } from "../../../shared/lake/archived-days.s3.ts";
 import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
-import type { ArchivedObject } from "../../../shared/lake/lake.ts";
-import { createObjectWriter } from "../../../shared/lake/object-writer.s3.ts";
-import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import type { Row } from "../../../shared/lake/tables.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
@@ -36,9 +36,9 @@ const event = (event_id: string): Row<"events"> => ({
 describe("a partition of the lake", () => {
   const lake = () => createLake(engines.s3, engines.bucket);
   const write = async (day: string, fingerprint: string, replaces: string | null) => {
-    const writer = lake().begin("events", day, fingerprint);
+    const writer = lake().begin("events", day, fingerprint, replaces);
     await writer.add(event(fingerprint));
-    return writer.commit(replaces);
+    return writer.commit();
   };
 
   it("takes the place of the version that it is built on, and of no other", async () => {
@@ -67,28 +67,59 @@ describe("a partition of the lake", () => {
   });
 });
 
-describe("an object of several parts", () => {
-  const PART = 8 * 1024 * 1024;
-  const begin = (Key: string) =>
-    createObjectWriter(engines.s3, { Bucket: engines.bucket, Key, ContentType: "text/plain", Metadata: {} });
+describe("a partition of several parts", () => {
+  /** Rows of 24 MB, which do not compress. */
+  const rows = Array.from({ length: 3 }, (_, n) => ({
+    ...event(`${n}`),
+    metadata: randomBytes(6 * 1024 * 1024).toString("base64"),
+  }));
+  const uploads = async () =>
+    (await engines.s3.send(new ListMultipartUploadsCommand({ Bucket: engines.bucket }))).Uploads ?? [];
 
-  it("is put under its condition too", async () => {
-    const key = `parts/${freshDay()}`;
-    await put(key, "there before");
-    const writer = begin(key);
-    await writer.write(Buffer.alloc(PART, "a"));
-    await writer.write(Buffer.from("b"));
-    await expect(writer.commit({ IfNoneMatch: "*" })).rejects.toMatchObject({ $metadata: { httpStatusCode: 412 } });
-    await writer.abort();
+  it("replaces only the version that it is built on", async () => {
+    const lake = createLake(engines.s3, engines.bucket);
+    const day = freshDay();
+    const [winner, loser] = [lake.begin("events", day, "winner", null), lake.begin("events", day, "loser", null)];
+    for (const row of rows) await Promise.all([winner.add(row), loser.add(row)]);
+    expect([await winner.commit(), await loser.commit()]).toEqual([true, false]);
+    const stored = (await lake.find("events", day))!;
+    expect(stored.fingerprint).toBe("winner");
+    // Only an object of several parts has the number of its parts in its ETag.
+    expect(stored.etag).toMatch(/-3"$/);
+    expect(await uploads()).toEqual([]);
   });
 
-  it("leaves no part behind when it is given up", async () => {
-    const writer = begin(`parts/${freshDay()}`);
-    await writer.write(Buffer.alloc(PART, "a"));
+  it("leaves no part behind when it is discarded, however often", async () => {
+    const lake = createLake(engines.s3, engines.bucket);
+    const day = freshDay();
+    const writer = lake.begin("events", day, "discarded", null);
+    for (const row of rows) await writer.add(row);
     await writer.abort();
     await writer.abort();
-    const list = new ListMultipartUploadsCommand({ Bucket: engines.bucket });
-    expect((await engines.s3.send(list)).Uploads ?? []).toEqual([]);
+    const small = lake.begin("events", day, "discarded", null);
+    await small.add(event("small"));
+    await small.abort();
+    expect([await lake.find("events", day), await uploads()]).toEqual([null, []]);
+  });
+
+  it("fails when S3 does not take a part, instead of waiting for it", async () => {
+    const { endpoints, credentials } = engines;
+    const s3 = new S3Client({ endpoint: endpoints.s3, region: "us-east-1", credentials, forcePathStyle: true });
+    s3.middlewareStack.add(
+      (next, { commandName }) =>
+        (request) =>
+          commandName === "UploadPartCommand" ? Promise.reject(new Error("socket hang up")) : next(request),
+      { step: "initialize" },
+    );
+    const writer = createLake(s3, engines.bucket).begin("events", freshDay(), "failed", null);
+    const write = async () => {
+      for (const row of [...rows, ...rows, ...rows]) await writer.add(row);
+      await writer.commit();
+    };
+    await expect(write()).rejects.toMatchObject({ code: "unavailable" });
+    await writer.abort();
+    s3.destroy();
+    expect(await uploads()).toEqual([]);
   });
 });
 

@@ -6,7 +6,7 @@ import { createReportJob } from "../../../functions/jobs/report.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
-import { createPseudonyms } from "../../../shared/lake/pseudonym.ts";
+import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import type { TableName } from "../../../shared/lake/tables.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";

@@ -43,10 +43,10 @@ beforeAll(async () => {
     writeFileSync(path.join(directory, "host.json"), JSON.stringify(host));
     await s3.send(new CreateBucketCommand({ Bucket: ArchiveBucketName }));
   }
-  const writer = createLake(s3, "full").begin("messages", today, "test");
+  const writer = createLake(s3, "full").begin("messages", today, "test", null);
   for (const [position, content] of ['a "refund", please', "of course", "Refund ready"].entries())
     await writer.add(message(position, content));
-  expect(await writer.commit(null)).toBe(true);
+  expect(await writer.commit()).toBe(true);
 });
 afterAll(async () => {
   await close();

@@ -2,12 +2,12 @@ import { pipeline, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
-import { userOfPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
-import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./lake.ts";
+import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./archived-days.ts";
+import { userOfPart } from "./user-part.ts";
 
-/** Bytes of an object, packed, up to which it is read whole: gzip makes a thousandth of a text at best. */
+/** Compressed bytes up to which an object is read whole. Gzip compresses at most a thousandfold, so that is 64 MB of text. */
 const WHOLE = 64 * 1024;
 
 /** The archive's days as prefixes `archive/dt=<day>/` of a bucket. */
@@ -45,23 +45,19 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
     },
 
     async open(object) {
-      if (object.bytes > WHOLE) return large(() => get(object));
+      // A large object is fetched when its lines are read, so that one that waits holds no connection.
+      if (object.bytes > WHOLE) return streamLines(() => get(object));
       const bytes = await (await get(object))?.transformToByteArray().catch(fail);
-      return small(bytes ?? new Uint8Array());
+      return allLines(bytes ?? new Uint8Array());
     },
   };
 }
 
-async function* small(bytes: Uint8Array): AsyncGenerator<ArchiveLine[]> {
-  yield gunzipSync(bytes)
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as ArchiveLine);
+async function* allLines(bytes: Uint8Array): AsyncGenerator<ArchiveLine[]> {
+  yield parse(gunzipSync(bytes).toString("utf8").split("\n"));
 }
 
-/** Fetched only once it is read, as nothing that waits should hold a connection. */
-async function* large(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]> {
+async function* streamLines(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]> {
   const unpacked = pipeline((await get()) as Readable, createGunzip(), () => undefined);
   const decoder = new StringDecoder("utf8");
   let rest = "";
@@ -69,13 +65,15 @@ async function* large(get: () => Promise<unknown>): AsyncGenerator<ArchiveLine[]
     for await (const chunk of unpacked) {
       const lines = (rest + decoder.write(chunk as Buffer)).split("\n");
       rest = lines.pop() ?? "";
-      yield lines.map((line) => JSON.parse(line) as ArchiveLine);
+      yield parse(lines);
     }
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
     fail(error);
   }
 }
+
+const parse = (lines: string[]): ArchiveLine[] => lines.filter((line) => line !== "").map((line) => JSON.parse(line));
 
 function fail(error: unknown): never {
   const status = statusOf(error);

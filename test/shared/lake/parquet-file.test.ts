@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { expect, it } from "vitest";
-import { createParquetFile } from "../../../shared/lake/parquet.ts";
+import { createParquetFile } from "../../../shared/lake/parquet-file.ts";
 import type { Row } from "../../../shared/lake/tables.ts";
 
 const USERS = 50;
