@@ -7,7 +7,7 @@ import { type Limits, resetOf } from "../../shared/limits/limits.ts";
 import { type Plans, planOf } from "../../shared/limits/plans.ts";
 import { lazyHandler, openHttp, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   limits: Pick<Limits, "usage">;
   plans: Plans;
 }

@@ -8,7 +8,7 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openIdempotentHttp, openMetricsTable, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   events: EventStore;
   sessions: Pick<SessionStore, "findAnchor">;
 }

@@ -22,7 +22,7 @@ const FIRST_RUN = 30;
 /** Milliseconds that a run leaves unused, for the day that it is at. */
 const MARGIN = 120_000;
 
-export interface Dependencies {
+interface Dependencies {
   open(): Promise<ExportPorts>;
   book: Pick<JobBook, "succeeded">;
   clock: () => number;

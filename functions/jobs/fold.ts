@@ -14,7 +14,7 @@ const MARGIN = 60_000;
 
 const JOB = { hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const;
 
-export interface FoldDependencies {
+interface FoldDependencies {
   store: MetricStore;
   book: Pick<JobBook, "succeeded">;
   clock: Clock;

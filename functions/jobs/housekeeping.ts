@@ -14,7 +14,7 @@ import { recordSuccess } from "./middleware.ts";
 /** Milliseconds that a run leaves unused. */
 const MARGIN = 30_000;
 
-export type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditArchive>[0];
+type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditArchive>[0];
 
 /**
  * Weekly schedule: what neither TTL nor lifecycle rules see to. Holds events that are not in the lake yet, and fails when

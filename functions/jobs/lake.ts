@@ -17,7 +17,7 @@ const requestSchema = z.looseObject({
 });
 
 /** Schedule: builds the partitions of the lake whose archive objects have changed. Fails when a day could not be built. */
-export const createLakeJob =
+const createLakeJob =
   (open: () => Promise<BuildPorts & { changes: ChangedDays }>, clock: () => number) =>
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = clock() + context.getRemainingTimeInMillis() - MARGIN;

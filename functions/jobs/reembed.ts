@@ -25,7 +25,7 @@ interface Request extends ReembedOptions {
 }
 
 /** Invoked by `npm run reembed`, again and again until it is done. */
-export const createReembedJob =
+const createReembedJob =
   (deps: ReembedDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
   async (
     { seconds = Number.POSITIVE_INFINITY, ...options }: Request,

@@ -14,7 +14,7 @@ import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 /** Days of a month on which the report of the month before is made again, for what was folded late. */
 const LAST_DAY = 3;
 
-export interface Dependencies {
+interface Dependencies {
   store: MetricStore;
   reports: ReportStore;
   book: Pick<JobBook, "succeeded">;

@@ -6,7 +6,7 @@ import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts"
 import type { MemoryStore } from "../../shared/memory/store.ts";
 import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   memories: MemoryStore;
 }
 

@@ -8,7 +8,7 @@ import { toMemory } from "../../shared/memory/record.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
 import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   memories: MemoryStore;
 }
 

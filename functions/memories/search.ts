@@ -11,7 +11,7 @@ import { createSearch } from "../../shared/memory/search.ts";
 import type { MemoryStore } from "../../shared/memory/store.ts";
 import { lazyHandler, openIdempotentHttp, openMemories, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   recall: Recall;
   memories: Pick<MemoryStore, "summary" | "find">;
 }

@@ -12,7 +12,7 @@ import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 /** Seconds before `to` at which a range begins that does not say so. */
 const DEFAULT_RANGE = { hour: DAY, day: 30 * DAY, month: 365 * DAY } as const;
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   store: MetricStore;
 }
 

@@ -10,7 +10,7 @@ import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import { createS3 } from "../../shared/s3/client.ts";
 import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   store: MetricStore;
   reports: Pick<ReportStore, "find">;
 }

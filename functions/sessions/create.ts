@@ -10,7 +10,7 @@ import type { SessionMemories, SessionStore } from "../../shared/session/store.t
 import { clock, lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
   memories: SessionMemories;
   /** Seconds of idleness after which a session expires that does not say so itself. */

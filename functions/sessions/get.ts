@@ -9,7 +9,7 @@ import type { MessageStore, SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openHttp, openTable } from "../compose.ts";
 import { sessionResponse } from "./session-response.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
   messages: MessageStore;
 }

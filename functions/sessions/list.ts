@@ -9,7 +9,7 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openHttp, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "list">;
 }
 

@@ -7,7 +7,7 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { clock, lazyHandler, openArchive, openHttp, openTable } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "countActive">;
   archive: Pick<Archive, "ping">;
   /** Throws when the table takes no writes. */

@@ -6,7 +6,7 @@ import { isHashed } from "./user-part.ts";
 /** Sessions that are looked up at once. */
 const BATCH = 100;
 
-export interface Audit {
+interface Audit {
   /** Archive objects that were looked at. */
   objects: number;
   /** Of these, those of sessions that the table does not know. */

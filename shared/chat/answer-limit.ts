@@ -3,7 +3,7 @@ import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
 import { estimateTokens } from "../llm/tokens.ts";
 import { MAX_CONTENT_BYTES } from "../session/parts.ts";
 
-export interface AnswerLimit {
+interface AnswerLimit {
   /** Takes the next piece of an answer and returns the part of it that fits. */
   take(piece: string): Promise<string>;
   /** Whether a piece was cut. The answer then ends. */

@@ -14,7 +14,7 @@ import type { ChatDependencies, Turn } from "./turn.ts";
 /** Milliseconds between two writes of the partial text. An answer that ends before the first one costs no extra write. */
 const SAVE_EVERY = 2000;
 
-export interface Recording extends Omit<Ending, "answer"> {
+interface Recording extends Omit<Ending, "answer"> {
   answer: ModelAnswer;
   prompt: ModelPrompt;
   reservation: Reservation;

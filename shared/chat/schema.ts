@@ -15,7 +15,7 @@ export const chatSchema = z
   })
   .meta({ id: "Chat" });
 
-export const chatMemorySchema = z
+const chatMemorySchema = z
   .object({
     id: z.string(),
     session_id: idSchema,

@@ -28,7 +28,7 @@ export interface DeadTurn {
 }
 
 /** The partial answer of a running turn. */
-export interface LiveText {
+interface LiveText {
   text: string;
   model: string;
 }

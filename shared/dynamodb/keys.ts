@@ -23,7 +23,7 @@ const GENERATION_DIGITS = 10;
 const EARLIER_DIGITS = 6;
 
 /** How many partitions the index of due sessions and the counter of active ones are spread over. */
-export const SHARDS = 16;
+const SHARDS = 16;
 
 export interface Key {
   pk: string;
@@ -42,7 +42,7 @@ export const anchorKey = (user: string, session: string): Key => ({ pk: sessionK
 const digits = (generation: number): string =>
   String(generation).padStart(generation < 10 ** EARLIER_DIGITS ? EARLIER_DIGITS : GENERATION_DIGITS, "0");
 
-export const TOMBSTONE_PREFIX = "D#";
+const TOMBSTONE_PREFIX = "D#";
 
 export const tombstoneKey = (user: string, session: string, generation: number): Key => ({
   pk: sessionKey(user, session),
@@ -51,7 +51,7 @@ export const tombstoneKey = (user: string, session: string, generation: number):
 
 /** All messages of a generation start with this. */
 export const messagePrefix = (generation: number): string => `M#${digits(generation)}#`;
-export const messageIdPrefix = (generation: number): string => `I#${digits(generation)}#`;
+const messageIdPrefix = (generation: number): string => `I#${digits(generation)}#`;
 
 /** `position` orders the messages of a session: `<created_at>#<id>`. */
 export const messageKey = (user: string, session: string, generation: number, position: string): Key => ({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { idSchema, metadataSchema } from "../session/schema.ts";
 
-export const eventTypes = ["feedback", "conversion", "engagement", "content", "custom"] as const;
+const eventTypes = ["feedback", "conversion", "engagement", "content", "custom"] as const;
 
 /** Largest value either way: sums of them stay exact. */
 const MAX_VALUE = 1e9;

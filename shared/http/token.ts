@@ -11,7 +11,7 @@ const MAX_SUB = 255;
  * What the handlers need to know of a token, once it is verified. Groups and scopes are decided on here, as API Gateway passes no
  * lists on.
  */
-export interface Token {
+interface Token {
   sub: string;
   /** Epoch seconds. */
   exp: number;

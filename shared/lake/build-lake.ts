@@ -1,7 +1,7 @@
 import { type BuildPorts, buildDay } from "./build-day.ts";
 import type { ChangedDays } from "./lake.ts";
 
-export interface LakeRun {
+interface LakeRun {
   /** Days that were looked at. */
   days: number;
   /** Partitions written or removed. */

@@ -10,7 +10,7 @@ const GROUP_CHARS = 8 * 1024 * 1024;
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
 
-export interface ParquetFile<T extends TableName> {
+interface ParquetFile<T extends TableName> {
   add(row: Row<T>): Promise<void>;
   /** Writes the rest and the footer. */
   finish(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { MessageLine, SessionLine } from "../archive/format.ts";
 import type { Row } from "./tables.ts";
 
-export interface SessionFacts {
+interface SessionFacts {
   userHash: string;
   /** Epoch milliseconds. */
   archivedAt: number;

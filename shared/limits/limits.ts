@@ -29,7 +29,7 @@ export interface Reservation {
   stale: string[];
 }
 
-export interface Usage {
+interface Usage {
   requests: number;
   input_tokens: number;
   output_tokens: number;

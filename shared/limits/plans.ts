@@ -1,5 +1,5 @@
 /** Limits of a plan; 0 = no limit. */
-export interface Plan {
+interface Plan {
   requests_per_minute: number;
   tokens_per_day: number;
 }

@@ -7,7 +7,7 @@ const CACHE = 5000;
 
 const CLOSED: BreakerState = { failures: 0, openedAt: null };
 
-export interface BreakerSettings {
+interface BreakerSettings {
   /** Outages in a row that open the circuit. */
   threshold: number;
   /** Milliseconds for which it stays open before one call may try. */

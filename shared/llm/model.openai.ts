@@ -9,7 +9,7 @@ import { type ChunkReader, createChunkReader } from "./read-chunks.ts";
 import type { Target } from "./targets.ts";
 
 /** Milliseconds. */
-export interface Timeouts {
+interface Timeouts {
   /** Until the provider has accepted the request: connection and status line. */
   connect: number;
   /** From then on until the first token, and between two tokens. */

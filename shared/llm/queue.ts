@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 /** After a pause, calls worth this many milliseconds may go out at once. */
 const BURST = 5000;
 
-export interface QueueSettings {
+interface QueueSettings {
   /** Requests per minute that a provider accepts; 0 = no limit. */
   requestsPerMinute: number;
   /** Tokens per minute that it accepts; 0 = no limit. */

@@ -17,7 +17,7 @@ const TIMEOUT = 10_000;
 /** Digits that are kept of a number, of which DynamoDB stores two a byte: what is cut off is far below what tells vectors apart. */
 const DIGITS = 4;
 
-export interface OpenAISettings {
+interface OpenAISettings {
   /** Asked for each request. */
   apiKey: () => Promise<string>;
   /** @default OpenAI's own */

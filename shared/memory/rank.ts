@@ -8,7 +8,7 @@ import { countTerms, termsOf } from "./terms.ts";
  * are round numbers from a coarse grid, tried on LoCoMo and kept small so that the turn itself decides: with neighbours
  * alone, chats between people got worse. A turn that follows a question of somebody else is likely its answer.
  */
-export const weights = {
+const weights = {
   k1: 0.9,
   b: 0.4,
   /** Share of the score of the turn before and of the one after, and of those two away. */
@@ -36,7 +36,7 @@ export interface Ranked {
   score: number;
 }
 
-export interface RankRequest {
+interface RankRequest {
   text: string;
   statistics: TermStatistics;
   /** Candidates, with the cosine similarity of a model that understands more than terms. */

@@ -30,12 +30,12 @@ export interface RawMetric {
 }
 
 /** Different dimensions that a series has in one window; what comes beyond is counted under `other`. */
-export const MAX_DIMENSIONS = 200;
+const MAX_DIMENSIONS = 200;
 
 const OTHER = "other";
 
 /** The values of one window, added up. Memory is bounded by the vocabulary and `MAX_DIMENSIONS`. */
-export interface Accumulator {
+interface Accumulator {
   /** Gives a place of their own to dimensions which an earlier run has given one, so that a repeated run agrees. */
   admit(series: string, dimensions: readonly Record<string, string>[]): void;
   has(series: string): boolean;

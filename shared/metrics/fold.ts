@@ -22,7 +22,7 @@ const SOURCE = {
   month: retention.dailyAggregate.seconds,
 } as const;
 
-export interface Folded {
+interface Folded {
   granularity: Granularity;
   /** Windows folded in this run. */
   windows: number;
@@ -107,7 +107,7 @@ function notWindow(granularity: Granularity, from: string): AppError {
 }
 
 /** Folds one window and writes the aggregates that are not stored as they are. Gives how many those were. */
-export async function foldWindow(store: MetricStore, granularity: Granularity, window: string): Promise<number> {
+async function foldWindow(store: MetricStore, granularity: Granularity, window: string): Promise<number> {
   const accumulator = createAccumulator();
   const stored = new Map<string, string>();
   /** Lets what an earlier run has written keep its place, and remembers it. */

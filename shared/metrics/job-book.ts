@@ -22,7 +22,7 @@ export const allowedSilence = {
 export type JobName = keyof typeof allowedSilence;
 
 /** What is known of a schedule. Epoch milliseconds. */
-export interface JobState {
+interface JobState {
   name: JobName;
   /** `null` = it has never succeeded. */
   succeededAt: number | null;

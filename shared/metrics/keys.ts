@@ -24,7 +24,7 @@ import { type Granularity, windowOf } from "./window.ts";
 export const RAW_SHARDS = 8;
 
 /** Partitions of a day's events: 200 a second before one of them has 50. */
-export const EVENT_SHARDS = 4;
+const EVENT_SHARDS = 4;
 
 export const rawShards: readonly number[] = Array.from({ length: RAW_SHARDS }, (_, n) => n);
 export const eventShards: readonly number[] = Array.from({ length: EVENT_SHARDS }, (_, n) => n);

@@ -21,7 +21,6 @@ export const vocabulary = {
 } as const satisfies Record<string, { dimensions: readonly string[]; measures: readonly [string, ...string[]] }>;
 
 export type Kind = keyof typeof vocabulary;
-export type Dimension = (typeof vocabulary)[Kind]["dimensions"][number];
 export type Measure = (typeof vocabulary)[Kind]["measures"][number];
 
 /** One thing that happened: a request, a call, an event. */
@@ -59,7 +58,7 @@ const PRECISION: Record<Measure, number> = {
 /** Whole parts of the measure's unit. */
 export const toParts = (measure: Measure, value: number): number => Math.round(value * PRECISION[measure]);
 
-export const kinds = Object.keys(vocabulary) as Kind[];
+const kinds = Object.keys(vocabulary) as Kind[];
 
 /** One per request that has a user; the only series that also knows how many different users there were. */
 export const USERS = "api.users";

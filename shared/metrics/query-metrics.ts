@@ -21,7 +21,7 @@ const AT_ONCE = 8;
 /** Pages of raw metrics (1 MB each) after which an hour is judged by the shards read so far. */
 const LIVE_PAGES = 64;
 
-export interface MetricsQuery {
+interface MetricsQuery {
   /** Series; absent = all. */
   name?: string;
   granularity: Granularity;

@@ -13,7 +13,7 @@ const MAX_OVERDUE = 1000;
 const LAKE = "jobs-lake";
 
 /** How the system is doing: one line of the log every few minutes, which the dashboard draws. */
-export interface Gauges {
+interface Gauges {
   /** Sessions that nobody has archived or tidied up in time. */
   sessions_overdue: number;
   /** Jobs that should have succeeded by now. */

@@ -207,8 +207,6 @@ export const retention = {
   },
 } as const satisfies Record<string, RetentionRule>;
 
-export type RetentionName = keyof typeof retention;
-
 /** How long the leftovers of running the system live, in seconds: what no record above stands for. */
 export const upkeep = {
   /** Restoring the table to a point in time, and S3 versions that were overwritten or deleted: the undo of operators. */

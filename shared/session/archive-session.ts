@@ -7,7 +7,7 @@ import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./ses
 import type { Stores } from "./store.ts";
 
 /** What `archiveSession` did, or found. */
-export type Archived = "archived" | "already archived" | "stale" | "deleted";
+type Archived = "archived" | "already archived" | "stale" | "deleted";
 
 /** What is known of the session that has expired: its header as DynamoDB deleted it, or its anchor. */
 type Expired = SessionRecord | Anchor;

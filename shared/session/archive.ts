@@ -8,7 +8,7 @@ export type ArchivedHeader = Pick<
 >;
 
 /** An object in the archive. */
-export interface ArchivedObject {
+interface ArchivedObject {
   etag: string;
   /** The generation of the messages in it. */
   generation: number;

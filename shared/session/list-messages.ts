@@ -4,7 +4,7 @@ import { contended, retryContended } from "./retry-contended.ts";
 import { type ArchiveRef, isExpired, type SessionId, type SessionState } from "./session.ts";
 import type { RangeQuery, Stores } from "./store.ts";
 
-export interface MessagePage {
+interface MessagePage {
   messages: MessageRecord[];
   /** Whether the next page, after the last of these, holds any. */
   more: boolean;

@@ -11,7 +11,7 @@ const PARALLEL = 8;
 /** Milliseconds until another look at an expired session that DynamoDB has not deleted yet. */
 const TTL_LAG = 6 * 3_600_000;
 
-export interface Reconciliation {
+interface Reconciliation {
   looked: number;
   /** Sessions that an archiver had left: what should be 0. */
   archived: number;

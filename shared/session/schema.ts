@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { checkBody, contentSchema, partSchema, partsSchema, textSchema } from "./parts.ts";
 
 /** Bytes of UTF-8 that `metadata` may have as JSON. */
-export const MAX_METADATA_BYTES = 4 * 1024;
+const MAX_METADATA_BYTES = 4 * 1024;
 /** Messages that one request may append. */
 export const MAX_BATCH = 100;
 /** Seconds that a session may be idle at most, if it ever expires: ten years. */
