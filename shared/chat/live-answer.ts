@@ -6,7 +6,7 @@ import type { TurnEvent } from "./turn.ts";
  * An answer that grows while any number of readers follow it, each from the beginning and at its own pace. Writing never waits for
  * readers, so a client that disconnects does not stop the answer.
  */
-export interface LiveAnswer {
+interface LiveAnswer {
   append(piece: AnswerPiece): void;
   end(message: MessageRecord): void;
   fail(error: unknown): void;

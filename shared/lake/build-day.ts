@@ -22,7 +22,7 @@ const FORMAT = 2;
 /** Milliseconds. */
 const MESSAGES_AGE = retention.lakeMessages.seconds * 1000;
 
-export interface LakeSettings {
+interface LakeSettings {
   /** Returns the hash that replaces a user in the lake. */
   pseudonym: (user: string) => string;
   /** Whether columns of content are filled. */

@@ -1,7 +1,7 @@
 import type { Row, TableName } from "./tables.ts";
 
 /** The version of a partition that is stored, and what it was built from. */
-export interface Partition {
+interface Partition {
   etag: string;
   fingerprint: string;
 }
