@@ -27,6 +27,12 @@ export function setRequestUser(user: string): void {
   if (request) request.user = user;
 }
 
+/** Logs the failure of a job, with its cause. `fields` say which job failed, and at what. */
+export function logFailure(error: unknown, fields: { job: string; user?: string; [field: string]: unknown }): void {
+  const cause = error instanceof Error ? error.cause : undefined;
+  log("error", { ...fields, message: String(error), ...(cause === undefined ? {} : { cause: String(cause) }) });
+}
+
 /**
  * Writes one line of JSON for the operators. `user` is an id, and leaves this function as a hash; what a user has said must
  * not come here at all.

@@ -2,7 +2,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
-import { log } from "../../shared/log.ts";
+import { log, logFailure } from "../../shared/log.ts";
 import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/record.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
@@ -55,8 +55,7 @@ export const createArchiveJob =
         await what();
       } catch (error) {
         for (const record of records) {
-          const line = { job: "archive", user: userOf(record), event: record.eventID };
-          log("error", { ...line, message: String(error), cause: causeOf(error) });
+          logFailure(error, { job: "archive", user: userOf(record), event: record.eventID });
           batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
         }
       }
@@ -88,9 +87,6 @@ function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord
   const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
   return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };
 }
-
-const causeOf = (error: unknown): string | undefined =>
-  error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -4,7 +4,7 @@ import { counted } from "../../shared/counted.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
-import { log } from "../../shared/log.ts";
+import { log, logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
 import { recordSuccess } from "./middleware.ts";
 
@@ -24,9 +24,7 @@ const createLakeJob =
     const ports = await open();
     const { rebuild } = requestSchema.parse(event ?? {});
     if (rebuild) await ports.changes.mark(rebuild === "all" ? await ports.archived.days() : rebuild);
-    const run = await buildLake({ ...ports, clock }, deadline, (day, error) =>
-      log("error", { job: "lake", day, message: String(error) }),
-    );
+    const run = await buildLake({ ...ports, clock }, deadline, (day, error) => logFailure(error, { job: "lake", day }));
     log("info", { job: "lake", ...run });
     if (run.failed > 0) throw new Error(`${counted(run.failed, "day")} could not be built`);
   };

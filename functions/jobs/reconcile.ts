@@ -1,6 +1,6 @@
 import type { Context } from "aws-lambda";
 import { counted } from "../../shared/counted.ts";
-import { log } from "../../shared/log.ts";
+import { log, logFailure } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openStores, openTable } from "../compose.ts";
@@ -15,7 +15,7 @@ export const createReconcileJob =
   async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = stores.clock() + context.getRemainingTimeInMillis() - MARGIN;
     const result = await reconcile(stores, deadline, (error, { user, id }) =>
-      log("error", { job: "reconcile", user, session: id, message: String(error) }),
+      logFailure(error, { job: "reconcile", user, session: id }),
     );
     log("info", { job: "reconcile", ...result });
     if (result.failed > 0) throw new Error(`${counted(result.failed, "session")} could not be finished`);

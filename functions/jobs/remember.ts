@@ -1,5 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { log } from "../../shared/log.ts";
+import { logFailure } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/record.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
@@ -29,7 +29,7 @@ export const createRememberJob =
             entries.map(({ captured }) => captured),
           );
         } catch (error) {
-          log("error", { job: "remember", user, message: String(error), cause: causeOf(error) });
+          logFailure(error, { job: "remember", user });
           batchItemFailures.push(...entries.map(({ itemIdentifier }) => ({ itemIdentifier })));
         }
       }
@@ -43,9 +43,6 @@ function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured:
     captured: fromMessageImage(dynamodb.NewImage as Parameters<typeof fromMessageImage>[0]),
   };
 }
-
-const causeOf = (error: unknown): string | undefined =>
-  error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
 
 /** Where memory is off, messages are passed over for good. */
 const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItemFailures: [] });
