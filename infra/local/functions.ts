@@ -1,5 +1,5 @@
 import { functionName } from "./assembly/physical.ts";
-import type { Resolver, Resource } from "./assembly/resolve.ts";
+import { labelOf, type Resolver } from "./assembly/resolve.ts";
 import type { AsynchronousSettings } from "./lambda/asynchronous.ts";
 import { type Credentials, lambdaEnvironment, type ServiceEndpoints } from "./lambda/environment.ts";
 import { createFunction, type LambdaFunction } from "./lambda/function.ts";
@@ -14,7 +14,6 @@ interface FunctionProperties {
   Timeout?: number;
   MemorySize?: number;
   ReservedConcurrentExecutions?: number;
-  DeadLetterConfig?: { TargetArn?: string };
 }
 
 interface FunctionsOptions {
@@ -68,30 +67,16 @@ export function readAsynchronousSettings(
   sendToQueue: (queueArn: string, body: string) => Promise<void>,
 ): (name: string) => AsynchronousSettings {
   const settings = new Map<string, AsynchronousSettings>();
-  for (const resource of resolver.resources("AWS::Lambda::Function")) {
-    const target = (resource.properties as FunctionProperties).DeadLetterConfig?.TargetArn;
-    if (target) {
-      settings.set(resolver.ref(resource), { onFailure: (_record, event) => sendToQueue(target, event) });
-    }
-  }
   for (const { properties } of resolver.resources("AWS::Lambda::EventInvokeConfig")) {
-    const name = functionName(String(properties.FunctionName));
     const { OnFailure } = (properties.DestinationConfig ?? {}) as { OnFailure?: { Destination?: string } };
     const target = OnFailure?.Destination;
     const retries = properties.MaximumRetryAttempts;
-    settings.set(name, {
-      ...settings.get(name),
+    settings.set(functionName(String(properties.FunctionName)), {
       ...(typeof retries === "number" && { retries }),
       ...(target && { onFailure: (record: object) => sendToQueue(target, JSON.stringify(record)) }),
     });
   }
   return (name) => settings.get(name) ?? {};
-}
-
-/** The construct id of a function, such as `chat-turn`. It is easier to read than the logical id. */
-function labelOf({ constructPath = "", logicalId }: Resource): string {
-  const [, ...below] = constructPath.split("/");
-  return below.filter((id) => id !== "Function" && id !== "Resource").join("/") || logicalId;
 }
 
 function functionLog(label: string, log: Log): Parameters<typeof createFunction>[1]["log"] {

@@ -11,7 +11,7 @@ import { buildApi } from "./gateway/api.ts";
 import { createGateway } from "./gateway/server.ts";
 import { createAccess, type RoleGrant } from "./iam/access.ts";
 import { checkDeployment } from "./iam/deployment.ts";
-import { invokePermission } from "./iam/permissions/other-services.ts";
+import { invokePermission } from "./iam/permissions.ts";
 import { issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer/key.ts";
 import { startIssuer } from "./issuer/server.ts";
 import { signToken, type TokenClaims } from "./issuer/token.ts";
@@ -160,7 +160,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
   reviewResources(resolver, log.warn, log.detail);
   const api = buildApi(resolver, log.warn, (name, sourceArn) => {
     const permission = invokePermission(functionArn(name));
-    return access.checkService("apigateway.amazonaws.com", sourceArn, permission)?.message;
+    return access.checkService("apigateway.amazonaws.com", sourceArn, permission);
   });
   if (api) gateway.serve(api);
   const triggers = startTriggers(resolver, {

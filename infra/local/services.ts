@@ -12,7 +12,7 @@ import type { Access } from "./iam/access.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
 import { type S3Server, startS3 } from "./s3/s3-server.ts";
-import { type Secrets, startSecrets } from "./secrets/server.ts";
+import { type Secrets, startSecrets } from "./secrets.ts";
 
 /** Seconds between two runs of the lifecycle rules. S3 runs them once a day. */
 const LIFECYCLE_EVERY = 3600;
@@ -81,7 +81,7 @@ export async function startServices({ data, external, credentials, access, log }
   const engine = external ?? dynamo?.endpoint ?? "";
   // The embedded engine accepts any credentials. Another one may need those of the user.
   const known = dynamo ? undefined : credentials;
-  const streams = await started(startStreamsProxy({ endpoint: engine, credentials: known }));
+  const streams = await started(startStreamsProxy(engine, known));
   const dynamodbProxy = await started(
     startPermissionProxy({ endpoint: engine, credentials: known, access, log: log.detail }),
   );

@@ -4,8 +4,8 @@ import type { Resolver, Resource } from "./assembly/resolve.ts";
 import type { StreamReader } from "./dynamodb/stream-reader.ts";
 import { startSchedule } from "./events/schedule.ts";
 import { startStreamPoller } from "./events/stream-poller.ts";
-import type { Access, Refusal } from "./iam/access.ts";
-import { invokePermission } from "./iam/permissions/other-services.ts";
+import type { Access } from "./iam/access.ts";
+import { invokePermission } from "./iam/permissions.ts";
 import type { Permission } from "./iam/statement.ts";
 import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
 import type { LambdaFunction } from "./lambda/function.ts";
@@ -28,10 +28,7 @@ export function startTriggers(resolver: Resolver, options: TriggerOptions): { st
   const pollers = resolver
     .resources("AWS::Lambda::EventSourceMapping")
     .flatMap((mapping) => startMapping(mapping, options));
-  const schedules = [
-    ...resolver.resources("AWS::Events::Rule").flatMap((rule) => readRule(rule, resolver, options.access)),
-    ...resolver.resources("AWS::Scheduler::Schedule").map((schedule) => readSchedule(schedule, options.access)),
-  ].flatMap((schedule) => start(schedule, options));
+  const schedules = resolver.resources("AWS::Events::Rule").flatMap((rule) => startRule(rule, resolver, options));
   return {
     async stop() {
       for (const schedule of schedules) schedule.stop();
@@ -64,88 +61,43 @@ function startMapping({ logicalId, properties }: Resource, options: TriggerOptio
   ];
 }
 
-interface Target {
-  Arn?: string;
-  Input?: string;
-  /** Of an EventBridge Scheduler schedule only. */
-  RoleArn?: string;
-  DeadLetterConfig?: { Arn?: string };
-}
-
-interface Schedule {
-  logicalId: string;
-  expression?: string;
-  state?: string;
-  /** Of an EventBridge rule only. */
-  ruleArn?: string;
-  target: Target;
-  /** Why AWS would refuse this call of EventBridge; undefined when the policies allow it. */
-  check(permission: Permission): Refusal | undefined;
-}
-
-interface ScheduleProperties {
+interface RuleProperties {
   ScheduleExpression?: string;
   State?: string;
+  Targets?: { Arn?: string; Input?: string; DeadLetterConfig?: { Arn?: string } }[];
 }
 
-function readRule(rule: Resource, resolver: Resolver, access: Access): Schedule[] {
-  const { logicalId, properties } = rule;
-  const { ScheduleExpression, State, Targets = [] } = properties as ScheduleProperties & { Targets?: Target[] };
-  const ruleArn = resolver.attribute(rule, "Arn");
-  return Targets.map((target) => ({
-    logicalId,
-    ...(ScheduleExpression && { expression: ScheduleExpression }),
-    ...(State && { state: State }),
-    ruleArn,
-    target,
-    check: (permission) => access.checkService("events.amazonaws.com", ruleArn, permission),
-  }));
-}
-
-function readSchedule({ logicalId, properties }: Resource, access: Access): Schedule {
-  const { ScheduleExpression, State, Target = {} } = properties as ScheduleProperties & { Target?: Target };
-  return {
-    logicalId,
-    ...(ScheduleExpression && { expression: ScheduleExpression }),
-    ...(State && { state: State }),
-    target: Target,
-    check: (permission) => access.checkRole(Target.RoleArn ?? "", "scheduler.amazonaws.com", permission),
-  };
-}
-
-function start(
-  { logicalId, expression, state, ruleArn, target: { Arn, Input, DeadLetterConfig }, check }: Schedule,
-  { find, asynchronous, scheduleEvery, sendToQueue, log }: TriggerOptions,
+/** Starts the schedules of an EventBridge rule, one per target. */
+function startRule(
+  rule: Resource,
+  resolver: Resolver,
+  { find, asynchronous, scheduleEvery, sendToQueue, access, log }: TriggerOptions,
 ): { stop(): void }[] {
+  const { ScheduleExpression: expression, State: state, Targets = [] } = rule.properties as RuleProperties;
   if (!expression) return [];
-  const target = find(functionName(Arn ?? ""));
-  if (!target) {
-    log.warn(`schedule ${logicalId}: its target ${Arn} is not a function that runs here`);
-    return [];
-  }
-  const sendToDeadLetterQueue = async (event: string) => {
-    const queue = DeadLetterConfig?.Arn;
-    if (!queue) return;
-    const refused = check({ action: "sqs:sendmessage", resource: queue });
-    if (refused) log.error(`schedule ${logicalId}: its event is lost. ${refused.message}`);
-    else await sendToQueue(queue, event);
-  };
-  return [
-    startSchedule({
-      expression,
-      ...(state && { state }),
-      ...(scheduleEvery !== undefined && { everySeconds: scheduleEvery }),
-      ...(ruleArn && { ruleArn }),
-      async fire(event) {
-        const text = Input ?? JSON.stringify(event);
-        const refused = check(invokePermission(target.arn));
-        if (!refused) return asynchronous.attempt(target, text);
-        log.error(`schedule ${logicalId}: ${refused.message}`);
-        await sendToDeadLetterQueue(text);
-      },
-      log: log.detail,
-    }),
-  ];
+  const name = `schedule ${rule.logicalId}`;
+  const ruleArn = resolver.attribute(rule, "Arn");
+  const check = (permission: Permission) => access.checkService("events.amazonaws.com", ruleArn, permission);
+  return Targets.flatMap(({ Arn = "", Input, DeadLetterConfig }) => {
+    const target = find(functionName(Arn));
+    if (!target) {
+      log.warn(`${name}: its target ${Arn} is not a function that runs here`);
+      return [];
+    }
+    const fire = async (event: object) => {
+      const text = Input ?? JSON.stringify(event);
+      const refusal = check(invokePermission(target.arn));
+      if (!refusal) return asynchronous.attempt(target, text);
+      log.error(`${name}: ${refusal}`);
+      const queue = DeadLetterConfig?.Arn;
+      if (!queue) return;
+      const lost = check({ action: "sqs:sendmessage", resource: queue });
+      if (lost) log.error(`${name}: its event is lost. ${lost}`);
+      else await sendToQueue(queue, text);
+    };
+    const schedule = { expression, ruleArn, state, everySeconds: scheduleEvery, fire, log: log.detail };
+    return [startSchedule(schedule)];
+  });
 }
 
 async function invokeOrThrow(target: LambdaFunction, event: object): Promise<unknown> {

@@ -9,7 +9,7 @@ import { type FunctionSpec, functions } from "../../infra/functions.ts";
 import { issuerUrl, loadIssuerKey } from "../../infra/local/issuer/key.ts";
 import { startIssuer } from "../../infra/local/issuer/server.ts";
 import { signToken } from "../../infra/local/issuer/token.ts";
-import { startSecrets } from "../../infra/local/secrets/server.ts";
+import { startSecrets } from "../../infra/local/secrets.ts";
 import { startEngines } from "../support/engines.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { createFirstEvents } from "./support/first-events.ts";

@@ -4,7 +4,6 @@ export type Support = true | string | { [property: string]: Support };
 const name = "the host uses the name as given";
 const described = "descriptions have no effect";
 const tags = "tags are for billing";
-const accounts = "there are no AWS accounts here";
 const encryption = "the disk belongs to the user";
 const logs = "logs go to the terminal";
 const tracing = "the local host keeps no traces";
@@ -20,7 +19,6 @@ export const supported: Record<string, Record<string, Support>> = {
     Timeout: true,
     MemorySize: true,
     ReservedConcurrentExecutions: true,
-    DeadLetterConfig: true,
     Architectures: "JavaScript runs on every processor",
     Description: described,
     EphemeralStorage: "functions use /tmp of this machine",
@@ -41,14 +39,11 @@ export const supported: Record<string, Record<string, Support>> = {
   "AWS::DynamoDB::Table": anything(),
   "AWS::DynamoDB::GlobalTable": anything(),
   // Unsupported elements of policies are errors: see iam/.
-  "AWS::IAM::ManagedPolicy": anything(),
   "AWS::IAM::Policy": anything(),
   "AWS::IAM::Role": anything(),
-  "AWS::IAM::RolePolicy": anything(),
   "AWS::Lambda::Permission": anything(),
   "AWS::S3::BucketPolicy": anything(),
   "AWS::SQS::QueuePolicy": anything(),
-  "AWS::SecretsManager::ResourcePolicy": anything(),
   "AWS::S3::Bucket": {
     BucketName: name,
     VersioningConfiguration: "the host keeps the current version of an object only",
@@ -94,20 +89,6 @@ export const supported: Record<string, Record<string, Support>> = {
       Arn: true,
       Id: name,
       Input: true,
-      DeadLetterConfig: true,
-      RetryPolicy: "delivery to a function on this machine does not fail",
-    },
-  },
-  "AWS::Scheduler::Schedule": {
-    Name: name,
-    Description: described,
-    ScheduleExpression: true,
-    State: true,
-    FlexibleTimeWindow: "it fires on time",
-    Target: {
-      Arn: true,
-      Input: true,
-      RoleArn: true,
       DeadLetterConfig: true,
       RetryPolicy: "delivery to a function on this machine does not fail",
     },
@@ -202,7 +183,6 @@ export const ignored: Record<string, string> = {
   "AWS::CDK::Metadata": "CDK collects statistics with it",
   "AWS::CloudWatch::*": "there are no alarms and dashboards here",
   "AWS::Cognito::*": "the host issues the tokens of the user pool",
-  "AWS::IAM::*": accounts,
   "AWS::KMS::*": encryption,
   "AWS::Lambda::LayerVersion": "bundles are complete",
   "AWS::Logs::*": logs,

@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Access } from "../iam/access.ts";
-import { dynamodbPermissions } from "../iam/permissions/dynamodb.ts";
+import { dynamodbPermissions } from "../iam/permissions.ts";
 import { authorization, sha256 } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
 import { LOOPBACK } from "../listen.ts";
@@ -137,7 +137,7 @@ interface Refused {
 
 function refuse(access: Access, { head, body }: Request): Refused | undefined {
   const [, accessKey = ""] = /^authorization:[^\r]*Credential=([^/,\s]+)/im.exec(head) ?? [];
-  if (!access.isFunction(accessKey)) {
+  if (access.secretOf(accessKey) === undefined) {
     return { code: "UnrecognizedClientException", message: "The security token included in the request is invalid." };
   }
   const [, operation = ""] = /^x-amz-target:[^\r]*\.(\w+)/im.exec(head) ?? [];
@@ -150,7 +150,7 @@ function refuse(access: Access, { head, body }: Request): Refused | undefined {
     };
   }
   const refusal = access.check(accessKey, permissions);
-  return refusal && { code: "AccessDeniedException", message: refusal.message };
+  return refusal === undefined ? undefined : { code: "AccessDeniedException", message: refusal };
 }
 
 /** An invalid body becomes {}: the engine explains the error. */

@@ -1,7 +1,7 @@
 import type { Credentials } from "../lambda/environment.ts";
 import { withoutFillers } from "./filler.ts";
 import { changesNothing, type RawRecord, type StreamRecord, toLambdaRecord } from "./stream-record.ts";
-import { createStreamsClient, type StreamsClient, tableOf } from "./streams-client.ts";
+import { createStreamsClient, tableOf } from "./streams-client.ts";
 
 export interface Shard {
   shardId: string;
@@ -35,17 +35,9 @@ export interface Page {
   next?: string;
 }
 
-/** An error that the engine returned. `name` is its code, such as "TrimmedDataAccessException". */
-export class StreamError extends Error {
-  constructor(name: string, message: string) {
-    super(message);
-    this.name = name;
-  }
-}
-
 /**
  * Reads streams from an engine over HTTP, as raw JSON. The SDK's client would drop `userIdentity`, which marks a TTL deletion, because
- * the embedded engine writes it in another casing. Throws StreamErrors.
+ * the embedded engine writes it in another casing. Throws ServiceErrors.
  */
 export function createStreamReader(endpoint: string, credentials?: Credentials): StreamReader {
   const client = createStreamsClient(endpoint, credentials);
@@ -55,10 +47,7 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
       let last: string | undefined;
       do {
         const from = last === undefined ? {} : { ExclusiveStartShardId: last };
-        const { StreamDescription } = await call<Description>(client, "DescribeStream", {
-          StreamArn: streamArn,
-          ...from,
-        });
+        const { StreamDescription } = await client<Description>("DescribeStream", { StreamArn: streamArn, ...from });
         for (const { ShardId, ParentShardId } of StreamDescription.Shards ?? []) {
           shards.push({ shardId: ShardId, ...(ParentShardId !== undefined && { parentShardId: ParentShardId }) });
         }
@@ -69,14 +58,14 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
     async iterator(streamArn, shardId, at) {
       const position = "sequenceNumber" in at ? { SequenceNumber: at.sequenceNumber } : {};
       const request = { StreamArn: streamArn, ShardId: shardId, ShardIteratorType: at.type, ...position };
-      return (await call<{ ShardIterator: string }>(client, "GetShardIterator", request)).ShardIterator;
+      return (await client<{ ShardIterator: string }>("GetShardIterator", request)).ShardIterator;
     },
     async latest(streamArn, shardId) {
       return positionIn(await this.iterator(streamArn, shardId, { type: "LATEST" }));
     },
     async records(iterator, streamArn, limit = 1_000) {
       const request = { ShardIterator: iterator, Limit: limit };
-      const { Records = [], NextShardIterator: next } = await call<GetRecordsAnswer>(client, "GetRecords", request);
+      const { Records = [], NextShardIterator: next } = await client<GetRecordsAnswer>("GetRecords", request);
       const lastSequenceNumber = Records.at(-1)?.dynamodb.SequenceNumber;
       return {
         records: Records.map(withoutFillers)
@@ -89,7 +78,7 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
       };
     },
     async partitionKey(streamArn) {
-      const { Table } = await call<TableAnswer>(client, "DescribeTable", { TableName: tableOf(streamArn) });
+      const { Table } = await client<TableAnswer>("DescribeTable", { TableName: tableOf(streamArn) });
       return Table.KeySchema.find(({ KeyType }) => KeyType === "HASH")?.AttributeName ?? "";
     },
   };
@@ -115,12 +104,4 @@ interface GetRecordsAnswer {
 
 interface TableAnswer {
   Table: { KeySchema: { AttributeName: string; KeyType: string }[] };
-}
-
-async function call<T>(client: StreamsClient, operation: string, request: Record<string, unknown>): Promise<T> {
-  const response = await client(operation, request);
-  if (response.ok) return (await response.json()) as T;
-  const text = await response.text();
-  const code = /"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"/.exec(text)?.[1] ?? String(response.status);
-  throw new StreamError(code, `${operation}: ${text}`);
 }

@@ -1,8 +1,9 @@
 import { sha256, authorization as sign } from "../iam/signature-v4.ts";
 import type { Credentials } from "../lambda/environment.ts";
+import { ServiceError } from "../start-service.ts";
 
-/** Calls an operation of DynamoDB Streams, or `DescribeTable`, and resolves with the engine's response. */
-export type StreamsClient = (operation: string, request: Record<string, unknown>) => Promise<Response>;
+/** Calls an operation of DynamoDB Streams, or `DescribeTable`. Throws a ServiceError with the engine's code. */
+export type StreamsClient = <T>(operation: string, request: Record<string, unknown>) => Promise<T>;
 
 /** The embedded engine accepts any credentials. */
 const ANY_CREDENTIALS: Credentials = { accessKeyId: "local", secretAccessKey: "local" };
@@ -17,8 +18,8 @@ export function createStreamsClient(endpoint: string, credentials: Credentials =
   async function ownArn(streamArn: string): Promise<string> {
     const known = ownArns.get(streamArn);
     if (known !== undefined) return known;
-    const response = await post(endpoint, credentials, "DescribeTable", { TableName: tableOf(streamArn) });
-    const { Table } = (await response.json()) as { Table?: { LatestStreamArn?: string } };
+    const request = { TableName: tableOf(streamArn) };
+    const { Table } = await post<{ Table?: { LatestStreamArn?: string } }>("DescribeTable", request);
     const latest = Table?.LatestStreamArn;
     // This is an earlier stream of the table. Send its ARN as it is: the engine answers with the error.
     if (latest === undefined || labelOf(latest) !== labelOf(streamArn)) return streamArn;
@@ -26,31 +27,32 @@ export function createStreamsClient(endpoint: string, credentials: Credentials =
     return latest;
   }
 
+  async function post<T>(operation: string, request: object): Promise<T> {
+    const service = operation === "DescribeTable" ? "DynamoDB_20120810" : "DynamoDBStreams_20120810";
+    const url = new URL(endpoint);
+    const body = JSON.stringify(request);
+    const headers = {
+      host: url.host,
+      "x-amz-date": new Date().toISOString().replace(/[-:]|\.\d+/g, ""),
+      "x-amz-target": `${service}.${operation}`,
+    };
+    const signable = { method: "POST", path: url.pathname, headers, payload: sha256(body) };
+    const authorization = sign(signable, "dynamodb", credentials);
+    const type = { "content-type": "application/x-amz-json-1.0" };
+    const response = await fetch(url, { method: "POST", headers: { ...headers, ...type, authorization }, body });
+    if (response.ok) return (await response.json()) as T;
+    const text = await response.text();
+    const code = /"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"/.exec(text)?.[1] ?? String(response.status);
+    throw new ServiceError(code, `${operation}: ${text}`, response.status);
+  }
+
   return async (operation, request) => {
     const { StreamArn } = request;
     const own = typeof StreamArn === "string" ? { StreamArn: await ownArn(StreamArn) } : {};
-    return await post(endpoint, credentials, operation, { ...request, ...own });
+    return await post(operation, { ...request, ...own });
   };
 }
 
 export const tableOf = (streamArn: string): string => /:table\/([^/]+)\/stream\//.exec(streamArn)?.[1] ?? "";
 
 const labelOf = (streamArn: string): string => streamArn.split("/stream/")[1] ?? "";
-
-async function post(endpoint: string, credentials: Credentials, operation: string, request: object): Promise<Response> {
-  const service = operation === "DescribeTable" ? "DynamoDB_20120810" : "DynamoDBStreams_20120810";
-  const url = new URL(endpoint);
-  const body = JSON.stringify(request);
-  const headers = {
-    host: url.host,
-    "x-amz-date": new Date().toISOString().replace(/[-:]|\.\d+/g, ""),
-    "x-amz-target": `${service}.${operation}`,
-  };
-  const path = url.pathname;
-  const authorization = sign({ method: "POST", path, headers, payload: sha256(body) }, "dynamodb", credentials);
-  return await fetch(url, {
-    method: "POST",
-    headers: { ...headers, authorization, "content-type": "application/x-amz-json-1.0" },
-    body,
-  });
-}

@@ -13,7 +13,6 @@ export const notLocal: ReadonlySet<string> = new Set([
   "ReadOnDemandThroughputSettings",
   "ReadProvisionedThroughputSettings",
   "Replicas",
-  "ResourcePolicy",
   "SSESpecification",
   "TableClass",
   "Tags",

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type StartAt, StreamError, type StreamReader } from "../dynamodb/stream-reader.ts";
+import type { StartAt, StreamReader } from "../dynamodb/stream-reader.ts";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
 import type { Progress } from "./progress.ts";
 
@@ -61,7 +61,7 @@ export async function readShard(options: {
     } catch (error) {
       if (signal.aborted) return;
       iterator = undefined;
-      if (error instanceof StreamError && error.name === "TrimmedDataAccessException") {
+      if (error instanceof Error && error.name === "TrimmedDataAccessException") {
         log(`${streamArn}: the stream no longer has the records after ${position}; continuing with its oldest record.`);
         position = "0";
       } else {

@@ -8,11 +8,11 @@ interface ScheduleOptions {
   /** `rate(...)` or `cron(...)` in AWS's syntax, UTC. */
   expression: string;
   /** "ENABLED" or "DISABLED". @default "ENABLED" */
-  state?: string;
+  state?: string | undefined;
   /** Seconds between two events. @default as the expression says */
-  everySeconds?: number;
+  everySeconds?: number | undefined;
   /** ARN of the rule. The event gets its region and account. */
-  ruleArn?: string;
+  ruleArn: string;
   fire: (event: object) => Promise<void>;
   log: (line: string) => void;
 }
@@ -23,13 +23,12 @@ interface ScheduleOptions {
  * Throws an Error when the expression is invalid.
  */
 export function startSchedule(options: ScheduleOptions): { stop(): void } {
-  const { expression, state = "ENABLED", everySeconds, log } = options;
+  const { expression, state, everySeconds, ruleArn, log } = options;
   const next = parseSchedule(expression);
   if (state === "DISABLED") {
     log(`The schedule ${expression} is disabled.`);
     return { stop: () => undefined };
   }
-  const ruleArn = options.ruleArn ?? "arn:aws:events:us-east-1:000000000000:rule/schedule";
   let timer: NodeJS.Timeout | undefined;
   let running = false;
 

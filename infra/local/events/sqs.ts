@@ -1,14 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ACCOUNT } from "../assembly/physical.ts";
 import type { Access } from "../iam/access.ts";
-import { sqsPermissions } from "../iam/permissions/other-services.ts";
-import { accessKeyOf } from "../iam/signature-v4.ts";
-import { listen } from "../listen.ts";
-import { openQueueStore } from "./queue-store.ts";
-import { createSqsOperations, SqsError } from "./sqs-operations.ts";
+import { sqsPermission } from "../iam/permissions.ts";
+import { ServiceError, startJsonService } from "../start-service.ts";
+import { md5, openQueueStore, type QueueMessage } from "./queue-store.ts";
+
+/** Milliseconds between two checks for a message while a receiver waits. */
+const WAIT_POLL = 50;
 
 export interface Sqs {
   url: string;
@@ -18,51 +17,103 @@ export interface Sqs {
   close(): Promise<void>;
 }
 
-/** Starts an SQS for dead letters on 127.0.0.1: the JSON protocol, standard queues, messages stored in `directory`. */
+const seconds = (most: number) => z.number().int().min(0).max(most);
+const names = z.array(z.string()).default([]);
+const onQueue = z.object({ QueueUrl: z.string() });
+const onMessage = onQueue.extend({ ReceiptHandle: z.string() });
+const sending = onQueue.extend({
+  MessageBody: z.string().min(1),
+  MessageAttributes: z.record(z.string(), z.unknown()).default({}),
+});
+const receiving = onQueue.extend({
+  MaxNumberOfMessages: z.number().int().min(1).max(10).default(1),
+  VisibilityTimeout: seconds(43_200).default(30),
+  WaitTimeSeconds: seconds(20).default(0),
+  MessageSystemAttributeNames: names,
+  MessageAttributeNames: names,
+});
+
+/** Starts an SQS for dead letters on 127.0.0.1: standard queues, messages stored in `directory`. */
 export async function startSqs(options: {
   /** null = in memory. */
   directory: string | null;
-  port?: number;
   /** Permissions of functions. @default all */
   access?: Access;
   log: (line: string) => void;
 }): Promise<Sqs> {
-  const { directory, port = 0, access, log } = options;
+  const { directory, access, log } = options;
   const store = openQueueStore(directory);
   const closing = new AbortController();
-  const server = createServer((request, response) => {
-    answer(request).then(
-      (body) => respond(response, 200, body),
-      (error) => {
-        if (error instanceof SqsError || error instanceof z.ZodError) return refuse(response, error);
-        log(`SQS: ${error instanceof Error ? error.stack : error}`);
-        respond(response, 500, { __type: "com.amazonaws.sqs#InternalFailure", message: "Internal failure." });
-      },
-    );
-  });
-  const { url, close } = await listen(server, port);
-  const queueUrl = (name: string) => `${url}/${ACCOUNT}/${name}`;
-  const operations = createSqsOperations({ store, queueUrl, signal: closing.signal });
+  const { signal } = closing;
 
-  async function answer(request: IncomingMessage): Promise<object> {
-    const name = String(request.headers["x-amz-target"]).split("AmazonSQS.")[1] ?? "";
-    const operation = operations[name];
-    if (!operation) throw new SqsError("InvalidAction", `The local SQS does not support the operation "${name}".`);
-    const input: unknown = JSON.parse((await text(request)) || "{}");
-    const refusal = access?.check(accessKeyOf(request), sqsPermissions(name, input as object));
-    if (refusal) throw new SqsError("AccessDeniedException", refusal.message, "AccessDenied");
-    return operation(input);
-  }
+  const existing = (name: string) => {
+    if (store.exists(name)) return name;
+    throw new ServiceError("QueueDoesNotExist", `There is no queue "${name}".`);
+  };
+  /** The queue of a URL, whatever the port in the URL. */
+  const queueOf = ({ QueueUrl }: { QueueUrl: string }) => existing(QueueUrl.split("/").at(-1) ?? "");
+  const urlOf = (name: string) => `${url}/${ACCOUNT}/${name}`;
+
+  const { url, close } = await startJsonService({
+    name: "SQS",
+    operations: {
+      GetQueueUrl: (input) => ({
+        QueueUrl: urlOf(existing(z.object({ QueueName: z.string() }).parse(input).QueueName)),
+      }),
+      SendMessage(input) {
+        const message = sending.parse(input);
+        const { MessageBody, MessageAttributes } = message;
+        const MessageId = store.send(queueOf(message), MessageBody, MessageAttributes);
+        return { MessageId, MD5OfMessageBody: md5(MessageBody) };
+      },
+      async ReceiveMessage(input) {
+        const wanted = receiving.parse(input);
+        const queue = queueOf(wanted);
+        const deadline = performance.now() + wanted.WaitTimeSeconds * 1000;
+        while (!signal.aborted) {
+          const messages = store.receive(queue, wanted.MaxNumberOfMessages, wanted.VisibilityTimeout);
+          if (messages.length > 0) return { Messages: messages.map((message) => describe(message, wanted)) };
+          if (performance.now() >= deadline) break;
+          await sleep(WAIT_POLL, undefined, { signal }).catch(() => undefined);
+        }
+        return {};
+      },
+      DeleteMessage(input) {
+        const message = onMessage.parse(input);
+        store.remove(queueOf(message), message.ReceiptHandle);
+        return {};
+      },
+      ChangeMessageVisibility(input) {
+        const message = onMessage.extend({ VisibilityTimeout: seconds(43_200) }).parse(input);
+        if (store.defer(queueOf(message), message.ReceiptHandle, message.VisibilityTimeout)) return {};
+        throw new ServiceError(
+          "ReceiptHandleIsInvalid",
+          "The receipt handle does not belong to a message in this queue.",
+        );
+      },
+      GetQueueAttributes(input) {
+        const wanted = onQueue.extend({ AttributeNames: names }).parse(input);
+        const { visible, hidden } = store.count(queueOf(wanted));
+        const all = {
+          ApproximateNumberOfMessages: String(visible),
+          ApproximateNumberOfMessagesNotVisible: String(hidden),
+        };
+        return { Attributes: pick(all, wanted.AttributeNames) };
+      },
+    },
+    refuse: (caller, operation, input) => access?.check(caller, [sqsPermission(operation, input)]),
+    log,
+  });
 
   return {
     url,
     ensureQueue(name) {
       store.create(name);
-      return queueUrl(name);
+      return urlOf(name);
     },
     async send(queueName, body) {
       store.create(queueName);
-      store.send(queueName, body, {}, 0);
+      store.send(queueName, body, {});
     },
     async close() {
       closing.abort();
@@ -72,17 +123,20 @@ export async function startSqs(options: {
   };
 }
 
-function refuse(response: ServerResponse, error: SqsError | z.ZodError): void {
-  if (error instanceof z.ZodError) {
-    respond(response, 400, { __type: "com.amazonaws.sqs#InvalidParameterValue", message: z.prettifyError(error) });
-    return;
-  }
-  if (error.queryCode !== undefined) response.setHeader("x-amzn-query-error", `${error.queryCode};Sender`);
-  const status = error.name === "AccessDeniedException" ? 403 : 400;
-  respond(response, status, { __type: `com.amazonaws.sqs#${error.name}`, message: error.message });
+function describe(message: QueueMessage, wanted: z.infer<typeof receiving>): object {
+  const system = { SentTimestamp: String(message.sentAt), ApproximateReceiveCount: String(message.receiveCount) };
+  return {
+    MessageId: message.id,
+    ReceiptHandle: message.receiptHandle,
+    Body: message.body,
+    MD5OfBody: md5(message.body),
+    Attributes: pick(system, wanted.MessageSystemAttributeNames),
+    MessageAttributes: pick(message.attributes, wanted.MessageAttributeNames),
+  };
 }
 
-function respond(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { "content-type": "application/x-amz-json-1.0", "x-amzn-requestid": randomUUID() });
-  response.end(JSON.stringify(body));
+/** The named entries; undefined when there are none. */
+function pick(all: Record<string, unknown>, names: string[]): Record<string, unknown> | undefined {
+  const found = Object.entries(all).filter(([name]) => names.includes(name) || names.includes("All"));
+  return found.length > 0 ? Object.fromEntries(found) : undefined;
 }

@@ -1,18 +1,9 @@
 import { createHash } from "node:crypto";
-import { ACCOUNT, PARTITION, REGION } from "../assembly/physical.ts";
-import type { Resolver, Resource } from "../assembly/resolve.ts";
+import { ACCOUNT, PARTITION } from "../assembly/physical.ts";
+import { labelOf, type Resolver } from "../assembly/resolve.ts";
 import type { Credentials } from "../lambda/environment.ts";
-import type { ConditionKeys } from "./condition.ts";
-import { type Decision, evaluate, type Reason } from "./evaluate.ts";
-import { readResourcePolicies } from "./resource-policies.ts";
-import { createRoles, type Role } from "./roles.ts";
-import type { Permission, Principal, Statement } from "./statement.ts";
-
-/** The reason why a call is refused, in AWS's words. */
-export interface Refusal {
-  message: string;
-  permission: Permission;
-}
+import { type Role, readResourcePolicies, readRoles } from "./policies.ts";
+import type { ConditionKeys, Permission, Principal, Statement } from "./statement.ts";
 
 /** One grant of a role of the template. */
 export interface RoleGrant {
@@ -30,18 +21,14 @@ export interface Access {
   load(resolver: Resolver): void;
   /** The credentials of a function. Their access key identifies its calls. */
   credentialsOf(functionName: string): Credentials;
-  /** The secret access key of a function's credentials. Undefined for every other access key. */
+  /** The secret access key of a function's credentials. Undefined for every other access key, which is the operator's. */
   secretOf(accessKeyId: string): string | undefined;
-  /** Whether an access key belongs to a function. Every other access key is the operator's, and is allowed every call. */
-  isFunction(accessKeyId: string): boolean;
-  /** Checks a call of a function, by its access key. Undefined = the call is allowed. */
-  check(accessKeyId: string, permissions: readonly Permission[]): Refusal | undefined;
+  /** Checks a call, by its access key. Returns the refusal in AWS's words; undefined = the call is allowed. */
+  check(accessKeyId: string, permissions: readonly Permission[]): string | undefined;
   /** Checks a call that Lambda itself makes with a function's role. */
-  checkRoleOf(functionName: string, permission: Permission): Refusal | undefined;
-  /** Checks a call that a service makes with a role that the template gives it. */
-  checkRole(roleArn: string, service: string, permission: Permission): Refusal | undefined;
+  checkRoleOf(functionName: string, permission: Permission): string | undefined;
   /** Checks a call that a service of AWS makes on behalf of a resource. */
-  checkService(service: string, sourceArn: string, permission: Permission): Refusal | undefined;
+  checkService(service: string, sourceArn: string, permission: Permission): string | undefined;
   /** Every grant of the functions' roles. */
   grants(): RoleGrant[];
 }
@@ -49,7 +36,7 @@ export interface Access {
 interface Caller {
   label: string;
   role: Role;
-  principal: Extract<Principal, { kind: "role" }>;
+  principal: Principal;
 }
 
 const LAMBDA = "lambda.amazonaws.com";
@@ -60,31 +47,20 @@ const SECRET = "local";
 export function createAccess(): Access {
   const callers = new Map<string, Caller>();
   let resourcePolicies: (resource: string) => readonly Statement[] = () => [];
-  let roleOf: (arn: string) => Role | undefined = () => undefined;
 
-  function decide(principal: Principal, identity: readonly Statement[], permission: Permission, sourceArn?: string) {
-    const policies = { identity, resource: resourcePolicies(permission.resource) };
-    return evaluate(permission, principal, policies, requestKeys(permission, principal, sourceArn));
-  }
-
-  function refuseAny(principal: Principal, identity: readonly Statement[], permissions: readonly Permission[]) {
-    for (const permission of permissions) {
-      const decision = decide(principal, identity, permission);
-      if (!decision.allowed) return refusal(principal, permission, decision);
-    }
-    return undefined;
-  }
-
-  function callerOf(functionName: string): Caller {
-    const caller = callers.get(accessKeyOf(functionName));
-    if (!caller) throw new Error(`${functionName}: the function has no role`);
-    return caller;
-  }
+  const check = (principal: Principal, identity: readonly Statement[], permission: Permission, sourceArn?: string) =>
+    evaluate(permission, principal, identity, resourcePolicies(permission.resource), (key) => {
+      // On AWS the SDK uses TLS. On this machine it uses HTTP on loopback, which counts as secure.
+      if (key === "aws:securetransport") return "true";
+      if (key === "aws:sourcearn") return sourceArn;
+      if (key === "aws:sourceaccount") return sourceArn && ACCOUNT;
+      return permission.keys?.(key);
+    });
 
   return {
     load(resolver) {
-      roleOf = createRoles(resolver);
       resourcePolicies = readResourcePolicies(resolver);
+      const roleOf = readRoles(resolver);
       for (const resource of resolver.resources("AWS::Lambda::Function")) {
         const name = resolver.ref(resource);
         const role = roleOf(String(resource.properties.Role));
@@ -92,35 +68,26 @@ export function createAccess(): Access {
         const where = `function ${resource.logicalId}`;
         if (!role) throw new Error(`${where}: its role ${resource.properties.Role} is not in the template`);
         if (!role.trusts(LAMBDA)) throw new Error(`${where}: the role ${role.name} cannot be assumed by Lambda`);
-        callers.set(accessKeyOf(name), { label: labelOf(resource), role, principal: rolePrincipal(role, name) });
+        const sessionArn = `arn:${PARTITION}:sts::${ACCOUNT}:assumed-role/${role.name}/${name}`;
+        const principal: Principal = { kind: "role", roleArn: role.arn, sessionArn };
+        callers.set(accessKeyOf(name), { label: labelOf(resource), role, principal });
       }
     },
-    credentialsOf(functionName) {
-      callerOf(functionName);
-      return { accessKeyId: accessKeyOf(functionName), secretAccessKey: SECRET };
-    },
+    credentialsOf: (functionName) => ({ accessKeyId: accessKeyOf(functionName), secretAccessKey: SECRET }),
     secretOf: (accessKeyId) => (callers.has(accessKeyId) ? SECRET : undefined),
-    isFunction: (accessKeyId) => callers.has(accessKeyId),
     check(accessKeyId, permissions) {
       const caller = callers.get(accessKeyId);
-      return caller && refuseAny(caller.principal, caller.role.statements, permissions);
+      if (!caller) return undefined;
+      for (const permission of permissions) {
+        const refusal = check(caller.principal, caller.role.statements, permission);
+        if (refusal) return refusal;
+      }
+      return undefined;
     },
     checkRoleOf(functionName, permission) {
-      const { principal, role } = callerOf(functionName);
-      return refuseAny(principal, role.statements, [permission]);
+      return this.check(accessKeyOf(functionName), [permission]);
     },
-    checkRole(roleArn, service, permission) {
-      const role = roleOf(roleArn);
-      if (!role?.trusts(service)) {
-        return { permission, message: `The role ${roleArn} cannot be assumed by ${service}` };
-      }
-      return refuseAny(rolePrincipal(role, service), role.statements, [permission]);
-    },
-    checkService(service, sourceArn, permission) {
-      const principal: Principal = { kind: "service", service };
-      const decision = decide(principal, [], permission, sourceArn);
-      return decision.allowed ? undefined : refusal(principal, permission, decision);
-    },
+    checkService: (service, sourceArn, permission) => check({ kind: "service", service }, [], permission, sourceArn),
     grants: () =>
       [...callers.values()].flatMap(({ label, role }) =>
         role.statements.flatMap(({ grants }) => grants.map((grant) => ({ function: label, ...grant }))),
@@ -128,65 +95,45 @@ export function createAccess(): Access {
   };
 }
 
-function rolePrincipal({ arn, name }: Role, session: string): Caller["principal"] {
-  const sessionArn = `arn:${PARTITION}:sts::${ACCOUNT}:assumed-role/${name}/${session}`;
-  return { kind: "role", roleArn: arn, sessionArn, account: ACCOUNT };
-}
-
 /** Has the form of AWS's access keys. It is the same at every start, so that presigned URLs stay valid. */
 function accessKeyOf(functionName: string): string {
   return `ASIA${createHash("sha256").update(functionName).digest("hex").slice(0, 16).toUpperCase()}`;
 }
 
-/** `jobs-archive` of `Memocha-dev-Jobs/jobs-archive/Function/Resource`. */
-function labelOf({ constructPath, logicalId }: Resource): string {
-  return constructPath?.split("/").slice(1, -2).join("/") || logicalId;
-}
-
-/** The condition keys of every request, and those of the service. */
-function requestKeys({ keys }: Permission, principal: Principal, sourceArn: string | undefined): ConditionKeys {
-  const isRole = principal.kind === "role";
-  return (key) => {
-    switch (key) {
-      // On AWS the SDK uses TLS. On this machine it uses HTTP on loopback, which counts as secure.
-      case "aws:securetransport":
-        return ["true"];
-      case "aws:requestedregion":
-        return [REGION];
-      case "aws:resourceaccount":
-        return [ACCOUNT];
-      case "aws:principalisawsservice":
-        return [String(!isRole)];
-      case "aws:principalarn":
-        return isRole ? [principal.roleArn] : undefined;
-      case "aws:principalaccount":
-        return isRole ? [principal.account] : undefined;
-      case "aws:sourcearn":
-        return sourceArn === undefined ? undefined : [sourceArn];
-      case "aws:sourceaccount":
-        return sourceArn === undefined ? undefined : [ACCOUNT];
-      default:
-        return keys?.(key);
-    }
-  };
-}
-
-const because: Record<Reason, (action: string) => string> = {
-  "no-identity-policy": (action) => `because no identity-based policy allows the ${action} action`,
-  "no-resource-policy": (action) => `because no resource-based policy allows the ${action} action`,
-  "identity-deny": () => "with an explicit deny in an identity-based policy",
-  "resource-deny": () => "with an explicit deny in a resource-based policy",
-};
-
-function refusal(
-  principal: Principal,
+/**
+ * Decides as IAM does within one account. A deny in either policy wins; otherwise one allow in either policy is enough.
+ * Counts the use of grants. Returns the refusal; undefined = the permission is granted.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ */
+function evaluate(
   permission: Permission,
-  { reason }: Extract<Decision, { allowed: false }>,
-): Refusal {
+  principal: Principal,
+  identity: readonly Statement[],
+  ofResource: readonly Statement[],
+  keys: ConditionKeys,
+): string | undefined {
   const { action, resource } = permission;
   const who = principal.kind === "role" ? principal.sessionArn : principal.service;
-  return {
-    permission,
-    message: `User: ${who} is not authorized to perform: ${action} on resource: ${resource} ${because[reason](action)}`,
-  };
+  const refuse = (why: string) =>
+    `User: ${who} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
+  const matching = (statements: readonly Statement[]) =>
+    statements.flatMap(({ effect, match }) => {
+      const grants = match(permission, keys);
+      return grants ? [{ effect, grants }] : [];
+    });
+  const byIdentity = matching(identity);
+  const byResource = matching(ofResource.filter((statement) => statement.names(principal)));
+  if (byIdentity.some(({ effect }) => effect === "Deny")) {
+    return refuse("with an explicit deny in an identity-based policy");
+  }
+  if (byResource.some(({ effect }) => effect === "Deny")) {
+    return refuse("with an explicit deny in a resource-based policy");
+  }
+  const allowing = [...byIdentity, ...byResource];
+  if (allowing.length === 0) {
+    const kind = principal.kind === "role" ? "identity-based" : "resource-based";
+    return refuse(`because no ${kind} policy allows the ${action} action`);
+  }
+  for (const { grants } of allowing) for (const grant of grants) grant.used += 1;
+  return undefined;
 }

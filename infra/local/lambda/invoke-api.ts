@@ -1,10 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import { functionName } from "../assembly/physical.ts";
 import type { Access } from "../iam/access.ts";
-import { invokePermission } from "../iam/permissions/other-services.ts";
-import { accessKeyOf } from "../iam/signature-v4.ts";
-import { type Listening, listen, unsignedReason } from "../listen.ts";
+import { invokePermission } from "../iam/permissions.ts";
+import type { Listening } from "../listen.ts";
+import { parseJson, ServiceError, startService } from "../start-service.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";
 import type { LambdaFunction } from "./function.ts";
 import { exceedsPayload } from "./messages.ts";
@@ -13,70 +11,44 @@ const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?(?:\?.*)?$/;
 
 /**
  * Starts Lambda's Invoke API for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. It checks the role of the calling
- * function and the permissions of the invoked one.
+ * function.
  */
 export function startInvokeApi(
   find: (name: string) => LambdaFunction | undefined,
   asynchronous: AsynchronousInvoker,
   access?: Access,
 ): Promise<Listening> {
-  const server = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      if (!response.headersSent) fail(response, 500, "ServiceException", String(error));
-      else response.destroy();
-    });
-  });
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const unsigned = unsignedReason(request.headers);
-    if (unsigned) return fail(response, 403, "MissingAuthenticationTokenException", unsigned);
-    const name = INVOKE.exec(request.url ?? "")?.[1];
-    if (request.method !== "POST" || !name) {
-      return fail(response, 404, "UnknownOperationException", "The local host supports the operation Invoke only");
+  return startService(async ({ method, url = "", headers }, body, accessKeyId) => {
+    const name = INVOKE.exec(url)?.[1];
+    if (method !== "POST" || !name) {
+      throw new ServiceError("UnknownOperationException", "The local host supports the operation Invoke only", 404);
     }
     const target = find(functionName(decodeURIComponent(name)));
-    if (!target) return fail(response, 404, "ResourceNotFoundException", `Function not found: ${name}`);
-    const refusal = access?.check(accessKeyOf(request), [invokePermission(target.arn)]);
-    if (refusal) return fail(response, 403, "AccessDeniedException", refusal.message);
-    const event = (await text(request)) || "{}";
-    if (!isJson(event)) {
-      return fail(response, 400, "InvalidRequestContentException", "Could not parse request body into json");
-    }
+    if (!target) throw new ServiceError("ResourceNotFoundException", `Function not found: ${name}`, 404);
+    const refusal = access?.check(accessKeyId, [invokePermission(target.arn)]);
+    if (refusal) throw new ServiceError("AccessDeniedException", refusal, 403);
+    const event = body || "{}";
+    parseJson(event, "InvalidRequestContentException");
     if (exceedsPayload(event)) {
-      return fail(response, 413, "RequestTooLargeException", "The event is larger than 6291556 bytes");
+      throw new ServiceError("RequestTooLargeException", "The event is larger than 6291556 bytes", 413);
     }
-    const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
-    if (type === "DryRun") return void response.writeHead(204).end();
+    const type = headers["x-amz-invocation-type"];
+    if (type === "DryRun") return { status: 204 };
     if (type === "Event") {
       asynchronous.invoke(target, event);
-      return void response.writeHead(202).end();
+      return { status: 202 };
     }
-    const result = await target.invoke(event);
-    if (result.error?.errorType === "TooManyRequestsException") {
-      return fail(response, 429, "TooManyRequestsException", result.error.errorMessage);
+    const { error, payload, requestId } = await target.invoke(event);
+    if (error?.errorType === "TooManyRequestsException") {
+      throw new ServiceError("TooManyRequestsException", error.errorMessage, 429);
     }
-    response.writeHead(200, {
-      "content-type": "application/json",
-      "x-amzn-requestid": result.requestId,
-      "x-amz-executed-version": "$LATEST",
-      ...(result.error && { "x-amz-function-error": "Unhandled" }),
-    });
-    response.end(result.payload);
-  }
-
-  return listen(server, 0);
-}
-
-function isJson(value: string): boolean {
-  try {
-    JSON.parse(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function fail(response: ServerResponse, status: number, type: string, message: string): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": type });
-  response.end(JSON.stringify({ Type: "User", message, Message: message }));
+    return {
+      headers: {
+        "x-amzn-requestid": requestId,
+        "x-amz-executed-version": "$LATEST",
+        ...(error && { "x-amz-function-error": "Unhandled" }),
+      },
+      body: payload,
+    };
+  });
 }

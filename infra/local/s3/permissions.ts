@@ -16,7 +16,7 @@ export function checkRequest(access: S3Access, accessKeyId: string, action: stri
   if (action === null) return;
   const { bucket, key, query } = request;
   const prefix = query.get("prefix");
-  const keys = (name: string) => (name === "s3:prefix" && prefix !== undefined ? [prefix] : undefined);
+  const keys = (name: string) => (name === "s3:prefix" ? prefix : undefined);
   const needed = [permission(action, bucket, key)];
   // If-Match on a write reveals the ETag of the existing object.
   const isWrite = /^(Put|Delete)Object/.test(action);
@@ -39,7 +39,7 @@ export function checkDelete(access: S3Access, accessKeyId: string, bucket: strin
 export function withoutHint(error: unknown, access: S3Access, accessKeyId: string, bucket: string): unknown {
   if (!(error instanceof S3Error) || error.code !== "NoSuchKey") return error;
   const refusal = access.check(accessKeyId, [permission("ListBucket", bucket, "")]);
-  return refusal ? new S3Error("AccessDenied", refusal.message) : error;
+  return refusal ? new S3Error("AccessDenied", refusal) : error;
 }
 
 function permission(action: string, bucket: string, key: string): Permission {
@@ -48,5 +48,5 @@ function permission(action: string, bucket: string, key: string): Permission {
 
 function check(access: S3Access, accessKeyId: string, permissions: Permission[]): void {
   const refusal = access.check(accessKeyId, permissions);
-  if (refusal) throw new S3Error("AccessDenied", refusal.message);
+  if (refusal) throw new S3Error("AccessDenied", refusal);
 }

@@ -7,7 +7,7 @@ import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { type Host, type StartOptions, startHost } from "../../../infra/local/host.ts";
 import type { Log } from "../../../infra/local/log.ts";
 import { startFakeDynamoDbLocal } from "./dynamodb/fake-dynamodb-local.ts";
-import { invokePermission, roleOf, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
+import { invokePermission, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 
 const sdk = `import { createRequire } from "node:module";
 const require = createRequire(${JSON.stringify(path.resolve("package.json"))});
@@ -141,21 +141,6 @@ beforeAll(() => {
           FilterCriteria: { Filters: [{ Pattern: '{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"watch"}]}}}}' }] },
         },
       },
-      Schedule: {
-        Type: "AWS::Scheduler::Schedule",
-        Properties: {
-          ScheduleExpression: "cron(0 3 * * ? *)",
-          FlexibleTimeWindow: { Mode: "OFF" },
-          Target: {
-            Arn: { "Fn::GetAtt": ["scheduled", "Arn"] },
-            Input: '{"from":"scheduler"}',
-            RoleArn: { "Fn::GetAtt": ["SchedulerRole", "Arn"] },
-          },
-        },
-      },
-      SchedulerRole: roleOf("scheduler.amazonaws.com", [
-        { Effect: "Allow", Action: "lambda:InvokeFunction", Resource: { "Fn::GetAtt": ["scheduled", "Arn"] } },
-      ]),
       RulePermission: invokePermission("scheduled", "events.amazonaws.com", { "Fn::GetAtt": ["Rule", "Arn"] }),
       Failures: {
         Type: "AWS::Lambda::EventInvokeConfig",
@@ -171,7 +156,10 @@ beforeAll(() => {
         Properties: {
           ScheduleExpression: "rate(1 day)",
           State: "ENABLED",
-          Targets: [{ Id: "0", Arn: { "Fn::GetAtt": ["scheduled", "Arn"] } }],
+          Targets: [
+            { Id: "0", Arn: { "Fn::GetAtt": ["scheduled", "Arn"] } },
+            { Id: "1", Arn: { "Fn::GetAtt": ["scheduled", "Arn"] }, Input: '{"from":"input"}' },
+          ],
         },
       },
     },
@@ -218,7 +206,7 @@ describe("a host of an assembly", () => {
     await put(host, "watch-1", "x");
     await expect.poll(() => get(host, "seen-watch-1"), { timeout: 15_000 }).toMatchObject({ item: "INSERT" });
     await expect.poll(() => get(host, "rule"), { timeout: 15_000 }).toMatchObject({ item: "Scheduled Event" });
-    await expect.poll(() => get(host, "scheduler"), { timeout: 15_000 }).toMatchObject({ item: "no event" });
+    await expect.poll(() => get(host, "input"), { timeout: 15_000 }).toMatchObject({ item: "no event" });
   });
 
   test("keeps its state across restarts, and deletes it with the option fresh", async () => {

@@ -7,7 +7,7 @@ import { openCheckpoint } from "../../../infra/local/events/checkpoint.ts";
 import { startSqs } from "../../../infra/local/events/sqs.ts";
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
 import { startS3 } from "../../../infra/local/s3/s3-server.ts";
-import { startSecrets } from "../../../infra/local/secrets/server.ts";
+import { startSecrets } from "../../../infra/local/secrets.ts";
 import { temporaryDirectory } from "./fixture-assembly.ts";
 
 const { directory, remove } = temporaryDirectory();

@@ -41,7 +41,7 @@ beforeEach(async () => {
   dynamo = await startDynamo({ directory: null, log: quiet });
   client = clientOf(dynamo.endpoint);
   streamArn = await ensureStreamed(client);
-  proxy = await startStreamsProxy({ endpoint: dynamo.endpoint });
+  proxy = await startStreamsProxy(dynamo.endpoint);
   sqs = await startSqs({ directory: null, log: quiet });
   queueUrl = sqs.ensureQueue("dead");
   calls = [];
@@ -141,7 +141,7 @@ async function expireHeaders(...names: string[]): Promise<void> {
 const waiting = async () => {
   const response = await fetch(sqs.url, {
     method: "POST",
-    headers: { "x-amz-target": "AmazonSQS.GetQueueAttributes" },
+    headers: { "x-amz-target": "AmazonSQS.GetQueueAttributes", authorization: "AWS4-HMAC-SHA256 Credential=local" },
     body: JSON.stringify({ QueueUrl: queueUrl, AttributeNames: ["All"] }),
   });
   const { Attributes } = (await response.json()) as { Attributes: Record<string, string> };

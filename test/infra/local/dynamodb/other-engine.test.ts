@@ -81,7 +81,7 @@ describe("an engine without vector indexes", () => {
     await put(clientOf(engine.url), "found");
     expect(await recordsOf("found")).toMatchObject([{ eventName: "INSERT", awsRegion: "eu-west-1" }]);
     const { streamArn: StreamArn } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
-    const proxy = await startStreamsProxy({ endpoint: engine.url, credentials });
+    const proxy = await startStreamsProxy(engine.url, credentials);
     const other = { accessKeyId: "local", secretAccessKey: "local" };
     const streams = new DynamoDBStreamsClient({ endpoint: proxy.url, region: "eu-west-1", credentials: other });
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));

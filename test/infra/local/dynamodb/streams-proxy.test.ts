@@ -14,7 +14,7 @@ let proxy: Awaited<ReturnType<typeof startStreamsProxy>>;
 
 beforeAll(async () => {
   dynamo = await startDynamo({ directory: null, log: quiet });
-  proxy = await startStreamsProxy({ endpoint: dynamo.endpoint });
+  proxy = await startStreamsProxy(dynamo.endpoint);
 });
 
 afterAll(async () => {

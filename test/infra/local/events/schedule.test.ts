@@ -78,7 +78,7 @@ describe("a schedule", () => {
   it("waits longer than the longest timer", async () => {
     let fired = 0;
     const fire = async () => void fired++;
-    const schedule = startSchedule({ expression: "cron(0 0 1 3 ? 2027)", fire, log: () => undefined });
+    const schedule = startSchedule({ expression: "cron(0 0 1 3 ? 2027)", ruleArn, fire, log: () => undefined });
     await vi.advanceTimersByTimeAsync(99 * 86_400_000);
     expect(fired).toBe(0);
     await vi.advanceTimersByTimeAsync(86_400_000);
@@ -91,6 +91,7 @@ describe("a schedule", () => {
     const lines: string[] = [];
     const schedule = startSchedule({
       expression: "rate(1 day)",
+      ruleArn,
       everySeconds: 10,
       fire: async () => {
         fired++;
@@ -109,6 +110,7 @@ describe("a schedule", () => {
     let fired = 0;
     startSchedule({
       expression: "rate(1 minute)",
+      ruleArn,
       state: "DISABLED",
       fire: async () => void fired++,
       log: () => undefined,

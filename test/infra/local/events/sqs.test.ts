@@ -92,15 +92,12 @@ describe("the local SQS, to the SDK's client", () => {
     await expect(receive({ MaxNumberOfMessages: 11 })).rejects.toThrow("MaxNumberOfMessages");
     const response = await fetch(sqs.url, {
       method: "POST",
-      headers: { "x-amz-target": "AmazonSQS.AddPermission" },
+      headers: { "x-amz-target": "AmazonSQS.AddPermission", authorization: "AWS4-HMAC-SHA256 Credential=local" },
       body: "{}",
     });
-    expect([response.status, await response.json()]).toEqual([
+    expect([response.status, await response.json()]).toMatchObject([
       400,
-      {
-        __type: "com.amazonaws.sqs#InvalidAction",
-        message: 'The local SQS does not support the operation "AddPermission".',
-      },
+      { __type: "UnknownOperationException", message: 'The local SQS does not support the operation "AddPermission".' },
     ]);
   });
 

@@ -220,29 +220,4 @@ describe("on a started host", () => {
     sqs.destroy();
     expect(Messages.map(({ Body }) => Body)).toEqual(['"kept"']);
   });
-
-  test("a schedule whose role may not invoke the function logs the refusal", async () => {
-    await start(
-      {
-        functions: { job: code },
-        resources: {
-          Schedule: {
-            Type: "AWS::Scheduler::Schedule",
-            Properties: {
-              ScheduleExpression: "rate(1 day)",
-              FlexibleTimeWindow: { Mode: "OFF" },
-              Target: { Arn: att("job"), RoleArn: att("Role") },
-            },
-          },
-          Role: roleOf("scheduler.amazonaws.com", []),
-        },
-      },
-      1,
-    );
-    await expect
-      .poll(() => said.join("\n"), { timeout: 10_000 })
-      .toMatch(
-        /assumed-role\/Fixture-Role\/scheduler.amazonaws.com is not authorized to perform: lambda:InvokeFunction/,
-      );
-  });
 });

@@ -2,8 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Secrets, startSecrets } from "../../../../infra/local/secrets/server.ts";
-import { temporaryDirectory } from "../fixture-assembly.ts";
+import { type Secrets, startSecrets } from "../../../infra/local/secrets.ts";
+import { temporaryDirectory } from "./fixture-assembly.ts";
 
 const { directory, remove } = temporaryDirectory();
 const file = path.join(directory, "secrets.json");
