@@ -236,7 +236,7 @@ function pseudoParameter(stack: Stack, name: string): unknown {
 /** The construct id of a function, such as `chat-turn`. It is easier to read than the logical id. */
 export function labelOf({ constructPath = "", logicalId }: Resource): string {
   const [, ...below] = constructPath.split("/");
-  return below.filter((id) => id !== "Function" && id !== "Resource").join("/") || logicalId;
+  return below.filter((id) => !["Function", "Handler", "Resource"].includes(id)).join("/") || logicalId;
 }
 
 function asList(value: unknown): unknown[] {
