@@ -104,6 +104,13 @@ const turn: Grants = {
   memory: 1024,
   timeout: 300,
 };
+/** What a function needs to follow a turn, and to store the partial answer of one that died. */
+const following: Grants = {
+  table: ["GetItem", "Query", "PutItem"],
+  archive: archiveRead,
+  streams: true,
+  timeout: 300,
+};
 /** What a job needs to fold metrics into aggregates. Nothing is deleted. */
 const folding: Grants = { metrics: ["GetItem", "Query", "BatchWriteItem", "UpdateItem"], memory: 1024, timeout: 900 };
 /** Actions to read metrics, and to store the checkpoint of a job. */
@@ -166,12 +173,9 @@ export const functions = {
 
   "chat-turn": http("functions/chat/chat.ts", "chat", turn),
   "chat-completions": http("functions/chat/completions.ts", "createCompletion", turn),
-  "chat-stream": http("functions/chat/stream.ts", "resumeChat", {
-    table: ["GetItem", "Query", "PutItem"],
-    archive: archiveRead,
-    streams: true,
-    timeout: 300,
-  }),
+  "chat-stream": http("functions/chat/stream.ts", "resumeChat", following),
+  "chat-follow": http("functions/chat/follow.ts", "followChat", following),
+  "chat-stop": http("functions/chat/stop.ts", "stopChat", { table: [...idempotency, "GetItem"] }),
   "chat-usage": http("functions/chat/usage.ts", "getUsage", { table: ["GetItem"], chat: "plans" }),
 
   "memories-search": http("functions/memories/search.ts", "searchMemories", {

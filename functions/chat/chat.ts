@@ -27,6 +27,7 @@ export const createChat = (deps: ChatHandlerDependencies) =>
         parameters: temperature === undefined ? {} : { temperature },
         maxOutputTokens: max_output_tokens,
         memory,
+        create: true,
         onStored: request.observe,
         deadline,
       });

@@ -8,7 +8,7 @@ import { contended, retryContended } from "../session/retry-contended.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
 import type { ChatStores } from "./turn.ts";
-import type { DeadTurn, TurnId, TurnStore } from "./turn-store.ts";
+import type { DeadTurn, LiveText, TurnId, TurnStore } from "./turn-store.ts";
 
 export interface Ending {
   turn: TurnId;
@@ -87,17 +87,21 @@ export async function collectDeadTurns(
 async function hasAnswer(turns: TurnStore, turn: TurnId, onStored?: OnStored): Promise<boolean> {
   if (await turns.find(turn, turn.generation, turn.answer)) return true;
   const saved = await turns.findText(turn);
-  if (!saved) return false;
-  const message: MessageRecord = {
+  if (!saved || (saved.text === "" && !saved.isStopped)) return false;
+  if (await turns.save(turn, partialAnswer(turn, saved))) onStored?.({ messages: 1 });
+  return true;
+}
+
+/** The answer of a turn that its function did not end, as far as it was saved. */
+export function partialAnswer(turn: TurnId, { text, model, isStopped }: LiveText): MessageRecord {
+  return {
     id: turn.answer,
     role: "assistant",
-    content: saved.text,
+    content: text,
     created_at: toInstant(timeOf(turn.answer)),
-    model: saved.model,
-    status: "incomplete",
+    ...(model ? { model } : {}),
+    status: isStopped ? "stopped" : "incomplete",
   };
-  if (await turns.save(turn, message)) onStored?.({ messages: 1 });
-  return true;
 }
 
 /** The header of the session, which is restored if it was archived. `null`: the session was deleted. */

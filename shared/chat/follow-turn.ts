@@ -47,6 +47,23 @@ export async function earlierTurn(
   return null;
 }
 
+/** Follows the turn of a session that is running, the newest of several; `null`: no turn is running. */
+export async function followRunningTurn(
+  stores: ChatStores,
+  session: SessionId,
+  deadline: number,
+  onStored?: OnStored,
+): Promise<Turn | null> {
+  const [id] = runningTurns(await stores.sessions.find(session), stores.clock());
+  return id === undefined ? null : followTurn(stores, session, id, deadline, onStored);
+}
+
+/** The answers of the turns that are running, the newest first. */
+export function runningTurns(record: SessionRecord | null, now: number): string[] {
+  const running = Object.entries(record?.turns ?? {}).filter(([, until]) => until > now);
+  return running.map(([answer]) => answer).sort((a, b) => (a < b ? 1 : -1));
+}
+
 /**
  * Follows a turn from its beginning, by the id of its answer: first the stored part, then what is still to come, until `deadline`
  * (epoch ms). `null`: there is no such turn, or it has no answer.

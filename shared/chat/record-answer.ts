@@ -10,6 +10,7 @@ import { createAnswerLimit } from "./answer-limit.ts";
 import { type Ending, finishTurn } from "./end-turn.ts";
 import { createLiveAnswer } from "./live-answer.ts";
 import type { ChatDependencies, Turn } from "./turn.ts";
+import type { TurnWatch } from "./watch-turn.ts";
 
 /** Milliseconds between two writes of the partial text. An answer that ends before the first one costs no extra write. */
 const SAVE_EVERY = 2000;
@@ -22,18 +23,17 @@ interface Recording extends Omit<Ending, "answer"> {
   plan: string;
   /** Epoch milliseconds at which the turn began. */
   began: number;
-  /** Stops the timer that aborts the model. */
-  cancelTimeout(): void;
+  watch: TurnWatch;
   /** Called when the answer could not be stored. */
   onFailure(error: unknown): Promise<void>;
 }
 
 /**
  * Receives the model's answer, gives it to any number of readers, and stores it: the whole answer, or the part that arrived before the
- * model broke off. Continues when all clients have disconnected.
+ * model broke off or a client stopped the turn. Continues when all clients have disconnected.
  */
 export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick<Turn, "events" | "done"> {
-  const { turn, answer, prompt, reservation, plan, began } = recording;
+  const { turn, answer, prompt, reservation, plan, began, watch } = recording;
   const live = createLiveAnswer();
   const done = run().catch(async (error: unknown) => {
     const known = toAppError(error);
@@ -61,7 +61,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       created_at: toInstant(timeOf(turn.answer)),
       model: answer.model,
       usage: { ...usage, cost_usd: cost },
-      ...outcomeOf(content, reason),
+      ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(content, reason)),
       latency_ms: latency,
     };
     const settling = deps.limits.settle(reservation, usage, cost);
@@ -79,6 +79,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     else live.fail(toAppError(problem));
   }
 
+  /** Receives the answer. Without a reason, it broke off because of a problem, or a client stopped the turn. */
   async function receive(): Promise<{ usage: ModelUsage | null; reason?: FinishReason; problem?: unknown }> {
     const stopSaving = callEvery(SAVE_EVERY, () => void savePart());
     // After a long question, the model was told a smaller limit than the reservation has left.
@@ -96,10 +97,10 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       }
       throw new ModelError("down", "the answer ended without an `end` event");
     } catch (problem) {
-      return { usage: null, problem };
+      return watch.isStopped() ? { usage: null } : { usage: null, problem };
     } finally {
       stopSaving();
-      recording.cancelTimeout();
+      watch.end();
     }
   }
 

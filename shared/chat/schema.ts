@@ -32,6 +32,13 @@ export const chatAnswerSchema = z
   .object({ message: messageSchema, memories: z.array(chatMemorySchema) })
   .meta({ id: "ChatAnswer" });
 
+export const stopAnswerSchema = z
+  .object({
+    stopped: z.boolean().meta({ description: "False when no answer was being given, or it ended by itself first." }),
+    message_id: idSchema.optional().meta({ description: "The answer that was stopped." }),
+  })
+  .meta({ id: "Stop" });
+
 const textPart = z.looseObject({
   type: z.enum(["text", "input_text", "output_text", "refusal"]),
   text: z.string().optional(),

@@ -1,4 +1,4 @@
-import { callAfter, toInstant, withPatience } from "../clock.ts";
+import { toInstant, withPatience } from "../clock.ts";
 import { LOCK_MARGIN } from "../idempotency/attempt.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
@@ -13,6 +13,7 @@ import { earlierTurn } from "./follow-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
 import { recordAnswer } from "./record-answer.ts";
 import type { ChatDependencies, Turn, TurnRequest } from "./turn.ts";
+import { type TurnWatch, watchTurn } from "./watch-turn.ts";
 
 /** Positions of the question and the answer among the messages that a request creates: after any history that it brings. */
 const QUESTION = 0xffe;
@@ -54,6 +55,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   const { identity } = claim;
   const id = timeOrderedId(identity, ANSWER);
   let opened: OpenedTurn | undefined;
+  let watch: TurnWatch | undefined;
   const turnId = ({ record }: OpenedTurn) => ({ ...request.session, generation: record.generation, answer: id });
   try {
     // 3. If another attempt at the request runs or ran the turn, follow that one.
@@ -69,8 +71,9 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
 
     // 5. Ask the model, until its first token.
+    watch = watchTurn(deps.turns, turnId(opened), timeLeft(deps, request));
     const promptFor = createPrompts(deps, request, budget, reservation.tokens, question, opened, await recalling);
-    const { answer, cancelTimeout } = await askModel(deps, request, promptFor);
+    const answer = await askModel(deps, request, promptFor, watch);
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
     const prompt = await promptFor(answer.model);
@@ -83,7 +86,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
       reservation,
       plan: request.plan.name,
       began,
-      cancelTimeout,
+      watch,
       keep: request.claims.keep,
       onStored: request.onStored,
       onFailure: request.claims.release,
@@ -91,6 +94,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     const { session } = request;
     return { id, session, model: answer.model, memories: prompt.memories, headers: reservation.headers, ...running };
   } catch (error) {
+    watch?.end();
     if (opened) await abandonTurn(deps, turnId(opened), opened.record);
     await giveBack();
     const known = toAppError(error);
@@ -170,27 +174,28 @@ function createPrompts(
   return promptsOf(deps, request, budget, reserved, { record: opened.record, history, question, memories });
 }
 
-/** Asks the model within the time that is left. `cancelTimeout` must be called when the answer has ended. */
+/** Milliseconds that the model has. */
+const timeLeft = ({ settings, clock }: ChatDependencies, { deadline }: TurnRequest): number =>
+  Math.min(settings.totalTimeout, deadline - STORE_MARGIN - clock());
+
+/** Asks the model within the time that is left. A client may stop the turn before the first token: then the answer is empty. */
 async function askModel(
-  { model, settings, clock }: ChatDependencies,
+  deps: ChatDependencies,
   request: TurnRequest,
   promptFor: PromptFor,
-): Promise<{ answer: ModelAnswer; cancelTimeout: () => void }> {
-  const total = new AbortController();
-  const left = Math.min(settings.totalTimeout, request.deadline - STORE_MARGIN - clock());
-  const cancelTimeout = callAfter(left, () => total.abort());
+  watch: TurnWatch,
+): Promise<ModelAnswer> {
   try {
-    const answer = await model.ask({
+    return await deps.model.ask({
       model: request.model,
       parameters: request.parameters,
       promptFor,
-      firstTokenWithin: Math.min(left, settings.firstTokenTimeout),
-      signal: total.signal,
+      firstTokenWithin: Math.min(timeLeft(deps, request), deps.settings.firstTokenTimeout),
+      signal: watch.signal,
     });
-    return { answer, cancelTimeout };
   } catch (error) {
-    cancelTimeout();
-    throw error;
+    if (!watch.isStopped()) throw error;
+    return { model: request.model ?? deps.settings.model, events: (async function* () {})() };
   }
 }
 

@@ -52,23 +52,45 @@ export function createTurnStore(table: Table): TurnStore {
     },
 
     async discard(turn) {
-      await table.batchWrite([], [answerKey(turn), liveTextKey(turn.user, turn.id, turn.generation, turn.answer)]);
+      await table.batchWrite([], [answerKey(turn), liveKey(turn)]);
     },
 
-    async saveText({ user, id, generation, answer }, { text, model }, now) {
-      const expires_at = toSeconds(now) + retention.liveText.seconds;
-      await table.put({ Item: { ...liveTextKey(user, id, generation, answer), text, model, expires_at } });
+    async stop(turn, now) {
+      await table.update(liveTextParameters(turn, { stopped: true }, now));
     },
 
-    async findText({ user, id, generation, answer }) {
-      const item = await table.get(liveTextKey(user, id, generation, answer));
-      return item ? { text: String(item.text), model: String(item.model) } : null;
+    async isStopped(turn) {
+      return (await table.get(liveKey(turn)))?.stopped === true;
+    },
+
+    async saveText(turn, { text, model }, now) {
+      await table.update(liveTextParameters(turn, { text, model }, now));
+    },
+
+    async findText(turn) {
+      const item = await table.get(liveKey(turn));
+      if (!item) return null;
+      return { text: String(item.text ?? ""), model: String(item.model ?? ""), isStopped: item.stopped === true };
     },
   };
 }
 
 const answerKey = ({ user, id, generation, answer }: TurnId) =>
   messageKey(user, id, generation, `${toInstant(timeOf(answer))}#${answer}`);
+
+const liveKey = ({ user, id, generation, answer }: TurnId) => liveTextKey(user, id, generation, answer);
+
+/** An update, so that a save keeps the mark of a stop, and the reverse. */
+function liveTextParameters(turn: TurnId, attributes: Record<string, unknown>, now: number) {
+  const sets = { ...attributes, expires_at: toSeconds(now) + retention.liveText.seconds };
+  const names = Object.keys(sets);
+  return {
+    Key: liveKey(turn),
+    UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(", ")}`,
+    ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(Object.entries(sets).map(([name, value]) => [`:${name}`, value])),
+  };
+}
 
 function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
   const sets = ["#turn = :until"];

@@ -28,9 +28,11 @@ export interface DeadTurn {
 }
 
 /** The partial answer of a running turn. */
-interface LiveText {
+export interface LiveText {
   text: string;
   model: string;
+  /** A client has stopped the turn. */
+  isStopped?: boolean;
 }
 
 /** Running turns, stored in the partition of their session. */
@@ -51,6 +53,10 @@ export interface TurnStore {
   find(session: SessionId, generation: number, id: string): Promise<MessageRecord | null>;
   /** Deletes an answer that was stored while the session was reset. */
   discard(turn: TurnId): Promise<void>;
+  /** Asks the function that runs the turn to end it. */
+  stop(turn: TurnId, now: number): Promise<void>;
+  /** Whether a client has stopped the turn. */
+  isStopped(turn: TurnId): Promise<boolean>;
   /** Stores the partial answer, replacing the previous one. */
   saveText(turn: TurnId, text: LiveText, now: number): Promise<void>;
   /** Finds the partial answer. */

@@ -112,7 +112,9 @@ export const messageSchema = z
         cost_usd: z.number().optional(),
       })
       .optional(),
-    status: z.enum(["complete", "incomplete", "stopped"]).optional(),
+    status: z.enum(["complete", "incomplete", "stopped"]).optional().meta({
+      description: "Of an answer. `stopped` = a client stopped it.",
+    }),
     finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
       description:
         "`tool_calls` = the model waits for results of tools. Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
+import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { createGetMetrics } from "../../functions/metrics/get.ts";
@@ -19,6 +21,9 @@ import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 
 /** Statuses that the gateway serves by itself, of any operation: no function has to be seen serving them. */
 const BY_GATEWAY = ["429", "500", "503"];
+
+/** Operations to which a session that does not exist is as good as an empty one. */
+const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
 const PLANS = {
@@ -49,6 +54,8 @@ beforeAll(async () => {
       chat: createChat(chat),
       createCompletion: createCompletions(chat),
       resumeChat: createResumeChat(chat),
+      followChat: createFollowChat(chat),
+      stopChat: createStopChat(chat),
       getUsage: createGetUsage(chat),
       getMetrics: createGetMetrics(metrics),
       getReport: createGetReport({
@@ -100,6 +107,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
     const { message } = (await api.post(`${url}/chat`, { content: "x" })).body;
     return { url: `${url}/chat/${message.id}/stream` };
   },
+  followChat: async () => ({ url: `${await session()}/chat/stream` }),
+  stopChat: async () => ({ url: `${await session()}/stop` }),
   createCompletion: async () => ({
     url: "/v1/chat/completions",
     body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },
@@ -118,6 +127,18 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   },
   deleteMemories: async () => ({ url: "/v1/memories" }),
 };
+
+/** Starts an answer in the session of a URL. Gives the function that ends it. */
+async function running(url: string): Promise<() => Promise<unknown>> {
+  const [session] = url.match(/[^/]+-\d+/) ?? [];
+  const gate = Promise.withResolvers<void>();
+  fake.next({ until: gate.promise });
+  const answer = api.post(`/v1/sessions/${session}/chat`, { content: "x" });
+  await expect.poll(async () => (await api.get(`/v1/sessions/${session}`)).body.message_count).toBe(1);
+  // The answer of a stream is whole when it is read.
+  setTimeout(gate.resolve, 50);
+  return () => answer;
+}
 
 async function session(): Promise<string> {
   const id = fresh("session");
@@ -141,6 +162,7 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
     if (id === "createEvent") return send(id, { url: "/v1/events", body: { type: "custom", session_id: "none" } });
     if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
     const example = await examples[id]();
+    if (NEED_NO_SESSION.has(id)) return send(id, { ...example, url: example.url.replace(/[^/]+-\d+/, "%20") });
     if (id !== "createSession" && id !== "createCompletion") {
       return send(id, { ...example, url: example.url.replace(/-\d+|[0-9a-f]{12}$/, "none") });
     }
@@ -190,6 +212,11 @@ describe.each(ids)("%s", (id) => {
       // The plan has one request a minute.
       api.world.advance(60_000);
       await send(id, { ...example, body: { ...(example.body as object), stream: true } }, { claims: { plan: "tiny" } });
+    }
+    if (operation.path.endsWith("/stream") && "204" in documented) {
+      const going = await running(example.url);
+      expect((await send(id, example)).status).toBe(200);
+      await going();
     }
     for (const [success, { content = {} }] of Object.entries(documented)) {
       if (Number(success) >= 400) continue;

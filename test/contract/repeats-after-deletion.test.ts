@@ -78,9 +78,9 @@ describe("what is kept for repeats", () => {
       cleanupSessions: () =>
         api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { admin: "true" } })),
     };
-    const streamed = ["chat", "createCompletion"];
+    const ofTurns = ["chat", "createCompletion", "stopChat"];
     const all = Object.entries(operations).filter(([, { method }]) => method === "POST");
-    expect([...Object.keys(posts), ...streamed].sort()).toEqual(all.map(([id]) => id).sort());
+    expect([...Object.keys(posts), ...ofTurns].sort()).toEqual(all.map(([id]) => id).sort());
     const contents: string[] = [];
     for (const send of Object.values(posts)) {
       const { status, text } = await send();

@@ -192,6 +192,7 @@ async function answers(api: Api): Promise<void> {
   const { body } = await api("POST", "/v1/sessions/talk/chat", { content: "Which colour do I like?" });
   await api("POST", "/v1/sessions/talk/chat", { content: "I like teal, and my dog is called Rex.", stream: true });
   await api("GET", `/v1/sessions/talk/chat/${body.message.id}/stream`);
+  await api("GET", "/v1/sessions/talk/chat/stream");
   await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
   await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
 }

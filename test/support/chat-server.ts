@@ -4,6 +4,8 @@ import type { Readable } from "node:stream";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
+import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { listen } from "../../infra/local/listen.ts";
@@ -71,6 +73,8 @@ export async function startChatServer(
     chat: createChat(all),
     createCompletion: createCompletions(all),
     resumeChat: createResumeChat(all),
+    followChat: createFollowChat(all),
+    stopChat: createStopChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
     ...others,
   };

@@ -174,15 +174,12 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect((await stored()).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
   });
 
-  it.each([
-    ["that the model will not take", 400, () => `/v1/sessions/${id}/chat`],
-    ["of a session that is not there", 404, () => "/v1/sessions/nowhere/chat"],
-  ])("repeats its refusal of a request %s", async (_what, status, path) => {
+  it("repeats its refusal of a request that the model will not take", async () => {
     fake.next({ status: 400 });
     const key = { "idempotency-key": `key-${id}` };
-    const first = await post(path(), { content: "hello", stream: true }, key);
-    const again = await post(path(), { content: "hello", stream: true }, key);
-    expect([first.status, again.status]).toEqual([status, status]);
+    const first = await chat({ content: "hello", stream: true }, key);
+    const again = await chat({ content: "hello", stream: true }, key);
+    expect([first.status, again.status]).toEqual([400, 400]);
     expect([first, again].map(({ headers }) => headers.get("idempotency-replayed"))).toEqual([null, "true"]);
     const [{ request_id: _one, ...problem }, { request_id: _two, ...repeated }] = [
       (await first.json()) as { request_id: string },
@@ -190,7 +187,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     ];
     expect(repeated).toEqual(problem);
     expect(fake.requests.length).toBeLessThanOrEqual(1);
-    expect((await post(path(), { content: "other" }, key)).status).toBe(422);
+    expect((await chat({ content: "other" }, key)).status).toBe(422);
   });
 
   it.each([
@@ -228,8 +225,15 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(refused.headers.get("ratelimit")).toMatch(/^"requests";r=0;t=\d+$/);
   });
 
-  it("answers 404 in sessions of others, and 503 when no model answers", async () => {
-    expect((await post(`/v1/sessions/${id}/chat`, { content: "x" }, { authorization: "Bearer bob" })).status).toBe(404);
+  it("makes a session that is new, also when another user has one of this name", async () => {
+    const others = await post(`/v1/sessions/${id}/chat`, { content: "mine" }, { authorization: "Bearer bob" });
+    expect(others.status).toBe(200);
+    expect(await stored()).toEqual([]);
+    expect((await post(`/v1/sessions/${id}-new/chat`, { content: "hello" })).status).toBe(200);
+    expect((await stored(`${id}-new`)).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
+  });
+
+  it("answers 503 when no model answers", async () => {
     fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
     const down = await chat({ content: "x", stream: true });
     expect(down.status).toBe(503);

@@ -53,6 +53,8 @@ const expected: Record<string, string[]> = {
     ...archiveWrite,
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
+  "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
+  "chat-stop": [`dynamodb GetItem ${idempotency} on table`],
   "chat-usage": ["dynamodb GetItem on table"],
   "memories-search": [
     `dynamodb BatchGetItem GetItem ${idempotency} on table`,

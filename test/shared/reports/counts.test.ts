@@ -166,7 +166,7 @@ async function mixedHour(): Promise<void> {
   expect((await chat("a", { content: "whole" })).status).toBe(200);
   expect((await chat("a", { content: "streamed", stream: true })).text).toContain("[DONE]");
   for (let n = 0; n < 3; n++) expect((await chat("a", { content: "repeated" }, { key: "turn" })).status).toBe(200);
-  expect((await chat("nowhere", { content: "lost" })).status).toBe(404);
+  expect((await chat("%20", { content: "lost" })).status).toBe(404);
   expect((await chat("a", { content: "x", model: "nobody" })).status).toBe(400);
   expect((await chat("a", { content: "word ".repeat(9000) })).status).toBe(413);
   for (const status of [500, 429, 400]) {

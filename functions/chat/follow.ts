@@ -1,0 +1,17 @@
+import { followRunningTurn } from "../../shared/chat/follow-turn.ts";
+import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
+import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { createStreamHandler } from "../../shared/http/stream-handler.ts";
+import { type FollowDependencies, lazyStreamHandler, openFollow } from "../compose.ts";
+
+/** GET /v1/sessions/{id}/chat/stream */
+export const createFollowChat = (deps: FollowDependencies) =>
+  createStreamHandler(chatOperations.followChat, deps, async ({ user, params, observe, deadline }) => {
+    const turn = await followRunningTurn(deps, { user, id: params.id }, deadline - 1000, observe);
+    if (!turn) return { status: 204 };
+    return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream: uiMessageStream(turn), done: turn.done };
+  });
+
+export const handler = lazyStreamHandler((config, executionMode) =>
+  createFollowChat({ ...openFollow(config), executionMode }),
+);
