@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { hashUser } from "./user-hash.ts";
+import { hashUser } from "./hash.ts";
 
 /** A request, as the lines that are logged while it runs name it. */
 interface Request {

@@ -1,6 +1,6 @@
 import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
-import { createOidcVerifier } from "../../shared/http/token.oidc.ts";
-import { type TokenVerifier, verifyToken } from "../../shared/http/token.ts";
+import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
+import { type TokenVerifier, verifyToken } from "../../shared/http/verify-token.ts";
 import { lazyHandler } from "../compose.ts";
 
 /**

@@ -10,7 +10,7 @@ import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
-import { createS3 } from "../../shared/s3/client.ts";
+import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
 /** Days before the newest that are looked at once more, for what was folded late. */

@@ -6,7 +6,7 @@ import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../shared/events/hold-events.ts";
 import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
-import { createS3 } from "../../shared/s3/client.ts";
+import { createS3 } from "../../shared/s3/create-s3.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 import { recordSuccess } from "./middleware.ts";

@@ -8,7 +8,7 @@ import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
 import type { ReportStore } from "../../shared/reports/report.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import { toHtml } from "../../shared/reports/to-html.ts";
-import { createS3 } from "../../shared/s3/client.ts";
+import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
 /** Days of a month on which the report of the month before is made again, for what was folded late. */

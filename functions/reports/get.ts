@@ -7,7 +7,7 @@ import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
 import type { ReportStore } from "../../shared/reports/report.ts";
 import { createReportStore } from "../../shared/reports/report-store.s3.ts";
-import { createS3 } from "../../shared/s3/client.ts";
+import { createS3 } from "../../shared/s3/create-s3.ts";
 import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { sha256 } from "../hash.ts";
 import type { ArchivedHeader } from "../session/archive.ts";
 import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { Chunk } from "../session/session.ts";
@@ -111,9 +111,7 @@ const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
 function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): LineIdentity & { session_id: string } {
   // The seed is what keeps the key from being guessed: ids and users alone could be tried out.
-  const digest = createHash("sha256")
-    .update(JSON.stringify([seed, user_id, id]))
-    .digest("hex");
+  const digest = sha256(JSON.stringify([seed, user_id, id]));
   return { session_key: digest.slice(0, 32), generation: live_generation, session_id: id };
 }
 

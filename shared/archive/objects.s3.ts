@@ -6,7 +6,7 @@ import {
   HeadObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { createS3 } from "../s3/client.ts";
+import { createS3 } from "../s3/create-s3.ts";
 import { type Condition, uploadObject } from "../s3/upload-object.ts";
 
 /** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../hash.ts";
 
 /** Characters of an encoded user in a key: S3's keys have 1,024 bytes, and a session's id needs its part of them. */
 const MAX_USER = 200;
@@ -17,7 +17,7 @@ export function formerUserPart(user: string): string {
   const name = encodeURIComponent(user);
   // Nothing else that is encoded starts with `sha256-`, bar a user of that name.
   if (name.length <= MAX_USER && !/^\.+$/.test(name) && !name.startsWith(HASHED)) return name;
-  return HASHED + createHash("sha256").update(user).digest("hex");
+  return HASHED + sha256(user);
 }
 
 /** The user that a part of a key stands for, as far as it tells: the id, or the hash in its place. */

@@ -1,4 +1,4 @@
-import { fnv1aOfCodePoints } from "../fnv1a.ts";
+import { fnv1aOfCodePoints } from "../hash.ts";
 
 /**
  * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order

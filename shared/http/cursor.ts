@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../hash.ts";
 
 /** Hex digits of the hash that ties a cursor to its query. */
 const BINDING = 16;
@@ -33,8 +33,7 @@ function parse(cursor: string): unknown[] {
   throw invalidCursor();
 }
 
-const bindingOf = (scope: readonly unknown[]): string =>
-  createHash("sha256").update(JSON.stringify(scope)).digest("hex").slice(0, BINDING);
+const bindingOf = (scope: readonly unknown[]): string => sha256(JSON.stringify(scope)).slice(0, BINDING);
 
 /** What a list says to a cursor that it cannot have given. */
 export const invalidCursor = (): AppError =>

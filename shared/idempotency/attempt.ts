@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../hash.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { Begun, IdempotencyStore, KeptAnswer } from "./idempotency-store.ts";
@@ -77,8 +77,6 @@ export function isFinal(error: unknown): error is AppError {
 export function stillRunning(): AppError {
   return new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
 }
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 const badKey = (): AppError =>
   new AppError("validation_failed", "Idempotency-Key: must be 1 to 255 visible ASCII characters", {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "../archive/archived-days.ts";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../hash.ts";
 import { prefetch } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import type { ChangedDay, Lake, PartitionWriter } from "./lake.ts";
@@ -180,9 +181,7 @@ const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n$
 /** Covers everything that a file depends on: the objects, the columns, the settings and the key of the users' hashes. */
 function fingerprintOf(table: ArchiveTable, { pseudonym, content }: LakeSettings, digest: string): string {
   const columns = tables[table].columns.map(({ name, type }) => [name, type]);
-  return createHash("sha256")
-    .update(JSON.stringify([FORMAT, [columns, content, pseudonym("")], digest]))
-    .digest("hex");
+  return sha256(JSON.stringify([FORMAT, [columns, content, pseudonym("")], digest]));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type OpenAI from "openai";
 import { APIConnectionError, APIError } from "openai";
 import { callAfter } from "../clock.ts";
-import { createOpenAI } from "../openai/client.ts";
+import { createOpenAI } from "../openai/create-openai.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ModelEvent, ModelPrompt, ModelRequest } from "./model.ts";
 import { givenUp, ModelError, type ModelFailure } from "./model-error.ts";

@@ -1,4 +1,4 @@
-import { mixedFnv1a } from "../fnv1a.ts";
+import { mixedFnv1a } from "../hash.ts";
 import type { Embedder, Passage } from "./embedder.ts";
 import { rarityOf } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";

@@ -2,7 +2,7 @@ import { APIError } from "openai";
 import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { isTokenCount } from "../llm/tokens.ts";
-import { createOpenAI } from "../openai/client.ts";
+import { createOpenAI } from "../openai/create-openai.ts";
 import type { Embedder, Space } from "./embedder.ts";
 
 /** Inputs of one request: far below the 2,048 and 300,000 tokens that OpenAI takes, and what smaller servers take too. */

@@ -1,4 +1,4 @@
-import { mixedFnv1a } from "../fnv1a.ts";
+import { mixedFnv1a } from "../hash.ts";
 import type { MemoryRecord } from "./record.ts";
 import type { ForgottenSession, Summary } from "./store.ts";
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../hash.ts";
 import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
@@ -54,9 +54,7 @@ function memoryId({ user, id }: SessionId, life: number, message: MessageRecord,
   const { order = message.id } = message;
   const time = Date.parse(message.created_at).toString(16).padStart(12, "0");
   const place = UUID_V7.test(order) ? order.slice(15, 18) : "000";
-  const hash = createHash("sha256")
-    .update(JSON.stringify([user, id, life, positionOf(message), chunk]))
-    .digest("hex");
+  const hash = sha256(JSON.stringify([user, id, life, positionOf(message), chunk]));
   const low = `8${chunk.toString(16).padStart(2, "0")}${hash.slice(0, 13)}`;
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${low.slice(0, 4)}-${low.slice(4)}`;
 }

@@ -1,4 +1,4 @@
-import { mixedFnv1a } from "../fnv1a.ts";
+import { mixedFnv1a } from "../hash.ts";
 
 /**
  * Buckets of the table of document frequencies: with two bytes each and the rest of the item it stays below 4 KB, what one

@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import type { Key } from "../dynamodb/keys.ts";
-import { fnv1a } from "../fnv1a.ts";
+import { fnv1a } from "../hash.ts";
 import { type Granularity, windowOf } from "./window.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { type Clock, toSeconds, withPatience } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
+import { hashUser } from "../hash.ts";
 import { log } from "../log.ts";
 import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
-import { hashUser } from "../user-hash.ts";
 import { rawKey } from "./keys.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
 import type { Recorder } from "./record.ts";

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../hash.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./restore-session.ts";
@@ -71,6 +71,6 @@ async function activeSession(stores: Stores, session: SessionId, requestedAt: nu
 
 /** The append of just this that broke off, or a new one. */
 function openAppend(record: SessionRecord, inputs: readonly MessageInput[], request: RequestIdentity): OpenAppend {
-  const digest = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
+  const digest = sha256(JSON.stringify(inputs));
   return record.open_append?.digest === digest ? record.open_append : { ...request, digest };
 }

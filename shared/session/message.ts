@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { toInstant } from "../clock.ts";
+import { sha256 } from "../hash.ts";
 import { bodyOf } from "./parts.ts";
 import type { Message, MessageInput } from "./schema.ts";
 import type { RequestIdentity } from "./session.ts";
@@ -87,7 +87,7 @@ export function planMessages(inputs: readonly MessageInput[], request: RequestId
 export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string {
   const time = at.toString(16).padStart(12, "0");
   const place = (n & 0xfff).toString(16).padStart(3, "0");
-  const hash = createHash("sha256").update(`${seed}#${n}`).digest("hex");
+  const hash = sha256(`${seed}#${n}`);
   const variant = ((Number.parseInt(hash.charAt(0), 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }

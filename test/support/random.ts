@@ -1,5 +1,5 @@
 /** Numbers that look random and follow from a seed alone: the same seed always gives the same numbers. */
-import { mixedFnv1a } from "../../shared/fnv1a.ts";
+import { mixedFnv1a } from "../../shared/hash.ts";
 export interface Random {
   /** At least 0, below 1. */
   next(): number;

@@ -8,7 +8,7 @@ import {
 } from "../../chat/schema.ts";
 import { idSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { sessionParams } from "./params.ts";
+import { sessionParams } from "./parameters.ts";
 
 const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
 const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;

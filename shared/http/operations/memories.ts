@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { idSchema, instantSchema, roleSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { page, pageQuery } from "./page.ts";
+import { page, pageQuery } from "./parameters.ts";
 
 const memorySchema = z
   .object({

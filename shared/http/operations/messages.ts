@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { appendMessagesSchema, messageSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { orderSchema, page, pageQuery, rangeQuery } from "./page.ts";
-import { sessionParams } from "./params.ts";
+import { orderSchema, page, pageQuery, rangeQuery, sessionParams } from "./parameters.ts";
 
 export const messageOperations = {
   listMessages: {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { seriesNames } from "../../metrics/metric.ts";
 import type { Operation } from "./operation.ts";
-import { rangeQuery } from "./page.ts";
+import { rangeQuery } from "./parameters.ts";
 
 const number = z.number();
 

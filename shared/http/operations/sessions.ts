@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { createSessionSchema, patchSessionSchema, sessionSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
-import { orderSchema, page, pageQuery, queryNumber, rangeQuery } from "./page.ts";
-import { sessionParams } from "./params.ts";
+import { orderSchema, page, pageQuery, queryNumber, rangeQuery, sessionParams } from "./parameters.ts";
 
 export const sessionOperations = {
   createSession: {

@@ -3,7 +3,7 @@ import { buildLake } from "../../../shared/lake/build-lake.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import type { ChangedDay } from "../../../shared/lake/lake.ts";
 import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
-import { createS3 } from "../../../shared/s3/client.ts";
+import { createS3 } from "../../../shared/s3/create-s3.ts";
 
 // Runs the builder of the lake in a process of its own, so that its memory can be measured. Argument: the bucket. Output: a line of JSON.
 const [bucket = ""] = process.argv.slice(2);

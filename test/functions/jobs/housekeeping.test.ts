@@ -5,8 +5,8 @@ import { type FunctionSpec, functions } from "../../../infra/functions.ts";
 import { parseSchedule } from "../../../infra/local/events/schedule-expression.ts";
 import { RUNBOOK } from "../../../infra/stacks/observability.ts";
 import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";
+import { hashUser } from "../../../shared/hash.ts";
 import { allowedSilence, type JobName } from "../../../shared/metrics/job-book.ts";
-import { hashUser } from "../../../shared/user-hash.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
 

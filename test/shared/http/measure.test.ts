@@ -3,6 +3,7 @@ import { executionModeStreamifyResponse } from "@middy/core/executionModeStreami
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AppError } from "../../../shared/errors.ts";
+import { hashUser } from "../../../shared/hash.ts";
 import { createHttpHandler, type HttpResponse } from "../../../shared/http/http-handler.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
@@ -11,7 +12,6 @@ import { log } from "../../../shared/log.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
 import { createRecorder, PATIENCE } from "../../../shared/metrics/record.dynamodb.ts";
 import { noRecorder, type Recorder } from "../../../shared/metrics/record.ts";
-import { hashUser } from "../../../shared/user-hash.ts";
 
 const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
 const recorded: Metric[] = [];

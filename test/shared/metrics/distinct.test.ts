@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { hashUser } from "../../../shared/hash.ts";
 import { countCommon, countDistinct, decodeDistinct, encodeDistinct, union } from "../../../shared/metrics/distinct.ts";
-import { hashUser } from "../../../shared/user-hash.ts";
 
 const users = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => Number.parseInt(hashUser(`user ${from + n}`), 16));

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import { timeLimit } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { TokenVerifier } from "./token.ts";
+import type { TokenVerifier } from "./verify-token.ts";
 
 /** Milliseconds: keys are kept for this long, and asked for again at most this often when one is unknown. */
 const KEYS_MAX_AGE = 3_600_000;

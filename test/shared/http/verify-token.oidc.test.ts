@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Listening, listen } from "../../../infra/local/listen.ts";
-import { createOidcVerifier } from "../../../shared/http/token.oidc.ts";
+import { createOidcVerifier } from "../../../shared/http/verify-token.oidc.ts";
 
 const AUDIENCE = "memocha";
 const TIMEOUT = 300;
