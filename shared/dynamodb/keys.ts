@@ -6,6 +6,7 @@ import { fnv1aOfCodePoints } from "../hash.ts";
  *   A                                   anchor: exists as long as the session does, wherever its messages are
  *   D#<generation>                      tombstone of a deleted session whose id is in use again
  *   E#<memory id>                       memory, or the name of one that was forgotten
+ *   F#<file id>#<generation>#<message id>  use of a file: the message names it
  *   I#<generation>#<message id>         a message id that a client chose, so that it is stored once
  *   L#<generation>#<message id>         what a running turn has said so far
  *   M#<generation>#<created_at>#<id>    message
@@ -85,6 +86,33 @@ export const memoryKey = (user: string, session: string, id: string): Key => ({
 
 /** What is known of all memories of a user. */
 export const memorySummaryKey = (user: string): Key => ({ pk: userKey(user), sk: "E" });
+
+export const FILE_PREFIX = "F#";
+
+/** A user's files are one partition. Their ids are time-ordered, so it lists them by age. */
+export const filesPartition = (user: string): string => `${userKey(user)}#F`;
+export const fileKey = (user: string, id: string): Key => ({ pk: filesPartition(user), sk: FILE_PREFIX + id });
+
+/** The uses of one file in a session start with this. */
+export const fileUsePrefix = (file: string): string => `${FILE_PREFIX}${file}#`;
+
+/** A use by a message that was stored in this generation of its session. */
+export const fileUseKey = (user: string, session: string, use: FileUseName): Key => ({
+  pk: sessionKey(user, session),
+  sk: `${fileUsePrefix(use.file)}${digits(use.generation)}#${use.message}`,
+});
+
+/** The ids of a file and of a message that names it, and the generation in which the message was stored. */
+interface FileUseName {
+  file: string;
+  generation: number;
+  message: string;
+}
+
+export function parseFileUseKey(sk: string): FileUseName {
+  const [, file = "", generation, message = ""] = sk.split("#");
+  return { file, generation: Number(generation), message };
+}
 
 /** What is written to see whether the table takes writes. */
 export const writeProbeKey: Key = { pk: "C#write_probe", sk: "probe" };

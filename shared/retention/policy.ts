@@ -90,6 +90,31 @@ export const retention = {
     seconds: DAY,
     note: "Circuit breaker and queue; two items a provider.",
   },
+  file: {
+    record: "content of a file",
+    place: { object: "files/" },
+    seconds: null,
+    coldAfterSeconds: 30 * DAY,
+    note: "Deleted with its session, or when a client deletes the file; Glacier Instant Retrieval from day 30.",
+  },
+  fileRecord: {
+    record: "name, type and size of a file that a message names",
+    place: { item: "file" },
+    seconds: null,
+    note: "Deleted with its session, archived or not, or when a client deletes the file.",
+  },
+  unusedFile: {
+    record: "file that no message names, or that was deleted",
+    place: { item: "unused-file" },
+    seconds: DAY,
+    note: "Its content is deleted with it. A deleted file leaves its id alone, because an upload may still arrive.",
+  },
+  fileUse: {
+    record: "use of a file by a message",
+    place: { item: "file-use" },
+    seconds: null,
+    note: "Ids only. Deleted with its message or session.",
+  },
   memory: {
     record: "memory: what was said, its vector and its terms",
     place: { item: "memory" },

@@ -1,0 +1,37 @@
+import { toInstant } from "../../shared/clock.ts";
+import { AppError } from "../../shared/errors.ts";
+import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
+import { createFile, type FileDependencies } from "../../shared/files/manage-files.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { fileOperations } from "../../shared/http/operations/files.ts";
+import { lazyHandler, openFiles, openIdempotentHttp, openTable } from "../compose.ts";
+
+export type Dependencies = HttpDependencies & Pick<FileDependencies, "files" | "objects">;
+
+/** POST /v1/files */
+export const createCreateFile = (deps: Dependencies) =>
+  createHttpHandler(
+    fileOperations.createFile,
+    deps,
+    async ({ user, body, identity }) => {
+      const file = await createFile(deps, user, body, identity);
+      return { status: 201, body: await answerOf(deps, file), keep: () => file.id };
+    },
+    async ({ user }, id: string) => {
+      const [file] = await deps.files.find(user, [id], deps.clock());
+      if (!file) throw new AppError("not_found", "the file was deleted");
+      return answerOf(deps, file);
+    },
+  );
+
+async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
+  const expires = Date.parse(file.created_at) + URL_SECONDS * 1000;
+  // A repeat gives the first answer, so its URL ends when the first URL does.
+  const seconds = Math.max(1, Math.floor((expires - clock()) / 1000));
+  return { id: file.id, upload: { ...(await objects.signUpload(file, seconds)), expires_at: toInstant(expires) } };
+}
+
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  return createCreateFile({ ...openIdempotentHttp(config, table), ...openFiles(config, table) });
+});

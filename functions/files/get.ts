@@ -1,0 +1,15 @@
+import { type FileDependencies, findFile } from "../../shared/files/manage-files.ts";
+import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { fileOperations } from "../../shared/http/operations/files.ts";
+import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
+import { fileResponse } from "./file-response.ts";
+
+/** GET /v1/files/{id} */
+export const createGetFile = (deps: HttpDependencies & FileDependencies) =>
+  createHttpHandler(fileOperations.getFile, deps, async ({ user, params }) => {
+    return { status: 200, body: await fileResponse(deps, await findFile(deps, user, params.id)) };
+  });
+
+export const handler = lazyHandler((config) => {
+  return createGetFile({ ...openHttp(config), ...openFiles(config, openTable(config)) });
+});

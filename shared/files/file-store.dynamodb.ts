@@ -1,0 +1,136 @@
+import { toSeconds } from "../clock.ts";
+import { FILE_PREFIX, fileKey, filesPartition, fileUseKey, fileUsePrefix, parseFileUseKey, sessionKey } from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
+import type { FileStore } from "./file-store.ts";
+
+/** Files in the table `conversations`. */
+export function createFileStore(table: Table): FileStore {
+  return {
+    async add({ user_id, ...file }) {
+      await table.put({
+        Item: { ...fileKey(user_id, file.id), ...file },
+        ConditionExpression: "attribute_not_exists(pk)",
+      });
+    },
+
+    async find(user, ids, now) {
+      const keys = [...new Set(ids)].map((id) => fileKey(user, id));
+      const items = await table.batchGet(keys, { consistent: true });
+      return items.flatMap((item) => fromItem(user, item, now));
+    },
+
+    async list(user, { limit, after, now }) {
+      const files: FileRecord[] = [];
+      let start: Item | undefined = after === undefined ? undefined : { ...fileKey(user, after) };
+      do {
+        const { items, lastKey } = await table.query({
+          KeyConditionExpression: "pk = :pk",
+          ExpressionAttributeValues: { ":pk": filesPartition(user) },
+          ConsistentRead: true,
+          ScanIndexForward: false,
+          Limit: limit + 1,
+          ExclusiveStartKey: start,
+        });
+        files.push(...items.flatMap((item) => fromItem(user, item, now)));
+        start = lastKey;
+      } while (start && files.length <= limit);
+      return { files: files.slice(0, limit), more: files.length > limit };
+    },
+
+    async markReady({ user_id, id }) {
+      await table.update({
+        Key: fileKey(user_id, id),
+        UpdateExpression: "SET #status = :ready",
+        ConditionExpression: "#status = :uploading",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: { ":ready": "ready", ":uploading": "uploading" },
+      });
+    },
+
+    async remove(file, now) {
+      const until = Math.max(toSeconds(Date.parse(file.created_at)) + UNUSED_SECONDS, toSeconds(now));
+      const asRead = isAsRead(file);
+      const { done, item } = await table.update({
+        Key: fileKey(file.user_id, file.id),
+        UpdateExpression:
+          "SET #status = :deleted, expires_at = :until" +
+          " REMOVE filename, media_type, bytes, sha256, #session, generation, message",
+        ...asRead,
+        ExpressionAttributeValues: { ...asRead.ExpressionAttributeValues, ":deleted": "deleted", ":until": until },
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      });
+      return done || item === undefined || item.status === "deleted";
+    },
+
+    taking(file, { user, id }, generation, messages) {
+      const asRead = isAsRead(file);
+      return [
+        {
+          Update: {
+            Key: fileKey(user, file.id),
+            UpdateExpression: "SET #session = :session, generation = :generation, message = :message REMOVE expires_at",
+            ConditionExpression: `${asRead.ConditionExpression} AND #status = :ready`,
+            ExpressionAttributeNames: asRead.ExpressionAttributeNames,
+            ExpressionAttributeValues: {
+              ...asRead.ExpressionAttributeValues,
+              ":ready": "ready",
+              ":session": id,
+              ":generation": generation,
+              ":message": messages.at(-1),
+            },
+          },
+        },
+        ...messages.map((message) => ({
+          Put: { Item: { ...fileUseKey(user, id, { file: file.id, generation, message }) } },
+        })),
+      ];
+    },
+
+    async *uses({ user, id }, file) {
+      let start: Item | undefined;
+      do {
+        const { items, lastKey } = await table.query({
+          KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
+          ExpressionAttributeValues: {
+            ":pk": sessionKey(user, id),
+            ":prefix": file === undefined ? FILE_PREFIX : fileUsePrefix(file),
+          },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        });
+        if (items.length > 0) yield items.map(({ sk }) => parseFileUseKey(String(sk)));
+        start = lastKey;
+      } while (start);
+    },
+
+    async clearUses({ user, id }, uses) {
+      await table.batchWrite(
+        [],
+        uses.map((use) => fileUseKey(user, id, use)),
+      );
+    },
+  };
+}
+
+/** The condition that no message has named the file since it was read, and that nobody has deleted it. */
+function isAsRead({ session, generation, message }: FileRecord) {
+  return {
+    ConditionExpression:
+      session === undefined
+        ? "#status IN (:uploading, :ready) AND attribute_not_exists(#session)"
+        : "#status IN (:uploading, :ready) AND #session = :was AND generation = :wasIn AND message = :wasBy",
+    ExpressionAttributeNames: { "#status": "status", "#session": "session" },
+    ExpressionAttributeValues: {
+      ":uploading": "uploading",
+      ":ready": "ready",
+      ...(session === undefined ? {} : { ":was": session, ":wasIn": generation, ":wasBy": message }),
+    },
+  };
+}
+
+function fromItem(user_id: string, { pk: _pk, sk: _sk, ...item }: Item, now: number): FileRecord[] {
+  const file = { ...(item as unknown as Omit<FileRecord, "user_id">), user_id };
+  const isExpired = file.expires_at !== undefined && file.expires_at <= toSeconds(now);
+  return item.status === "deleted" || isExpired ? [] : [file];
+}

@@ -1,0 +1,102 @@
+import { type Clock, toInstant, toSeconds } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import { timeOrderedId } from "../session/message.ts";
+import type { RequestIdentity } from "../session/session.ts";
+import type { SessionStore } from "../session/store.ts";
+import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
+import type { FileObjects, FileStore } from "./file-store.ts";
+
+export interface FileDependencies {
+  files: FileStore;
+  objects: FileObjects;
+  sessions: Pick<SessionStore, "findAnchor">;
+  clock: Clock;
+}
+
+export type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & { sha256?: string | undefined };
+
+/** Stores a file whose content is still to come. The same request always gives the same file. */
+export async function createFile(
+  { files }: Pick<FileDependencies, "files">,
+  user_id: string,
+  { filename, media_type, bytes, sha256 }: FileInput,
+  request: RequestIdentity,
+  n = 0,
+): Promise<FileRecord> {
+  const file: FileRecord = {
+    user_id,
+    id: timeOrderedId(request, n),
+    filename,
+    media_type,
+    bytes,
+    ...(sha256 === undefined ? {} : { sha256 }),
+    status: "uploading",
+    created_at: toInstant(request.at),
+    expires_at: toSeconds(request.at) + UNUSED_SECONDS,
+  };
+  await files.add(file);
+  return file;
+}
+
+/** Finds one file. Throws `not_found`. */
+export async function findFile(deps: FileDependencies, user: string, id: string): Promise<FileRecord> {
+  const [file] = await findFiles(deps, user, [id]);
+  if (!file) throw new AppError("not_found", "no such file");
+  return file;
+}
+
+/** Finds those of these files that exist, in any order. */
+export async function findFiles(deps: FileDependencies, user: string, ids: readonly string[]): Promise<FileRecord[]> {
+  return current(deps, user, await deps.files.find(user, ids, deps.clock()));
+}
+
+/** A page of a user's files, the newest first. `last` is the id at which the page ends; absent = there are no more. */
+export async function listFiles(
+  deps: FileDependencies,
+  user: string,
+  query: { limit: number; after?: string | undefined },
+): Promise<{ files: FileRecord[]; last?: string }> {
+  const { files, more } = await deps.files.list(user, { ...query, now: deps.clock() });
+  const last = files.at(-1);
+  return { files: await current(deps, user, files), ...(more && last ? { last: last.id } : {}) };
+}
+
+/** Deletes a file, also one that messages name: they keep its name only. Throws `not_found`. */
+export async function deleteFile(deps: FileDependencies, user: string, id: string): Promise<void> {
+  let file = await findFile(deps, user, id);
+  // A message may name the file meanwhile.
+  while (!(await removeFile(deps, file))) file = await findFile(deps, user, id);
+}
+
+/**
+ * Deletes a file and then its content. False when a message has named the file since it was read. If this breaks off, and when an
+ * upload arrives later, the content is deleted together with the rest of the file's item: see `functions/jobs/archive.ts`.
+ */
+export async function removeFile(
+  { files, objects, clock }: Pick<FileDependencies, "files" | "objects" | "clock">,
+  file: FileRecord,
+): Promise<boolean> {
+  if (!(await files.remove(file, clock()))) return false;
+  await objects.remove(file);
+  return true;
+}
+
+/** Drops the files of deleted and reset sessions, and finds out which uploads have arrived. */
+async function current(deps: FileDependencies, user: string, files: readonly FileRecord[]): Promise<FileRecord[]> {
+  const sessions = [...new Set(files.flatMap(({ session }) => session ?? []))];
+  const anchors = await Promise.all(sessions.map((id) => deps.sessions.findAnchor({ user, id })));
+  const exists = ({ session, generation = 0 }: FileRecord): boolean => {
+    const anchor = session === undefined ? undefined : anchors[sessions.indexOf(session)];
+    return (
+      anchor === undefined ||
+      (anchor !== null && anchor.state !== "deleted" && generation >= (anchor.reset_generation ?? 0))
+    );
+  };
+  return Promise.all(files.filter(exists).map((file) => withStatus(deps, file)));
+}
+
+async function withStatus({ files, objects }: FileDependencies, file: FileRecord): Promise<FileRecord> {
+  if (file.status === "ready" || !(await objects.has(file))) return file;
+  await files.markReady(file);
+  return { ...file, status: "ready" };
+}

@@ -1,0 +1,101 @@
+import * as z from "zod";
+import { MAX_FILE_BYTES } from "../../files/file.ts";
+import type { Operation } from "./operation.ts";
+import { page, pageQuery } from "./page.ts";
+
+const idSchema = z.uuid();
+
+// Without the characters that control a terminal, a header or the direction of text.
+const filenameSchema = z
+  .string()
+  .min(1)
+  .max(255, "must be at most 255 characters")
+  .refine((name) => name.isWellFormed(), "holds a lone surrogate, which is not valid Unicode")
+  .refine((name) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name), "must not contain control characters")
+  .meta({ example: "notes.pdf" });
+
+const mediaTypeSchema = z
+  .string()
+  .max(127, "must be at most 127 characters")
+  .toLowerCase()
+  .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*(; ?charset=[a-z0-9_-]+)?$/, "must be a media type like image/png")
+  .meta({ example: "application/pdf" });
+
+const bytesSchema = z.int().min(1).max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes`);
+
+const fileInputSchema = z
+  .strictObject({
+    filename: filenameSchema,
+    media_type: mediaTypeSchema,
+    bytes: bytesSchema.meta({ description: "The exact size: an upload of another size is refused." }),
+    sha256: z
+      .string()
+      .toLowerCase()
+      .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 hash in hex")
+      .optional()
+      .meta({ description: "Of the content, in hex. An upload with another hash is refused." }),
+  })
+  .meta({ id: "FileCreate" });
+
+const uploadSchema = z
+  .object({
+    id: idSchema,
+    upload: z.object({
+      method: z.literal("PUT"),
+      url: z.url(),
+      headers: z.record(z.string(), z.string()).meta({ description: "The upload must have these headers." }),
+      expires_at: z.iso.datetime(),
+    }),
+  })
+  .meta({ id: "FileUpload", description: "Send the content to `upload.url`. A file that no message names is deleted after a day." });
+
+const fileSchema = z
+  .object({
+    id: idSchema,
+    filename: z.string(),
+    media_type: z.string(),
+    bytes: z.int(),
+    status: z.enum(["uploading", "ready"]),
+    created_at: z.iso.datetime(),
+    url: z.url().nullable().meta({ description: "Serves the content as a download. `null` while the file is uploading." }),
+    url_expires_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: "File" });
+
+const params = z.object({ id: idSchema });
+
+export const fileOperations = {
+  createFile: {
+    method: "POST",
+    path: "/v1/files",
+    access: "user",
+    summary: "Create a file, and get the URL to upload its content to",
+    body: fileInputSchema,
+    answers: { 201: uploadSchema },
+    refusals: { 404: "The file was deleted since the first request with this Idempotency-Key." },
+  },
+  listFiles: {
+    method: "GET",
+    path: "/v1/files",
+    access: "user",
+    summary: "List files, the newest first",
+    query: z.object(pageQuery),
+    answers: { 200: page(fileSchema) },
+  },
+  getFile: {
+    method: "GET",
+    path: "/v1/files/{id}",
+    access: "user",
+    summary: "Read a file's state, and get the URL to download its content from",
+    params,
+    answers: { 200: fileSchema },
+  },
+  deleteFile: {
+    method: "DELETE",
+    path: "/v1/files/{id}",
+    access: "user",
+    summary: "Delete a file; messages that name it stay",
+    params,
+    answers: { 204: null },
+  },
+} as const satisfies Record<string, Operation>;
