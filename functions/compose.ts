@@ -8,6 +8,10 @@ import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
 import { createDynamoDB } from "../shared/dynamodb/create-dynamodb.ts";
 import { createTable, type Table } from "../shared/dynamodb/table.ts";
+import { openFileObjects } from "../shared/files/file-objects.s3.ts";
+import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
+import type { FileDependencies } from "../shared/files/manage-files.ts";
+import { createSessionFiles } from "../shared/files/session-files.ts";
 import type { HttpDependencies } from "../shared/http/chain.ts";
 import type { StreamDependencies } from "../shared/http/stream-handler.ts";
 import { createIdempotencyStore } from "../shared/idempotency/idempotency-store.dynamodb.ts";
@@ -117,12 +121,27 @@ export function openArchiveLater({ ARCHIVE_BUCKET }: Config): Archive {
   return createArchive(async () => (await import("../shared/archive/objects.s3.ts")).openObjects(ARCHIVE_BUCKET));
 }
 
+/** What the routes of files need. */
+export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDependencies {
+  return {
+    files: createFileStore(table),
+    objects: openFileObjects(ARCHIVE_BUCKET),
+    sessions: createSessionStore(table),
+    clock,
+  };
+}
+
 /** Everything that the life of a session needs. */
-export function openStores(table: Table, archive: Archive): Stores {
+export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Archive): Stores {
   return {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createSessionMemories(createMemoryStore(table, clock)),
+    files: createSessionFiles({
+      files: createFileStore(table),
+      openObjects: async () => (await import("../shared/files/file-objects.s3.ts")).openFileObjects(ARCHIVE_BUCKET),
+      clock,
+    }),
     archive,
     clock,
   };
@@ -150,7 +169,7 @@ export type ChatHandlerDependencies = StreamDependencies & ChatDependencies & { 
 export function openFollow(config: Config, table: Table = openTable(config)): FollowDependencies {
   return {
     ...openHttp(config),
-    ...openStores(table, openArchiveLater(config)),
+    ...openStores(config, table, openArchiveLater(config)),
     idempotency: createIdempotencyStore(table),
     turns: createTurnStore(table),
   };

@@ -24,6 +24,8 @@ export interface FunctionSpec {
   streams?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
+  /** S3 actions on objects below `files/`. */
+  files?: readonly ("GetObject" | "PutObject" | "DeleteObject" | "ListBucket")[];
   /** S3 actions on objects below `lake/`. A function with any of them also reads the key of the users' hashes. */
   lake?: readonly ArchiveAction[];
   /** S3 actions on objects below `reports/`. */
@@ -93,10 +95,13 @@ const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "B
 const guarded = [...lifecycle, "ConditionCheckItem"] as const;
 /** Actions of the idempotency middleware, which every POST has. */
 const idempotency = ["PutItem", "UpdateItem"] as const;
+/** Actions on files of a function that may find a deleted session, and then deletes what the session has left. */
+const purge = ["DeleteObject"] as const;
 /** What a function needs to run a chat turn. */
 const turn: Grants = {
   table: [...lifecycle, "BatchGetItem"],
   archive: archiveWrite,
+  files: purge,
   searches: true,
   embeds: true,
   chat: "ask",
@@ -116,12 +121,12 @@ const folding: Grants = { metrics: ["GetItem", "Query", "BatchWriteItem", "Updat
 /** Actions to read metrics, and to store the checkpoint of a job. */
 const checkpointed = ["GetItem", "Query", "UpdateItem"] as const;
 
-/** The archiver's records: TTL deleted a session's header, or an archive object has to change. */
+/** The archiver's records: TTL deleted a session's header or a file, or an archive object has to change. */
 const archiveRecords = [
   {
     eventName: ["REMOVE"],
     userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
-    dynamodb: { Keys: { sk: { S: ["Z"] } } },
+    dynamodb: { Keys: { sk: { S: ["Z", { prefix: "F#" }] } } },
   },
   // A stub is written.
   { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
@@ -151,15 +156,25 @@ export const functions = {
   "sessions-create": http("functions/sessions/create.ts", "createSession", { table: [...idempotency, "GetItem"] }),
   "sessions-list": http("functions/sessions/list.ts", "listSessions", { indexes: ["sessions_by_activity"] }),
   "sessions-get": http("functions/sessions/get.ts", "getSession", { table: ["GetItem", "Query"] }),
-  "sessions-patch": http("functions/sessions/patch.ts", "patchSession", { table: lifecycle, archive: archiveWrite }),
+  "sessions-patch": http("functions/sessions/patch.ts", "patchSession", {
+    table: lifecycle,
+    archive: archiveWrite,
+    files: purge,
+  }),
   "sessions-delete": http("functions/sessions/delete.ts", "deleteSession", {
     table: guarded,
     archive: [...archiveRead, "DeleteObject"],
+    files: purge,
   }),
-  "sessions-reset": http("functions/sessions/reset.ts", "resetSession", { table: guarded, archive: archiveWrite }),
+  "sessions-reset": http("functions/sessions/reset.ts", "resetSession", {
+    table: guarded,
+    archive: archiveWrite,
+    files: purge,
+  }),
   "sessions-restore": http("functions/sessions/restore.ts", "restoreSession", {
     table: lifecycle,
     archive: archiveWrite,
+    files: purge,
   }),
   "messages-list": http("functions/messages/list.ts", "listMessages", {
     table: ["GetItem", "Query"],
@@ -169,6 +184,7 @@ export const functions = {
   "messages-append": http("functions/messages/append.ts", "appendMessages", {
     table: lifecycle,
     archive: archiveWrite,
+    files: purge,
   }),
 
   "chat-turn": http("functions/chat/chat.ts", "chat", turn),
@@ -198,6 +214,23 @@ export const functions = {
     indexes: ["memories_by_time"],
   }),
 
+  "files-create": http("functions/files/create.ts", "createFile", {
+    table: [...idempotency, "BatchGetItem"],
+    files: ["PutObject"],
+  }),
+  "files-list": http("functions/files/list.ts", "listFiles", {
+    table: ["GetItem", "Query", "UpdateItem"],
+    files: archiveRead,
+  }),
+  "files-get": http("functions/files/get.ts", "getFile", {
+    table: ["GetItem", "BatchGetItem", "UpdateItem"],
+    files: archiveRead,
+  }),
+  "files-delete": http("functions/files/delete.ts", "deleteFile", {
+    table: ["GetItem", "BatchGetItem", "UpdateItem"],
+    files: ["DeleteObject"],
+  }),
+
   "admin-cleanup-sessions": http("functions/admin/cleanup-sessions.ts", "cleanupSessions", {
     table: [...idempotency, "BatchGetItem"],
     indexes: ["sessions_due"],
@@ -216,6 +249,7 @@ export const functions = {
   "jobs-archive": onStream("functions/jobs/archive.ts", archiveRecords, 10, {
     table: guarded,
     archive: archiveWrite,
+    files: purge,
     metrics: ["PutItem", "BatchWriteItem"],
   }),
   "jobs-remember": onStream("functions/jobs/remember.ts", messageRecords, 4, {
@@ -246,6 +280,7 @@ export const functions = {
     table: guarded,
     indexes: ["sessions_due"],
     archive: archiveWrite,
+    files: purge,
     metrics: ["UpdateItem"],
     memory: 1024,
     timeout: 900,

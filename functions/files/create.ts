@@ -2,7 +2,8 @@ import { toInstant } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
 import { createFile, type FileDependencies } from "../../shared/files/manage-files.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openTable } from "../compose.ts";
 

@@ -1,5 +1,6 @@
 import { deleteFile, type FileDependencies } from "../../shared/files/manage-files.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 

@@ -1,5 +1,6 @@
 import { type FileDependencies, findFile } from "../../shared/files/manage-files.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";

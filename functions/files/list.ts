@@ -1,6 +1,7 @@
 import { type FileDependencies, listFiles } from "../../shared/files/manage-files.ts";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
-import { createHttpHandler, type HttpDependencies } from "../../shared/http/http-handler.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";

@@ -1,5 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
+import { FILE_PREFIX, parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log, logFailure } from "../../shared/log.ts";
@@ -17,13 +17,15 @@ const PARALLEL = 10;
 
 /**
  * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive; a stub that it has deleted is one
- * whose archive has reached its age; any other record tells that an object of the archive has come, gone or been replaced,
- * and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
+ * whose archive has reached its age; a file that it has deleted may have content left; any other record tells that an object
+ * of the archive has come, gone or been replaced, and its day has to be built anew in the lake. Records are independent of
+ * each other, and each may come again.
  */
 export const createArchiveJob =
   (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder) =>
   async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const expired = Records.filter(isExpiry);
+    const files = Records.filter(isFile);
+    const expired = Records.filter((record) => isExpiry(record) && !isFile(record));
     const changed = Map.groupBy(
       Records.filter((record) => !isExpiry(record)),
       dayOf,
@@ -33,6 +35,7 @@ export const createArchiveJob =
     for (const [day, records] of changed) {
       if (day !== undefined) await attempt(records, () => changes.mark([day]));
     }
+    await Promise.all(files.map((record) => attempt([record], () => removeContent(stores, record))));
     const sessions = expired.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
     await recorder.flush();
@@ -65,6 +68,12 @@ export const createArchiveJob =
 const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
   eventName === "REMOVE" && userIdentity?.principalId === "dynamodb.amazonaws.com";
 
+const isFile = ({ dynamodb }: DynamoDBRecord): boolean => dynamodb?.Keys?.sk?.S?.startsWith(FILE_PREFIX) === true;
+
+function removeContent({ files }: Stores, record: DynamoDBRecord): Promise<void> {
+  return files.removeContent(userOf(record), record.dynamodb?.Keys?.sk?.S?.slice(FILE_PREFIX.length) ?? "");
+}
+
 /** The day of the archive that the item's session is filed under. */
 function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
   return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
@@ -90,5 +99,9 @@ function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createArchiveJob(openStores(table, openArchive(config)), createChangedDays(table), openRecorder(config));
+  return createArchiveJob(
+    openStores(config, table, openArchive(config)),
+    createChangedDays(table),
+    openRecorder(config),
+  );
 });

@@ -25,6 +25,6 @@ export const handler = lazyHandler((config) => {
   return recordSuccess(
     "jobs-reconcile",
     config,
-    createReconcileJob(openStores(openTable(config), openArchiveLater(config))),
+    createReconcileJob(openStores(config, openTable(config), openArchiveLater(config))),
   );
 });

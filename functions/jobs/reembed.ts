@@ -44,7 +44,7 @@ export const handler = lazyHandler((config) => {
   return createReembedJob(
     {
       ...openMemories(config, table),
-      stores: openStores(table, openArchive(config)),
+      stores: openStores(config, table, openArchive(config)),
       wanted: { a: configuredSpace(config, "a"), b: configuredSpace(config, "b") },
     },
     openRecorder(config),

@@ -31,6 +31,6 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createAppendMessages({
     ...openIdempotentHttp(config, table),
-    ...openStores(table, openArchiveLater(config)),
+    ...openStores(config, table, openArchiveLater(config)),
   });
 });

@@ -27,5 +27,8 @@ export const createListMessages = (deps: HttpDependencies & Stores) =>
   });
 
 export const handler = lazyHandler((config) => {
-  return createListMessages({ ...openHttp(config), ...openStores(openTable(config), openArchiveLater(config)) });
+  return createListMessages({
+    ...openHttp(config),
+    ...openStores(config, openTable(config), openArchiveLater(config)),
+  });
 });

@@ -13,5 +13,5 @@ export const createDeleteSession = (deps: HttpDependencies & Stores) =>
   });
 
 export const handler = lazyHandler((config) => {
-  return createDeleteSession({ ...openHttp(config), ...openStores(openTable(config), openArchive(config)) });
+  return createDeleteSession({ ...openHttp(config), ...openStores(config, openTable(config), openArchive(config)) });
 });

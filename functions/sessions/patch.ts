@@ -16,5 +16,8 @@ export const createPatchSession = (deps: HttpDependencies & Stores) =>
   });
 
 export const handler = lazyHandler((config) => {
-  return createPatchSession({ ...openHttp(config), ...openStores(openTable(config), openArchiveLater(config)) });
+  return createPatchSession({
+    ...openHttp(config),
+    ...openStores(config, openTable(config), openArchiveLater(config)),
+  });
 });

@@ -21,5 +21,8 @@ export const createResetSession = (deps: HttpDependencies & Stores) =>
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createResetSession({ ...openIdempotentHttp(config, table), ...openStores(table, openArchiveLater(config)) });
+  return createResetSession({
+    ...openIdempotentHttp(config, table),
+    ...openStores(config, table, openArchiveLater(config)),
+  });
 });

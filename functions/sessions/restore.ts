@@ -21,5 +21,8 @@ export const createRestoreSession = (deps: HttpDependencies & Stores) =>
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createRestoreSession({ ...openIdempotentHttp(config, table), ...openStores(table, openArchive(config)) });
+  return createRestoreSession({
+    ...openIdempotentHttp(config, table),
+    ...openStores(config, table, openArchive(config)),
+  });
 });

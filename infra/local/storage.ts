@@ -1,6 +1,7 @@
 import type { Properties, Resolver } from "./assembly/resolve.ts";
 import type { ExpiringTable } from "./dynamodb/complete-expired.ts";
 import { ensureTable } from "./dynamodb/ensure-table.ts";
+import type { CorsRule } from "./s3/cors.ts";
 import type { LifecycleRule } from "./s3/lifecycle.ts";
 import type { Services } from "./services.ts";
 
@@ -31,9 +32,15 @@ export async function ensureStorage(
       resolver.learn(resource, { Arn: arn, ...(streamArn && { StreamArn: streamArn }) });
       if (table.expiring) expiring.push(table.expiring);
     }),
-    ...buckets.map((resource) => s3.ensureBucket(resolver.ref(resource), lifecycleRules(resource.properties))),
+    ...buckets.map((resource) =>
+      s3.ensureBucket(resolver.ref(resource), lifecycleRules(resource.properties), corsRules(resource.properties)),
+    ),
   ]);
   return expiring;
+}
+
+function corsRules({ CorsConfiguration }: Properties): CorsRule[] {
+  return ((CorsConfiguration ?? {}) as { CorsRules?: CorsRule[] }).CorsRules ?? [];
 }
 
 /** The lifecycle rules of a bucket. Only those that delete objects and uploads have an effect here. */

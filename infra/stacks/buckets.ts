@@ -5,6 +5,8 @@ import {
   Bucket,
   BucketEncryption,
   type BucketProps,
+  type CorsRule,
+  HttpMethods,
   type IBucket,
   type LifecycleRule,
   ObjectOwnership,
@@ -38,6 +40,7 @@ export class Buckets extends Construct {
       // Versions can be restored for as long as the table's point-in-time recovery. After that, deleted data is gone.
       versioned: true,
       lifecycleRules: archiveRules(),
+      cors: [browserUploads],
     });
     this.queryResults = new Bucket(this, "QueryResults", {
       ...secured(stage, key),
@@ -53,6 +56,17 @@ export class Buckets extends Construct {
     }
   }
 }
+
+/**
+ * Lets pages upload and download files with presigned URLs. Pages of every origin may: who has such a URL needs no browser to use it,
+ * and a request without one is refused.
+ */
+const browserUploads: CorsRule = {
+  allowedOrigins: ["*"],
+  allowedMethods: [HttpMethods.PUT, HttpMethods.GET],
+  allowedHeaders: ["content-type", "if-none-match", "x-amz-checksum-sha256"],
+  maxAge: 3600,
+};
 
 const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: Duration.days(1) };
 

@@ -6,7 +6,7 @@ import type { DataStack } from "./data.ts";
 
 /** The environment of a function: those variables of `shared/config.ts` that it needs. */
 export function environmentOf(spec: FunctionSpec, options: Options, data: DataStack): Record<string, string> {
-  const { table, indexes, archive, trigger } = spec;
+  const { table, indexes, archive, files, trigger } = spec;
   const environment: Partial<Record<keyof Config | "NODE_OPTIONS", string>> = {
     NODE_OPTIONS: "--enable-source-maps",
     MEMOCHA_VERSION: packageJson.version,
@@ -26,7 +26,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "ask" ? options.chat : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
     ...(spec.lake ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) } : {}),
-    ...((archive ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
+    ...((archive ?? files ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience } : {}),
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),
   };

@@ -29,6 +29,12 @@ const objectGroups = [
     reason: "The archive has one object per session, and sessions are not known at deployment.",
   },
   {
+    sid: "Files",
+    spec: "files",
+    keys: `${retention.file.place.object}*`,
+    reason: "Users upload files at any time, so their keys are not known at deployment.",
+  },
+  {
     sid: "Reports",
     spec: "reports",
     keys: `${retention.report.place.object}*`,

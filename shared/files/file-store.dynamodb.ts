@@ -1,5 +1,13 @@
 import { toSeconds } from "../clock.ts";
-import { FILE_PREFIX, fileKey, filesPartition, fileUseKey, fileUsePrefix, parseFileUseKey, sessionKey } from "../dynamodb/keys.ts";
+import {
+  FILE_PREFIX,
+  fileKey,
+  filesPartition,
+  fileUseKey,
+  fileUsePrefix,
+  parseFileUseKey,
+  sessionKey,
+} from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
 import type { FileStore } from "./file-store.ts";

@@ -40,7 +40,8 @@ export function servedType({ media_type }: Pick<FileRecord, "media_type">): stri
   return HARMLESS.test(type) ? type : "application/octet-stream";
 }
 
-const HARMLESS = /^(image\/(png|jpeg|gif|webp|avif)|(audio|video)\/(mpeg|mp4|ogg|wav|webm)|application\/pdf|text\/plain)$/;
+const HARMLESS =
+  /^(image\/(png|jpeg|gif|webp|avif)|(audio|video)\/(mpeg|mp4|ogg|wav|webm)|application\/pdf|text\/plain)$/;
 
 /**
  * A `content-disposition` that makes browsers save the file under its name (RFC 6266), with the name in UTF-8 (RFC 8187) beside an

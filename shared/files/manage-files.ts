@@ -41,7 +41,7 @@ export async function createFile(
 /** Finds one file. Throws `not_found`. */
 export async function findFile(deps: FileDependencies, user: string, id: string): Promise<FileRecord> {
   const [file] = await findFiles(deps, user, [id]);
-  if (!file) throw new AppError("not_found", "no such file");
+  if (!file) throw notFound();
   return file;
 }
 
@@ -63,9 +63,12 @@ export async function listFiles(
 
 /** Deletes a file, also one that messages name: they keep its name only. Throws `not_found`. */
 export async function deleteFile(deps: FileDependencies, user: string, id: string): Promise<void> {
-  let file = await findFile(deps, user, id);
-  // A message may name the file meanwhile.
-  while (!(await removeFile(deps, file))) file = await findFile(deps, user, id);
+  for (;;) {
+    const [file] = await withSession(deps, user, await deps.files.find(user, [id], deps.clock()));
+    if (!file) throw notFound();
+    // False = a message has named the file meanwhile.
+    if (await removeFile(deps, file)) return;
+  }
 }
 
 /**
@@ -83,16 +86,24 @@ export async function removeFile(
 
 /** Drops the files of deleted and reset sessions, and finds out which uploads have arrived. */
 async function current(deps: FileDependencies, user: string, files: readonly FileRecord[]): Promise<FileRecord[]> {
+  return Promise.all((await withSession(deps, user, files)).map((file) => withStatus(deps, file)));
+}
+
+/** Drops the files of deleted and reset sessions. */
+async function withSession(
+  deps: Pick<FileDependencies, "sessions">,
+  user: string,
+  files: readonly FileRecord[],
+): Promise<FileRecord[]> {
   const sessions = [...new Set(files.flatMap(({ session }) => session ?? []))];
   const anchors = await Promise.all(sessions.map((id) => deps.sessions.findAnchor({ user, id })));
-  const exists = ({ session, generation = 0 }: FileRecord): boolean => {
+  return files.filter(({ session, generation = 0 }) => {
     const anchor = session === undefined ? undefined : anchors[sessions.indexOf(session)];
     return (
       anchor === undefined ||
       (anchor !== null && anchor.state !== "deleted" && generation >= (anchor.reset_generation ?? 0))
     );
-  };
-  return Promise.all(files.filter(exists).map((file) => withStatus(deps, file)));
+  });
 }
 
 async function withStatus({ files, objects }: FileDependencies, file: FileRecord): Promise<FileRecord> {
@@ -100,3 +111,5 @@ async function withStatus({ files, objects }: FileDependencies, file: FileRecord
   await files.markReady(file);
   return { ...file, status: "ready" };
 }
+
+const notFound = (): AppError => new AppError("not_found", "no such file");

@@ -1,5 +1,6 @@
 import { chatOperations } from "./operations/chat.ts";
 import { eventsOperations } from "./operations/events.ts";
+import { fileOperations } from "./operations/files.ts";
 import { memoryOperations } from "./operations/memories.ts";
 import { messageOperations } from "./operations/messages.ts";
 import { metricsOperations } from "./operations/metrics.ts";
@@ -22,6 +23,7 @@ export const operations = {
   ...eventsOperations,
   ...reportsOperations,
   ...memoryOperations,
+  ...fileOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

@@ -1,4 +1,4 @@
-import { S3Client } from "@aws-sdk/client-s3";
+import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 
 /** Milliseconds; a whole archive object may take long, its first byte may not. */
 const CONNECT_TIMEOUT = 1000;
@@ -7,8 +7,9 @@ const REQUEST_TIMEOUT = 15_000;
 const MAX_ATTEMPTS = 5;
 
 /** A client whose region, credentials and endpoint come from the SDK's own environment variables. */
-export function createS3(): S3Client {
+export function createS3(options: S3ClientConfig = {}): S3Client {
   return new S3Client({
+    ...options,
     maxAttempts: MAX_ATTEMPTS,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT,

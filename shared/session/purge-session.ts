@@ -11,12 +11,13 @@ import type { Stores } from "./store.ts";
 const TOMBSTONE = 3_600_000;
 
 /**
- * Deletes what a deleted session has left: messages, memories and archive object. May be repeated, at any later time: it
+ * Deletes what a deleted session has left: messages, memories, files and archive object. May be repeated, at any later time: it
  * touches no generation after the tombstone's, which is a later session's with the same id.
  */
 export async function purgeSession(stores: Stores, tombstone: Tombstone): Promise<void> {
   const session = { user: tombstone.user_id, id: tombstone.id };
   await stores.memories.forget(session, tombstone.generation + 1);
+  await stores.files.forget(session, tombstone.generation + 1);
   await stores.messages.clear(session, (generation) => generation > tombstone.generation);
   for (const { etag, generation } of await stores.archive.find(tombstone)) {
     if (generation <= tombstone.generation) await stores.archive.remove(tombstone, etag);

@@ -117,8 +117,10 @@ async function finishPurge(stores: Stores, tombstone: Tombstone | null): Promise
 }
 
 /** Finishes a reset that broke off: what was said before it is forgotten, wherever the session is now. */
-async function forgetBeforeReset({ memories }: Stores, session: SessionId, anchor: Anchor): Promise<void> {
-  if (anchor.reset_generation !== undefined) await memories.forget(session, anchor.reset_generation);
+async function forgetBeforeReset({ memories, files }: Stores, session: SessionId, anchor: Anchor): Promise<void> {
+  if (anchor.reset_generation === undefined) return;
+  await memories.forget(session, anchor.reset_generation);
+  await files.forget(session, anchor.reset_generation);
 }
 
 const ttlLag = (ttlSeconds: number): number => Math.min(TTL_LAG, Math.max(1, ttlSeconds) * 1000);

@@ -16,7 +16,7 @@ export async function renewSession(
   from: SessionRecord,
   messages: "keep" | "drop",
 ): Promise<SessionRecord | typeof contended> {
-  const { sessions, memories, archive } = stores;
+  const { sessions, memories, files, archive } = stores;
   const next = await sessions.nextGeneration(session, from.generation, dueSoon(stores.clock()));
   if (!next) return contended;
   const { generation } = next;
@@ -50,7 +50,10 @@ export async function renewSession(
       active: from.status === "archived" ? 1 : 0,
       ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
     }));
-  if (done && messages === "drop") await memories.forget(session, generation);
+  if (done && messages === "drop") {
+    await memories.forget(session, generation);
+    await files.forget(session, generation);
+  }
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);

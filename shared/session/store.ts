@@ -174,11 +174,20 @@ export interface SessionMemories {
   forget(session: SessionId, below: number): Promise<void>;
 }
 
+/** The files that messages name, as far as the life of a session needs them. */
+export interface SessionFiles {
+  /** Deletes the files that only messages of generations before `below` name. May be repeated. */
+  forget(session: SessionId, below: number): Promise<void>;
+  /** Deletes the content of a file that DynamoDB's TTL has deleted. May be repeated. */
+  removeContent(user: string, id: string): Promise<void>;
+}
+
 /** What the life of a session needs. An operation asks for the part of it that it uses. */
 export interface Stores {
   sessions: SessionStore;
   messages: MessageStore;
   memories: SessionMemories;
+  files: SessionFiles;
   archive: Archive;
   clock: Clock;
 }

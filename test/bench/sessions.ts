@@ -1,6 +1,8 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
@@ -14,6 +16,7 @@ import { restoreSession } from "../../shared/session/restore-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { startEngines } from "../support/engines.ts";
+import { createMemoryFiles } from "../support/memory-files.ts";
 import { deleteHeader } from "./support/expire.ts";
 import { meter, type Usage } from "./support/meter.ts";
 import { printTable } from "./support/table.ts";
@@ -32,6 +35,11 @@ export async function run(): Promise<void> {
       sessions: createSessionStore(table),
       messages: createMessageStore(table),
       memories: createSessionMemories(createMemoryStore(table, () => now)),
+      files: createSessionFiles({
+        files: createFileStore(table),
+        openObjects: async () => createMemoryFiles().objects,
+        clock: () => now,
+      }),
       archive: createArchive(async () => createObjects(engines.s3, engines.bucket)),
       clock: () => now,
     };

@@ -126,6 +126,10 @@ const examples: Record<OperationId, () => Promise<Example>> = {
     return { url: `/v1/memories/${(await api.get("/v1/memories")).body.data[0].id}` };
   },
   deleteMemories: async () => ({ url: "/v1/memories" }),
+  createFile: async () => ({ url: "/v1/files", body: fileInput }),
+  listFiles: async () => ({ url: "/v1/files" }),
+  getFile: async () => ({ url: await file() }),
+  deleteFile: async () => ({ url: await file() }),
 };
 
 /** Starts an answer in the session of a URL. Gives the function that ends it. */
@@ -139,6 +143,10 @@ async function running(url: string): Promise<() => Promise<unknown>> {
   setTimeout(gate.resolve, 50);
   return () => answer;
 }
+
+const fileInput = { filename: "notes.txt", media_type: "text/plain", bytes: 5 };
+
+const file = async () => `/v1/files/${(await api.post("/v1/files", fileInput)).body.id}`;
 
 async function session(): Promise<string> {
   const id = fresh("session");
@@ -163,12 +171,12 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
     if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
     const example = await examples[id]();
     if (NEED_NO_SESSION.has(id)) return send(id, { ...example, url: example.url.replace(/[^/]+-\d+/, "%20") });
-    if (id !== "createSession" && id !== "createCompletion") {
+    if (!["createSession", "createCompletion", "createFile"].includes(id)) {
       return send(id, { ...example, url: example.url.replace(/-\d+|[0-9a-f]{12}$/, "none") });
     }
     const options = keyed(fresh("key"));
     const { body, headers } = await send(id, example, options);
-    await api.del(`/v1/sessions/${headers["x-session-id"] ?? body.id}`);
+    await api.del(id === "createFile" ? `/v1/files/${body.id}` : `/v1/sessions/${headers["x-session-id"] ?? body.id}`);
     return send(id, example, options);
   },
   409: async (id) => {

@@ -75,6 +75,8 @@ describe("what is kept for repeats", () => {
       searchMemories: () => api.post("/v1/memories/search", { query: "passport" }, keyed({ user })),
       createEvent: () =>
         api.post("/v1/events", { type: "custom", name: SECRET, metadata: { SECRET } }, keyed({ user })),
+      createFile: () =>
+        api.post("/v1/files", { filename: SECRET, media_type: "text/plain", bytes: 1 }, keyed({ user })),
       cleanupSessions: () =>
         api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { admin: "true" } })),
     };

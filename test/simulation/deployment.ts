@@ -23,6 +23,8 @@ import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../shared/files/session-files.ts";
 import type { HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
@@ -41,6 +43,7 @@ import { buildReport } from "../../shared/reports/build-report.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
+import { createMemoryFiles } from "../support/memory-files.ts";
 import { archivedDaysOf, type Bucket, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";
@@ -81,6 +84,11 @@ export function deploy(world: World, instance: Instance) {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
+    files: createSessionFiles({
+      files: createFileStore(table),
+      openObjects: async () => createMemoryFiles().objects,
+      clock,
+    }),
     archive,
     clock,
   };

@@ -5,6 +5,10 @@ import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
 import { createCreateEvent } from "../../functions/events/create.ts";
+import { createCreateFile } from "../../functions/files/create.ts";
+import { createDeleteFile } from "../../functions/files/delete.ts";
+import { createGetFile } from "../../functions/files/get.ts";
+import { createListFiles } from "../../functions/files/list.ts";
 import { createDeleteMemory } from "../../functions/memories/delete.ts";
 import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
 import { createListMemories } from "../../functions/memories/list.ts";
@@ -84,6 +88,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
   const metrics = createTable(engines.dynamodb, engines.metricsTable);
   const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
+  const files = { ...posts, files: world.files, objects: world.fileObjects };
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
     getHealth: createHealth({ ...http, ...stores, tryWrite: createWriteProbe(table, stores.clock), version: VERSION }),
     getOpenapi: createGetOpenapi({ ...http, version: VERSION }),
@@ -102,6 +107,10 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     deleteMemory: createDeleteMemory({ ...http, memories: world.memories }),
     deleteMemories: createDeleteMemories({ ...http, memories: world.memories }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
+    createFile: createCreateFile(files),
+    listFiles: createListFiles(files),
+    getFile: createGetFile(files),
+    deleteFile: createDeleteFile(files),
     ...others(world, http, engines),
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {

@@ -4,6 +4,8 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
@@ -17,6 +19,7 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { deleteHeader } from "../bench/support/expire.ts";
 import type { Engines } from "./engines.ts";
+import { createMemoryFiles } from "./memory-files.ts";
 
 /**
  * The life of one long session in a process of its own, so that its memory can be told:
@@ -39,6 +42,11 @@ const stores: Stores = {
   sessions: createSessionStore(table),
   messages: createMessageStore(table),
   memories: createSessionMemories(createMemoryStore(table, () => now)),
+  files: createSessionFiles({
+    files: createFileStore(table),
+    openObjects: async () => createMemoryFiles().objects,
+    clock: () => now,
+  }),
   archive: createArchive(async () => createObjects(s3, "archive")),
   clock: () => now,
 };

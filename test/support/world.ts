@@ -9,6 +9,9 @@ import { parseLines } from "../../shared/archive/format.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createFileObjects } from "../../shared/files/file-objects.s3.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
@@ -50,10 +53,13 @@ export function createWorld(engines: Engines) {
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
   const memories = createMemoryStore(table, () => now);
+  const files = createFileStore(table);
+  const fileObjects = createFileObjects(s3, engines.bucket);
   const stores: Stores = {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
+    files: createSessionFiles({ files, openObjects: async () => fileObjects, clock: () => now }),
     archive: createArchive(async () => createObjects(s3, engines.bucket)),
     clock: () => now,
   };
@@ -63,6 +69,8 @@ export function createWorld(engines: Engines) {
 
   return {
     stores,
+    files,
+    fileObjects,
     memories,
     table,
     s3,

@@ -47,6 +47,7 @@ export const supported: Record<string, Record<string, Support>> = {
   "AWS::S3::Bucket": {
     BucketName: name,
     VersioningConfiguration: "the host keeps the current version of an object only",
+    CorsConfiguration: true,
     LifecycleConfiguration: {
       Rules: {
         Id: name,

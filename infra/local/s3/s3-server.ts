@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import type { Credentials } from "../lambda/environment.ts";
 import { listen } from "../listen.ts";
 import { insertBucket, setLifecycle } from "./bucket-operations.ts";
+import { answerPreflight, type CorsRule, corsHeaders } from "./cors.ts";
 import { applyLifecycle, type LifecycleRule } from "./lifecycle.ts";
 import { openStore } from "./object-store.ts";
 import { checkRequest, type S3Access, withoutHint } from "./permissions.ts";
@@ -26,8 +27,8 @@ interface S3Options extends Credentials {
 export interface S3Server {
   /** `http://127.0.0.1:<port>` */
   url: string;
-  /** Creates the bucket if it does not exist, and sets its lifecycle rules. */
-  ensureBucket(name: string, rules: readonly LifecycleRule[]): Promise<void>;
+  /** Creates the bucket if it does not exist, and sets its lifecycle rules and its CORS rules. */
+  ensureBucket(name: string, rules: readonly LifecycleRule[], cors?: readonly CorsRule[]): Promise<void>;
   /** Applies the lifecycle rules of all buckets. Returns the number of objects and uploads that were deleted. */
   applyLifecycle(now?: number): Promise<number>;
   /** Finishes the running requests, then ends. */
@@ -41,6 +42,7 @@ const CLOSE_GRACE = 5000;
 export async function startS3(options: S3Options): Promise<S3Server> {
   const { access, clock = Date.now, log = () => undefined } = options;
   const store = await openStore(options.directory, clock);
+  const corsRules = new Map<string, readonly CorsRule[]>();
   const secretOf = (accessKeyId: string) =>
     accessKeyId === options.accessKeyId ? options.secretAccessKey : access?.secretOf(accessKeyId);
 
@@ -52,6 +54,10 @@ export async function startS3(options: S3Options): Promise<S3Server> {
     let result: S3Response;
     try {
       request = readRequest(message);
+      if (request.method === "OPTIONS") {
+        const answer = answerPreflight(corsRules.get(request.bucket) ?? [], message);
+        return await send(message, response, answer, request.id);
+      }
       // Clients sign with the time of this machine, not with the time of `clock`.
       signed = verifySignature(request, secretOf, Date.now());
       const route = findRoute(request);
@@ -66,7 +72,8 @@ export async function startS3(options: S3Options): Promise<S3Server> {
         access && signed && request ? withoutHint(error, access, signed.accessKeyId, request.bucket) : error;
       result = describeError(shown, message, request?.id);
     }
-    await send(message, response, result, request?.id ?? "");
+    const headers = { ...result.headers, ...corsHeaders(corsRules.get(request?.bucket ?? "") ?? [], message) };
+    await send(message, response, { ...result, headers }, request?.id ?? "");
     log(`s3 ${name} ${request?.rawPath ?? ""} ${result.status} ${(performance.now() - start).toFixed(1)} ms`);
   }
 
@@ -83,7 +90,8 @@ export async function startS3(options: S3Options): Promise<S3Server> {
   const { url, close } = await listen(server, 0);
   return {
     url,
-    async ensureBucket(name, rules) {
+    async ensureBucket(name, rules, cors = []) {
+      corsRules.set(name, cors);
       await insertBucket(store, name);
       await setLifecycle(store, name, rules);
     },
@@ -104,6 +112,8 @@ async function send(
   response.statusCode = status;
   response.setHeader("x-amz-request-id", id);
   response.setHeader("server", "local-s3");
+  // S3 sends no such header. Here pages have the same host as buckets, so browsers must not guess at types.
+  response.setHeader("x-content-type-options", "nosniff");
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) response.setHeader(name, headerText(value));
   }

@@ -18,7 +18,10 @@ const mediaTypeSchema = z
   .string()
   .max(127, "must be at most 127 characters")
   .toLowerCase()
-  .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*(; ?charset=[a-z0-9_-]+)?$/, "must be a media type like image/png")
+  .regex(
+    /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*(; ?charset=[a-z0-9_-]+)?$/,
+    "must be a media type like image/png",
+  )
   .meta({ example: "application/pdf" });
 
 const bytesSchema = z.int().min(1).max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes`);
@@ -47,7 +50,10 @@ const uploadSchema = z
       expires_at: z.iso.datetime(),
     }),
   })
-  .meta({ id: "FileUpload", description: "Send the content to `upload.url`. A file that no message names is deleted after a day." });
+  .meta({
+    id: "FileUpload",
+    description: "Send the content to `upload.url`. A file that no message names is deleted after a day.",
+  });
 
 const fileSchema = z
   .object({
@@ -57,7 +63,10 @@ const fileSchema = z
     bytes: z.int(),
     status: z.enum(["uploading", "ready"]),
     created_at: z.iso.datetime(),
-    url: z.url().nullable().meta({ description: "Serves the content as a download. `null` while the file is uploading." }),
+    url: z
+      .url()
+      .nullable()
+      .meta({ description: "Serves the content as a download. `null` while the file is uploading." }),
     url_expires_at: z.iso.datetime().nullable(),
   })
   .meta({ id: "File" });

@@ -13,10 +13,14 @@ interface RawSourceMap {
 
 const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
 const S3 = "objects.s3.mjs";
+const FILES = "file-objects.s3.mjs";
 
 /** Functions that use S3 whenever they run, so that its client is in their bundle. */
 const ALWAYS_S3 =
   "jobs-lake jobs-export jobs-housekeeping jobs-archive jobs-reembed sessions-delete sessions-restore system-health";
+
+/** Functions that read the archive without the rest of a session. */
+const ARCHIVE_ONLY = "jobs-lake jobs-housekeeping system-health";
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-bundle-"));
 const names = Object.entries(functions as Record<string, FunctionSpec>);
@@ -30,11 +34,12 @@ describe("a function's bundle", () => {
     expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_200_000);
   });
 
-  it("has beside it the tokenizers' tables if it asks models, the S3 client if few requests need it, and nothing else", () => {
+  it("has beside it the tokenizers' tables if it asks models, S3 clients if few requests need them, and nothing else", () => {
     for (const [name, { chat, archive }] of names) {
       const beside = [
         ...(chat === "ask" ? TABLES : []),
         ...(archive && !ALWAYS_S3.split(" ").includes(name) ? [S3] : []),
+        ...(archive && !ARCHIVE_ONLY.split(" ").includes(name) ? [FILES] : []),
       ];
       expect([name, modulesOf(name)]).toEqual([name, [...beside, "index.mjs"].sort()]);
     }

@@ -62,7 +62,9 @@ describe("the table", () => {
 describe("the archive bucket", () => {
   const rules: LifecycleRule[] = archive.LifecycleConfiguration.Rules;
   const objectRows = (Object.values(retention) as RetentionRule[]).flatMap((row) =>
-    "object" in row.place && row.seconds !== null ? [{ ...row, prefix: row.place.object }] : [],
+    "object" in row.place && (row.seconds !== null || row.coldAfterSeconds)
+      ? [{ ...row, prefix: row.place.object }]
+      : [],
   );
 
   it("has one lifecycle rule for each row of the retention policy that ages objects, and no other with a prefix", () => {

@@ -8,6 +8,8 @@ const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, i
 const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, is reports/*";
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
+const filesList = "s3 ListBucket on bucket where s3:prefix, if there is one, is files/*";
+const filesPurge = "s3 DeleteObject on files/*";
 const idempotency = "PutItem UpdateItem";
 /** Actions to write metrics of several calls or sessions at a time. */
 const severalMetrics = "dynamodb BatchWriteItem PutItem on metrics";
@@ -27,30 +29,34 @@ const expected: Record<string, string[]> = {
   "sessions-create": [`dynamodb GetItem ${idempotency} on table`],
   "sessions-list": ["dynamodb Query on index sessions_by_activity"],
   "sessions-get": ["dynamodb GetItem Query on table"],
-  "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "sessions-delete": [
     "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "s3 DeleteObject GetObject on archive/*",
     archiveList,
+    filesPurge,
   ],
   "sessions-reset": [
     "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     ...archiveWrite,
+    filesPurge,
   ],
-  "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
-  "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite],
+  "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "chat-turn": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
+    filesPurge,
   ],
   "chat-completions": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
+    filesPurge,
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
@@ -68,11 +74,16 @@ const expected: Record<string, string[]> = {
     "dynamodb BatchWriteItem GetItem PutItem on table",
     "dynamodb Query on index memories_by_time",
   ],
+  "files-create": [`dynamodb BatchGetItem ${idempotency} on table`, "s3 PutObject on files/*"],
+  "files-list": ["dynamodb GetItem Query UpdateItem on table", "s3 GetObject on files/*", filesList],
+  "files-get": ["dynamodb BatchGetItem GetItem UpdateItem on table", "s3 GetObject on files/*", filesList],
+  "files-delete": ["dynamodb BatchGetItem GetItem UpdateItem on table", "s3 DeleteObject on files/*"],
   "admin-cleanup-sessions": [`dynamodb BatchGetItem ${idempotency} on table`, "dynamodb Query on index sessions_due"],
   "jobs-archive": [
     severalMetrics,
     "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     ...archiveWrite,
+    filesPurge,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
@@ -104,6 +115,7 @@ const expected: Record<string, string[]> = {
     "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
+    filesPurge,
     "sqs SendMessage on dead letters",
   ],
   "reports-get": ["dynamodb GetItem PutItem Query on metrics", "s3 GetObject on reports/*", reportsList],
@@ -211,6 +223,7 @@ function describeResource(resource: unknown): string {
   if (resource === "*") return "*";
   if (index) return `index ${index}`;
   if (/Archive\w+"\},"\/archive\/\*"/.test(text)) return "archive/*";
+  if (/Archive\w+"\},"\/files\/\*"/.test(text)) return "files/*";
   if (/Archive\w+"\},"\/reports\/\*"/.test(text)) return "reports/*";
   if (/Archive\w+"\},"\/lake\/\*"/.test(text)) return "lake/*";
   if (/^\{"Fn::ImportValue":"[^"]*LakeKey\w+"\}$/.test(text)) return "the key of users' hashes";

@@ -11,6 +11,8 @@ import { headerKey, sessionKey } from "../../../shared/dynamodb/keys.ts";
 import { createTable, type Item } from "../../../shared/dynamodb/table.ts";
 import { conversations } from "../../../shared/dynamodb/tables.ts";
 import { AppError } from "../../../shared/errors.ts";
+import { createFileStore } from "../../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../../shared/files/session-files.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
 import { createSessionMemories } from "../../../shared/memory/forget.ts";
@@ -37,6 +39,7 @@ import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../../shared/session/store.ts";
 import { FREE, SETTINGS } from "../../support/chat.ts";
 import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
+import { createMemoryFiles } from "../../support/memory-files.ts";
 import { createMemoryObjects } from "../../support/memory-objects.ts";
 import { NOON } from "../../support/world.ts";
 
@@ -86,6 +89,11 @@ function createStage() {
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
+    files: createSessionFiles({
+      files: createFileStore(table),
+      openObjects: async () => createMemoryFiles(gate).objects,
+      clock,
+    }),
     archive: createArchive(async () => bucket.objects),
     clock,
   };

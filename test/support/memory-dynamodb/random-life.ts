@@ -1,9 +1,12 @@
 /** A random life of the product: its own operations on a few sessions, so that a client sees the calls that it makes. */
+
 import { DeleteCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { collectDeadTurns } from "../../../shared/chat/end-turn.ts";
 import { createTurnStore } from "../../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { AppError } from "../../../shared/errors.ts";
+import { createFileStore } from "../../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../../shared/files/session-files.ts";
 import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
@@ -31,6 +34,7 @@ import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../../shared/session/store.ts";
 import type { Engines } from "../engines.ts";
+import { createMemoryFiles } from "../memory-files.ts";
 import type { Random } from "../random.ts";
 import { NOON } from "../world.ts";
 
@@ -50,6 +54,11 @@ export async function liveAtRandom(
     sessions: createSessionStore(table),
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
+    files: createSessionFiles({
+      files: createFileStore(table),
+      openObjects: async () => createMemoryFiles().objects,
+      clock,
+    }),
     archive: archiveIn(objects),
     clock,
   };
