@@ -9,13 +9,13 @@ describe("the archiver", () => {
   const mapping = onlyResource(jobs, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
   const { trigger } = functions["jobs-archive"];
 
-  it("is invoked by TTL deletions of session headers, and by the records that follow a change of the archive", () => {
+  it("is invoked by TTL deletions of session headers and files, and by the records that follow a change of the archive", () => {
     const patterns = mapping.FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
     expect(patterns).toEqual([
       {
         eventName: ["REMOVE"],
         userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
-        dynamodb: { Keys: { sk: { S: ["Z"] } } },
+        dynamodb: { Keys: { sk: { S: ["Z", { prefix: "F#" }] } } },
       },
       { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
       {
