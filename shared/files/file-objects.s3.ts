@@ -9,7 +9,7 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { userPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
-import { createS3 } from "../s3/client.ts";
+import { createS3 } from "../s3/create-s3.ts";
 import { statusOf, translate } from "../s3/translate.ts";
 import { attachmentOf, type FileRecord, servedType } from "./file.ts";
 import type { FileObjects } from "./file-store.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import type { Operation } from "./operation.ts";
-import { page, pageQuery } from "./page.ts";
+import { page, pageQuery } from "./parameters.ts";
 
 const idSchema = z.uuid();
 
