@@ -1,0 +1,23 @@
+/** Bytes that a `data:` URL in a request may have. */
+export const MAX_DATA_URL_BYTES = 3 * 1024 * 1024;
+
+const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),(.*)$/s;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** The type and content of a `data:` URL (RFC 2397); `null` when it is not a valid one, or empty. */
+export function parseDataUrl(url: string): { media_type: string; content: Buffer } | null {
+  const [, type, parameters = "", data = ""] = DATA_URL.exec(url) ?? [];
+  if (type === undefined) return null;
+  const isBase64 = /;base64$/i.test(parameters);
+  if (isBase64 && !BASE64.test(data)) return null;
+  const content = isBase64 ? Buffer.from(data, "base64") : decode(data);
+  return content?.length ? { media_type: type.toLowerCase() || "text/plain", content } : null;
+}
+
+function decode(data: string): Buffer | null {
+  try {
+    return Buffer.from(decodeURIComponent(data));
+  } catch {
+    return null;
+  }
+}

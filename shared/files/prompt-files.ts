@@ -1,0 +1,107 @@
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { MessageRecord } from "../session/message.ts";
+import type { MessagePart } from "../session/parts.ts";
+import type { FileRecord } from "./file.ts";
+import type { FileObjects, FileStore } from "./file-store.ts";
+
+export type FilePart = Extract<MessagePart, { type: "file" }>;
+
+/** A part of a prompt's message, as OpenAI's chat API takes it. */
+export type FilePromptPart =
+  | { type: "text"; text: string }
+  | { type: "image_url"; image_url: { url: string } }
+  | { type: "file"; file: { filename: string; file_data: string } };
+
+/** Bytes of files that a prompt may hold. Providers take about 50 MB per request, in base64. */
+const MAX_PROMPT_BYTES = 20 * 1024 * 1024;
+
+/** Bytes of a text file that a prompt may hold. */
+const MAX_TEXT_BYTES = 200 * 1024;
+
+const IMAGE = /^image\/(png|jpeg|gif|webp)$/;
+const TEXT = /^(text\/|application\/(json|xml|yaml|x-yaml|javascript|x-ndjson|sql|toml)(;|$))/;
+
+interface Dependencies {
+  files: Pick<FileStore, "find">;
+  openObjects: () => Promise<Pick<FileObjects, "read">>;
+  clock: Clock;
+}
+
+/** Tokens of an image, at most, as OpenAI's models that are in use count them (https://platform.openai.com/docs/guides/images-vision). */
+const IMAGE_TOKENS = 2500;
+
+/** Bytes of a PDF per token, about: a page has some 50 KB, and a model reads its text and its image. */
+const PDF_BYTES_PER_TOKEN = 25;
+
+/** What a model takes beside text. */
+interface Takes {
+  images: boolean;
+  pdf: boolean;
+}
+
+/** Whether models read the file as an image, which not all of them do. */
+export const isImage = ({ media_type }: Pick<FilePart, "media_type">): boolean => IMAGE.test(media_type);
+
+/** Tokens of a part that is no text: an estimate. */
+export function fileTokens(part: Exclude<FilePromptPart, { type: "text" }>): number {
+  if (part.type === "image_url") return IMAGE_TOKENS;
+  const bytes = part.file.file_data.length * 0.75;
+  return Math.ceil(bytes / PDF_BYTES_PER_TOKEN);
+}
+
+/**
+ * Reads the files that messages name, and gives the function that turns a file part into what a model takes: images as `data:` URLs,
+ * PDF as it is, text as text. Other files, files that are gone, and the oldest files of a prompt that would be too large are named only.
+ */
+export async function readPromptFiles(
+  { files, openObjects, clock }: Dependencies,
+  user: string,
+  messages: readonly Pick<MessageRecord, "parts">[],
+): Promise<(part: FilePart, takes: Takes) => FilePromptPart> {
+  const parts = messages.flatMap(({ parts = [] }) => parts.filter((part) => part.type === "file"));
+  const ids = [...new Set(parts.map(({ file_id }) => file_id).reverse())];
+  const found = new Map((ids.length > 0 ? await files.find(user, ids, clock()) : []).map((file) => [file.id, file]));
+  let room = MAX_PROMPT_BYTES;
+  const wanted = ids.flatMap((id) => {
+    const file = found.get(id);
+    if (!file || !isReadable(file) || file.bytes > room) return [];
+    room -= file.bytes;
+    return [file];
+  });
+  const contents = new Map<string, { file: FileRecord; content: Buffer }>();
+  await Promise.all(
+    wanted.map(async (file) => {
+      try {
+        contents.set(file.id, { file, content: Buffer.from(await (await openObjects()).read(file)) });
+      } catch (error) {
+        // Somebody has deleted the file meanwhile.
+        if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+      }
+    }),
+  );
+
+  return (part, takes) => {
+    const known = contents.get(part.file_id);
+    return (known && contentOf(known.file, known.content, takes)) ?? nameOf(part, found.get(part.file_id));
+  };
+}
+
+const isPdf = ({ media_type }: Pick<FilePart, "media_type">): boolean => media_type === "application/pdf";
+
+const isReadable = (file: FileRecord): boolean =>
+  isImage(file) || isPdf(file) || (TEXT.test(file.media_type) && file.bytes <= MAX_TEXT_BYTES);
+
+function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): FilePromptPart | undefined {
+  const { filename, media_type } = file;
+  const url = () => `data:${media_type};base64,${content.toString("base64")}`;
+  if (isImage(file)) return images ? { type: "image_url", image_url: { url: url() } } : undefined;
+  if (isPdf(file)) return pdf ? { type: "file", file: { filename, file_data: url() } } : undefined;
+  return { type: "text", text: `File ${JSON.stringify(filename)}:\n${content.toString("utf8").toWellFormed()}` };
+}
+
+function nameOf({ filename = "", media_type }: FilePart, file: FileRecord | undefined): FilePromptPart {
+  const name = JSON.stringify(file?.filename ?? filename);
+  const size = file ? `, ${file.bytes} bytes` : "";
+  return { type: "text", text: `[File ${name} (${file?.media_type ?? media_type}${size}), which you cannot read]` };
+}
