@@ -1,36 +1,42 @@
-/** Milliseconds since the epoch, UTC. Injected wherever time decides, so that tests can hold it still. */
+/** Returns milliseconds since the epoch. Injected wherever behaviour depends on the time, so that tests can set it. */
 export type Clock = () => number;
 
-/** Milliseconds of the longest timer that Node has, 24.8 days. It fires a longer one at once. */
+/** Milliseconds of Node's longest timer, 24.8 days. Node fires a longer one at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-export const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
+export function toSeconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}
 
-export const toInstant = (milliseconds: number): string => new Date(milliseconds).toISOString();
+export function toInstant(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
 
-/** Starts a stopwatch. Gives the function that reads it, in milliseconds: it goes on evenly when the machine's clock is set. */
+/** Starts a stopwatch, and returns the function that reads it in milliseconds. Changes of the machine's clock do not affect it. */
 export function startStopwatch(): () => number {
   const began = performance.now();
   return () => performance.now() - began;
 }
 
-/** Calls `run` once after so many milliseconds. Gives the function that prevents it. */
+/** Calls `run` once after a time. Returns the function that prevents it. */
 export function callAfter(milliseconds: number, run: () => void): () => void {
   if (milliseconds > LONGEST_TIMER) return () => undefined;
   const timer = setTimeout(run, Math.max(0, milliseconds));
   return () => clearTimeout(timer);
 }
 
-/** Calls `run` again and again, each time after so many milliseconds. Gives the function that ends it. */
+/** Calls `run` each time that an interval has passed. Returns the function that ends it. */
 export function callEvery(milliseconds: number, run: () => void): () => void {
   const timer = setInterval(run, milliseconds);
   return () => clearInterval(timer);
 }
 
-/** A signal that aborts after so many milliseconds. */
-export const timeLimit = (milliseconds: number): AbortSignal => AbortSignal.timeout(milliseconds);
+/** Returns a signal that aborts after a time. */
+export function timeLimit(milliseconds: number): AbortSignal {
+  return AbortSignal.timeout(milliseconds);
+}
 
-/** Waits so many milliseconds. Rejects with the signal's reason when it aborts before. */
+/** Waits. Rejects with the signal's reason if it aborts first. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -46,7 +52,7 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-/** Resolves as the work does, or with `late` when that takes longer than so many milliseconds. The work is not stopped. */
+/** Resolves with the result of the work, or with `late` if the time is over first. The work is not stopped. */
 export async function withPatience<T, L>(milliseconds: number, work: Promise<T>, late: L): Promise<T | L> {
   let cancel: (() => void) | undefined;
   const patience = new Promise<L>((resolve) => {
@@ -55,7 +61,7 @@ export async function withPatience<T, L>(milliseconds: number, work: Promise<T>,
   return Promise.race([work, patience]).finally(cancel);
 }
 
-/** Waits about `base * 2^attempt` ms, fully jittered (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). */
+/** Waits up to `base * 2^attempt` milliseconds, with full jitter (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). */
 export function backOff(attempt: number, base = 20, cap = 2000): Promise<void> {
   return sleep(Math.random() * Math.min(cap, base * 2 ** attempt));
 }

@@ -1,9 +1,10 @@
 /**
- * A number with its noun, as people read it.
+ * Formats a number with its noun for people.
  *
  * @param plural @default the singular with an s
  * @example counted(1, "session") // "1 session"
  * @example counted(1200, "memory", "memories") // "1,200 memories"
  */
-export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
-  `${count.toLocaleString("en")} ${count === 1 ? singular : plural}`;
+export function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? singular : plural}`;
+}

@@ -1,4 +1,4 @@
-/** Every way in which a request can fail, and the HTTP status that says so (RFC 9457 `code` and `status`). */
+/** Every error code, with its HTTP status (RFC 9457 `code` and `status`). */
 export const statusOf = {
   bad_request: 400,
   validation_failed: 400,
@@ -19,7 +19,7 @@ export const statusOf = {
 
 export type ErrorCode = keyof typeof statusOf;
 
-/** One thing wrong with the input: `path` is dotted, from the body's root or the parameter's name. */
+/** One error in the input. `path` is dotted: from the body's root, or the parameter's name. */
 export interface FieldError {
   path: string;
   message: string;
@@ -28,13 +28,13 @@ export interface FieldError {
 interface AppErrorOptions {
   cause?: unknown;
   fields?: FieldError[];
-  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  /** Seconds after which the client may retry; sent as `Retry-After`. */
   retryAfter?: number;
-  /** Sent with the answer. */
+  /** Headers of the answer. */
   headers?: Record<string, string>;
 }
 
-/** The only error that domain code and adapters throw. Its message reaches the client for 4xx, never for 5xx. */
+/** The only error that domain code and adapters throw. The client gets its message for a 4xx, never for a 5xx. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly fields: FieldError[];

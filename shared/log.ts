@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { hashUser } from "./hash.ts";
 
-/** A request, as the lines that are logged while it runs name it. */
+/** The request that is named in the lines logged while it runs. */
 interface Request {
   id: string;
-  /** Absent until it is known whom the request is for. */
+  /** Absent until the request is authenticated. */
   user?: string;
 }
 
@@ -18,10 +18,12 @@ const write: Record<Level, (line: string) => void> = {
   error: (line) => console.error(line),
 };
 
-/** Runs some work for a request: what is logged on the way, however deep, has its id and its user. */
-export const inRequest = <T>(request: Request, work: () => T): T => requests.run({ ...request }, work);
+/** Runs the work of a request. Every line that is logged during the work has the request's id and user. */
+export function inRequest<T>(request: Request, work: () => T): T {
+  return requests.run({ ...request }, work);
+}
 
-/** Names the user whom the current request is for in what is logged from now on. */
+/** Sets the user of the current request for the lines that follow. */
 export function setRequestUser(user: string): void {
   const request = requests.getStore();
   if (request) request.user = user;
@@ -34,8 +36,7 @@ export function logFailure(error: unknown, fields: { job: string; user?: string;
 }
 
 /**
- * Writes one line of JSON for the operators. `user` is an id, and leaves this function as a hash; what a user has said must
- * not come here at all.
+ * Writes one line of JSON for the operators. `user` is an id; it is logged as a hash. Never pass the content of a conversation.
  */
 export function log(level: Level, { user, ...fields }: { user?: string; [field: string]: unknown }): void {
   const request = requests.getStore();

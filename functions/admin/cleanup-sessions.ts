@@ -11,12 +11,13 @@ interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
 }
 
-/** POST /admin/cleanup-sessions; `complete: false` when time ran out: call again for the rest. */
-export const createCleanupSessions = (deps: Dependencies) =>
-  createHttpHandler(sessionOperations.cleanupSessions, deps, async ({ query, deadline }) => {
+/** POST /admin/cleanup-sessions */
+export function createCleanupSessions(deps: Dependencies) {
+  return createHttpHandler(sessionOperations.cleanupSessions, deps, async ({ query, deadline }) => {
     const idleSince = deps.clock() - query.days * DAY * 1000;
     return { status: 200, body: await expireIdle(deps, idleSince, deadline) };
   });
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

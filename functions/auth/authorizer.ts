@@ -4,14 +4,16 @@ import { type TokenVerifier, verifyToken } from "../../shared/http/verify-token.
 import { lazyHandler } from "../compose.ts";
 
 /**
- * Lambda authorizer: any valid token may call any route, and what it may do there is the handlers' business. Its answer
- * is cached by API Gateway for a while, so it covers the whole API, and carries the token's expiry for the handlers.
+ * Creates the Lambda authorizer. A valid token may call every route; the handlers decide what it may do there. API Gateway caches
+ * the answer, so the answer covers the whole API, and contains the token's expiry for the handlers.
  */
-export const createAuthorizer =
-  (verify: TokenVerifier) =>
-  async ({ authorizationToken, methodArn }: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> => {
+export function createAuthorizer(verify: TokenVerifier) {
+  return async ({
+    authorizationToken,
+    methodArn,
+  }: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> => {
     const claims = await verifyToken(verify, authorizationToken);
-    // API Gateway answers 401 to this very text. For any other error, an issuer's outage above all, the template makes it answer 503.
+    // API Gateway answers 401 to exactly this text. For any other error, such as an outage of the issuer, the template answers 503.
     if (!claims) throw new Error("Unauthorized");
     const [api, stage] = methodArn.split("/");
     return {
@@ -23,8 +25,8 @@ export const createAuthorizer =
       context: { ...claims },
     };
   };
+}
 
-export const handler = lazyHandler((config) => {
-  const { OIDC_ISSUER, OIDC_AUDIENCE } = config;
-  return createAuthorizer(createOidcVerifier(OIDC_ISSUER, OIDC_AUDIENCE));
-});
+export const handler = lazyHandler(({ OIDC_ISSUER, OIDC_AUDIENCE }) =>
+  createAuthorizer(createOidcVerifier(OIDC_ISSUER, OIDC_AUDIENCE)),
+);

@@ -14,17 +14,18 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** POST /v1/events */
-export const createCreateEvent = (deps: Dependencies) =>
-  createHttpHandler(
+export function createCreateEvent(deps: Dependencies) {
+  return createHttpHandler(
     eventsOperations.createEvent,
     deps,
     async ({ user, body, identity }) => {
       const event = await createEvent(deps, user, body, identity);
       return { status: 201, body: event, keep: () => ({ id: event.id, created_at: event.created_at }) };
     },
-    // A repeat has the same body as the first request, so the rest of the event is in it.
+    // A repeat has the same body as the first request, so its body contains the rest of the event.
     async ({ body }, { id, created_at }: Pick<Event, "id" | "created_at">) => ({ id, ...body, created_at }),
   );
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -9,7 +9,7 @@ import { queryMetrics } from "../../shared/metrics/query-metrics.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
-/** Seconds before `to` at which a range begins that does not say so. */
+/** Default length of the range in seconds. */
 const DEFAULT_RANGE = { hour: DAY, day: 30 * DAY, month: 365 * DAY } as const;
 
 interface Dependencies extends HttpDependencies {
@@ -17,8 +17,8 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/metrics */
-export const createGetMetrics = (deps: Dependencies) =>
-  createHttpHandler(metricsOperations.getMetrics, deps, async ({ query }) => {
+export function createGetMetrics(deps: Dependencies) {
+  return createHttpHandler(metricsOperations.getMetrics, deps, async ({ query }) => {
     const { granularity, from, to = toInstant(deps.clock()), name, ...dimensions } = query;
     checkRange({ from, to });
     const data = await queryMetrics(deps, {
@@ -26,13 +26,16 @@ export const createGetMetrics = (deps: Dependencies) =>
       granularity,
       from: from ?? toInstant(Math.max(0, Date.parse(to) - DEFAULT_RANGE[granularity] * 1000)),
       to,
-      dimensions: Object.fromEntries(Object.entries(dimensions).filter(([, value]) => value !== undefined)) as Record<
-        string,
-        string
-      >,
+      dimensions: definedOnly(dimensions),
     });
     return { status: 200, body: { data } };
   });
+}
+
+function definedOnly(dimensions: Record<string, string | undefined>): Record<string, string> {
+  const entries = Object.entries(dimensions).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(entries);
+}
 
 export const handler = lazyHandler((config) => {
   return createGetMetrics({ ...openHttp(config), store: createMetricStore(openMetricsTable(config)) });

@@ -15,16 +15,17 @@ interface Dependencies extends HttpDependencies {
   reports: Pick<ReportStore, "find">;
 }
 
-/** GET /v1/reports/{month}: as it was kept on the first of the next month, or made now while the month runs. */
-export const createGetReport = (deps: Dependencies) =>
-  createHttpHandler(reportsOperations.getReport, deps, async ({ params: { month } }) => {
+/** GET /v1/reports/{month}: the stored report, or the report so far if the month has not ended. */
+export function createGetReport(deps: Dependencies) {
+  return createHttpHandler(reportsOperations.getReport, deps, async ({ params: { month } }) => {
     checkMonth(deps, month);
     const report = (await deps.reports.find(month)) ?? (await buildReport(deps, month));
     if (report.figures.requests === 0 && report.days.length === 0) {
-      throw new AppError("not_found", "nothing is known of that month");
+      throw new AppError("not_found", "there is no data for this month");
     }
     return { status: 200, body: report };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createGetReport({

@@ -10,14 +10,14 @@ import { clock, lazyHandler, openArchive, openHttp, openTable } from "../compose
 interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "countActive">;
   archive: Pick<Archive, "ping">;
-  /** Throws when the table takes no writes. */
+  /** Throws if the table takes no writes. */
   tryWrite: () => Promise<void>;
   version: string;
 }
 
 /** GET /health */
-export const createHealth = (deps: Dependencies) =>
-  createHttpHandler(systemOperations.getHealth, deps, async () => {
+export function createHealth(deps: Dependencies) {
+  return createHttpHandler(systemOperations.getHealth, deps, async () => {
     const [active, written, archive] = await Promise.allSettled([
       deps.sessions.countActive(),
       deps.tryWrite(),
@@ -37,6 +37,7 @@ export const createHealth = (deps: Dependencies) =>
       },
     };
   });
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

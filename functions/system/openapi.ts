@@ -5,10 +5,10 @@ import { systemOperations } from "../../shared/http/operations/system.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
 /** GET /openapi.json */
-export const createGetOpenapi = (deps: HttpDependencies & { version: string }) => {
+export function createGetOpenapi(deps: HttpDependencies & { version: string }) {
   const document = createOpenapi(deps.version);
   return createHttpHandler(systemOperations.getOpenapi, deps, async () => ({ status: 200, body: document }));
-};
+}
 
 export const handler = lazyHandler((config) => {
   return createGetOpenapi({ ...openHttp(config), version: config.MEMOCHA_VERSION });

@@ -1,14 +1,14 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
-/** Milliseconds; DynamoDB answers in single digits, so a second without an answer means a lost connection. */
+/** Milliseconds. DynamoDB answers within a few; after a second without a connection, another one is tried. */
 const CONNECT_TIMEOUT = 1000;
 const REQUEST_TIMEOUT = 5000;
 
-/** Attempts of the SDK at one call, the first included; throttling and timeouts are retried with jitter. */
+/** Attempts of the SDK at one call, the first included. It retries throttling and timeouts with jitter. */
 const MAX_ATTEMPTS = 5;
 
-/** A client whose region, credentials and endpoint come from the SDK's own environment variables. */
+/** Creates a client. Region, credentials and endpoint come from the SDK's own environment variables. */
 export function createDynamoDB(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     maxAttempts: MAX_ATTEMPTS,
@@ -20,7 +20,7 @@ export function createDynamoDB(): DynamoDBDocumentClient {
       httpAgent: { maxSockets: 200 },
     },
   });
-  // It copies all that comes and goes for a log that nobody keeps, which costs a search of memories more than the ranking does.
+  // The logger is off, but its middleware copies every input and output. For a memory search this costs more time than ranking.
   client.middlewareStack.remove("loggerMiddleware");
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }

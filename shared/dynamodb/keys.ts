@@ -1,29 +1,29 @@
 import { fnv1aOfCodePoints } from "../hash.ts";
 
 /**
- * The keys of the table `conversations`, in one place. A session is one partition; within it the sort keys order
+ * The keys of the table `conversations`. A session is one partition. Its sort keys are, in their order:
  *
- *   A                                   anchor: exists as long as the session does, wherever its messages are
- *   D#<generation>                      tombstone of a deleted session whose id is in use again
- *   E#<memory id>                       memory, or the name of one that was forgotten
- *   F#<file id>#<generation>#<message id>  use of a file: the message names it
- *   I#<generation>#<message id>         a message id that a client chose, so that it is stored once
+ *   A                                   anchor: exists as long as the session does, hot or archived
+ *   D#<generation>                      tombstone of a deleted session whose id was used again
+ *   E#<memory id>                       memory, or the id of a forgotten one
+ *   F#<file id>#<generation>#<message id>  use of a file by a message
+ *   I#<generation>#<message id>         message id that a client chose, so that the message is stored once
  *   L#<generation>#<message id>         what a running turn has said so far
  *   M#<generation>#<created_at>#<id>    message
  *   Z                                   header, or the archived stub in its place
  *
- * so that one descending Query returns the header and the newest messages. A *generation* is one hot copy of the
- * messages: a reset or a restore writes a new one, which makes the old one invisible before it is deleted. The same
- * generation is never given out twice for an id, also when the session is deleted and created again.
+ * One descending Query returns the header and the newest messages. A *generation* is one hot copy of the messages: a reset or
+ * a restore writes a new one, and the old one is invisible before it is deleted. An id never gets the same generation twice,
+ * also when the session is deleted and created again.
  */
 export const ANCHOR = "A";
 export const HEADER = "Z";
 
-/** Digits of a generation in a key. Sessions made by earlier versions began at generation 1, written with six digits. */
+/** Digits of a generation in a key. Sessions of earlier versions began at generation 1, written with six digits. */
 const GENERATION_DIGITS = 10;
 const EARLIER_DIGITS = 6;
 
-/** How many partitions the index of due sessions and the counter of active ones are spread over. */
+/** Partitions of the index of due sessions, and of the counter of active sessions. */
 const SHARDS = 16;
 
 export interface Key {
@@ -31,46 +31,55 @@ export interface Key {
   sk: string;
 }
 
-// `#` separates the parts of a key, so it may not stand inside one.
+// `#` separates the parts of a key, so a part must not contain it.
 const escaped = (part: string): string => part.replaceAll("%", "%25").replaceAll("#", "%23");
 
-export const userKey = (user: string): string => `U#${escaped(user)}`;
-export const sessionKey = (user: string, session: string): string => `${userKey(user)}#S#${escaped(session)}`;
+export function userKey(user: string): string {
+  return `U#${escaped(user)}`;
+}
 
-export const headerKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: HEADER });
-export const anchorKey = (user: string, session: string): Key => ({ pk: sessionKey(user, session), sk: ANCHOR });
+export function sessionKey(user: string, session: string): string {
+  return `${userKey(user)}#S#${escaped(session)}`;
+}
+
+export function headerKey(user: string, session: string): Key {
+  return { pk: sessionKey(user, session), sk: HEADER };
+}
+
+export function anchorKey(user: string, session: string): Key {
+  return { pk: sessionKey(user, session), sk: ANCHOR };
+}
 
 const digits = (generation: number): string =>
   String(generation).padStart(generation < 10 ** EARLIER_DIGITS ? EARLIER_DIGITS : GENERATION_DIGITS, "0");
 
 const TOMBSTONE_PREFIX = "D#";
 
-export const tombstoneKey = (user: string, session: string, generation: number): Key => ({
-  pk: sessionKey(user, session),
-  sk: TOMBSTONE_PREFIX + digits(generation),
-});
+export function tombstoneKey(user: string, session: string, generation: number): Key {
+  return { pk: sessionKey(user, session), sk: TOMBSTONE_PREFIX + digits(generation) };
+}
 
-/** All messages of a generation start with this. */
-export const messagePrefix = (generation: number): string => `M#${digits(generation)}#`;
+/** Sort keys of all messages of a generation start with this. */
+export function messagePrefix(generation: number): string {
+  return `M#${digits(generation)}#`;
+}
+
 const messageIdPrefix = (generation: number): string => `I#${digits(generation)}#`;
 
 /** `position` orders the messages of a session: `<created_at>#<id>`. */
-export const messageKey = (user: string, session: string, generation: number, position: string): Key => ({
-  pk: sessionKey(user, session),
-  sk: messagePrefix(generation) + position,
-});
+export function messageKey(user: string, session: string, generation: number, position: string): Key {
+  return { pk: sessionKey(user, session), sk: messagePrefix(generation) + position };
+}
 
-export const messageIdKey = (user: string, session: string, generation: number, id: string): Key => ({
-  pk: sessionKey(user, session),
-  sk: messageIdPrefix(generation) + id,
-});
+export function messageIdKey(user: string, session: string, generation: number, id: string): Key {
+  return { pk: sessionKey(user, session), sk: messageIdPrefix(generation) + id };
+}
 
-export const liveTextKey = (user: string, session: string, generation: number, id: string): Key => ({
-  pk: sessionKey(user, session),
-  sk: `L#${digits(generation)}#${id}`,
-});
+export function liveTextKey(user: string, session: string, generation: number, id: string): Key {
+  return { pk: sessionKey(user, session), sk: `L#${digits(generation)}#${id}` };
+}
 
-/** Generation and position in a message's sort key. */
+/** Reads the generation and the position in a message's sort key. */
 export function parseMessageKey(sk: string): { generation: number; position: string } {
   const start = "M#".length;
   const end = sk.indexOf("#", start);
@@ -79,28 +88,38 @@ export function parseMessageKey(sk: string): { generation: number; position: str
 
 export const MEMORY_PREFIX = "E#";
 
-export const memoryKey = (user: string, session: string, id: string): Key => ({
-  pk: sessionKey(user, session),
-  sk: MEMORY_PREFIX + id,
-});
+export function memoryKey(user: string, session: string, id: string): Key {
+  return { pk: sessionKey(user, session), sk: MEMORY_PREFIX + id };
+}
 
-/** What is known of all memories of a user. */
-export const memorySummaryKey = (user: string): Key => ({ pk: userKey(user), sk: "E" });
+/** The statistics of a user's memories, and the forgotten ones. */
+export function memorySummaryKey(user: string): Key {
+  return { pk: userKey(user), sk: "E" };
+}
 
 export const FILE_PREFIX = "F#";
 
-/** A user's files are one partition. Their ids are time-ordered, so it lists them by age. */
-export const filesPartition = (user: string): string => `${userKey(user)}#F`;
-export const fileKey = (user: string, id: string): Key => ({ pk: filesPartition(user), sk: FILE_PREFIX + id });
+/** The files of a user are one partition. File ids are time-ordered, so a query returns the files by age. */
+export function filesPartition(user: string): string {
+  return `${userKey(user)}#F`;
+}
+
+export function fileKey(user: string, id: string): Key {
+  return { pk: filesPartition(user), sk: FILE_PREFIX + id };
+}
 
 /** The uses of one file in a session start with this. */
-export const fileUsePrefix = (file: string): string => `${FILE_PREFIX}${file}#`;
+export function fileUsePrefix(file: string): string {
+  return `${FILE_PREFIX}${file}#`;
+}
 
 /** A use by a message that was stored in this generation of its session. */
-export const fileUseKey = (user: string, session: string, use: FileUseName): Key => ({
-  pk: sessionKey(user, session),
-  sk: `${fileUsePrefix(use.file)}${digits(use.generation)}#${use.message}`,
-});
+export function fileUseKey(user: string, session: string, use: FileUseName): Key {
+  return {
+    pk: sessionKey(user, session),
+    sk: `${fileUsePrefix(use.file)}${digits(use.generation)}#${use.message}`,
+  };
+}
 
 /** The ids of a file and of a message that names it, and the generation in which the message was stored. */
 interface FileUseName {
@@ -114,38 +133,52 @@ export function parseFileUseKey(sk: string): FileUseName {
   return { file, generation: Number(generation), message };
 }
 
-/** What is written to see whether the table takes writes. */
+/** The item that `/health` writes to find out whether the table takes writes. */
 export const writeProbeKey: Key = { pk: "C#write_probe", sk: "probe" };
 
-/** Where the vectors of all memories are. */
+/** The item that names the vector indexes in use. */
 export const memoryLayoutKey: Key = { pk: "C#memories", sk: "layout" };
 
-/** The generation in a tombstone's sort key; nothing of another key. */
-export const parseTombstoneKey = (sk: string): { tombstone?: number } =>
-  sk.startsWith(TOMBSTONE_PREFIX) ? { tombstone: Number(sk.slice(TOMBSTONE_PREFIX.length)) } : {};
+/** Reads the generation in a tombstone's sort key; empty for other keys. */
+export function parseTombstoneKey(sk: string): { tombstone?: number } {
+  return sk.startsWith(TOMBSTONE_PREFIX) ? { tombstone: Number(sk.slice(TOMBSTONE_PREFIX.length)) } : {};
+}
 
-/** User and session in a partition key. */
+/** Reads the user and the session in a partition key. */
 export function parseSessionKey(pk: string): { user: string; id: string } {
   const [, user = "", , id = ""] = pk.split("#");
   return { user: decodeURIComponent(user), id: decodeURIComponent(id) };
 }
 
-/** The request that a user named by an `Idempotency-Key`; `digest` is the key's hash. */
-export const idempotencyKey = (user: string, digest: string): Key => ({ pk: `${userKey(user)}#K#${digest}`, sk: "K" });
+/** The record of a request with an `Idempotency-Key`; `digest` is the hash of that key. */
+export function idempotencyKey(user: string, digest: string): Key {
+  return { pk: `${userKey(user)}#K#${digest}`, sk: "K" };
+}
 
-/** What a user has used, and may use. */
-export const limitsKey = (user: string): Key => ({ pk: `${userKey(user)}#L`, sk: "L" });
+/** The usage of a user: requests and tokens. */
+export function limitsKey(user: string): Key {
+  return { pk: `${userKey(user)}#L`, sk: "L" };
+}
 
-/** What all instances know of a provider of models; `provider` is its host. */
-export const providerKey = (provider: string, what: "breaker" | "queue"): Key => ({ pk: `P#${provider}`, sk: what });
+/** The state of an LLM provider that all instances share; `provider` is its host. */
+export function providerKey(provider: string, what: "breaker" | "queue"): Key {
+  return { pk: `P#${provider}`, sk: what };
+}
 
 const ACTIVE_SESSIONS = "C#active_sessions";
-export const counterKey = (shard: string): Key => ({ pk: ACTIVE_SESSIONS, sk: shard });
+
+export function counterKey(shard: string): Key {
+  return { pk: ACTIVE_SESSIONS, sk: shard };
+}
+
 export const counterPartition = ACTIVE_SESSIONS;
 
-/** Days whose partitions of the lake have to be built, one item each. */
+/** The days whose lake partitions must be built, one item per day. */
 export const lakeDays = "L#days";
-export const lakeDayKey = (day: string): Key => ({ pk: lakeDays, sk: day });
+
+export function lakeDayKey(day: string): Key {
+  return { pk: lakeDays, sk: day };
+}
 
 /** Spreads sessions over shards by a hash of their key. */
 export function shardOf(user: string, session: string): string {

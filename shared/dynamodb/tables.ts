@@ -1,4 +1,4 @@
-/** A table as data: what CDK creates and what tests create are the same. All keys are strings. */
+/** A table as data, so that CDK and the tests create the same one. All keys are strings. */
 export interface TableSpec {
   partitionKey: string;
   sortKey: string;
@@ -13,32 +13,32 @@ export interface TableSpec {
 export interface IndexSpec {
   partitionKey: string;
   sortKey: string;
-  /** Attributes copied into the index beside the keys; absent = keys only. */
+  /** Attributes that the index holds besides the keys; absent = keys only. */
   nonKeyAttributes?: readonly string[];
 }
 
-/** Searched by cosine similarity. An item without the vector or the partition key is not in it. */
+/** Searched by cosine similarity. Items without the vector or the partition key are not in the index. */
 export interface VectorIndexSpec {
   /** The attribute that holds the vector. */
   vector: string;
   dimensions: number;
-  /** Every search names its value. */
+  /** A search must give its value. */
   partitionKey: string;
-  /** Attributes that a search may name the value of. */
+  /** Attributes that a search may filter by. */
   filters: readonly string[];
   nonKeyAttributes: readonly string[];
 }
 
-/** Sessions of a user by last activity: headers and archived stubs have `owner`, nothing else does. */
+/** Sessions of a user by last activity. Only headers and archived stubs have `owner`. */
 export const SESSIONS_BY_ACTIVITY = "sessions_by_activity";
 
-/** Sessions whose state the reconciler has to look at, by when: anchors have `due_shard`, nothing else does. */
+/** Sessions that the reconciler must check, by time. Only anchors and tombstones have `due_shard`. */
 export const SESSIONS_DUE = "sessions_due";
 
-/** Memories of a user by id, which is by when they were said. */
+/** Memories of a user by id, and so by time. */
 export const MEMORIES_BY_TIME = "memories_by_time";
 
-/** Where a memory may have a vector: a slot, in a number of dimensions. Each place has a vector index of its own. */
+/** A vector index of memories: its slot, and the dimensions of its vectors. */
 export interface VectorPlace {
   slot: "a" | "b";
   dimensions: number;
@@ -48,37 +48,38 @@ export interface VectorPlace {
 const UNNUMBERED_DIMENSIONS = 512;
 
 /**
- * The names of a vector index of memories and of the attribute that it indexes. The names have the dimensions in them because
- * CloudFormation cannot change the dimensions of an index: an index with other dimensions has to be another index.
+ * The names of a vector index of memories and of the attribute that it indexes. They contain the dimensions, because
+ * CloudFormation cannot change the dimensions of an index: other dimensions need another index.
  */
 export function memoryVectorNames({ slot, dimensions }: VectorPlace): { index: string; vector: string } {
   const suffix = dimensions === UNNUMBERED_DIMENSIONS ? slot : `${slot}_${dimensions}`;
   return { index: `memories_${suffix}`, vector: `vector_${suffix}` };
 }
 
-/** The vectors that an attribute of a memory holds; undefined = it holds no vector. */
+/** Reads the slot and the dimensions in an attribute's name; undefined = the attribute holds no vector. */
 export function parseMemoryVector(attribute: string): VectorPlace | undefined {
   const [, slot, dimensions] = /^vector_([ab])(?:_(\d+))?$/.exec(attribute) ?? [];
   if (slot !== "a" && slot !== "b") return undefined;
   return { slot, dimensions: dimensions === undefined ? UNNUMBERED_DIMENSIONS : Number(dimensions) };
 }
 
-/** What all vector indexes of memories have in common. */
+/** The common part of all vector indexes of memories. */
 export const memoryVectorIndex = {
   partitionKey: "memory_of",
   filters: ["session_id", "said_in_month", "said_in_year"],
-  // What re-ranking reads of candidates and what is shown of the best, which then need not be read once more.
+  // Re-ranking and the answer need these. The index returns them, so that the items are not read again.
   nonKeyAttributes: ["id", "said"],
 } as const;
 
-/** The vector indexes of memories, by name: what `TableSpec.vectorIndexes` takes. */
-export const memoryVectorIndexes = (all: readonly VectorPlace[]): Record<string, VectorIndexSpec> =>
-  Object.fromEntries(
+/** The vector indexes of memories by name, for `TableSpec.vectorIndexes`. */
+export function memoryVectorIndexes(all: readonly VectorPlace[]): Record<string, VectorIndexSpec> {
+  return Object.fromEntries(
     all.map(({ slot, dimensions }) => {
       const { index, vector } = memoryVectorNames({ slot, dimensions });
       return [index, { vector, dimensions, ...memoryVectorIndex }];
     }),
   );
+}
 
 export const conversations = {
   partitionKey: "pk",
@@ -109,7 +110,7 @@ export const conversations = {
       nonKeyAttributes: ["session_id", "said"],
     },
   },
-  // The default: a deployment may ask for other dimensions.
+  // The default. A deployment can choose other dimensions.
   vectorIndexes: memoryVectorIndexes([
     { slot: "a", dimensions: 512 },
     { slot: "b", dimensions: 512 },

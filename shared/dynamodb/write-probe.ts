@@ -3,10 +3,10 @@ import { retention } from "../retention/policy.ts";
 import { writeProbeKey } from "./keys.ts";
 import type { Table } from "./table.ts";
 
-/** Milliseconds for which a function instance relies on a write that has succeeded: one write unit costs little, but not nothing. */
+/** Milliseconds for which one successful write is enough, so that frequent health checks do not write each time. */
 const FRESH = 5000;
 
-/** Finds out whether the table takes writes, by a small one. Throws when it does not. */
+/** Writes a small item to find out whether the table takes writes. Throws if it does not. */
 export function createWriteProbe(table: Pick<Table, "put">, clock: Clock): () => Promise<void> {
   let until = 0;
   return async () => {

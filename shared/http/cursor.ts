@@ -5,14 +5,14 @@ import { sha256 } from "../hash.ts";
 const BINDING = 16;
 
 /**
- * An opaque cursor that belongs to one user and one query. What it holds can be read by whoever has it, but it reaches
- * nothing that its user could not ask for anyway: the user in every key comes from the token.
+ * Makes an opaque cursor for one user and one query. Its content is readable, but it gives access to nothing else: the user in
+ * every key comes from the token.
  */
 export function encodeCursor(scope: readonly unknown[], position: readonly string[]): string {
   return Buffer.from(JSON.stringify([bindingOf(scope), ...position])).toString("base64url");
 }
 
-/** The position in a cursor of this scope, with as many parts as there are patterns. Throws `invalid_cursor`. */
+/** Returns the position in a cursor: one part per pattern. Throws `invalid_cursor` if the cursor belongs to another scope. */
 export function decodeCursor(scope: readonly unknown[], cursor: string, patterns: readonly RegExp[]): string[] {
   const [binding, ...position] = parse(cursor);
   const isValid =
@@ -28,15 +28,16 @@ function parse(cursor: string): unknown[] {
     const value: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
     if (Array.isArray(value)) return value;
   } catch {
-    // Whatever is wrong with it, the answer is the same.
+    // Every invalid cursor gets the same answer.
   }
   throw invalidCursor();
 }
 
 const bindingOf = (scope: readonly unknown[]): string => sha256(JSON.stringify(scope)).slice(0, BINDING);
 
-/** What a list says to a cursor that it cannot have given. */
-export const invalidCursor = (): AppError =>
-  new AppError("invalid_cursor", "the cursor is not one that this list gave for this query", {
-    fields: [{ path: "cursor", message: "is not a cursor of this query" }],
+/** The error for a cursor that this list did not return for this query. */
+export function invalidCursor(): AppError {
+  return new AppError("invalid_cursor", "the cursor does not belong to this list and query: start without a cursor", {
+    fields: [{ path: "cursor", message: "does not belong to this list and query" }],
   });
+}

@@ -28,7 +28,7 @@ const problemSchema = z
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details." });
 
-/** Everything that an operation answers, by status: its own answers, and every refusal. */
+/** Describes every answer of an operation by status: its own answers, and all refusals. */
 export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
   const { method, summary, answers, events, headers = [] } = operation;
   const replayed: ResponseHeader[] = method === "POST" ? ["idempotency-replayed"] : [];
@@ -67,29 +67,29 @@ const REFUSAL_HEADERS: Record<string, readonly ResponseHeader[]> = {
   "503": ["retry-after"],
 };
 
-/** Refusals that a repeated Idempotency-Key is given again. */
+/** Refusals that are kept for repeats with the same Idempotency-Key. */
 const KEPT = new Set(["400", "404", "409", "413"]);
 
-/** By status, why. Some are the gateway's own: it serves 401, 403, 413, 429, 500 and 503 without asking a function. */
+/** Describes the refusals by status. The gateway answers some 401, 403, 413, 429, 500 and 503 itself, without a function. */
 function refusalsOf({ method, access, params, body, refusals }: Operation): Record<string, string> {
   return {
     ...(access === "public"
       ? {}
       : {
           "400": "The request is not valid; `errors` names the fields.",
-          "401": "No token, a bad or an expired one.",
+          "401": "The token is missing, invalid or expired.",
           "403":
             access === "admin"
-              ? "The token is not one of an admin, or X-User-Id is not for it to use."
+              ? "The token is not an admin's, or X-User-Id needs the scope act-as."
               : "X-User-Id needs a token with the scope act-as.",
         }),
-    ...(params ? { "404": "The user has none of this id." } : {}),
+    ...(params ? { "404": "The user has nothing with this id." } : {}),
     ...(method === "POST" ? { "409": "The first request with this Idempotency-Key is still running." } : {}),
-    ...(body ? { "413": "The body is larger than can be taken." } : {}),
+    ...(body ? { "413": "The body is too large." } : {}),
     ...(method === "POST" ? { "422": "The Idempotency-Key was used for another request." } : {}),
     "429": "Too many requests.",
-    "500": "The service has failed; its logs say why, by the id of the request.",
-    "503": "Try again after the seconds in Retry-After.",
+    "500": "The service failed. Its logs contain the cause under the request id.",
+    "503": "Retry after the seconds in Retry-After.",
     ...refusals,
   };
 }

@@ -7,7 +7,7 @@ import type { Operation } from "./operations/operation.ts";
 import { operations } from "./operations.ts";
 import { responseHeaders } from "./response-headers.ts";
 
-/** The OpenAPI 3.1 document of everything that is served, from the schemas that check requests. */
+/** Creates the OpenAPI 3.1 document of all operations, from the schemas that validate requests. */
 export function createOpenapi(version: string): object {
   const paths: ZodOpenApiPathsObject = {};
   for (const [id, operation] of Object.entries(operations)) {
@@ -54,14 +54,14 @@ function headers({ method, requestHeaders = {} }: Operation) {
       .min(1)
       .max(MAX_USER)
       .optional()
-      .meta({ description: "With a token of the scope act-as: the user to act for." }),
+      .meta({ description: "The user to act for. Needs a token with the scope act-as." }),
     ...(method === "POST"
       ? {
           "Idempotency-Key": z
             .string()
             .regex(IDEMPOTENCY_KEY)
             .optional()
-            .meta({ description: "Repeats within 24 hours have one effect." }),
+            .meta({ description: "Requests with the same key within 24 hours have one effect." }),
         }
       : {}),
     ...requestHeaders,

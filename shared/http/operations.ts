@@ -11,8 +11,8 @@ import { systemOperations } from "./operations/system.ts";
 export type { Access, Operation } from "./operations/operation.ts";
 
 /**
- * Every operation of the HTTP API: what the gateway routes, the handlers validate and OpenAPI documents. A handler imports
- * those of its area, as making the schemas of all takes a tenth of a cold start.
+ * Every operation of the HTTP API. The gateway routes them, the handlers validate them and OpenAPI documents them. A handler
+ * imports only the operations of its area, because creating all schemas takes a tenth of a cold start.
  */
 export const operations = {
   ...systemOperations,

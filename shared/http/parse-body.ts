@@ -1,14 +1,14 @@
 import { AppError } from "../errors.ts";
 
-/** Bytes that a request body may have: Lambda's own limit is 6 MB with the event around it, in which quotes are escaped. */
+/** Bytes of a request body. Lambda's limit is 6 MB for the whole event, in which the quotes of the body are escaped. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** Levels that JSON in a body may nest. */
+/** Levels of nested JSON in a body. */
 const MAX_DEPTH = 64;
 
 /**
- * The JSON of a body; `undefined` when there is none. Throws `payload_too_large`, `bad_request` for what is not UTF-8 or
- * not JSON, and `validation_failed` for what would not come back from the store as it was sent.
+ * Parses a JSON body; `undefined` = no body. Throws `payload_too_large`, `bad_request` for a body that is not UTF-8 or not
+ * JSON, and `validation_failed` for values that the store would change.
  */
 export function parseBody(body: string | null, isBase64Encoded: boolean): unknown {
   const text = body === null || body === "" ? "" : decode(body, isBase64Encoded);
@@ -27,7 +27,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** A key `__proto__` is lost wherever objects are copied, and a lone surrogate has no UTF-8 form. */
+/** Copying an object loses a key `__proto__`, and UTF-8 cannot express a lone surrogate. */
 function refuseUnstorable(value: unknown, path: readonly string[]): void {
   if (typeof value === "string" && !value.isWellFormed()) throw unstorable(path, LONE_SURROGATE);
   if (typeof value !== "object" || value === null) return;
@@ -38,7 +38,7 @@ function refuseUnstorable(value: unknown, path: readonly string[]): void {
   }
 }
 
-const LONE_SURROGATE = "holds a lone surrogate, which is not valid Unicode";
+const LONE_SURROGATE = "contains a lone surrogate, which is not valid Unicode";
 
 function unstorable(parts: readonly string[], message: string): AppError {
   const path = parts.join(".");
@@ -57,15 +57,15 @@ function decode(body: string, isBase64Encoded: boolean): string {
 }
 
 /**
- * The gateway hands JSON on as bytes, but bodies of other media types as text, in which U+FFFD stands for what was not
- * UTF-8. Whoever means that character can say that it is JSON.
+ * The gateway passes JSON as bytes, and bodies of other media types as text, in which U+FFFD replaces bytes that are not UTF-8.
+ * A client that sends U+FFFD itself can send the body as application/json.
  */
 function wellFormed(text: string): string {
   if (!text.includes("\uFFFD")) return text;
-  throw new AppError("bad_request", "the body is not valid UTF-8, or holds U+FFFD and is not sent as application/json");
+  throw new AppError("bad_request", "the body is not valid UTF-8; if it contains U+FFFD, send it as application/json");
 }
 
-/** How deep the brackets outside of strings nest, without parsing: a parser would recurse on them. */
+/** Counts the levels of brackets outside strings. It does not parse, because a parser would recurse. */
 function depthOf(text: string): number {
   let deepest = 0;
   let depth = 0;

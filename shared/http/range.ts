@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 
-/** A time as the API writes it. */
+/** The format of a time in answers and cursors. */
 export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 interface Range {
@@ -10,10 +10,11 @@ interface Range {
   to?: string | undefined;
 }
 
-export const isInRange = (instant: string, { from, to }: Range): boolean =>
-  (from === undefined || instant >= from) && (to === undefined || instant < to);
+export function isInRange(instant: string, { from, to }: Range): boolean {
+  return (from === undefined || instant >= from) && (to === undefined || instant < to);
+}
 
-/** Throws `validation_failed` for a range that ends before it begins. */
+/** Throws `validation_failed` if the range ends before it begins. */
 export function checkRange({ from, to }: Range): void {
   if (from === undefined || to === undefined || from < to) return;
   throw new AppError("validation_failed", "to: must be later than from", {

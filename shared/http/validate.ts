@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { AppError } from "../errors.ts";
 
-/** The value as the schema sees it. Throws `validation_failed`, naming each field by its path from `root`. */
+/** Returns the value as the schema parses it. Throws `validation_failed`, which names each field by its path from `root`. */
 export function validate<T extends z.ZodType>(schema: T, value: unknown, root = ""): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -10,13 +10,8 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown, root = 
     message,
   }));
   const [first] = fields;
-  throw new AppError(
-    "validation_failed",
-    first ? `${first.path || "body"}: ${first.message}` : "the input is invalid",
-    {
-      fields,
-    },
-  );
+  const detail = first ? `${first.path || "body"}: ${first.message}` : "the input is invalid";
+  throw new AppError("validation_failed", detail, { fields });
 }
 
 interface Flat {
@@ -24,7 +19,7 @@ interface Flat {
   message: string;
 }
 
-/** Issues with those of unions unfolded: of the alternatives, the one that the input came closest to. */
+/** Lists the issues. Of a union, it lists those of the alternative that fits the input best. */
 function flatten(
   issues: readonly z.core.$ZodIssue[],
   above: PropertyKey[] = [],
@@ -44,6 +39,6 @@ function flatten(
 
 const text = ({ path, message }: Flat): { path: string[]; message: string } => ({ path: path.map(String), message });
 
-// An alternative that fails deeper inside was matched further; with equal depth, the one with fewer complaints.
+/** How well an alternative fits: the deeper its issues, the more of the input it matched. Unknown keys count against it. */
 const depth = (issues: readonly z.core.$ZodIssue[]): number =>
   Math.max(...issues.map((issue) => issue.path.length)) - issues.filter((i) => i.code === "unrecognized_keys").length;

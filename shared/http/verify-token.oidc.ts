@@ -3,23 +3,23 @@ import { timeLimit } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { TokenVerifier } from "./verify-token.ts";
 
-/** Milliseconds: keys are kept for this long, and asked for again at most this often when one is unknown. */
+/** Milliseconds for which keys are kept, and the shortest time between two requests for an unknown key. */
 const KEYS_MAX_AGE = 3_600_000;
 const COOLDOWN = 30_000;
 
-/** Milliseconds that the issuer may take for one answer. */
+/** Milliseconds to wait for one answer of the issuer. */
 const TIMEOUT = 3000;
 
-/** Seconds after which a client may try again when the issuer fails. */
+/** Seconds after which a client may retry if the issuer fails. */
 const RETRY_AFTER = 5;
 
-/** Seconds by which the issuer's clock may differ from ours. */
+/** Seconds by which the issuer's clock may differ. */
 const CLOCK_TOLERANCE = 5;
 
-/** Signature algorithms of public keys; a token may not choose `none` or a shared secret. */
+/** Signature algorithms with public keys. A token must not choose `none` or a shared secret. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** What jose throws for a token that is wrong. Any other error comes from the issuer, or from the way to it. */
+/** The errors of an invalid token. Any other error comes from the issuer or the network. */
 const WRONG_TOKEN = [
   errors.JWTInvalid,
   errors.JWTExpired,
@@ -33,10 +33,9 @@ const WRONG_TOKEN = [
 ];
 
 /**
- * Verifies tokens of an OpenID Connect issuer against its published keys (OpenID Connect Discovery 1.0, section 4).
- * The audience is in `aud`, or in `client_id` as in Cognito's access tokens; an empty one is not checked,
- * several are separated by commas.
- * Throws `unavailable` when the issuer does not answer, or answers with anything but its keys: then nothing is known of the token.
+ * Creates a verifier of tokens of an OpenID Connect issuer, with its published keys (OpenID Connect Discovery 1.0, section 4).
+ * The audience is in `aud`, or in `client_id` as in Cognito's access tokens. Commas separate several audiences; an empty one
+ * is not checked. The verifier throws `unavailable` if the issuer does not return its keys, because then the token is unknown.
  */
 export function createOidcVerifier(issuer: string, audience: string, timeout = TIMEOUT): TokenVerifier {
   let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
@@ -44,7 +43,7 @@ export function createOidcVerifier(issuer: string, audience: string, timeout = T
   const discover = async () => {
     const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
     const response = await fetch(url, { signal: timeLimit(timeout) });
-    if (!response.ok) throw new Error(`the issuer's configuration answers ${response.status}`);
+    if (!response.ok) throw new Error(`the issuer answers ${response.status} to a request for its configuration`);
     const { jwks_uri } = (await response.json()) as { jwks_uri: string };
     return createRemoteJWKSet(new URL(jwks_uri), {
       cacheMaxAge: KEYS_MAX_AGE,
@@ -65,7 +64,7 @@ export function createOidcVerifier(issuer: string, audience: string, timeout = T
       return isFor(payload, audience) ? payload : null;
     } catch (error) {
       if (WRONG_TOKEN.some((kind) => error instanceof kind)) return null;
-      throw new AppError("unavailable", `the issuer ${issuer} does not give its keys`, {
+      throw new AppError("unavailable", `the issuer ${issuer} does not return its keys`, {
         cause: error,
         retryAfter: RETRY_AFTER,
       });

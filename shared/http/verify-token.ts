@@ -1,15 +1,15 @@
-/** The payload of a token whose signature, issuer, audience and times are right; `null` for any other. */
+/** Returns the payload of a token if its signature, issuer, audience and times are valid, otherwise `null`. */
 export type TokenVerifier = (token: string) => Promise<Record<string, unknown> | null>;
 
-/** Characters of an Authorization header; API Gateway takes 10 KB of headers at most. */
+/** Characters of an Authorization header. API Gateway accepts 10 KB of headers. */
 const MAX_HEADER = 8192;
 
-/** Characters of a user's id: what OpenID Connect allows a `sub`. */
+/** Characters of a `sub`, as OpenID Connect allows. */
 const MAX_SUB = 255;
 
 /**
- * What the handlers need to know of a token, once it is verified. Groups and scopes are decided on here, as API Gateway passes no
- * lists on.
+ * The facts in a verified token that the handlers need. Groups and scopes are reduced to booleans here, because API Gateway
+ * passes no lists to the handlers.
  */
 interface Token {
   sub: string;
@@ -17,18 +17,18 @@ interface Token {
   exp: number;
   admin: boolean;
   act_as: boolean;
-  /** Empty = the token names none. */
+  /** Empty = the token names no plan. */
   plan: string;
 }
 
-/** Verifies an Authorization header with a `Bearer` token; `null` = not to be let in. */
+/** Verifies an Authorization header with a `Bearer` token. Returns `null` if the caller must be refused. */
 export async function verifyToken(verify: TokenVerifier, header: string): Promise<Token | null> {
   const [, token] = /^Bearer +([\w.-]+)$/i.exec(header.length > MAX_HEADER ? "" : header.trim()) ?? [];
   const payload = token ? await verify(token) : null;
   if (!payload) return null;
   const { sub, exp } = payload;
   if (typeof sub !== "string" || sub === "" || sub.length > MAX_SUB || typeof exp !== "number") return null;
-  // Cognito puts attributes of its own users behind a prefix.
+  // Cognito adds a prefix to the attributes of its users.
   const plan = payload.plan ?? payload["custom:plan"];
   return {
     sub,
@@ -39,11 +39,11 @@ export async function verifyToken(verify: TokenVerifier, header: string): Promis
   };
 }
 
-/** The names in a claim: a text is one name, a list may hold several. Anything inside of the list but text is no name. */
+/** Returns the names in a claim: a string is one name, a list has several. Other values are ignored. */
 function namesIn(claim: unknown): string[] {
   const list = Array.isArray(claim) ? claim : [claim];
   return list.filter((name) => typeof name === "string");
 }
 
-/** A text holds scopes separated by spaces (RFC 8693, section 4.2); in a list each entry is one scope. */
+/** In a string, spaces separate the scopes (RFC 8693, section 4.2). In a list, each entry is one scope. */
 const scopesIn = (claim: unknown): string[] => namesIn(typeof claim === "string" ? claim.split(" ") : claim);

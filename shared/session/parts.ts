@@ -8,7 +8,7 @@ const MAX_PARTS = 1000;
 /** Text that has a UTF-8 form: a lone surrogate would come back from the store as another character. */
 export const textSchema = z
   .string()
-  .refine((value) => value.isWellFormed(), "holds a lone surrogate, which is not valid Unicode");
+  .refine((value) => value.isWellFormed(), "contains a lone surrogate, which is not valid Unicode");
 
 const isShort = (value: string): boolean => Buffer.byteLength(value) <= MAX_CONTENT_BYTES;
 

@@ -11,8 +11,8 @@ const memorySchema = z
     role: roleSchema,
     name: z.string().optional(),
     content: z.string(),
-    created_at: z.iso.datetime().meta({ description: "When it was said." }),
-    score: z.number().optional().meta({ description: "Higher is better; comparable within one search only." }),
+    created_at: z.iso.datetime().meta({ description: "When the message was created." }),
+    score: z.number().optional().meta({ description: "Higher is better. Comparable within one search only." }),
   })
   .meta({ id: "Memory" });
 
@@ -31,7 +31,7 @@ export const memoryOperations = {
     method: "POST",
     path: "/v1/memories/search",
     access: "user",
-    summary: "Find what was said about something, best first",
+    summary: "Search memories by meaning and words, best first",
     body: searchSchema,
     answers: { 200: z.object({ data: z.array(memorySchema) }) },
   },
@@ -47,7 +47,7 @@ export const memoryOperations = {
     method: "DELETE",
     path: "/v1/memories/{id}",
     access: "user",
-    summary: "Forget one memory for good; its message stays",
+    summary: "Delete one memory for good. Its message stays",
     params: z.object({ id: idSchema }),
     answers: { 204: null },
   },
@@ -55,7 +55,7 @@ export const memoryOperations = {
     method: "DELETE",
     path: "/v1/memories",
     access: "user",
-    summary: "Forget everything that was said so far; messages stay",
+    summary: "Delete all memories of the user. Messages stay",
     answers: { 204: null },
   },
 } as const satisfies Record<string, Operation>;

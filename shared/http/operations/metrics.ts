@@ -19,7 +19,7 @@ const metricRowSchema = z
     p50: number,
     p95: number,
     p99: number,
-    distinct: z.int().optional().meta({ description: "Different users; of `api.users` only." }),
+    distinct: z.int().optional().meta({ description: "Distinct users. Only in `api.users`." }),
   })
   .meta({ id: "MetricAggregate" });
 
@@ -30,7 +30,7 @@ export const metricsOperations = {
     method: "GET",
     path: "/v1/metrics",
     access: "admin",
-    summary: "Aggregates of requests, calls and events by hour, day or month, the running one included",
+    summary: "Aggregates of requests, calls and events by hour, day or month, including the current one",
     query: z.object({
       name: z.enum(seriesNames as [string, ...string[]]).optional(),
       granularity: z.enum(["hour", "day", "month"]).default("hour"),

@@ -4,7 +4,7 @@ import type { ResponseHeader } from "../response-headers.ts";
 /** Who may call: anyone, a user with a token, or a user in the group `admin`. */
 export type Access = "public" | "user" | "admin";
 
-/** One operation of the HTTP API: what the gateway routes, the handler validates and OpenAPI documents. */
+/** One operation of the HTTP API. The gateway routes it, the handler validates it, OpenAPI documents it. */
 export interface Operation {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
@@ -13,14 +13,14 @@ export interface Operation {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** Request headers that it reads, beside those of every operation. */
+  /** Request headers that it reads, besides those of every operation. */
   requestHeaders?: Readonly<Record<string, z.ZodType>>;
-  /** Status of success, with the schema of its body; `null` = no body. */
+  /** The schema of the body by status of success; `null` = no body. */
   answers: Record<number, z.ZodType | null>;
-  /** It answers 200 as server-sent events too, or only so when there is no schema. */
+  /** The answer 200 may be server-sent events; without a schema it always is. */
   events?: true;
-  /** Headers of its successes, beside those of every answer. */
+  /** Headers of its successes, besides those of every answer. */
   headers?: readonly ResponseHeader[];
-  /** Why it refuses, by status, beside the refusals of every operation of its kind. */
+  /** Reasons for refusals by status, besides those of every operation of its kind. */
   refusals?: Readonly<Record<number, string>>;
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { reportSchema } from "../../reports/report.ts";
 import type { Operation } from "./operation.ts";
 
+/** Monthly reports for admins. */
 export const reportsOperations = {
   getReport: {
     method: "GET",

@@ -5,7 +5,7 @@ const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded"]),
     dynamodb: z.enum(["connected", "read_only", "disconnected"]).meta({
-      description: "`read_only`: it answers, and takes no writes.",
+      description: "`read_only`: it answers reads and refuses writes.",
     }),
     archive: z.enum(["connected", "disconnected"]),
     active_sessions: z.int().nullable(),
@@ -18,14 +18,14 @@ export const systemOperations = {
     method: "GET",
     path: "/health",
     access: "public",
-    summary: "Whether the service and the stores behind it work",
+    summary: "Check the service and its stores",
     answers: { 200: healthSchema, 503: healthSchema },
   },
   getOpenapi: {
     method: "GET",
     path: "/openapi.json",
     access: "public",
-    summary: "This document",
+    summary: "Read this document",
     answers: { 200: z.looseObject({ openapi: z.string() }) },
   },
 } as const satisfies Record<string, Operation>;
