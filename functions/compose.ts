@@ -51,13 +51,13 @@ import { createMessageStore } from "../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../shared/session/store.dynamodb.ts";
 import type { Stores } from "../shared/session/store.ts";
 
-// Joins ports and adapters for the handlers. This file creates nothing when it is imported, so that a bundle contains only what
+// Joins ports and adapters for the handlers. Importing this file creates nothing, so that a bundle contains only the adapters that
 // its handler opens.
 
 /** The clock of the machine. */
 export const clock: Clock = Date.now;
 
-/** Creates a handler at its first call, from the configuration: importing the handler's file reads no environment and opens no client. */
+/** Creates the handler at its first call, so that importing its file reads no environment and opens no client. */
 export function lazyHandler<A extends unknown[], R>(create: (config: Config) => (...args: A) => R): (...args: A) => R {
   let handler: ((...args: A) => R) | undefined;
   return (...args) => {
@@ -72,12 +72,12 @@ export function lazyStreamHandler<A extends unknown[], R>(
 ): (...args: A) => R {
   const handler = lazyHandler((config) => create(config, executionModeStreamifyResponse));
   const { awslambda } = globalThis as { awslambda?: { streamifyResponse?: <T>(handler: T) => T } };
-  // Lambda recognizes a streaming handler by the mark that streamifyResponse sets. The function exists in Lambda's runtime only
-  // (the AWS SDK may have created the object around it), so in a test the handler does not stream.
+  // streamifyResponse marks a handler as streaming for Lambda. Only Lambda's runtime has it, so in a test the handler does not
+  // stream. The AWS SDK may have created the object `awslambda` without it.
   return awslambda?.streamifyResponse?.(handler) ?? handler;
 }
 
-/** One client per function instance, so that its tables share connections. */
+/** One client per function instance, so that the tables share connections. */
 let dynamodb: ReturnType<typeof createDynamoDB> | undefined;
 
 function openNamedTable(name: string): Table {
@@ -93,7 +93,7 @@ export function openMetricsTable({ METRICS_TABLE }: Config): Table {
   return openNamedTable(METRICS_TABLE);
 }
 
-/** One recorder per function instance: the metrics of LLM, embedding and search calls are written together with their request's. */
+/** One recorder per function instance: it writes the metrics of LLM, embedding and search calls with the metric of the request. */
 let recorder: Recorder | undefined;
 
 export function openRecorder(config: Config): Recorder {
@@ -101,12 +101,12 @@ export function openRecorder(config: Config): Recorder {
   return recorder;
 }
 
-/** What every HTTP handler needs. */
+/** Dependencies of every HTTP handler. */
 export function openHttp(config: Config): HttpDependencies {
   return { clock, corsOrigins: config.CORS_ORIGINS, recorder: openRecorder(config) };
 }
 
-/** What the handlers of POST operations need. */
+/** Dependencies of the handlers of POST operations. */
 export function openIdempotentHttp(config: Config, table: Table): HttpDependencies {
   return { ...openHttp(config), idempotency: createIdempotencyStore(table) };
 }
@@ -116,12 +116,12 @@ export function openArchive({ ARCHIVE_BUCKET }: Config): Archive {
   return createArchive(async () => openObjects(ARCHIVE_BUCKET));
 }
 
-/** The archive, for functions that need it in few calls: they load the S3 client, a file beside the bundle, at its first use. */
+/** The archive, for functions that rarely use it. They load the S3 client, a separate file of the bundle, at its first use. */
 export function openArchiveLater({ ARCHIVE_BUCKET }: Config): Archive {
   return createArchive(async () => (await import("../shared/archive/objects.s3.ts")).openObjects(ARCHIVE_BUCKET));
 }
 
-/** What the routes of files need. */
+/** Dependencies of the operations on files. */
 export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDependencies {
   return {
     files: createFileStore(table),
@@ -131,7 +131,7 @@ export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDepende
   };
 }
 
-/** Everything that the life of a session needs. */
+/** All stores of a session. */
 export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Archive): Stores {
   return {
     sessions: createSessionStore(table),
@@ -147,7 +147,7 @@ export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Ar
   };
 }
 
-/** What the builder of the lake needs. The key of the users' hashes is read at the first call, and kept. */
+/** Dependencies of the jobs that build the lake. The secret key of the user hashes is read once, at the first call. */
 export function openLake(config: Config, table: Table): () => Promise<BuildPorts & { changes: ChangedDays }> {
   const s3 = createS3();
   const ports = {
@@ -165,7 +165,7 @@ export function openLake(config: Config, table: Table): () => Promise<BuildPorts
 export type FollowDependencies = StreamDependencies & ChatStores;
 export type ChatHandlerDependencies = StreamDependencies & ChatDependencies & { plans: Plans };
 
-/** What following a turn needs. */
+/** Dependencies of an operation that follows a turn. */
 export function openFollow(config: Config, table: Table = openTable(config)): FollowDependencies {
   return {
     ...openHttp(config),
@@ -175,7 +175,7 @@ export function openFollow(config: Config, table: Table = openTable(config)): Fo
   };
 }
 
-/** What running a turn needs. */
+/** Dependencies of an operation that runs a turn. */
 export function openChat(config: Config): ChatHandlerDependencies {
   const table = openTable(config);
   return {
@@ -225,7 +225,7 @@ function openModel(config: Config, table: Table): Model {
   });
 }
 
-/** Which models there are, and where. */
+/** The configured models and their servers. */
 function targetSettings(config: Config): TargetSettings {
   return {
     baseUrl: config.CHAT_BASE_URL || config.OPENAI_BASE_URL,
@@ -235,7 +235,7 @@ function targetSettings(config: Config): TargetSettings {
   };
 }
 
-/** Writes a metric for an alarm each time that a circuit opens, or stays open after a probe. */
+/** Writes a metric for an alarm when a circuit opens, or stays open after a probe. */
 function withAlarms(store: ProviderStore, stage: string): ProviderStore {
   return {
     ...store,
@@ -247,8 +247,8 @@ function withAlarms(store: ProviderStore, stage: string): ProviderStore {
 }
 
 /**
- * What remembering and recalling need. A table records which model its vectors come from; `defaultSpace` is for an empty table. Calls
- * and searches are noted with the function's recorder: a function that is not an HTTP handler must flush it.
+ * Dependencies of remembering and recalling. The table records the model of its vectors; `defaultSpace` is for an empty table. The
+ * function's recorder counts calls and searches: a function that is not an HTTP handler must flush it.
  */
 export function openMemories(config: Config, table: Table): MemoryDependencies {
   return {
@@ -261,7 +261,7 @@ export function openMemories(config: Config, table: Table): MemoryDependencies {
   };
 }
 
-/** The configured embedding model, with the dimensions that the index of this slot has. */
+/** The configured embedding model, with the dimensions of the index in this slot. */
 export function configuredSpace(config: Config, slot: "a" | "b"): Space {
   // A self-hosted server may need no key.
   const hasServer =
@@ -274,7 +274,7 @@ export function configuredSpace(config: Config, slot: "a" | "b"): Space {
   };
 }
 
-/** Keeps each embedder, because it keeps its connections and the key that it has read. */
+/** Creates one embedder per space, because an embedder keeps its connections and its API key. */
 function oncePerSpace(create: (space: Space) => Embedder): (space: Space) => Embedder {
   const embedders = new Map<string, Embedder>();
   return (space) => {

@@ -3,8 +3,8 @@ import * as z from "zod/mini";
 import { defaultPlans } from "./limits/plans.ts";
 import { retention } from "./retention/policy.ts";
 
-// Every function reads its configuration first, and this costs each cold start: schemas of `zod/mini` are made in a third of the
-// time, and compiling one at its first use takes 9 ms and makes parsing requests no faster.
+// Every cold start creates these schemas. `zod/mini` does it in a third of the time. Without `jitless`, zod compiles a schema at its
+// first use, which takes 9 ms and makes the one parse no faster.
 z.config({ ...en(), jitless: true });
 
 const text = (otherwise: string) => z._default(z.string(), otherwise);
@@ -28,7 +28,7 @@ const dimensions = z.pipe(
   }),
 );
 
-/** JSON in a variable; empty = the default. */
+/** A JSON value; empty = the default. */
 const json = <T extends z.ZodMiniType>(schema: T, otherwise: z.infer<T>) =>
   z.pipe(
     z.pipe(
@@ -52,78 +52,74 @@ const plans = z.record(z.string(), z.object({ requests_per_minute: atLeast(0), t
 const prices = z.record(z.string(), z.partial(z.object({ context: atLeast(1), input: price, output: price })));
 
 /**
- * Everything that a function may learn from its environment. The template sets these names and no others
- * (`infra/stacks/`); AWS's own variables are the SDK's business.
+ * The environment of the functions. The template (`infra/stacks/`) sets only these variables; the AWS SDK reads its own.
  */
 const schema = z.object({
   /** Name of the DynamoDB table `conversations`. */
   CONVERSATIONS_TABLE: text("conversations"),
   /** Name of the DynamoDB table `metrics`. */
   METRICS_TABLE: text("metrics"),
-  /** Name of the S3 bucket that holds `archive/` and `lake/`. */
+  /** Name of the S3 bucket with `archive/`, `lake/` and `files/`. */
   ARCHIVE_BUCKET: text("archive"),
   /** Seconds of idleness after which a session is archived; 0 = never. */
   SESSION_TTL_SECONDS: count(0, retention.session.seconds),
-  /** The OpenID Connect issuer whose tokens are accepted. */
+  /** The OpenID Connect issuer of the accepted tokens. */
   OIDC_ISSUER: text(""),
-  /** What a token's `aud` or `client_id` must be; one of several, when separated by commas. */
+  /** The accepted values of a token's `aud` or `client_id`, separated by commas; empty = any. */
   OIDC_AUDIENCE: text(""),
-  /** Origins that browsers may call from; `*` = any. */
+  /** Origins of web pages that may call the API; `*` = any. */
   CORS_ORIGINS: list,
-  /**
-   * The model that makes memories searchable, where the OpenAI API or another server is configured; `lexical` = the built-in
-   * embedding, which is also what is used without any.
-   */
+  /** The model that embeds memories. `lexical` = the built-in embedding, which is also used if no server is configured. */
   EMBEDDING_MODEL: text("text-embedding-3-small"),
-  /** Whether messages become memories, and are recalled. Off where the DynamoDB has no vector indexes. */
+  /** Whether messages become memories and are recalled. Off if DynamoDB has no vector indexes. */
   MEMORY: z._default(z.stringbool(), true),
-  /** Dimensions of the two vector indexes of memories, separated by a comma: those of the slots a and b. */
+  /** Dimensions of the two vector indexes of memories, slots a and b, separated by a comma. */
   EMBEDDING_DIMENSIONS: z._default(dimensions, { a: 512, b: 512 }),
-  /** Where the OpenAI API is: OpenAI's own, or any server that speaks it. */
+  /** Address of the OpenAI API, or of a server with the same API. */
   OPENAI_BASE_URL: z._default(z.url(), "https://api.openai.com/v1"),
-  /** The key of that API, or a JSON object of hosts and keys when fallbacks are elsewhere. */
+  /** The API key, or a JSON object of hosts and keys if fallbacks have other servers. */
   OPENAI_API_KEY: text(""),
-  /** ARN of the secret that holds the key where the environment does not. */
+  /** ARN of the secret with the API key, if OPENAI_API_KEY is empty. */
   OPENAI_SECRET_ARN: text(""),
-  /** Where chat models are, when that is not where OPENAI_BASE_URL says: the offline model, say. */
+  /** Address of the chat models if it differs from OPENAI_BASE_URL, as for the offline model. */
   CHAT_BASE_URL: text(""),
-  /** The model of turns that name none. */
+  /** The model of turns that do not name a model. */
   CHAT_MODEL: z._default(z.string().check(z.minLength(1)), "gpt-5-mini"),
-  /** Models to turn to, in order, separated by commas: `model`, or `model@https://host/v1` of another provider. */
+  /** Models to try in order when the first fails, separated by commas: `model`, or `model@https://host/v1` of another provider. */
   CHAT_FALLBACKS: list,
-  /** Context, in tokens, and prices, in USD for a million tokens, by the beginning of a model's name; JSON. */
+  /** Context in tokens and prices in USD per million tokens, by the beginning of a model's name; JSON. */
   CHAT_PRICES: json(prices, {}),
-  /** What the model is told before a conversation whose session's metadata has no `system_prompt`. */
+  /** The system prompt of sessions whose metadata has no `system_prompt`. */
   SYSTEM_PROMPT: text("You are a helpful assistant."),
-  /** Messages of a session that the model sees at most, the new one included. */
+  /** Maximum of messages in a prompt, including the new one. */
   MAX_SESSION_MESSAGES: count(1, 30, 500),
-  /** Tokens of a prompt at most: what a turn can cost. */
+  /** Maximum of tokens in a prompt. */
   MAX_CONTEXT_TOKENS: count(256, 32_000),
-  /** Tokens of an answer when the request does not say, and at most. */
+  /** Maximum of tokens in an answer, and the default. */
   MAX_OUTPUT_TOKENS: count(1, 4096),
-  /** What users may use, by plan; the first one is for tokens that name none. JSON. */
+  /** Limits of users by plan; the first plan is for tokens that do not name one. JSON. */
   PLANS: json(plans, defaultPlans),
-  /** Milliseconds: until the provider accepts a request, until its first token and between two, and for a whole turn. */
+  /** Milliseconds until the provider accepts a request, until its first token and between two tokens, and for a whole turn. */
   LLM_CONNECT_TIMEOUT: milliseconds(10_000),
   LLM_FIRST_TOKEN_TIMEOUT: milliseconds(30_000),
   LLM_TOTAL_TIMEOUT: milliseconds(240_000),
-  /** Attempts at one provider, and milliseconds before the second one at most. */
+  /** Attempts at one provider, and the longest wait before the second one in milliseconds. */
   LLM_MAX_ATTEMPTS: count(1, 3, 10),
   LLM_BACKOFF: milliseconds(500),
-  /** Outages in a row that open a provider's circuit, and milliseconds for which it stays open. */
+  /** Consecutive outages that open a provider's circuit, and milliseconds for which it stays open. */
   LLM_BREAKER_THRESHOLD: count(1, 5),
   LLM_BREAKER_OPEN: milliseconds(15_000),
-  /** What a provider takes a minute; 0 = no limit. And milliseconds that a turn waits for its place. */
+  /** Requests and tokens per minute that a provider accepts, 0 = no limit; milliseconds that a turn waits in the queue. */
   LLM_REQUESTS_PER_MINUTE: count(0, 0),
   LLM_TOKENS_PER_MINUTE: count(0, 0),
   LLM_QUEUE_PATIENCE: milliseconds(20_000),
-  /** ARN of the secret that holds the key of the users' hashes in the lake. */
+  /** ARN of the secret with the key of the user hashes in the lake. */
   LAKE_KEY_SECRET: text(""),
-  /** Whether the lake's messages hold what was said, or only its length, time, tokens and cost. */
+  /** Whether messages in the lake have their content, or only its length, time, tokens and cost. */
   LAKE_CONTENT: z._default(z.stringbool(), true),
-  /** Dollars a month that models may cost before somebody is told. */
+  /** Monthly cost of models in USD above which an alarm is raised. */
   MONTHLY_BUDGET_USD: z._default(z.coerce.number().check(z.minimum(0)), 100),
-  /** Name of the stage: which one a metric is about. */
+  /** Name of the stage, a dimension of its metrics. */
   MEMOCHA_STAGE: text("local"),
   /** Version of the deployed code, shown by /health. */
   MEMOCHA_VERSION: text("0.0.0"),
@@ -131,8 +127,8 @@ const schema = z.object({
 
 export type Config = z.infer<typeof schema>;
 
-/** Reads the environment. Throws a ZodError that names the variable when a value does not fit. */
+/** Reads the environment. Throws a ZodError that names each variable with an invalid value. */
 export function loadConfig(): Config {
-  // biome-ignore lint/style/noProcessEnv: this is the one file that reads the environment.
+  // biome-ignore lint/style/noProcessEnv: only this file reads the environment.
   return schema.parse(process.env);
 }

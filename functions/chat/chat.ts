@@ -1,13 +1,13 @@
 import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
+import { acceptsEvents } from "../../shared/http/headers.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
-import { acceptsEvents } from "./accepts-events.ts";
 
 /** POST /v1/sessions/{id}/chat */
 export const createChat = (deps: ChatHandlerDependencies) =>

@@ -15,3 +15,11 @@ export function matchesEtag(list: string, etag: string): boolean {
   if (list.trim() === "*") return true;
   return list.split(",").some((entry) => entry.trim().replace(/^W\//, "") === etag);
 }
+
+/** Whether a client prefers server-sent events to JSON (RFC 9110, section 12.5.1, without its weights). */
+export function acceptsEvents(accept = ""): boolean {
+  const types = accept.split(",").map((entry) => entry.split(";")[0]?.trim().toLowerCase());
+  const events = types.indexOf("text/event-stream");
+  const json = types.indexOf("application/json");
+  return events >= 0 && (json < 0 || events < json);
+}
