@@ -1,9 +1,9 @@
 import { backOff, type Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { SessionMemories } from "../session/store.ts";
+import type { MemoryStore } from "./memory-store.ts";
 import type { MemoryRecord } from "./record.ts";
 import { withMemories } from "./statistics.ts";
-import type { MemoryStore } from "./store.ts";
 
 const MAX_ATTEMPTS = 12;
 

@@ -3,9 +3,9 @@ import { memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts
 import type { Item } from "../dynamodb/table.ts";
 import { memoryVectorNames, parseMemoryVector, type VectorPlace } from "../dynamodb/tables.ts";
 import { fromMessageItem } from "../session/items.dynamodb.ts";
+import type { Layout, Slot, Summary, Vectors } from "./memory-store.ts";
 import { asksSomething, type Candidate, type Captured, type MemoryRecord, speakerOf } from "./record.ts";
 import { noStatistics } from "./statistics.ts";
-import type { Layout, Slot, Summary, Vectors } from "./store.ts";
 
 /** The places in which an item has a vector. */
 export const placesIn = (item: Item): VectorPlace[] =>

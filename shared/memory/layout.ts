@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Embedder, Space } from "./embedder.ts";
-import type { Layout, MemoryStore } from "./store.ts";
+import type { Layout, MemoryStore } from "./memory-store.ts";
 
 /** The embedder that makes vectors of a space. */
 export type EmbedderOf = (space: Space) => Embedder;

@@ -23,9 +23,9 @@ import {
   toMemoryItem,
   vectorAttributes,
 } from "./items.dynamodb.ts";
+import type { Change, MemoryStore, Summary } from "./memory-store.ts";
 import { type MemoryRecord, sessionOf } from "./record.ts";
 import { noStatistics, type TermStatistics } from "./statistics.ts";
-import type { Change, MemoryStore, Summary } from "./store.ts";
 
 /** Memories of one transaction: with the summary and a session for each, they stay below its 100 actions. */
 const MAX_PER_CHANGE = 45;

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { embeddingCostOf, type ModelOverrides } from "../llm/models.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { EmbeddingCall } from "./embedder.openai.ts";
-import type { MemoryStore } from "./store.ts";
+import type { MemoryStore } from "./memory-store.ts";
 
 /** Notes a metric of each call to an embedding model. */
 export const meteredEmbedding =

@@ -1,7 +1,7 @@
 import { isForgotten } from "./forgotten.ts";
 import type { Memory } from "./memory.ts";
+import type { MemoryStore } from "./memory-store.ts";
 import type { MemoryRecord } from "./record.ts";
-import type { MemoryStore } from "./store.ts";
 
 /** A page of a user's memories, the latest first. `last` is where the next page starts; absent = there is none. */
 export async function listMemories(

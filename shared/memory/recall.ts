@@ -2,11 +2,11 @@ import { LEXICAL_MODEL } from "./embedder.lexical.ts";
 import { isForgotten, namesTooMany } from "./forgotten.ts";
 import { createLayoutReader } from "./layout.ts";
 import type { Memory, Recall, RecallQuery } from "./memory.ts";
+import type { SearchRequest } from "./memory-store.ts";
 import { periodsOf } from "./periods.ts";
 import { type Ranked, rank } from "./rank.ts";
 import { type Candidate, toMemory } from "./record.ts";
 import type { MemoryDependencies } from "./remember.ts";
-import type { SearchRequest } from "./store.ts";
 import { termsOf } from "./terms.ts";
 
 /** What the first stage hands to the second: as many as an index returns. */

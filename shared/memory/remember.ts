@@ -2,10 +2,10 @@ import { backOff, type Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Embedder, Space } from "./embedder.ts";
 import { currentLayout, type EmbedderOf } from "./layout.ts";
+import type { MemoryStore, Slot, Vectors } from "./memory-store.ts";
 import { contextOf, planMemories } from "./plan-memories.ts";
 import { type Captured, type Draft, type MemoryRecord, sessionOf, speakerOf } from "./record.ts";
 import { withMemories } from "./statistics.ts";
-import type { MemoryStore, Slot, Vectors } from "./store.ts";
 
 /** Memories of a session that are looked at for an exact repeat. */
 const RECENT = 10;
