@@ -27,7 +27,7 @@ import { createApiKeys } from "../shared/llm/api-key.ts";
 import { createBreaker } from "../shared/llm/breaker.ts";
 import { createOpenAIModel } from "../shared/llm/model.openai.ts";
 import type { Model } from "../shared/llm/model.ts";
-import { specOf } from "../shared/llm/models.ts";
+import { embeddingCostOf, specOf } from "../shared/llm/models.ts";
 import type { ProviderStore } from "../shared/llm/provider-store.ts";
 import { createProviderStore } from "../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../shared/llm/queue.ts";
@@ -292,7 +292,9 @@ function openEmbedder(config: Config, space: Space): Embedder {
     {
       apiKey: () => keyOf(new URL(baseURL).host),
       baseURL,
-      onCall: meteredEmbedding(openRecorder(config), config.CHAT_PRICES),
+      onCall: meteredEmbedding(openRecorder(config), (model, tokens) =>
+        embeddingCostOf(model, tokens, config.CHAT_PRICES),
+      ),
     },
     space,
   );

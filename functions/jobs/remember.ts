@@ -1,7 +1,7 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { logFailure } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
-import type { Captured } from "../../shared/memory/record.ts";
+import type { Captured } from "../../shared/memory/memory.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
 import { lazyHandler, openMemories, openRecorder, openTable } from "../compose.ts";

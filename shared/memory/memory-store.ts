@@ -2,57 +2,60 @@ import type { TransactionAction } from "../dynamodb/table.ts";
 import type { VectorPlace } from "../dynamodb/tables.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Space } from "./embedder.ts";
-import type { Candidate, Draft, MemoryRecord } from "./record.ts";
+import type { Candidate, Draft, MemoryKey, MemoryRecord } from "./memory.ts";
 import type { TermStatistics } from "./statistics.ts";
 
-/** Each memory has room for two vectors, each with an index of its own, so that another model's can be made beside the old ones. */
+/** A memory has room for two vectors, each with its own index, so that vectors of another model can be built beside the old ones. */
 export type Slot = "a" | "b";
 
-/** Where vectors are, and of which models. */
+/** Which slots hold vectors, and of which model. */
 export interface Layout {
-  /** What searches use. */
+  /** The slot that searches use. */
   slot: Slot;
   space: Space;
-  /** What is being built beside it; new memories get both vectors meanwhile. `isCheck`: all are there, as far as is known. */
+  /** The slot that is being built. New memories get both vectors meanwhile. `isCheck`: the pass only looks for missing vectors. */
   building?: { slot: Slot; space: Space; progress: Progress; isCheck: boolean };
-  /** What nothing searches any more from `from` (epoch ms) on, while its vectors are being taken away. */
+  /** The slot whose vectors are being removed. No search uses it from `from` (epoch ms) on. */
   clearing?: { slot: Slot; progress: Progress; from: number };
 }
 
 /** How far a pass over all sessions has come. */
 export interface Progress {
-  /** Shards of sessions that are done. */
+  /** Completed shards of sessions. */
   shards: number;
   sessions: number;
   /** Vectors that were written. */
   vectors: number;
 }
 
-/** What is known of all memories of a user. */
+/** One item per user: the statistics of all memories, and what is forgotten although an index may still hold it. */
 export interface Summary {
   statistics: TermStatistics;
-  /** Epoch milliseconds: what was captured before is forgotten, stored or not. 0 = nothing is. */
+  /** Epoch milliseconds: everything captured before is forgotten. 0 = nothing. */
   forgottenBefore: number;
-  /** Ids of the memories that were forgotten one by one most lately: an index may still hold them. */
+  /** Ids of the memories that were forgotten one by one, the last few. */
   forgotten: string[];
-  /** The sessions that were deleted or reset most lately, by a hash of their ids: an index may still hold what was said in them. */
+  /** Sessions that were deleted or reset, the last few, by a hash of their ids. */
   forgottenSessions: Record<string, ForgottenSession>;
-  /** Another one after every change; empty = nothing is stored yet. */
+  /** Changes with every write; empty = no summary is stored. */
   version: string;
 }
 
 export interface ForgottenSession {
-  /** Epoch milliseconds at which it was deleted or reset. */
+  /** Epoch milliseconds of the deletion or reset. */
   at: number;
-  /** Generation before which all is forgotten. */
+  /** All memories of generations before this one are forgotten. */
   below: number;
 }
 
 export type Vectors = Partial<Record<Slot, number[]>>;
 
+/** A memory with the vectors to store. */
+export type NewMemory = MemoryRecord & { vectors: Vectors };
+
 export interface SearchRequest {
   slot: Slot;
-  /** Its length says which index of the slot is searched. */
+  /** Its length selects the index of the slot. */
   vector: number[];
   /** 100 at most. */
   limit: number;
@@ -61,69 +64,67 @@ export interface SearchRequest {
   period?: string | undefined;
 }
 
-/**
- * What became of a change of a user's memories, which is carried out whole or not at all. `stale`: the summary is not as it
- * was read. `refused`: these are there already, or gone, or their session forbids them.
- */
-export type Change = { kind: "done" | "stale" } | { kind: "refused"; ids: Set<string> };
+/** Result of an atomic change. If it was not made: the ids that were refused; none = the summary has changed. */
+export type Change = { done: true } | { done: false; refused: ReadonlySet<string> };
 
-/** The memories of users, their vectors and their statistics. */
-export interface MemoryStore {
-  /** Memories that one `add` or `remove` takes at most. */
-  maxPerChange: number;
-  /** Strongly consistent. */
+/** Memories that one `add` or `remove` takes at most: with the summary and a session each, below the 100 actions of a transaction. */
+export const MAX_PER_CHANGE = 45;
+
+/** Reads and searches memories. All reads are strongly consistent, except those of an index: `search`, `list` and `locate`. */
+export interface MemoryReader {
+  /** Reads the summary of a user. */
   summary(user: string): Promise<Summary>;
-  /** Null before anything was remembered. Strongly consistent. */
+  /** Reads the layout; `null` before the first memory. */
   layout(): Promise<Layout | null>;
-  /** Stores a layout in the place of another; false when that is not what is stored. */
-  setLayout(from: Layout | null, to: Layout): Promise<boolean>;
-  /** The nearest memories of the user, nearest first, with their cosine similarity. */
+  /** Returns the nearest memories of the user, nearest first, with their cosine similarity. */
   search(user: string, request: SearchRequest): Promise<{ candidate: Candidate; similarity: number }[]>;
-  /** Those of the memories that are there and not forgotten, nor of a session that was deleted or reset. Strongly consistent. */
-  find(memories: readonly { session: SessionId; id: string }[]): Promise<MemoryRecord[]>;
-  /** Those whose sessions are there, and were not reset since. Strongly consistent. */
-  ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]>;
-  /**
-   * The life of each session of one user, by session id: the generation in which the session was created or last reset. A
-   * session that does not exist has none. Strongly consistent.
-   */
-  lives(sessions: readonly SessionId[]): Promise<Map<string, number>>;
-  /** Ids of those that are there, forgotten or not; may miss the very newest. */
-  present(drafts: readonly Draft[]): Promise<Set<string>>;
-  /** The memories of a session that sort before an id, latest first. */
-  before(session: SessionId, id: string, limit: number): Promise<MemoryRecord[]>;
-  /**
-   * Adds memories and counts them, provided that none is there yet, forgotten or not, and that their sessions exist with no
-   * newer generation than that which each was made from.
-   */
-  add(
-    user: string,
-    memories: readonly { record: MemoryRecord; vectors: Vectors }[],
-    from: Summary,
-    to: TermStatistics,
-  ): Promise<Change>;
-  /** Removes memories that are there. `keepName`: what is left of each says that it is not to come again. */
-  remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, keepName: boolean): Promise<Change>;
-  /** The write that names a session as forgotten, provided that the summary is as it was read. */
-  hiding(session: SessionId, from: Summary, forgotten: ForgottenSession): TransactionAction;
-  /** Marks everything that was captured before `now` (epoch ms) as forgotten; false when the summary was not as it was read. */
-  forgetAll(user: string, from: Summary, now: number): Promise<boolean>;
-  /** Deletes memories without counting: what is forgotten already. */
-  erase(records: readonly MemoryRecord[]): Promise<void>;
-  /** Every memory of a session in order, a page at a time, and what names those that were forgotten. Strongly consistent. */
-  ofSession(session: SessionId): AsyncIterable<{
-    records: (MemoryRecord & { places: VectorPlace[] })[];
-    forgotten: { id: string; generation: number }[];
-  }>;
-  /** Deletes what forgotten memories of a session have left. */
-  clearForgotten(session: SessionId, ids: readonly string[]): Promise<void>;
-  /** Memories of a user by id, newest first; may miss the very newest. */
+  /** Lists the memories of a user by id, newest first. */
   list(
     user: string,
     query: { limit: number; after?: string | undefined },
   ): Promise<{ records: MemoryRecord[]; more: boolean }>;
-  /** The session that a memory belongs to; null when the user has none of this id. */
+  /** Finds the session of a memory; `null` when the user has no such memory. */
   locate(user: string, id: string): Promise<SessionId | null>;
-  /** Gives a memory that is there vectors, and takes others away. */
+  /** Reads memories. Omits those that are forgotten, and those whose session was deleted or reset since. */
+  find(memories: readonly MemoryKey[]): Promise<MemoryRecord[]>;
+  /** Selects the memories whose session exists and was not reset since. */
+  ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]>;
+}
+
+/** Adds and removes memories. A change also writes the summary, and is made only if the summary is still the one that was read. */
+export interface MemoryWriter {
+  /**
+   * Returns the life of each session that exists, by session id: the generation in which the session was created or last
+   * reset. The sessions must be of one user.
+   */
+  livesOf(sessions: readonly SessionId[]): Promise<Map<string, number>>;
+  /** Returns the ids that are stored or forgotten. May miss the newest. */
+  presentIds(drafts: readonly Draft[]): Promise<Set<string>>;
+  /** Returns the memories of a session that precede an id, latest first. */
+  preceding(memory: MemoryKey, limit: number): Promise<MemoryRecord[]>;
+  /** Adds memories. Refuses one that is stored or forgotten, or whose session is gone or has a newer generation. */
+  add(user: string, memories: readonly NewMemory[], from: Summary, to: TermStatistics): Promise<Change>;
+  /** Removes memories. `keepName` leaves an item that prevents their return. Refuses one that is not stored. */
+  remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, keepName: boolean): Promise<Change>;
+  /** Returns the write that names a session as forgotten, for a transaction. */
+  hidingAction(session: SessionId, from: Summary, forgotten: ForgottenSession): TransactionAction;
+  /** Marks everything captured before `now` (epoch ms) as forgotten; false when the summary has changed. */
+  forgetAll(user: string, from: Summary, now: number): Promise<boolean>;
+}
+
+/** Rebuilds vectors and deletes what is forgotten. */
+export interface MemoryMaintenance {
+  /** Replaces a layout; false when another one is stored. */
+  setLayout(from: Layout | null, to: Layout): Promise<boolean>;
+  /** Yields the memories of a session in order and the names of its forgotten ones, page by page. Strongly consistent. */
+  ofSession(session: SessionId): AsyncIterable<{
+    records: (MemoryRecord & { places: VectorPlace[] })[];
+    forgotten: { id: string; generation: number }[];
+  }>;
+  /** Deletes memories that are forgotten already, or the names that forgotten ones have left. Does not count. */
+  erase(memories: readonly MemoryKey[]): Promise<void>;
+  /** Sets and removes vectors of a memory that is stored. */
   changeVectors(record: MemoryRecord, change: { set?: Vectors; remove?: readonly VectorPlace[] }): Promise<void>;
 }
+
+export type MemoryStore = MemoryReader & MemoryWriter & MemoryMaintenance;
