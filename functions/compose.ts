@@ -4,10 +4,12 @@ import { createArchivedDays } from "../shared/archive/archived-days.s3.ts";
 import { openObjects } from "../shared/archive/objects.s3.ts";
 import type { ChatDependencies, ChatStores } from "../shared/chat/turn.ts";
 import { createTurnStore } from "../shared/chat/turn-store.dynamodb.ts";
+import type { FileUrls } from "../shared/chat/ui-chat.ts";
 import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
 import { createDynamoDB } from "../shared/dynamodb/create-dynamodb.ts";
 import { createTable, type Table } from "../shared/dynamodb/table.ts";
+import { URL_SECONDS } from "../shared/files/file.ts";
 import { openFileObjects } from "../shared/files/file-objects.s3.ts";
 import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
 import type { FileDependencies } from "../shared/files/manage-files.ts";
@@ -128,6 +130,17 @@ export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDepende
     objects: openFileObjects(ARCHIVE_BUCKET),
     sessions: createSessionStore(table),
     clock,
+  };
+}
+
+/** Signs URLs of files that are named by messages. */
+export function openFileUrls({ ARCHIVE_BUCKET }: Config, table: Table): FileUrls {
+  return async (user, ids) => {
+    const { openFileObjects } = await import("../shared/files/file-objects.s3.ts");
+    const objects = openFileObjects(ARCHIVE_BUCKET);
+    const files = await createFileStore(table).find(user, ids, clock());
+    const urls = await Promise.all(files.map((file) => objects.signDownload(file, URL_SECONDS)));
+    return new Map(files.map(({ id }, n) => [id, urls[n] ?? ""]));
   };
 }
 

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
+import { createReadUiChat } from "../../functions/chat/read-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -23,7 +25,7 @@ import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 const BY_GATEWAY = ["429", "500", "503"];
 
 /** Operations to which a session that does not exist is as good as an empty one. */
-const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "stopChat"]);
+const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "followUiChat", "readUiChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
 const PLANS = {
@@ -56,6 +58,8 @@ beforeAll(async () => {
       resumeChat: createResumeChat(chat),
       followChat: createFollowChat(chat),
       stopChat: createStopChat(chat),
+      readUiChat: createReadUiChat({ ...chat, fileUrls: async () => new Map() }),
+      followUiChat: createFollowUiChat(chat),
       getUsage: createGetUsage(chat),
       getMetrics: createGetMetrics(metrics),
       getReport: createGetReport({
@@ -109,6 +113,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   },
   followChat: async () => ({ url: `${await session()}/chat/stream` }),
   stopChat: async () => ({ url: `${await session()}/stop` }),
+  readUiChat: async () => ({ url: `/v1/chat/${fresh("new")}` }),
+  followUiChat: async () => ({ url: `/v1/chat/${(await session()).split("/").at(-1)}/stream` }),
   createCompletion: async () => ({
     url: "/v1/chat/completions",
     body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },
