@@ -8,7 +8,8 @@ import { toMemory } from "../../shared/memory/memory.ts";
 import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { findMemories } from "../../shared/memory/read-memories.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
-import { lazyHandler, openIdempotentHttp, openMemories, openTable } from "../compose.ts";
+import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
+import { openMemories } from "../compose-chat.ts";
 
 interface Dependencies extends HttpDependencies {
   recall: Recall;
