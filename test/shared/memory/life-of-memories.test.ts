@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { memorySummaryKey } from "../../../shared/dynamodb/keys.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/read-memories.ts";
 import { createSearch } from "../../../shared/memory/recall.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
+import { retention } from "../../../shared/retention/policy.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
@@ -376,6 +378,23 @@ describe("forgetting", () => {
     await world.deliver(user, "s1");
     expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
     await expectExactStatistics("s1", "s2");
+  });
+
+  it("lets the summary expire only when the user has no memories and has never forgotten everything", async () => {
+    const expiry = async () => (await world.table.get(memorySummaryKey(user)))?.expires_at;
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    expect(await expiry()).toBeUndefined();
+    await deleteSession(world.stores, { user, id: "s1" });
+    const seconds = Math.floor(world.stores.clock() / 1000);
+    expect(await expiry()).toBe(seconds + retention.emptyMemorySummary.seconds);
+    await world.say(user, "s2", ...FACTS);
+    await world.deliver(user, "s2");
+    expect(await expiry()).toBeUndefined();
+    // A message that was captured before can still arrive, so this mark must stay.
+    await forgetEverything({ memories: world.memories, clock: world.stores.clock }, user, Number.POSITIVE_INFINITY);
+    expect((await world.memories.summary(user)).statistics.memories).toBe(0);
+    expect(await expiry()).toBeUndefined();
   });
 
   it("says that its time ran out when it did, and is finished by a repeat", async () => {
