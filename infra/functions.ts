@@ -20,6 +20,8 @@ export interface FunctionSpec {
   embeds?: boolean;
   /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. */
   chat?: "ask" | "plans";
+  /** Whether the function serves the page. The option `page=false` leaves it out. */
+  page?: boolean;
   /** Whether the function streams its answer. */
   streams?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
@@ -153,6 +155,8 @@ export const functions = {
   }),
   "system-openapi": http("functions/system/openapi.ts", "getOpenapi"),
 
+  "page-get": http("functions/page/get.ts", "getPage", { page: true, streams: true, memory: 256 }),
+  "page-asset": http("functions/page/asset.ts", "getAsset", { page: true, streams: true, memory: 256 }),
   "sessions-create": http("functions/sessions/create.ts", "createSession", { table: [...idempotency, "GetItem"] }),
   "sessions-list": http("functions/sessions/list.ts", "listSessions", { indexes: ["sessions_by_activity"] }),
   "sessions-get": http("functions/sessions/get.ts", "getSession", { table: ["GetItem", "Query"] }),
@@ -192,13 +196,6 @@ export const functions = {
   "chat-stream": http("functions/chat/stream.ts", "resumeChat", following),
   "chat-follow": http("functions/chat/follow.ts", "followChat", following),
   "chat-stop": http("functions/chat/stop.ts", "stopChat", { table: [...idempotency, "GetItem"] }),
-  "chat-ui-read": http("functions/chat/read-ui.ts", "readUiChat", {
-    table: ["GetItem", "Query", "BatchGetItem"],
-    archive: archiveRead,
-    files: ["GetObject"],
-    memory: 1024,
-  }),
-  "chat-ui-follow": http("functions/chat/follow-ui.ts", "followUiChat", following),
   "chat-usage": http("functions/chat/usage.ts", "getUsage", { table: ["GetItem"], chat: "plans" }),
 
   "memories-search": http("functions/memories/search.ts", "searchMemories", {

@@ -39,6 +39,14 @@ export interface Options {
   sessionTtlSeconds: number;
   /** An OpenID Connect issuer that replaces the Cognito user pool. */
   oidc: { issuer: string; audience: string } | undefined;
+  /** Whether the API serves the page. */
+  page: boolean;
+  /** URLs of the page beside that of the API's stage, such as that of a custom domain. */
+  pageUrls: readonly string[];
+  /** The page's client at `oidc.issuer`. */
+  pageClientId: string;
+  /** Further origins of `oidc.issuer` that the page calls, such as that of its token endpoint. */
+  pageOrigins: readonly string[];
   /** Whether the user pool has a client for chat backends that act for their users. Cognito charges for each such client. */
   backendClient: boolean;
   corsOrigins: readonly string[];
@@ -101,6 +109,12 @@ const origin = z
   .string()
   .regex(/^(\*|https?:\/\/[^/\s,]+)$/, "must be * or origins like https://chat.example.com, with no path");
 
+const origins = z
+  .string()
+  .default("")
+  .transform((value) => value.split(",").filter(Boolean))
+  .pipe(z.array(origin));
+
 const schema = z
   .object({
     stage: z.enum(stageNames, { error: ({ input }) => `must be dev or prod (-c stage=dev), not ${input}` }),
@@ -108,12 +122,21 @@ const schema = z
     oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
     oidcAudience: z.string().min(1).optional(),
     backendClient: flag.default(false),
-    corsOrigins: z
+    page: flag.default(true),
+    pageUrls: z
       .string()
-      .default("")
+      .regex(
+        /^(https:\/\/[^\s,]+\/(,(?!$)|$))*$/,
+        "must be URLs like https://chat.example.com/, each with its last slash",
+      )
       .transform((value) => value.split(",").filter(Boolean))
-      .pipe(z.array(origin))
-      .refine((origins) => origins.length === 1 || !origins.includes("*"), "must be * alone, or origins without it"),
+      .default([]),
+    pageClientId: z.string().min(1).optional(),
+    pageOrigins: origins,
+    corsOrigins: origins.refine(
+      (origins) => origins.length === 1 || !origins.includes("*"),
+      "must be * alone, or origins without it",
+    ),
     throttleRate: z.coerce.number().int().min(1).optional(),
     throttleBurst: z.coerce.number().int().min(1).optional(),
     alarmEmail: z.email().optional(),
@@ -184,7 +207,7 @@ export function readOptions(node: Node): Options {
   const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, node.tryGetContext(name)])));
   if (!parsed.success) throw new Error(`Invalid context options:\n${z.prettifyError(parsed.error)}`);
 
-  const { stage, oidcIssuer, oidcAudience, throttleRate, throttleBurst, ...rest } = parsed.data;
+  const { stage, oidcIssuer, oidcAudience, pageClientId, throttleRate, throttleBurst, ...rest } = parsed.data;
   const defaults = stages[stage];
   return {
     ...rest,
@@ -195,6 +218,7 @@ export function readOptions(node: Node): Options {
       throttle: { rate: throttleRate ?? defaults.throttle.rate, burst: throttleBurst ?? defaults.throttle.burst },
     },
     oidc: oidcIssuer && oidcAudience ? { issuer: oidcIssuer, audience: oidcAudience } : undefined,
+    pageClientId: pageClientId ?? oidcAudience ?? "",
     alarmEmail: rest.alarmEmail,
   };
 }

@@ -117,6 +117,10 @@ const schema = z.object({
   LAKE_KEY_SECRET: text(""),
   /** Whether messages in the lake have their content, or only its length, time, tokens and cost. */
   LAKE_CONTENT: z._default(z.stringbool(), true),
+  /** The client of the issuer with which the page signs in. */
+  PAGE_CLIENT_ID: text(""),
+  /** Origins that the page may call beside its own and the issuer's: the issuer's other hosts, and the store of files. */
+  PAGE_ORIGINS: list,
   /** Monthly cost of models in USD above which an alarm is raised. */
   MONTHLY_BUDGET_USD: z._default(z.coerce.number().check(z.minimum(0)), 100),
   /** Name of the stage, a dimension of its metrics. */

@@ -9,8 +9,7 @@ import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { timeOrderedId } from "../../shared/session/message.ts";
 import { idSchema } from "../../shared/session/schema.ts";
-import { lazyStreamHandler } from "../compose.ts";
-import { type ChatHandlerDependencies, openChat } from "../compose-chat.ts";
+import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
 
 /** POST /v1/chat/completions */
 export const createCompletions = (deps: ChatHandlerDependencies) =>

@@ -3,8 +3,7 @@ import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/pr
 import { AppError } from "../../shared/errors.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
-import { lazyStreamHandler } from "../compose.ts";
-import { type FollowDependencies, openFollow } from "../compose-chat.ts";
+import { type FollowDependencies, lazyStreamHandler, openFollow } from "../compose.ts";
 
 /** GET /v1/sessions/{id}/chat/{message_id}/stream */
 export const createResumeChat = (deps: FollowDependencies) =>

@@ -6,8 +6,15 @@ import {
   reembed,
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
-import { configuredSpace, openMemories } from "../compose-chat.ts";
+import {
+  configuredSpace,
+  lazyHandler,
+  openArchive,
+  openMemories,
+  openRecorder,
+  openStores,
+  openTable,
+} from "../compose.ts";
 
 /** Milliseconds that a run leaves unused, for the session that it is at. */
 const MARGIN = 60_000;

@@ -3,6 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { functions } from "../functions.ts";
+import { bundlePage } from "./bundle-page.ts";
 
 /** The project's root. */
 const root = path.resolve(import.meta.dirname, "../..");
@@ -77,6 +78,7 @@ export async function bundleFunctions(directory: string, { sourcesOnDisk = false
     }),
     // UTF-8, because escapes make the tables larger by a seventh. Bundles are ASCII, which V8 parses faster.
     build({ ...common, outdir: directory, entryPoints: LAZY_MODULES, charset: "utf8", write: false }),
+    bundlePage(directory),
   ]);
   const outputs = Object.entries(metafile.outputs);
   const maps = outputs.filter(([output]) => output.endsWith(".map"));

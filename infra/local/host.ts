@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { functionArn } from "./assembly/physical.ts";
-import { readAssembly } from "./assembly/read-assembly.ts";
+import { readAssembly } from "./assembly/read.ts";
 import { createResolver, type Resolver } from "./assembly/resolve.ts";
 import { reviewResources } from "./assembly/review.ts";
 import { lockDirectory } from "./dynamodb/lock-directory.ts";
@@ -41,6 +41,8 @@ export interface StartOptions {
   ttlSweep?: number;
   /** Seconds between two runs of every schedule. @default as its expression says */
   scheduleEvery?: number | undefined;
+  /** Seconds for which the tokens of a signed-in page are valid. @default 3600 */
+  tokenSeconds?: number;
   /** Runs one invocation at a time in each worker, as Lambda does. @default false */
   isolate?: boolean;
   /** Returns variables that replace those of a function's template. */
@@ -124,7 +126,7 @@ async function start(options: StartOptions, log: Log, ends: (() => Promise<void>
       () => {},
     );
   });
-  const issuer = await startIssuer(data, await loadIssuerKey(data), log.warn);
+  const issuer = await startIssuer(data, await loadIssuerKey(data), log.warn, options.tokenSeconds);
   ends.push(() => issuer.close());
 
   const resolver = createResolver(readAssembly(await synthesis), withoutRepeats(log.warn));

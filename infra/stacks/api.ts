@@ -21,6 +21,7 @@ import { addFirewall } from "./firewall.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { addGatewayResponses } from "./gateway-responses.ts";
 import { acknowledge } from "./nag.ts";
+import { PageClient } from "./page-client.ts";
 import { addPreflights } from "./preflight.ts";
 
 /** How long the gateway caches the authorizer's answer for a token. Handlers check the token's expiry themselves. */
@@ -60,12 +61,14 @@ export class ApiStack extends Stack {
     this.api = this.restApi(options);
     addGatewayResponses(this.api, options.corsOrigins);
 
-    const authorizer = this.authorizer(props);
+    const page = options.page ? new PageClient(this, "Page", { ...props, api: this.api }) : undefined;
+    const authorizer = this.authorizer(props, page);
     for (const [name, spec] of Object.entries(functions) as [FunctionName, FunctionSpec][]) {
       const { trigger } = spec;
-      if (trigger.kind !== "http") continue;
+      if (trigger.kind !== "http" || (spec.page && !options.page)) continue;
       const operation: Operation = operations[trigger.operation];
       const { lambda } = new MemochaFunction(this, name, props);
+      if (page && name === "page-get") page.configure(lambda);
       const method = this.api.root
         .resourceForPath(operation.path)
         .addMethod(operation.method, new LambdaIntegration(lambda, integrationOf(spec)), {
@@ -135,8 +138,9 @@ export class ApiStack extends Stack {
     return api;
   }
 
-  private authorizer(props: Runtimes): TokenAuthorizer {
+  private authorizer(props: Runtimes, page: PageClient | undefined): TokenAuthorizer {
     const { lambda } = new MemochaFunction(this, "auth-authorizer", props);
+    page?.accept(lambda);
     return new TokenAuthorizer(this, "Authorizer", {
       handler: lambda,
       identitySource: IdentitySource.header("Authorization"),

@@ -39,6 +39,8 @@ export class DataStack extends Stack {
   readonly lakeKey: Secret;
   /** The issuer and audience of the tokens that the API accepts. */
   readonly oidc: { issuer: string; audience: string };
+  /** The user pool, unless the deployment has another issuer. */
+  readonly identity: UserPoolIdentity | undefined;
 
   constructor(scope: Construct, id: string, props: DataProps) {
     const { options } = props;
@@ -60,7 +62,11 @@ export class DataStack extends Stack {
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
     this.lakeKey = this.secretOf("LakeKey", options);
-    this.oidc = options.oidc ?? this.userPool(options);
+    this.identity = options.oidc ? undefined : this.userPool(options);
+    this.oidc = options.oidc ?? {
+      issuer: this.identity?.pool.userPoolProviderUrl ?? "",
+      audience: this.identity?.audience ?? "",
+    };
 
     new CfnOutput(this, "ConversationsTableName", { value: this.table.tableName });
     new CfnOutput(this, "MetricsTableName", { value: this.metrics.tableName });
@@ -118,11 +124,11 @@ export class DataStack extends Stack {
     return secret;
   }
 
-  private userPool(options: Options): { issuer: string; audience: string } {
-    const { pool, client, audience } = new UserPoolIdentity(this, "Identity", options);
-    new CfnOutput(this, "UserPoolId", { value: pool.userPoolId });
-    new CfnOutput(this, "UserPoolClientId", { value: client.userPoolClientId });
-    return { issuer: pool.userPoolProviderUrl, audience };
+  private userPool(options: Options): UserPoolIdentity {
+    const identity = new UserPoolIdentity(this, "Identity", options);
+    new CfnOutput(this, "UserPoolId", { value: identity.pool.userPoolId });
+    new CfnOutput(this, "UserPoolClientId", { value: identity.client.userPoolClientId });
+    return identity;
   }
 }
 

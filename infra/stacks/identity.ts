@@ -8,12 +8,13 @@ import {
   ResourceServerScope,
   UserPool,
   type UserPoolClient,
+  type UserPoolDomain,
 } from "aws-cdk-lib/aws-cognito";
 import { Construct } from "constructs";
 import type { Options } from "../stage.ts";
 import { acknowledge } from "./nag.ts";
 
-const TOKEN_LIFETIME = Duration.hours(1);
+export const TOKEN_LIFETIME = Duration.hours(1);
 
 /** The default issuer of a deployment: a Cognito user pool with the group `admin`. */
 export class UserPoolIdentity extends Construct {
@@ -22,7 +23,10 @@ export class UserPoolIdentity extends Construct {
   /** The client ids whose tokens the API accepts, separated by commas. */
   readonly audience: string;
 
-  constructor(scope: Construct, id: string, { stage, backendClient }: Options) {
+  /** Where people sign in, and where clients get tokens. Absent = no client needs it. */
+  readonly domain: UserPoolDomain | undefined;
+
+  constructor(scope: Construct, id: string, { stage, backendClient, page }: Options) {
     super(scope, id);
     this.pool = new UserPool(this, "Users", {
       featurePlan: FeaturePlan.LITE,
@@ -68,24 +72,26 @@ export class UserPoolIdentity extends Construct {
     });
     const resourceServer = this.pool.addResourceServer("Api", { identifier: "memocha", scopes: [actAs] });
     this.audience = this.client.userPoolClientId;
+    if (backendClient || page) {
+      this.domain = this.pool.addDomain("Domain", {
+        cognitoDomain: { domainPrefix: `memocha-${stage.name}-${Aws.ACCOUNT_ID}` },
+      });
+    }
     if (backendClient) {
-      const backend = this.backend(stage.name, OAuthScope.resourceServer(resourceServer, actAs));
+      const backend = this.backend(OAuthScope.resourceServer(resourceServer, actAs));
       this.audience = `${this.audience},${backend.userPoolClientId}`;
     }
   }
 
   /** The client of a chat backend. It gets tokens with its secret, and names the user that it acts for in each request. */
-  private backend(stage: string, actAs: OAuthScope): UserPoolClient {
-    const domain = this.pool.addDomain("Domain", {
-      cognitoDomain: { domainPrefix: `memocha-${stage}-${Aws.ACCOUNT_ID}` },
-    });
+  private backend(actAs: OAuthScope): UserPoolClient {
     const client = this.pool.addClient("Backend", {
       generateSecret: true,
       oAuth: { flows: { clientCredentials: true }, scopes: [actAs] },
       accessTokenValidity: TOKEN_LIFETIME,
     });
     new CfnOutput(this, "BackendClientId", { value: client.userPoolClientId });
-    new CfnOutput(this, "TokenUrl", { value: `${domain.baseUrl()}/oauth2/token` });
+    new CfnOutput(this, "TokenUrl", { value: `${this.domain?.baseUrl()}/oauth2/token` });
     return client;
   }
 }

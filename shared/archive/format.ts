@@ -77,7 +77,7 @@ export interface SessionLine extends LineIdentity {
   pinned: boolean;
 }
 
-export interface MessageLine extends LineIdentity, Omit<MessageRecord, "client_id" | "keyed" | "order"> {
+export interface MessageLine extends LineIdentity, Omit<MessageRecord, "keyed" | "order"> {
   type: "message";
   session_id: string;
 }
@@ -125,7 +125,7 @@ function sessionLine({ session_key, generation }: LineIdentity, header: Archived
 function messageLine(identity: LineIdentity & { session_id: string }, message: MessageRecord): object {
   const { session_key, generation, session_id } = identity;
   const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
-  const { latency_ms, client_id, keyed, order } = message;
+  const { latency_ms, keyed, order } = message;
   const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
@@ -144,7 +144,6 @@ function messageLine(identity: LineIdentity & { session_id: string }, message: M
     status,
     finish_reason,
     latency_ms,
-    client_id,
     keyed,
     order,
   };

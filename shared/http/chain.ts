@@ -93,6 +93,7 @@ function requestOf<O extends Operation>(
     params,
     query,
     body,
+    path: event.requestContext.path,
     header,
     repeatable: {
       user,

@@ -24,6 +24,8 @@ export interface HttpRequest<O extends Operation> {
   params: Part<O, "params">;
   query: Part<O, "query">;
   body: Part<O, "body">;
+  /** The path in the URL, with the stage or the base path of a custom domain. */
+  path: string;
   /** Returns a header by its name in lower case. */
   header(name: string): string | undefined;
   /** The seed of new ids, and the time of the request. */

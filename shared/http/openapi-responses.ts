@@ -30,7 +30,7 @@ const problemSchema = z
 
 /** Describes every answer of an operation by status: its own answers, and all refusals. */
 export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
-  const { method, summary, answers, events, headers = [] } = operation;
+  const { method, summary, answers, events, media = [], headers = [] } = operation;
   const replayed: ResponseHeader[] = method === "POST" ? ["idempotency-replayed"] : [];
   const refusals = refusalsOf(operation);
   const statuses = [...new Set([...Object.keys(answers), ...Object.keys(refusals)])];
@@ -39,6 +39,7 @@ export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
     const isSuccess = Number(status) < 400;
     const content = {
       ...(schema ? { "application/json": { schema } } : {}),
+      ...(status === "200" ? Object.fromEntries(media.map((type) => [type, { schema: mediaSchema }])) : {}),
       ...(events && status === "200" ? { "text/event-stream": { schema: eventsSchema } } : {}),
       ...(status in refusals ? { "application/problem+json": { schema: problemSchema } } : {}),
     };
@@ -57,6 +58,7 @@ export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
   return Object.fromEntries(responses.map((response, n) => [statuses[n], response]));
 }
 
+const mediaSchema = z.string();
 const eventsSchema = z.string().meta({ description: "Server-sent events." });
 
 /** Headers of refusals, by status. */

@@ -7,6 +7,7 @@ import { metricsOperations } from "./operations/metrics.ts";
 import { reportsOperations } from "./operations/reports.ts";
 import { sessionOperations } from "./operations/sessions.ts";
 import { systemOperations } from "./operations/system.ts";
+import { webOperations } from "./operations/web.ts";
 
 export type { Access, Operation } from "./operations/operation.ts";
 
@@ -24,6 +25,7 @@ export const operations = {
   ...reportsOperations,
   ...memoryOperations,
   ...fileOperations,
+  ...webOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

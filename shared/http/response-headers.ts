@@ -4,8 +4,8 @@ const seconds = (description: string) => ({ description, schema: { type: "intege
 /** Every response header that Memocha sets, as OpenAPI describes it. */
 export const responseHeaders = {
   "x-request-id": text("Names the request in the operators' logs."),
-  "cache-control": text("Answers must not be stored."),
-  "content-security-policy": text("An answer is not a page and loads nothing."),
+  "cache-control": text("Answers must not be stored, except the files of the page."),
+  "content-security-policy": text("What the page may load. Other answers load nothing."),
   "referrer-policy": text("Browsers do not send addresses of the API to other sites."),
   "strict-transport-security": text("Browsers use HTTPS only."),
   "x-content-type-options": text("Browsers do not guess the content type."),
@@ -13,7 +13,8 @@ export const responseHeaders = {
   "access-control-allow-origin": text("With CORS only: the Origin, if it may call."),
   "access-control-expose-headers": text("With CORS only: the headers that a page may read."),
   etag: text("Names this version of the session, for If-Match and If-None-Match."),
-  location: text("The path of the session."),
+  location: text("The path of the session, or of the page."),
+  "content-encoding": text("`gzip`, if the client accepts it."),
   "idempotency-replayed": text("`true` when the answer belongs to an earlier request with this Idempotency-Key."),
   "www-authenticate": text("Bearer."),
   "retry-after": seconds("Seconds after which to try again."),

@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import type { IdempotencyStore } from "../idempotency/idempotency-store.ts";
 import { randomId } from "../random.ts";
 import { createChain, type HttpDependencies, type HttpHandler } from "./chain.ts";
 import { type HttpResponse, toAnswer } from "./http-handler.ts";
@@ -12,19 +11,15 @@ type StreamResponse =
       status: number;
       headers: Record<string, string>;
       /** Pieces of the body, as they come. */
-      stream: AsyncIterable<string>;
+      stream: AsyncIterable<string | Uint8Array>;
       /** Resolves when the work of the request is over. The function runs until then, also when the client has gone. */
       done: Promise<void>;
     };
 
-export interface StreamDependencies extends HttpDependencies {
-  idempotency: IdempotencyStore;
-}
-
 /** Like `createHttpHandler`, for operations that stream. `serve` handles repeats itself, because a stream cannot be kept whole. */
 export function createStreamHandler<O extends Operation>(
   operation: O,
-  deps: StreamDependencies,
+  deps: HttpDependencies,
   serve: (request: HttpRequest<O>) => Promise<StreamResponse>,
 ): HttpHandler {
   const { clock, newId = randomId } = deps;

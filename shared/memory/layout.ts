@@ -1,26 +1,26 @@
 import type { Clock } from "../clock.ts";
 import type { Embedder, Space } from "./embedder.ts";
-import type { Layout, MemoryMaintenance, MemoryReader } from "./memory-store.ts";
+import type { Layout, MemoryStore } from "./store.ts";
 
 /** The embedder that makes vectors of a space. */
 export type EmbedderOf = (space: Space) => Embedder;
 
-/** Milliseconds for which a function keeps the layout, because otherwise all searches would read the same item. */
+/** Milliseconds for which a function searches by the layout that it has read: all searches would read the same item. */
 const FRESH = 5000;
 
-/** Milliseconds after a change of slots in which searches may still use the old vectors: clocks differ, and a search takes time. */
+/** Milliseconds after a change-over until which somebody may search the old vectors: clocks differ, and a search takes its time. */
 export const UNTIL_UNUSED = 2 * FRESH;
 
-/** The layout before the first memory. */
+/** The layout of memories before any is stored. */
 const newLayout = (space: Space): Layout => ({ slot: "a", space });
 
-/** Returns a function that reads the layout and keeps it for a while. */
+/** Reads the layout, now and then. */
 export function createLayoutReader({
   memories,
   defaultSpace,
   clock,
 }: {
-  memories: Pick<MemoryReader, "layout">;
+  memories: Pick<MemoryStore, "layout">;
   defaultSpace: Space;
   clock: Clock;
 }): () => Promise<Layout> {
@@ -34,12 +34,12 @@ export function createLayoutReader({
   };
 }
 
-/** Reads the layout, and stores the default one before the first memory. */
+/** Where vectors are, and of which models; settles it when nothing was remembered yet. */
 export async function currentLayout({
   memories,
   defaultSpace,
 }: {
-  memories: Pick<MemoryReader, "layout"> & Pick<MemoryMaintenance, "setLayout">;
+  memories: Pick<MemoryStore, "layout" | "setLayout">;
   defaultSpace: Space;
 }): Promise<Layout> {
   const layout = await memories.layout();

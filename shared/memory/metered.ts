@@ -1,24 +1,25 @@
 import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { embeddingCostOf, type ModelOverrides } from "../llm/models.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { EmbeddingCall } from "./embedder.openai.ts";
-import type { MemoryStore } from "./memory-store.ts";
+import type { MemoryStore } from "./store.ts";
 
-/** Notes a metric for each call to an embedding model. `costOf` returns US dollars. */
+/** Notes a metric of each call to an embedding model. */
 export const meteredEmbedding =
-  (recorder: Pick<Recorder, "note">, costOf: (model: string, tokens: number) => number) =>
+  (recorder: Pick<Recorder, "note">, prices: ModelOverrides) =>
   ({ model, duration, tokens, error }: EmbeddingCall): void =>
     recorder.note({
       kind: "embedding.call",
       dimensions: { model },
       measures: {
         duration_ms: duration,
-        ...(tokens === undefined ? {} : { input_tokens: tokens, cost_usd: costOf(model, tokens) }),
+        ...(tokens === undefined ? {} : { input_tokens: tokens, cost_usd: embeddingCostOf(model, tokens, prices) }),
       },
       ...(error === undefined ? {} : { error }),
     });
 
-/** Notes a metric for each search of the vector index. A recall makes up to six, in parallel. */
+/** The store, noting a metric of each search of its vector index: a recall makes six at most, side by side. */
 export const meteredSearches = (memories: MemoryStore, recorder: Pick<Recorder, "note">): MemoryStore => ({
   ...memories,
   async search(user, request) {

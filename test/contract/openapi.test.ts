@@ -2,8 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
-import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
-import { createReadUiChat } from "../../functions/chat/read-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -16,6 +14,7 @@ import { responseHeaders } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
+import { pageHandlers } from "../functions/page/page-handlers.ts";
 import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/api.ts";
 import { createChatWorld } from "../support/chat.ts";
 import { documentedResponses } from "../support/documented.ts";
@@ -25,7 +24,7 @@ import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 const BY_GATEWAY = ["429", "500", "503"];
 
 /** Operations to which a session that does not exist is as good as an empty one. */
-const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "followUiChat", "readUiChat", "stopChat"]);
+const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
 const PLANS = {
@@ -58,9 +57,8 @@ beforeAll(async () => {
       resumeChat: createResumeChat(chat),
       followChat: createFollowChat(chat),
       stopChat: createStopChat(chat),
-      readUiChat: createReadUiChat({ ...chat, fileUrls: async () => new Map() }),
-      followUiChat: createFollowUiChat(chat),
       getUsage: createGetUsage(chat),
+      ...pageHandlers(http),
       getMetrics: createGetMetrics(metrics),
       getReport: createGetReport({
         ...metrics,
@@ -113,8 +111,6 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   },
   followChat: async () => ({ url: `${await session()}/chat/stream` }),
   stopChat: async () => ({ url: `${await session()}/stop` }),
-  readUiChat: async () => ({ url: `/v1/chat/${fresh("new")}` }),
-  followUiChat: async () => ({ url: `/v1/chat/${(await session()).split("/").at(-1)}/stream` }),
   createCompletion: async () => ({
     url: "/v1/chat/completions",
     body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },
@@ -136,6 +132,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   listFiles: async () => ({ url: "/v1/files" }),
   getFile: async () => ({ url: await file() }),
   deleteFile: async () => ({ url: await file() }),
+  getPage: async () => ({ url: "/" }),
+  getAsset: async () => ({ url: "/assets/main-1.js" }),
 };
 
 /** Starts an answer in the session of a URL. Gives the function that ends it. */
@@ -231,6 +229,11 @@ describe.each(ids)("%s", (id) => {
       const going = await running(example.url);
       expect((await send(id, example)).status).toBe(200);
       await going();
+    }
+    if (id === "getPage") await send(id, { url: "/" }, { stagePath: "/dev" });
+    if (id === "getAsset") {
+      await send(id, { url: "/assets/main-1.css" });
+      await send(id, { url: "/assets/icon-1.svg" }, { headers: { "Accept-Encoding": "gzip" } });
     }
     for (const [success, { content = {} }] of Object.entries(documented)) {
       if (Number(success) >= 400) continue;

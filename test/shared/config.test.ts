@@ -42,6 +42,8 @@ const defaults: Config = {
   LLM_QUEUE_PATIENCE: 20_000,
   LAKE_KEY_SECRET: "",
   LAKE_CONTENT: true,
+  PAGE_CLIENT_ID: "",
+  PAGE_ORIGINS: [],
   MONTHLY_BUDGET_USD: 100,
   MEMOCHA_STAGE: "local",
   MEMOCHA_VERSION: "0.0.0",

@@ -31,7 +31,7 @@ import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
-import { createSearch } from "../../shared/memory/recall.ts";
+import { createSearch } from "../../shared/memory/search.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
 import { type Engines, startEngines } from "./engines.ts";
 import { createFaults } from "./faults.ts";
@@ -55,6 +55,8 @@ export interface Call {
   user?: string | null;
   /** Milliseconds until the function is stopped. @default 29,000 */
   remaining?: number;
+  /** The path in the URL. @default without a stage */
+  stagePath?: string;
   /** More of what the authorizer says of the token. */
   claims?: Record<string, string>;
 }
@@ -169,7 +171,7 @@ function eventOf(
   path: string,
   search: string,
   requestId: string,
-  { body, raw, bytes, headers = {}, user = "ann", claims = {} }: Call,
+  { body, raw, bytes, headers = {}, user = "ann", claims = {}, stagePath = path }: Call,
   now: number,
 ): APIGatewayProxyEvent {
   const exp = String(Math.floor(now / 1000) + 3600);
@@ -184,6 +186,7 @@ function eventOf(
     isBase64Encoded: bytes !== undefined,
     requestContext: {
       requestId,
+      path: stagePath,
       ...(user === null
         ? {}
         : { authorizer: { sub: user, exp, admin: "false", act_as: "false", plan: "", ...claims } }),
@@ -193,8 +196,12 @@ function eventOf(
 
 /** What holds for every answer: its schema, its headers, and that problems tell nothing of ours. */
 function expectConventions(operation: Operation, { status, headers, body, text }: Reply, requestId: string): void {
-  const caching = operation.events && status === 200 ? { "cache-control": expect.any(String) } : {};
-  expect(headers).toMatchObject({ ...SECURITY_HEADERS, ...caching, "x-request-id": requestId, vary: "origin" });
+  const caching =
+    (operation.events ?? operation.media) && status === 200 ? { "cache-control": expect.any(String) } : {};
+  const policy = operation.media && status === 200 ? { "content-security-policy": expect.any(String) } : {};
+  const own = { ...caching, ...policy, "x-request-id": requestId, vary: "origin" };
+  expect(headers).toMatchObject({ ...SECURITY_HEADERS, ...own });
+  if (operation.media?.includes(headers["content-type"]?.split(";")[0] ?? "")) return;
   if (operation.events && headers["content-type"]?.startsWith("text/event-stream")) return;
   if (status in operation.answers) {
     const schema = operation.answers[status];

@@ -5,16 +5,13 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
-import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
-import { createReadUiChat } from "../../functions/chat/read-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { listen } from "../../infra/local/listen.ts";
 import type { ChatDependencies } from "../../shared/chat/turn.ts";
-import type { HttpHandler } from "../../shared/http/chain.ts";
+import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
-import type { StreamDependencies } from "../../shared/http/stream-handler.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import type { Plans } from "../../shared/limits/plans.ts";
 import { expectDocumented, servedBy } from "./documented.ts";
@@ -47,7 +44,7 @@ const executionMode = ((
       return run;
     },
   });
-}) as unknown as NonNullable<StreamDependencies["executionMode"]>;
+}) as unknown as NonNullable<HttpDependencies["executionMode"]>;
 
 interface Core {
   middyRequest(event: unknown, context: unknown): object;
@@ -77,11 +74,6 @@ export async function startChatServer(
     resumeChat: createResumeChat(all),
     followChat: createFollowChat(all),
     stopChat: createStopChat(all),
-    readUiChat: createReadUiChat({
-      ...all,
-      fileUrls: async (_user, ids) => new Map(ids.map((id) => [id, `url of ${id}`])),
-    }),
-    followUiChat: createFollowUiChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
     ...others,
   };

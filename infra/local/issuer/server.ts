@@ -1,20 +1,25 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { type Listening, listen } from "../listen.ts";
 import { anyPort, type IssuerKey, issuerUrl, saveIssuerKey } from "./key.ts";
+import { createSignIn, type Reply } from "./sign-in.ts";
+
+/** Seconds for which a token of a signed-in page is valid. */
+const TOKEN_SECONDS = 3600;
 
 /**
- * Serves the discovery document and the public key of the local issuer. If its port is in use, it moves to another one and warns that
+ * Serves the discovery document, the public key and the sign-in of the local issuer. If its port is in use, it moves to another one and warns that
  * earlier tokens are invalid.
  */
 export async function startIssuer(
   dataDirectory: string,
   issuer: IssuerKey,
   warn: (message: string) => void,
+  tokenSeconds = TOKEN_SECONDS,
 ): Promise<Listening & { issuer: IssuerKey }> {
   let current = issuer;
   for (let attempt = 0; attempt < 20; attempt++) {
     try {
-      const listening = await listen(createServer(answer(current)), current.port);
+      const listening = await listen(createServer(answer(current, tokenSeconds)), current.port);
       if (current !== issuer) {
         saveIssuerKey(dataDirectory, current);
         warn(
@@ -30,22 +35,47 @@ export async function startIssuer(
   throw new Error("no free port found for the token issuer");
 }
 
-function answer(issuer: IssuerKey): Parameters<typeof createServer>[1] {
+function answer(issuer: IssuerKey, tokenSeconds: number): Parameters<typeof createServer>[1] {
   const url = issuerUrl(issuer);
   const { kty, n, e, kid } = issuer.privateKey;
   const documents: Record<string, object> = {
     "/.well-known/openid-configuration": {
       issuer: url,
+      authorization_endpoint: `${url}/authorize`,
+      token_endpoint: `${url}/token`,
+      end_session_endpoint: `${url}/logout`,
       jwks_uri: `${url}/.well-known/jwks.json`,
+      code_challenge_methods_supported: ["S256"],
+      grant_types_supported: ["authorization_code", "refresh_token"],
       id_token_signing_alg_values_supported: ["RS256"],
-      response_types_supported: ["token"],
+      response_types_supported: ["code"],
       subject_types_supported: ["public"],
+      token_endpoint_auth_methods_supported: ["none"],
     },
     "/.well-known/jwks.json": { keys: [{ kty, n, e, kid, alg: "RS256", use: "sig" }] },
   };
-  return (request, response) => {
-    const document = documents[request.url?.split("?")[0] ?? ""];
-    response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
-    response.end(JSON.stringify(document ?? { error: "not_found" }));
+  const signIn = createSignIn(issuer, tokenSeconds);
+
+  async function reply(request: IncomingMessage): Promise<Reply> {
+    const { pathname, searchParams } = new URL(request.url ?? "/", url);
+    if (pathname === "/authorize") return await signIn.authorize(request, searchParams);
+    if (pathname === "/token" && request.method === "POST") return await signIn.token(request);
+    if (pathname === "/logout") return signIn.logout(searchParams);
+    const document = documents[pathname];
+    return {
+      status: document ? 200 : 404,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(document ?? { error: "not_found" }),
+    };
+  }
+
+  return async (request, response) => {
+    try {
+      const { status, headers, body } = await reply(request);
+      // Pages read the documents and exchange codes. A code is of use only to the page that has its verifier.
+      response.writeHead(status, { ...headers, "access-control-allow-origin": "*" }).end(body);
+    } catch {
+      response.destroy();
+    }
   };
 }

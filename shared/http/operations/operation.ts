@@ -17,6 +17,8 @@ export interface Operation {
   requestHeaders?: Readonly<Record<string, z.ZodType>>;
   /** The schema of the body by status of success; `null` = no body. */
   answers: Record<number, z.ZodType | null>;
+  /** Content types of a 200 that is not JSON. */
+  media?: readonly string[];
   /** The answer 200 may be server-sent events; without a schema it always is. */
   events?: true;
   /** Headers of its successes, besides those of every answer. */

@@ -5,7 +5,7 @@ import { idSchema, instantSchema } from "../../session/schema.ts";
 export const sessionParams = z.object({ id: idSchema });
 
 /** The answer of a list: one page, and the cursor of the next one. */
-export function page(item: z.ZodType) {
+export function page<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 

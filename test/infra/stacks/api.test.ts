@@ -262,6 +262,6 @@ function environmentOf({ Properties }: Resource): Record<string, unknown> {
 /** The path of a resource from the API's root. */
 function pathOf(template: Template, resourceId: { Ref?: string }): string {
   const resource = resourceId.Ref ? resourcesOf(template, "AWS::ApiGateway::Resource")[resourceId.Ref] : undefined;
-  if (!resource) return "";
-  return `${pathOf(template, resource.Properties.ParentId)}/${resource.Properties.PathPart}`;
+  if (!resource) return "/";
+  return `${pathOf(template, resource.Properties.ParentId).replace(/\/$/, "")}/${resource.Properties.PathPart}`;
 }

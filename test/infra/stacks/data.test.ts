@@ -201,8 +201,43 @@ describe("users", () => {
     expect(JSON.stringify(backend.AllowedOAuthScopes)).toContain("/act-as");
     const audience = onlyResource(api, "AWS::Lambda::Function", "auth-authorizer").Properties.Environment.Variables
       .OIDC_AUDIENCE["Fn::Join"][1];
-    expect(audience).toHaveLength(3);
-    expect(audience[1]).toBe(",");
+    // The clients of people, of the backend and of the page.
+    expect(audience).toHaveLength(5);
+    expect([audience[1], audience[3]]).toEqual([",", ","]);
+  });
+
+  it("sign in to the page with the code flow, at the URLs of the stage and of the option pageUrls", () => {
+    const { data, api } = synthesize({ stage: "prod", pageUrls: "https://chat.example.com/" });
+    const client = onlyResource(api, "AWS::Cognito::UserPoolClient").Properties;
+    expect(client).toMatchObject({ AllowedOAuthFlows: ["code"], AllowedOAuthScopes: ["openid", "email"] });
+    expect(client).not.toHaveProperty("GenerateSecret");
+    expect(JSON.stringify(client.CallbackURLs)).toMatch(/execute-api.*\/prod\/.*https:\/\/chat\.example\.com\//);
+    expect(client.LogoutURLs).toEqual(client.CallbackURLs);
+    const { PAGE_CLIENT_ID, PAGE_ORIGINS } = onlyResource(api, "AWS::Lambda::Function", "page-get").Properties
+      .Environment.Variables;
+    expect(PAGE_CLIENT_ID).toEqual({ Ref: expect.stringMatching(/^PageClient/) });
+    expect(JSON.stringify(PAGE_ORIGINS)).toContain("amazoncognito.com");
+    expect(Object.keys(resourcesOf(data, "AWS::Cognito::UserPoolDomain"))).toHaveLength(1);
+  });
+
+  it("have no page, and no domain to sign in at, if the deployment leaves the page out", () => {
+    const { data, api } = synthesize({ stage: "prod", page: "false" });
+    expect(resourcesOf(data, "AWS::Cognito::UserPoolDomain")).toEqual({});
+    expect(resourcesOf(api, "AWS::Cognito::UserPoolClient")).toEqual({});
+    const names = Object.values(resourcesOf(api, "AWS::Lambda::Function")).map(
+      ({ Metadata }) => Metadata["aws:cdk:path"],
+    );
+    expect(names.filter((name) => name.includes("page-"))).toEqual([]);
+  });
+
+  it("sign in to the page at another issuer with the client that the deployment names", () => {
+    const oidc = { oidcIssuer: "https://login.example.com", oidcAudience: "memocha" };
+    const own = synthesize({ stage: "prod", ...oidc, pageClientId: "page", pageOrigins: "https://tokens.example.com" });
+    expect(onlyResource(own.api, "AWS::Lambda::Function", "page-get").Properties.Environment.Variables).toMatchObject({
+      OIDC_ISSUER: "https://login.example.com",
+      PAGE_CLIENT_ID: "page",
+      PAGE_ORIGINS: "https://tokens.example.com",
+    });
   });
 });
 

@@ -26,6 +26,8 @@ const expected: Record<string, string[]> = {
   "auth-authorizer": [],
   "system-health": ["dynamodb PutItem Query on table", archiveList],
   "system-openapi": [],
+  "page-get": [],
+  "page-asset": [],
   "sessions-create": [`dynamodb GetItem ${idempotency} on table`],
   "sessions-list": ["dynamodb Query on index sessions_by_activity"],
   "sessions-get": ["dynamodb GetItem Query on table"],
@@ -60,8 +62,6 @@ const expected: Record<string, string[]> = {
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
-  "chat-ui-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
-  "chat-ui-read": ["dynamodb BatchGetItem GetItem Query on table", ...archiveRead, "s3 GetObject on files/*"],
   "chat-stop": [`dynamodb GetItem ${idempotency} on table`],
   "chat-usage": ["dynamodb GetItem on table"],
   "memories-search": [

@@ -1,0 +1,61 @@
+import { Aws, Duration } from "aws-cdk-lib";
+import type { RestApi } from "aws-cdk-lib/aws-apigateway";
+import { OAuthScope, UserPoolClient } from "aws-cdk-lib/aws-cognito";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Construct } from "constructs";
+import type { Options } from "../stage.ts";
+import type { DataStack } from "./data.ts";
+import { TOKEN_LIFETIME } from "./identity.ts";
+
+interface PageClientProps {
+  options: Options;
+  data: DataStack;
+  api: RestApi;
+}
+
+/** The client with which the page signs in: at the user pool with the code flow and PKCE, or at the deployment's own issuer. */
+export class PageClient extends Construct {
+  private readonly props: PageClientProps;
+  private readonly client: UserPoolClient | undefined;
+
+  constructor(scope: Construct, id: string, props: PageClientProps) {
+    super(scope, id);
+    this.props = props;
+    const { data, api, options } = props;
+    if (!data.identity) return;
+    // Not `api.url`: that depends on the deployment, which depends on the authorizer, which has to know this client.
+    const stageUrl = `https://${api.restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}/${options.stage.name}/`;
+    const urls = [stageUrl, ...options.pageUrls];
+    this.client = new UserPoolClient(this, "Client", {
+      userPool: data.identity.pool,
+      authFlows: {},
+      oAuth: {
+        flows: { authorizationCodeGrant: true },
+        scopes: [OAuthScope.OPENID, OAuthScope.EMAIL],
+        callbackUrls: urls,
+        logoutUrls: urls,
+      },
+      preventUserExistenceErrors: true,
+      enableTokenRevocation: true,
+      accessTokenValidity: TOKEN_LIFETIME,
+      idTokenValidity: TOKEN_LIFETIME,
+      // The page keeps its tokens in memory, so a longer one would be of no use.
+      refreshTokenValidity: Duration.days(1),
+    });
+  }
+
+  /** Tells the page's function where people sign in, and which origins the page may call. */
+  configure(lambda: LambdaFunction): void {
+    const { options, data } = this.props;
+    const domain = data.identity?.domain?.baseUrl();
+    lambda.addEnvironment("OIDC_ISSUER", data.oidc.issuer);
+    lambda.addEnvironment("PAGE_CLIENT_ID", this.client?.userPoolClientId ?? options.pageClientId);
+    lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), ...options.pageOrigins].join(","));
+  }
+
+  /** Makes the authorizer accept the page's tokens. */
+  accept(lambda: LambdaFunction): void {
+    if (!this.client) return;
+    lambda.addEnvironment("OIDC_AUDIENCE", `${this.props.data.oidc.audience},${this.client.userPoolClientId}`);
+  }
+}

@@ -1,0 +1,127 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { createApi } from "./api.ts";
+import { AppContext } from "./app-context.ts";
+import { Chat } from "./chat/chat.tsx";
+import { Data } from "./data.tsx";
+import { Memory } from "./memory/memory.tsx";
+import { newId } from "./new-id.ts";
+import { goTo, useLocation } from "./route.ts";
+import { useSessions } from "./sidebar/sessions.ts";
+import { Sidebar } from "./sidebar/sidebar.tsx";
+import type { Identity } from "./sign-in.ts";
+import { texts } from "./texts.ts";
+import { Keys } from "./ui/keys.tsx";
+import { Lazy } from "./ui/lazy.tsx";
+import { Notices, useNotices } from "./ui/notices.tsx";
+
+/** The page of a signed-in person: sidebar, one view, and what floats above them. */
+export function App({ identity }: { identity: Identity }) {
+  const api = useMemo(() => createApi(identity), [identity]);
+  const location = useLocation();
+  const sessions = useSessions(api);
+  const { notices, notify, dismiss } = useNotices();
+  const [said, announce] = useState("");
+  const [isSidebarOpen, setSidebarOpen] = useState(false);
+  const [areKeysOpen, setKeysOpen] = useState(false);
+  const isOnline = useOnline();
+  const fresh = useFreshId(location.view === "chat" && location.session === undefined);
+  const id = location.session ?? fresh;
+  const app = useMemo(() => ({ api, identity, sessions, notify, announce }), [api, identity, sessions, notify]);
+  const closeSidebar = useCallback(() => setSidebarOpen(false), []);
+  useKeys(
+    () => setKeysOpen(true),
+    () => setSidebarOpen(true),
+  );
+  useEffect(closeSidebar, [location.view, location.session, closeSidebar]);
+
+  return (
+    <AppContext.Provider value={app}>
+      <button type="button" class="skip" onClick={focusMain}>
+        {texts.nav.skip}
+      </button>
+      <div class={isSidebarOpen ? "app sidebar-open" : "app"}>
+        <Sidebar
+          current={location}
+          isOpen={isSidebarOpen}
+          onClose={closeSidebar}
+          onShowKeys={() => setKeysOpen(true)}
+        />
+        <main id="main" tabIndex={-1}>
+          {!isOnline && (
+            <p class="bar" role="status">
+              {texts.errors.offline}
+            </p>
+          )}
+          {location.view === "chat" && (
+            <Chat
+              key={id}
+              id={id}
+              isNew={location.session === undefined || location.session === fresh}
+              highlighted={location.filters.get("m") ?? undefined}
+              onOpenSidebar={() => setSidebarOpen(true)}
+            />
+          )}
+          {location.view === "memory" && <Memory onOpenSidebar={() => setSidebarOpen(true)} />}
+          {location.view === "data" && <Data onOpenSidebar={() => setSidebarOpen(true)} />}
+          {location.view === "operations" && (
+            <Lazy
+              load={() => import("./operations/operations.tsx").then(({ Operations }) => Operations)}
+              props={{ filters: location.filters, onOpenSidebar: () => setSidebarOpen(true) }}
+            />
+          )}
+        </main>
+      </div>
+      <Notices notices={notices} onDismiss={dismiss} />
+      {areKeysOpen && <Keys onClose={() => setKeysOpen(false)} />}
+      <p class="hidden" role="status">
+        {said}
+      </p>
+    </AppContext.Provider>
+  );
+}
+
+/** The id of the next new chat. It stays until the person leaves that chat and begins another one. */
+function useFreshId(isNewChat: boolean): string {
+  const id = useRef(newId());
+  const was = useRef(isNewChat);
+  if (isNewChat && !was.current) id.current = newId();
+  was.current = isNewChat;
+  return id.current;
+}
+
+function useOnline(): boolean {
+  const [isOnline, setOnline] = useState(navigator.onLine);
+  useEffect(() => {
+    const read = () => setOnline(navigator.onLine);
+    addEventListener("online", read);
+    addEventListener("offline", read);
+    return () => {
+      removeEventListener("online", read);
+      removeEventListener("offline", read);
+    };
+  }, []);
+  return isOnline;
+}
+
+/** Keys that work wherever nobody types. */
+function useKeys(showKeys: () => void, openSidebar: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "?") showKeys();
+      else if (event.key === "n") goTo("#/");
+      else if (event.key === "/") {
+        openSidebar();
+        requestAnimationFrame(() => document.querySelector<HTMLElement>("#search")?.focus());
+      } else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+}
+
+function focusMain(): void {
+  (document.querySelector<HTMLElement>("#composer") ?? document.querySelector<HTMLElement>("#main"))?.focus();
+}

@@ -1,0 +1,322 @@
+import { type AnswerOf, type Api, ApiError, pause, type RequestOf } from "../api.ts";
+import type { Draft, LiveAnswer, Message, Session } from "../types.ts";
+import { newestBelow, siblingsIn } from "./branches.ts";
+import { readParts } from "./events.ts";
+
+/** Messages of a page of the transcript. */
+const PAGE = 50;
+/** Messages of a page of all branches, and pages at most. */
+const BRANCH_PAGE = 100;
+const BRANCH_PAGES = 10;
+/** Milliseconds before an answer whose connection broke is followed again, by attempt. */
+const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
+
+export interface ConversationState {
+  status: "loading" | "ready" | "missing" | "failed";
+  session: Session | undefined;
+  /** The current branch, oldest first. */
+  messages: Message[];
+  /** Messages of all branches, as far back as `messages` goes; empty = there is one branch. */
+  all: Message[];
+  /** Where the earlier messages begin; null = there are none. */
+  cursor: string | null;
+  isLoadingOlder: boolean;
+  /** The message that is on its way. */
+  sending: Draft | undefined;
+  live: LiveAnswer | undefined;
+  isStopping: boolean;
+  failure: { error: ApiError; again: () => void } | undefined;
+}
+
+export interface Conversation {
+  readonly id: string;
+  load(): Promise<void>;
+  /** Loads what other tabs have written, and follows an answer that they have asked for. */
+  refresh(): Promise<void>;
+  loadOlder(): Promise<void>;
+  send(draft: Draft): void;
+  /** Sends a changed message in place of another one: begins a branch. */
+  edit(message: Message, draft: Draft): void;
+  regenerate(answer: Message): void;
+  stop(): Promise<void>;
+  /** Shows the branch of a message. */
+  switchTo(message: Message): Promise<void>;
+  siblings(message: Message): Message[];
+  reset(): Promise<void>;
+  close(): void;
+}
+
+interface Options {
+  api: Api;
+  id: string;
+  /** The session exists only when something is sent. */
+  isNew: boolean;
+  changed(state: ConversationState): void;
+  /** The API has the message: its draft is not needed any longer. */
+  onAccepted(): void;
+  onAnswered(session: Session | undefined, answer: Message | undefined): void;
+}
+
+const initial: ConversationState = {
+  status: "loading",
+  session: undefined,
+  messages: [],
+  all: [],
+  cursor: null,
+  isLoadingOlder: false,
+  sending: undefined,
+  live: undefined,
+  isStopping: false,
+  failure: undefined,
+};
+
+/** The state of one conversation, and everything that a person can do with it. */
+export function createConversation({ api, id, isNew, changed, onAccepted, onAnswered }: Options): Conversation {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const params = { id };
+  let state = initial;
+  let exists = !isNew;
+
+  function update(patch: Partial<ConversationState>): void {
+    if (signal.aborted) return;
+    state = { ...state, ...patch };
+    changed(state);
+  }
+
+  async function fetchNewest(): Promise<void> {
+    const query = { order: "desc", limit: PAGE } as const;
+    const [session, page] = await Promise.all([
+      api.call("GET /v1/sessions/{id}", { params, signal }),
+      api.call("GET /v1/sessions/{id}/messages", { params, query, signal }),
+    ]);
+    const known = new Map(state.messages.map((message) => [message.id, message]));
+    const newest = (page.data as Message[]).reverse().map((message) => {
+      const memories = message.memories ?? known.get(message.id)?.memories;
+      return memories ? { ...message, memories } : message;
+    });
+    // Keep the earlier pages if they are of the same branch.
+    const at = state.messages.findIndex((message) => message.id === newest[0]?.id);
+    const messages = at > 0 ? [...state.messages.slice(0, at), ...newest] : newest;
+    update({ status: "ready", session, messages, cursor: at > 0 ? state.cursor : page.next_cursor });
+    await loadBranches();
+  }
+
+  /** Loads the other branches, if there may be any. */
+  async function loadBranches(): Promise<void> {
+    const { session, messages, cursor } = state;
+    const oldest = messages[0];
+    if (!session || !oldest || oldest.parent_id === undefined) return;
+    if (cursor === null && session.message_count <= messages.length) return update({ all: [] });
+    const all: Message[] = [];
+    let next: string | null = null;
+    for (let n = 0; n < BRANCH_PAGES; n++) {
+      const query: RequestOf<"GET /v1/sessions/{id}/messages">["query"] = {
+        limit: BRANCH_PAGE,
+        from: oldest.created_at,
+        ...(next && { cursor: next }),
+        ...({ branch: "all" } as object),
+      };
+      const page: AnswerOf<"GET /v1/sessions/{id}/messages"> = await api.call("GET /v1/sessions/{id}/messages", {
+        params,
+        query,
+        signal,
+      });
+      all.push(...(page.data as Message[]));
+      next = page.next_cursor;
+      if (next === null) break;
+    }
+    update({ all: all.length > messages.length ? all : [] });
+  }
+
+  async function load(): Promise<void> {
+    if (!exists) return update({ status: "ready" });
+    update({ ...initial });
+    try {
+      await fetchNewest();
+    } catch (error) {
+      if (signal.aborted) return;
+      const known = asApiError(error);
+      if (known.status === 404) return update({ status: "missing" });
+      return update({ status: "failed", failure: { error: known, again: () => void load() } });
+    }
+    await follow();
+  }
+
+  /** Follows the answer that is being given, if there is one. Returns whether there was. */
+  async function follow(): Promise<boolean> {
+    const response = await api.open("GET /v1/sessions/{id}/chat/stream", { params, signal }).catch(() => undefined);
+    if (response?.status !== 200) return false;
+    await consume(response);
+    return true;
+  }
+
+  /** Shows a stream of an answer, and the stored answer at its end. */
+  async function consume(response: Response): Promise<void> {
+    let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], memories: [], model: undefined };
+    let failed: string | undefined;
+    let isOver = false;
+    update({ live, failure: undefined });
+    // One change per frame, however fast the pieces come.
+    let frame: number | undefined;
+    const show = () => {
+      frame ??= requestAnimationFrame(() => {
+        frame = undefined;
+        if (state.live) update({ live });
+      });
+    };
+    try {
+      for await (const part of readParts(response)) {
+        if (part.type === "start") {
+          live = { ...live, id: part.messageId, model: part.messageMetadata?.model };
+          onAccepted();
+        } else if (part.type === "text-delta") live = { ...live, text: live.text + part.delta };
+        else if (part.type === "reasoning-delta") live = { ...live, reasoning: live.reasoning + part.delta };
+        else if (part.type === "data-memories") live = { ...live, memories: part.data };
+        else if (part.type === "tool-input-available") {
+          const { toolCallId: tool_call_id, toolName: name, input } = part;
+          live = { ...live, parts: [...live.parts, { type: "tool_call", tool_call_id, name, input }] };
+        } else if (part.type === "tool-output-available") {
+          const { toolCallId: tool_call_id, output } = part;
+          live = { ...live, parts: [...live.parts, { type: "tool_result", tool_call_id, output }] };
+        } else if (part.type === "error") failed = part.errorText;
+        if (part.type === "finish" || part.type === "abort" || part.type === "error") isOver = true;
+        show();
+      }
+    } catch {
+      // The connection broke: what is missing is looked for below.
+    }
+    if (frame !== undefined) cancelAnimationFrame(frame);
+    if (signal.aborted) return;
+    update({ live });
+    if (!isOver) return await recover(live);
+    await settle(live, failed);
+  }
+
+  /** The connection broke while an answer came: follows the answer again, or shows what is stored of it. */
+  async function recover(live: LiveAnswer): Promise<void> {
+    for (const milliseconds of FOLLOW_PAUSES) {
+      await pause(milliseconds, signal).catch(() => {});
+      if (signal.aborted) return;
+      const response = await api
+        .open("GET /v1/sessions/{id}/chat/stream", { params, signal })
+        .catch((error: unknown) => asApiError(error));
+      if (response instanceof ApiError) continue;
+      if (response.status === 200) return await consume(response);
+      return await settle(live, undefined);
+    }
+    const error = new ApiError(0, {});
+    update({ failure: { error, again: () => void recover(live) }, isStopping: false });
+  }
+
+  /** The answer is over: shows the stored messages. */
+  async function settle(live: LiveAnswer, failed: string | undefined): Promise<void> {
+    try {
+      await fetchNewest();
+    } catch (error) {
+      if (signal.aborted) return;
+      return update({
+        failure: { error: asApiError(error), again: () => void settle(live, failed) },
+        isStopping: false,
+      });
+    }
+    const messages = state.messages.map((message) =>
+      message.id === live.id && live.memories.length > 0 ? { ...message, memories: live.memories } : message,
+    );
+    const answer = messages.find((message) => message.id === live.id);
+    const failure =
+      failed !== undefined && !answer
+        ? { error: new ApiError(500, { detail: failed }), again: () => update({ failure: undefined }) }
+        : undefined;
+    update({ messages, live: undefined, sending: undefined, isStopping: false, failure });
+    onAnswered(state.session, answer);
+  }
+
+  /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
+  function ask(body: object, shown: Partial<ConversationState>): void {
+    const headers = { "idempotency-key": crypto.randomUUID(), accept: "text/event-stream" };
+    const attempt = async (): Promise<void> => {
+      update({ ...shown, failure: undefined, live: undefined, isStopping: false });
+      try {
+        const request = { params, body: { ...body, stream: true }, headers, signal };
+        const response = await api.open("POST /v1/sessions/{id}/chat", request);
+        exists = true;
+        await consume(response);
+      } catch (error) {
+        if (!signal.aborted)
+          update({ live: undefined, failure: { error: asApiError(error), again: () => void attempt() } });
+      }
+    };
+    void attempt();
+  }
+
+  const before = (message: Message): Message[] => {
+    const at = state.messages.findIndex((one) => one.id === message.id);
+    return at < 0 ? state.messages : state.messages.slice(0, at);
+  };
+
+  return {
+    id,
+    load,
+    async refresh() {
+      if (!exists || state.status !== "ready" || state.live || state.sending) return;
+      await fetchNewest().catch(() => {});
+      if (!state.live && !state.sending) await follow();
+    },
+    async loadOlder() {
+      if (state.cursor === null || state.isLoadingOlder) return;
+      update({ isLoadingOlder: true });
+      const query = { order: "desc", limit: PAGE, cursor: state.cursor } as const;
+      try {
+        const page = await api.call("GET /v1/sessions/{id}/messages", { params, query, signal });
+        const older = (page.data as Message[]).reverse();
+        update({ messages: [...older, ...state.messages], cursor: page.next_cursor, isLoadingOlder: false });
+        if (state.all.length > 0 || page.next_cursor === null) await loadBranches();
+      } catch {
+        update({ isLoadingOlder: false });
+      }
+    },
+    send(draft) {
+      ask(bodyOf(draft), { sending: draft });
+    },
+    edit(message, draft) {
+      const body = { ...bodyOf(draft), parent_id: message.parent_id ?? null };
+      ask(body, { sending: draft, messages: before(message) });
+    },
+    regenerate(answer) {
+      ask({ regenerate: answer.id }, { messages: before(answer) });
+    },
+    async stop() {
+      update({ isStopping: true });
+      await api.call("POST /v1/sessions/{id}/stop", { params }).catch(() => update({ isStopping: false }));
+    },
+    async switchTo(message) {
+      const head = newestBelow(state.all, message);
+      try {
+        await api.open("PATCH /v1/sessions/{id}", { params, body: { head_id: head.id }, signal });
+        update({ messages: before(message) });
+        await fetchNewest();
+      } catch (error) {
+        if (!signal.aborted)
+          update({ failure: { error: asApiError(error), again: () => update({ failure: undefined }) } });
+      }
+    },
+    siblings: (message) => siblingsIn(state.all, message),
+    async reset() {
+      await api.call("POST /v1/sessions/{id}/reset", { params, headers: { "idempotency-key": crypto.randomUUID() } });
+      update({ messages: [], all: [], cursor: null });
+      await load();
+    },
+    close: () => abort.abort(),
+  };
+}
+
+function bodyOf({ content, files }: Draft): object {
+  if (files.length === 0) return { content };
+  const text = content.trim() === "" ? [] : [{ type: "text", text: content }];
+  return { parts: [...text, ...files.map((file) => ({ type: "file", ...file }))] };
+}
+
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, { detail: String(error) });
+}

@@ -1,0 +1,58 @@
+import { useState } from "preact/hooks";
+import { useApp } from "../app-context.ts";
+import { formatDateTime, formatNumber } from "../format.ts";
+import { texts } from "../texts.ts";
+import type { Session } from "../types.ts";
+import { Confirm } from "../ui/dialog.tsx";
+import { Drawer } from "../ui/drawer.tsx";
+
+interface DetailsProps {
+  session: Session;
+  onReset: () => Promise<void>;
+  onClose: () => void;
+}
+
+/** What is known of a conversation, and the way to empty it. */
+export function DetailsDrawer({ session, onReset, onClose }: DetailsProps) {
+  const { notify } = useApp();
+  const [isAsking, setAsking] = useState(false);
+  const { details } = texts;
+  const rows: [string, string][] = [
+    [details.messages, formatNumber(session.message_count)],
+    [details.created, formatDateTime(session.created_at)],
+    [details.updated, formatDateTime(session.updated_at)],
+    session.archived_at
+      ? [details.archived, formatDateTime(session.archived_at)]
+      : [details.expires, session.expires_at ? formatDateTime(session.expires_at) : details.never],
+    [details.id, session.id],
+  ];
+  const reset = () => {
+    setAsking(false);
+    onReset().catch(() => notify({ text: texts.errors.server }));
+  };
+  return (
+    <Drawer title={details.title} onClose={onClose}>
+      <dl class="facts">
+        {rows.map(([name, value]) => (
+          <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <button type="button" class="danger" onClick={() => setAsking(true)}>
+        {details.reset}
+      </button>
+      {isAsking && (
+        <Confirm
+          title={details.reset}
+          text={details.resetAsk}
+          yes={details.resetYes}
+          no={details.resetNo}
+          onYes={reset}
+          onNo={() => setAsking(false)}
+        />
+      )}
+    </Drawer>
+  );
+}

@@ -1,0 +1,48 @@
+import type { Part } from "../types.ts";
+
+type Json = Extract<Part, { type: "tool_call" }>["input"];
+
+/** A part of the AI SDK's UI message stream, as far as the page uses it. */
+export type StreamPart =
+  | { type: "start"; messageId: string; messageMetadata?: { model?: string } }
+  | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
+  | { type: "tool-input-available"; toolCallId: string; toolName: string; input: Json }
+  | { type: "tool-output-available"; toolCallId: string; output: Json }
+  | { type: "data-memories"; data: RecalledMemory[] }
+  | { type: "finish" }
+  | { type: "abort" }
+  | { type: "error"; errorText: string };
+
+/** A memory that an answer was given. */
+export interface RecalledMemory {
+  id: string;
+  session_id: string;
+  message_id: string;
+  role: string;
+  content: string;
+  created_at: string;
+}
+
+const DATA = /^data: ?(.*)$/;
+
+/** Reads the parts of a stream of server-sent events. Ends where the stream says `[DONE]`, or breaks off. */
+export async function* readParts(response: Response): AsyncGenerator<StreamPart> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const [, data] = DATA.exec(line) ?? [];
+        if (data === "[DONE]") return;
+        if (data) yield JSON.parse(data) as StreamPart;
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useApp } from "../app-context.ts";
+import { writeDraft } from "../preferences.ts";
+import { goTo, sessionHash } from "../route.ts";
+import { texts } from "../texts.ts";
+import { type Conversation, type ConversationState, createConversation } from "./conversation.ts";
+
+/** Characters of an answer that a screen reader is told when it is finished. */
+const ANNOUNCED = 400;
+
+/** The conversation of a session, and its state. */
+export function useConversation(id: string, isNew: boolean): [Conversation, ConversationState | undefined] {
+  const { api, identity, sessions, announce } = useApp();
+  const [state, setState] = useState<ConversationState>();
+  const latest = useRef(sessions);
+  latest.current = sessions;
+  const [conversation] = useState(() =>
+    createConversation({
+      api,
+      id,
+      isNew,
+      changed: setState,
+      onAccepted() {
+        writeDraft(identity.user, isNew ? "" : id, "");
+        writeDraft(identity.user, id, "");
+        if (isNew) goTo(sessionHash(id), true);
+      },
+      onAnswered(session, answer) {
+        if (session) latest.current.put(session);
+        if (answer) announce(texts.chat.done(answer.content.slice(0, ANNOUNCED)));
+      },
+    }),
+  );
+  useEffect(() => {
+    void conversation.load();
+    const look = () => document.visibilityState === "visible" && void conversation.refresh();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      conversation.close();
+    };
+  }, [conversation]);
+  return [conversation, state];
+}

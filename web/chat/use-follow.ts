@@ -1,0 +1,70 @@
+import type { RefObject } from "preact";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { ConversationState } from "./conversation.ts";
+
+/** Pixels from the end within which the view counts as at the end. */
+const NEAR_END = 80;
+/** Pixels from the beginning at which earlier messages are loaded. */
+const NEAR_BEGINNING = 1500;
+
+/**
+ * Keeps the end of the transcript in view while it is there, and what a person reads where it is when earlier messages come. Calls
+ * `onNearBeginning` when they are needed.
+ */
+export function useFollow(
+  ref: RefObject<HTMLElement | null>,
+  state: ConversationState | undefined,
+  onNearBeginning: () => void,
+) {
+  const [isAtEnd, setAtEnd] = useState(true);
+  const follows = useRef(true);
+  const before = useRef({ first: "", height: 0, top: 0 });
+  const load = useRef(onNearBeginning);
+  load.current = onNearBeginning;
+
+  const toEnd = useCallback(() => {
+    follows.current = true;
+    ref.current?.scrollTo({ top: ref.current.scrollHeight });
+    setAtEnd(true);
+  }, [ref]);
+
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const look = () => {
+      const { scrollTop, scrollHeight, clientHeight } = element;
+      follows.current = scrollHeight - scrollTop - clientHeight < NEAR_END;
+      before.current = { ...before.current, height: scrollHeight, top: scrollTop };
+      setAtEnd(follows.current);
+      if (scrollTop < NEAR_BEGINNING) load.current();
+    };
+    element.addEventListener("scroll", look, { passive: true });
+    // The room changes when the composer grows or the window does.
+    const observer = new ResizeObserver(() => follows.current && element.scrollTo({ top: element.scrollHeight }));
+    observer.observe(element);
+    for (const child of element.children) observer.observe(child);
+    return () => {
+      element.removeEventListener("scroll", look);
+      observer.disconnect();
+    };
+  }, [ref]);
+
+  useLayoutEffect(() => {
+    const element = ref.current;
+    const first = state?.messages[0]?.id ?? "";
+    if (!element) return;
+    if (follows.current) element.scrollTo({ top: element.scrollHeight });
+    else if (
+      before.current.first !== "" &&
+      first !== before.current.first &&
+      element.scrollTop === before.current.top
+    ) {
+      // The browser has not anchored the view itself.
+      element.scrollTo({ top: before.current.top + element.scrollHeight - before.current.height });
+    }
+    before.current = { first, height: element.scrollHeight, top: element.scrollTop };
+    if (state?.cursor && element.scrollHeight <= element.clientHeight) load.current();
+  }, [ref, state]);
+
+  return { isAtEnd, toEnd };
+}

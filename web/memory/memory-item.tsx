@@ -1,0 +1,44 @@
+import { ApiError } from "../api.ts";
+import { useApp } from "../app-context.ts";
+import type { RecalledMemory } from "../chat/events.ts";
+import { formatDateTime } from "../format.ts";
+import { sessionHash } from "../route.ts";
+import { texts } from "../texts.ts";
+
+interface MemoryItemProps {
+  memory: RecalledMemory;
+  /** Takes it out of the list. */
+  onTake: () => void;
+  onPutBack: () => void;
+}
+
+/** A memory: what was said, when, where, and the way to forget it. */
+export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
+  const { api, notify } = useApp();
+  const { id, session_id, message_id, role, content, created_at } = memory;
+  const forget = () => {
+    onTake();
+    const commit = () =>
+      void api.call("DELETE /v1/memories/{id}", { params: { id } }).catch((error: unknown) => {
+        // It is gone already.
+        if (error instanceof ApiError && error.status === 404) return;
+        onPutBack();
+        notify({ text: texts.errors.server });
+      });
+    notify({ text: texts.memory.forgotten, undo: onPutBack, commit });
+  };
+  return (
+    <li>
+      <p class="quiet">
+        {texts.memory.said(role)} · <time dateTime={created_at}>{formatDateTime(created_at)}</time>
+      </p>
+      <p class="pre">{content}</p>
+      <p class="row">
+        <a href={`${sessionHash(session_id)}?m=${encodeURIComponent(message_id)}`}>{texts.memory.source}</a>
+        <button type="button" class="text" onClick={forget}>
+          {texts.memory.forget}
+        </button>
+      </p>
+    </li>
+  );
+}

@@ -1,0 +1,48 @@
+import { useEffect, useState } from "preact/hooks";
+
+/** A view of the page: the part of the hash before `?`, cut at slashes. Its filters come after `?`. */
+export interface Location {
+  view: "chat" | "memory" | "data" | "operations";
+  /** The session of a chat; undefined = a new one. */
+  session: string | undefined;
+  filters: URLSearchParams;
+}
+
+export function parseHash(hash: string): Location {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [view, id] = path.split("/");
+  const filters = new URLSearchParams(query);
+  if (view === "memory" || view === "data" || view === "operations") return { view, session: undefined, filters };
+  return { view: "chat", session: view === "s" && id ? safeDecode(id) : undefined, filters };
+}
+
+export const sessionHash = (id: string): string => `#/s/${encodeURIComponent(id)}`;
+
+/** The view that the URL names, kept up to date. */
+export function useLocation(): Location {
+  const [current, setCurrent] = useState(() => parseHash(location.hash));
+  useEffect(() => {
+    const read = () => setCurrent(parseHash(location.hash));
+    addEventListener("hashchange", read);
+    return () => removeEventListener("hashchange", read);
+  }, []);
+  return current;
+}
+
+/** Shows another view; `replace` keeps it out of the history. */
+export function goTo(hash: string, replace = false): void {
+  if (!replace) {
+    location.hash = hash;
+    return;
+  }
+  history.replaceState(null, "", hash);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,90 @@
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import type { Api } from "../api.ts";
+import type { Session } from "../types.ts";
+
+/** Sessions of a page of the list: the most that the API gives. */
+const PAGE = 100;
+
+export type StatusFilter = "all" | "active" | "archived";
+
+export interface Sessions {
+  list: readonly Session[];
+  status: "loading" | "ready" | "failed";
+  hasMore: boolean;
+  filter: StatusFilter;
+  setFilter(filter: StatusFilter): void;
+  loadMore(): Promise<void>;
+  reload(): void;
+  /** Puts a session into the list as it is now. */
+  put(session: Session): void;
+  /** Takes a session out of the list. */
+  take(id: string): void;
+}
+
+const byActivity = (a: Session, b: Session): number => (a.updated_at < b.updated_at ? 1 : -1);
+
+/** The list of sessions, newest activity first, as far as it is loaded. */
+export function useSessions(api: Api): Sessions {
+  const [list, setList] = useState<Session[]>([]);
+  const [status, setStatus] = useState<Sessions["status"]>("loading");
+  const [cursor, setCursor] = useState<string | null>(null);
+  const [filter, setFilter] = useState<StatusFilter>("all");
+
+  const fetchPage = useCallback(
+    (next: string | null) =>
+      api.call("GET /v1/sessions", { query: { limit: PAGE, status: filter, ...(next && { cursor: next }) } }),
+    [api, filter],
+  );
+  const merge = useCallback((found: readonly Session[]) => {
+    setList((known) => {
+      const all = new Map([...known, ...found].map((session) => [session.id, session]));
+      return [...all.values()].sort(byActivity);
+    });
+  }, []);
+  const reload = useCallback(() => {
+    setStatus("loading");
+    fetchPage(null).then(
+      (page) => {
+        setList([...page.data]);
+        setCursor(page.next_cursor);
+        setStatus("ready");
+      },
+      () => setStatus("failed"),
+    );
+  }, [fetchPage]);
+  useEffect(reload, [reload]);
+
+  // Another tab may have written.
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === "visible")
+        fetchPage(null).then(
+          (page) => merge(page.data),
+          () => {},
+        );
+    };
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [fetchPage, merge]);
+
+  return useMemo(
+    () => ({
+      list,
+      status,
+      hasMore: cursor !== null,
+      filter,
+      setFilter,
+      reload,
+      put: (session) => merge([session]),
+      take: (id) => setList((known) => known.filter((session) => session.id !== id)),
+      async loadMore() {
+        if (cursor === null) return;
+        const page = await fetchPage(cursor).catch(() => undefined);
+        if (!page) return;
+        merge(page.data);
+        setCursor(page.next_cursor);
+      },
+    }),
+    [list, status, cursor, filter, fetchPage, merge, reload],
+  );
+}

@@ -1,0 +1,30 @@
+import type { AnswerOf } from "./api.ts";
+import type { RecalledMemory } from "./chat/events.ts";
+
+export type Session = AnswerOf<"GET /v1/sessions/{id}">;
+export type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
+
+export type Part = NonNullable<StoredMessage["parts"]>[number];
+
+/** A message as the page shows it. */
+export interface Message extends StoredMessage {
+  parent_id?: string | null;
+  /** Known while the page that has asked is open. */
+  memories?: RecalledMemory[];
+}
+
+/** What a person sends. */
+export interface Draft {
+  content: string;
+  files: { file_id: string; media_type: string; filename: string }[];
+}
+
+/** An answer on its way. */
+export interface LiveAnswer {
+  id: string | undefined;
+  text: string;
+  reasoning: string;
+  parts: Part[];
+  memories: RecalledMemory[];
+  model: string | undefined;
+}

@@ -1,0 +1,22 @@
+import { useState } from "preact/hooks";
+import { texts } from "../texts.ts";
+import { CheckIcon, CopyIcon } from "./icons.tsx";
+
+/** Milliseconds for which the button says that it worked. */
+const SHOWN = 1500;
+
+/** Copies a text to the clipboard. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), SHOWN);
+  };
+  const shown = isCopied ? texts.message.copied : label;
+  return (
+    <button type="button" class="icon" title={shown} aria-label={shown} onClick={() => void copy().catch(() => {})}>
+      {isCopied ? <CheckIcon /> : <CopyIcon />}
+    </button>
+  );
+}

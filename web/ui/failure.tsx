@@ -1,0 +1,44 @@
+import { useEffect, useState } from "preact/hooks";
+import type { ApiError } from "../api.ts";
+import { texts } from "../texts.ts";
+
+interface FailureProps {
+  error: ApiError;
+  /** What failed, where the error does not say. */
+  text?: string | undefined;
+  onAgain: () => void;
+}
+
+/** What went wrong and what to do, where it happened. */
+export function Failure({ error, text, onAgain }: FailureProps) {
+  const [left, setLeft] = useState(Math.ceil((error.retryAfter ?? 0) / 1000));
+  useEffect(() => {
+    setLeft(Math.ceil((error.retryAfter ?? 0) / 1000));
+    const timer = setInterval(() => setLeft((seconds) => Math.max(0, seconds - 1)), 1000);
+    return () => clearInterval(timer);
+  }, [error]);
+  // The network is back: go on by itself.
+  useEffect(() => {
+    if (error.status !== 0) return;
+    addEventListener("online", onAgain);
+    return () => removeEventListener("online", onAgain);
+  }, [error, onAgain]);
+  return (
+    <div class="failure" role="alert">
+      <p>
+        {text ? `${text} ` : ""}
+        {explain(error)}
+      </p>
+      <button type="button" disabled={left > 0} onClick={onAgain}>
+        {left > 0 ? texts.errors.wait(left) : texts.errors.again}
+      </button>
+    </div>
+  );
+}
+
+function explain({ status, message }: ApiError): string {
+  if (status === 0) return texts.errors.network;
+  if (status === 429) return `${texts.errors.limit} ${message}`;
+  if (status === 503) return texts.errors.busy;
+  return status >= 500 ? `${texts.errors.server} ${message}` : message;
+}

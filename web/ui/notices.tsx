@@ -1,0 +1,70 @@
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { texts } from "../texts.ts";
+import { CloseIcon } from "./icons.tsx";
+
+/** What happened, for a while, with a way to take it back. */
+export interface Notice {
+  text: string;
+  undo?: () => void;
+  /** Called when the notice goes and nothing was taken back. */
+  commit?: () => void;
+}
+
+interface Shown extends Notice {
+  key: number;
+}
+
+/** Milliseconds for which a notice stands. */
+const SHOWN = 8000;
+
+let count = 0;
+
+export function useNotices() {
+  const [notices, setNotices] = useState<Shown[]>([]);
+  const dismiss = useCallback((key: number) => setNotices((all) => all.filter((one) => one.key !== key)), []);
+  const notify = useCallback((notice: Notice) => setNotices((all) => [...all, { ...notice, key: ++count }]), []);
+  return { notices, notify, dismiss };
+}
+
+/** The notices, above everything else. */
+export function Notices({ notices, onDismiss }: { notices: Shown[]; onDismiss: (key: number) => void }) {
+  return (
+    <div class="notices" role="status">
+      {notices.map((notice) => (
+        <Toast key={notice.key} notice={notice} onDismiss={() => onDismiss(notice.key)} />
+      ))}
+    </div>
+  );
+}
+
+function Toast({ notice, onDismiss }: { notice: Shown; onDismiss: () => void }) {
+  const finish = () => {
+    notice.commit?.();
+    onDismiss();
+  };
+  useEffect(() => {
+    const timer = setTimeout(finish, SHOWN);
+    addEventListener("pagehide", finish);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("pagehide", finish);
+    };
+  }, []);
+  const undo = () => {
+    notice.undo?.();
+    onDismiss();
+  };
+  return (
+    <p class="notice">
+      <span>{notice.text}</span>
+      {notice.undo && (
+        <button type="button" class="text" onClick={undo}>
+          {texts.errors.undo}
+        </button>
+      )}
+      <button type="button" class="icon" aria-label={texts.errors.dismiss} onClick={finish}>
+        <CloseIcon />
+      </button>
+    </p>
+  );
+}
