@@ -3,14 +3,14 @@ import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
-import { createChatWorld, runTurn, turnRequest } from "../support/chat.ts";
+import { createChatWorld, runTurn, turnRequest } from "../support/chat-world.ts";
 import { startEngines } from "../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
 import { createWorld } from "../support/world.ts";
 import { type ChatHost, startChatHost } from "./support/chat-host.ts";
 import { meter } from "./support/meter.ts";
-import { format, mebibytes, printTable } from "./support/table.ts";
+import { format, mebibytes, printTable } from "./support/print-table.ts";
 
 /** The fake provider: milliseconds to the first token, and per token. */
 const FIRST_TOKEN = 200;

@@ -13,8 +13,8 @@ import { startSecrets } from "../../infra/local/secrets.ts";
 import { startEngines } from "../support/engines.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { createFirstEvents } from "./support/first-events.ts";
+import { printTable } from "./support/print-table.ts";
 import { startRuntimeApi } from "./support/runtime-api.ts";
-import { printTable } from "./support/table.ts";
 
 /** Starts per function. Each is compared with a start of the empty handler right after it, because a machine's speed changes. */
 const RUNS = 12;

@@ -12,7 +12,7 @@ import { createLakeCopy } from "../../infra/cli/sql/lake-copy.ts";
 import { startS3 } from "../../infra/local/s3/s3-server.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
-import { mebibytes, printTable } from "./support/table.ts";
+import { mebibytes, printTable } from "./support/print-table.ts";
 
 const DAY = 86_400_000;
 const DAYS = 30;

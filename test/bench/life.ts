@@ -11,9 +11,9 @@ import { startCapacityProxy } from "./support/capacity-proxy.ts";
 import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
 import { type HostProcess, startHostProcess } from "./support/host.ts";
 import { takeLakeStock } from "./support/lake-stock.ts";
+import { mebibytes, printTable } from "./support/print-table.ts";
 import { countRequests, printRequests } from "./support/requests.ts";
 import { takeStock } from "./support/stock.ts";
-import { mebibytes, printTable } from "./support/table.ts";
 
 /** Numbers of conversations to read back through the API, and of those to restore. */
 const SAMPLE = 100;

@@ -2,7 +2,7 @@ import { startEngines } from "../support/engines.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
 import { randomOf } from "../support/random.ts";
 import { meter, type Usage } from "./support/meter.ts";
-import { printTable } from "./support/table.ts";
+import { printTable } from "./support/print-table.ts";
 
 const SIZES = [100, 1000, 10_000];
 

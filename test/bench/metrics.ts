@@ -13,7 +13,7 @@ import { type Granularity, shift, startOf, windowsBetween } from "../../shared/m
 import { type Engines, startEngines, tablePropertiesOf } from "../support/engines.ts";
 import { randomOf } from "../support/random.ts";
 import { meter, type Usage } from "./support/meter.ts";
-import { mebibytes, printTable } from "./support/table.ts";
+import { mebibytes, printTable } from "./support/print-table.ts";
 
 const START = Date.parse("2026-10-31T00:00:00.000Z");
 const DAY = 86_400_000;

@@ -19,7 +19,7 @@ import { startEngines } from "../support/engines.ts";
 import { createMemoryFiles } from "../support/memory-files.ts";
 import { deleteHeader } from "./support/expire.ts";
 import { meter, type Usage } from "./support/meter.ts";
-import { printTable } from "./support/table.ts";
+import { printTable } from "./support/print-table.ts";
 
 const KILOBYTE = "x".repeat(1024);
 const USER = "bench";

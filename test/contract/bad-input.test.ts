@@ -1,6 +1,6 @@
 import { ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../support/api.ts";
+import { type Api, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let before: unknown;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, ORIGIN, startApi } from "../support/api.ts";
+import { type Api, ORIGIN, startApi } from "../support/start-api.ts";
 
 let api: Api;
 beforeAll(async () => {

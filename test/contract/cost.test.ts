@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { meter, type Usage } from "../bench/support/meter.ts";
-import { type Api, startApi } from "../support/api.ts";
+import { type Api, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let measure: (work: () => Promise<unknown>) => Promise<Usage>;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
-import { type Api, pages, startApi } from "../support/api.ts";
+import { type Api, pages, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let names = 0;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../support/api.ts";
 import type { Fault } from "../support/faults.ts";
+import { type Api, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let names = 0;

@@ -3,7 +3,7 @@ import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idempotencyKey } from "../../shared/dynamodb/keys.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
-import { type Api, type Call, startApi } from "../support/api.ts";
+import { type Api, type Call, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let names = 0;

@@ -4,10 +4,10 @@ import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
 import { createRememberJob } from "../../functions/jobs/remember.ts";
 import { inRequest } from "../../shared/log.ts";
 import { createSession } from "../../shared/session/create-session.ts";
-import { type Api, startApi } from "../support/api.ts";
-import { createChatWorld, runTurn, turnRequest } from "../support/chat.ts";
+import { createChatWorld, runTurn, turnRequest } from "../support/chat-world.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
+import { type Api, startApi } from "../support/start-api.ts";
 
 const USER = "ann@example.com";
 const HASH = createHash("sha256").update(USER).digest("hex").slice(0, 12);

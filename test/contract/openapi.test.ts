@@ -15,10 +15,10 @@ import { createIdempotencyStore } from "../../shared/idempotency/idempotency-sto
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { pageHandlers } from "../functions/page/page-handlers.ts";
-import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/api.ts";
-import { createChatWorld } from "../support/chat.ts";
+import { createChatWorld } from "../support/chat-world.ts";
 import { documentedResponses } from "../support/documented.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
+import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/start-api.ts";
 
 /** Statuses that the gateway serves by itself, of any operation: no function has to be seen serving them. */
 const BY_GATEWAY = ["429", "500", "503"];

@@ -2,7 +2,7 @@ import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keepSession, repeatSession } from "../../functions/sessions/session-response.ts";
 import { operations } from "../../shared/http/operations.ts";
-import { type Api, type Call, type Reply, startApi } from "../support/api.ts";
+import { type Api, type Call, type Reply, startApi } from "../support/start-api.ts";
 
 const SECRET = "zanzibar";
 const HOUR = 3_600_000;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, DEFAULT_TTL, startApi } from "../support/api.ts";
+import { type Api, DEFAULT_TTL, startApi } from "../support/start-api.ts";
 import { NOON } from "../support/world.ts";
 
 let api: Api;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations } from "../../shared/http/operations.ts";
-import { type Api, startApi, VERSION } from "../support/api.ts";
+import { type Api, startApi, VERSION } from "../support/start-api.ts";
 
 let api: Api;
 let names = 0;

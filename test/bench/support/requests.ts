@@ -1,7 +1,7 @@
 import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
 import { signToken } from "../../../infra/local/issuer/token.ts";
 import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
-import { printTable } from "./table.ts";
+import { printTable } from "./print-table.ts";
 
 /** Counts all requests of this process to a host, until it is stopped. */
 export function countRequests(url: string) {

@@ -3,10 +3,10 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
-import { createChatWorld, createInstance } from "../../support/chat.ts";
-import { startChatServer } from "../../support/chat-server.ts";
+import { createChatWorld, createInstance } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
 let engines: Engines;

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
-import { createChatWorld } from "../../support/chat.ts";
-import { startChatServer } from "../../support/chat-server.ts";
+import { createChatWorld } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
 
 let engines: Engines;
 let fake: FakeOpenAI;

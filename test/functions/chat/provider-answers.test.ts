@@ -15,10 +15,10 @@ import {
   SETTINGS,
   textOf,
   turnRequest,
-} from "../../support/chat.ts";
-import { startChatServer } from "../../support/chat-server.ts";
+} from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
 /** Tokens that a turn reserves at most: of the prompt and of the answer. */

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
-import { createChatWorld } from "../../support/chat.ts";
-import { startChatServer } from "../../support/chat-server.ts";
+import { createChatWorld } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
 const SECRET = "zanzibar";

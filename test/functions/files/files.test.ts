@@ -8,7 +8,7 @@ import { functions } from "../../../infra/functions.ts";
 import { compileFilter } from "../../../infra/local/events/filter-pattern.ts";
 import { fileKey } from "../../../shared/dynamodb/keys.ts";
 import { deleteFile } from "../../../shared/files/manage-files.ts";
-import { type Api, startApi } from "../../support/api.ts";
+import { type Api, startApi } from "../../support/start-api.ts";
 
 let api: Api;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, startApi } from "../../support/api.ts";
+import { type Api, startApi } from "../../support/start-api.ts";
 import { pageHandlers, SCRIPT } from "./page-handlers.ts";
 
 let api: Api;

@@ -4,7 +4,7 @@ import { promptsOf } from "../../../shared/chat/budget.ts";
 import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { estimateTokens } from "../../../shared/llm/tokens.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
-import { createChatWorld, runTurn, turnRequest } from "../../support/chat.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createWorld, type World } from "../../support/world.ts";

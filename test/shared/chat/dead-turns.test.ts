@@ -6,7 +6,7 @@ import type { Claim } from "../../../shared/idempotency/claim.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../../../shared/session/message.ts";
 import type { Stored } from "../../../shared/session/store.ts";
-import { createChatWorld, runTurn, turnRequest } from "../../support/chat.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createWorld, type World } from "../../support/world.ts";

@@ -17,7 +17,7 @@ import { resetSession } from "../../../shared/session/reset-session.ts";
 import type { MessageInput } from "../../../shared/session/schema.ts";
 import { toSession } from "../../../shared/session/session.ts";
 import { meter } from "../../bench/support/meter.ts";
-import { createChatWorld, createInstance, FREE, runTurn, textOf, turnRequest } from "../../support/chat.ts";
+import { createChatWorld, createInstance, FREE, runTurn, textOf, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";

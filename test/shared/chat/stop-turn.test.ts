@@ -7,7 +7,7 @@ import type { TurnStore } from "../../../shared/chat/turn-store.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { timeOrderedId } from "../../../shared/session/message.ts";
 import type { Stored } from "../../../shared/session/store.ts";
-import { createChatWorld, createInstance, runTurn, textOf, turnRequest } from "../../support/chat.ts";
+import { createChatWorld, createInstance, runTurn, textOf, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createWorld, type World } from "../../support/world.ts";

@@ -6,7 +6,7 @@ import { AppError } from "../../../shared/errors.ts";
 import type { Memory } from "../../../shared/memory/memory.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { readSession } from "../../../shared/session/read-session.ts";
-import { createChatWorld, runTurn, textOf, turnRequest } from "../../support/chat.ts";
+import { createChatWorld, runTurn, textOf, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createWorld, type World } from "../../support/world.ts";

@@ -5,7 +5,7 @@ import type { ModelAnswer, ModelEvent } from "../../../shared/llm/model.ts";
 import { ModelError } from "../../../shared/llm/model-error.ts";
 import type { ProviderStore } from "../../../shared/llm/provider-store.ts";
 import { createProviderStore } from "../../../shared/llm/providers.dynamodb.ts";
-import { ask, createInstance, type ModelOptions } from "../../support/chat.ts";
+import { ask, createInstance, type ModelOptions } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ModelRequest } from "../../../shared/llm/model.ts";
 import { ModelError } from "../../../shared/llm/model-error.ts";
 import { createResilientModel, type Resilience } from "../../../shared/llm/resilient-model.ts";
-import { ask } from "../../support/chat.ts";
+import { ask } from "../../support/chat-world.ts";
 
 const busy = (retryAfter?: number) => new ModelError("busy", "busy", { status: 429, retryAfter });
 

@@ -5,7 +5,7 @@ import { createApiKeys } from "../../../shared/llm/api-key.ts";
 import { createOpenAIModel } from "../../../shared/llm/model.openai.ts";
 import { createSecretReader } from "../../../shared/llm/secret.aws.ts";
 import { targetsOf } from "../../../shared/llm/targets.ts";
-import { ask } from "../../support/chat.ts";
+import { ask } from "../../support/chat-world.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 
 const ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:openai-AbCdEf";

@@ -4,7 +4,7 @@ import { type Listening, listen } from "../../../infra/local/listen.ts";
 import { createOpenAIModel } from "../../../shared/llm/model.openai.ts";
 import { createOpenAIEmbedder } from "../../../shared/memory/embedder.openai.ts";
 import { noStatistics } from "../../../shared/memory/statistics.ts";
-import { ask } from "../../support/chat.ts";
+import { ask } from "../../support/chat-world.ts";
 
 /** What the server has seen that the provider redirects to. */
 let seen: string[] = [];

@@ -17,11 +17,11 @@ import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
 import type { Report } from "../../../shared/reports/report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
-import { createChatWorld, createInstance } from "../../support/chat.ts";
-import { startChatServer } from "../../support/chat-server.ts";
+import { createChatWorld, createInstance } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { createFaults } from "../../support/faults.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
 let engines: Engines;

@@ -2,7 +2,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RetentionRule, retention } from "../../../shared/retention/policy.ts";
-import { type Api, startApi } from "../../support/api.ts";
+import { type Api, startApi } from "../../support/start-api.ts";
 
 let api: Api;
 beforeAll(async () => {

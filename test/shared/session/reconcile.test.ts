@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reconcile } from "../../../shared/session/reconcile.ts";
-import { type Api, startApi } from "../../support/api.ts";
+import { type Api, startApi } from "../../support/start-api.ts";
 
 let api: Api;
 let names = 0;

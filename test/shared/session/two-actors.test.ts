@@ -37,7 +37,7 @@ import { restoreSession } from "../../../shared/session/restore-session.ts";
 import type { Tombstone } from "../../../shared/session/session.ts";
 import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../../shared/session/store.ts";
-import { FREE, SETTINGS } from "../../support/chat.ts";
+import { FREE, SETTINGS } from "../../support/chat-world.ts";
 import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
 import { createMemoryFiles } from "../../support/memory-files.ts";
 import { createMemoryObjects } from "../../support/memory-objects.ts";
