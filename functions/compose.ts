@@ -28,6 +28,7 @@ import { createBreaker } from "../shared/llm/breaker.ts";
 import { createOpenAIModel } from "../shared/llm/model.openai.ts";
 import type { Model } from "../shared/llm/model.ts";
 import { specOf } from "../shared/llm/models.ts";
+import { createProviderModels, type ProviderModels } from "../shared/llm/provider-models.openai.ts";
 import type { ProviderStore } from "../shared/llm/provider-store.ts";
 import { createProviderStore } from "../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../shared/llm/queue.ts";
@@ -226,13 +227,18 @@ function openModel(config: Config, table: Table): Model {
 }
 
 /** The configured models and their servers. */
-function targetSettings(config: Config): TargetSettings {
+export function targetSettings(config: Config): TargetSettings {
   return {
     baseUrl: config.CHAT_BASE_URL || config.OPENAI_BASE_URL,
     model: config.CHAT_MODEL,
     fallbacks: config.CHAT_FALLBACKS,
     prices: config.CHAT_PRICES,
   };
+}
+
+/** Lists the models of a provider. */
+export function openProviderModels(config: Config): ProviderModels {
+  return createProviderModels(openApiKeys(config));
 }
 
 /** Writes a metric for an alarm when a circuit opens, or stays open after a probe. */

@@ -196,6 +196,7 @@ export const functions = {
   "chat-stream": http("functions/chat/stream.ts", "resumeChat", following),
   "chat-follow": http("functions/chat/follow.ts", "followChat", following),
   "chat-stop": http("functions/chat/stop.ts", "stopChat", { table: [...idempotency, "GetItem"] }),
+  "chat-models": http("functions/chat/models.ts", "listModels", { chat: "ask" }),
   "chat-usage": http("functions/chat/usage.ts", "getUsage", { table: ["GetItem"], chat: "plans" }),
 
   "memories-search": http("functions/memories/search.ts", "searchMemories", {

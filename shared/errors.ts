@@ -6,6 +6,7 @@ export const statusOf = {
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,
+  model_not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
   precondition_failed: 412,
@@ -14,6 +15,7 @@ export const statusOf = {
   idempotency_mismatch: 422,
   too_many_requests: 429,
   internal: 500,
+  bad_gateway: 502,
   unavailable: 503,
 } as const;
 
@@ -30,6 +32,8 @@ interface AppErrorOptions {
   fields?: FieldError[];
   /** Seconds after which the client may retry; sent as `Retry-After`. */
   retryAfter?: number;
+  /** The code of the model's provider, for clients that know it. */
+  providerCode?: string | undefined;
   /** Headers of the answer. */
   headers?: Record<string, string>;
 }
@@ -39,6 +43,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly fields: FieldError[];
   readonly retryAfter: number | undefined;
+  readonly providerCode: string | undefined;
   readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -47,6 +52,7 @@ export class AppError extends Error {
     this.code = code;
     this.fields = options.fields ?? [];
     this.retryAfter = options.retryAfter;
+    this.providerCode = options.providerCode;
     this.headers = options.headers ?? {};
   }
 

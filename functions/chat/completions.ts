@@ -1,7 +1,7 @@
-import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { completion, completionStream, completionTurn } from "../../shared/chat/protocols/completion.ts";
 import { EVENT_STREAM_HEADERS } from "../../shared/chat/protocols/event-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
+import { AppError } from "../../shared/errors.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { validate } from "../../shared/http/validate.ts";
@@ -17,6 +17,7 @@ export const createCompletions = (deps: ChatHandlerDependencies) =>
     chatOperations.createCompletion,
     deps,
     async ({ user, body, plan, repeatable, deadline, ...request }) => {
+      if (body.model !== undefined && !deps.isOffered(body.model)) throw unknownModel(body.model);
       const named = planOf(deps.plans, plan);
       request.observe({ plan: named.name });
       const header = request.header("x-session-id");
@@ -39,9 +40,14 @@ export const createCompletions = (deps: ChatHandlerDependencies) =>
         const stream = completionStream(turn, body.stream_options?.include_usage === true);
         return { status: 200, headers: { ...headers, ...EVENT_STREAM_HEADERS }, stream, done: turn.done };
       }
-      return { status: 200, headers, body: completion(turn, await wholeAnswer(deps, turn)) };
+      return { status: 200, headers, body: await completion(turn) };
     },
   );
+
+const unknownModel = (model: string): AppError =>
+  new AppError("model_not_found", `model: ${JSON.stringify(model)} is not offered: GET /v1/models lists the models`, {
+    fields: [{ path: "model", message: "is not offered" }],
+  });
 
 export const handler = lazyStreamHandler((config, executionMode) =>
   createCompletions({ ...openChat(config), executionMode }),

@@ -1,6 +1,6 @@
 import { ResponseType, type RestApi } from "aws-cdk-lib/aws-apigateway";
 import { AppError, type ErrorCode } from "../../shared/errors.ts";
-import { problemOf } from "../../shared/http/problem.ts";
+import { problemOf, withOpenAIError } from "../../shared/http/problem.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 
 interface GatewayProblem {
@@ -48,7 +48,8 @@ const problems: readonly GatewayProblem[] = [
 export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]): void {
   for (const { type, code, detail = "", retryAfter } of problems) {
     // The gateway replaces the variable with the request's id.
-    const problem = problemOf(new AppError(code, detail), "$context.requestId");
+    // The gateway has one template for all routes, those of the OpenAI API included.
+    const problem = withOpenAIError(problemOf(new AppError(code, detail), "$context.requestId"));
     api.addGatewayResponse(type.responseType, {
       type,
       statusCode: String(problem.status),

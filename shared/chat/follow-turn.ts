@@ -6,8 +6,9 @@ import { listMessages } from "../session/list-messages.ts";
 import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
+import { piecesOf } from "./answer-body.ts";
 import { collectDeadTurns } from "./end-turn.ts";
-import type { ChatStores, Turn, TurnEvent, TurnRequest } from "./turn.ts";
+import { brokenOff, type ChatStores, type Turn, type TurnEvent, type TurnRequest } from "./turn.ts";
 
 /** Milliseconds between two reads of a turn that another function instance runs. */
 const POLL = 400;
@@ -15,6 +16,9 @@ const POLL = 400;
 /** How often a repeat looks for a turn that its first attempt has not started yet, and the milliseconds in between. */
 const START_LOOKS = 25;
 const START_POLL = 200;
+
+/** Characters between two text parts in `content`. */
+const SEPARATOR = "\n\n".length;
 
 /** An id of an answer: UUIDv7. */
 const ANSWER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -142,9 +146,18 @@ export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<Messa
 
 /** The events of a stored answer. An answer that broke off ends with an error, as it did for the first client. */
 async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEvent> {
-  const text = message.content.slice(from);
-  if (text) yield { kind: "text", text };
-  if (hasBrokenOff(message)) throw new AppError("unavailable", "the answer broke off", { retryAfter: 1 });
+  // Text of the answer that the reader has, as far as it was saved. Only text is saved while the model writes.
+  let known = from;
+  for (const piece of piecesOf(message)) {
+    if (!("text" in piece) || (piece.kind !== "text" && piece.kind !== "refusal")) {
+      yield piece;
+      continue;
+    }
+    const text = piece.text.slice(known);
+    known = Math.max(0, known - piece.text.length - SEPARATOR);
+    if (text) yield { ...piece, text };
+  }
+  if (hasBrokenOff(message)) throw brokenOff();
   yield { kind: "end", message };
 }
 

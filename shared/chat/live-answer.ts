@@ -1,5 +1,7 @@
 import type { AnswerPiece } from "../llm/model.ts";
 import type { MessageRecord } from "../session/message.ts";
+import type { MessageBody } from "../session/parts.ts";
+import { bodyOfPieces } from "./answer-body.ts";
 import type { TurnEvent } from "./turn.ts";
 
 /**
@@ -10,8 +12,8 @@ interface LiveAnswer {
   append(piece: AnswerPiece): void;
   end(message: MessageRecord): void;
   fail(error: unknown): void;
-  /** The text so far. A refusal is text, too. */
-  text(): string;
+  /** What the answer is so far. */
+  body(): MessageBody;
   events(): AsyncGenerator<TurnEvent>;
 }
 
@@ -37,7 +39,7 @@ export function createLiveAnswer(): LiveAnswer {
       outcome = { error };
       notifyReaders();
     },
-    text: () => pieces.map((piece) => (piece.kind === "text" || piece.kind === "refusal" ? piece.text : "")).join(""),
+    body: () => bodyOfPieces(pieces),
     async *events() {
       let next = 0;
       for (;;) {

@@ -1,15 +1,17 @@
 import { callEvery, toInstant } from "../clock.ts";
 import type { Reservation } from "../limits/limits.ts";
+import { logModelFailure } from "../llm/log-failure.ts";
 import type { FinishReason, ModelAnswer, ModelPrompt, ModelUsage } from "../llm/model.ts";
 import { ModelError, toAppError } from "../llm/model-error.ts";
 import { costOf } from "../llm/models.ts";
 import { estimateTokens } from "../llm/tokens.ts";
 import { log } from "../log.ts";
 import { type MessageRecord, timeOf } from "../session/message.ts";
+import type { MessageBody } from "../session/parts.ts";
 import { createAnswerLimit } from "./answer-limit.ts";
 import { type Ending, finishTurn } from "./end-turn.ts";
 import { createLiveAnswer } from "./live-answer.ts";
-import type { ChatDependencies, Turn } from "./turn.ts";
+import { brokenOff, type ChatDependencies, type Turn } from "./turn.ts";
 import type { TurnWatch } from "./watch-turn.ts";
 
 /** Milliseconds between two writes of the partial text. An answer that ends before the first one costs no extra write. */
@@ -49,34 +51,38 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
   async function run(): Promise<void> {
     const firstToken = deps.clock() - began;
     const { usage: counted, reason, problem } = await receive();
-    const content = live.text();
-    const estimate = () => ({ input_tokens: prompt.tokens, output_tokens: estimateTokens(content) });
+    const body = live.body();
+    const estimate = () => ({
+      input_tokens: prompt.tokens,
+      output_tokens: estimateTokens(body.parts ? JSON.stringify(body.parts) : body.content),
+    });
     const usage = limitedTo(reservation.tokens, counted ?? estimate());
     const cost = costOf(deps.specOf(answer.model), usage);
     const latency = deps.clock() - began;
     const message: MessageRecord = {
       id: turn.answer,
       role: "assistant",
-      content,
+      ...body,
       created_at: toInstant(timeOf(turn.answer)),
       model: answer.model,
       usage: { ...usage, cost_usd: cost },
-      ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(content, reason)),
+      ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(body, reason)),
       latency_ms: latency,
     };
+    if (problem instanceof ModelError) logModelFailure(problem, { model: answer.model }, prompt);
     const settling = deps.limits.settle(reservation, usage, cost);
     const measuring = deps.recorder.record({
       kind: "llm.call",
       dimensions: { model: answer.model, plan },
       measures: { duration_ms: latency, first_token_ms: firstToken, ...usage, cost_usd: cost },
-      ...(problem === undefined ? {} : { error: toAppError(problem).code }),
+      ...(problem === undefined ? {} : { error: brokenOff(problem).code }),
       user: turn.user,
     });
     const finishing = finishTurn(deps, { ...recording, answer: message });
     const [stored] = await Promise.allSettled([finishing, settling, measuring]);
     if (stored.status === "rejected") throw stored.reason;
     if (problem === undefined) live.end(stored.value);
-    else live.fail(toAppError(problem));
+    else live.fail(brokenOff(problem));
   }
 
   /** Receives the answer. Without a reason, it broke off because of a problem, or a client stopped the turn. */
@@ -106,14 +112,19 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
 
   /** Saves the text so far for clients that reconnect. Connected clients do not need it, so an error is ignored. */
   function savePart(): Promise<void> {
-    const part = { text: live.text(), model: answer.model };
+    const part = { text: live.body().content, model: answer.model };
     return deps.turns.saveText(turn, part, deps.clock()).catch(() => undefined);
   }
 }
 
-/** An answer is complete when the model ended it and it is not empty. Without a reason, it broke off. */
-function outcomeOf(content: string, reason: FinishReason | undefined): Pick<MessageRecord, "status" | "finish_reason"> {
-  if (reason === "stop" && content !== "") return { status: "complete" };
+/** An answer is complete when the model ended it and it says something or calls a tool. Without a reason, it broke off. */
+function outcomeOf(
+  { content, parts = [] }: MessageBody,
+  reason: FinishReason | undefined,
+): Pick<MessageRecord, "status" | "finish_reason"> {
+  const isCalling = parts.some(({ type }) => type === "tool_call");
+  if (reason === "tool_calls" && isCalling) return { status: "complete", finish_reason: reason };
+  if ((reason === "stop" || reason === "tool_calls") && content !== "") return { status: "complete" };
   return { status: "incomplete", ...(reason === undefined ? {} : { finish_reason: reason }) };
 }
 

@@ -42,6 +42,7 @@ export const stopAnswerSchema = z
 const textPart = z.looseObject({
   type: z.enum(["text", "input_text", "output_text", "refusal"]),
   text: z.string().optional(),
+  refusal: z.string().optional(),
 });
 
 /** Text, or OpenAI's content parts. Only text parts are supported. */
@@ -50,7 +51,7 @@ const completionContentSchema = z
   .optional()
   .transform((content) => {
     if (typeof content === "string") return content;
-    return (content ?? []).map(({ text }) => text ?? "").join("");
+    return (content ?? []).map(({ text = "", refusal = text }) => refusal).join("\n\n");
   })
   .pipe(contentSchema);
 
@@ -60,7 +61,10 @@ const completionMessageSchema = z.looseObject({
   name: messageInputSchema.shape.name.nullable(),
 });
 
-/** The fields of OpenAI's request that have an effect. Other fields are accepted and ignored, so that clients work unchanged. */
+/** Rejects a parameter that would change the answer in a way that is not supported. */
+const unsupported = (why: string) => z.undefined(`is not supported: ${why}`).or(z.null());
+
+/** The fields of OpenAI's request that Memocha reads. All others reach the provider as they are. */
 export const completionRequestSchema = z
   .looseObject({
     model: z.string().min(1).max(200).optional(),
@@ -71,6 +75,10 @@ export const completionRequestSchema = z
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     n: z.literal(1, "must be 1: a turn has one answer").nullish(),
+    modalities: z.array(z.literal("text", "must be text: audio output is not supported")).nullish(),
+    audio: unsupported("answers are text").optional(),
+    functions: unsupported("use tools").optional(),
+    function_call: unsupported("use tool_choice").optional(),
     tools: z.array(z.unknown()).max(0, "are not supported").nullish(),
     metadata: z.looseObject({ session_id: idSchema.optional() }).nullish(),
   })
@@ -101,6 +109,20 @@ export const completionAnswerSchema = z
     session_id: idSchema,
   })
   .meta({ id: "ChatCompletion" });
+
+export const modelListSchema = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        id: z.string(),
+        object: z.literal("model"),
+        created: z.int().meta({ description: "Seconds since 1970; 0 = not known." }),
+        owned_by: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: "ModelList" });
 
 export const usageSchema = z
   .object({

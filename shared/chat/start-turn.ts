@@ -98,7 +98,8 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     if (opened) await abandonTurn(deps, turnId(opened), opened.record);
     await giveBack();
     const known = toAppError(error);
-    if (known.code === "unavailable") await recordFailure(deps, request, began, known.code);
+    if (known.code === "unavailable" || known.code === "bad_gateway")
+      await recordFailure(deps, request, began, known.code);
     throw known;
   }
 }

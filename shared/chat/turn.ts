@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
 import type { TurnClaims } from "../idempotency/claim.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
@@ -74,6 +75,9 @@ export interface TurnRequest {
 
 /** Events of an answer, in order: the last one is `end`, or an error is thrown. */
 export type TurnEvent = AnswerPiece | { kind: "end"; message: MessageRecord };
+
+/** The error of an answer that has begun and did not end. */
+export const brokenOff = (cause?: unknown): AppError => new AppError("bad_gateway", "the answer broke off", { cause });
 
 /** A turn whose answer has begun. */
 export interface Turn {

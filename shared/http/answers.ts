@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import { log } from "../log.ts";
 import { headerOf, requestIdOf } from "./headers.ts";
 import type { Middleware } from "./http-request.ts";
+import type { Operation } from "./operations/operation.ts";
 import { problemAnswer } from "./problem.ts";
 import { SECURITY_HEADERS } from "./response-headers.ts";
 
@@ -11,13 +12,13 @@ const EXPOSED =
   "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, x-vercel-ai-ui-message-stream, idempotency-replayed";
 
 /** Middleware: adds the request id, security and CORS headers to every answer, and answers every error with a problem (RFC 9457). */
-export function answers(corsOrigins: readonly string[]): Middleware {
+export function answers({ isOpenAI }: Operation, corsOrigins: readonly string[]): Middleware {
   return {
     after: (request) => {
       if (request.response) Object.assign(request.response, withHeaders(request.response, request.event, corsOrigins));
     },
     onError: (request) => {
-      const { status, headers, body } = problemAnswer(request.error, requestIdOf(request.event));
+      const { status, headers, body } = problemAnswer(request.error, requestIdOf(request.event), isOpenAI);
       if (status >= 500) logFailure(request.event, request.error);
       request.response = withHeaders({ statusCode: status, headers, body }, request.event, corsOrigins);
     },

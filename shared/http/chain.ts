@@ -65,7 +65,7 @@ export function createChain<O extends Operation>(
   })
     // A request passes the middlewares from top to bottom, its answer or error from bottom to top.
     .use(measure(operation, recorder))
-    .use(answers(corsOrigins))
+    .use(answers(operation, corsOrigins))
     .use(authenticate(operation.access, clock))
     .use(parseRequest(operation))
     .handler(async (event, context) => {

@@ -40,7 +40,7 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
         answer = toAnswer(await serve({ ...request, identity } as HttpRequest<O>));
       } catch (error) {
         if (!isFinal(error)) throw error;
-        answer = problemAnswer(error, requestIdOf(event));
+        answer = problemAnswer(error, requestIdOf(event), operation.isOpenAI);
       }
       // Start the metric write now so that it overlaps with the idempotency write.
       void meter.end({ statusCode: answer.status, body: answer.body });

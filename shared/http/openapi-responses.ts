@@ -25,6 +25,10 @@ const problemSchema = z
     code: z.enum(Object.keys(statusOf) as [ErrorCode, ...ErrorCode[]]),
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    error: z
+      .object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() })
+      .optional()
+      .meta({ description: "The same in OpenAI's form, on the routes of its API and in answers of the gateway." }),
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details." });
 

@@ -10,6 +10,15 @@ interface Problem {
   code: ErrorCode;
   request_id: string;
   errors?: FieldError[];
+  error?: OpenAIError;
+}
+
+/** An error as OpenAI answers it. OpenAI's SDKs show only its message. */
+interface OpenAIError {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string;
 }
 
 const TITLES: Record<number, string> = {
@@ -25,6 +34,7 @@ const TITLES: Record<number, string> = {
   422: "Unprocessable Content",
   429: "Too Many Requests",
   500: "Internal Server Error",
+  502: "Bad Gateway",
   503: "Service Unavailable",
 };
 
@@ -43,9 +53,27 @@ export function problemOf(error: unknown, requestId: string): Problem {
   };
 }
 
-/** Answers with the problem that an error is. */
-export function problemAnswer(error: unknown, requestId: string): Answer {
-  const problem = problemOf(error, requestId);
+/** Adds OpenAI's `error` to a problem. */
+export function withOpenAIError(problem: Problem, error?: unknown): Problem {
+  const { status, detail, code, errors } = problem;
+  const type = status >= 500 ? "server_error" : (OPENAI_TYPES[status] ?? "invalid_request_error");
+  const providerCode = error instanceof AppError ? error.providerCode : undefined;
+  return {
+    ...problem,
+    error: { message: detail, type, param: errors?.[0]?.path ?? null, code: providerCode ?? code },
+  };
+}
+
+const OPENAI_TYPES: Record<number, string> = {
+  401: "authentication_error",
+  403: "permission_error",
+  429: "rate_limit_error",
+};
+
+/** Answers with the problem that an error is; `isOpenAI`: with OpenAI's `error` as well. */
+export function problemAnswer(error: unknown, requestId: string, isOpenAI = false): Answer {
+  const plain = problemOf(error, requestId);
+  const problem = isOpenAI ? withOpenAIError(plain, error) : plain;
   const { headers, retryAfter } = error instanceof AppError ? error : {};
   const seconds = retryAfter ?? (problem.status === 503 || problem.status === 429 ? 1 : undefined);
   return {

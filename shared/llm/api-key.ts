@@ -54,6 +54,6 @@ function keyIn(text: string, provider: string): string {
     return keys[provider] ?? "none";
   } catch {
     // Omit the cause: the parser's message quotes the secret, which must not get into a log.
-    throw new ModelError("unusable", "the secret with the API keys is not valid JSON");
+    throw new ModelError("misconfigured", "the secret with the API keys is not valid JSON");
   }
 }

@@ -1,23 +1,36 @@
 import { AppError } from "../errors.ts";
 
 /**
- * Why a model did not answer. `busy`: try again later (408, 409, 429). `down`: 5xx, network, timeouts. `refused`: it will not take
- * this request, however often it is asked. `unusable`: it does not know us or the model, or its circuit is open.
+ * Why a model did not answer. `busy`: try again later (408, 409, 429). `down`: 5xx, network, timeouts. `refused`: the provider rejects
+ * this request, however often it is sent. `unknown_model`: the provider has no such model. `misconfigured`: the provider rejects the
+ * deployment's key or URL, or its account is out of money. `unusable`: the provider was not called, for example because its circuit is
+ * open.
  */
-export type ModelFailure = "busy" | "down" | "refused" | "unusable";
+export type ModelFailure = "busy" | "down" | "refused" | "unknown_model" | "misconfigured" | "unusable";
 
 interface ModelErrorOptions {
   cause?: unknown;
   /** HTTP status of the provider. */
   status?: number | undefined;
+  /** The explanation in the provider's answer. */
+  said?: ProviderError | undefined;
   /** Milliseconds after which the provider wants to be asked again. */
   retryAfter?: number | undefined;
+}
+
+/** The body of a provider's error answer. The message may quote the conversation. */
+export interface ProviderError {
+  message?: string;
+  code?: string;
+  /** The parameter that is wrong. */
+  param?: string;
 }
 
 /** The only error that adapters of models throw. Its message is for operators, not for clients. */
 export class ModelError extends Error {
   readonly failure: ModelFailure;
   readonly status: number | undefined;
+  readonly said: ProviderError;
   readonly retryAfter: number | undefined;
 
   constructor(failure: ModelFailure, message: string, options: ModelErrorOptions = {}) {
@@ -25,6 +38,7 @@ export class ModelError extends Error {
     this.name = "ModelError";
     this.failure = failure;
     this.status = options.status;
+    this.said = options.said ?? {};
     this.retryAfter = options.retryAfter;
   }
 }
@@ -43,15 +57,47 @@ export const isOutage = (error: unknown): boolean => error instanceof ModelError
 export const isAnswer = (error: unknown): boolean =>
   error instanceof ModelError && error.status !== undefined && !isOutage(error);
 
+/** Characters of a quotation that is certainly no name of a parameter or model. */
+const LONGEST_NAME = 80;
+
+/** A provider's explanation without what it quotes of the conversation: all that it shares with `contents`, and long quotations. */
+export function withoutQuotes(message: string, contents: readonly string[]): string {
+  const said = contents.filter((content) => content.trim() !== "");
+  const unquoted = said.reduce((text, content) => text.replaceAll(content, "…"), message);
+  return unquoted.replace(/(["'`])(.+?)\1/gsu, (quotation, mark: string, text: string) =>
+    text.length > LONGEST_NAME || said.some((content) => content.includes(text)) ? `${mark}…${mark}` : quotation,
+  );
+}
+
 /** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
 const MAX_RETRY_AFTER = 60;
 
-/** Turns any error of a turn into one for the client: its own mistake, or a request to try again later. */
+/** Turns any error of a turn into one for the client: its own mistake, the deployment's mistake, or a request to try again later. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof ModelError)) return new AppError("internal", "the turn failed", { cause: error });
-  if (error.failure === "refused")
-    return new AppError("bad_request", "the model does not take this request", { cause: error });
-  const seconds = Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil((error.retryAfter ?? 0) / 1000)));
+  const { failure, retryAfter, said } = error;
+  if (failure === "refused") return refusalOf(error);
+  if (failure === "unknown_model") {
+    const fields = [{ path: "model", message: "does not exist" }];
+    return new AppError("model_not_found", "model: the provider has no such model", { cause: error, fields });
+  }
+  if (failure === "misconfigured") {
+    return new AppError("bad_gateway", "the provider rejects the deployment", {
+      cause: error,
+      providerCode: said.code,
+    });
+  }
+  const seconds = Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil((retryAfter ?? 0) / 1000)));
   return new AppError("unavailable", "the model does not answer", { cause: error, retryAfter: seconds });
+}
+
+function refusalOf(cause: ModelError): AppError {
+  const { message, code, param } = cause.said;
+  const reason = message ?? "no reason is given";
+  return new AppError("bad_request", `the model's provider rejects this request: ${reason}`, {
+    cause,
+    providerCode: code,
+    ...(param === undefined ? {} : { fields: [{ path: param, message: reason }] }),
+  });
 }

@@ -4,7 +4,7 @@ import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ModelEvent, ModelPrompt, ModelRequest } from "./model.ts";
-import { givenUp, ModelError, type ModelFailure } from "./model-error.ts";
+import { givenUp, ModelError, type ModelFailure, type ProviderError } from "./model-error.ts";
 import { type ChunkReader, createChunkReader } from "./read-chunks.ts";
 import type { Target } from "./targets.ts";
 
@@ -52,7 +52,7 @@ export function createOpenAIModel(
       return resumed(first, events);
     } catch (error) {
       step.end();
-      throw step.reason() ?? (request.signal.aborted ? givenUp(error) : translate(error));
+      throw step.reason() ?? (request.signal.aborted ? givenUp(error) : translate(error, target.model));
     } finally {
       untilFirstToken.end();
     }
@@ -124,40 +124,55 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { pa
     model: target.model,
     messages: messages.map(({ role, content, name }) => ({ role, content, ...(name ? { name } : {}) })),
     stream: true as const,
-    stream_options: { include_usage: true },
+    stream_options: { ...(parameters?.stream_options as object), include_usage: true },
     // OpenAI's newer models take the one, servers that speak its API mostly the other.
     ...(target.isOpenAI ? { max_completion_tokens: maxOutputTokens } : { max_tokens: maxOutputTokens }),
   };
 }
 
 const BUSY = new Set([408, 409, 429]);
-const UNUSABLE = new Set([401, 403, 404]);
+/** 402: the account has no money left. Redirects are not followed, so that a redirect means that the URL is wrong. */
+const MISCONFIGURED = new Set([401, 402, 403, 404]);
 
-function failureOf(status: number): ModelFailure {
+function failureOf(status: number, { code, message = "" }: ProviderError, model: string): ModelFailure {
+  if (code === "insufficient_quota") return "misconfigured";
   if (BUSY.has(status)) return "busy";
   if (status >= 500) return "down";
-  // Redirects are not followed: the provider's URL is wrong, not the client's request.
-  return status < 400 || UNUSABLE.has(status) ? "unusable" : "refused";
+  // A 404 that does not mention the model is about the URL.
+  if (status === 404 && model && (code === "model_not_found" || message.includes(model))) return "unknown_model";
+  return status < 400 || MISCONFIGURED.has(status) ? "misconfigured" : "refused";
 }
 
-function translate(error: unknown): ModelError {
+function translate(error: unknown, model = ""): ModelError {
   if (error instanceof ModelError) return error;
-  // The client wraps what goes wrong with the key.
+  // The client wraps an error of `apiKey`.
   if (error instanceof Error && error.cause instanceof ModelError) return error.cause;
   if (error instanceof APIConnectionError) {
     return new ModelError("down", "the provider cannot be reached", { cause: error });
   }
+  const said = error instanceof APIError ? saidIn(error.error) : {};
   if (!(error instanceof APIError) || error.status === undefined) {
-    // A reset, a chunk that is no JSON, an error event amid the answer.
-    return new ModelError("down", "the answer broke off", { cause: error });
+    // The connection was reset, a chunk is not JSON, or the provider sent an error event in the middle of the answer.
+    return new ModelError("down", "the answer broke off", { cause: error, said });
   }
   const { status, headers } = error;
-  const failure = failureOf(status);
-  return new ModelError(failure, `the provider answers ${status}`, {
+  return new ModelError(failureOf(status, said, model), `the provider answers ${status}`, {
     cause: error,
     status,
+    said,
     retryAfter: retryAfterOf(headers),
   });
+}
+
+/** Characters of a provider's explanation that are kept. */
+const MAX_EXPLANATION = 500;
+
+function saidIn(error: unknown): ProviderError {
+  const found = Object.entries(typeof error === "object" && error !== null ? error : {})
+    .filter(([name, value]) => ["message", "code", "param"].includes(name) && value !== null && value !== "")
+    .map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)])
+    .map(([name, text]) => [name, text?.slice(0, MAX_EXPLANATION).toWellFormed()]);
+  return Object.fromEntries(found);
 }
 
 /**

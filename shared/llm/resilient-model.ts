@@ -1,5 +1,6 @@
 import { backOff, type Clock, sleep } from "../clock.ts";
 import type { Breaker } from "./breaker.ts";
+import { logModelFailure } from "./log-failure.ts";
 import type { Ask } from "./model.openai.ts";
 import type { Model, ModelAnswer, ModelRequest } from "./model.ts";
 import { givenUp, isRetryable, ModelError } from "./model-error.ts";
@@ -41,9 +42,9 @@ async function askInOrder(deps: Resilience, request: ModelRequest): Promise<Mode
       return await askTarget(deps, target, request, deadline);
     } catch (error) {
       if (request.signal.aborted) throw error instanceof ModelError ? error : givenUp(error);
-      // The next provider would refuse the request, too.
-      if (error instanceof ModelError && error.failure === "refused") throw error;
-      problem = sooner(problem, error);
+      // The next provider would refuse the request, too; and another model is not what the client asked for.
+      if (error instanceof ModelError && isFinal(error, request.model === target.model)) throw error;
+      problem = sooner(problem, deploymentsFault(error));
     }
   }
   throw problem;
@@ -65,10 +66,16 @@ async function askTarget(
     await queue(target.provider, tokens, left(), request.signal);
     return breaker.run(target.provider, () => ask(target, prompt, { ...request, firstTokenWithin: left() }));
   };
+  const logFailure = (error: unknown) => {
+    if (error instanceof ModelError && !request.signal.aborted) {
+      logModelFailure(error, { provider: target.provider, model: target.model }, prompt);
+    }
+  };
   for (let retry = 0; ; retry++) {
     try {
       return { model: target.model, events: await askOnce() };
     } catch (error) {
+      logFailure(error);
       if (retry + 1 === deps.maxAttempts || !isRetryable(error) || request.signal.aborted) throw error;
       const wanted = error.retryAfter ?? 0;
       if (wanted >= left()) throw error;
@@ -80,8 +87,21 @@ async function askTarget(
   }
 }
 
+/** A model that the client has not named is the deployment's: its absence is no mistake of the client. */
+function deploymentsFault(error: unknown): unknown {
+  if (!(error instanceof ModelError) || error.failure !== "unknown_model") return error;
+  const { message, status, said } = error;
+  return new ModelError("misconfigured", message, { cause: error, status, said });
+}
+
+const isFinal = ({ failure }: ModelError, isAskedFor: boolean): boolean =>
+  failure === "refused" || (failure === "unknown_model" && isAskedFor);
+
 /** Of two problems, the one after which a retry makes sense first. */
 function sooner(a: unknown, b: unknown): unknown {
-  const wait = (error: unknown) => (error instanceof ModelError ? (error.retryAfter ?? 1000) : 0);
+  const wait = (error: unknown) => {
+    if (!(error instanceof ModelError)) return 0;
+    return error.failure === "misconfigured" ? Number.POSITIVE_INFINITY : (error.retryAfter ?? 1000);
+  };
   return a === undefined || wait(b) < wait(a) ? b : a;
 }

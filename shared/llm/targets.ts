@@ -1,4 +1,5 @@
-import { isPriced, type ModelOverrides } from "./models.ts";
+import { log } from "../log.ts";
+import { isPriced, knownModels, type ModelOverrides } from "./models.ts";
 
 /** A model of a provider. */
 export interface Target {
@@ -22,6 +23,39 @@ export interface TargetSettings {
 export function isOffered({ baseUrl, model, fallbacks, prices }: TargetSettings, asked: string): boolean {
   const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
   return !createTarget(asked, baseUrl).isOpenAI || configured.includes(asked) || isPriced(asked, prices);
+}
+
+/** A model as OpenAI lists it. */
+export interface OfferedModel {
+  id: string;
+  /** Epoch seconds; 0 = not known. */
+  created: number;
+  owned_by: string;
+}
+
+/**
+ * The models that a client can name: the configured ones, and those of OpenAI whose price is known or all that another server lists.
+ * If that server does not answer, only the configured ones.
+ */
+export async function offeredModels(
+  settings: TargetSettings,
+  listOf: (baseUrl: string) => Promise<OfferedModel[]>,
+): Promise<OfferedModel[]> {
+  const { baseUrl, model, prices } = settings;
+  const configured = targetsOf(settings).map((target) => ({ id: target.model, created: 0, owned_by: target.provider }));
+  const { isOpenAI, provider } = createTarget(model, baseUrl);
+  const others = isOpenAI ? pricedModels(prices, provider) : await listOf(baseUrl).catch(noModels);
+  return [...new Map([...configured, ...others].map((offered) => [offered.id, offered])).values()];
+}
+
+function pricedModels(prices: ModelOverrides, owned_by: string): OfferedModel[] {
+  const names = Object.keys({ ...knownModels, ...prices });
+  return names.filter((name) => isPriced(name, prices)).map((id) => ({ id, created: 0, owned_by }));
+}
+
+function noModels(error: unknown): OfferedModel[] {
+  log("warn", { message: "the provider does not list its models", cause: String(error) });
+  return [];
 }
 
 /** Where a turn is sent, in order: the model it asks for, then the fallbacks. */

@@ -13,6 +13,26 @@ export function createOpenAI(options: ClientOptions): OpenAI {
 }
 
 /**
+ * Sees to it that an error answer has the member `error`, which is all that the client reads of it. Some servers send its members
+ * without the `error` around them, or text in place of an object.
+ */
+async function withErrorMember(response: Response): Promise<Response> {
+  // A body that cannot be read to its end explains nothing.
+  const text = await response.text().catch(() => "");
+  let body: unknown = text;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // The client shows the text.
+  }
+  const { status, statusText, headers } = response;
+  if (typeof body !== "object" || body === null) return new Response(text, { status, statusText, headers });
+  const { error = body } = body as { error?: unknown };
+  const wrapped = { error: typeof error === "string" ? { message: error } : error };
+  return new Response(JSON.stringify(wrapped), { status, statusText, headers });
+}
+
+/**
  * Does not follow redirects, which would send the API key and the conversation to another server: a redirect is an error like 404. Limits
  * the bytes of a response that are held in memory.
  */
@@ -22,5 +42,6 @@ async function guardedFetch(url: string | URL | Request, init?: RequestInit): Pr
   if (!body) return response;
   const isStream = ok && headers.get("content-type")?.startsWith("text/event-stream");
   const limited = limitHeld(body, isStream ? EMPTY_LINES : [], MAX_HELD);
-  return new Response(ReadableStream.from(limited), { status, statusText, headers });
+  const guarded = new Response(ReadableStream.from(limited), { status, statusText, headers });
+  return status < 400 ? guarded : withErrorMember(guarded);
 }

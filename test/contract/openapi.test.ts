@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createListModels } from "../../functions/chat/models.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -27,6 +28,7 @@ const BY_GATEWAY = ["429", "500", "503"];
 const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
+const TARGETS = { baseUrl: "https://models.example/v1", model: "model-a", fallbacks: [], prices: {} };
 const PLANS = {
   free: { requests_per_minute: 0, tokens_per_day: 0 },
   tiny: { requests_per_minute: 1, tokens_per_day: 0 },
@@ -59,6 +61,7 @@ beforeAll(async () => {
       stopChat: createStopChat(chat),
       getUsage: createGetUsage(chat),
       ...pageHandlers(http),
+      listModels: createListModels({ ...http, targets: TARGETS, providerModels: async () => [] }),
       getMetrics: createGetMetrics(metrics),
       getReport: createGetReport({
         ...metrics,
@@ -115,6 +118,7 @@ const examples: Record<OperationId, () => Promise<Example>> = {
     url: "/v1/chat/completions",
     body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },
   }),
+  listModels: async () => ({ url: "/v1/models" }),
   getUsage: async () => ({ url: "/v1/usage" }),
   getMetrics: async () => ({ url: "/v1/metrics" }),
   createEvent: async () => ({ url: "/v1/events", body: { type: "custom" } }),
@@ -202,6 +206,12 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
       : api.post("/v1/sessions", {}, options));
     return send(id, await examples[id](), options);
   },
+};
+
+/** The provider does not accept the deployment's key. */
+refusals[502] = async (id) => {
+  fake.next({ status: 401 });
+  return send(id, await examples[id]());
 };
 
 describe.each(ids)("%s", (id) => {

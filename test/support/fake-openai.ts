@@ -18,6 +18,8 @@ export interface Behaviour {
   text?: string;
   /** Answers with this instead. */
   status?: number;
+  /** The body of that answer: an object is sent as JSON. @default an error of OpenAI's form */
+  error?: unknown;
   headers?: Record<string, string>;
   /** Never answers. */
   hang?: "connect" | "first token" | "mid-stream";
@@ -25,6 +27,8 @@ export interface Behaviour {
   resetAfter?: number;
   /** Sends something that is no JSON after so many tokens. */
   malformedAfter?: number;
+  /** Sends an error event after so many tokens. */
+  errorAfter?: number;
   /** Ends properly after so many tokens, without saying why. */
   endAfter?: number;
   /** Does not count tokens. */
@@ -33,6 +37,10 @@ export interface Behaviour {
   usage?: unknown;
   /** Contents of its deltas, whatever their type, in place of the words of `text`. */
   deltas?: readonly unknown[];
+  /** Whole deltas in place of those: tool calls, refusals, reasoning. */
+  pieces?: readonly unknown[];
+  /** What it says about the probabilities of each token. */
+  logprobs?: (content: unknown) => object;
   /** Why it says that it has ended. @default "stop" */
   finish?: unknown;
   /** Says this again and again, until the client is gone. */
@@ -43,11 +51,14 @@ export interface Behaviour {
 
 export interface FakeRequest {
   model: string;
-  messages: { role: string; content: string; name?: string }[];
+  messages: FakeMessage[];
   max_tokens?: number;
   max_completion_tokens?: number;
   temperature?: number;
   stream_options?: { include_usage?: boolean };
+  tools?: unknown;
+  tool_choice?: unknown;
+  prompt_cache_key?: string;
   /** Milliseconds since the epoch. */
   at: number;
   authorization: string | undefined;
@@ -55,6 +66,33 @@ export interface FakeRequest {
   isCut: boolean;
   /** Bytes that were sent on its connection by then. */
   sent: number;
+}
+
+/** A message that the fake got. Its content is text, unless the test sends parts or tool calls. */
+export interface FakeMessage {
+  role: string;
+  content: string;
+  name?: string;
+  tool_calls?: unknown;
+  tool_call_id?: string;
+}
+
+/** Deltas of parallel tool calls: each input comes in so many pieces, and the pieces of all calls alternate. */
+export function callDeltas(calls: readonly { id?: string; name: string; input: string }[], pieces = 2): object[] {
+  const size = (input: string) => Math.ceil(input.length / pieces);
+  const heads = calls.map(({ id, name }, index) => ({
+    index,
+    id,
+    type: "function",
+    function: { name, arguments: "" },
+  }));
+  const inputs = Array.from({ length: pieces }, (_, n) =>
+    calls.map(({ input }, index) => ({
+      index,
+      function: { arguments: input.slice(n * size(input), (n + 1) * size(input)) },
+    })),
+  );
+  return [...heads, ...inputs.flat()].map((call) => ({ content: null, tool_calls: [call] }));
 }
 
 /** A server that speaks OpenAI's chat completions as a script tells it. */
@@ -68,6 +106,16 @@ export async function startFakeOpenAI() {
     sockets.add(request.socket);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (request.url?.endsWith("/models")) {
+      response.writeHead(200, { "content-type": "application/json" });
+      const data = ["model-a", "model-b"].map((id) => ({
+        id,
+        object: "model",
+        created: 1_700_000_000,
+        owned_by: "fake",
+      }));
+      return void response.end(JSON.stringify({ object: "list", data }));
+    }
     const body = JSON.parse(Buffer.concat(chunks).toString()) as FakeRequest;
     const entry = { ...body, at: Date.now(), authorization: request.headers.authorization, isCut: false, sent: 0 };
     requests.push(entry);
@@ -108,12 +156,19 @@ async function behave(
   { model, messages, stream_options }: FakeRequest,
   behaviour: Behaviour,
 ) {
-  const { delay = 0, firstToken = 0, perToken = 0, text = `You said: ${messages.at(-1)?.content}`, hang } = behaviour;
+  const {
+    delay = 0,
+    firstToken = 0,
+    perToken = 0,
+    text = `You said: ${textOf(messages.at(-1)?.content)}`,
+    hang,
+  } = behaviour;
   if (hang === "connect") return;
   await sleep(delay);
   if (behaviour.status !== undefined) {
     response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
-    response.end(JSON.stringify({ error: { message: "scripted", type: "scripted", code: null, param: null } }));
+    const { error = { error: { message: "scripted", type: "scripted", code: null, param: null } } } = behaviour;
+    response.end(typeof error === "string" ? error : JSON.stringify(error));
     return;
   }
   if (behaviour.endless === "error") {
@@ -127,7 +182,7 @@ async function behave(
   await behaviour.until;
   const send = (choices: object[], more = {}) =>
     response.write(`data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices, ...more })}\n\n`);
-  const choice = (delta: object, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }];
+  const choice = (delta: unknown, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }];
   send(choice({ role: "assistant", content: "" }));
   if (behaviour.endless === "event") return pour(response, `data: ${"x".repeat(65_536)}\n`);
   const { flood } = behaviour;
@@ -135,9 +190,10 @@ async function behave(
     const event = `data: ${JSON.stringify({ id: "chatcmpl-fake", model, choices: choice({ content: flood }) })}\n\n`;
     return pour(response, event);
   }
-  const tokens = behaviour.deltas ?? text.match(/\S+\s*/g) ?? [];
+  const contents = behaviour.deltas ?? text.match(/\S+\s*/g) ?? [];
+  const tokens = behaviour.pieces ?? contents.map((content) => ({ content }));
   const began = performance.now();
-  for (const [n, content] of [...tokens].entries()) {
+  for (const [n, delta] of tokens.entries()) {
     if (n === behaviour.resetAfter) {
       // What was said is on its way before the connection goes.
       await sleep(n > 0 ? 50 : 0);
@@ -145,19 +201,31 @@ async function behave(
       return;
     }
     if (n === behaviour.malformedAfter) response.write('data: {"choices": [\n\n');
+    if (n === behaviour.errorAfter) {
+      response.write(
+        `data: ${JSON.stringify({ error: behaviour.error ?? { message: "scripted", code: "scripted" } })}\n\n`,
+      );
+    }
     if (n === behaviour.endAfter) return void response.end("data: [DONE]\n\n");
     if (n > 0 && hang === "mid-stream") return;
     // Timers are late by a millisecond or so: pace by the clock, not by the sum of naps.
     const wait = began + n * perToken - performance.now();
     if (wait > 0) await sleep(wait);
-    send(choice({ content }));
+    const [sent] = choice(delta);
+    send([{ ...sent, ...(behaviour.logprobs ? { logprobs: behaviour.logprobs(delta) } : {}) }]);
   }
   send([{ index: 0, delta: {}, finish_reason: behaviour.finish ?? "stop" }]);
-  const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
+  const prompt_tokens = messages.reduce((sum, { content }) => sum + textOf(content).split(/\s+/).length + 4, 0);
   const usage = { prompt_tokens, completion_tokens: tokens.length, total_tokens: prompt_tokens + tokens.length };
   if (stream_options?.include_usage && !behaviour.uncounted)
     send([], { usage: "usage" in behaviour ? behaviour.usage : usage });
   response.end("data: [DONE]\n\n");
+}
+
+/** The text of a message's content, which may be a list of parts. */
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  return Array.isArray(content) ? content.map(({ text = "" }) => text).join(" ") : "";
 }
 
 /** Sends the same again and again, as fast as the client reads, until it is gone. */

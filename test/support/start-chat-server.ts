@@ -5,6 +5,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createListModels } from "../../functions/chat/models.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -75,6 +76,11 @@ export async function startChatServer(
     followChat: createFollowChat(all),
     stopChat: createStopChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
+    listModels: createListModels({
+      ...all,
+      targets: { baseUrl: "http://provider.example/v1", model: "model-a", fallbacks: [], prices: {} },
+      providerModels: async () => [{ id: "model-b", created: 1_700_000_000, owned_by: "provider" }],
+    }),
     ...others,
   };
   const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {

@@ -1,6 +1,6 @@
 import type { AnswerPiece } from "../../llm/model.ts";
 import { toAppError } from "../../llm/model-error.ts";
-import { hasBrokenOff, type MessageRecord, timeOf } from "../../session/message.ts";
+import { type MessageRecord, timeOf } from "../../session/message.ts";
 import type { MessageInput } from "../../session/schema.ts";
 import type { CompletionRequest } from "../schema.ts";
 import type { Turn, TurnRequest } from "../turn.ts";
@@ -26,21 +26,23 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
     since: messages.slice(lastAnswer + 1, -1),
     system: system.length > 0 ? system.join("\n\n") : undefined,
     model: body.model,
-    parameters: body.temperature == null ? {} : { temperature: body.temperature },
+    parameters: parametersOf(body),
     maxOutputTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     memory: body.metadata?.memory !== false && body.metadata?.memory !== "false",
   };
 }
 
+/** All parameters but those that Memocha reads itself. */
+function parametersOf(body: CompletionRequest): Record<string, unknown> {
+  const { messages, model, metadata, stream, n, max_tokens, max_completion_tokens, ...others } = body;
+  // Clients send null for "not set", which some providers reject.
+  return Object.fromEntries(Object.entries(others).filter(([, value]) => value !== null && value !== undefined));
+}
+
 /** Streams a turn as OpenAI does (https://platform.openai.com/docs/api-reference/chat-streaming). */
 export async function* completionStream(turn: Turn, includeUsage: boolean): AsyncGenerator<string> {
-  const head = {
-    id: `chatcmpl-${turn.id}`,
-    object: "chat.completion.chunk",
-    created: createdOf(turn),
-    model: turn.model,
-  };
-  const calls: string[] = [];
+  const head = headOf(turn, "chat.completion.chunk");
+  const toDelta = createDeltas();
   const chunk = (delta: object, finish_reason: string | null = null, logprobs: unknown = null) =>
     toEvent({
       ...head,
@@ -51,8 +53,7 @@ export async function* completionStream(turn: Turn, includeUsage: boolean): Asyn
   try {
     for await (const next of turn.events()) {
       if (next.kind !== "end") {
-        const delta = deltaOf(next, calls);
-        if (delta) yield chunk(delta, null, "logprobs" in next ? next.logprobs : null);
+        yield chunk(toDelta(next), null, "logprobs" in next ? next.logprobs : null);
         continue;
       }
       yield chunk({}, finishReasonOf(next.message));
@@ -66,50 +67,96 @@ export async function* completionStream(turn: Turn, includeUsage: boolean): Asyn
   }
 }
 
-/** A piece of an answer as OpenAI's delta; `calls` holds the ids of the tool calls so far. `null`: the protocol has no such piece. */
-function deltaOf(piece: AnswerPiece, calls: string[]): object | null {
-  switch (piece.kind) {
-    case "text":
-      return { content: piece.text };
-    case "refusal":
-      return { refusal: piece.text };
-    case "reasoning":
-      // Not OpenAI's own, but that of most servers that show the reasoning.
-      return { reasoning_content: piece.text };
-    case "tool_call": {
-      const fn = { name: piece.name, arguments: "" };
-      return { tool_calls: [{ index: calls.push(piece.id) - 1, id: piece.id, type: "function", function: fn }] };
+/** Answers a turn as OpenAI does without streaming. Throws the error of an answer that broke off. */
+export async function completion(turn: Turn): Promise<object> {
+  const pieces: AnswerPiece[] = [];
+  for await (const next of turn.events()) {
+    if (next.kind !== "end") {
+      pieces.push(next);
+      continue;
     }
-    case "tool_input":
-      return { tool_calls: [{ index: calls.indexOf(piece.id), function: { arguments: piece.text } }] };
-    case "source":
-      return null;
+    const { message } = next;
+    const choice = { index: 0, message: messageOf(pieces), finish_reason: finishReasonOf(message) };
+    return {
+      ...headOf(turn, "chat.completion"),
+      choices: [{ ...choice, logprobs: logprobsOf(pieces) }],
+      usage: completionUsage(message),
+      session_id: turn.session.id,
+    };
   }
+  throw new Error("a turn ended without an `end` event");
 }
 
-/** Answers a turn as OpenAI does without streaming. */
-export function completion(turn: Turn, message: MessageRecord): object {
-  return {
-    id: `chatcmpl-${turn.id}`,
-    object: "chat.completion",
-    created: createdOf(turn),
-    model: turn.model,
-    choices: [
-      {
-        index: 0,
-        message: { role: "assistant", content: message.content, refusal: null },
-        logprobs: null,
-        finish_reason: finishReasonOf(message),
-      },
-    ],
-    usage: completionUsage(message),
-    session_id: turn.session.id,
+const headOf = ({ id, model }: Turn, object: string) => ({
+  id: `chatcmpl-${id}`,
+  object,
+  created: Math.floor(timeOf(id) / 1000),
+  model,
+});
+
+/** Turns pieces of one answer into OpenAI's deltas, in which tool calls have numbers. */
+function createDeltas(): (piece: AnswerPiece) => object {
+  const calls: string[] = [];
+  return (piece) => {
+    switch (piece.kind) {
+      case "text":
+        return { content: piece.text };
+      case "refusal":
+        return { refusal: piece.text };
+      case "reasoning":
+        // OpenAI has no such member. It is that of most servers that show the reasoning.
+        return { reasoning_content: piece.text };
+      case "tool_call": {
+        const call = { id: piece.id, type: "function", function: { name: piece.name, arguments: "" } };
+        return { tool_calls: [{ index: calls.push(piece.id) - 1, ...call }] };
+      }
+      case "tool_input":
+        return { tool_calls: [{ index: calls.indexOf(piece.id), function: { arguments: piece.text } }] };
+      case "source":
+        return { annotations: [citationOf(piece)] };
+    }
   };
 }
 
-/** OpenAI has no reason for an answer that broke off: `length` makes clients ask for the rest. */
-const finishReasonOf = (message: MessageRecord): string =>
-  message.finish_reason ?? (hasBrokenOff(message) ? "length" : "stop");
+function messageOf(pieces: readonly AnswerPiece[]): object {
+  const textOf = (wanted: string): string =>
+    pieces.map((piece) => ("text" in piece && piece.kind === wanted ? piece.text : "")).join("");
+  const calls = pieces
+    .filter((piece) => piece.kind === "tool_call")
+    .map(({ id, name }) => {
+      const input = pieces.map((piece) => (piece.kind === "tool_input" && piece.id === id ? piece.text : "")).join("");
+      return { id, type: "function", function: { name, arguments: input } };
+    });
+  const sources = pieces.filter((piece) => piece.kind === "source");
+  const [content, refusal, reasoning] = [textOf("text"), textOf("refusal"), textOf("reasoning")];
+  const isEmpty = content === "" && (refusal !== "" || calls.length > 0);
+  return {
+    role: "assistant",
+    content: isEmpty ? null : content,
+    refusal: refusal || null,
+    ...(reasoning ? { reasoning_content: reasoning } : {}),
+    ...(calls.length > 0 ? { tool_calls: calls } : {}),
+    ...(sources.length > 0 ? { annotations: sources.map(citationOf) } : {}),
+  };
+}
+
+const citationOf = ({ url, title = "" }: Extract<AnswerPiece, { kind: "source" }>) => ({
+  type: "url_citation",
+  url_citation: { url, title },
+});
+
+/** The tokens' probabilities of all pieces in one object, as OpenAI gives them. */
+function logprobsOf(pieces: readonly AnswerPiece[]): object | null {
+  const given = pieces.flatMap((piece) => ("logprobs" in piece ? [piece.logprobs as Record<string, unknown>] : []));
+  if (given.length === 0) return null;
+  const all = (name: string) => {
+    const tokens = given.flatMap((entry) => (Array.isArray(entry[name]) ? entry[name] : []));
+    return tokens.length > 0 ? tokens : null;
+  };
+  return { content: all("content"), refusal: all("refusal") };
+}
+
+const finishReasonOf = ({ finish_reason = "stop" }: MessageRecord): string => finish_reason;
 
 function completionUsage({ usage }: MessageRecord) {
   const { input_tokens = 0, output_tokens = 0, cost_usd = 0 } = usage ?? {};
@@ -120,5 +167,3 @@ function completionUsage({ usage }: MessageRecord) {
     cost_usd,
   };
 }
-
-const createdOf = ({ id }: Turn): number => Math.floor(timeOf(id) / 1000);

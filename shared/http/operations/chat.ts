@@ -3,6 +3,7 @@ import {
   chatSchema,
   completionAnswerSchema,
   completionRequestSchema,
+  modelListSchema,
   stopAnswerSchema,
   usageSchema,
 } from "../../chat/schema.ts";
@@ -12,6 +13,8 @@ import { sessionParams } from "./parameters.ts";
 
 const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
 const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;
+
+const NO_PROVIDER = "The model's provider rejects the deployment, or its answer broke off.";
 
 export const chatOperations = {
   chat: {
@@ -24,6 +27,7 @@ export const chatOperations = {
     answers: { 200: chatAnswerSchema },
     events: true,
     headers: [...turnHeaders, ...streamHeaders],
+    refusals: { 502: NO_PROVIDER },
   },
   followChat: {
     method: "GET",
@@ -65,7 +69,19 @@ export const chatOperations = {
     answers: { 200: completionAnswerSchema },
     events: true,
     headers: [...turnHeaders, "x-session-id", "x-accel-buffering"],
-    refusals: { 404: "The session or the answer was deleted since the first request with this Idempotency-Key." },
+    isOpenAI: true,
+    refusals: {
+      404: "No such model; or the session or the answer was deleted since the first request with this Idempotency-Key.",
+      502: NO_PROVIDER,
+    },
+  },
+  listModels: {
+    method: "GET",
+    path: "/v1/models",
+    access: "user",
+    summary: "The models that a request can name, as the OpenAI API lists them",
+    answers: { 200: modelListSchema },
+    isOpenAI: true,
   },
   getUsage: {
     method: "GET",

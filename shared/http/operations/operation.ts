@@ -21,6 +21,8 @@ export interface Operation {
   media?: readonly string[];
   /** The answer 200 may be server-sent events; without a schema it always is. */
   events?: true;
+  /** Clients of the OpenAI API call it: its problems have OpenAI's `error` as well. */
+  isOpenAI?: true;
   /** Headers of its successes, besides those of every answer. */
   headers?: readonly ResponseHeader[];
   /** Reasons for refusals by status, besides those of every operation of its kind. */

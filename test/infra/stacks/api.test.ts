@@ -108,7 +108,8 @@ describe("the gateway's own answer", () => {
   it.each(responses.map((response) => [response.ResponseType, response]))("is a problem: %s", (_, response) => {
     expect(Object.keys(response.ResponseTemplates)).toEqual(["application/problem+json"]);
     const problem = JSON.parse(response.ResponseTemplates["application/problem+json"]);
-    expect(Object.keys(problem)).toEqual(["type", "title", "status", "detail", "code", "request_id"]);
+    expect(Object.keys(problem)).toEqual(["type", "title", "status", "detail", "code", "request_id", "error"]);
+    expect(problem.error).toMatchObject({ message: problem.detail, code: problem.code, param: null });
     expect(problem.status).toBe(statusOf[problem.code as keyof typeof statusOf]);
     expect(response.StatusCode).toBe(String(problem.status));
     expect(response.ResponseParameters).toMatchObject({

@@ -63,6 +63,7 @@ const expected: Record<string, string[]> = {
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-stop": [`dynamodb GetItem ${idempotency} on table`],
+  "chat-models": [],
   "chat-usage": ["dynamodb GetItem on table"],
   "memories-search": [
     `dynamodb BatchGetItem GetItem ${idempotency} on table`,

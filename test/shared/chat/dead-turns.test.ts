@@ -126,7 +126,7 @@ describe("a turn whose function has died", () => {
       const reading = (async () => {
         for await (const event of turn!.events()) if (event.kind === "text") texts.push(event.text);
       })();
-      await expect(reading).rejects.toMatchObject({ code: "unavailable" });
+      await expect(reading).rejects.toMatchObject({ code: "bad_gateway" });
       expect(texts.join("")).toBe("half of it");
     }
     expect(storedMessages()).toBe(1);

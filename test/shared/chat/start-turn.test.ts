@@ -226,7 +226,7 @@ describe("a turn", () => {
     await world.create("ann", id);
     fake.next({ resetAfter: 2, perToken: 30 });
     const turn = await startTurn(chat.deps, request("one two three"));
-    await expect(textOf(turn)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
     expect(await transcript()).toEqual([
       ["user", "one two three"],
       ["assistant", "You said: ", "incomplete"],
@@ -239,7 +239,7 @@ describe("a turn", () => {
     const { deps } = createChatWorld(world, fake.url, { totalTimeout: 1500 });
     fake.next({ perToken: 500 });
     const turn = await startTurn(deps, request("one two three four five"));
-    await expect(textOf(turn)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
     expect((await transcript())[1]![2]).toBe("incomplete");
   });
 

@@ -83,11 +83,11 @@ describe("a turn that fails", () => {
   it("because the model breaks off is counted as failed in the metrics", async () => {
     fake.next({ resetAfter: 2, perToken: 30 });
     const turn = await startTurn(chat.deps, request("one two three"));
-    await expect(textOf(turn)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
     const calls = () => chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
-    expect(calls().map(({ error }) => error)).toEqual(["unavailable"]);
+    expect(calls().map(({ error }) => error)).toEqual(["bad_gateway"]);
     await runTurn(chat.deps, request("again"));
-    expect(calls().map(({ error }) => error)).toEqual(["unavailable", undefined]);
+    expect(calls().map(({ error }) => error)).toEqual(["bad_gateway", undefined]);
   });
 
   it("because its answer cannot be stored lets a repeat run", async () => {
@@ -158,7 +158,7 @@ describe("an answer that takes long", () => {
   it("ends 5 s before the function does, so that it can be stored", async () => {
     fake.next({ perToken: 400, text: "one two three four five six seven eight nine ten" });
     const turn = await startTurn(chat.deps, request("count", { deadline: world.stores.clock() + 6000 }));
-    await expect(textOf(turn)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
     expect((await stored())[1]).toMatchObject({ status: "incomplete" });
   });
 

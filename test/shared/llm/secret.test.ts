@@ -124,7 +124,7 @@ describe("the API key in Secrets Manager", () => {
     const request = ask();
     await expect(model(target!, await request.promptFor("model-a"), request)).rejects.toMatchObject({
       name: "ModelError",
-      failure: "unusable",
+      failure: "misconfigured",
     });
     expect(fake.requests).toEqual([]);
     // Once it is there, it is found.

@@ -38,11 +38,11 @@ describe.each([301, 302, 303, 307, 308])("a provider that answers %i to another 
     status = redirect;
   });
 
-  it("is not followed with a chat, and counts as a provider that does not know us", async () => {
+  it("is not followed with a chat, and is reported as a mistake of the deployment", async () => {
     const model = createOpenAIModel(async () => "secret", { connect: 10_000, firstToken: 10_000 });
     const target = { provider: "p", baseUrl: `${provider.url}/v1`, model: "m", isOpenAI: false };
     const prompt = { messages: [], tokens: 1, maxOutputTokens: 1 };
-    await expect(model(target, prompt, ask())).rejects.toMatchObject({ failure: "unusable", status: redirect });
+    await expect(model(target, prompt, ask())).rejects.toMatchObject({ failure: "misconfigured", status: redirect });
     expect([asked, seen]).toEqual([1, []]);
   });
 

@@ -1,0 +1,275 @@
+import OpenAI7, { type APIError } from "openai";
+import OpenAI6 from "openai-6";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Listening } from "../../../infra/local/listen.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { createChatWorld } from "../../support/chat-world.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startChatServer } from "../../support/start-chat-server.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+let api: Listening;
+let count = 0;
+let id = "";
+const logged: Record<string, unknown>[] = [];
+
+beforeAll(async () => {
+  for (const level of ["error", "warn"] as const) {
+    vi.spyOn(console, level).mockImplementation((line) => void logged.push(JSON.parse(String(line))));
+  }
+  engines = await startEngines();
+  world = createWorld(engines);
+});
+// A provider of its own for each test: breakers know providers by their host.
+beforeEach(async () => {
+  fake = await startFakeOpenAI();
+  api = await startChatServer(world, createChatWorld(world, fake.url).deps);
+  logged.length = 0;
+  id = `session-${count++}`;
+  return async () => {
+    await api.close();
+    await fake.close();
+  };
+});
+afterAll(() => engines.close());
+
+const stored = async (session = id) =>
+  (await listMessages(world.stores, { user: "ann", id: session }, { order: "asc", limit: 100 })).messages;
+
+describe.each([
+  ["openai 6", OpenAI6 as unknown as typeof OpenAI7],
+  ["openai 7", OpenAI7],
+])("a client with the package %s", (_package, OpenAI) => {
+  const client = (maxRetries = 0) => new OpenAI({ baseURL: `${api.url}/v1`, apiKey: "ann", maxRetries });
+  const body = (content = "hello", more: object = {}) => ({
+    model: "model-a",
+    messages: [{ role: "user" as const, content }],
+    metadata: { session_id: id },
+    ...more,
+  });
+  const create = (content?: string, more?: object) =>
+    client().chat.completions.create(body(content, more)) as Promise<OpenAI7.ChatCompletion>;
+  const stream = async (content?: string, more?: object) => {
+    const chunks: OpenAI7.ChatCompletionChunk[] = [];
+    for await (const chunk of await client().chat.completions.create({ ...body(content, more), stream: true })) {
+      chunks.push(chunk);
+    }
+    return chunks;
+  };
+  const failure = (work: Promise<unknown>): Promise<APIError> =>
+    work.then(
+      () => Promise.reject(new Error("it did not fail")),
+      (error) => error,
+    );
+
+  it("has every parameter that is not Memocha's own reach the provider as it is", async () => {
+    const parameters = {
+      stop: ["\n"],
+      top_p: 0.5,
+      temperature: 0.2,
+      seed: 7,
+      presence_penalty: 0.1,
+      frequency_penalty: -0.1,
+      logprobs: true,
+      top_logprobs: 2,
+      logit_bias: { "50256": -100 },
+      reasoning_effort: "low",
+      response_format: { type: "json_object" },
+      user: "u-1",
+      parallel_tool_calls: false,
+      something_new: { of: ["next", "year"] },
+    };
+    await create("hello", { ...parameters, n: 1, max_completion_tokens: 50, service_tier: null });
+    const { at: _at, isCut: _isCut, sent: _sent, authorization: _authorization, ...sent } = fake.requests[0]!;
+    expect(sent).toEqual({
+      ...parameters,
+      model: "model-a",
+      messages: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "hello" },
+      ],
+      max_tokens: 50,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+  });
+
+  it.each([
+    ["n", { n: 2 }],
+    ["modalities.1", { modalities: ["text", "audio"] }],
+    ["audio", { audio: { voice: "alloy", format: "wav" } }],
+    ["functions", { functions: [{ name: "f" }] }],
+    ["function_call", { function_call: "auto" }],
+  ])("is told that %s is not supported, and nothing is stored", async (param, more) => {
+    const error = await failure(create("hello", more));
+    expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error", code: "validation_failed" });
+    expect(error.message).toContain(param);
+    expect(fake.requests).toEqual([]);
+    await expect(stored()).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("gets the JSON of a structured output, whole and as a stream", async () => {
+    const response_format = { type: "json_schema", json_schema: { name: "city", schema: { type: "object" } } };
+    fake.always({ deltas: ['{"na', 'me": "Rom', 'e"}'] });
+    const { choices } = await create("which?", { response_format });
+    expect(JSON.parse(choices[0]!.message.content!)).toEqual({ name: "Rome" });
+    const chunks = await stream("which?", { response_format });
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe('{"name": "Rome"}');
+    expect(fake.requests[1]).toMatchObject({ response_format });
+  });
+
+  it("gets a refusal as one, and the person finds its text in the session", async () => {
+    fake.always({ pieces: [{ refusal: "I can" }, { refusal: "not do that." }] });
+    const { choices } = await create("do it");
+    expect(choices[0]).toMatchObject({
+      finish_reason: "stop",
+      message: { content: null, refusal: "I cannot do that." },
+    });
+    world.advance(1000);
+    const chunks = await stream("do it");
+    expect(chunks.map(({ choices }) => choices[0]?.delta.refusal ?? "").join("")).toBe("I cannot do that.");
+    expect((await stored())[1]).toMatchObject({ content: "I cannot do that.", status: "complete" });
+  });
+
+  it("gets the probabilities of the tokens", async () => {
+    const logprobs = (delta: unknown) => ({
+      content: [{ token: (delta as { content: string }).content, logprob: -1 }],
+    });
+    fake.always({ deltas: ["one ", "two"], logprobs });
+    const all = [
+      { token: "one ", logprob: -1 },
+      { token: "two", logprob: -1 },
+    ];
+    expect((await create("count", { logprobs: true })).choices[0]!.logprobs).toMatchObject({ content: all });
+    const chunks = await stream("count", { logprobs: true });
+    expect(chunks.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? [])).toEqual(all);
+  });
+
+  it("gets the reasoning of a model that shows it, which is stored beside the answer", async () => {
+    fake.always({ pieces: [{ reasoning_content: "hm, " }, { reasoning: "well" }, { content: "Yes." }] });
+    const { choices } = await create("really?");
+    expect(choices[0]!.message).toMatchObject({ content: "Yes.", reasoning_content: "hm, well" });
+    const [, answer] = await stored();
+    expect(answer).toMatchObject({
+      content: "Yes.",
+      parts: [
+        { type: "reasoning", text: "hm, well" },
+        { type: "text", text: "Yes." },
+      ],
+    });
+  });
+
+  it.each(["stop", "length", "content_filter"])("gets the provider's finish_reason %s", async (finish) => {
+    fake.always({ finish });
+    expect((await create()).choices[0]!.finish_reason).toBe(finish);
+    expect((await stream()).map(({ choices }) => choices[0]?.finish_reason).filter(Boolean)).toEqual([finish]);
+  });
+
+  it.each([
+    ["is reset", { resetAfter: 2, perToken: 20 }],
+    ["sends a malformed chunk", { malformedAfter: 2 }],
+    ["sends an error event", { errorAfter: 2 }],
+    ["ends without a reason", { endAfter: 2 }],
+  ])("gets an error, not a short answer, when the provider %s in the middle", async (_what, behaviour) => {
+    fake.always(behaviour);
+    expect(await failure(create("one two three"))).toMatchObject({ status: 502, type: "server_error" });
+    world.advance(1000);
+    const error = await failure(stream("one two three"));
+    expect(error).toBeInstanceOf(OpenAI.APIError);
+    expect(error.message).toContain("broke off");
+    expect((await stored()).map(({ content, status }) => [content, status])).toEqual([
+      ["one two three", undefined],
+      ["You said: ", "incomplete"],
+      ["one two three", undefined],
+      ["You said: ", "incomplete"],
+    ]);
+  });
+
+  it("is told of a model that is not offered, or that the provider does not have", async () => {
+    const expected = { status: 404, code: "model_not_found", param: "model", type: "invalid_request_error" };
+    expect(await failure(create("hello", { model: "nobody" }))).toMatchObject(expected);
+    expect(fake.requests).toEqual([]);
+    fake.always({ status: 404, error: { error: { message: "The model `gpt-5-mni` does not exist", code: null } } });
+    expect(await failure(create("hello", { model: "gpt-5-mni" }))).toMatchObject(expected);
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ["rejects the deployment's key", { status: 401, error: { error: { message: "Incorrect API key sk-1" } } }],
+    ["has no such route", { status: 404, error: "<html>Not Found</html>" }],
+    ["wants to be paid first", { status: 429, error: { error: { message: "no", code: "insufficient_quota" } } }],
+  ])("gets 502 without Retry-After when the provider %s", async (_what, behaviour) => {
+    fake.always(behaviour);
+    const error = await failure(create());
+    expect(error).toMatchObject({ status: 502, type: "server_error" });
+    expect(error.headers!.get("retry-after")).toBeNull();
+    expect(error.message).not.toContain("sk-1");
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  it("gets 503 with Retry-After when the provider is busy or down", async () => {
+    fake.always({ status: 500 });
+    const error = await failure(create());
+    expect(error).toMatchObject({ status: 503, code: "unavailable" });
+    expect(error.headers!.get("retry-after")).toBe("1");
+  });
+
+  it.each([
+    [
+      "OpenAI",
+      { error: { message: "Invalid schema: 'type' is missing", param: "response_format", code: "bad_schema" } },
+    ],
+    [
+      "vLLM",
+      { object: "error", message: "Invalid schema: 'type' is missing", param: "response_format", code: "bad_schema" },
+    ],
+  ])("is told why the provider rejects a request, as %s says it", async (_who, error) => {
+    fake.always({ status: 400, error });
+    const got = await failure(create());
+    expect(got).toMatchObject({ status: 400, param: "response_format", code: "bad_schema" });
+    expect(got.message).toContain("Invalid schema: 'type' is missing");
+  });
+
+  it("has the provider's status, code and message logged for the operators, without the content", async () => {
+    const secret = "my dog is called Rex and he bites";
+    const message = `Invalid prompt: '${secret.slice(0, 25)}' in messages[1].content, of "hush"`;
+    fake.always({ status: 400, error: { error: { message, code: "invalid_prompt" } } });
+    await failure(create(secret));
+    fake.always({ errorAfter: 1, error: { message: `stopped at ${secret}`, code: "overloaded" } });
+    await failure(create(secret));
+    expect(logged.filter(({ level }) => level === "warn")).toMatchObject([
+      {
+        provider: new URL(fake.url).host,
+        model: "model-a",
+        status: 400,
+        provider_code: "invalid_prompt",
+        provider_message: `Invalid prompt: '…' in messages[1].content, of "hush"`,
+      },
+      { model: "model-a", provider_code: "overloaded", provider_message: "stopped at …" },
+    ]);
+    expect(JSON.stringify(logged)).not.toContain("Rex");
+  });
+
+  it("keeps text parts apart", async () => {
+    const parts = [
+      { type: "text" as const, text: "The first." },
+      { type: "text" as const, text: "The second." },
+    ];
+    await client().chat.completions.create({ ...body(), messages: [{ role: "user", content: parts }] });
+    expect(fake.requests[0]!.messages.at(-1)!.content).toBe("The first.\n\nThe second.");
+    expect((await stored())[0]!.content).toBe("The first.\n\nThe second.");
+  });
+
+  it("lists the models", async () => {
+    const models = [];
+    for await (const model of client().models.list()) models.push(model);
+    expect(models).toEqual([
+      { id: "model-a", object: "model", created: 0, owned_by: "provider.example" },
+      { id: "model-b", object: "model", created: 1_700_000_000, owned_by: "provider" },
+    ]);
+  });
+});
