@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { messageOperations } from "../../shared/http/operations/messages.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { findMessages } from "../../shared/session/find-messages.ts";
-import { type MessageRecord, positionOf, toMessage } from "../../shared/session/message.ts";
+import { positionOf, type ShownMessage, toMessage } from "../../shared/session/message.ts";
 import { refuseFuture } from "../../shared/session/schema.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
@@ -15,15 +15,24 @@ export const createAppendMessages = (deps: HttpDependencies & Stores) =>
     deps,
     async ({ user, params, body, identity, observe }) => {
       refuseFuture(body, deps.clock());
-      const inputs = "messages" in body ? body.messages : [body];
-      const messages = await appendMessages(deps, { user, id: params.id }, inputs, identity, observe);
-      return { status: 201, body: answerOf(messages, params.id), keep: () => messages.map(positionOf) };
+      const input = "messages" in body ? body.messages : body;
+      const messages = await appendMessages(deps, { user, id: params.id }, input, identity, observe);
+      return { status: 201, body: answerOf(messages, params.id), keep: () => messages.map(toKept) };
     },
-    async ({ user, params }, positions: string[]) =>
-      answerOf(await findMessages(deps, { user, id: params.id }, positions), params.id),
+    async ({ user, params }, kept: Kept[]) => {
+      const parents = new Map(kept.map((one) => (typeof one === "string" ? [one, null] : one)));
+      const messages = await findMessages(deps, { user, id: params.id }, [...parents.keys()]);
+      const shown = messages.map((one) => ({ ...one, parent_id: parents.get(positionOf(one)) ?? null }));
+      return answerOf(shown, params.id);
+    },
   );
 
-const answerOf = (messages: readonly MessageRecord[], session: string) => ({
+/** Position and parent of a message. Earlier versions kept the position alone. */
+type Kept = string | [string, string | null];
+
+const toKept = (message: ShownMessage): Kept => [positionOf(message), message.parent_id];
+
+const answerOf = (messages: readonly ShownMessage[], session: string) => ({
   data: messages.map((message) => toMessage(message, session)),
 });
 

@@ -8,20 +8,24 @@ import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";
 
+const BRANCH = /^\d{1,4}$/;
+
 /** GET /v1/sessions/{id}/messages */
 export const createListMessages = (deps: HttpDependencies & Stores) =>
   createHttpHandler(messageOperations.listMessages, deps, async ({ user, params, query }) => {
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["messages", user, params.id, filters];
-    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [POSITION]);
-    const page = await listMessages(deps, { user, id: params.id }, { ...filters, limit, after });
+    // The pages of a list stay on the branch that was current at the first one.
+    const [after, branch] = cursor === undefined ? [] : decodeCursor(scope, cursor, [POSITION, BRANCH]);
+    const pinned = branch === undefined ? undefined : Number(branch);
+    const page = await listMessages(deps, { user, id: params.id }, { ...filters, limit, after, pinned });
     const last = page.messages.at(-1);
     return {
       status: 200,
       body: {
         data: page.messages.map((message) => toMessage(message, params.id)),
-        next_cursor: page.more && last ? encodeCursor(scope, [positionOf(last)]) : null,
+        next_cursor: page.more && last ? encodeCursor(scope, [positionOf(last), String(page.branch)]) : null,
       },
     };
   });

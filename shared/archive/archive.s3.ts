@@ -79,8 +79,9 @@ export function createArchive(open: () => Promise<Objects>): Archive {
           }
         }
         if (former && left && left.generation < header.live_generation) await remove(former, left.etag);
-        const { chunks, bytes, messageCount, last } = writer.result();
-        return { ref: { key, etag, bytes, chunks }, messageCount, last };
+        const { chunks, bytes, ...tally } = writer.result();
+        const tree = header.tree.branches.length > 1 ? { tree: header.tree } : {};
+        return { ref: { key, etag, bytes, chunks, ...tree }, ...tally };
       }
     },
 

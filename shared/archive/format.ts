@@ -1,8 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { sha256 } from "../hash.ts";
 import type { ArchivedHeader } from "../session/archive.ts";
-import { type MessageRecord, positionOf } from "../session/message.ts";
+import type { MessageRecord } from "../session/message.ts";
 import type { Chunk } from "../session/session.ts";
+import { createTally, isOn, pathOf, placeOf, type Tree } from "../session/tree.ts";
 
 /** Bytes of JSON Lines in one chunk, about: what reading one page of an archived session has to fetch and unpack. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -15,8 +16,9 @@ const CHUNK_BYTES = 1024 * 1024;
 export function createWriter(header: ArchivedHeader) {
   const chunks: Chunk[] = [];
   let bytes = 0;
-  let messageCount = 0;
-  let last: string | null = null;
+  const tally = createTally(header.tree);
+  const current = pathOf(header.tree);
+  const parents = new Map<number, string>();
   let source: AsyncIterator<Buffer> | undefined;
   const identity = identityOf(header);
 
@@ -31,10 +33,12 @@ export function createWriter(header: ArchivedHeader) {
     let text = "";
     for await (const page of messages) {
       for (const message of page) {
-        if (text === "") chunks.push({ offset: bytes, first: positionOf(message) });
-        text += toLine(messageLine(identity, message));
-        messageCount++;
-        last = message.created_at;
+        if (!tally.add(message)) continue;
+        const { branch, position, id } = placeOf(message);
+        if (text === "") chunks.push({ offset: bytes, first: position });
+        const parent = parents.get(branch) ?? header.tree.branches[branch]?.from?.id ?? null;
+        text += toLine(messageLine(identity, message, parent, isOn(current, message)));
+        parents.set(branch, id);
         if (text.length >= CHUNK_BYTES) {
           yield member(text);
           text = "";
@@ -56,7 +60,7 @@ export function createWriter(header: ArchivedHeader) {
       return { [Symbol.asyncIterator]: () => ({ next: () => iterator().next() }) };
     },
     /** What was written; complete once the source has ended. */
-    result: () => ({ chunks, bytes, messageCount, last }),
+    result: () => ({ chunks, bytes, ...tally.result }),
   };
 
   function iterator(): AsyncIterator<Buffer> {
@@ -75,11 +79,18 @@ export interface SessionLine extends LineIdentity {
   created_at: string;
   ttl_seconds: number;
   pinned: boolean;
+  /** The session's tree. Absent = it never branched. */
+  branch?: number;
+  branches?: Tree["branches"];
 }
 
 export interface MessageLine extends LineIdentity, Omit<MessageRecord, "keyed" | "order"> {
   type: "message";
   session_id: string;
+  /** Absent = an earlier version wrote the line: then it follows the line before it, and is on the current branch. */
+  parent_id?: string | null;
+  /** Whether it is on the current branch. */
+  is_current?: boolean;
 }
 
 /** Whose line it is, for those who must tell sessions apart without knowing users. */
@@ -101,6 +112,7 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
         session_key: _key,
         generation: _generation,
         session_id: _session,
+        is_current: _isCurrent,
         ...rest
       } = JSON.parse(line);
       return rest as MessageRecord;
@@ -119,13 +131,20 @@ function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): Lin
 // give the same bytes.
 function sessionLine({ session_key, generation }: LineIdentity, header: ArchivedHeader): object {
   const { user_id, id, title, metadata, created_at, ttl_seconds, pinned } = header;
-  return { type: "session", session_key, generation, user_id, id, title, metadata, created_at, ttl_seconds, pinned };
+  const { branches, current } = header.tree;
+  const said = { type: "session", session_key, generation, user_id, id, title, metadata, created_at };
+  return { ...said, ttl_seconds, pinned, ...(branches.length > 1 ? { branch: current, branches } : {}) };
 }
 
-function messageLine(identity: LineIdentity & { session_id: string }, message: MessageRecord): object {
+function messageLine(
+  identity: LineIdentity & { session_id: string },
+  message: MessageRecord,
+  parent_id: string | null,
+  is_current: boolean,
+): object {
   const { session_key, generation, session_id } = identity;
   const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
-  const { latency_ms, keyed, order } = message;
+  const { latency_ms, branch, keyed, order } = message;
   const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
@@ -133,6 +152,9 @@ function messageLine(identity: LineIdentity & { session_id: string }, message: M
     generation,
     session_id,
     id,
+    parent_id,
+    branch,
+    is_current,
     role,
     name,
     content,

@@ -75,7 +75,7 @@ export async function collectDeadTurns(
   now: number,
   onStored?: OnStored,
 ): Promise<DeadTurn[]> {
-  const dead = Object.entries(record.turns ?? {}).filter(([, until]) => until <= now);
+  const dead = Object.entries(record.turns ?? {}).filter(([, { until }]) => until <= now);
   return Promise.all(
     dead.map(async ([answer]) => {
       const turn = { user: record.user_id, id: record.id, generation: record.generation, answer };

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { stillRunning } from "../idempotency/attempt.ts";
 import type { Claim } from "../idempotency/claim.ts";
 import { listMessages } from "../session/list-messages.ts";
-import { hasBrokenOff, type MessageRecord, timeOf } from "../session/message.ts";
+import { hasBrokenOff, type MessageRecord, type ShownMessage, timeOf } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
 import { piecesOf } from "./answer-body.ts";
@@ -64,7 +64,7 @@ export async function followRunningTurn(
 
 /** The answers of the turns that are running, the newest first. */
 export function runningTurns(record: SessionRecord | null, now: number): string[] {
-  const running = Object.entries(record?.turns ?? {}).filter(([, until]) => until > now);
+  const running = Object.entries(record?.turns ?? {}).filter(([, { until }]) => until > now);
   return running.map(([answer]) => answer).sort((a, b) => (a < b ? 1 : -1));
 }
 
@@ -81,7 +81,7 @@ export async function followTurn(
 ): Promise<Turn | null> {
   if (!ANSWER_ID.test(id)) return null;
   const record = await stores.sessions.find(session);
-  const until = record?.turns?.[id];
+  const until = record?.turns?.[id]?.until;
   if (record && until !== undefined) {
     if (until > stores.clock()) return running(record);
     await collectDeadTurns(stores.turns, record, stores.clock(), onStored);
@@ -124,7 +124,7 @@ export async function followTurn(
 
   async function isOver(): Promise<boolean> {
     const current = await stores.sessions.find(session);
-    const end = current?.turns?.[id];
+    const end = current?.turns?.[id]?.until;
     if (current && end !== undefined && end <= stores.clock()) {
       await collectDeadTurns(stores.turns, current, stores.clock(), onStored);
     }
@@ -133,9 +133,13 @@ export async function followTurn(
 }
 
 /** Waits for the end of a turn and gives its answer: also an incomplete one, if it is stored. Throws the error of the turn. */
-export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<MessageRecord> {
+export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<ShownMessage> {
   try {
-    for await (const event of turn.events()) if (event.kind === "end") return event.message;
+    for await (const event of turn.events()) {
+      if (event.kind !== "end") continue;
+      if (turn.parent_id !== undefined) return { ...event.message, parent_id: turn.parent_id };
+      return (await storedAnswer(stores, turn.session, turn.id)) ?? { ...event.message, parent_id: null };
+    }
   } catch (error) {
     const stored = await storedAnswer(stores, turn.session, turn.id).catch(() => null);
     if (stored) return stored;
@@ -162,9 +166,9 @@ async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEve
 }
 
 /** Finds the answer in a hot or an archived session, at the time that its id names. */
-async function storedAnswer(stores: ChatStores, session: SessionId, id: string): Promise<MessageRecord | null> {
+async function storedAnswer(stores: ChatStores, session: SessionId, id: string): Promise<ShownMessage | null> {
   const at = timeOf(id);
-  const range = { order: "desc", from: toInstant(at), to: toInstant(at + 1), limit: 100 } as const;
+  const range = { order: "desc", branch: "all", from: toInstant(at), to: toInstant(at + 1), limit: 100 } as const;
   const { messages } = await listMessages(stores, session, range);
   return messages.find((message) => message.id === id && message.role === "assistant") ?? null;
 }

@@ -92,7 +92,9 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
       onFailure: request.claims.release,
     });
     const { session } = request;
-    return { id, session, model: answer.model, memories: prompt.memories, headers: reservation.headers, ...running };
+    const { memories } = prompt;
+    const parent_id = question.id;
+    return { id, parent_id, session, model: answer.model, memories, headers: reservation.headers, ...running };
   } catch (error) {
     watch?.end();
     if (opened) await abandonTurn(deps, turnId(opened), opened.record);

@@ -83,6 +83,8 @@ export const brokenOff = (cause?: unknown): AppError => new AppError("bad_gatewa
 export interface Turn {
   /** Id of the answer. */
   id: string;
+  /** Id of the message that it answers. Absent = another attempt runs the turn. */
+  parent_id?: string;
   session: SessionId;
   model: string;
   memories: Memory[];

@@ -10,6 +10,7 @@ import { fnv1aOfCodePoints } from "../hash.ts";
  *   I#<generation>#<message id>         message id that a client chose, so that the message is stored once
  *   L#<generation>#<message id>         what a running turn has said so far
  *   M#<generation>#<created_at>#<id>    message
+ *   T#<generation>                      tree of branches, if there are several
  *   Z                                   header, or the archived stub in its place
  *
  * One descending Query returns the header and the newest messages. A *generation* is one hot copy of the messages: a reset or
@@ -79,11 +80,14 @@ export function liveTextKey(user: string, session: string, generation: number, i
   return { pk: sessionKey(user, session), sk: `L#${digits(generation)}#${id}` };
 }
 
-/** Reads the generation and the position in a message's sort key. */
+export function treeKey(user: string, session: string, generation: number): Key {
+  return { pk: sessionKey(user, session), sk: `T#${digits(generation)}` };
+}
+
+/** Reads the generation and the position in a message's sort key. Other keys have something else after the generation, or nothing. */
 export function parseMessageKey(sk: string): { generation: number; position: string } {
-  const start = "M#".length;
-  const end = sk.indexOf("#", start);
-  return { generation: Number(sk.slice(start, end)), position: sk.slice(end + 1) };
+  const [, generation = "", ...position] = sk.split("#");
+  return { generation: Number(generation), position: position.join("#") };
 }
 
 export const MEMORY_PREFIX = "E#";

@@ -101,6 +101,7 @@ export const conversations = {
         "ttl_seconds",
         "pinned",
         "message_count",
+        "head_id",
       ],
     },
     [SESSIONS_DUE]: { partitionKey: "due_shard", sortKey: "due_at" },

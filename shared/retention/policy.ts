@@ -42,6 +42,12 @@ export const retention = {
     seconds: null,
     note: "Lives and dies with its message.",
   },
+  tree: {
+    record: "branches of a session",
+    place: { item: "tree" },
+    seconds: null,
+    note: "One item per session that has branched; ids of messages, no content. Deleted with its messages.",
+  },
   anchor: {
     record: "session anchor",
     place: { item: "anchor" },

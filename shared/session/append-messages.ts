@@ -1,26 +1,43 @@
+import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
-import { sha256 } from "../hash.ts";
-import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages } from "./message.ts";
+import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages, positionOf, type ShownMessage } from "./message.ts";
+import { openMessages, withParents } from "./message-source.ts";
+import { findParents, type Placed, type Planned, placeMessages } from "./place-messages.ts";
 import { notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import type { MessageInput } from "./schema.ts";
-import { expiryOf, type OpenAppend, type RequestIdentity, type SessionId, type SessionRecord } from "./session.ts";
+import type { SessionId, SessionRecord } from "./session.ts";
+import { expiryOf, isExpired, isLaterThan, type OpenAppend, type RequestIdentity } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
+import { placeOf } from "./tree.ts";
+
+/** A hot session as it was read, and where messages go in it. */
+interface Hot {
+  record: SessionRecord;
+  /** Gives those of the messages their places that are not stored yet. */
+  place(planned: readonly Planned[], stored: ReadonlyMap<string, MessageRecord>): Placed;
+}
 
 /**
  * Captures messages, in order; an archived session is restored first. A message whose id exists is not stored again
  * and comes back as it is. What fits one transaction is all or nothing; a larger append that broke off is taken up
- * where it stopped when it is repeated, with an Idempotency-Key or without. Throws `not_found`, and `payload_too_large` for
- * messages that no answer could hold.
+ * where it stopped when it is repeated, with an Idempotency-Key or without. `input` is the request's list of messages, or its only one.
+ *
+ * Messages without `parent_id` follow the end of the current branch, and concurrent appends all stay on it. A `parent_id` is exact: a
+ * message begins a branch if another write has followed its parent first. Throws `not_found`, `validation_failed`, and
+ * `payload_too_large` for messages that no answer could hold.
  */
 export async function appendMessages(
   stores: Stores,
   session: SessionId,
-  inputs: readonly MessageInput[],
+  input: MessageInput | readonly MessageInput[],
   request: RequestIdentity,
   onStored?: OnStored,
-): Promise<MessageRecord[]> {
+): Promise<ShownMessage[]> {
+  const inputs = "role" in input ? [input] : input;
+  const isExact = inputs.some(({ parent_id }) => parent_id !== undefined);
+  const { maxPerAppend } = stores.messages;
   const plan = planMessages(inputs, request);
   if (fitting(plan, plan.length).length < plan.length) {
     throw new AppError(
@@ -28,49 +45,115 @@ export async function appendMessages(
       `the answer would have more than ${MAX_PAGE_BYTES} bytes: append fewer at once`,
     );
   }
-  let record = await activeSession(stores, session, request.at);
-  const isWhole = stores.messages.maxPerAppend(plan, 0) === plan.length;
-  const open = isWhole ? undefined : openAppend(record, inputs, request);
-  const planned = open ? planMessages(inputs, open) : plan;
-  const result = new Map(planned.toReversed().map((message) => [message.id, message]));
+  const planned = (messages: readonly MessageRecord[]) =>
+    messages.flatMap((message, n): Planned[] => {
+      const [of, path] = [inputs[n], "role" in input ? "" : `messages.${n}.`];
+      return of && messages.findIndex(({ id }) => id === message.id) === n ? [{ input: of, message, path }] : [];
+    });
+  const read = () =>
+    isExact ? readExact(stores, session, planned(plan), request.at) : readActive(stores, session, request.at);
 
-  let start = 0;
-  let pending = [...result.values()].reverse();
-  while (start < pending.length) {
-    const end = start + stores.messages.maxPerAppend(pending, start);
-    const outcome = await retryContended(async () => {
+  let hot: Hot | null = await read();
+  const isWhole = maxPerAppend(plan, 0, isExact) === plan.length;
+  const open = isWhole ? undefined : openAppend(hot.record, inputs, request);
+  const all = open ? planMessages(inputs, open) : plan;
+  const pending = planned(all);
+  const { record: first } = hot;
+  const stored = new Map<string, ShownMessage | MessageRecord>();
+  let present = 0;
+  while (stored.size < pending.length) {
+    await retryContended(async () => {
+      hot ??= await read();
+      const { record } = hot;
+      const { messages: rest, treeOf } = hot.place(pending, stored);
+      const messages = rest.slice(0, maxPerAppend(rest, 0, isExact));
       const now = stores.clock();
-      const answer = await stores.messages.append({
+      const outcome = await stores.messages.append({
         record,
-        messages: pending.slice(start, end),
+        messages,
         now,
         expiresAt: expiryOf(record, now),
-        ...(open ? { open: end === pending.length ? null : open } : {}),
+        ...(open ? { open: messages.length === rest.length ? null : open } : {}),
+        ...(isExact ? { exact: true, ...treeOf(messages) } : {}),
       });
-      if (answer.kind !== "stale") return answer;
-      record = await activeSession(stores, session, request.at);
-      return contended;
+      if (isExact || outcome.kind === "stale") hot = null;
+      if (outcome.kind === "stale") return contended;
+      if (outcome.kind === "present") {
+        for (const [id, message] of outcome.messages) stored.set(id, message);
+        present += outcome.messages.size;
+      } else {
+        for (const message of messages) stored.set(message.id, message);
+        onStored?.({ messages: messages.length });
+      }
+      return outcome.kind;
     });
-    if (outcome.kind === "present") {
-      for (const [id, message] of outcome.messages) result.set(id, message);
-      pending = pending.filter(({ id }, n) => n < start || !outcome.messages.has(id));
-    } else {
-      onStored?.({ messages: end - start });
-      start = end;
-    }
   }
-  return planned.map((message) => result.get(message.id) ?? message);
+  const shown = await shownOf(stores, session, first, [...stored.values()], present === 0);
+  return all.flatMap(({ id }) => shown.find((message) => message.id === id) ?? []);
 }
 
-/** The session, hot. */
-async function activeSession(stores: Stores, session: SessionId, requestedAt: number): Promise<SessionRecord> {
+/** The session, hot, for messages that follow the end of the current branch. */
+async function readActive(stores: Stores, session: SessionId, requestedAt: number): Promise<Hot> {
   const state = await readSession(stores, session, requestedAt);
   if (state.kind === "none") throw notFound();
-  return state.kind === "active" ? state.record : restoreSession(stores, session);
+  const record = state.kind === "active" ? state.record : await restoreSession(stores, session);
+  const { branch } = record;
+  return {
+    record,
+    place(planned, stored) {
+      const messages = planned.flatMap(({ message }) => (stored.has(message.id) ? [] : [message]));
+      return { messages: branch ? messages.map((message) => ({ ...message, branch })) : messages, treeOf: () => ({}) };
+    },
+  };
+}
+
+/** The session, hot, with the parents that messages name. Throws `validation_failed` when one of them is not there. */
+function readExact(stores: Stores, session: SessionId, planned: readonly Planned[], requestedAt: number): Promise<Hot> {
+  return retryContended(async () => {
+    const { record, tree, messages } = await stores.messages.window(session, 1);
+    const isHot = record?.status === "active" && !isExpired(record, stores.clock());
+    const state = isHot ? ({ kind: "active", record } as const) : await readSession(stores, session, requestedAt);
+    if (state.kind === "none" || (isHot && isLaterThan(record, requestedAt))) throw notFound();
+    const source = await openMessages(stores, session, state, isHot ? tree : undefined);
+    const head = messages[0] ? placeOf(messages[0]) : null;
+    // A bad request changes nothing, so the parents are looked for before the session is restored.
+    const parents = await findParents(source.locate, planned, isHot ? head : null);
+    if (!isHot) {
+      await restoreSession(stores, session);
+      return contended;
+    }
+    return { record, place: (all, stored) => placeMessages(tree, head, all, parents, stored) };
+  });
 }
 
 /** The append of just this that broke off, or a new one. */
 function openAppend(record: SessionRecord, inputs: readonly MessageInput[], request: RequestIdentity): OpenAppend {
-  const digest = sha256(JSON.stringify(inputs));
+  const digest = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
   return record.open_append?.digest === digest ? record.open_append : { ...request, digest };
+}
+
+/** Tells the messages their parents. `record`: the header before. `isNew`: all of them were stored now, one after the other. */
+async function shownOf(
+  stores: Stores,
+  session: SessionId,
+  record: SessionRecord,
+  messages: readonly (MessageRecord | ShownMessage)[],
+  isNew: boolean,
+): Promise<ShownMessage[]> {
+  if (messages.every((message) => "parent_id" in message)) return [...messages];
+  const { head_id, head_at, branch = 0 } = record;
+  const earliest = messages.map(positionOf).sort()[0] ?? "";
+  if (isNew && earliest > (head_at ?? "")) {
+    // The question of a running turn comes after the head.
+    const known = head_id === undefined ? null : { id: head_id, branch };
+    const isKnown = !record.turns && (head_id !== undefined || record.message_count === 0);
+    return withParents(await source(), { messages: [...messages], before: isKnown ? known : undefined });
+  }
+  const opened = await source();
+  const each = await Promise.all(messages.map((message) => withParents(opened, { messages: [message] })));
+  return each.flat();
+
+  async function source() {
+    return openMessages(stores, session, { kind: "active", record });
+  }
 }

@@ -5,6 +5,7 @@ import { readSession, recordOf } from "./read-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
+import { LINEAR } from "./tree.ts";
 
 /** What `archiveSession` did, or found. */
 type Archived = "archived" | "already archived" | "stale" | "deleted";
@@ -40,13 +41,15 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     }
 
     const { anchor } = state;
-    const object = await stores.archive.write(anchor, () => stores.messages.all(session, generation));
+    const isLinear = "version" in expired && expired.branch === undefined;
+    const tree = isLinear ? LINEAR : await stores.messages.tree(session, generation);
+    const object = await stores.archive.write({ ...anchor, tree }, () => stores.messages.all(session, generation));
     if (!object) return contended;
-    const { ref, messageCount, last } = object;
+    const { ref, ...tally } = object;
     written = ref;
     const now = stores.clock();
     const stub: SessionRecord = {
-      ...recordOf(anchor, messageCount, last ?? anchor.created_at, now),
+      ...recordOf(anchor, tally, tree, now),
       ...("version" in expired ? { updated_at: expired.updated_at, version: expired.version + 1 } : {}),
       archived_at: toInstant(now),
       expires_at: toSeconds(now) + retention.stub.seconds,

@@ -1,11 +1,12 @@
 import type { MessageRecord } from "./message.ts";
 import type { Anchor, ArchiveRef } from "./session.ts";
+import type { Tally, Tree } from "./tree.ts";
 
 /** What is archived of a session beside its messages: what its anchor says. */
 export type ArchivedHeader = Pick<
   Anchor,
   "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation" | "seed"
->;
+> & { tree: Tree };
 
 /** An object in the archive. */
 interface ArchivedObject {
@@ -19,12 +20,12 @@ export interface Archive {
   /**
    * Stores a session whole, or nothing of it. Each generation is written once: when it is there, nothing is written;
    * an older one is replaced, and a newer one is kept (`null`). `messages` starts the reading of the messages, in order, and
-   * may be called again.
+   * may be called again. Deleted messages, by the tree, are left out.
    */
   write(
     header: ArchivedHeader,
     messages: () => AsyncIterable<MessageRecord[]>,
-  ): Promise<{ ref: ArchiveRef; messageCount: number; last: string | null } | null>;
+  ): Promise<({ ref: ArchiveRef } & Tally) | null>;
   /** The messages of one chunk, in order. Throws `not_found` when the object is gone. */
   readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
   /** The session's object, if there is one. Two where an earlier version has left one beside it. */

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { prefetch } from "../prefetch.ts";
-import { listMessages } from "./list-messages.ts";
+import { readMessages } from "./list-messages.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { Stores } from "./store.ts";
@@ -37,7 +37,13 @@ async function findSimultaneous(
   const found: MessageRecord[] = [];
   let after: string | undefined;
   for (;;) {
-    const page = await listMessages(stores, session, { order: "asc", from, after, limit: positions.length });
+    const page = await readMessages(stores, session, {
+      order: "asc",
+      branch: "all",
+      from,
+      after,
+      limit: positions.length,
+    });
     found.push(...page.messages.filter((message) => missing.delete(positionOf(message))));
     const last = page.messages.at(-1);
     if (!last || !page.more || missing.size === 0 || last.created_at !== from) return found;

@@ -1,10 +1,19 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { toSeconds } from "../clock.ts";
-import { anchorKey, headerKey, messageIdKey, messageKey, parseMessageKey, tombstoneKey } from "../dynamodb/keys.ts";
+import {
+  anchorKey,
+  headerKey,
+  messageIdKey,
+  messageKey,
+  parseMessageKey,
+  tombstoneKey,
+  treeKey,
+} from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
-import { type MessageRecord, positionOf } from "./message.ts";
+import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import { type MessagePart, textOf } from "./parts.ts";
-import type { Anchor, SessionId, SessionRecord, Tombstone } from "./session.ts";
+import type { Anchor, RunningTurn, SessionId, SessionRecord, Tombstone } from "./session.ts";
+import { LINEAR, type Place, type Tree } from "./tree.ts";
 
 // Free-form JSON is kept as text: DynamoDB's own maps nest 32 levels at most and its numbers end at 1e125.
 const toJson = (value: unknown): string => JSON.stringify(value);
@@ -22,8 +31,18 @@ export function toHeaderItem(record: SessionRecord): Item {
     metadata: toJson(metadata),
     ...(archive ? { archive: toJson(archive) } : {}),
     ...(expires_at === null ? {} : { expires_at }),
-    ...Object.fromEntries(Object.entries(turns ?? {}).map(([answer, until]) => [TURN_PREFIX + answer, until])),
+    ...Object.fromEntries(
+      Object.entries(turns ?? {}).map(([answer, turn]) => [TURN_PREFIX + answer, toTurnMark(turn)]),
+    ),
   };
+}
+
+/** A running turn as an attribute of the header. */
+export const toTurnMark = ({ until, branch }: RunningTurn): unknown => (branch === 0 ? until : [until, branch]);
+
+function fromTurnMark(mark: unknown): RunningTurn {
+  const [until = 0, branch = 0] = Array.isArray(mark) ? mark.map(Number) : [Number(mark)];
+  return { until, branch };
 }
 
 /** The header or stub in the image of a stream record. */
@@ -42,7 +61,7 @@ export function fromHeaderItem(item: Item): SessionRecord {
     expires_at: typeof expires_at === "number" ? expires_at : null,
     ...(typeof archive === "string" ? { archive: JSON.parse(archive) } : {}),
     ...(turns.length > 0
-      ? { turns: Object.fromEntries(turns.map(([name, until]) => [name.slice(TURN_PREFIX.length), Number(until)])) }
+      ? { turns: Object.fromEntries(turns.map(([name, mark]) => [name.slice(TURN_PREFIX.length), fromTurnMark(mark)])) }
       : {}),
   };
 }
@@ -95,11 +114,12 @@ export function fromTombstoneItem({ user_id, id, created_at, generation, purged 
   };
 }
 
-/** The condition that a header is the live, unexpired one whose lifetime was read. Writes in between may have happened. */
+/** The condition that a header is the live, unexpired one with the lifetime and branch that were read. It allows other writes in between. */
 export const isUnchanged = (record: SessionRecord, now: number) => ({
   ConditionExpression:
     "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
-    " AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+    " AND (attribute_not_exists(expires_at) OR expires_at > :now)" +
+    ` AND ${record.branch === undefined ? "attribute_not_exists(branch)" : "branch = :branch"}`,
   ExpressionAttributeNames: { "#status": "status" },
   ExpressionAttributeValues: {
     ":active": "active",
@@ -107,6 +127,7 @@ export const isUnchanged = (record: SessionRecord, now: number) => ({
     ":ttl": record.ttl_seconds,
     ":pinned": record.pinned,
     ":now": toSeconds(now),
+    ...(record.branch === undefined ? {} : { ":branch": record.branch }),
   },
 });
 
@@ -115,11 +136,13 @@ export const isUnchanged = (record: SessionRecord, now: number) => ({
  * byte. For the same reason, `usage` is stored as an array of numbers, and `content` only if there are no parts.
  */
 export function toMessageItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
-  const { metadata, usage, status, created_at: _at, order: _order, id: messageId, content, parts, ...rest } = message;
+  const { metadata, usage, status, id: messageId, content, parts, branch, ...others } = message;
+  const { created_at: _at, order: _order, parent_id: _parent, ...rest } = others as Partial<ShownMessage>;
   return {
     ...messageKey(user, id, generation, positionOf(message)),
     ...rest,
     ...(parts ? { parts: toJson(parts) } : { content }),
+    ...(branch ? { branch } : {}),
     ...(message.keyed ? { id: messageId } : {}),
     ...(status === undefined || status === ANSWERED ? {} : { status }),
     ...(usage ? { usage: [usage.input_tokens, usage.output_tokens, usage.cost_usd] } : {}),
@@ -153,4 +176,29 @@ export function toMessageIdItem({ user, id }: SessionId, generation: number, mes
     ...messageIdKey(user, id, generation, message.id),
     message: messageKey(user, id, generation, positionOf(message)).sk,
   };
+}
+
+export const toTreeItem = ({ user, id }: SessionId, generation: number, tree: Tree): Item => ({
+  ...treeKey(user, id, generation),
+  tree: toJson(tree),
+});
+
+export const fromTreeItem = (item: Item | null | undefined): Tree => fromJson(item?.tree, LINEAR);
+
+/**
+ * The change of a header when messages are stored whose last one is `last`. With `fork`, the tree's new branch becomes the current one and
+ * ends with `last`. Without, the head moves only forward: of concurrent requests, the one with the later message wins.
+ */
+export function headChange(record: SessionRecord, last: Place | undefined, fork?: Tree) {
+  const values = { ":head_id": last?.id, ":head_at": last?.position };
+  const sets = ["head_id = :head_id", "head_at = :head_at"];
+  if (last && fork) {
+    return { sets: [...sets, "branch = :fork"], conditions: [], values: { ...values, ":fork": fork.current } };
+  }
+  // An earlier version stored no head: then every message is as old as the last write, as far as is known.
+  const head = record.head_at ?? (record.message_count > 0 ? record.updated_at : "");
+  if (!last || last.branch !== (record.branch ?? 0) || last.position <= head) {
+    return { sets: [], conditions: [], values: {} };
+  }
+  return { sets, conditions: ["(attribute_not_exists(head_at) OR head_at < :head_at)"], values };
 }

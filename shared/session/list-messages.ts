@@ -1,87 +1,101 @@
-import { MAX_PAGE_BYTES, type MessageRecord, positionOf, sizeInAnswer } from "./message.ts";
+import { AppError } from "../errors.ts";
+import type { MessageRecord, ShownMessage } from "./message.ts";
+import { hotMessages, type MessageSource, openMessages, withParents } from "./message-source.ts";
 import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
-import { type ArchiveRef, isExpired, type SessionId, type SessionState } from "./session.ts";
-import type { RangeQuery, Stores } from "./store.ts";
+import { isExpired, type SessionId, type SessionState } from "./session.ts";
+import type { MessageRange, RangeQuery, Stores } from "./store.ts";
+import { type Path, pathOf, placeOf, wholeTree } from "./tree.ts";
 
-interface MessagePage {
-  messages: MessageRecord[];
+interface MessageQuery extends Omit<RangeQuery, "path"> {
+  /** `current`, `all`, or the id of the message at which the path ends. @default current */
+  branch?: string;
+  /** The branch that is listed as `current`, whatever has become current since. */
+  pinned?: number | undefined;
+}
+
+interface MessagePage<M = MessageRecord> {
+  messages: M[];
   /** Whether the next page, after the last of these, holds any. */
   more: boolean;
+  /** The branch that was the current one, unless another was asked for. */
+  branch: number;
 }
 
 /** Milliseconds before its expiry from which on a session may be archived while it is being read. */
 const CLOSE_TO_EXPIRY = 10_000;
 
-/** A page of a session's messages, wherever they are. Throws `not_found`. */
-export function listMessages(stores: Stores, session: SessionId, query: RangeQuery): Promise<MessagePage> {
+/** A page of a session's messages with their parents, wherever they are. Throws `not_found`, and `validation_failed` for `branch`. */
+export const listMessages = (stores: Stores, session: SessionId, query: MessageQuery) =>
+  readPage(stores, session, query, withParents);
+
+/** A page of a session's messages. Throws as `listMessages` does. */
+export const readMessages = (stores: Stores, session: SessionId, query: MessageQuery) =>
+  readPage(stores, session, query, async (_source, { messages }) => messages);
+
+function readPage<M extends MessageRecord | ShownMessage>(
+  stores: Stores,
+  session: SessionId,
+  query: MessageQuery,
+  complete: (source: MessageSource, range: MessageRange) => Promise<M[]>,
+): Promise<MessagePage<M>> {
+  const { messages } = stores;
   return retryContended(async () => {
     if (isNewest(query)) {
-      const window = await stores.messages.window(session, query.limit);
-      if (window.record?.status === "active" && !isExpired(window.record, stores.clock() + CLOSE_TO_EXPIRY)) {
-        return window;
+      const { record, tree, ...range } = await messages.window(session, query.limit);
+      if (record?.status === "active" && !isExpired(record, stores.clock() + CLOSE_TO_EXPIRY)) {
+        const source = hotMessages(messages, session, record.generation, tree);
+        return { messages: await complete(source, range), more: range.more, branch: tree.current };
       }
     }
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
-    if (state.kind === "archived") return archivedPage(stores, session, state.record, query);
-    const generation = state.kind === "limbo" ? state.anchor.live_generation : state.record.generation;
-    const page = await stores.messages.range(session, generation, query);
-    return isSafe(state, stores.clock()) || (await isStillHot(stores, session, generation)) ? page : contended;
+    try {
+      const source = await openMessages(stores, session, state);
+      const range = await source.range({ ...query, path: await pathFor(source, query) });
+      const page = {
+        messages: await complete(source, range),
+        more: range.more,
+        branch: query.pinned ?? source.tree.current,
+      };
+      return isSafe(state, stores.clock()) || (await isStillHot(stores, session, state)) ? page : contended;
+    } catch (error) {
+      if (state.kind !== "archived" || !state.record.archive) throw error;
+      if (await hasLeftArchive(stores, session, state.record.archive, error)) return contended;
+      throw error;
+    }
   });
 }
 
-const isNewest = ({ order, after, from, to }: RangeQuery): boolean => order === "desc" && !after && !from && !to;
+const isNewest = ({ order, after, from, to, branch = "current" }: MessageQuery): boolean =>
+  order === "desc" && branch === "current" && !after && !from && !to;
 
-/** Whether nobody can have begun to archive the session when `state` was read. */
+async function pathFor(source: MessageSource, { branch = "current", pinned }: MessageQuery): Promise<Path> {
+  if (branch === "all") return wholeTree(source.tree);
+  if (branch === "current") return pathOf(source.tree, pinned);
+  const end = await source.locate(branch);
+  if (!end) throw noSuchMessage("branch");
+  return pathOf(source.tree, placeOf(end).branch, placeOf(end).position);
+}
+
+/** The refusal of a field that names a message which the session does not have. */
+export const noSuchMessage = (path: string): AppError =>
+  new AppError("validation_failed", `${path}: names no message of this session`, {
+    fields: [{ path, message: "names no message of this session" }],
+  });
+
+/** Whether nobody can have begun to move the messages when `state` was read: an object in the archive is read whole or not at all. */
 const isSafe = (state: SessionState, now: number): boolean =>
-  state.kind === "active" && !isExpired(state.record, now + CLOSE_TO_EXPIRY);
+  state.kind === "archived" || (state.kind === "active" && !isExpired(state.record, now + CLOSE_TO_EXPIRY));
 
-/** Whether no message of this generation can have been deleted until now. */
-async function isStillHot(stores: Stores, session: SessionId, generation: number): Promise<boolean> {
+/** Whether no message of the generation that was read can have been deleted until now. */
+async function isStillHot(
+  stores: Stores,
+  session: SessionId,
+  read: Exclude<SessionState, { kind: "none" }>,
+): Promise<boolean> {
+  const generation = read.kind === "limbo" ? read.anchor.live_generation : read.record.generation;
   const state = await readSession(stores, session);
   if (state.kind === "limbo") return state.anchor.live_generation === generation;
   return (state.kind === "active" || state.kind === "expired") && state.record.generation === generation;
 }
-
-async function archivedPage(
-  stores: Stores,
-  session: SessionId,
-  { archive: ref }: { archive?: ArchiveRef },
-  query: RangeQuery,
-): Promise<MessagePage | typeof contended> {
-  if (!ref) return { messages: [], more: false };
-  try {
-    return await readPage(stores, ref, query);
-  } catch (error) {
-    if (await hasLeftArchive(stores, session, ref, error)) return contended;
-    throw error;
-  }
-}
-
-/** Reads only the chunks that the page touches. */
-async function readPage({ archive }: Stores, ref: ArchiveRef, query: RangeQuery): Promise<MessagePage> {
-  const ascending = query.order === "asc";
-  const low = [query.from, ascending ? query.after : undefined].filter(isPresent).sort().at(-1) ?? "";
-  const high = [query.to, ascending ? undefined : query.after].filter(isPresent).sort()[0] ?? "~";
-  const isWanted = (position: string) => position < high && position >= low && !(ascending && position === query.after);
-  const chunks = ref.chunks
-    .map((chunk, n) => ({ n, first: chunk.first, end: ref.chunks[n + 1]?.first ?? "~" }))
-    .filter(({ first, end }) => first < high && end >= low);
-  const messages: MessageRecord[] = [];
-  let bytes = 0;
-  for (const { n } of ascending ? chunks : chunks.reverse()) {
-    const chunk = await archive.readChunk(ref, n);
-    for (const message of ascending ? chunk : chunk.reverse()) {
-      if (!isWanted(positionOf(message))) continue;
-      bytes += sizeInAnswer(message);
-      if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
-        return { messages, more: true };
-      }
-      messages.push(message);
-    }
-  }
-  return { messages, more: false };
-}
-
-const isPresent = (value: string | undefined): value is string => value !== undefined;

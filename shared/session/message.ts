@@ -28,7 +28,9 @@ export const sizeOf = ({ content, parts, metadata }: MessageRecord): number =>
   400;
 
 /** A message as it is stored, hot and archived. */
-export interface MessageRecord extends Omit<Message, "session_id"> {
+export interface MessageRecord extends Omit<Message, "session_id" | "parent_id"> {
+  /** Absent = 0. */
+  branch?: number;
   /** The client chose the id, so it is kept unique. */
   keyed?: boolean;
   /** Breaks ties of `created_at` by the order of arrival: the id, unless the client chose that. */
@@ -41,13 +43,19 @@ export const positionOf = (message: MessageRecord): string => `${message.created
 /** What a position looks like. */
 export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/;
 
+/** A message with the message before it. Archive lines hold `parent_id`; of a hot message it follows from the ones around it. */
+export interface ShownMessage extends MessageRecord {
+  parent_id: string | null;
+}
+
 /** The message as the API shows it. */
-export function toMessage(message: MessageRecord, session_id: string): Message {
-  const { id, role, name, content, parts, created_at, metadata, model, usage } = message;
+export function toMessage(message: ShownMessage, session_id: string): Message {
+  const { id, parent_id, role, name, content, parts, created_at, metadata, model, usage } = message;
   const { status, finish_reason, latency_ms } = message;
   return withoutUndefined({
     id,
     session_id,
+    parent_id,
     role,
     name,
     content,
@@ -70,7 +78,7 @@ export const hasBrokenOff = ({ status, finish_reason }: MessageRecord): boolean 
 export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {
   return inputs.map((input, n) => {
     const order = timeOrderedId(request, n);
-    const { id, created_at, content, parts, ...rest } = input;
+    const { id, created_at, content, parts, parent_id: _parent, ...rest } = input;
     const message = {
       ...withoutUndefined(rest),
       ...bodyOf({ content, parts }),
@@ -91,6 +99,12 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
   const variant = ((Number.parseInt(hash.charAt(0), 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }
+
+/** What made ids look like. */
+export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The position of a message whose id was made for it at the time that it was created. */
+export const madePosition = (id: string): string => `${toInstant(timeOf(id))}#${id}`;
 
 /** Epoch milliseconds in a time-ordered id. */
 export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 13).replace("-", ""), 16);

@@ -1,10 +1,39 @@
 import { toInstant } from "../clock.ts";
-import { HEADER, headerKey, type Key, messagePrefix, parseMessageKey, sessionKey } from "../dynamodb/keys.ts";
-import type { Table } from "../dynamodb/table.ts";
-import { fromHeaderItem, fromMessageItem, isUnchanged, toMessageIdItem, toMessageItem } from "./items.dynamodb.ts";
-import { fitting, MAX_PAGE_BYTES, type MessageRecord, sizeInAnswer, sizeOf } from "./message.ts";
+import {
+  HEADER,
+  headerKey,
+  type Key,
+  messageIdKey,
+  messageKey,
+  messagePrefix,
+  parseMessageKey,
+  sessionKey,
+  treeKey,
+} from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import {
+  fromHeaderItem,
+  fromMessageItem,
+  fromTreeItem,
+  headChange,
+  isUnchanged,
+  toMessageIdItem,
+  toMessageItem,
+  toTreeItem,
+} from "./items.dynamodb.ts";
+import {
+  fitting,
+  MAX_PAGE_BYTES,
+  type MessageRecord,
+  madePosition,
+  positionOf,
+  sizeInAnswer,
+  sizeOf,
+  UUID_V7,
+} from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
+import { isOn, LINEAR, type Place, pathOf, placeOf } from "./tree.ts";
 
 /** Actions of one TransactWriteItems call, less the header's. */
 const MAX_ACTIONS = 99;
@@ -12,9 +41,11 @@ const MAX_ACTIONS = 99;
 /** Bytes of messages in one transaction: DynamoDB takes 4 MB of items, keys and attribute names included. */
 const MAX_BYTES = 3_000_000;
 
-// Sort keys `I#…` and `M#…` lie between these; anchor, memories and header do not.
-const FIRST_MESSAGE_KEY = "I#";
-const LAST_MESSAGE_KEY = "M~";
+// Sort keys `I#…`, `L#…`, `M#…` and `T#…` lie between these; anchor, memories and header do not.
+const FIRST_KEY = "I#";
+const LAST_KEY = "T~";
+
+const TREE_PREFIX = "T#";
 
 /** Messages in the table `conversations`. */
 export function createMessageStore(table: Table): MessageStore {
@@ -26,25 +57,38 @@ export function createMessageStore(table: Table): MessageStore {
 
   const range: MessageStore["range"] = async (session, generation, query) => {
     const { low, high } = bounds(generation, query);
+    const isAscending = query.order === "asc";
     const messages: MessageRecord[] = [];
-    if (low > high) return { messages, more: false };
+    // Ascending, the message that the page starts after comes first.
+    let before: MessageRecord | null | undefined = isAscending && !query.after && !query.from ? null : undefined;
+    if (low > high) return { messages, more: false, before };
     let bytes = 0;
-    const how = { ScanIndexForward: query.order === "asc", Limit: query.limit + 1 };
+    const how = { ScanIndexForward: isAscending, Limit: query.limit + 2 };
     for await (const { items } of table.pages({ ...between(session, low, high), ...how })) {
       for (const message of items.map(fromMessageItem)) {
+        if (!isOn(query.path, message)) continue;
+        if (positionOf(message) === query.after) {
+          before = message;
+          continue;
+        }
         bytes += sizeInAnswer(message);
         if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
-          return { messages, more: true };
+          return { messages, more: true, before: isAscending ? before : message };
         }
         messages.push(message);
       }
     }
-    return { messages, more: false };
+    return { messages, more: false, before: isAscending || query.from ? before : null };
+  };
+
+  const find = async (Key: Key) => {
+    const item = await table.get(Key);
+    return item && fromMessageItem(item);
   };
 
   return {
-    maxPerAppend(messages, from) {
-      let actions = 0;
+    maxPerAppend(messages, from, forks = false) {
+      let actions = forks ? 1 : 0;
       let bytes = 0;
       let to = from;
       for (const message of messages.slice(from)) {
@@ -63,9 +107,11 @@ export function createMessageStore(table: Table): MessageStore {
         { message, item: toMessageItem(session, generation, message) },
         ...(message.keyed ? [{ message, item: toMessageIdItem(session, generation, message) }] : []),
       ]);
+      const { tree } = request;
       const refusals = await table.transact([
         headerUpdate(request),
         ...puts.map(({ item }) => ({ Put: { Item: item, ConditionExpression: "attribute_not_exists(pk)" } })),
+        ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
       ]);
       if (!refusals) return { kind: "stored" };
       const present = new Map<string, MessageRecord>();
@@ -91,32 +137,49 @@ export function createMessageStore(table: Table): MessageStore {
         Limit: limit + 2,
       });
       const [first, ...rest] = page.items;
-      if (first?.sk !== HEADER) return { record: null, messages: [], more: false };
+      if (first?.sk !== HEADER) return { record: null, tree: LINEAR, messages: [], more: false, before: null };
       const record = fromHeaderItem(first);
       const live = rest.filter(({ sk }) => parseMessageKey(String(sk)).generation === record.generation);
-      if (live.length === rest.length && (live.length > limit || !page.lastKey)) {
-        const messages = fitting(live.map(fromMessageItem), limit);
-        return { record, messages, more: messages.length < live.length };
+      const isTree = ({ sk }: Item) => String(sk).startsWith(TREE_PREFIX);
+      const tree = fromTreeItem(live.find(isTree));
+      const path = pathOf(tree);
+      const onPath = live
+        .filter((item) => !isTree(item))
+        .map(fromMessageItem)
+        .filter((message) => isOn(path, message));
+      if (live.length === rest.length && (onPath.length > limit || !page.lastKey)) {
+        const messages = fitting(onPath, limit);
+        const before = onPath[messages.length] ?? null;
+        return { record, tree, messages, more: before !== null, before };
       }
-      // Large messages, or what a reset has not deleted yet: ask for the live generation alone.
-      return { record, ...(await range(session, record.generation, { order: "desc", limit })) };
+      // Large messages, other branches, or what a reset has not deleted yet: ask for the current branch alone.
+      return { record, tree, ...(await range(session, record.generation, { order: "desc", limit, path })) };
     },
 
     range,
 
     async *all(session, generation) {
-      const { low, high } = bounds(generation, { order: "asc", limit: 0 });
+      const { low, high } = bounds(generation, { order: "asc" });
       for await (const { items } of table.pages(between(session, low, high))) yield items.map(fromMessageItem);
     },
 
-    async tally(session, generation) {
-      const { low, high } = bounds(generation, { order: "asc", limit: 0 });
-      const messages = between(session, low, high);
-      let count = 0;
-      for await (const page of table.pages({ ...messages, Select: "COUNT" })) count += page.count;
-      const { items } = await table.query({ ...messages, ScanIndexForward: false, Limit: 1 });
-      const [last] = items;
-      return { count, last: last ? fromMessageItem(last).created_at : null };
+    tree: async ({ user, id }, generation) => fromTreeItem(await table.get(treeKey(user, id, generation))),
+
+    async locate(session, generation, message) {
+      const { user, id } = session;
+      const made = UUID_V7.test(message) && (await find(messageKey(user, id, generation, madePosition(message))));
+      if (made && made.id === message) return made;
+      const named = await table.get(messageIdKey(user, id, generation, message));
+      if (named) return find({ pk: sessionKey(user, id), sk: String(named.message) });
+      if (!UUID_V7.test(message)) return null;
+      // The id was made for a message whose time the client chose, so only the end of the key is known.
+      const { low, high } = bounds(generation, { order: "asc" });
+      const keysOnly = { ProjectionExpression: "pk, sk, keyed" };
+      for await (const { items } of table.pages({ ...between(session, low, high), ...keysOnly })) {
+        const key = items.find(({ sk, keyed }) => !keyed && String(sk).endsWith(`#${message}`));
+        if (key) return find({ pk: String(key.pk), sk: String(key.sk) });
+      }
+      return null;
     },
 
     async put(session, generation, messages) {
@@ -129,8 +192,16 @@ export function createMessageStore(table: Table): MessageStore {
       );
     },
 
+    async remove({ user, id }, generation, messages) {
+      const keys = messages.flatMap((message) => [
+        messageKey(user, id, generation, positionOf(message)),
+        ...(message.keyed ? [messageIdKey(user, id, generation, message.id)] : []),
+      ]);
+      await table.batchWrite([], keys);
+    },
+
     async clear(session, keep) {
-      const all = between(session, FIRST_MESSAGE_KEY, LAST_MESSAGE_KEY);
+      const all = between(session, FIRST_KEY, LAST_KEY);
       for await (const { items } of table.pages({ ...all, ProjectionExpression: "pk, sk" })) {
         const keys = items as unknown as Key[];
         await table.batchWrite(
@@ -143,10 +214,21 @@ export function createMessageStore(table: Table): MessageStore {
 }
 
 /** Moves the header on, provided that it is still the live, unexpired one that was read. */
-function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest) {
+function headerUpdate({ record, messages, tree, exact, now, expiresAt, open }: AppendRequest) {
   const sets = ["updated_at = :updated"];
   const removes: string[] = [];
   const unchanged = isUnchanged(record, now);
+  const conditions = [unchanged.ConditionExpression];
+  const branch = tree?.current ?? record.branch ?? 0;
+  const last = messages
+    .map(placeOf)
+    .filter((place) => place.branch === branch)
+    .sort(byPosition)
+    .at(-1);
+  const head = headChange(record, last, tree);
+  sets.push(...head.sets);
+  conditions.push(...head.conditions);
+  if (exact) conditions.push("version = :version");
   if (expiresAt === null) removes.push("expires_at");
   else sets.push("expires_at = :expires");
   if (open) sets.push("open_append = :open");
@@ -158,8 +240,11 @@ function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest)
         `SET ${sets.join(", ")}${removes.length > 0 ? ` REMOVE ${removes.join(", ")}` : ""}` +
         " ADD message_count :n, version :one",
       ...unchanged,
+      ConditionExpression: conditions.join(" AND "),
       ExpressionAttributeValues: {
         ...unchanged.ExpressionAttributeValues,
+        ...head.values,
+        ...(exact ? { ":version": record.version } : {}),
         ":updated": toInstant(now),
         ":n": messages.length,
         ":one": 1,
@@ -170,15 +255,20 @@ function headerUpdate({ record, messages, now, expiresAt, open }: AppendRequest)
   };
 }
 
-/** The sort keys between which a query's messages lie, both inclusive. */
-function bounds(generation: number, { order, after, from, to }: RangeQuery): { low: string; high: string } {
+const byPosition = (a: Place, b: Place): number => (a.position < b.position ? -1 : 1);
+
+/** The sort keys between which a query's messages lie, both inclusive. Ascending, the message at `after` is among them. */
+function bounds(
+  generation: number,
+  { order, after, from, to }: Pick<RangeQuery, "order" | "after" | "from" | "to">,
+): { low: string; high: string } {
   const prefix = messagePrefix(generation);
   const lows = [""];
   const highs = ["~"];
   // A position starts with its time, so that `from` and `to`, times alone, sort before all positions of their instant.
   if (from) lows.push(from);
   if (to) highs.push(to);
-  if (after && order === "asc") lows.push(`${after}!`);
+  if (after && order === "asc") lows.push(after);
   if (after && order === "desc") highs.push(before(after));
   return { low: prefix + (lows.sort().at(-1) ?? ""), high: prefix + (highs.sort()[0] ?? "") };
 }

@@ -4,17 +4,20 @@ import { archiveSession } from "./archive-session.ts";
 import { dueChange } from "./due-change.ts";
 import { withoutUndefined } from "./message.ts";
 import { notFound, readSession } from "./read-session.ts";
+import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionPatch } from "./schema.ts";
 import { dueAfter, etagOf, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
+import { planSwitch } from "./switch-branch.ts";
 
 /** Attempts at a patch that expect the very version that was read. Later ones let other writes come in between. */
 const EXACT_ATTEMPTS = 1;
 
 /**
- * Changes title, metadata or lifetime. A hot session's expiry moves on, as with every write; an archived one stays
- * archived, and what was changed holds when it is restored. Throws `not_found`, `precondition_failed`.
+ * Changes title, metadata, lifetime or the current branch. A hot session's expiry moves on, as with every write. An archived one stays
+ * archived, and the changes hold when it is restored; only another branch restores it. Throws `not_found`, `precondition_failed`,
+ * `validation_failed` for a `head_id` that names no message.
  */
 export function patchSession(
   stores: Stores,
@@ -35,21 +38,28 @@ export function patchSession(
     if (matches && !matches(etagOf(state.record, now))) {
       throw new AppError("precondition_failed", "the session has changed: its ETag is not the one in If-Match");
     }
-    const to = patched(state.record, patch, state.kind === "active", now);
+    const change = patch.head_id === undefined ? null : await planSwitch(stores, session, state, patch.head_id);
+    if (change && state.kind === "archived") {
+      // Its archive says which messages are current, so another branch can be current only once it is hot.
+      await restoreSession(stores, session);
+      return contended;
+    }
+    const to = { ...patched(state.record, patch, state.kind === "active", now), ...change?.header };
     // With the same lifetime the session expires when the reconciler expects it, as after any other write.
     const movesExpiry = state.kind === "active" && (patch.ttl_seconds !== undefined || patch.pinned !== undefined);
     const due = movesExpiry ? await dueChange(stores, session, dueAfter(to, now)) : { expect: {}, set: {} };
     if (!due) return contended;
     const { title, metadata, ttl_seconds, pinned } = to;
     const anchor = { ...due, set: { title, metadata, ttl_seconds, pinned, ...due.set } };
-    if (!matches && state.kind === "active" && attempts++ >= EXACT_ATTEMPTS) {
-      const given = withoutUndefined(patch);
+    if (!matches && !change && state.kind === "active" && attempts++ >= EXACT_ATTEMPTS) {
+      const { head_id: _head, ...given } = withoutUndefined(patch);
       const settings = { ...given, expires_at: to.expires_at };
-      const change = { ...due, set: { ...given, ...due.set } };
-      const done = await stores.sessions.setSettings(state.record, settings, now, change);
+      const changed = { ...due, set: { ...given, ...due.set } };
+      const done = await stores.sessions.setSettings(state.record, settings, now, changed);
       return done ? ((await stores.sessions.find(session)) ?? to) : contended;
     }
-    const done = await stores.sessions.transit(session, { from: state.record, to, anchor, active: 0 });
+    const tree = change ? { tree: change.tree } : {};
+    const done = await stores.sessions.transit(session, { from: state.record, to, anchor, active: 0, ...tree });
     return done ? to : contended;
   });
 }

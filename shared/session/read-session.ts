@@ -9,6 +9,7 @@ import {
   stateOf,
 } from "./session.ts";
 import type { Stores } from "./store.ts";
+import { createTally, headOf, type Tally, type Tree } from "./tree.ts";
 
 /**
  * What a session is right now. One strongly consistent read of a session that is hot or archived. A request that writes says when
@@ -43,9 +44,24 @@ export async function showSession(
 ): Promise<SessionRecord> {
   const state = await readSession(stores, session);
   if (state.kind === "none") throw notFound();
-  if (state.kind !== "limbo") return state.record;
-  const { count, last } = await stores.messages.tally(session, state.anchor.live_generation);
-  return recordOf(state.anchor, count, last ?? state.anchor.created_at, stores.clock());
+  if (state.kind !== "limbo") return withHead(stores, session, state.record);
+  const { live_generation } = state.anchor;
+  const tree = await stores.messages.tree(session, live_generation);
+  const tally = createTally(tree);
+  for await (const page of stores.messages.all(session, live_generation))
+    for (const message of page) tally.add(message);
+  return recordOf(state.anchor, tally.result, tree, stores.clock());
+}
+
+/** The record with its head, which earlier versions did not store. That of a session they archived is known once it is restored. */
+async function withHead(
+  { messages }: Pick<Stores, "messages">,
+  session: SessionId,
+  record: SessionRecord,
+): Promise<SessionRecord> {
+  if (record.head_id !== undefined || record.message_count === 0 || record.status === "archived") return record;
+  const [head] = (await messages.window(session, 1)).messages;
+  return head ? { ...record, head_id: head.id } : record;
 }
 
 /**
@@ -66,7 +82,7 @@ export async function hasLeftArchive(
 export const notFound = (): AppError => new AppError("not_found", "no such session");
 
 /** The stub that a session in limbo will have, as far as its anchor and messages tell. */
-export function recordOf(anchor: Anchor, messageCount: number, updatedAt: string, now: number): SessionRecord {
+export function recordOf(anchor: Anchor, tally: Tally, tree: Tree, now: number): SessionRecord {
   return {
     user_id: anchor.user_id,
     id: anchor.id,
@@ -74,12 +90,13 @@ export function recordOf(anchor: Anchor, messageCount: number, updatedAt: string
     title: anchor.title,
     metadata: anchor.metadata,
     created_at: anchor.created_at,
-    updated_at: updatedAt,
+    updated_at: tally.last ?? anchor.created_at,
     archived_at: new Date(now).toISOString(),
     expires_at: null,
     ttl_seconds: anchor.ttl_seconds,
     pinned: anchor.pinned,
-    message_count: messageCount,
+    message_count: tally.messageCount,
+    ...headOf(tree, tally.head),
     // Any version that the session had before is smaller than a time.
     version: now,
     generation: anchor.live_generation,

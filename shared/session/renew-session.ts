@@ -22,9 +22,10 @@ export async function renewSession(
   const { generation } = next;
   const isCopied = messages === "drop" || (await copyArchive(stores, session, from, generation));
   const now = stores.clock();
-  const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...rest } = from;
+  const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...kept } = from;
+  const { branch: _branch, head_id: _headId, head_at: _headAt, ...empty } = kept;
   const to: SessionRecord = {
-    ...rest,
+    ...(messages === "keep" ? kept : empty),
     status: "active",
     updated_at: toInstant(now),
     expires_at: expiryOf(from, now),
@@ -48,6 +49,7 @@ export async function renewSession(
         },
       },
       active: from.status === "archived" ? 1 : 0,
+      ...(messages === "keep" && ref?.tree ? { tree: ref.tree } : {}),
       ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
     }));
   if (done && messages === "drop") {

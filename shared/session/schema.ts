@@ -65,7 +65,8 @@ export const sessionSchema = z
     expires_at: z.iso.datetime().nullable(),
     ttl_seconds: ttlSchema,
     pinned: z.boolean(),
-    message_count: z.int().min(0),
+    message_count: z.int().min(0).meta({ description: "Messages on all branches." }),
+    head_id: idSchema.nullable().meta({ description: "The last message of the current branch." }),
     metadata: z.record(z.string(), z.json()),
     archived_at: z.iso.datetime().optional(),
   })
@@ -88,6 +89,7 @@ export const patchSessionSchema = z
     metadata: metadataSchema.optional(),
     ttl_seconds: ttlSchema.optional(),
     pinned: z.boolean().optional(),
+    head_id: idSchema.optional().meta({ description: "Makes the branch that ends with this message the current one." }),
   })
   .refine((value) => Object.keys(value).length > 0, "must change at least one field")
   .meta({ id: "SessionPatch" });
@@ -98,6 +100,7 @@ export const messageSchema = z
   .object({
     id: idSchema,
     session_id: idSchema,
+    parent_id: idSchema.nullable().meta({ description: "The message before it on its branch." }),
     role: roleSchema,
     name: z.string().optional(),
     content: z.string().meta({ description: "The text parts, joined by a blank line." }),
@@ -130,6 +133,10 @@ export const messageInputSchema = z
     name: textSchema.min(1).max(128).optional().meta({ description: "The speaker." }),
     content: contentSchema.optional(),
     parts: partsSchema.optional(),
+    parent_id: idSchema.nullable().optional().meta({
+      description:
+        "The message that it follows; `null` = none. One that is not the last of the current branch begins a branch. Default: the last one.",
+    }),
     created_at: createdAtSchema.optional(),
     metadata: metadataSchema.optional(),
   })

@@ -1,5 +1,6 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import type { Session } from "./schema.ts";
+import type { Tree } from "./tree.ts";
 
 /** A session as it is stored: the header of a hot one, the stub of an archived one. */
 export interface SessionRecord {
@@ -20,6 +21,11 @@ export interface SessionRecord {
   ttl_seconds: number;
   pinned: boolean;
   message_count: number;
+  /** The current branch. Absent = the session never branched, so that it has no tree. */
+  branch?: number;
+  /** Id and position of the current branch's last message. Absent = there is none, or an earlier version wrote it. */
+  head_id?: string;
+  head_at?: string;
   /** Grows with every write: the source of the ETag. */
   version: number;
   /**
@@ -33,13 +39,16 @@ export interface SessionRecord {
   archive?: ArchiveRef;
   /** An append in several transactions that has begun and not ended. */
   open_append?: OpenAppend;
-  /**
-   * Turns under way, by the id that their answer will have, and the epoch milliseconds from which on each counts as dead.
-   * The question of each is stored and not yet in `message_count`.
-   */
-  turns?: Record<string, number>;
+  /** Running turns by the ids of their answers. For each of them one message is stored that is not in `message_count` yet. */
+  turns?: Record<string, RunningTurn>;
   /** The seed of the request that emptied it last, by which a retry of that knows that it is done. */
   reset_by?: string;
+}
+
+export interface RunningTurn {
+  /** Epoch milliseconds from which on the turn counts as dead. */
+  until: number;
+  branch: number;
 }
 
 export interface OpenAppend {
@@ -178,6 +187,7 @@ export function toSession(record: SessionRecord, now: number): Session {
     ttl_seconds: record.ttl_seconds,
     pinned: record.pinned,
     message_count: record.message_count + Object.keys(record.turns ?? {}).length,
+    head_id: record.head_id ?? null,
     metadata: record.metadata as Session["metadata"],
   };
   if (archived) session.archived_at = record.archived_at ?? toInstant((record.expires_at ?? 0) * 1000);
@@ -211,6 +221,8 @@ export interface ArchiveRef {
   bytes: number;
   /** The parts that can be read on their own, in order. */
   chunks: Chunk[];
+  /** Absent = the session never branched. */
+  tree?: Tree;
 }
 
 export interface Chunk {

@@ -24,6 +24,7 @@ import {
   toAnchorItem,
   toHeaderItem,
   toTombstoneItem,
+  toTreeItem,
 } from "./items.dynamodb.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
 import type { ListQuery, SessionStore, Settings, Transition } from "./store.ts";
@@ -62,6 +63,9 @@ export function createSessionStore(table: Table): SessionStore {
         headerAction(session, transition),
         ...(transition.anchor ? [anchorAction(session, transition.anchor, shard)] : []),
         ...(transition.active === 0 ? [] : [count(shard, transition.active)]),
+        ...(transition.to && transition.tree
+          ? [{ Put: { Item: toTreeItem(session, transition.to.generation, transition.tree) } }]
+          : []),
         ...(transition.joined ?? []),
       ]);
       return refused === null;

@@ -3,6 +3,7 @@ import type { TransactionAction } from "../dynamodb/table.ts";
 import type { Archive } from "./archive.ts";
 import type { MessageRecord } from "./message.ts";
 import type { Anchor, OpenAppend, SessionId, SessionRecord, Tombstone } from "./session.ts";
+import type { Path, Tree } from "./tree.ts";
 
 /** A change of what a session is: its header or stub goes from one record to another, or to nothing, at once. */
 export interface Transition {
@@ -30,6 +31,8 @@ export interface Transition {
   };
   /** What it does to the number of active sessions. */
   active: -1 | 0 | 1;
+  /** The tree of the session's messages after it. Absent = the stored one stays, if there is one. */
+  tree?: Tree;
   /** Writes to other items that happen together with the change, or not at all. */
   joined?: readonly TransactionAction[];
 }
@@ -119,6 +122,10 @@ export interface AppendRequest {
   expiresAt: number | null;
   /** Remembered until the append that it belongs to is whole; `null` = forgotten now. */
   open?: OpenAppend | null;
+  /** The tree with the branches on which the messages begin; its current one becomes the session's. Needs `exact`. */
+  tree?: Tree;
+  /** Nothing may have been written to the session since `record` was read. */
+  exact?: boolean;
 }
 
 export interface RangeQuery {
@@ -130,12 +137,22 @@ export interface RangeQuery {
   /** ISO 8601; exclusive. */
   to?: string | undefined;
   limit: number;
+  /** Other messages are left out. */
+  path: Path;
+}
+
+export interface MessageRange {
+  messages: MessageRecord[];
+  /** Whether the next page holds any. */
+  more: boolean;
+  /** The message on the path right before the earliest of these; `null` = there is none, undefined = not known. */
+  before: MessageRecord | null | undefined;
 }
 
 /** The messages of hot sessions. Reads are strongly consistent. */
 export interface MessageStore {
-  /** How many of the messages from index `from` on one `append` can take; at least one. */
-  maxPerAppend(messages: readonly MessageRecord[], from: number): number;
+  /** How many of the messages from index `from` on one `append` can take; at least one. `forks`: it stores a tree, too. */
+  maxPerAppend(messages: readonly MessageRecord[], from: number, forks?: boolean): number;
   /**
    * Stores messages and moves the header on, all or nothing. `stale`: the header is not as it was read. `present`:
    * nothing was stored because these are there already, keyed by the id asked for.
@@ -143,23 +160,20 @@ export interface MessageStore {
   append(
     request: AppendRequest,
   ): Promise<{ kind: "stored" | "stale" } | { kind: "present"; messages: Map<string, MessageRecord> }>;
-  /** The header or stub and the newest messages of the live generation, newest first, in one query. */
-  window(
-    session: SessionId,
-    limit: number,
-  ): Promise<{ record: SessionRecord | null; messages: MessageRecord[]; more: boolean }>;
-  range(
-    session: SessionId,
-    generation: number,
-    query: RangeQuery,
-  ): Promise<{ messages: MessageRecord[]; more: boolean }>;
-  /** All messages of a generation in order, a page at a time. */
+  /** The header or stub, and of the live generation its tree and the newest messages of the current branch, newest first, in one query. */
+  window(session: SessionId, limit: number): Promise<MessageRange & { record: SessionRecord | null; tree: Tree }>;
+  range(session: SessionId, generation: number, query: RangeQuery): Promise<MessageRange>;
+  /** The tree of a generation: `LINEAR` if it never branched. */
+  tree(session: SessionId, generation: number): Promise<Tree>;
+  /** Finds a message by its id, on any branch, deleted ones as well that are still stored. */
+  locate(session: SessionId, generation: number, id: string): Promise<MessageRecord | null>;
+  /** All messages of a generation in order, a page at a time: of all branches, deleted ones as well that are still stored. */
   all(session: SessionId, generation: number): AsyncIterable<MessageRecord[]>;
-  /** How many messages a generation has, and the time of the last. */
-  tally(session: SessionId, generation: number): Promise<{ count: number; last: string | null }>;
   /** Stores messages of a generation that is not live yet; may be repeated. */
   put(session: SessionId, generation: number, messages: readonly MessageRecord[]): Promise<void>;
-  /** Deletes the messages of all generations that `keep` does not name; may be repeated. */
+  /** Deletes messages of a generation; may be repeated. */
+  remove(session: SessionId, generation: number, messages: readonly MessageRecord[]): Promise<void>;
+  /** Deletes the messages and trees of all generations that `keep` does not name; may be repeated. */
   clear(session: SessionId, keep: (generation: number) => boolean): Promise<void>;
 }
 

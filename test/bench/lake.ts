@@ -12,6 +12,7 @@ import { createLakeCopy } from "../../infra/cli/sql/lake-copy.ts";
 import { startS3 } from "../../infra/local/s3/s3-server.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
+import { LINEAR } from "../../shared/session/tree.ts";
 import { mebibytes, printTable } from "./support/print-table.ts";
 
 const DAY = 86_400_000;
@@ -103,6 +104,7 @@ async function archiveAll(file: string, s3: S3Client): Promise<{ sessions: numbe
       pinned: false,
       live_generation: 1,
       seed: `seed ${n}`,
+      tree: LINEAR,
     };
     const write = archive.write(header, async function* () {
       yield messages;

@@ -18,6 +18,7 @@ afterAll(() => api.close());
 const KILOBYTE = "x".repeat(1024);
 function append(id: string, count: number, more: object = {}, headers = {}) {
   const messages = Array.from({ length: count }, () => ({ role: "user", content: KILOBYTE, ...more }));
+  api.world.advance(1);
   return api.post(`/v1/sessions/${id}/messages`, count === 1 ? messages[0] : { messages }, { headers });
 }
 const shape = ({ operations, wru, rru }: Usage) => ({ operations, wru, rru });

@@ -30,7 +30,9 @@ describe("appending", () => {
     expect(status).toBe(201);
     const now = new Date(api.world.stores.clock()).toISOString();
     expect(body).toEqual({
-      data: [{ ...input, id: expect.stringMatching(/^[0-9a-f-]{36}$/), session_id: id, created_at: now }],
+      data: [
+        { ...input, id: expect.stringMatching(/^[0-9a-f-]{36}$/), session_id: id, parent_id: null, created_at: now },
+      ],
     });
     expect(await read(id)).toEqual(body.data);
   });
@@ -66,12 +68,13 @@ describe("appending", () => {
     const id = await session();
     const before = await api.get(`/v1/sessions/${id}`);
     api.world.advance(2000);
-    await append(id, batch(3));
+    const { body } = await append(id, batch(3));
     const after = await api.get(`/v1/sessions/${id}`);
     const now = api.world.stores.clock();
     expect(after.body).toEqual({
       ...before.body,
       message_count: 3,
+      head_id: body.data[2].id,
       updated_at: new Date(now).toISOString(),
       expires_at: new Date(now + LONG * 1000).toISOString(),
     });

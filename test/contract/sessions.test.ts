@@ -28,6 +28,7 @@ describe("creating a session", () => {
       ttl_seconds: DEFAULT_TTL,
       pinned: false,
       message_count: 0,
+      head_id: null,
       metadata: {},
     });
     expect(headers.location).toBe(`/v1/sessions/${body.id}`);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { appendMessagesSchema, messageSchema } from "../../session/schema.ts";
+import { appendMessagesSchema, idSchema, messageSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { orderSchema, page, pageQuery, rangeQuery, sessionParams } from "./parameters.ts";
 
@@ -14,6 +14,9 @@ export const messageOperations = {
       ...pageQuery,
       ...rangeQuery,
       order: orderSchema.default("asc"),
+      branch: idSchema.default("current").meta({
+        description: "`current`, `all`, or the id of a message: then the path that ends there.",
+      }),
     }),
     answers: { 200: page(messageSchema) },
   },

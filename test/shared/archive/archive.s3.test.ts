@@ -15,6 +15,7 @@ import { createObjects } from "../../../shared/archive/objects.s3.ts";
 import { type ArchivedHeader, readArchive } from "../../../shared/session/archive.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import type { ArchiveRef } from "../../../shared/session/session.ts";
+import { LINEAR } from "../../../shared/session/tree.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 const Bucket = "archive";
@@ -55,6 +56,7 @@ const headerOf = (user_id: string, live_generation = 1): ArchivedHeader => ({
   ttl_seconds: 60,
   pinned: false,
   live_generation,
+  tree: LINEAR,
   seed: "a seed",
 });
 

@@ -6,6 +6,7 @@ import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../../shared/session/message.ts";
 import type { ArchiveRef } from "../../../shared/session/session.ts";
 import type { Stores } from "../../../shared/session/store.ts";
+import { LINEAR } from "../../../shared/session/tree.ts";
 
 const header = {
   user_id: "ann",
@@ -17,6 +18,7 @@ const header = {
   pinned: false,
   live_generation: 3,
   seed: "seed",
+  tree: LINEAR,
 };
 const START = Date.parse(header.created_at);
 const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
@@ -62,7 +64,7 @@ describe("an archived session", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     expect([lines.length, messageCount, last, bytes]).toEqual([11, 10, messages.at(-1)?.created_at, object.length]);
-    const { seed: _seed, live_generation, ...shown } = header;
+    const { seed: _seed, tree: _tree, live_generation, ...shown } = header;
     expect(lines[0]).toEqual({
       type: "session",
       session_key: expect.stringMatching(/^[0-9a-f]{32}$/),
@@ -108,7 +110,7 @@ describe("an archived session", () => {
         const { object, chunks } = await write(messages);
         expect(chunks).toHaveLength(messages.length > 0 ? 1 : 0);
         const back = chunks[0] ? parseLines(gunzipSync(object.subarray(chunks[0].offset))) : [];
-        expect(back).toEqual(messages);
+        expect(back).toEqual(messages.map((message, n) => ({ ...message, parent_id: messages[n - 1]?.id ?? null })));
       }),
     );
   });
@@ -116,9 +118,10 @@ describe("an archived session", () => {
 
 describe("paging an archived session of several chunks", () => {
   const MESSAGES = messagesOf(120, 30_000);
+  const SHOWN = MESSAGES.map((message, n) => ({ ...message, parent_id: MESSAGES[n - 1]?.id ?? null }));
 
   /** Stores of which only the archive, in memory, is asked; it counts the chunks that are read. */
-  async function archived() {
+  async function archived(toLine = (message: MessageRecord) => message) {
     const { object, chunks, bytes } = await write(MESSAGES);
     const ref: ArchiveRef = { key: "k", etag: "e", bytes, chunks };
     let reads = 0;
@@ -130,7 +133,8 @@ describe("paging an archived session of several chunks", () => {
       archive: {
         readChunk: async (_ref: ArchiveRef, n: number) => {
           reads++;
-          return parseLines(gunzipSync(object.subarray(chunks[n]?.offset, chunks[n + 1]?.offset ?? bytes)));
+          const chunk = object.subarray(chunks[n]?.offset, chunks[n + 1]?.offset ?? bytes);
+          return parseLines(gunzipSync(chunk)).map(toLine);
         },
       },
     } as unknown as Stores;
@@ -149,7 +153,21 @@ describe("paging an archived session of several chunks", () => {
         after = positionOf(page.messages.at(-1)!);
         if (!page.more) break;
       }
-      expect(seen).toEqual(order === "asc" ? MESSAGES : MESSAGES.toReversed());
+      expect(seen).toEqual(order === "asc" ? SHOWN : SHOWN.toReversed());
+    }
+  });
+
+  it("finds the parents of lines that an earlier version wrote without them", async () => {
+    const { stores } = await archived(
+      ({ parent_id: _parent, ...line }: MessageRecord & { parent_id?: unknown }) => line,
+    );
+    for (const order of ["asc", "desc"] as const) {
+      for (let n = 0; n < MESSAGES.length; n += 7) {
+        const query =
+          order === "asc" ? { order, from: MESSAGES[n]!.created_at } : { order, after: positionOf(MESSAGES[n]!) };
+        const { messages } = await listMessages(stores, { user: "ann", id: "s" }, { ...query, limit: 5 });
+        for (const message of messages) expect(message).toEqual(SHOWN.find(({ id }) => id === message.id));
+      }
     }
   });
 
@@ -185,7 +203,7 @@ describe("paging an archived session of several chunks", () => {
             { user: "ann", id: "s" },
             { order: order as "asc", limit: 1000, from, to },
           );
-          const wanted = MESSAGES.filter(({ created_at }) => created_at >= from! && created_at < to!);
+          const wanted = SHOWN.filter(({ created_at }) => created_at >= from! && created_at < to!);
           if (!more) expect(messages).toEqual(order === "asc" ? wanted : wanted.toReversed());
           else expect(messages.length).toBeGreaterThan(0);
         },

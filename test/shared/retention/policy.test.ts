@@ -20,6 +20,7 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["tombstone", ({ sk }) => /^D#\d{10}$/.test(String(sk))],
   ["message", ({ sk }) => /^M#\d{10}#/.test(String(sk))],
   ["message-id", ({ sk }) => /^I#\d{10}#/.test(String(sk))],
+  ["tree", ({ sk }) => /^T#\d{10}$/.test(String(sk))],
   ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
   ["write-probe", ({ pk }) => pk === "C#write_probe"],
@@ -49,6 +50,7 @@ describe("the retention policy", () => {
       { messages: Array.from({ length: 4 }, () => ({ role: "user", content: noise })) },
       options,
     );
+    await post("/v1/sessions/hot/messages", { role: "user", content: "x", parent_id: "m" });
     await patch("/v1/sessions/hot", { title: "x" });
     await post("/v1/sessions/reset/reset");
     await api.del("/v1/sessions/gone");

@@ -9,6 +9,7 @@ import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import type { SessionId } from "../../../shared/session/session.ts";
 import type { Stores } from "../../../shared/session/store.ts";
+import { LINEAR } from "../../../shared/session/tree.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 
@@ -88,7 +89,9 @@ it("the reconciler keeps an archive object of the generation that is live, becau
   await resetHalfway(session, "reset");
   await append(session, "kept");
   const anchor = (await world.stores.sessions.findAnchor(session))!;
-  await world.stores.archive.write(anchor, () => world.stores.messages.all(session, anchor.live_generation));
+  await world.stores.archive.write({ ...anchor, tree: LINEAR }, () =>
+    world.stores.messages.all(session, anchor.live_generation),
+  );
   world.advance(2 * HOUR);
   await runReconciler(world.stores);
   expect(await world.stores.archive.find(anchor)).toHaveLength(1);

@@ -79,9 +79,10 @@ describe("planning messages", () => {
 
   it("shows nothing of how they are stored", () => {
     const [message] = planMessages([{ id: "own", role: "user", content: "x" }], { seed: "s", at: 0 });
-    expect(toMessage(message!, "session")).toEqual({
+    expect(toMessage({ ...message!, parent_id: null }, "session")).toEqual({
       id: "own",
       session_id: "session",
+      parent_id: null,
       role: "user",
       content: "x",
       created_at: "1970-01-01T00:00:00.000Z",

@@ -33,6 +33,7 @@ import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../../shared/session/store.ts";
+import { createTally } from "../../../shared/session/tree.ts";
 import type { Engines } from "../engines.ts";
 import { createMemoryFiles } from "../memory-files.ts";
 import type { Random } from "../random.ts";
@@ -204,12 +205,13 @@ function archiveIn(objects: Map<string, MessageRecord[]>): Archive {
   return {
     async write(header, messages) {
       const all: MessageRecord[] = [];
-      for await (const page of messages()) all.push(...page);
+      const tally = createTally(header.tree);
+      for await (const page of messages()) all.push(...page.filter(tally.add));
       const key = `${header.user_id}/${header.id}`;
       const etag = `${key}/${header.live_generation}`;
       objects.set(etag, all);
       const chunks = all[0] ? [{ offset: 0, first: `${all[0].created_at}#` }] : [];
-      return { ref: { key, etag, bytes: 1, chunks }, messageCount: all.length, last: all.at(-1)?.created_at ?? null };
+      return { ref: { key, etag, bytes: 1, chunks }, ...tally.result };
     },
     readChunk: async (ref) => objects.get(ref.etag) ?? [],
     find: async () => [],

@@ -1,0 +1,103 @@
+import { AppError } from "../errors.ts";
+import { noSuchMessage } from "./list-messages.ts";
+import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
+import type { MessageSource } from "./message-source.ts";
+import type { MessageInput } from "./schema.ts";
+import { forkAt, type Place, placeOf, type Tree } from "./tree.ts";
+
+/** A message of a request, as it was sent and as it is stored. */
+export interface Planned {
+  input: MessageInput;
+  message: MessageRecord;
+  /** Path of the message in the request's body, with a dot at its end. */
+  path: string;
+}
+
+/** The messages that some of the planned ones name as their parents, by id. Throws `validation_failed` naming the field. */
+export async function findParents(
+  locate: MessageSource["locate"],
+  planned: readonly Planned[],
+  head: Place | null,
+): Promise<Map<string, Place>> {
+  const found = new Map(head ? [[head.id, head]] : []);
+  const ids = new Set(planned.map(({ message }) => message.id));
+  for (const { input, path } of planned) {
+    const { parent_id } = input;
+    if (typeof parent_id !== "string" || ids.has(parent_id) || found.has(parent_id)) continue;
+    const parent = await locate(parent_id);
+    if (!parent) throw noSuchMessage(`${path}parent_id`);
+    found.set(parent_id, placeOf(parent));
+  }
+  return found;
+}
+
+/** Messages with their branches, and the tree to store with the first ones of them if they begin branches. */
+export interface Placed {
+  messages: MessageRecord[];
+  treeOf(first: readonly MessageRecord[]): { tree?: Tree };
+}
+
+/**
+ * Gives each message its place in the tree. A message without `parent_id` follows the one before it in the request; the first one
+ * follows `head`. A message whose parent is not the last one of the current branch begins a branch, which becomes the current one.
+ * `present`: those that are stored already. Throws `validation_failed` naming the field.
+ */
+export function placeMessages(
+  given: Tree,
+  head: Place | null,
+  planned: readonly Planned[],
+  parents: ReadonlyMap<string, Place>,
+  present: ReadonlyMap<string, MessageRecord>,
+): Placed {
+  let tree = given;
+  let end = head;
+  let previous = head;
+  const places = new Map(parents);
+  const messages: ShownMessage[] = [];
+  for (const { input, message, path } of planned) {
+    const stored = present.get(message.id);
+    if (stored) previous = placeOf(stored);
+    else {
+      const parent = parentOf(input.parent_id, path);
+      if (parent?.id !== end?.id) tree = forkAt(tree, parent);
+      const placed = { ...message, ...followed(parent, message, input, path), parent_id: parent?.id ?? null };
+      messages.push(tree.current > 0 ? { ...placed, branch: tree.current } : placed);
+      previous = { ...placeOf(placed), branch: tree.current };
+      end = previous;
+    }
+    places.set(message.id, previous);
+  }
+  const { branches } = tree;
+  return {
+    messages,
+    treeOf(first) {
+      const current = first.at(-1)?.branch ?? 0;
+      return current < given.branches.length ? {} : { tree: { branches: branches.slice(0, current + 1), current } };
+    },
+  };
+
+  function parentOf(id: string | null | undefined, path: string): Place | null {
+    if (id === undefined) return previous;
+    if (id === null) return null;
+    const parent = places.get(id);
+    // It comes later in the same request.
+    if (!parent) throw noSuchMessage(`${path}parent_id`);
+    return parent;
+  }
+}
+
+/** The time of a message that follows another one. The server's own time may be too early, because clocks differ. */
+function followed(
+  parent: Place | null,
+  message: MessageRecord,
+  input: MessageInput,
+  path: string,
+): Pick<MessageRecord, "created_at"> | undefined {
+  if (!parent || positionOf(message) > parent.position) return undefined;
+  const [time = ""] = parent.position.split("#");
+  if (input.created_at === undefined) return { created_at: new Date(Date.parse(time) + 1).toISOString() };
+  const text = `must not be before ${time}, the time of the message that it follows`;
+  throw new AppError("validation_failed", `${path}created_at: ${text}`, {
+    fields: [{ path: `${path}created_at`, message: text }],
+  });
+}

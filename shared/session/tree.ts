@@ -1,0 +1,131 @@
+import { AppError } from "../errors.ts";
+import { type MessageRecord, positionOf } from "./message.ts";
+
+/**
+ * The messages of a session lie on branches. On a branch they are ordered by position, and each follows the one before it. The first
+ * message of a branch follows the message at which the branch forked. So no message stores its parent, and a session that never
+ * branched stores no tree.
+ */
+export interface Tree {
+  branches: Branch[];
+  /** The branch that is listed and continued by default. */
+  current: number;
+}
+
+interface Branch {
+  /** The message at which it forked; absent = it begins the conversation anew. */
+  from?: Place;
+  /** Position of its last message. Later messages are deleted, whatever is still stored. */
+  end?: string;
+  /** All of its messages are deleted. */
+  removed?: true;
+}
+
+/** Where a message lies. */
+export interface Place {
+  branch: number;
+  position: string;
+  id: string;
+}
+
+/** A part of a tree: the last position that belongs to it, by branch. */
+export type Path = ReadonlyMap<number, string>;
+
+/** Sorts after every position. */
+const OPEN = "~";
+
+/** Branches of one session. At about 150 bytes each, the tree stays far below the 400 KB of an item. */
+export const MAX_BRANCHES = 1000;
+
+/** The tree of a session that never branched. */
+export const LINEAR: Tree = { branches: [{}], current: 0 };
+
+export const placeOf = (message: MessageRecord): Place => ({
+  branch: message.branch ?? 0,
+  position: positionOf(message),
+  id: message.id,
+});
+
+/** The messages from the beginning of the conversation to the end of a branch, or to `until`. */
+export function pathOf({ branches, current }: Tree, branch = current, until = OPEN): Path {
+  const path = new Map<number, string>();
+  let [at, limit]: [number | undefined, string] = [branch, until];
+  while (at !== undefined) {
+    const { from, end = OPEN, removed }: Branch = branches[at] ?? {};
+    if (!removed) path.set(at, end < limit ? end : limit);
+    [at, limit] = [from?.branch, from?.position ?? OPEN];
+  }
+  return path;
+}
+
+/** All messages of all branches. */
+export const wholeTree = ({ branches }: Tree): Path =>
+  new Map(branches.flatMap(({ end = OPEN, removed }, branch) => (removed ? [] : [[branch, end] as const])));
+
+export const isOn = (path: Path, message: MessageRecord): boolean =>
+  positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
+
+/** The tree with a new branch that continues from a message (`null` = begins anew), as its current one. Throws `conflict` when it is full. */
+export function forkAt({ branches }: Tree, from: Place | null): Tree {
+  if (branches.length >= MAX_BRANCHES) {
+    throw new AppError(
+      "conflict",
+      `the session has ${MAX_BRANCHES} branches, which is the limit: go on in a new session`,
+    );
+  }
+  return { branches: [...branches, from ? { from } : {}], current: branches.length };
+}
+
+/** The tree whose current branch, which has no messages yet, continues from another message. */
+export function moveFork({ branches, current }: Tree, from: Place): Tree {
+  return { branches: branches.map((branch, n) => (n === current ? { from } : branch)), current };
+}
+
+/**
+ * The tree without a message and all that follow it. `parent`: the message before it, which becomes the head if the current branch
+ * loses its end.
+ */
+export function cutAt(tree: Tree, { branch: cut, position }: Place, parent: Place | null): Tree {
+  const end = parent?.branch === cut ? parent.position : undefined;
+  const removed = new Set(end === undefined ? [cut] : []);
+  // A branch has a higher number than the branch that it forked from.
+  for (const [n, { from }] of tree.branches.entries()) {
+    if (from && (removed.has(from.branch) || (from.branch === cut && from.position >= position))) removed.add(n);
+  }
+  const branches = tree.branches.map((branch, n): Branch => {
+    if (removed.has(n)) return { ...branch, removed: true };
+    return n === cut && end !== undefined ? { ...branch, end } : branch;
+  });
+  const isCurrentCut = removed.has(tree.current) || (pathOf(tree).get(cut) ?? "") >= position;
+  return isCurrentCut ? forkAt({ branches, current: 0 }, parent) : { branches, current: tree.current };
+}
+
+export interface Tally {
+  messageCount: number;
+  /** ISO 8601 time of the last message. */
+  last: string | null;
+  /** The last message of the current branch. */
+  head: Place | null;
+}
+
+/** Counts messages that come in order. `add` says whether the message counts: it was not deleted. */
+export function createTally(tree: Tree): { result: Tally; add(message: MessageRecord): boolean } {
+  const [whole, current] = [wholeTree(tree), pathOf(tree)];
+  const result: Tally = { messageCount: 0, last: null, head: null };
+  return {
+    result,
+    add(message) {
+      if (!isOn(whole, message)) return false;
+      result.messageCount++;
+      result.last = message.created_at;
+      if (isOn(current, message)) result.head = placeOf(message);
+      return true;
+    },
+  };
+}
+
+/** What a header or stub says of the tree. */
+export const headOf = (tree: Tree, head: Place | null): { branch?: number; head_id?: string; head_at?: string } => ({
+  ...(tree.branches.length > 1 ? { branch: tree.current } : {}),
+  ...(head ? { head_id: head.id, head_at: head.position } : {}),
+});
