@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, pages, startApi } from "../support/api.ts";
+import { type Api, pages, startApi } from "../support/start-api.ts";
 
 let api: Api;
 let names = 0;
