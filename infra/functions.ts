@@ -197,6 +197,13 @@ export const functions = {
   "chat-follow": http("functions/chat/follow.ts", "followChat", following),
   "chat-stop": http("functions/chat/stop.ts", "stopChat", { table: [...idempotency, "GetItem"] }),
   "chat-models": http("functions/chat/models.ts", "listModels", { chat: "ask" }),
+  "chat-ui-read": http("functions/chat/read-ui.ts", "readUiChat", {
+    table: ["GetItem", "Query", "BatchGetItem"],
+    archive: archiveRead,
+    files: ["GetObject"],
+    memory: 1024,
+  }),
+  "chat-ui-follow": http("functions/chat/follow-ui.ts", "followUiChat", following),
   "chat-usage": http("functions/chat/usage.ts", "getUsage", { table: ["GetItem"], chat: "plans" }),
 
   "memories-search": http("functions/memories/search.ts", "searchMemories", {

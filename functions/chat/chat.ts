@@ -7,7 +7,8 @@ import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { toMessage } from "../../shared/session/message.ts";
-import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
+import { lazyStreamHandler } from "../compose.ts";
+import { type ChatHandlerDependencies, openChat } from "../compose-chat.ts";
 
 /** POST /v1/sessions/{id}/chat */
 export const createChat = (deps: ChatHandlerDependencies) =>

@@ -9,7 +9,8 @@ import { claimsOf } from "../../shared/idempotency/claim.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { timeOrderedId } from "../../shared/session/message.ts";
 import { idSchema } from "../../shared/session/schema.ts";
-import { type ChatHandlerDependencies, lazyStreamHandler, openChat } from "../compose.ts";
+import { lazyStreamHandler } from "../compose.ts";
+import { type ChatHandlerDependencies, openChat } from "../compose-chat.ts";
 
 /** POST /v1/chat/completions */
 export const createCompletions = (deps: ChatHandlerDependencies) =>

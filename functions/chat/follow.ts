@@ -2,7 +2,8 @@ import { followRunningTurn } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
-import { type FollowDependencies, lazyStreamHandler, openFollow } from "../compose.ts";
+import { lazyStreamHandler } from "../compose.ts";
+import { type FollowDependencies, openFollow } from "../compose-chat.ts";
 
 /** GET /v1/sessions/{id}/chat/stream */
 export const createFollowChat = (deps: FollowDependencies) =>

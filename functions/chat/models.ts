@@ -3,7 +3,8 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import type { ProviderModels } from "../../shared/llm/provider-models.openai.ts";
 import { offeredModels, type TargetSettings } from "../../shared/llm/targets.ts";
-import { lazyHandler, openHttp, openProviderModels, targetSettings } from "../compose.ts";
+import { lazyHandler, openHttp } from "../compose.ts";
+import { openProviderModels, targetSettings } from "../compose-chat.ts";
 
 export interface Dependencies extends HttpDependencies {
   targets: TargetSettings;

@@ -3,7 +3,8 @@ import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/pr
 import { AppError } from "../../shared/errors.ts";
 import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
-import { type FollowDependencies, lazyStreamHandler, openFollow } from "../compose.ts";
+import { lazyStreamHandler } from "../compose.ts";
+import { type FollowDependencies, openFollow } from "../compose-chat.ts";
 
 /** GET /v1/sessions/{id}/chat/{message_id}/stream */
 export const createResumeChat = (deps: FollowDependencies) =>

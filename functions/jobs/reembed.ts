@@ -6,15 +6,8 @@ import {
   reembed,
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import {
-  configuredSpace,
-  lazyHandler,
-  openArchive,
-  openMemories,
-  openRecorder,
-  openStores,
-  openTable,
-} from "../compose.ts";
+import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
+import { configuredSpace, openMemories } from "../compose-chat.ts";
 
 /** Milliseconds that a run leaves unused, for the session that it is at. */
 const MARGIN = 60_000;

@@ -1,10 +1,11 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { logFailure } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
-import type { Captured } from "../../shared/memory/record.ts";
+import type { Captured } from "../../shared/memory/memory.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
-import { lazyHandler, openMemories, openRecorder, openTable } from "../compose.ts";
+import { lazyHandler, openRecorder, openTable } from "../compose.ts";
+import { openMemories } from "../compose-chat.ts";
 
 /** Users whose messages are remembered at once. */
 const PARALLEL = 4;

@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
-import type { MemoryStore } from "../../shared/memory/store.ts";
+import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {

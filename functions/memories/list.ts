@@ -2,10 +2,10 @@ import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
+import { toMemory } from "../../shared/memory/memory.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { listMemories } from "../../shared/memory/read-memories.ts";
-import { toMemory } from "../../shared/memory/record.ts";
-import type { MemoryStore } from "../../shared/memory/store.ts";
 import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {

@@ -4,12 +4,12 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { memoryOperations } from "../../shared/http/operations/memories.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
+import { toMemory } from "../../shared/memory/memory.ts";
+import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { findMemories } from "../../shared/memory/read-memories.ts";
-import { recallNothing } from "../../shared/memory/recall.ts";
-import { toMemory } from "../../shared/memory/record.ts";
-import { createSearch } from "../../shared/memory/search.ts";
-import type { MemoryStore } from "../../shared/memory/store.ts";
-import { lazyHandler, openIdempotentHttp, openMemories, openTable } from "../compose.ts";
+import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
+import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
+import { openMemories } from "../compose-chat.ts";
 
 interface Dependencies extends HttpDependencies {
   recall: Recall;

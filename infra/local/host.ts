@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { functionArn } from "./assembly/physical.ts";
-import { readAssembly } from "./assembly/read.ts";
+import { readAssembly } from "./assembly/read-assembly.ts";
 import { createResolver, type Resolver } from "./assembly/resolve.ts";
 import { reviewResources } from "./assembly/review.ts";
 import { lockDirectory } from "./dynamodb/lock-directory.ts";

@@ -21,7 +21,7 @@ export async function ensureStorage(
   for (const resource of resolver.resources("AWS::SecretsManager::Secret")) {
     if (resource.properties.GenerateSecretString) secrets.ensureSecret(resolver.ref(resource).split(":").at(-1) ?? "");
   }
-  const tables = resolver.resources("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable");
+  const tables = resolver.resources("AWS::DynamoDB::Table");
   const buckets = resolver.resources("AWS::S3::Bucket");
   const expiring: ExpiringTable[] = [];
   await Promise.all([

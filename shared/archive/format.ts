@@ -84,7 +84,7 @@ export interface SessionLine extends LineIdentity {
   branches?: Tree["branches"];
 }
 
-export interface MessageLine extends LineIdentity, Omit<MessageRecord, "keyed" | "order"> {
+export interface MessageLine extends LineIdentity, Omit<MessageRecord, "client_id" | "keyed" | "order"> {
   type: "message";
   session_id: string;
   /** Absent = an earlier version wrote the line: then it follows the line before it, and is on the current branch. */
@@ -144,7 +144,7 @@ function messageLine(
 ): object {
   const { session_key, generation, session_id } = identity;
   const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
-  const { latency_ms, branch, keyed, order } = message;
+  const { latency_ms, branch, client_id, keyed, order } = message;
   const { input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
@@ -166,6 +166,7 @@ function messageLine(
     status,
     finish_reason,
     latency_ms,
+    client_id,
     keyed,
     order,
   };

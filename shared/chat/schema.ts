@@ -39,6 +39,19 @@ export const stopAnswerSchema = z
   })
   .meta({ id: "Stop" });
 
+export const uiMessagesSchema = z.object({
+  messages: z.array(
+    z
+      .object({
+        id: z.string(),
+        role: z.enum(["system", "user", "assistant"]),
+        metadata: z.unknown(),
+        parts: z.array(z.looseObject({ type: z.string() })),
+      })
+      .meta({ id: "UiMessage", description: "A `UIMessage` of the AI SDK." }),
+  ),
+});
+
 const textPart = z.looseObject({
   type: z.enum(["text", "input_text", "output_text", "refusal"]),
   text: z.string().optional(),

@@ -134,13 +134,14 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
 const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
 
 function questionOf({ question }: TurnRequest, identity: RequestIdentity): MessageRecord {
-  const { role, content, parts, name, metadata } = question;
+  const { role, content, parts, name, metadata, client_id } = question;
   return {
     id: timeOrderedId(identity, QUESTION),
     role,
     content,
     ...(parts ? { parts } : {}),
     created_at: toInstant(identity.at),
+    ...(client_id === undefined ? {} : { client_id }),
     ...(name === undefined ? {} : { name }),
     ...(metadata === undefined ? {} : { metadata }),
   };

@@ -51,7 +51,7 @@ export interface TurnRequest {
   session: SessionId;
   plan: NamedPlan;
   claims: TurnClaims;
-  question: Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody;
+  question: Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody & { client_id?: string };
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
   /** The part of `before` after its last answer. It is stored if the session has messages already. */

@@ -1,7 +1,6 @@
 import { APIError } from "openai";
 import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { isTokenCount } from "../llm/tokens.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
 import type { Embedder, Space } from "./embedder.ts";
 
@@ -57,8 +56,9 @@ export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings
         input,
       });
       const vectors = vectorsOf(data, input.length, space);
-      // Some servers do not count, or count wrongly.
-      ended(isTokenCount(usage?.prompt_tokens) ? { tokens: usage.prompt_tokens } : {});
+      const { prompt_tokens: tokens } = usage ?? {};
+      // Some servers do not count tokens, or count wrongly.
+      ended(tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0 ? { tokens } : {});
       return vectors;
     } catch (error) {
       const known = translate(error);

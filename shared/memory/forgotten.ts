@@ -1,6 +1,6 @@
 import { mixedFnv1a } from "../hash.ts";
-import type { MemoryRecord } from "./record.ts";
-import type { ForgottenSession, Summary } from "./store.ts";
+import type { MemoryRecord } from "./memory.ts";
+import type { ForgottenSession, Summary } from "./memory-store.ts";
 
 /**
  * How many memories and how many sessions a summary names as forgotten: more than an index takes in at a time, and few enough

@@ -1,17 +1,25 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
+import { MEMORY_PREFIX, memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { memoryVectorNames, parseMemoryVector, type VectorPlace } from "../dynamodb/tables.ts";
 import { fromMessageItem } from "../session/items.dynamodb.ts";
-import { asksSomething, type Candidate, type Captured, type MemoryRecord, speakerOf } from "./record.ts";
+import { type Candidate, type Captured, type MemoryRecord, speakerOf } from "./memory.ts";
+import type { Layout, NewMemory, Slot, Summary, Vectors } from "./memory-store.ts";
 import { noStatistics } from "./statistics.ts";
-import type { Layout, Slot, Summary, Vectors } from "./store.ts";
+
+/** What is read of memories: not the vectors, which are most of an item. */
+export const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", "id", "said", "forgotten"];
+
+export const memoryIdOf = ({ sk }: Item): string => String(sk).slice(MEMORY_PREFIX.length);
+
+/** False for the item that a forgotten memory leaves. */
+export const isMemory = (item: Item): boolean => item.forgotten !== true;
 
 /** The places in which an item has a vector. */
 export const placesIn = (item: Item): VectorPlace[] =>
   Object.keys(item).flatMap((attribute) => parseMemoryVector(attribute) ?? []);
 
-/** Vectors as attributes of an item. */
+/** Vectors, as attributes of an item. */
 export const vectorAttributes = (vectors: Vectors): Record<string, number[]> =>
   Object.fromEntries(
     Object.entries(vectors).map(([slot, vector]) => [
@@ -20,7 +28,7 @@ export const vectorAttributes = (vectors: Vectors): Record<string, number[]> =>
     ]),
   );
 
-/** The message in a stream record's image. */
+/** The message in the image of a stream record. */
 export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captured {
   const item = unmarshall(image);
   return {
@@ -30,8 +38,8 @@ export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captu
   };
 }
 
-/** What no index asks for is one text: the SDK takes 8 microseconds to read an attribute, and a search brings back a hundred memories. */
-export function toMemoryItem({ user_id, id, session_id, counts, ...said }: MemoryRecord, vectors: Vectors): Item {
+/** Attributes that no index needs are one JSON text, because the SDK takes 8 µs per attribute and a search returns 100 memories. */
+export function toMemoryItem({ user_id, id, session_id, counts, vectors, ...said }: NewMemory): Item {
   return {
     ...memoryKey(user_id, session_id, id),
     memory_of: user_id,
@@ -43,6 +51,9 @@ export function toMemoryItem({ user_id, id, session_id, counts, ...said }: Memor
     ...vectorAttributes(vectors),
   };
 }
+
+/** A text that ends with a question. */
+const QUESTION = /[?？؟][\s"'”’)\]]*$/u;
 
 type Said = Omit<MemoryRecord, "user_id" | "id" | "session_id" | "counts"> & { terms: string };
 
@@ -57,10 +68,10 @@ export function fromMemoryItem({ memory_of, id, session_id, said }: Item): Memor
   };
 }
 
-/** Who speaks and whether it is a question is not stored: both are in what was said. */
+/** Derives the speaker and whether the text is a question; both are not stored. */
 export function toCandidate(item: Item): Candidate {
   const record = fromMemoryItem(item);
-  return { ...record, speaker: speakerOf(record), asks: asksSomething(record.content) };
+  return { ...record, speaker: speakerOf(record), asks: QUESTION.test(record.content) };
 }
 
 export function fromSummaryItem(item: Item | undefined): Summary {

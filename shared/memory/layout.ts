@@ -1,26 +1,26 @@
 import type { Clock } from "../clock.ts";
 import type { Embedder, Space } from "./embedder.ts";
-import type { Layout, MemoryStore } from "./store.ts";
+import type { Layout, MemoryMaintenance, MemoryReader } from "./memory-store.ts";
 
 /** The embedder that makes vectors of a space. */
 export type EmbedderOf = (space: Space) => Embedder;
 
-/** Milliseconds for which a function searches by the layout that it has read: all searches would read the same item. */
+/** Milliseconds for which a function keeps the layout, because otherwise all searches would read the same item. */
 const FRESH = 5000;
 
-/** Milliseconds after a change-over until which somebody may search the old vectors: clocks differ, and a search takes its time. */
+/** Milliseconds after a change of slots in which searches may still use the old vectors: clocks differ, and a search takes time. */
 export const UNTIL_UNUSED = 2 * FRESH;
 
-/** The layout of memories before any is stored. */
+/** The layout before the first memory. */
 const newLayout = (space: Space): Layout => ({ slot: "a", space });
 
-/** Reads the layout, now and then. */
+/** Returns a function that reads the layout and keeps it for a while. */
 export function createLayoutReader({
   memories,
   defaultSpace,
   clock,
 }: {
-  memories: Pick<MemoryStore, "layout">;
+  memories: Pick<MemoryReader, "layout">;
   defaultSpace: Space;
   clock: Clock;
 }): () => Promise<Layout> {
@@ -34,12 +34,12 @@ export function createLayoutReader({
   };
 }
 
-/** Where vectors are, and of which models; settles it when nothing was remembered yet. */
+/** Reads the layout, and stores the default one before the first memory. */
 export async function currentLayout({
   memories,
   defaultSpace,
 }: {
-  memories: Pick<MemoryStore, "layout" | "setLayout">;
+  memories: Pick<MemoryReader, "layout"> & Pick<MemoryMaintenance, "setLayout">;
   defaultSpace: Space;
 }): Promise<Layout> {
   const layout = await memories.layout();

@@ -1,8 +1,10 @@
+import type { MessageRecord } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
+import type { SessionId } from "../session/session.ts";
 
-/** Something that was said and is worth coming back to: one message of the user's history. */
+/** A message of the user's history, or a part of a long one, as the API shows it. */
 export interface Memory {
-  /** UUIDv7 by when it was said: a function of the session's life, of the message and of the place in it. */
+  /** UUIDv7 of the message's time: a function of the session's life, the message and the part. */
   id: string;
   session_id: string;
   message_id: string;
@@ -10,7 +12,7 @@ export interface Memory {
   /** The speaker, if the message names one. */
   name?: string;
   content: string;
-  /** ISO 8601; when it was said. */
+  /** ISO 8601. */
   created_at: string;
   /** Higher is better; comparable within one search only. */
   score?: number;
@@ -27,5 +29,66 @@ export interface RecallQuery {
   limit: number;
 }
 
-/** Finds what a user said, or was told, about something; best first. Never another user's. */
+/** Finds the memories of a user that say something about a text, best first. */
 export type Recall = (user: string, query: RecallQuery) => Promise<Memory[]>;
+
+/** A captured message. */
+export interface Captured {
+  session: SessionId;
+  generation: number;
+  message: MessageRecord;
+}
+
+/** A memory as it is stored, without its vectors. */
+export interface MemoryRecord extends Omit<Memory, "score"> {
+  user_id: string;
+  /** Epoch milliseconds at which the message was captured. */
+  arrived: number;
+  /** Generation of the session's messages that the memory was made from. */
+  generation: number;
+  /** Position among the memories of its session: neighbours have consecutive numbers. */
+  turn: number;
+  /** Terms, including those of speaker and date. */
+  counts: ReadonlyMap<string, number>;
+}
+
+/** A memory that is not yet embedded and has no position among its neighbours. */
+export type Draft = Omit<MemoryRecord, "turn">;
+
+/** A memory that a search of the index has returned. */
+export type Candidate = MemoryRecord & {
+  /** A name, or a role. */
+  speaker: string;
+  /** Whether it ends with a question. */
+  asks: boolean;
+};
+
+/** What identifies a stored memory. */
+export interface MemoryKey {
+  session: SessionId;
+  id: string;
+}
+
+export const keyOf = ({ user_id, session_id, id }: Pick<MemoryRecord, "user_id" | "session_id" | "id">): MemoryKey => ({
+  session: { user: user_id, id: session_id },
+  id,
+});
+
+export const speakerOf = ({ name, role }: Pick<MemoryRecord, "name" | "role">): string => name ?? role;
+
+/** The memory as the API shows it. */
+export function toMemory(
+  { id, session_id, message_id, role, name, content, created_at }: MemoryRecord,
+  score?: number,
+): Memory {
+  return {
+    id,
+    session_id,
+    message_id,
+    role,
+    ...(name === undefined ? {} : { name }),
+    content,
+    created_at,
+    ...(score === undefined ? {} : { score: Math.round(score * 1e4) / 1e4 }),
+  };
+}

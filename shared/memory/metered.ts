@@ -1,25 +1,24 @@
 import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { embeddingCostOf, type ModelOverrides } from "../llm/models.ts";
 import type { Recorder } from "../metrics/record.ts";
 import type { EmbeddingCall } from "./embedder.openai.ts";
-import type { MemoryStore } from "./store.ts";
+import type { MemoryStore } from "./memory-store.ts";
 
-/** Notes a metric of each call to an embedding model. */
+/** Notes a metric for each call to an embedding model. `costOf` returns US dollars. */
 export const meteredEmbedding =
-  (recorder: Pick<Recorder, "note">, prices: ModelOverrides) =>
+  (recorder: Pick<Recorder, "note">, costOf: (model: string, tokens: number) => number) =>
   ({ model, duration, tokens, error }: EmbeddingCall): void =>
     recorder.note({
       kind: "embedding.call",
       dimensions: { model },
       measures: {
         duration_ms: duration,
-        ...(tokens === undefined ? {} : { input_tokens: tokens, cost_usd: embeddingCostOf(model, tokens, prices) }),
+        ...(tokens === undefined ? {} : { input_tokens: tokens, cost_usd: costOf(model, tokens) }),
       },
       ...(error === undefined ? {} : { error }),
     });
 
-/** The store, noting a metric of each search of its vector index: a recall makes six at most, side by side. */
+/** Notes a metric for each search of the vector index. A recall makes up to six, in parallel. */
 export const meteredSearches = (memories: MemoryStore, recorder: Pick<Recorder, "note">): MemoryStore => ({
   ...memories,
   async search(user, request) {

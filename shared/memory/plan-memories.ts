@@ -3,7 +3,7 @@ import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import { chunksOf } from "./chunk.ts";
-import type { Draft } from "./record.ts";
+import type { Draft } from "./memory.ts";
 import { countTerms, isCourtesy, termsOf } from "./terms.ts";
 
 /** Who says things that are worth remembering: instructions to the model and outputs of tools are neither said nor asked. */

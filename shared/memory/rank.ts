@@ -1,5 +1,5 @@
+import type { Candidate } from "./memory.ts";
 import { contextOf } from "./plan-memories.ts";
-import type { Candidate } from "./record.ts";
 import { rarityOf, type TermStatistics } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 

@@ -1,33 +1,39 @@
+import { countedIn } from "./change-memories.ts";
 import { isForgotten } from "./forgotten.ts";
-import type { Memory } from "./memory.ts";
-import type { MemoryRecord } from "./record.ts";
-import type { MemoryStore } from "./store.ts";
+import { keyOf, type Memory, type MemoryRecord } from "./memory.ts";
+import type { MemoryReader } from "./memory-store.ts";
 
-/** A page of a user's memories, the latest first. `last` is where the next page starts; absent = there is none. */
+interface ListOptions {
+  limit: number;
+  /** Id that the list continues after. */
+  after?: string | undefined;
+  /** Selects from the records of the page. @default all */
+  select?: (records: MemoryRecord[]) => MemoryRecord[];
+}
+
+/** Lists a page of a user's memories, newest first. `last` = id to continue after; absent = last page. */
 export async function listMemories(
-  memories: Pick<MemoryStore, "list" | "find" | "summary">,
+  memories: Pick<MemoryReader, "list" | "find" | "summary">,
   user: string,
-  query: { limit: number; after?: string | undefined },
+  { select = (records) => records, ...query }: ListOptions,
 ): Promise<{ records: MemoryRecord[]; last?: string }> {
-  const [{ forgottenBefore }, page] = await Promise.all([memories.summary(user), memories.list(user, query)]);
-  // The index may still hold what was deleted a moment ago.
-  const there = await memories.find(
-    page.records.map(({ session_id, id }) => ({ session: { user, id: session_id }, id })),
-  );
-  const ids = new Set(there.map(({ id }) => id));
-  const records = page.records.filter(({ id, arrived }) => ids.has(id) && arrived >= forgottenBefore);
+  const [summary, page] = await Promise.all([memories.summary(user), memories.list(user, query)]);
+  const selected = select(countedIn(summary, page.records));
+  // The index may still hold memories that were deleted a moment ago.
+  const stored = new Set((await memories.find(selected.map(keyOf))).map(({ id }) => id));
+  const records = selected.filter(({ id }) => stored.has(id));
   const last = page.records.at(-1);
   return { records, ...(page.more && last ? { last: last.id } : {}) };
 }
 
-/** Those of a user's memories that are there and not forgotten, in that order. */
+/** Finds a user's memories in the given order. Omits those that are not stored or are forgotten. */
 export async function findMemories(
-  memories: Pick<MemoryStore, "summary" | "find">,
+  memories: Pick<MemoryReader, "summary" | "find">,
   user: string,
   wanted: readonly Pick<Memory, "session_id" | "id">[],
 ): Promise<MemoryRecord[]> {
-  const keys = wanted.map(({ session_id, id }) => ({ session: { user, id: session_id }, id }));
+  const keys = wanted.map((memory) => keyOf({ user_id: user, ...memory }));
   const [summary, records] = await Promise.all([memories.summary(user), memories.find(keys)]);
-  const there = new Map(records.filter((record) => !isForgotten(summary, record)).map((record) => [record.id, record]));
-  return wanted.flatMap(({ id }) => there.get(id) ?? []);
+  const found = new Map(records.filter((record) => !isForgotten(summary, record)).map((record) => [record.id, record]));
+  return wanted.flatMap(({ id }) => found.get(id) ?? []);
 }

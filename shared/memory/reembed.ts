@@ -8,9 +8,9 @@ import type { SessionId } from "../session/session.ts";
 import type { Stores } from "../session/store.ts";
 import type { Space } from "./embedder.ts";
 import { currentLayout, UNTIL_UNUSED } from "./layout.ts";
-import type { MemoryRecord } from "./record.ts";
+import type { MemoryRecord } from "./memory.ts";
+import type { Layout, Progress, Slot } from "./memory-store.ts";
 import { embedAll, type MemoryDependencies, remember } from "./remember.ts";
-import type { Layout, Progress, Slot } from "./store.ts";
 
 /** Memories embedded at a time. */
 const BATCH = 64;

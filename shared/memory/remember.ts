@@ -1,70 +1,77 @@
-import { backOff, type Clock } from "../clock.ts";
-import { AppError } from "../errors.ts";
-import type { Embedder, Space } from "./embedder.ts";
-import { currentLayout, type EmbedderOf } from "./layout.ts";
+import { changeMemories, countedIn } from "./change-memories.ts";
+import type { Embedder } from "./embedder.ts";
+import { currentLayout } from "./layout.ts";
+import { type Captured, type Draft, keyOf, type MemoryRecord, speakerOf } from "./memory.ts";
+import {
+  type Change,
+  MAX_PER_CHANGE,
+  type MemoryStore,
+  type MemoryWriter,
+  type Slot,
+  type Vectors,
+} from "./memory-store.ts";
 import { contextOf, planMemories } from "./plan-memories.ts";
-import { type Captured, type Draft, type MemoryRecord, sessionOf, speakerOf } from "./record.ts";
+import type { RecallDependencies } from "./recall.ts";
 import { withMemories } from "./statistics.ts";
-import type { MemoryStore, Slot, Vectors } from "./store.ts";
 
-/** Memories of a session that are looked at for an exact repeat. */
+/** Preceding memories of a session that are searched for an exact repeat. */
 const RECENT = 10;
 
-/** Attempts at a change that meets others of the same user. */
-const MAX_ATTEMPTS = 12;
-
-export interface MemoryDependencies {
+export interface MemoryDependencies extends RecallDependencies {
   memories: MemoryStore;
-  embedderOf: EmbedderOf;
-  /** The space of a table in which nothing was remembered yet. */
-  defaultSpace: Space;
-  clock: Clock;
 }
 
 interface Placed {
   record: MemoryRecord;
-  /** What was said right before. */
+  /** Terms of the preceding memory. */
   before: ReadonlyMap<string, number> | undefined;
 }
 
 /**
- * Turns messages of one user into memories. It may run again, and beside other runs: each memory is stored and counted once, and
- * what was deleted or forgotten meanwhile is not stored. Not remembered, beside what `planMemories` leaves out: the exact repeat of one
- * of the last few things that the same speaker said in the same session.
+ * Turns messages of one user into memories, and returns how many were stored. It may be repeated, and run beside other runs: each memory
+ * is stored and counted once, and messages that were deleted or forgotten meanwhile are not stored. Beside what `planMemories` leaves
+ * out, the exact repeat of one of the last things that the same speaker said in the same session is not remembered.
  */
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
   const { memories } = deps;
-  const lives = await memories.lives(captured.map(({ session }) => session));
+  const lives = await memories.livesOf(captured.map(({ session }) => session));
   const planned = captured.flatMap(({ session, generation, message }) => {
     const life = lives.get(session.id);
     return life === undefined || generation < life ? [] : planMemories(session, life, generation, message);
   });
-  // The stream may deliver a message twice in a batch. Each restore gives it to the stream again, under a newer generation, and
-  // only the newest is sure to be accepted.
+  // The stream may deliver a message twice in a batch, and each restore writes it again with a newer generation. The store is sure to
+  // accept the newest only.
   const byGeneration = planned.toSorted((a, b) => a.generation - b.generation);
   const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
-  const present = await memories.present(drafts);
+  const present = await memories.presentIds(drafts);
   const missing = drafts.filter(({ id }) => !present.has(id));
   if (missing.length === 0) return 0;
 
   const placed = await place(memories, missing, lives);
   const layout = await currentLayout(deps);
-  const slots = [layout, ...(layout.building ? [layout.building] : [])];
+  const slots = [layout, ...(layout.building ? [layout.building] : [])].map(({ slot, space }) => ({
+    slot,
+    embedder: deps.embedderOf(space),
+  }));
   let stored = 0;
-  for (let start = 0; start < placed.length; start += memories.maxPerChange) {
-    const batch = placed.slice(start, start + memories.maxPerChange);
-    const vectors = await embedAll(
-      batch,
-      slots.map(({ slot, space }) => ({ slot, embedder: deps.embedderOf(space) })),
-    );
-    stored += await store(
-      memories,
-      user,
-      batch.map(({ record }, n) => ({ record, vectors: vectors[n] ?? {} })),
-    );
+  for (let start = 0; start < placed.length; start += MAX_PER_CHANGE) {
+    const batch = placed.slice(start, start + MAX_PER_CHANGE);
+    const vectors = await embedAll(batch, slots);
+    const records = batch.map(({ record }, n) => ({ ...record, vectors: vectors[n] ?? {} }));
+    stored += await changeMemories(memories, user, records, async (pending, summary): Promise<Change> => {
+      const counted = countedIn(summary, pending);
+      if (counted.length < pending.length) return refuseOthers(pending, counted);
+      return memories.add(user, pending, summary, withMemories(summary.statistics, pending, 1));
+    });
   }
   return stored;
 }
+
+/** Refuses messages that were captured before everything was forgotten. */
+const refuseOthers = (all: readonly MemoryRecord[], accepted: readonly MemoryRecord[]): Change => ({
+  done: false,
+  refused: new Set(all.filter((record) => !accepted.includes(record)).map(({ id }) => id)),
+});
 
 /** Embeds memories for one or several slots. */
 export async function embedAll(
@@ -84,9 +91,9 @@ export async function embedAll(
   );
 }
 
-/** Orders the memories of each session, tells each its turn and what was said before it, and drops repeats. */
+/** Sorts the memories of each session, numbers them, adds the terms that precede each, and drops repeats. */
 async function place(
-  memories: MemoryStore,
+  memories: Pick<MemoryWriter, "preceding">,
   drafts: readonly Draft[],
   lives: ReadonlyMap<string, number>,
 ): Promise<Placed[]> {
@@ -95,9 +102,9 @@ async function place(
     [...sessions.values()].map(async (unsorted) => {
       const [first, ...rest] = unsorted.toSorted((a, b) => (a.id < b.id ? -1 : 1));
       if (!first) return [];
-      // Memories of an earlier life are only waiting for their deletion: what they say is not a repeat.
+      // Memories of an earlier life will be deleted, so a message that equals one of them is not a repeat.
       const life = lives.get(first.session_id) ?? 0;
-      const recent: (Draft & { turn?: number })[] = (await memories.before(sessionOf(first), first.id, RECENT))
+      const recent: (Draft & { turn?: number })[] = (await memories.preceding(keyOf(first), RECENT))
         .filter(({ generation }) => generation >= life)
         .reverse();
       return [first, ...rest].flatMap((draft): Placed[] => {
@@ -114,23 +121,3 @@ async function place(
 
 const isRepeat = (a: Draft, b: Draft): boolean =>
   a.content === b.content && a.role === b.role && a.name === b.name && a.id !== b.id;
-
-async function store(
-  memories: MemoryStore,
-  user: string,
-  batch: readonly { record: MemoryRecord; vectors: Vectors }[],
-): Promise<number> {
-  let pending = [...batch];
-  for (let attempt = 0; pending.length > 0; attempt++) {
-    if (attempt === MAX_ATTEMPTS) throw new AppError("unavailable", "too many changes of one user's memories at once");
-    if (attempt > 0) await backOff(attempt);
-    const summary = await memories.summary(user);
-    pending = pending.filter(({ record }) => record.arrived >= summary.forgottenBefore);
-    if (pending.length === 0) break;
-    const counted = pending.map(({ record }) => ({ counts: record.counts, sign: 1 as const }));
-    const change = await memories.add(user, pending, summary, withMemories(summary.statistics, counted));
-    if (change.kind === "done") return pending.length;
-    if (change.kind === "refused") pending = pending.filter(({ record }) => !change.ids.has(record.id));
-  }
-  return 0;
-}

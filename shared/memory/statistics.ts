@@ -1,19 +1,19 @@
 import { mixedFnv1a } from "../hash.ts";
 
 /**
- * Buckets of the table of document frequencies: with two bytes each and the rest of the item it stays below 4 KB, what one
- * read unit pays for. Terms that share a bucket look commoner than they are; on conversations of 3,000 terms that cost nothing measurable.
+ * Buckets of the document frequencies. With two bytes each, the item stays below 4 KB, which one read unit pays for. Terms that share a
+ * bucket look more common than they are; on conversations of 3,000 terms that cost nothing measurable.
  */
 const BUCKETS = 1600;
 
-/** A count that has come here says no more than "very common", and stays. */
+/** The largest count. It means "very common", and does not change any more. */
 const SATURATED = 0xffff;
 
-/** In how many memories of one user each term occurs, about. */
+/** In how many memories of one user each term occurs, approximately. */
 export interface TermStatistics {
   /** Memories counted. */
   memories: number;
-  /** Terms of all of them together. */
+  /** Terms of all memories together. */
   length: number;
   /** Memories by bucket of a term's hash, unsigned 16-bit big-endian. */
   frequencies: Uint8Array;
@@ -25,15 +25,16 @@ export const noStatistics = (): TermStatistics => ({
   frequencies: new Uint8Array(2 * BUCKETS),
 });
 
-/** The statistics with memories of these terms counted in (`sign` 1) or out (-1). */
+/** Adds memories to the statistics (`sign` 1), or subtracts them (-1). */
 export function withMemories(
   statistics: TermStatistics,
-  memories: Iterable<{ counts: ReadonlyMap<string, number>; sign: 1 | -1 }>,
+  memories: Iterable<{ counts: ReadonlyMap<string, number> }>,
+  sign: 1 | -1,
 ): TermStatistics {
   const frequencies = Uint8Array.from(statistics.frequencies);
   const view = viewOf(frequencies);
   let { memories: total, length } = statistics;
-  for (const { counts, sign } of memories) {
+  for (const { counts } of memories) {
     total += sign;
     for (const [term, count] of counts) {
       length += sign * count;
@@ -45,7 +46,7 @@ export function withMemories(
   return { memories: Math.max(0, total), length: Math.max(0, length), frequencies };
 }
 
-/** Inverse document frequency as BM25 has it (Robertson & Zaragoza 2009, never negative): high for what is rarely said. */
+/** Inverse document frequency, as in BM25 (Robertson & Zaragoza 2009, never negative): high for rare terms. */
 export function rarityOf({ memories, frequencies }: TermStatistics, term: string): number {
   const frequency = Math.min(viewOf(frequencies).getUint16(offsetOf(term)), memories);
   return Math.log(1 + (memories - frequency + 0.5) / (frequency + 0.5));

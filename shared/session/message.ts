@@ -33,6 +33,8 @@ export interface MessageRecord extends Omit<Message, "session_id" | "parent_id">
   branch?: number;
   /** The client chose the id, so it is kept unique. */
   keyed?: boolean;
+  /** The id that a client gives this message, where messages of several branches may have the same. It is not unique. */
+  client_id?: string;
   /** Breaks ties of `created_at` by the order of arrival: the id, unless the client chose that. */
   order?: string;
 }

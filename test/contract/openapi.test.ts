@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
 import { createListModels } from "../../functions/chat/models.ts";
+import { createReadUiChat } from "../../functions/chat/read-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -25,7 +27,7 @@ import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } fr
 const BY_GATEWAY = ["429", "500", "503"];
 
 /** Operations to which a session that does not exist is as good as an empty one. */
-const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "stopChat"]);
+const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "followUiChat", "readUiChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
 const TARGETS = { baseUrl: "https://models.example/v1", model: "model-a", fallbacks: [], prices: {} };
@@ -59,6 +61,8 @@ beforeAll(async () => {
       resumeChat: createResumeChat(chat),
       followChat: createFollowChat(chat),
       stopChat: createStopChat(chat),
+      readUiChat: createReadUiChat({ ...chat, fileUrls: async () => new Map() }),
+      followUiChat: createFollowUiChat(chat),
       getUsage: createGetUsage(chat),
       ...pageHandlers(http),
       listModels: createListModels({ ...http, targets: TARGETS, providerModels: async () => [] }),
@@ -114,6 +118,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   },
   followChat: async () => ({ url: `${await session()}/chat/stream` }),
   stopChat: async () => ({ url: `${await session()}/stop` }),
+  readUiChat: async () => ({ url: `/v1/chat/${fresh("new")}` }),
+  followUiChat: async () => ({ url: `/v1/chat/${(await session()).split("/").at(-1)}/stream` }),
   createCompletion: async () => ({
     url: "/v1/chat/completions",
     body: { model: "model-a", messages: [{ role: "user", content: "x" }], metadata: { session_id: fresh("named") } },

@@ -193,6 +193,8 @@ async function answers(api: Api): Promise<void> {
   await api("POST", "/v1/sessions/talk/chat", { content: "I like teal, and my dog is called Rex.", stream: true });
   await api("GET", `/v1/sessions/talk/chat/${body.message.id}/stream`);
   await api("GET", "/v1/sessions/talk/chat/stream");
+  await api("GET", "/v1/chat/talk/stream");
+  await api("GET", "/v1/chat/talk");
   await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
   await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
 }

@@ -25,7 +25,7 @@ const reasons: [RegExp, string][] = [
   [/^chat-(completions|turn) dynamodb:BatchGetItem /, "For users who have had more forgotten than their summary names"],
   [/^chat-stream dynamodb:PutItem .*Conversations/, "For the answer of a turn whose function died"],
   [
-    /^chat-follow (dynamodb:(PutItem|Query) .*Conversations|s3:GetObject)/,
+    /^chat-(ui-)?follow (dynamodb:(PutItem|Query) .*Conversations|s3:GetObject)/,
     "For an answer that ends or dies between two looks",
   ],
   [/ dynamodb:(PutItem|BatchWriteItem) .*Metrics/, "One metric goes by PutItem, several by BatchWriteItem"],

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { configuredSpace, openMemories } from "../../functions/compose.ts";
+import { configuredSpace, openMemories } from "../../functions/compose-chat.ts";
 import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";

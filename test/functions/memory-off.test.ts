@@ -1,6 +1,6 @@
 import type { DynamoDBStreamEvent } from "aws-lambda";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { openChat } from "../../functions/compose.ts";
+import { openChat } from "../../functions/compose-chat.ts";
 import { openSearch } from "../../functions/memories/search.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { recallNothing } from "../../shared/memory/recall.ts";

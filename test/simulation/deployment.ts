@@ -34,7 +34,7 @@ import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
-import { createSearch } from "../../shared/memory/search.ts";
+import { createSearch } from "../../shared/memory/recall.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";

@@ -31,7 +31,7 @@ import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
-import { createSearch } from "../../shared/memory/search.ts";
+import { createSearch } from "../../shared/memory/recall.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
 import { type Engines, startEngines } from "./engines.ts";
 import { createFaults } from "./faults.ts";

@@ -5,7 +5,9 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
+import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
 import { createListModels } from "../../functions/chat/models.ts";
+import { createReadUiChat } from "../../functions/chat/read-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -75,6 +77,11 @@ export async function startChatServer(
     resumeChat: createResumeChat(all),
     followChat: createFollowChat(all),
     stopChat: createStopChat(all),
+    readUiChat: createReadUiChat({
+      ...all,
+      fileUrls: async (_user, ids) => new Map(ids.map((id) => [id, `url of ${id}`])),
+    }),
+    followUiChat: createFollowUiChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
     listModels: createListModels({
       ...all,

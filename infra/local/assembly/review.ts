@@ -1,64 +1,103 @@
-import type { Properties, Resolver } from "./resolve.ts";
-import { ignored, type Support, supported } from "./supported.ts";
+import type { Resolver } from "./resolve.ts";
+
+/**
+ * The properties that the local host supports, or that need nothing here, by resource type. A dot leads to a nested property. Others
+ * cause a warning. `*` = another file reads all properties, and refuses those that it does not know.
+ */
+const supported: Record<string, string> = {
+  "AWS::ApiGateway::Authorizer":
+    "AuthorizerResultTtlInSeconds AuthorizerUri IdentitySource IdentityValidationExpression Name RestApiId Type",
+  "AWS::ApiGateway::GatewayResponse": "ResponseParameters ResponseTemplates ResponseType RestApiId StatusCode",
+  "AWS::ApiGateway::Method":
+    "ApiKeyRequired AuthorizationType AuthorizerId HttpMethod Integration.ContentHandling Integration.Credentials " +
+    "Integration.IntegrationHttpMethod Integration.IntegrationResponses Integration.PassthroughBehavior " +
+    "Integration.RequestTemplates Integration.ResponseTransferMode Integration.TimeoutInMillis Integration.Type " +
+    "Integration.Uri MethodResponses OperationName RequestModels RequestParameters RequestValidatorId ResourceId RestApiId",
+  "AWS::ApiGateway::RequestValidator": "Name RestApiId ValidateRequestBody ValidateRequestParameters",
+  "AWS::ApiGateway::Resource": "ParentId PathPart RestApiId",
+  "AWS::ApiGateway::RestApi": "BinaryMediaTypes Description DisableExecuteApiEndpoint EndpointConfiguration Name Tags",
+  "AWS::ApiGateway::Stage":
+    "AccessLogSetting DeploymentId Description MethodSettings.DataTraceEnabled MethodSettings.HttpMethod " +
+    "MethodSettings.LoggingLevel MethodSettings.MetricsEnabled MethodSettings.ResourcePath " +
+    "MethodSettings.ThrottlingBurstLimit MethodSettings.ThrottlingRateLimit RestApiId StageName Tags TracingEnabled Variables",
+  "AWS::DynamoDB::Table":
+    "AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes.IndexName " +
+    "GlobalSecondaryIndexes.KeySchema GlobalSecondaryIndexes.Projection KeySchema PointInTimeRecoverySpecification " +
+    "SSESpecification StreamSpecification TableName Tags TimeToLiveSpecification VectorIndexes.Dimensions " +
+    "VectorIndexes.DistanceFunction VectorIndexes.IndexName VectorIndexes.Projection VectorIndexes.SearchSchema " +
+    "VectorIndexes.VectorAttribute",
+  "AWS::Events::Rule":
+    "Description Name ScheduleExpression State Tags Targets.Arn Targets.DeadLetterConfig Targets.Id Targets.Input " +
+    "Targets.RetryPolicy",
+  "AWS::IAM::Policy": "*",
+  "AWS::IAM::Role": "*",
+  "AWS::Lambda::EventInvokeConfig":
+    "DestinationConfig.OnFailure FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier",
+  "AWS::Lambda::EventSourceMapping":
+    "BatchSize BisectBatchOnFunctionError DestinationConfig.OnFailure Enabled EventSourceArn FilterCriteria FunctionName " +
+    "FunctionResponseTypes MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts " +
+    "ParallelizationFactor StartingPosition Tags",
+  "AWS::Lambda::Function":
+    "Architectures Code.S3Bucket Code.S3Key Description Environment.Variables EphemeralStorage FunctionName Handler " +
+    "LoggingConfig MemorySize ReservedConcurrentExecutions Role Runtime Tags Timeout TracingConfig",
+  "AWS::Lambda::Permission": "*",
+  "AWS::S3::Bucket":
+    "BucketEncryption BucketName CorsConfiguration LifecycleConfiguration.Rules.AbortIncompleteMultipartUpload " +
+    "LifecycleConfiguration.Rules.ExpirationInDays LifecycleConfiguration.Rules.ExpiredObjectDeleteMarker " +
+    "LifecycleConfiguration.Rules.Id LifecycleConfiguration.Rules.NoncurrentVersionExpiration " +
+    "LifecycleConfiguration.Rules.Prefix LifecycleConfiguration.Rules.Status LifecycleConfiguration.Rules.Transitions " +
+    "LoggingConfiguration OwnershipControls PublicAccessBlockConfiguration Tags VersioningConfiguration",
+  "AWS::S3::BucketPolicy": "*",
+  "AWS::SQS::Queue": "KmsMasterKeyId MessageRetentionPeriod QueueName SqsManagedSseEnabled Tags",
+  "AWS::SQS::QueuePolicy": "*",
+  "AWS::SecretsManager::Secret": "Description GenerateSecretString KmsKeyId Name Tags",
+};
+
+/** Resource types that need nothing on this machine, with the reason. `*` matches the rest of a name. */
+const ignored: Record<string, string> = {
+  "AWS::ApiGateway::Account": "logs go to the terminal",
+  "AWS::ApiGateway::Deployment": "the host serves the API of the template",
+  "AWS::Athena::*": "there is no Athena here",
+  "AWS::CDK::Metadata": "CDK collects statistics with it",
+  "AWS::CloudWatch::*": "there are no alarms and dashboards here",
+  "AWS::Cognito::*": "the host issues the tokens of the user pool",
+  "AWS::Glue::*": "there is no Athena here",
+  "AWS::KMS::*": "the disk belongs to the user",
+  "AWS::Logs::*": "logs go to the terminal",
+  "AWS::SNS::*": "there are no alarms and dashboards here",
+  "AWS::WAFv2::*": "the API listens on loopback only",
+  "Custom::S3AutoDeleteObjects": "buckets are deleted with the data directory",
+};
 
 /** Warns about resources and properties that the local host does not support. Notes those that need nothing here. */
 export function reviewResources(resolver: Resolver, warn: (text: string) => void, note: (text: string) => void): void {
-  const idle = new Map<string, number>();
-  const count = (text: string) => void idle.set(text, (idle.get(text) ?? 0) + 1);
   for (const { type, logicalId, properties } of resolver.resources(...Object.keys(supported))) {
-    reviewProperties(supported[type] ?? {}, properties, [type, logicalId], { warn, count });
+    const known = (supported[type] ?? "").split(" ");
+    if (known.includes("*")) continue;
+    for (const path of new Set(unknownPaths(known, properties, ""))) {
+      warn(`${type} ${logicalId}: the local host does not support ${path} and ignores it`);
+    }
   }
-  for (const { type, logicalId } of resolver.list()) {
-    if (type in supported) continue;
-    const reason = reasonFor(type);
-    if (reason) count(`${type}: ${reason}`);
-    else warn(`${type} ${logicalId}: the local host does not support this type of resource and ignores it`);
-  }
-  for (const [text, times] of idle) note(`ignoring ${text}${times > 1 ? ` (${times} times)` : ""}`);
-}
-
-interface Findings {
-  warn(text: string): void;
-  /** Counts a resource or property that needs nothing here. */
-  count(text: string): void;
-}
-
-/** `where` is the resource's type and logical id, and the path of properties above. */
-function reviewProperties(
-  known: Record<string, Support>,
-  properties: Properties,
-  where: [type: string, logicalId: string, ...above: string[]],
-  findings: Findings,
-): void {
-  const [type, logicalId, ...above] = where;
-  for (const [property, value] of Object.entries(properties)) {
-    const support = known[property] ?? known["*"];
-    const at = [...above, property].join(".");
-    if (support === undefined) {
-      findings.warn(`${type} ${logicalId}: the local host does not support ${at} and ignores it`);
-    } else if (typeof support === "string") findings.count(`${type} ${at}: ${support}`);
-    else if (support !== true) reviewNested(support, value, [...where, property], findings);
-  }
-}
-
-function reviewNested(
-  known: Record<string, Support>,
-  value: unknown,
-  where: [type: string, logicalId: string, ...above: string[]],
-  findings: Findings,
-): void {
-  const [type, logicalId, ...above] = where;
-  for (const item of Array.isArray(value) ? value : [value]) {
-    if (typeof item === "object" && item !== null) reviewProperties(known, item as Properties, where, findings);
-    else if (!(String(item) in known)) {
-      findings.warn(`${type} ${logicalId}: the local host does not support ${above.join(".")} = ${String(item)}`);
+  const others = resolver.types().filter(([, type]) => !(type in supported));
+  for (const [type, same] of Map.groupBy(others, ([, type]) => type)) {
+    const [, reason] =
+      Object.entries(ignored).find(
+        ([name]) => type === name || (name.endsWith("*") && type.startsWith(name.slice(0, -1))),
+      ) ?? [];
+    if (reason) note(`ignoring ${type}: ${reason}${same.length > 1 ? ` (${same.length} times)` : ""}`);
+    for (const [logicalId] of reason ? [] : same) {
+      warn(`${type} ${logicalId}: the local host does not support this type of resource and ignores it`);
     }
   }
 }
 
-function reasonFor(type: string): string | undefined {
-  if (ignored[type]) return ignored[type];
-  return Object.entries(ignored).find(
-    ([pattern]) => pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)),
-  )?.[1];
+/** The paths of properties that are not known, below a path that is only known with more parts. */
+function unknownPaths(known: readonly string[], value: unknown, path: string): string[] {
+  return [value].flat().flatMap((item) =>
+    Object.entries((item ?? {}) as object).flatMap(([name, inner]) => {
+      const at = path === "" ? name : `${path}.${name}`;
+      if (known.includes(at)) return [];
+      return known.some((each) => each.startsWith(`${at}.`)) ? unknownPaths(known, inner, at) : [at];
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Milliseconds that an orphaned engine gets to end after SIGTERM. */
@@ -34,19 +34,9 @@ function readPid(pidFile: string): number | undefined {
 /** The command line of a process, separated by blanks; "" when there is no such process. */
 function commandLine(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-  } catch {
-    return fromPs(pid);
-  }
-}
-
-/** For systems without /proc. */
-function fromPs(pid: number): string {
-  try {
-    return execFileSync("ps", ["-o", "args=", "-p", String(pid)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
+    if (existsSync("/proc/self")) return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    const stdio = ["ignore", "pipe", "ignore"] as const;
+    return execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8", stdio: [...stdio] }).trim();
   } catch {
     return "";
   }

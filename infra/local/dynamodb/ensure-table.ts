@@ -1,23 +1,39 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   CreateTableCommand,
+  type CreateTableCommandInput,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   type DynamoDBClient,
+  type GlobalSecondaryIndex,
+  type KeySchemaElement,
   ResourceNotFoundException,
   type TableDescription,
+  type TimeToLiveSpecification,
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
+  type VectorIndex,
 } from "@aws-sdk/client-dynamodb";
 import type { ExpiringTable } from "./complete-expired.ts";
-import { readTableProperties, type TableProperties } from "./table-properties.ts";
 
 /** Milliseconds between two checks whether a table is ready, and until giving up. */
 const POLL = 50;
 const READY_TIMEOUT = 60_000;
 
+/** The properties of an AWS::DynamoDB::Table that a local table has. CloudFormation names them as DynamoDB's API does. */
+interface TableProperties {
+  TableName: string;
+  KeySchema: KeySchemaElement[];
+  AttributeDefinitions: NonNullable<CreateTableCommandInput["AttributeDefinitions"]>;
+  GlobalSecondaryIndexes?: GlobalSecondaryIndex[];
+  VectorIndexes?: VectorIndex[];
+  StreamSpecification?: {
+    StreamViewType: NonNullable<CreateTableCommandInput["StreamSpecification"]>["StreamViewType"];
+  };
+  TimeToLiveSpecification?: TimeToLiveSpecification;
+}
+
 interface EnsuredTable {
-  tableName: string;
   /** With the client's region. Engines write regions of their own into ARNs. */
   arn: string;
   streamArn?: string;
@@ -27,7 +43,7 @@ interface EnsuredTable {
 
 /**
  * Creates the table of a template, or updates the existing one: its indexes, stream and TTL.
- * `properties` are the resolved properties of an AWS::DynamoDB::Table or ::GlobalTable, with `TableName`.
+ * `properties` are the resolved properties of an AWS::DynamoDB::Table, with `TableName`.
  * `vectors` is false when the engine has no vector indexes.
  * Throws an Error when the table exists with another key, because no update can change it.
  */
@@ -37,58 +53,54 @@ export async function ensureTable(
   warn: (line: string) => void,
   { vectors = true }: { vectors?: boolean } = {},
 ): Promise<EnsuredTable> {
-  const read = readTableProperties(properties, warn);
-  const wanted = vectors ? read : withoutVectors(read);
+  const given = properties as unknown as TableProperties;
+  const wanted = vectors ? given : withoutVectors(given);
   if (!(await describe(client, wanted.TableName))) await client.send(new CreateTableCommand(creation(wanted)));
   const table = await update(client, wanted, warn);
   await ensureTtl(client, wanted);
   await ensureVectorIndexes(client, wanted, table, warn);
   const region = await client.config.region();
-  const arn = inRegion(table.TableArn ?? "", region);
-  const streamArn = wanted.StreamSpecification && table.LatestStreamArn;
+  const inRegion = (arn = "") => arn.replace(/^arn:aws:dynamodb:[^:]*:/, `arn:aws:dynamodb:${region}:`);
   return {
-    tableName: wanted.TableName,
-    arn,
-    ...(streamArn && { streamArn: inRegion(streamArn, region) }),
+    arn: inRegion(table.TableArn),
+    ...(wanted.StreamSpecification && { streamArn: inRegion(table.LatestStreamArn) }),
     ...expiringOf(wanted),
   };
 }
 
 function expiringOf(table: TableProperties): { expiring?: ExpiringTable } {
-  const { TableName, AttributeDefinitions, TimeToLiveSpecification } = table;
-  if (!TimeToLiveSpecification?.Enabled) return {};
+  const { TableName, AttributeDefinitions, TimeToLiveSpecification: ttl } = table;
+  if (!ttl?.Enabled) return {};
   const keys = keysOf([table]);
   const strings = AttributeDefinitions.filter(({ AttributeType }) => AttributeType === "S");
-  const indexKeys = keysOf([...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes]).filter(
+  const indexKeys = keysOf(table.GlobalSecondaryIndexes ?? []).filter(
     (key) => !keys.includes(key) && strings.some(({ AttributeName }) => AttributeName === key),
   );
-  return { expiring: { TableName, keys, indexKeys, ttl: TimeToLiveSpecification.AttributeName } };
+  return { expiring: { TableName, keys, indexKeys, ttl: ttl.AttributeName ?? "" } };
 }
 
 /** The names of the key attributes of tables or indexes, each once. */
-const keysOf = (keyed: readonly Pick<TableProperties, "KeySchema">[]): string[] => [
-  ...new Set(keyed.flatMap(({ KeySchema }) => KeySchema.map(({ AttributeName }) => AttributeName))),
+const keysOf = (keyed: readonly { KeySchema?: KeySchemaElement[] | undefined }[]): string[] => [
+  ...new Set(keyed.flatMap(({ KeySchema = [] }) => KeySchema.map(({ AttributeName = "" }) => AttributeName))),
 ];
 
 /** Also leaves out attribute definitions for vector indexes, because engines refuse definitions that no key uses. */
 function withoutVectors(table: TableProperties): TableProperties {
-  const keys = keysOf([table, ...table.GlobalSecondaryIndexes, ...table.LocalSecondaryIndexes]);
-  const AttributeDefinitions = table.AttributeDefinitions.filter(({ AttributeName }) => keys.includes(AttributeName));
-  return { ...table, AttributeDefinitions, VectorIndexes: [] };
+  const keys = keysOf([table, ...(table.GlobalSecondaryIndexes ?? [])]);
+  const isKey = ({ AttributeName = "" }) => keys.includes(AttributeName);
+  return { ...table, AttributeDefinitions: table.AttributeDefinitions.filter(isKey), VectorIndexes: [] };
 }
 
-function creation(wanted: TableProperties) {
-  const { TableName, KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, LocalSecondaryIndexes } = wanted;
-  const { VectorIndexes, StreamSpecification } = wanted;
+function creation(wanted: TableProperties): CreateTableCommandInput {
+  const { TableName, KeySchema, AttributeDefinitions, GlobalSecondaryIndexes = [], VectorIndexes = [] } = wanted;
   return {
     TableName,
     KeySchema,
     AttributeDefinitions,
-    BillingMode: "PAY_PER_REQUEST" as const,
+    BillingMode: "PAY_PER_REQUEST",
     ...(GlobalSecondaryIndexes.length > 0 && { GlobalSecondaryIndexes }),
-    ...(LocalSecondaryIndexes.length > 0 && { LocalSecondaryIndexes }),
     ...(VectorIndexes.length > 0 && { VectorIndexes }),
-    ...(StreamSpecification && { StreamSpecification: { StreamEnabled: true, ...StreamSpecification } }),
+    ...(wanted.StreamSpecification && { StreamSpecification: { StreamEnabled: true, ...wanted.StreamSpecification } }),
   };
 }
 
@@ -100,23 +112,24 @@ async function update(
 ): Promise<TableDescription> {
   const { TableName, AttributeDefinitions } = wanted;
   const table = await ready(client, TableName);
-  if (!sameKeys(table.KeySchema ?? [], wanted.KeySchema)) {
+  if (!sameKeys(table, wanted)) {
     throw new Error(`Table ${TableName} exists with another key. Start with --fresh, or with another data directory.`);
   }
-  for (const Create of missing(wanted.GlobalSecondaryIndexes, table.GlobalSecondaryIndexes)) {
+  for (const Create of wanted.GlobalSecondaryIndexes ?? []) {
+    const stored = findIndex(table.GlobalSecondaryIndexes, Create);
+    if (stored && !sameKeys(stored, Create)) {
+      warn(`Table ${TableName}: the index ${Create.IndexName} exists with another key and is not changed.`);
+    }
+    if (stored) continue;
     const GlobalSecondaryIndexUpdates = [{ Create }];
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, GlobalSecondaryIndexUpdates }));
     await ready(client, TableName);
-  }
-  for (const { IndexName } of missing(wanted.LocalSecondaryIndexes, table.LocalSecondaryIndexes)) {
-    warn(`Table ${TableName}: the local index ${IndexName} cannot be added to the existing table.`);
   }
   // Only without a stream: setting it again would begin a new one.
   if (wanted.StreamSpecification && !table.StreamSpecification?.StreamEnabled) {
     const StreamSpecification = { StreamEnabled: true, ...wanted.StreamSpecification };
     await client.send(new UpdateTableCommand({ TableName, StreamSpecification }));
   }
-  warnOfChanges(wanted, table, warn);
   return ready(client, TableName);
 }
 
@@ -126,78 +139,50 @@ async function update(
  */
 async function ensureVectorIndexes(
   client: DynamoDBClient,
-  wanted: TableProperties,
+  { TableName, AttributeDefinitions, VectorIndexes = [] }: TableProperties,
   table: TableDescription,
   warn: (line: string) => void,
 ): Promise<void> {
-  const { TableName, AttributeDefinitions } = wanted;
-  const remove = async (IndexName: string) => {
+  const remove = async (IndexName: string | undefined) => {
+    await ready(client, TableName, true);
     await client.send(new UpdateTableCommand({ TableName, VectorIndexUpdates: [{ Delete: { IndexName } }] }));
-    await ready(client, TableName, true);
   };
-  const existing = (table.VectorIndexes ?? []).map(({ IndexName = "" }) => ({ IndexName }));
-  for (const { IndexName } of missing(existing, wanted.VectorIndexes)) {
-    warn(`Table ${TableName}: the vector index ${IndexName} is removed, because the template no longer has it.`);
-    await ready(client, TableName, true);
-    await remove(IndexName);
+  for (const stored of table.VectorIndexes ?? []) {
+    if (findIndex(VectorIndexes, stored)) continue;
+    warn(`Table ${TableName}: the vector index ${stored.IndexName} is removed, because the template no longer has it.`);
+    await remove(stored.IndexName);
   }
-  for (const Create of wanted.VectorIndexes) {
-    const { IndexName } = Create;
-    const stored = table.VectorIndexes?.find((index) => index.IndexName === IndexName);
-    if (stored && sameVectors(stored, Create)) continue;
-    // One at a time: wait for the index before.
-    await ready(client, TableName, true);
+  for (const Create of VectorIndexes) {
+    const stored = findIndex(table.VectorIndexes, Create);
+    if (stored && vectorsOf(stored) === vectorsOf(Create)) continue;
+    const name = `Table ${TableName}: the vector index ${Create.IndexName}`;
     if (stored) {
       warn(
-        `Table ${TableName}: the vector index ${IndexName} is recreated, for ${vectorsOf(Create)} instead of ${vectorsOf(stored)}. ` +
+        `${name} is recreated, for ${vectorsOf(Create)} instead of ${vectorsOf(stored)}. ` +
           "Searches find an item only after it has a new vector: compute new vectors for existing items.",
       );
-      await remove(IndexName);
-    } else {
-      warn(
-        `Table ${TableName}: the vector index ${IndexName} is being added. ` +
-          "Searches fail until it is filled, for about half a minute.",
-      );
-    }
+      await remove(Create.IndexName);
+    } else warn(`${name} is being added. Searches fail until it is filled, for about half a minute.`);
+    // One at a time: wait for the index before.
+    await ready(client, TableName, true);
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
   }
 }
 
-interface Vectors {
-  VectorAttribute?: { AttributeName?: string | undefined } | undefined;
-  Dimensions?: number | undefined;
-  DistanceFunction?: string | undefined;
-}
-
-const vectorsOf = ({ VectorAttribute, Dimensions, DistanceFunction }: Vectors): string =>
+const vectorsOf = ({ VectorAttribute, Dimensions, DistanceFunction }: Partial<VectorIndex>): string =>
   `${Dimensions} dimensions of ${VectorAttribute?.AttributeName} by ${DistanceFunction}`;
 
-const sameVectors = (a: Vectors, b: Vectors): boolean => vectorsOf(a) === vectorsOf(b);
-
-function warnOfChanges(wanted: TableProperties, table: TableDescription, warn: (line: string) => void): void {
-  for (const { IndexName, KeySchema } of wanted.GlobalSecondaryIndexes) {
-    const stored = table.GlobalSecondaryIndexes?.find((index) => index.IndexName === IndexName);
-    if (stored && !sameKeys(stored.KeySchema ?? [], KeySchema)) {
-      warn(`Table ${wanted.TableName}: the index ${IndexName} exists with another key and is not changed.`);
-    }
-  }
-  const stored = table.StreamSpecification?.StreamViewType;
-  const view = wanted.StreamSpecification?.StreamViewType;
-  if (stored && view && stored !== view) {
-    warn(`Table ${wanted.TableName}: its stream keeps the view type ${stored}, although the template has ${view}.`);
-  }
-}
-
-async function ensureTtl(client: DynamoDBClient, wanted: TableProperties): Promise<void> {
-  const { TableName, TimeToLiveSpecification } = wanted;
+async function ensureTtl(
+  client: DynamoDBClient,
+  { TableName, TimeToLiveSpecification }: TableProperties,
+): Promise<void> {
   if (!TimeToLiveSpecification) return;
-  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
-  const status = TimeToLiveDescription?.TimeToLiveStatus ?? "DISABLED";
-  const enabled = status === "ENABLED" || status === "ENABLING";
+  const { TimeToLiveDescription: stored } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
+  const enabled = stored?.TimeToLiveStatus === "ENABLED" || stored?.TimeToLiveStatus === "ENABLING";
   const { AttributeName, Enabled } = TimeToLiveSpecification;
-  if (enabled === Enabled && (!enabled || TimeToLiveDescription?.AttributeName === AttributeName)) return;
+  if (enabled === Enabled && (!enabled || stored?.AttributeName === AttributeName)) return;
   if (enabled && Enabled) {
-    const off = { AttributeName: TimeToLiveDescription?.AttributeName, Enabled: false };
+    const off = { AttributeName: stored?.AttributeName, Enabled: false };
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: off }));
   }
   await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
@@ -222,24 +207,16 @@ async function ready(client: DynamoDBClient, tableName: string, vectors = false)
   }
 }
 
-function missing<T extends { IndexName: string }>(wanted: T[], stored: { IndexName?: string | undefined }[] = []): T[] {
-  return wanted.filter(({ IndexName }) => !stored.some((index) => index.IndexName === IndexName));
+function findIndex<T extends { IndexName?: string | undefined }>(
+  indexes: readonly T[] | undefined,
+  { IndexName }: { IndexName?: string | undefined },
+): T | undefined {
+  return indexes?.find((index) => index.IndexName === IndexName);
 }
 
-interface Key {
-  AttributeName?: string | undefined;
-  KeyType?: string | undefined;
-}
+type Keyed = { KeySchema?: KeySchemaElement[] | undefined };
 
-function sameKeys(a: Key[], b: Key[]): boolean {
-  const text = (keys: Key[]) =>
-    keys
-      .map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`)
-      .sort()
-      .join();
-  return text(a) === text(b);
-}
-
-function inRegion(arn: string, region: string): string {
-  return arn.replace(/^arn:aws:dynamodb:[^:]*:/, `arn:aws:dynamodb:${region}:`);
+function sameKeys(a: Keyed, b: Keyed): boolean {
+  const text = ({ KeySchema = [] }: Keyed) => KeySchema.map((key) => `${key.KeyType} ${key.AttributeName}`).sort();
+  return text(a).join() === text(b).join();
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { indexTtl } from "./ttl-index.ts";
+import { indexTtl } from "./sweeper.ts";
 
 /**
  * Seconds that a stream keeps its records, as on AWS. They count back from the newest record, because event sources cannot read while

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { indexTtl, quote, type TtlTable, ttlTables } from "./ttl-index.ts";
 
 /** The identity of TTL deletions in the stream. */
 export const TTL_SERVICE = { type: "Service", principalId: "dynamodb.amazonaws.com" };
@@ -15,6 +14,28 @@ const MAX_ATTEMPTS = 1_000;
 /** SQLite's code when another connection is writing to the database. */
 const SQLITE_BUSY = 5;
 
+/** A table of the engine that has TTL. Its name is quoted for SQL in `table`. */
+interface TtlTable {
+  name: string;
+  table: string;
+  keySchema: { AttributeName: string }[];
+  /** View type of its stream; undefined without a stream. */
+  streamView: string | undefined;
+  /** SQL expression for the expiry time of an item, and the quoted name of the index on it. */
+  time: string;
+  index: string;
+}
+
+/**
+ * Adds an index of the expiry times to every table with TTL. The engine's own sweep locks the database while it parses all items of all
+ * tables, and an item with a vector takes 2 ms.
+ */
+export function indexTtl(db: DatabaseSync): void {
+  for (const { index, table, time } of ttlTables(db)) {
+    db.exec(`CREATE INDEX IF NOT EXISTS ${index} ON ${table}(${time}) WHERE ${time} IS NOT NULL`);
+  }
+}
+
 /**
  * Creates a function that deletes expired items from the database of the running engine and resolves with their number. Per item, it
  * deletes the index entries and writes the stream record in the same transaction. One sweep runs at a time.
@@ -28,12 +49,10 @@ export function createSweeper(db: DatabaseSync, ahead = 0) {
     await untilFree(() => indexTtl(db));
     let deleted = 0;
     for (const table of ttlTables(db)) {
-      let batch: number;
-      do {
-        if (!hasExpired(db, table)) break;
-        batch = await untilFree(() => deleteExpired(db, table, ahead));
-        deleted += batch;
-      } while (batch === BATCH);
+      for (let batch = BATCH; batch === BATCH; deleted += batch) {
+        const isDue = db.prepare(`SELECT 1 FROM ${table.table} WHERE ${table.time} < ? LIMIT 1`).get(secondsNow());
+        batch = isDue ? await untilFree(() => deleteExpired(db, table, ahead)) : 0;
+      }
     }
     return deleted;
   };
@@ -51,26 +70,21 @@ export function createSweeper(db: DatabaseSync, ahead = 0) {
 
 const secondsNow = (): number => Math.floor(Date.now() / 1000);
 
-const hasExpired = (db: DatabaseSync, { name, time }: TtlTable): boolean =>
-  db.prepare(`SELECT 1 FROM ${quote(name)} WHERE ${time} < ? LIMIT 1`).get(secondsNow()) !== undefined;
-
-function deleteExpired(db: DatabaseSync, table: TtlTable, ahead: number): number {
+function deleteExpired(db: DatabaseSync, { name, table, time, ...stream }: TtlTable, ahead: number): number {
   db.exec("BEGIN IMMEDIATE");
   try {
-    const name = quote(table.name);
     const expired = db
-      .prepare(`SELECT pk, sk, item_json FROM ${name} WHERE ${table.time} < ? LIMIT ${BATCH}`)
+      .prepare(`SELECT pk, sk, item_json FROM ${table} WHERE ${time} < ? LIMIT ${BATCH}`)
       .all(secondsNow()) as { pk: string; sk: string; item_json: string }[];
-    const fromTable = db.prepare(`DELETE FROM ${name} WHERE pk = ? AND sk = ?`);
-    const fromIndexes = indexesOf(db, table.name).map((index) =>
-      index.includes("::lsi::")
-        ? db.prepare(`DELETE FROM ${quote(index)} WHERE base_pk = ? AND base_sk = ?`)
-        : db.prepare(`DELETE FROM ${quote(index)} WHERE table_pk = ? AND table_sk = ?`),
-    );
-    const record = recordRemovals(db, table, ahead);
+    // The engine has a table per secondary and vector index.
+    const deletes = db
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ?")
+      .all(name.length + 2, `${name}::`)
+      .map((index) => db.prepare(`DELETE FROM ${quote(String(index.name))} WHERE table_pk = ? AND table_sk = ?`));
+    deletes.push(db.prepare(`DELETE FROM ${table} WHERE pk = ? AND sk = ?`));
+    const record = recordRemovals(db, name, stream, secondsNow() - ahead);
     for (const { pk, sk, item_json } of expired) {
-      fromTable.run(pk, sk);
-      for (const fromIndex of fromIndexes) fromIndex.run(pk, sk);
+      for (const each of deletes) each.run(pk, sk);
       record?.(item_json);
     }
     db.exec("COMMIT");
@@ -81,17 +95,13 @@ function deleteExpired(db: DatabaseSync, table: TtlTable, ahead: number): number
   }
 }
 
-/** The engine's tables for the secondary and vector indexes of a table. */
-function indexesOf(db: DatabaseSync, table: string): string[] {
-  const prefix = `${table}::`;
-  return db
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ?")
-    .all(prefix.length, prefix)
-    .map(({ name }) => String(name));
-}
-
 /** Returns a function that writes the stream record of a deletion, with the next sequence number; undefined without a stream. */
-function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTable, ahead: number) {
+function recordRemovals(
+  db: DatabaseSync,
+  table: string,
+  { keySchema, streamView }: Pick<TtlTable, "keySchema" | "streamView">,
+  time: number,
+) {
   if (streamView === undefined) return undefined;
   const insert = db.prepare(
     `INSERT INTO _stream_records
@@ -103,15 +113,30 @@ function recordRemovals(db: DatabaseSync, { name, keySchema, streamView }: TtlTa
     const item = JSON.parse(itemJson);
     const keys = Object.fromEntries(keySchema.map(({ AttributeName }) => [AttributeName, item[AttributeName]]));
     const image = streamView.includes("OLD") ? itemJson : null;
-    insert.run(
-      name,
-      JSON.stringify(keys),
-      image,
-      `shardId-00000001-${name}`,
-      secondsNow() - ahead,
-      JSON.stringify(TTL_SERVICE),
-    );
+    insert.run(table, JSON.stringify(keys), image, `shardId-00000001-${table}`, time, JSON.stringify(TTL_SERVICE));
   };
+}
+
+function ttlTables(db: DatabaseSync): TtlTable[] {
+  return db
+    .prepare("SELECT * FROM _tables WHERE ttl_enabled = 1")
+    .all()
+    .map(({ table_name, ttl_attribute, key_schema, stream_enabled, stream_view_type }) => {
+      const path = `$.${JSON.stringify(ttl_attribute)}.N`.replaceAll("'", "''");
+      return {
+        name: String(table_name),
+        table: quote(String(table_name)),
+        keySchema: JSON.parse(String(key_schema)),
+        streamView: stream_enabled ? String(stream_view_type ?? "NEW_AND_OLD_IMAGES") : undefined,
+        time: `CAST(json_extract(item_json, '${path}') AS REAL)`,
+        index: quote(`memocha_ttl_${table_name}_${ttl_attribute}`),
+      };
+    });
+}
+
+/** A name, quoted for SQL. */
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 async function untilFree<T>(work: () => T): Promise<T> {

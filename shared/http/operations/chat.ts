@@ -5,6 +5,7 @@ import {
   completionRequestSchema,
   modelListSchema,
   stopAnswerSchema,
+  uiMessagesSchema,
   usageSchema,
 } from "../../chat/schema.ts";
 import { idSchema } from "../../session/schema.ts";
@@ -58,6 +59,26 @@ export const chatOperations = {
     answers: { 200: null },
     events: true,
     headers: streamHeaders,
+  },
+  readUiChat: {
+    method: "GET",
+    path: "/v1/chat/{id}",
+    access: "user",
+    summary: "Read the current branch of a session as the AI SDK's UI messages: the newest, 4 MB at most",
+    params: sessionParams,
+    answers: { 200: uiMessagesSchema },
+    refusals: { 404: "The id cannot be one of a session." },
+  },
+  followUiChat: {
+    method: "GET",
+    path: "/v1/chat/{id}/stream",
+    access: "user",
+    summary: "Resume as the AI SDK does: follow the answer that is being given; 204 when none is",
+    params: sessionParams,
+    answers: { 200: null, 204: null },
+    events: true,
+    headers: streamHeaders,
+    refusals: { 404: "The id cannot be one of a session." },
   },
   createCompletion: {
     method: "POST",

@@ -97,13 +97,16 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(last).toMatchObject({
       id: answer!.id,
       role: "assistant",
-      parts: [{ type: "text", text: "You said: good morning", state: "done" }],
+      parts: [{ type: "step-start" }, { type: "text", text: "You said: good morning", state: "done" }],
       metadata: { session_id: id, model: "model-a", status: "complete", usage: { output_tokens: 4 } },
     });
 
     const resumed = await transport.reconnectToStream({ chatId: answer!.id });
     for await (const message of readUIMessageStream({ stream: resumed! })) last = message;
-    expect(last).toMatchObject({ id: answer!.id, parts: [{ type: "text", text: "You said: good morning" }] });
+    expect(last).toMatchObject({
+      id: answer!.id,
+      parts: [{ type: "step-start" }, { type: "text", text: "You said: good morning" }],
+    });
   });
 
   it("sends its first event with the first token, in the protocol's words", async () => {
@@ -116,7 +119,15 @@ describe("POST /v1/sessions/{id}/chat", () => {
     // Three tokens were yet to come.
     expect(Date.now() - began).toBeGreaterThan(500);
     const types = lines.slice(0, -1).map((line) => JSON.parse(line.slice(6)).type);
-    expect(types).toEqual(["start", "text-start", ...Array(4).fill("text-delta"), "text-end", "finish"]);
+    expect(types).toEqual([
+      "start",
+      "start-step",
+      "text-start",
+      ...Array(4).fill("text-delta"),
+      "text-end",
+      "finish-step",
+      "finish",
+    ]);
     expect(lines.at(-1)).toBe("data: [DONE]");
   });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { TemplateResource } from "../../../infra/local/assembly/read.ts";
+import type { TemplateResource } from "../../../infra/local/assembly/read-assembly.ts";
 
 export interface FixtureRoute {
   method: string;

@@ -1,4 +1,4 @@
-import { readAssembly } from "../../../infra/local/assembly/read.ts";
+import { readAssembly } from "../../../infra/local/assembly/read-assembly.ts";
 import { createResolver } from "../../../infra/local/assembly/resolve.ts";
 import { createFunctions } from "../../../infra/local/functions.ts";
 import { buildApi } from "../../../infra/local/gateway/api.ts";

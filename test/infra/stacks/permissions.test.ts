@@ -62,6 +62,8 @@ const expected: Record<string, string[]> = {
   ],
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
+  "chat-ui-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
+  "chat-ui-read": ["dynamodb BatchGetItem GetItem Query on table", ...archiveRead, "s3 GetObject on files/*"],
   "chat-stop": [`dynamodb GetItem ${idempotency} on table`],
   "chat-models": [],
   "chat-usage": ["dynamodb GetItem on table"],

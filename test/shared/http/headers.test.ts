@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matchesEtag } from "../../../shared/http/headers.ts";
+import { acceptsEvents, matchesEtag } from "../../../shared/http/headers.ts";
 
 describe("a list of ETags", () => {
   it.each(["*", " * ", '"1"', 'W/"1"', '"0", "1"', '"0","1","2"', ' "1" '])(
@@ -15,4 +15,17 @@ describe("a list of ETags", () => {
       expect(matchesEtag(list, '"1"')).toBe(false);
     },
   );
+});
+
+it.each([
+  [undefined, false],
+  ["", false],
+  ["*/*", false],
+  ["application/json", false],
+  ["application/json, text/event-stream", false],
+  ["text/event-stream", true],
+  ["TEXT/Event-Stream; q=0.9", true],
+  ["text/html, text/event-stream, application/json", true],
+])("the header Accept: %s asks for server-sent events: %s", (accept, expected) => {
+  expect(acceptsEvents(accept)).toBe(expected);
 });

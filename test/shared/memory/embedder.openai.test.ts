@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createRememberJob } from "../../../functions/jobs/remember.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
+import { embeddingCostOf } from "../../../shared/llm/models.ts";
 import { createOpenAIEmbedder } from "../../../shared/memory/embedder.openai.ts";
 import { meteredEmbedding, meteredSearches } from "../../../shared/memory/metered.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
@@ -175,7 +176,9 @@ describe("memory with such a model", () => {
       },
       Date.now,
     );
-    const onCall = meteredEmbedding(recorder, { "some-model": { input: 0.5 } });
+    const onCall = meteredEmbedding(recorder, (model, tokens) =>
+      embeddingCostOf(model, tokens, { "some-model": { input: 0.5 } }),
+    );
     const space = { model: "some-model", dimensions: 512 };
     const world = createMemoryWorld(engines, {
       embedderOf: () => createOpenAIEmbedder({ apiKey: async () => "key-1", baseURL, onCall }, space),

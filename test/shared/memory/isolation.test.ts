@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createListMemories } from "../../../functions/memories/list.ts";
 import { createSearchMemories } from "../../../functions/memories/search.ts";
-import { createSearch } from "../../../shared/memory/search.ts";
+import { createSearch } from "../../../shared/memory/recall.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 

@@ -4,7 +4,7 @@ import { createArchive } from "../../../shared/archive/archive.s3.ts";
 import { conversations } from "../../../shared/dynamodb/tables.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
-import { createSearch } from "../../../shared/memory/search.ts";
+import { createSearch } from "../../../shared/memory/recall.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { purgeSession } from "../../../shared/session/purge-session.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { memorySummaryKey } from "../../../shared/dynamodb/keys.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { listMemories } from "../../../shared/memory/read-memories.ts";
-import { createSearch } from "../../../shared/memory/search.ts";
+import { createSearch } from "../../../shared/memory/recall.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
@@ -35,12 +35,7 @@ async function expectExactStatistics(...sessions: string[]): Promise<void> {
     for await (const { records } of world.memories.ofSession({ user, id })) counted.push(...records);
   }
   const { statistics } = await world.memories.summary(user);
-  expect(statistics).toEqual(
-    withMemories(
-      noStatistics(),
-      counted.map(({ counts }) => ({ counts, sign: 1 as const })),
-    ),
-  );
+  expect(statistics).toEqual(withMemories(noStatistics(), counted, 1));
 }
 
 describe("remembering", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Candidate } from "../../../shared/memory/memory.ts";
 import { contextOf } from "../../../shared/memory/plan-memories.ts";
 import { rank } from "../../../shared/memory/rank.ts";
-import type { Candidate } from "../../../shared/memory/record.ts";
 import { noStatistics, type TermStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { countTerms, termsOf } from "../../../shared/memory/terms.ts";
 
@@ -14,8 +14,8 @@ const statistics: TermStatistics = {
     noStatistics(),
     Array.from({ length: 10 }, (_, n) => ({
       counts: countTerms([...(n === 0 ? ["falcon"] : []), ...(n < 8 ? ["garden"] : [])]),
-      sign: 1 as const,
     })),
+    1,
   ),
   length: 50,
 };

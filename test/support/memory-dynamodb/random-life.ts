@@ -13,8 +13,8 @@ import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/emb
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
 import { listMemories } from "../../../shared/memory/read-memories.ts";
+import { createSearch } from "../../../shared/memory/recall.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
-import { createSearch } from "../../../shared/memory/search.ts";
 import { fold } from "../../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";

@@ -1,17 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders are those of CloudFormation
 import { expect, test } from "vitest";
-import type { Assembly, Template } from "../../../../infra/local/assembly/read.ts";
+import type { Template } from "../../../../infra/local/assembly/read-assembly.ts";
 import { createResolver } from "../../../../infra/local/assembly/resolve.ts";
 
 const queue = (Properties: object) => ({ Type: "AWS::SQS::Queue", Properties: Properties as Record<string, unknown> });
 
 function resolverOf(stacks: Record<string, Template>) {
-  const assembly: Assembly = {
-    directory: "/nowhere",
-    stacks: Object.entries(stacks).map(([name, template]) => ({ name, template, assets: new Map() })),
-  };
+  const read = Object.entries(stacks).map(([name, template]) => ({ name, template, assets: new Map() }));
   const warnings: string[] = [];
-  return { warnings, resolver: createResolver(assembly, (text) => void warnings.push(text)) };
+  return { warnings, resolver: createResolver(read, (text) => void warnings.push(text)) };
 }
 
 /** The value of a property, resolved in a stack called App. */
@@ -32,27 +29,17 @@ test.each([
   ],
   [{ "Fn::Sub": ["${x}-${AWS::Region}", { x: { Ref: "Table" } }] }, "App-Table-us-east-1"],
   [{ "Fn::Select": [1, { "Fn::Split": [":", "a:b:c"] }] }, "b"],
+  [{ "Fn::GetAtt": ["Bucket", "Arn"] }, "arn:aws:s3:::app-bucket"],
   [{ "Fn::GetAtt": ["Table", "Arn"] }, "arn:aws:dynamodb:us-east-1:000000000000:table/App-Table"],
-  [{ "Fn::GetAtt": "Bucket.Arn" }, "arn:aws:s3:::app-bucket"],
-  [{ "Fn::FindInMap": ["Sizes", "dev", "memory"] }, 128],
-  [{ "Fn::If": ["IsProd", "prod", "other"] }, "other"],
-  [{ "Fn::If": ["IsDev", { Ref: "AWS::Region" }, "other"] }, "us-east-1"],
   [{ Ref: "Size" }, "small"],
-  [{ "Fn::Base64": "hi" }, "aGk="],
   [
     { a: 1, b: { Ref: "AWS::NoValue" }, c: [{ Ref: "AWS::NoValue" }, 2] },
     { a: 1, c: [2] },
   ],
-  [{ "Fn::ToJsonString": { a: { Ref: "AWS::Region" } } }, '{"a":"us-east-1"}'],
 ])("%j gives %j", (value, expected) => {
   const { value: got, warnings } = resolve(value, {
     Resources: { Table: { Type: "AWS::DynamoDB::Table" }, Bucket: { Type: "AWS::S3::Bucket" } },
-    Parameters: { Size: { Type: "String", Default: "small" }, Stage: { Default: "dev" } },
-    Mappings: { Sizes: { dev: { memory: 128 } } },
-    Conditions: {
-      IsDev: { "Fn::Equals": [{ Ref: "Stage" }, "dev"] },
-      IsProd: { "Fn::And": [{ "Fn::Not": [{ Condition: "IsDev" }] }, { "Fn::Or": [{ Condition: "IsDev" }] }] },
-    },
+    Parameters: { Size: { Type: "String", Default: "small" } },
   });
   expect(got).toEqual(expected);
   expect(warnings).toEqual([]);
@@ -67,7 +54,6 @@ test("a stack uses exports and outputs of other stacks, with attributes that are
     Resources: {
       Probe: queue({
         Imported: { "Fn::ImportValue": "Data:Stream" },
-        Output: { "Fn::GetStackOutput": { StackName: "Data", OutputName: "Stream" } },
       }),
     },
   };
@@ -75,21 +61,17 @@ test("a stack uses exports and outputs of other stacks, with attributes that are
   resolver.learn({ stack: "Data", logicalId: "Table" }, { StreamArn: "arn:stream/1" });
   expect(resolver.resources("AWS::SQS::Queue")[0]?.properties).toEqual({
     Imported: "arn:stream/1",
-    Output: "arn:stream/1",
   });
   expect(resolver.outputs()).toEqual({ Stream: "arn:stream/1" });
   expect(warnings).toEqual([]);
 });
 
-test("resources whose condition is false are left out", () => {
-  const { resolver } = resolverOf({
-    App: {
-      Conditions: { Never: { "Fn::Equals": ["a", "b"] } },
-      Resources: { Queue: { ...queue({}), Condition: "Never" }, Other: queue({}) },
-    },
+test("the condition of a resource is ignored, with a warning", () => {
+  const { resolver, warnings } = resolverOf({
+    App: { Resources: { Queue: { ...queue({}), Condition: "Never" } } },
   });
-  expect(resolver.resources().map(({ logicalId }) => logicalId)).toEqual(["Other"]);
-  expect(resolver.list().map(({ logicalId }) => logicalId)).toEqual(["Other"]);
+  expect(resolver.resources().map(({ logicalId }) => logicalId)).toEqual(["Queue"]);
+  expect(warnings).toEqual(["Queue: the local host ignores the condition Never"]);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { TemplateResource } from "../../../../infra/local/assembly/read.ts";
+import type { TemplateResource } from "../../../../infra/local/assembly/read-assembly.ts";
 import { createResolver } from "../../../../infra/local/assembly/resolve.ts";
 import { reviewResources } from "../../../../infra/local/assembly/review.ts";
 
@@ -7,7 +7,7 @@ function review(Resources: Record<string, TemplateResource>) {
   const warnings: string[] = [];
   const notes: string[] = [];
   const stacks = [{ name: "App", template: { Resources }, assets: new Map() }];
-  const resolver = createResolver({ directory: "", stacks }, (text) => void warnings.push(text));
+  const resolver = createResolver(stacks, (text) => void warnings.push(text));
   reviewResources(
     resolver,
     (text) => void warnings.push(text),
@@ -28,28 +28,24 @@ test("a property that the host does not support causes a warning, also a nested 
     Function: { Type: "AWS::Lambda::Function", Properties: { Handler: "index.handler", VpcConfig: {} } },
     Method: {
       Type: "AWS::ApiGateway::Method",
-      Properties: { Integration: { ConnectionId: "x" }, ApiKeyRequired: true },
+      Properties: { Integration: { ConnectionId: "x" } },
     },
     Rule: { Type: "AWS::Events::Rule", Properties: { EventPattern: {}, Targets: [{ Arn: "a", InputPath: "$" }] } },
   });
   expect(warnings).toEqual([
     "AWS::Lambda::Function Function: the local host does not support VpcConfig and ignores it",
     "AWS::ApiGateway::Method Method: the local host does not support Integration.ConnectionId and ignores it",
-    "AWS::ApiGateway::Method Method: the local host does not support ApiKeyRequired = true",
     "AWS::Events::Rule Rule: the local host does not support EventPattern and ignores it",
     "AWS::Events::Rule Rule: the local host does not support Targets.InputPath and ignores it",
   ]);
 });
 
-test("resources and properties that need nothing here are noted with the reason", () => {
+test("resources that need nothing here are noted with the reason", () => {
   const { warnings, notes } = review({
     LogsA: { Type: "AWS::Logs::LogGroup" },
     LogsB: { Type: "AWS::Logs::LogGroup" },
     Queue: { Type: "AWS::SQS::Queue", Properties: { SqsManagedSseEnabled: true } },
   });
   expect(warnings).toEqual([]);
-  expect(notes).toEqual([
-    "ignoring AWS::SQS::Queue SqsManagedSseEnabled: the disk belongs to the user",
-    "ignoring AWS::Logs::LogGroup: logs go to the terminal (2 times)",
-  ]);
+  expect(notes).toEqual(["ignoring AWS::Logs::LogGroup: logs go to the terminal (2 times)"]);
 });

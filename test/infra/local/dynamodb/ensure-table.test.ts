@@ -65,7 +65,7 @@ describe("a table of the template", () => {
         AttributeDefinitions: [...streamed.AttributeDefinitions, owner],
         GlobalSecondaryIndexes: [byOwner],
         VectorIndexes: [vectors],
-        TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: "true" },
+        TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
       },
       quiet,
     );
@@ -133,30 +133,5 @@ describe("a table of the template", () => {
     await expect(ensureTable(client, { ...streamed, TableName: "keyed", KeySchema }, quiet)).rejects.toThrow(
       "exists with another key",
     );
-  });
-
-  it("causes a warning for an unsupported property, and none for one without effect", async () => {
-    const warnings: string[] = [];
-    await ensureTable(
-      client,
-      {
-        ...streamed,
-        TableName: "warned",
-        AttributeDefinitions: [...streamed.AttributeDefinitions, owner],
-        GlobalSecondaryIndexes: [{ ...byOwner, Colour: "red", OnDemandThroughput: {} }],
-        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-        DeletionProtectionEnabled: true,
-        SSESpecification: { SSEEnabled: true },
-        BillingMode: "PAY_PER_REQUEST",
-        Replicas: [{ Region: "eu-west-1", Tags: [] }],
-        Tags: [],
-        ImportSourceSpecification: {},
-      },
-      (line) => warnings.push(line),
-    );
-    expect(warnings).toEqual([
-      "Table warned: the local host does not support the property ImportSourceSpecification.",
-      "Table warned: the local host does not support the property GlobalSecondaryIndexes.Colour.",
-    ]);
   });
 });

@@ -46,7 +46,6 @@ const table = {
     { AttributeName: "owner", AttributeType: "S" },
   ],
   GlobalSecondaryIndexes: [index("by_owner", "owner")],
-  LocalSecondaryIndexes: [index("by_pk_and_owner", "pk", "owner")],
   VectorIndexes: [
     {
       IndexName: "vectors",
@@ -92,7 +91,6 @@ describe("a TTL sweep", () => {
     expect(Object.fromEntries(entries())).toEqual({
       items: 2,
       "items::gsi::by_owner": 2,
-      "items::lsi::by_pk_and_owner": 2,
       "items::vector::vectors": 2,
     });
     const { Items = [] } = await client.send(

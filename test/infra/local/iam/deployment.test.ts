@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import type { TemplateResource } from "../../../../infra/local/assembly/read.ts";
+import type { TemplateResource } from "../../../../infra/local/assembly/read-assembly.ts";
 import { type Host, startHost } from "../../../../infra/local/host.ts";
 import type { Log } from "../../../../infra/local/log.ts";
 import {

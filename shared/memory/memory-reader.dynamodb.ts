@@ -1,0 +1,100 @@
+import {
+  anchorKey,
+  memoryKey,
+  memoryLayoutKey,
+  memorySummaryKey,
+  parseSessionKey,
+  sessionKey,
+} from "../dynamodb/keys.ts";
+import type { Table } from "../dynamodb/table.ts";
+import { MEMORIES_BY_TIME, memoryVectorIndex, memoryVectorNames } from "../dynamodb/tables.ts";
+import type { Anchor, SessionId } from "../session/session.ts";
+import {
+  fromLayoutItem,
+  fromMemoryItem,
+  fromSummaryItem,
+  isMemory,
+  MEMORY_ATTRIBUTES,
+  toCandidate,
+} from "./items.dynamodb.ts";
+import { keyOf, type MemoryRecord } from "./memory.ts";
+import type { MemoryReader } from "./memory-store.ts";
+
+const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectorIndex.nonKeyAttributes];
+const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"];
+
+/** Reads memories of the table `conversations`. */
+export function createMemoryReader(table: Table): MemoryReader {
+  async function ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]> {
+    const anchors = await findAnchors(
+      table,
+      records.map((record) => keyOf(record).session),
+    );
+    return records.filter((record) =>
+      isOfLivingSession(record, anchors.get(sessionKey(record.user_id, record.session_id))),
+    );
+  }
+
+  return {
+    summary: async (user) => fromSummaryItem((await table.get(memorySummaryKey(user))) ?? undefined),
+
+    layout: async () => fromLayoutItem(await table.get(memoryLayoutKey)),
+
+    async search(user, { slot, vector, limit, session_id, period }) {
+      const found = await table.searchVectors({
+        index: memoryVectorNames({ slot, dimensions: vector.length }).index,
+        vector,
+        limit,
+        attributes: CANDIDATE_ATTRIBUTES,
+        where: {
+          memory_of: user,
+          ...(session_id === undefined ? {} : { session_id }),
+          ...(period === undefined ? {} : { [period.length === 4 ? "said_in_year" : "said_in_month"]: period }),
+        },
+      });
+      return found.map(({ item, distance }) => ({
+        candidate: toCandidate({ ...item, memory_of: user }),
+        similarity: 1 - distance,
+      }));
+    },
+
+    async list(user, { limit, after }) {
+      const { items } = await table.query({
+        IndexName: MEMORIES_BY_TIME,
+        KeyConditionExpression: after === undefined ? "memory_of = :user" : "memory_of = :user AND id < :after",
+        ExpressionAttributeValues: { ":user": user, ...(after === undefined ? {} : { ":after": after }) },
+        ScanIndexForward: false,
+        Limit: limit + 1,
+      });
+      return { records: items.slice(0, limit).map(fromMemoryItem), more: items.length > limit };
+    },
+
+    async locate(user, id) {
+      const { items } = await table.query({
+        IndexName: MEMORIES_BY_TIME,
+        KeyConditionExpression: "memory_of = :user AND id = :id",
+        ExpressionAttributeValues: { ":user": user, ":id": id },
+      });
+      return items[0] ? parseSessionKey(String(items[0].pk)) : null;
+    },
+
+    async find(memories) {
+      const keys = memories.map(({ session, id }) => memoryKey(session.user, session.id, id));
+      const items = await table.batchGet(keys, { consistent: true, attributes: MEMORY_ATTRIBUTES });
+      return await ofLivingSessions(items.filter(isMemory).map(fromMemoryItem));
+    },
+
+    ofLivingSessions,
+  };
+}
+
+/** Reads the anchors of sessions, by partition key. */
+export async function findAnchors(table: Table, sessions: readonly SessionId[]): Promise<Map<string, Anchor>> {
+  const keys = new Map(sessions.map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
+  const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
+  return new Map(anchors.map((item) => [String(item.pk), item as unknown as Anchor]));
+}
+
+/** Whether the session exists and was not reset since. The memories of a deleted session are deleted after its anchor. */
+export const isOfLivingSession = ({ generation }: MemoryRecord, anchor: Anchor | undefined): boolean =>
+  anchor !== undefined && anchor.state !== "deleted" && (anchor.reset_generation ?? 0) <= generation;
