@@ -51,7 +51,11 @@ interface Options {
   id: string;
   /** The session exists only when something is sent. */
   isNew: boolean;
+  /** Something was typed for the session: if it does not exist, that was not sent. */
+  hasDraft: boolean;
   changed(state: ConversationState): void;
+  /** A message is on its way. */
+  onAsked(content: string): void;
   /** The API has the message: its draft is not needed any longer. */
   onAccepted(): void;
   onAnswered(session: Session | undefined, answer: Message | undefined): void;
@@ -71,7 +75,8 @@ const initial: ConversationState = {
 };
 
 /** The state of one conversation, and everything that a person can do with it. */
-export function createConversation({ api, id, isNew, changed, onAccepted, onAnswered }: Options): Conversation {
+export function createConversation(options: Options): Conversation {
+  const { api, id, isNew, hasDraft, changed, onAsked, onAccepted, onAnswered } = options;
   const abort = new AbortController();
   const { signal } = abort;
   const params = { id };
@@ -137,7 +142,10 @@ export function createConversation({ api, id, isNew, changed, onAccepted, onAnsw
     } catch (error) {
       if (signal.aborted) return;
       const known = asApiError(error);
-      if (known.status === 404) return update({ status: "missing" });
+      if (known.status === 404) {
+        exists = false;
+        return update({ status: hasDraft ? "ready" : "missing" });
+      }
       return update({ status: "failed", failure: { error: known, again: () => void load() } });
     }
     await follow();
@@ -234,6 +242,7 @@ export function createConversation({ api, id, isNew, changed, onAccepted, onAnsw
 
   /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
   function ask(body: object, shown: Partial<ConversationState>): void {
+    if (shown.sending) onAsked(shown.sending.content);
     const headers = { "idempotency-key": crypto.randomUUID(), accept: "text/event-stream" };
     const attempt = async (): Promise<void> => {
       update({ ...shown, failure: undefined, live: undefined, isStopping: false });

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
-import { writeDraft } from "../preferences.ts";
+import { readDraft, writeDraft } from "../preferences.ts";
 import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import { type Conversation, type ConversationState, createConversation } from "./conversation.ts";
@@ -19,12 +19,15 @@ export function useConversation(id: string, isNew: boolean): [Conversation, Conv
       api,
       id,
       isNew,
+      hasDraft: readDraft(identity.user, id) !== "",
       changed: setState,
-      onAccepted() {
-        writeDraft(identity.user, isNew ? "" : id, "");
-        writeDraft(identity.user, id, "");
+      onAsked(content) {
+        // The draft belongs to the conversation now, and stays until the API has accepted it.
+        if (isNew) writeDraft(identity.user, "", "");
+        writeDraft(identity.user, id, content);
         if (isNew) goTo(sessionHash(id), true);
       },
+      onAccepted: () => writeDraft(identity.user, id, ""),
       onAnswered(session, answer) {
         if (session) latest.current.put(session);
         if (answer) announce(texts.chat.done(answer.content.slice(0, ANNOUNCED)));

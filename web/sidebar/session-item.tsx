@@ -55,31 +55,32 @@ export function SessionItem({ session, isCurrent }: { session: Session; isCurren
     notify({ text: texts.sessions.removed(title), undo: bringBack, commit });
   };
 
-  if (mode === "rename") {
-    return (
-      <Rename
-        title={session.title ?? ""}
-        onCancel={() => setMode("closed")}
-        onSave={(title) => void change({ title })}
-      />
-    );
-  }
   return (
     <li class={isCurrent ? "session current" : "session"} ref={item}>
-      <a href={sessionHash(session.id)} aria-current={isCurrent ? "page" : undefined} title={title}>
-        {session.pinned && <PinIcon />}
-        <span>{title}</span>
-      </a>
-      <button
-        type="button"
-        class="icon"
-        ref={button}
-        aria-label={texts.sessions.menu(title)}
-        aria-expanded={mode === "menu"}
-        onClick={() => setMode(mode === "menu" ? "closed" : "menu")}
-      >
-        <MoreIcon />
-      </button>
+      {mode === "rename" ? (
+        <Rename
+          title={session.title ?? ""}
+          onCancel={() => setMode("closed")}
+          onSave={(title) => void change({ title })}
+        />
+      ) : (
+        <>
+          <a href={sessionHash(session.id)} aria-current={isCurrent ? "page" : undefined} title={title}>
+            {session.pinned && <PinIcon />}
+            <span>{title}</span>
+          </a>
+          <button
+            type="button"
+            class="icon"
+            ref={button}
+            aria-label={texts.sessions.menu(title)}
+            aria-expanded={mode === "menu"}
+            onClick={() => setMode(mode === "menu" ? "closed" : "menu")}
+          >
+            <MoreIcon />
+          </button>
+        </>
+      )}
       {mode === "menu" && (
         <ul class="menu" onKeyDown={(event) => event.key === "Escape" && close()}>
           <li>
@@ -111,24 +112,25 @@ interface RenameProps {
 
 function Rename({ title, onSave, onCancel }: RenameProps) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
   return (
-    <li class="session">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSave(field.current?.value.trim() ?? title);
-        }}
-      >
-        <input
-          ref={field}
-          aria-label={texts.sessions.renameLabel}
-          defaultValue={title}
-          maxLength={500}
-          onBlur={onCancel}
-          onKeyDown={(event) => event.key === "Escape" && onCancel()}
-        />
-      </form>
-    </li>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSave(field.current?.value.trim() ?? title);
+      }}
+    >
+      <input
+        ref={field}
+        aria-label={texts.sessions.renameLabel}
+        defaultValue={title}
+        maxLength={500}
+        onBlur={onCancel}
+        onKeyDown={(event) => event.key === "Escape" && onCancel()}
+      />
+    </form>
   );
 }

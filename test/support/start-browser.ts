@@ -7,7 +7,7 @@ const SYSTEM_BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr
 /** Starts the system's Chromium, or the one of the npm package, which also brings the libraries that a machine may lack. */
 export async function startBrowser(): Promise<Browser> {
   const system = SYSTEM_BROWSERS.find((file) => existsSync(file));
-  if (system) return await chromium.launch({ executablePath: system, args: ["--no-sandbox"] });
-  const { default: packaged } = await import("@sparticuz/chromium");
-  return await chromium.launch({ executablePath: await packaged.executablePath(), args: packaged.args });
+  // The package's own arguments are for Lambda: they turn off the web's security, and run everything in one process.
+  const executablePath = system ?? (await (await import("@sparticuz/chromium")).default.executablePath());
+  return await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 }

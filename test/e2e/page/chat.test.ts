@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ask, type PageWorld, startPageWorld } from "./page-world.ts";
+
+let world: PageWorld;
+beforeAll(async () => {
+  world = await startPageWorld();
+}, 120_000);
+afterAll(() => world.close());
+beforeEach(() => world.fake.reset());
+
+const answers = ".message.assistant:not(.live)";
+
+describe("the page in a browser", { timeout: 60_000 }, () => {
+  it("leads from the first visit to a streamed answer with two clicks", async () => {
+    world.fake.always({ text: "Lisbon in May is a good idea.", perToken: 60 });
+    const page = await world.open({ user: "first" });
+    await page.getByRole("button", { name: /My name is Robin/ }).click();
+    await page.locator(".message.live", { hasText: "Lisbon" }).waitFor();
+    expect(await page.getByRole("button", { name: "Stop" }).isVisible()).toBe(true);
+    await page.locator(answers, { hasText: "Lisbon in May is a good idea." }).waitFor();
+    expect(page.url()).toContain("#/s/");
+    expect(await page.locator(".session.current").count()).toBe(1);
+    await page.context().close();
+  });
+
+  it("shows Markdown, and no script in messages, titles or names runs", async () => {
+    const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+    world.fake.always({
+      text: `# Title\n\n${attack}\n\n[a](javascript:window.hacked=1) [b](https://example.com)\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n\`\`\`js\nconst a = "b"; // c\n\`\`\``,
+    });
+    const page = await world.open({ user: `attacked${attack}` });
+    await ask(page, attack);
+    expect(await page.locator(".markdown table td").allTextContents()).toEqual(["1", "2"]);
+    expect(await page.locator(".code .hl-keyword").textContent()).toBe("const");
+    expect(await page.locator(".markdown a").evaluateAll((links) => links.map((link) => link.outerHTML))).toEqual([
+      '<a href="https://example.com" target="_blank" rel="noopener noreferrer nofollow">b</a>',
+    ]);
+    const id = decodeURIComponent(page.url().split("/").at(-1)!);
+    await world.call(`attacked${attack}`, "PATCH", `/v1/sessions/${id}`, { title: attack });
+    await page.reload();
+    await page.getByRole("heading", { name: attack }).waitFor();
+    expect(await page.evaluate("window.hacked")).toBeUndefined();
+    expect(await page.locator("main img").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("keeps the view and the draft when it is loaded again", async () => {
+    const page = await world.open({ user: "reloading" });
+    await ask(page, "Hello");
+    await page.getByRole("textbox", { name: "Message" }).fill("not sent yet");
+    const url = page.url();
+    await page.reload();
+    await page.locator(answers).waitFor();
+    expect(page.url()).toBe(url);
+    expect(await page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("not sent yet");
+    await page.context().close();
+  });
+
+  it("goes on showing an answer that runs while the page is loaded again", async () => {
+    const gate = Promise.withResolvers<void>();
+    world.fake.always({ text: "one two three", until: gate.promise, perToken: 50 });
+    const page = await world.open({ user: "following" });
+    await page.getByRole("textbox", { name: "Message" }).fill("Count");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => world.fake.requests.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => page.url(), { timeout: 20_000 }).toContain("#/s/");
+    await page.reload();
+    await page.locator(".message.live").waitFor();
+    gate.resolve();
+    await page.locator(answers, { hasText: "one two three" }).waitFor();
+    await page.context().close();
+  });
+
+  it("stops an answer, and shows what there was", async () => {
+    world.fake.always({ text: "word ".repeat(400), perToken: 30 });
+    const page = await world.open({ user: "stopping" });
+    await page.getByRole("textbox", { name: "Message" }).fill("Talk");
+    await page.keyboard.press("Enter");
+    await page.locator(".message.live", { hasText: "word word" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("Stopped.").waitFor();
+    expect(await page.locator(answers).textContent()).toContain("word word");
+    await page.context().close();
+  });
+
+  it("renames, pins, and deletes a conversation with a way back", async () => {
+    const page = await world.open({ user: "tidy" });
+    await ask(page, "Hello");
+    const actions = page.locator(".session > button");
+    await actions.click();
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByLabel("New title").fill("My trip");
+    await page.keyboard.press("Enter");
+    await page.locator(".session", { hasText: "My trip" }).waitFor();
+    await actions.click();
+    await page.getByRole("button", { name: "Pin", exact: true }).click();
+    await page.getByRole("heading", { name: "Pinned" }).waitFor();
+    await actions.click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("No conversations yet.").waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.locator(".session", { hasText: "My trip" }).click();
+    await page.locator(answers).waitFor();
+    await page.locator(".session > button").click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    const list = () => world.call("tidy", "GET", "/v1/sessions");
+    await expect.poll(list, { timeout: 20_000 }).toMatchObject({ data: [] });
+    await page.context().close();
+  });
+});

@@ -1,0 +1,90 @@
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { vi } from "vitest";
+import { startMemocha } from "../../../infra/cli/start/start-memocha.ts";
+import { createLog } from "../../../infra/local/log.ts";
+import { temporaryDirectory } from "../../infra/local/fixture-assembly.ts";
+import { startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startBrowser } from "../../support/start-browser.ts";
+
+/** Milliseconds that the page may take for anything: the machine is shared with other tests. */
+const PATIENCE = 20_000;
+
+export interface OpenOptions extends BrowserContextOptions {
+  user?: string;
+  admin?: boolean;
+  /** The view to open. @default a new chat */
+  hash?: string;
+}
+
+/** The local host with a fake provider, and a browser. */
+export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number } = {}) {
+  const { directory, remove } = temporaryDirectory();
+  const fake = await startFakeOpenAI();
+  vi.stubEnv("OPENAI_BASE_URL", fake.url);
+  vi.stubEnv("EMBEDDING_MODEL", "lexical");
+  const log = createLog({ verbose: false, write: () => {} });
+  const start = (port: number) =>
+    startMemocha({ data: directory, port, log, ...(tokenSeconds !== undefined && { tokenSeconds }) });
+  let [host, browser]: [Awaited<ReturnType<typeof start>>, Browser] = await Promise.all([start(0), startBrowser()]);
+  const { url } = host;
+
+  return {
+    url,
+    fake,
+    token: (user: string, admin = false) => host.token({ user, admin }),
+    /** Opens the page in a browser of its own and signs in. */
+    async open({ user = "dev", admin = false, hash = "", ...options }: OpenOptions = {}): Promise<Page> {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+      context.setDefaultTimeout(PATIENCE);
+      const page = await context.newPage();
+      await page.goto(`${url}/${hash}`);
+      await page.getByLabel("Name").fill(user);
+      if (admin) await page.getByLabel("is an admin").check();
+      await page.getByRole("button", { name: "Continue", exact: true }).click();
+      await page.locator("main").waitFor();
+      return page;
+    },
+    /** Stops the host and starts it again at the same URL. */
+    async restart(during: () => Promise<void> = async () => {}) {
+      await host.stop();
+      await during();
+      host = await start(Number(new URL(url).port));
+    },
+    async call(user: string, method: string, route: string, body?: object) {
+      const response = await fetch(url + route, {
+        method,
+        headers: { authorization: `Bearer ${await host.token({ user })}`, "content-type": "application/json" },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return response.status === 204 ? undefined : await response.json();
+    },
+    async close() {
+      await browser.close();
+      await host.stop();
+      await fake.close();
+      vi.unstubAllEnvs();
+      remove();
+    },
+  };
+}
+
+export type PageWorld = Awaited<ReturnType<typeof startPageWorld>>;
+
+/** Sends a message and waits for the whole answer. */
+export async function ask(page: Page, text: string): Promise<void> {
+  const answers = page.locator(".message.assistant:not(.live)");
+  const before = await answers.count();
+  await page.getByRole("textbox", { name: "Message" }).fill(text);
+  await page.keyboard.press("Enter");
+  await answers.nth(before).waitFor();
+}
+
+/** The rules of WCAG 2.2 AA that a view breaks, with what breaks them. */
+export async function violations(page: Page): Promise<string[]> {
+  // Both run in the browser's debugger, which the page's policy does not concern.
+  await page.evaluate(axe.source);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`)) as AxeResults;
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("  ")}`);
+}
