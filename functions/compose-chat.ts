@@ -58,6 +58,7 @@ export function openChat(config: Config): ChatHandlerDependencies {
     recorder: openRecorder(config),
     settings: {
       model: config.CHAT_MODEL,
+      ...(config.TITLE_MODEL ? { titleModel: config.TITLE_MODEL } : {}),
       systemPrompt: config.SYSTEM_PROMPT,
       maxMessages: config.MAX_SESSION_MESSAGES,
       maxContextTokens: config.MAX_CONTEXT_TOKENS,

@@ -85,6 +85,8 @@ const schema = z.object({
   CHAT_BASE_URL: text(""),
   /** The model of turns that do not name a model. */
   CHAT_MODEL: z._default(z.string().check(z.minLength(1)), "gpt-5-mini"),
+  /** Gives sessions their titles. Empty = the first words of the conversation are the title. */
+  TITLE_MODEL: text(""),
   /** Models to try in order when the first fails, separated by commas: `model`, or `model@https://host/v1` of another provider. */
   CHAT_FALLBACKS: list,
   /** Context in tokens and prices in USD per million tokens, by the beginning of a model's name; JSON. */

@@ -6,6 +6,7 @@ const names = {
   openaiBaseUrl: "OPENAI_BASE_URL",
   openaiSecretArn: "OPENAI_SECRET_ARN",
   chatModel: "CHAT_MODEL",
+  titleModel: "TITLE_MODEL",
   chatFallbacks: "CHAT_FALLBACKS",
   chatPrices: "CHAT_PRICES",
   systemPrompt: "SYSTEM_PROMPT",

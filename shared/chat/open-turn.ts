@@ -13,6 +13,7 @@ import {
   type SessionRecord,
 } from "../session/session.ts";
 import { collectDeadTurns } from "./end-turn.ts";
+import { firstWords } from "./title.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 
 /** A hot session and its newest messages. */
@@ -91,7 +92,7 @@ export async function openTurn(
  */
 async function makeHot(
   deps: ChatDependencies,
-  { session, create, onStored }: TurnRequest,
+  { session, question, create, onStored }: TurnRequest,
   identity: RequestIdentity,
 ): Promise<Window | null> {
   let existed = false;
@@ -99,7 +100,8 @@ async function makeHot(
   if (create) {
     const ttl = deps.settings.sessionTtlSeconds;
     try {
-      const record = await createSession(deps, session.user, { id: session.id }, identity, ttl, onStored);
+      const title = deps.settings.titleModel ? null : firstWords(question.content);
+      const record = await createSession(deps, session.user, { id: session.id, title }, identity, ttl, onStored);
       // A higher version: an earlier attempt created the session, which may hold messages by now.
       if (record.version === 1) return { record, messages: [] };
     } catch (error) {

@@ -26,6 +26,8 @@ interface Recording extends Omit<Ending, "answer"> {
   /** Epoch milliseconds at which the turn began. */
   began: number;
   watch: TurnWatch;
+  /** Called when the answer is stored and the clients have it. */
+  onEnd(answer: MessageRecord): Promise<void>;
   /** Called when the answer could not be stored. */
   onFailure(error: unknown): Promise<void>;
 }
@@ -83,6 +85,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     if (stored.status === "rejected") throw stored.reason;
     if (problem === undefined) live.end(stored.value);
     else live.fail(brokenOff(problem));
+    await recording.onEnd(stored.value);
   }
 
   /** Receives the answer. Without a reason, it broke off because of a problem, or a client stopped the turn. */

@@ -12,6 +12,7 @@ import { abandonTurn } from "./end-turn.ts";
 import { earlierTurn } from "./follow-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
 import { recordAnswer } from "./record-answer.ts";
+import { giveTitle } from "./title.ts";
 import type { ChatDependencies, Turn, TurnRequest } from "./turn.ts";
 import { type TurnWatch, watchTurn } from "./watch-turn.ts";
 
@@ -77,9 +78,11 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
     const prompt = await promptFor(answer.model);
+    const { record, history } = opened;
+    const first = [...history, question].find(({ role, content }) => role === "user" && content !== "") ?? question;
     const running = recordAnswer(deps, {
       turn: turnId(opened),
-      record: opened.record,
+      record,
       question,
       answer,
       prompt,
@@ -89,6 +92,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
       watch,
       keep: request.claims.keep,
       onStored: request.onStored,
+      onEnd: (stored) => giveTitle(deps, request, { record, question: first, answer: stored }),
       onFailure: request.claims.release,
     });
     const { session } = request;

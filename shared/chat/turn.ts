@@ -35,6 +35,8 @@ export interface ChatDependencies extends ChatStores {
 
 export interface ChatSettings {
   model: string;
+  /** Gives sessions their titles. @default their first words do */
+  titleModel?: string;
   systemPrompt: string;
   /** Maximum messages that the model sees, the question included. */
   maxMessages: number;

@@ -80,6 +80,36 @@ export function createSessionStore(table: Table): SessionStore {
       return refused === null;
     },
 
+    async giveTitle(record, title, now) {
+      const unchanged = isUnchanged(record, now);
+      const untitled = "(attribute_not_exists(title) OR attribute_type(title, :null))";
+      const refused = await table.transact([
+        {
+          Update: {
+            Key: headerKey(record.user_id, record.id),
+            UpdateExpression: "SET title = :title ADD version :one",
+            ConditionExpression: `${unchanged.ConditionExpression} AND ${untitled}`,
+            ExpressionAttributeNames: unchanged.ExpressionAttributeNames,
+            ExpressionAttributeValues: {
+              ...unchanged.ExpressionAttributeValues,
+              ":title": title,
+              ":one": 1,
+              ":null": "NULL",
+            },
+          },
+        },
+        {
+          Update: {
+            Key: anchorKey(record.user_id, record.id),
+            UpdateExpression: "SET title = :title",
+            ConditionExpression: `live_generation = :live AND ${untitled}`,
+            ExpressionAttributeValues: { ":title": title, ":live": record.generation, ":null": "NULL" },
+          },
+        },
+      ]);
+      return refused === null;
+    },
+
     async nextGeneration({ user, id }, live, dueAt) {
       const outcome = await table.update({
         Key: anchorKey(user, id),

@@ -83,6 +83,8 @@ export interface SessionStore {
     now: number,
     anchor: NonNullable<Transition["anchor"]>,
   ): Promise<boolean>;
+  /** Gives a hot session a title; false when it has one by now. */
+  giveTitle(record: SessionRecord, title: string, now: number): Promise<boolean>;
   /**
    * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
    * `null` when `live` is not the live generation of the session, or when it does not exist.

@@ -23,6 +23,7 @@ const defaults: Config = {
   OPENAI_SECRET_ARN: "",
   CHAT_BASE_URL: "",
   CHAT_MODEL: "gpt-5-mini",
+  TITLE_MODEL: "",
   CHAT_FALLBACKS: [],
   CHAT_PRICES: {},
   SYSTEM_PROMPT: "You are a helpful assistant.",

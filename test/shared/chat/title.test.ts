@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { startTurn } from "../../../shared/chat/start-turn.ts";
+import { firstWords } from "../../../shared/chat/title.ts";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { patchSession } from "../../../shared/session/patch-session.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+let count = 0;
+let user = "";
+
+beforeAll(async () => {
+  // What goes wrong on purpose is logged.
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createWorld(engines);
+});
+beforeEach(() => {
+  fake.reset();
+  user = `user-${count++}`;
+});
+afterAll(() => Promise.all([engines.close(), fake.close()]));
+
+const session = () => ({ user, id: "s" });
+const titles = async () => {
+  const [header, anchor] = await Promise.all([
+    world.stores.sessions.find(session()),
+    world.stores.sessions.findAnchor(session()),
+  ]);
+  return [header?.title, anchor?.title];
+};
+const worldWith = (titleModel?: string) => createChatWorld(world, fake.url, titleModel ? { titleModel } : {});
+const say = (content: string, { deps } = worldWith(), more = {}) =>
+  runTurn(deps, turnRequest(deps, user, "s", content, { create: true, ...more }));
+
+describe("the first words of a text", () => {
+  it.each([
+    ["Where is my cat?", "Where is my cat?"],
+    ["  two\n\nlines\tof text ", "two lines of text"],
+    ["x".repeat(60), "x".repeat(60)],
+    ["", null],
+    [" \n ", null],
+  ])("%j are %j", (text, title) => {
+    expect(firstWords(text)).toBe(title);
+  });
+
+  it("end at a word when the text is longer than a title", () => {
+    const title = firstWords("Please tell me everything that you know about the migration of monarch butterflies");
+    expect(title).toBe("Please tell me everything that you know about the migration…");
+    expect(title!.length).toBeLessThanOrEqual(60);
+  });
+
+  it("end at a word in languages without spaces, and within a word that is too long", () => {
+    expect(firstWords("東京の天気はどうですか".repeat(20))).toMatch(/^東京の天気[^\s]{5,54}…$/);
+    expect(firstWords("x".repeat(100))).toBe(`${"x".repeat(59)}…`);
+    expect(firstWords("👩‍👩‍👧‍👦".repeat(20))).toBe(`${"👩‍👩‍👧‍👦".repeat(5)}…`);
+  });
+});
+
+describe("a session without a title", () => {
+  it("gets one when a turn creates it", async () => {
+    await say("Where is my cat?");
+    expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
+    await say("And my dog?");
+    expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
+  });
+
+  it("gets the first words of its conversation after its first turn", async () => {
+    await world.create(user, "s", 3600);
+    const captured = [
+      { role: "assistant" as const, content: "Hello!" },
+      { role: "user" as const, content: "My cat is lost" },
+    ];
+    await appendMessages(world.stores, session(), captured, { seed: user, at: world.stores.clock() });
+    const { turn } = await say("Where is it?");
+    await turn.done;
+    expect(await titles()).toEqual(["My cat is lost", "My cat is lost"]);
+  });
+
+  it("gets none from a question without words, and one from the next question", async () => {
+    await world.create(user, "s", 3600);
+    const { deps } = worldWith();
+    const parts = [{ type: "data" as const, name: "x", data: 1 }];
+    const question = { role: "user" as const, content: "", parts };
+    await runTurn(deps, turnRequest(deps, user, "s", "", { question }));
+    expect(await titles()).toEqual([null, null]);
+    await say("Where is my cat?");
+    expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
+  });
+});
+
+describe("a title that a client has set", () => {
+  it("stays, also when it is set while the first turn runs", async () => {
+    await world.create(user, "s", 3600);
+    const { deps } = worldWith();
+    fake.next({ text: "one two three", perToken: 50 });
+    const turn = await startTurn(deps, turnRequest(deps, user, "s", "Where is my cat?"));
+    await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+    await turn.done;
+    expect(await titles()).toEqual(["Mine", "Mine"]);
+  });
+});
+
+describe("a title by a model", () => {
+  it("is asked for once, after the first turn, with its cost booked", async () => {
+    const chat = worldWith("model-t");
+    const { text } = await say("Where is my cat?", chat);
+    fake.next({ text: "Next answer" });
+    expect(fake.requests).toHaveLength(2);
+    expect(fake.requests[1]).toMatchObject({ model: "model-t", max_tokens: 20 });
+    expect(fake.requests[1]!.messages.at(-1)!.content).toBe(`user: Where is my cat?\n\nassistant: ${text}`);
+    expect(await titles()).toEqual(
+      Array(2).fill(firstWords(`You said: ${fake.requests[1]!.messages.at(-1)!.content}`)),
+    );
+    await say("And my dog?", chat);
+    expect(fake.requests).toHaveLength(3);
+    const calls = chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
+    expect(calls.map(({ dimensions }) => dimensions)).toMatchObject([
+      { model: "model-a" },
+      { model: "model-t" },
+      { model: "model-a" },
+    ]);
+    const tokens = calls.map(({ measures }) => {
+      const { input_tokens = 0, output_tokens = 0 } = measures as Record<string, number>;
+      return input_tokens + output_tokens;
+    });
+    const { spent } = await chat.deps.limits.usage(user, world.stores.clock());
+    expect(spent).toBe(tokens.reduce((sum, one) => sum + one, 0));
+  });
+
+  it.each([
+    ["quotes its title", { text: '"Lost cat"' }, "Lost cat"],
+    ["says nothing", { text: "" }, "Where is my cat?"],
+    ["refuses", { status: 400 }, "Where is my cat?"],
+    ["breaks off", { text: "one two", resetAfter: 1 }, "Where is my cat?"],
+  ])("that %s gives a title all the same", async (_what, behaviour, title) => {
+    const chat = worldWith("model-t");
+    fake.next({}, behaviour);
+    await say("Where is my cat?", chat);
+    expect(await titles()).toEqual([title, title]);
+    const { spent } = await chat.deps.limits.usage(user, world.stores.clock());
+    expect(spent).toBeLessThan(200);
+  });
+
+  it("is not asked for when the budget of the day is used up", async () => {
+    const chat = worldWith("model-t");
+    const plan = { name: "small", requests_per_minute: 0, tokens_per_day: 1600 };
+    fake.next({ usage: { prompt_tokens: 1590, completion_tokens: 5 } });
+    await say("Where is my cat?", chat, { plan });
+    expect(fake.requests).toHaveLength(1);
+    expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
+  });
+});
