@@ -67,7 +67,7 @@ describe("POST /v1/sessions refuses", () => {
     [{ created_at: 1_700_000_000 }, "created_at"],
     [{ created_at: "0001-01-01T00:00:00Z" }, "created_at"],
     [{ created_at: "2026-11-22T12:00:00.001Z" }, "created_at"],
-  ])("%j, naming %j", async (body, path) => {
+  ])("%j, and the error names %j", async (body, path) => {
     const answer = await api.post("/v1/sessions", body);
     expect([answer.status, answer.body.code]).toEqual([400, "validation_failed"]);
     expect(answer.body.errors.map((error: { path: string }) => error.path)).toEqual([path]);
@@ -80,7 +80,7 @@ describe("POST /v1/sessions refuses", () => {
     ['{"metadata":{"a":[{"\\u005f_proto__":1}]}}', "metadata.a.0.__proto__"],
     ['{"metadata":{"a":1e400}}', "metadata.a"],
     ['{"metadata":{"a":-1e999}}', "metadata.a"],
-  ])("%s, naming %s", async (raw, path) => {
+  ])("%s, and the error names %s", async (raw, path) => {
     const answer = await api.call("POST", "/v1/sessions", { raw });
     expect([answer.status, answer.body.errors?.[0].path]).toEqual([400, path]);
   });
@@ -98,7 +98,7 @@ describe("PATCH /v1/sessions/{id} refuses", () => {
     [{ metadata: null }, "metadata"],
     [{ pinned: "true" }, "pinned"],
     [{ ttl_seconds: 3650 * 86_400 + 1 }, "ttl_seconds"],
-  ])("%j, naming %j", async (body, path) => {
+  ])("%j, and the error names %j", async (body, path) => {
     const answer = await api.patch("/v1/sessions/s", body);
     expect([answer.status, answer.body.errors[0].path]).toEqual([400, path]);
   });
@@ -168,14 +168,14 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     [{ role: "tool", parts: [{ type: "tool_result", tool_call_id: "", output: 1 }] }, "parts.0.tool_call_id"],
     [{ role: "tool", parts: [{ type: "tool_result", tool_call_id: "c", output: 1, is_error: 1 }] }, "parts.0.is_error"],
     [{ messages: [message(), { role: "user", parts: [{ type: "text" }] }] }, "messages.1.parts.0.text"],
-  ])("%#: what is wrong at %2$j", async (body, path) => {
+  ])("%#: the error names %2$j", async (body, path) => {
     const answer = await api.post("/v1/sessions/s/messages", body);
     expect([answer.status, answer.body.code]).toEqual([400, "validation_failed"]);
     expect(answer.body.errors[0].path).toBe(path);
   });
 });
 
-describe("a body that cannot be read is refused:", () => {
+describe("an unreadable body is refused:", () => {
   it.each([
     ["text that is not JSON", { raw: "title=x" }, 400, "bad_request"],
     ["JSON that breaks off", { raw: '{"title":"x' }, 400, "bad_request"],
@@ -193,7 +193,7 @@ describe("a body that cannot be read is refused:", () => {
   });
 });
 
-describe("queries are refused that say", () => {
+describe("an invalid query is refused:", () => {
   it.each([
     ["limit=0", "limit"],
     ["limit=101", "limit"],
@@ -238,7 +238,7 @@ describe("queries are refused that say", () => {
 
 describe("ids in paths", () => {
   it.each(["a%20b", "%2e%2e", "%00", "a%23b", "ä", "%E4", "%", "x".repeat(129), "__proto__", "s%2Fmessages"])(
-    "that none can be are not found: %s",
+    "that are not valid are answered with 404: %s",
     async (id) => {
       for (const [method, path, body] of [
         ["GET", ""],
@@ -255,13 +255,13 @@ describe("ids in paths", () => {
     },
   );
 
-  it("are the same however they are percent-encoded", async () => {
+  it("mean the same in every percent-encoding", async () => {
     expect((await api.get("/v1/sessions/%73")).body.id).toBe("s");
   });
 });
 
-describe("an Idempotency-Key is refused that", () => {
-  it.each(["", "a b", "é", "x".repeat(256), "a\u0007"])("is %j", async (key) => {
+describe("an invalid Idempotency-Key is refused:", () => {
+  it.each(["", "a b", "é", "x".repeat(256), "a\u0007"])("%j", async (key) => {
     const { status, body } = await api.post("/v1/sessions", {}, { headers: { "Idempotency-Key": key } });
     expect([status, body.errors[0].path]).toEqual([400, "Idempotency-Key"]);
   });

@@ -18,14 +18,14 @@ const ROUTES: [string, string, unknown?][] = [
   ["POST", "/v1/sessions/hers/messages", { role: "user", content: "hello" }],
 ];
 
-describe("who may call", () => {
+describe("access control", () => {
   const others: typeof ROUTES = [
     ["GET", "/v1/sessions"],
     ["POST", "/v1/sessions"],
     ["POST", "/admin/cleanup-sessions"],
   ];
   it.each([...ROUTES, ...others])(
-    "%s %s is refused without a token, and with one that has expired since it was looked at",
+    "%s %s is refused without a token, and with a token that expired after the authorizer checked it",
     async (method, path, body) => {
       const now = Math.floor(api.world.stores.clock() / 1000);
       const expired = await api.call(method, path, { body, claims: { exp: String(now) } });
@@ -39,20 +39,23 @@ describe("who may call", () => {
     },
   );
 
-  it.each(ROUTES)("%s %s of someone else is a 404, the same as for what does not exist", async (method, path, body) => {
-    const foreign = await api.call(method, path, { body, user: "bob" });
-    const absent = await api.call(method, path.replace("hers", "nobodys"), { body, user: "bob" });
-    expect(foreign.status).toBe(404);
-    expect({ ...foreign.body, request_id: "" }).toEqual({ ...absent.body, request_id: "" });
-  });
+  it.each(ROUTES)(
+    "%s %s answers 404 for another user's session, as for a session that does not exist",
+    async (method, path, body) => {
+      const foreign = await api.call(method, path, { body, user: "bob" });
+      const absent = await api.call(method, path.replace("hers", "nobodys"), { body, user: "bob" });
+      expect(foreign.status).toBe(404);
+      expect({ ...foreign.body, request_id: "" }).toEqual({ ...absent.body, request_id: "" });
+    },
+  );
 
-  it("someone else's id is free for a session of one's own", async () => {
+  it("two users can have sessions with the same id", async () => {
     expect((await api.post("/v1/sessions", { id: "hers" }, { user: "bob" })).status).toBe(201);
     expect((await api.get("/v1/sessions", { user: "bob" })).body.data).toHaveLength(1);
     expect((await api.get("/v1/sessions/hers")).body.user_id).toBe("ann");
   });
 
-  it("admin routes are for the group admin alone", async () => {
+  it("admin routes accept only tokens of the group admin", async () => {
     for (const admin of ["", "false", "admin", "TRUE"]) {
       const { status, body } = await api.post("/admin/cleanup-sessions", undefined, { claims: { admin } });
       expect([status, body.code]).toEqual([403, "forbidden"]);
@@ -60,7 +63,7 @@ describe("who may call", () => {
     expect((await api.post("/admin/cleanup-sessions", undefined, { claims: { admin: "true" } })).status).toBe(200);
   });
 
-  it("a token with the scope act-as reaches the sessions of the user it names, and only those", async () => {
+  it("a token with the scope act-as reaches only the sessions of the user in X-User-Id", async () => {
     const backend = { user: "backend", headers: { "X-User-Id": "ann" } };
     expect((await api.get("/v1/sessions/hers", { ...backend, claims: { act_as: "true" } })).body.user_id).toBe("ann");
     expect((await api.get("/v1/sessions/hers", { user: "backend", claims: { act_as: "true" } })).status).toBe(404);
@@ -69,7 +72,7 @@ describe("who may call", () => {
     }
   });
 
-  it.each(["", "x".repeat(256), "ann\ud800"])("an X-User-Id of %# names nobody", async (name) => {
+  it.each(["", "x".repeat(256), "ann\ud800"])("an invalid X-User-Id is refused: %#", async (name) => {
     const { status, body } = await api.get("/v1/sessions", {
       claims: { act_as: "true" },
       headers: { "x-user-id": name },
@@ -78,7 +81,7 @@ describe("who may call", () => {
   });
 
   it.each(["ann#S#hers", "U#ann", "a%23b", "../ann", "ünï 🐱", "x".repeat(255), "🐱".repeat(127), "a b\tc", ".", ".."])(
-    "a user called %j has sessions of their own, hot and archived",
+    "a user with the id %j has separate sessions, hot and archived",
     async (user) => {
       const created = await api.post("/v1/sessions", { id: "hers", title: user, ttl_seconds: 60 }, { user });
       expect([created.status, created.body.user_id]).toEqual([201, user]);
@@ -97,7 +100,7 @@ describe("who may call", () => {
 });
 
 describe("every answer", () => {
-  it("lets pages of the configured origins read it, and no others", async () => {
+  it("is readable by web pages of the configured origins only", async () => {
     const allowed = await api.get("/v1/sessions/hers", { headers: { Origin: ORIGIN } });
     expect(allowed.headers["access-control-allow-origin"]).toBe(ORIGIN);
     expect(allowed.headers["access-control-expose-headers"]).toContain("x-request-id");
@@ -107,7 +110,7 @@ describe("every answer", () => {
     expect(problem.headers["access-control-allow-origin"]).toBe(ORIGIN);
   });
 
-  it("is a problem that names its kind when something is wrong", async () => {
+  it("is a problem with a code if the request is refused", async () => {
     const { status, body } = await api.post("/v1/sessions", { title: 7, pinned: "yes" });
     expect(status).toBe(400);
     expect(body).toEqual({
@@ -124,7 +127,7 @@ describe("every answer", () => {
     });
   });
 
-  it("says nothing of what broke inside, while the log does", async () => {
+  it("hides the cause of an internal error, which the log contains", async () => {
     await api.world.crashing(0, "before", async () => {
       const { status, body } = await api.get("/v1/sessions/hers");
       expect(status).toBe(500);

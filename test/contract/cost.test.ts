@@ -23,8 +23,8 @@ function append(id: string, count: number, more: object = {}, headers = {}) {
 }
 const shape = ({ operations, wru, rru }: Usage) => ({ operations, wru, rru });
 
-describe("what a request costs in DynamoDB", () => {
-  it("appending a message of 1 KB: one read and at most 8 WRU, whatever the session's length", async () => {
+describe("the consumed capacity of a request", () => {
+  it("appending a message of 1 KB takes one read and at most 8 WRU, whatever the session's length", async () => {
     const [short, long] = [await measure(() => append("short", 1)), await measure(() => append("long", 1))];
     expect(shape(long)).toEqual(shape(short));
     expect(long.operations).toEqual({ GetItem: 1, TransactWriteItems: 1 });
@@ -32,32 +32,32 @@ describe("what a request costs in DynamoDB", () => {
     expect(long.rru).toBeLessThanOrEqual(1);
   });
 
-  it("with an id of its own: the item that keeps the id unique on top", async () => {
+  it("appending a message with a client's id also writes the item that keeps the id unique", async () => {
     const own = await measure(() => append("long", 1, { id: "own" }));
     expect(own.operations).toEqual({ GetItem: 1, TransactWriteItems: 1 });
     expect(own.wru).toBeLessThanOrEqual(10);
   });
 
-  it("with an Idempotency-Key: its record, written twice", async () => {
+  it("an Idempotency-Key adds two writes of its record", async () => {
     const keyed = await measure(() => append("long", 1, {}, { "idempotency-key": "k" }));
     expect(keyed.operations).toEqual({ PutItem: 1, GetItem: 1, TransactWriteItems: 1, UpdateItem: 1 });
     expect(keyed.wru).toBeLessThanOrEqual(11);
   });
 
-  it("reading the newest 30 messages with the header: one Query", async () => {
+  it("reading the newest 30 messages with the header takes one Query", async () => {
     const newest = await measure(() => api.get("/v1/sessions/long/messages?order=desc&limit=30"));
     expect(newest.operations).toEqual({ Query: 1 });
     expect(newest.rru).toBeLessThanOrEqual(10);
   });
 
-  it("reading a page in the middle: the header and one Query", async () => {
+  it("reading a page in the middle takes one read of the header and one Query", async () => {
     const { next_cursor } = (await api.get("/v1/sessions/long/messages?limit=100")).body;
     const next = await measure(() => api.get(`/v1/sessions/long/messages?limit=20&cursor=${next_cursor}`));
     expect(next.operations).toEqual({ GetItem: 1, Query: 1 });
     expect(next.rru).toBeLessThanOrEqual(8);
   });
 
-  it("listing 20 sessions: one Query, whatever the number of sessions", async () => {
+  it("listing 20 sessions takes one Query, whatever the number of sessions", async () => {
     const many = await measure(() => api.get("/v1/sessions", { user: "many" }));
     expect(many.operations).toEqual({ Query: 1 });
     expect(many.rru).toBeLessThanOrEqual(2);

@@ -13,8 +13,8 @@ const TTL = 60;
 const WHERE = ["header", "limbo", "archived"] as const;
 
 /**
- * A session with three messages that has expired: its header is still there, or DynamoDB has deleted that and the
- * archiver has not come, or it has.
+ * The states of an expired session with three messages: its header still exists, or DynamoDB has deleted the header, or the
+ * archiver has archived the session.
  */
 async function expired(where: (typeof WHERE)[number]): Promise<string> {
   const id = `session-${names++}`;
@@ -36,7 +36,7 @@ const read = async (id: string) => contentsOf((await pages(api, `/v1/sessions/${
 const get = async (id: string) => (await api.get(`/v1/sessions/${id}`)).body;
 const CONTENTS = ["message 0", "message 1", "message 2"];
 
-/** However the session stands, it is stored once, and can be read. */
+/** In every state, the session is stored once and can be read. */
 async function expectWhole(id: string, contents: string[]): Promise<void> {
   expect(await read(id)).toEqual(contents);
   expect((await get(id)).message_count).toBe(contents.length);
@@ -44,7 +44,7 @@ async function expectWhole(id: string, contents: string[]): Promise<void> {
   expect([hot, cold].filter((copy) => copy.length > 0)).toEqual(contents.length > 0 ? [contents] : []);
 }
 
-describe.each(WHERE)("a session that has expired (%s)", (where) => {
+describe.each(WHERE)("an expired session (%s)", (where) => {
   it("is shown as archived", async () => {
     const id = await expired(where);
     expect(await get(id)).toMatchObject({
@@ -59,7 +59,7 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     });
   });
 
-  it("is read whole: up, down, by time, and from a cursor that was given while it was hot", async () => {
+  it("returns all messages: ascending, descending, by time, and from a cursor of the hot session", async () => {
     const id = `session-${names++}`;
     await api.post("/v1/sessions", { id, ttl_seconds: TTL });
     for (const n of [0, 1, 2]) {
@@ -81,7 +81,7 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     expect(await list("order=desc&limit=2")).toEqual(["message 2", "message 1"]);
   });
 
-  it("is appended to after it has been restored, and every id is known still", async () => {
+  it("is restored by an append, and still knows every message id", async () => {
     const id = await expired(where);
     const { status, body } = await api.post(`/v1/sessions/${id}/messages`, {
       messages: [
@@ -94,7 +94,7 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     await expectWhole(id, [...CONTENTS, "message 3"]);
   });
 
-  it("is restored whole, once and for all", async () => {
+  it("is restored with all messages, and a second restore changes nothing", async () => {
     const id = await expired(where);
     for (let n = 0; n < 2; n++) {
       const { status, body } = await api.post(`/v1/sessions/${id}/restore`);
@@ -104,7 +104,7 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     await expectWhole(id, CONTENTS);
   });
 
-  it("is restored once when ten requests append to it at once", async () => {
+  it("is restored once when ten requests append at the same time", async () => {
     const id = await expired(where);
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) =>
@@ -118,14 +118,14 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     await expectWhole(id, contents);
   });
 
-  it("is reset: active and empty", async () => {
+  it("is active and empty after a reset", async () => {
     const id = await expired(where);
     const { status, body } = await api.post(`/v1/sessions/${id}/reset`);
     expect([status, body.status, body.message_count, body.title]).toEqual([200, "active", 0, "t"]);
     await expectWhole(id, []);
   });
 
-  it("is patched and stays archived, and what was changed holds when it comes back", async () => {
+  it("stays archived when it is patched, and a restore keeps the change", async () => {
     const id = await expired(where);
     const { status, body } = await api.patch(`/v1/sessions/${id}`, { title: "new", pinned: true });
     expect([status, body.status, body.title, body.pinned]).toEqual([200, "archived", "new", true]);
@@ -140,7 +140,7 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     await expectWhole(id, CONTENTS);
   });
 
-  it("has an ETag of its own, by which it is patched", async () => {
+  it("has its own ETag, which If-Match of a patch accepts", async () => {
     const id = await expired(where);
     const { headers } = await api.get(`/v1/sessions/${id}`);
     expect(headers.etag).toMatch(/^".+-archived"$/);
@@ -166,26 +166,26 @@ describe.each(WHERE)("a session that has expired (%s)", (where) => {
     expect([await api.world.hot("ann", id), await api.world.cold("ann", id)]).toEqual([[], []]);
   });
 
-  it("keeps its id", async () => {
+  it("still occupies its id", async () => {
     const id = await expired(where);
     expect((await api.post("/v1/sessions", { id })).status).toBe(409);
     await expectWhole(id, CONTENTS);
   });
 
-  it("is listed as archived, if DynamoDB still knows it", async () => {
+  it("is listed as archived while DynamoDB has its header or stub", async () => {
     const id = await expired(where);
     const listed = async (status: string) =>
       (await pages(api, `/v1/sessions?status=${status}&limit=100`)).flat().filter((session) => session.id === id);
     expect(await listed("active")).toEqual([]);
     const archived = await listed("archived");
     expect(await listed("all")).toEqual(archived);
-    // Between the deletion of the header and the stub, seconds, no index holds the session.
+    // For seconds after the header is deleted, until the stub is written, no index contains the session.
     expect(archived.map(({ status }) => status)).toEqual(where === "limbo" ? [] : ["archived"]);
   });
 });
 
 describe("the expiry of a session", () => {
-  it("slides with every write and with no read", async () => {
+  it("moves forward with every write and with no read", async () => {
     const id = `session-${names++}`;
     await api.post("/v1/sessions", { id, ttl_seconds: TTL });
     const writes = [
@@ -205,7 +205,7 @@ describe("the expiry of a session", () => {
     expect((await get(id)).status).toBe("archived");
   });
 
-  it("never comes for one that is pinned or has none", async () => {
+  it("never happens if the session is pinned or has no lifetime", async () => {
     const ids = [`session-${names++}`, `session-${names++}`];
     await api.post("/v1/sessions", { id: ids[0], pinned: true, ttl_seconds: 1 });
     await api.post("/v1/sessions", { id: ids[1], ttl_seconds: 0 });
@@ -216,7 +216,7 @@ describe("the expiry of a session", () => {
     }
   });
 
-  it("counts from the patch that gave it", async () => {
+  it("counts from the patch that sets the lifetime", async () => {
     const id = `session-${names++}`;
     await api.post("/v1/sessions", { id, ttl_seconds: 0 });
     api.world.advance(86_400_000);
@@ -231,10 +231,10 @@ describe("the expiry of a session", () => {
 describe("the number of active sessions in /health", () => {
   const active = async () => (await api.get("/health", { user: null })).body.active_sessions;
 
-  it("is kept with everything that makes a session hot or cold", async () => {
+  it("follows every change that makes a session hot or cold", async () => {
     const before = await active();
     const id = await expired("limbo");
-    // The archiver counts it out.
+    // The archiver decreases the number.
     expect(await active()).toBe(before + 1);
     api.world.advance(2 * 3_600_000);
     await createReconcileJob(api.world.stores)({}, { getRemainingTimeInMillis: () => 600_000 });

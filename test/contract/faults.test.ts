@@ -32,7 +32,7 @@ const contents = async (id: string) =>
   (await api.get(`/v1/sessions/${id}/messages`)).body.data.map(({ content }: { content: string }) => content);
 const message = { role: "user", content: "x" };
 
-describe("when the store has written and its answer got lost", () => {
+describe("when the store has written but its answer is lost", () => {
   it("an append is stored once", async () => {
     const id = await session();
     api.faults.next(lostAnswer("TransactWriteItems"));
@@ -41,7 +41,7 @@ describe("when the store has written and its answer got lost", () => {
     expect((await api.get(`/v1/sessions/${id}`)).body.message_count).toBe(1);
   });
 
-  it("a session is created, not in conflict with itself", async () => {
+  it("a session is created without a conflict with itself", async () => {
     api.faults.next(lostAnswer("TransactWriteItems"));
     expect((await api.post("/v1/sessions", { id: "mine" })).status).toBe(201);
   });
@@ -54,7 +54,7 @@ describe("when the store has written and its answer got lost", () => {
     expect(await contents(id)).toEqual(["x"]);
   });
 
-  it("nor does one that takes up what a dead attempt has left", async () => {
+  it("a repeat after a dead attempt does not wait for itself", async () => {
     const id = await session();
     const append = () => api.post(`/v1/sessions/${id}/messages`, message, { headers: { "idempotency-key": "dead" } });
     await api.world.crashing(1, "before", append);
@@ -64,7 +64,7 @@ describe("when the store has written and its answer got lost", () => {
     expect(await contents(id)).toEqual(["x"]);
   });
 
-  it("a reset, a restore and a deletion end as they should", async () => {
+  it("a reset, a restore and a deletion have their usual result", async () => {
     const id = await session();
     await api.post(`/v1/sessions/${id}/messages`, message);
     api.faults.next(lostAnswer("UpdateItem"));
@@ -79,13 +79,13 @@ describe("when the store has written and its answer got lost", () => {
 });
 
 describe("when the store is throttled", () => {
-  it("for a moment, nobody notices", async () => {
+  it("for a moment, requests still succeed", async () => {
     const id = await session();
     api.faults.next(throttled("TransactWriteItems", 2));
     expect((await api.post(`/v1/sessions/${id}/messages`, message)).status).toBe(201);
   });
 
-  it.each(["GetItem", "TransactWriteItems"])("for long, clients are told when to come back: %s", async (operation) => {
+  it.each(["GetItem", "TransactWriteItems"])("for long, clients get a 503 with Retry-After: %s", async (operation) => {
     const id = await session();
     api.faults.next(throttled(operation, 4));
     const { status, headers, body } = await api.post(`/v1/sessions/${id}/messages`, message);
@@ -95,20 +95,20 @@ describe("when the store is throttled", () => {
 });
 
 describe("health", () => {
-  it("is not ok while nothing can be written, and ok again as soon as something can", async () => {
+  it("is degraded while the store takes no writes, and ok again after that", async () => {
     for (const name of ["ThrottlingException", "InternalServerError"] as const) {
       api.world.advance(5000);
       api.faults.next({ operation: "PutItem", when: "before", name, attempts: 4 });
       const { status, headers, body } = await api.get("/health", { user: null });
       expect([status, headers["retry-after"]]).toEqual([503, "5"]);
       expect(body).toMatchObject({ status: "degraded", dynamodb: "read_only", archive: "connected" });
-      // The SDK tries less often when much has failed.
+      // The SDK makes fewer attempts after many failures.
       api.faults.next({ operation: "PutItem", when: "before", name, attempts: 0 });
       expect((await api.get("/health", { user: null })).status).toBe(200);
     }
   });
 
-  it("says which part is down, and when to look again", async () => {
+  it("names the part that is down, and says when to check again", async () => {
     api.faults.next(throttled("Query", 4));
     const { status, headers, body } = await api.get("/health", { user: null });
     expect([status, headers["retry-after"]]).toEqual([503, "5"]);

@@ -25,7 +25,7 @@ const contents = async (id: string) =>
   (await api.get(`/v1/sessions/${id}/messages?limit=100`)).body.data.map(({ content }: { content: string }) => content);
 
 describe("a request with an Idempotency-Key", () => {
-  it("gives the first answer again and does nothing again", async () => {
+  it("returns the first answer again without a second effect", async () => {
     const key = fresh("key");
     const first = await api.post("/v1/sessions", { title: "once" }, keyed(key));
     api.world.advance(60_000);
@@ -40,7 +40,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(again.headers["x-request-id"]).not.toBe(first.headers["x-request-id"]);
   });
 
-  it("is refused when the same key comes with anything else", async () => {
+  it("is refused when the key was used for another request", async () => {
     const [key, one, two] = [fresh("key"), await session(), await session()];
     const body = { role: "user", content: "a" };
     await api.post(`/v1/sessions/${one}/messages`, body, keyed(key));
@@ -56,13 +56,13 @@ describe("a request with an Idempotency-Key", () => {
     expect([await contents(one), await contents(two)]).toEqual([["a"], []]);
   });
 
-  it("that has a body where none is read is another one than without", async () => {
+  it("differs from the same request without a body, also if the operation reads no body", async () => {
     const [key, id] = [fresh("key"), await session()];
     await api.post(`/v1/sessions/${id}/reset`, undefined, keyed(key));
     expect((await api.post(`/v1/sessions/${id}/reset`, { hard: true }, keyed(key))).status).toBe(422);
   });
 
-  it("is the same however its body is laid out", async () => {
+  it("is the same with another order and layout of its JSON", async () => {
     const [key, id] = [fresh("key"), await session()];
     const path = `/v1/sessions/${id}/messages`;
     const first = await api.call("POST", path, keyed(key, { raw: '{"role":"user","content":"a"}' }));
@@ -70,7 +70,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(again.body).toEqual(first.body);
   });
 
-  it("has nothing to do with the same key of another user", async () => {
+  it("is independent of the same key of another user", async () => {
     const key = fresh("key");
     const [ann, bob] = [
       await api.post("/v1/sessions", {}, keyed(key)),
@@ -80,7 +80,7 @@ describe("a request with an Idempotency-Key", () => {
   });
 
   it.each([1000, 3_600_000])(
-    "is forgotten after 24 hours, whether or not the store has deleted it: %s ms",
+    "is forgotten after 24 hours, whether or not the store has deleted the record: %s ms",
     async (late) => {
       const [key, id] = [fresh("key"), await session()];
       const append = (content: string) =>
@@ -94,7 +94,7 @@ describe("a request with an Idempotency-Key", () => {
     },
   );
 
-  it("runs once when it comes many times at once", async () => {
+  it("runs once when it is sent many times at the same time", async () => {
     const [key, id] = [fresh("key"), await session()];
     const answers = await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -106,10 +106,10 @@ describe("a request with an Idempotency-Key", () => {
     expect(await contents(id)).toEqual(["x"]);
   });
 
-  it("is told to come back while the first attempt is running for long", async () => {
+  it("is answered with 409 and Retry-After while the first attempt runs for long", async () => {
     const [key, id] = [fresh("key"), await session()];
     const append = () => api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key));
-    // The first attempt dies when it has begun; for the store it is still running.
+    // The first attempt dies after it began; for the store it is still running.
     await api.world.crashing(1, "before", append);
     const waiting = append();
     setTimeout(() => api.world.advance(6000), 100);
@@ -120,7 +120,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await contents(id)).toEqual(["x"]);
   });
 
-  it("gives an answer again that is larger than an item, and keeps little of it", async () => {
+  it("returns an answer again that is larger than an item, and keeps only ids of it", async () => {
     const [key, id] = [fresh("key"), await session()];
     const noise = () => Array.from({ length: 9000 }, () => Math.random().toString(36).slice(2)).join("");
     const messages = Array.from({ length: 12 }, () => ({ role: "user", content: noise() }));
@@ -136,7 +136,7 @@ describe("a refusal", () => {
   it.each([
     ["of what does not exist", "/v1/sessions/nowhere/reset", undefined, 404],
     ["of an id that is taken", "/v1/sessions", { id: "taken" }, 409],
-  ])("%s is the first answer like any other", async (_what, path, body, status) => {
+  ])("%s is returned again like any other answer", async (_what, path, body, status) => {
     const key = fresh("key");
     await api.post("/v1/sessions", { id: "taken" });
     const first = await api.post(path, body, keyed(key));
@@ -151,18 +151,18 @@ describe("a refusal", () => {
   it.each([
     ["of input that is not valid", { title: 7 }, {}],
     ["of a token", { title: "x" }, { claims: { exp: "1" } }],
-  ])("%s uses no key up", async (_what, body, more) => {
+  ])("%s does not use the key", async (_what, body, more) => {
     const key = fresh("key");
     expect((await api.post("/v1/sessions", body, keyed(key, more))).status).toBeOneOf([400, 401]);
     expect((await api.post("/v1/sessions", { title: "right" }, keyed(key))).status).toBe(201);
   });
 
-  it("that says to come back, or a failure, is not kept", async () => {
+  it("with Retry-After is not kept, and a failure is not kept either", async () => {
     const [key, id] = [fresh("key"), await session()];
     const append = () => api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key));
     api.faults.next({ operation: "GetItem", when: "before", name: "ThrottlingException", attempts: 4 });
     const failed = (await append()).status;
-    // The lock is given back at once: no waiting for it to run out.
+    // The claim ends at once, so the repeat does not wait until it expires.
     expect([failed, (await append()).status]).toEqual([503, 201]);
     expect(await contents(id)).toEqual(["x"]);
   });
@@ -220,14 +220,14 @@ describe("a request whose first attempt died at any call to the store", () => {
     }
   });
 
-  it("does not take away what has been written since: a reset", async () => {
+  it("does not delete what was written after it: a reset", async () => {
     const id = await session();
     await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "old" });
     const options = keyed(fresh("key"));
     const reset = () => api.post(`/v1/sessions/${id}/reset`, undefined, options);
     const calls = await api.world.counting(() => api.post(`/v1/sessions/${id}/reset`, undefined, keyed(fresh("key"))));
     await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "old" });
-    // Everything was done; only that it was could not be kept.
+    // The reset is complete, but its answer could not be kept.
     await api.world.crashing(calls - 1, "before", reset);
     await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "new" });
     api.world.advance(31_000);
@@ -236,8 +236,8 @@ describe("a request whose first attempt died at any call to the store", () => {
   });
 });
 
-describe("what is kept for repeats", () => {
-  it("does not come back when it was deleted while its request ran", async () => {
+describe("the record of a request with a key", () => {
+  it("is not created again after it was deleted while its request ran", async () => {
     const [store, key] = [createIdempotencyStore(api.world.table), fresh("hash")];
     const now = api.world.stores.clock();
     await store.begin("ann", key, "digest", { seed: "seed", at: now }, now + 1000, now);
@@ -247,7 +247,7 @@ describe("what is kept for repeats", () => {
     expect(await api.world.table.get(idempotencyKey("ann", key))).toBeNull();
   });
 
-  it("is under the user's own key and expires within a day", async () => {
+  it("is stored under the user's key and expires within a day", async () => {
     const { body } = await api.post("/v1/sessions", {}, keyed("kept", { user: "keeper" }));
     expect(body.user_id).toBe("keeper");
     const records = await recordsOf("keeper", "kept");
@@ -257,7 +257,7 @@ describe("what is kept for repeats", () => {
   });
 });
 
-/** The items that stand for a key: the record and the further parts of its answer. */
+/** The stored record of a key. */
 async function recordsOf(user: string, key: string): Promise<Record<string, unknown>[]> {
   const { pk } = idempotencyKey(user, createHash("sha256").update(key).digest("hex"));
   const { Items = [] } = await api.engines.dynamodb.send(

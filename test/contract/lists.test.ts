@@ -20,7 +20,7 @@ async function createAll(user: string, ids: string[], more: object = {}): Promis
 }
 
 describe("a list of sessions", () => {
-  it("goes by last activity, newest first, 20 at a time unless told otherwise", async () => {
+  it("is ordered by last activity, newest first, with 20 sessions per page by default", async () => {
     await createAll("lister", names(COUNT));
     const found = await pages(api, "/v1/sessions", { user: "lister" });
     expect(found.map((page) => page.length)).toEqual([20, 20, 7]);
@@ -35,14 +35,14 @@ describe("a list of sessions", () => {
     expect(idsOf(oldest.flat())).toEqual([...names(COUNT).filter((id) => id !== "s0003"), "s0003"]);
   });
 
-  it.each([1, 23, 46, 47, 48, 100])("gives every session once in pages of %i", async (limit) => {
+  it.each([1, 23, 46, 47, 48, 100])("returns every session once in pages of %i", async (limit) => {
     const found = await pages(api, `/v1/sessions?limit=${limit}`, { user: "lister" });
     expect(new Set(idsOf(found.flat())).size).toBe(COUNT);
     expect(found.flat()).toHaveLength(COUNT);
     expect(found).toHaveLength(Math.ceil(COUNT / limit));
   });
 
-  it("takes only what was last written to from `from` on and before `to`", async () => {
+  it("contains only sessions whose last activity is at or after `from` and before `to`", async () => {
     const { body } = await api.get("/v1/sessions?order=asc&limit=100", { user: "lister" });
     const times = body.data.map((session: { updated_at: string }) => session.updated_at);
     const list = async (query: string) =>
@@ -55,7 +55,7 @@ describe("a list of sessions", () => {
     });
   });
 
-  it("gives each of those that were there once, while others are created, changed and deleted", async () => {
+  it("returns each existing session once while other sessions are created, changed and deleted", async () => {
     const ids = names(30);
     await createAll("busy", ids);
     const stay = ids.filter((_, n) => n % 3 !== 0);
@@ -74,7 +74,7 @@ describe("a list of sessions", () => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
-  it("goes on behind a session that has been deleted since", async () => {
+  it("continues after the session of the cursor was deleted", async () => {
     await createAll("gone", names(6));
     const first = await api.get("/v1/sessions?limit=2&order=asc", { user: "gone" });
     await api.del("/v1/sessions/s0001", { user: "gone" });
@@ -94,11 +94,11 @@ describe("a list of sessions", () => {
     await refused(`/v1/sessions?cursor=${cursor}&from=2026-01-01T00:00:00Z`);
     await refused(`/v1/sessions/s0000/messages?cursor=${cursor}`);
     await refused(`/v1/sessions?cursor=${cursor.slice(0, -4)}`);
-    // How many a page holds is not part of the query.
+    // The limit is not part of the query.
     expect((await api.get(`/v1/sessions?cursor=${cursor}&limit=5`, { user: "lister" })).body.data).toHaveLength(5);
   });
 
-  it("refuses a cursor that was made up to point outside of the query", async () => {
+  it("refuses a forged cursor that points outside the query", async () => {
     const url = "/v1/sessions?limit=1&to=2026-11-21T12:00:00.010Z";
     const { next_cursor } = (await api.get(url, { user: "lister" })).body;
     const [binding, , id] = JSON.parse(Buffer.from(next_cursor, "base64url").toString());
@@ -114,7 +114,7 @@ describe("a list of sessions", () => {
     }
   });
 
-  it("finds the few of a status among many", async () => {
+  it("finds the few sessions of a status among many others", async () => {
     const { sessions, clock } = api.world.stores;
     const ids = names(600);
     for (let n = 0; n < ids.length; n += 50) {
@@ -141,7 +141,7 @@ describe("a list of messages", () => {
   const append = (content: string, more: object = {}) =>
     api.post("/v1/sessions/chat/messages", { role: "user", content, ...more }, { user: "talker" });
 
-  it("goes by time, first first, unless told otherwise", async () => {
+  it("is ordered by time, oldest first by default", async () => {
     await api.post("/v1/sessions", { id: "chat" }, { user: "talker" });
     for (let n = 0; n < COUNT; n++) {
       await append(`${n}`);
@@ -157,7 +157,7 @@ describe("a list of messages", () => {
     }
   });
 
-  it("gives each of those that were there once, while others are appended", async () => {
+  it("returns each existing message once while others are appended", async () => {
     for (const order of ["asc", "desc"]) {
       const before = contentsOf((await pages(api, "/v1/sessions/chat/messages?limit=100", { user: "talker" })).flat());
       let more = 0;
@@ -174,7 +174,7 @@ describe("a list of messages", () => {
     }
   });
 
-  it("takes the times that clients give", async () => {
+  it("orders messages by the times that clients give", async () => {
     const user = "timer";
     await api.post("/v1/sessions", { id: "chat" }, { user });
     const times = [
@@ -197,7 +197,7 @@ describe("a list of messages", () => {
     expect(await list("?from=2027-01-01T00:00:00Z")).toEqual([]);
   });
 
-  it("has pages that a function can answer with, however large the messages", async () => {
+  it("has pages that fit into Lambda's answer, however large the messages are", async () => {
     const user = "writer";
     await api.post("/v1/sessions", { id: "long" }, { user });
     const texts = ["x", "\u0001", '"', "é"].map((char) => char.repeat((300 * 1024) / Buffer.byteLength(char)));

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 beforeEach(() => void api.logged.splice(0));
 
-/** The lines that were logged, none of which may say who it was or what they said. */
+/** The logged lines. None may contain a user id or content. */
 function lines(): Record<string, unknown>[] {
   expect(api.logged.length).toBeGreaterThan(0);
   for (const line of api.logged) {
@@ -32,8 +32,8 @@ function lines(): Record<string, unknown>[] {
   return api.logged.map((line) => JSON.parse(line));
 }
 
-describe("what is logged names a user by a hash, and no content", () => {
-  it("of a request that failed, with its id", async () => {
+describe("a log line names the user by a hash and has no content", () => {
+  it("after a failed request, whose id it contains", async () => {
     let id = "";
     await api.world.crashing(1, "before", async () => {
       const { status, body } = await api.post("/v1/sessions/s/messages", message, { user: USER });
@@ -45,13 +45,13 @@ describe("what is logged names a user by a hash, and no content", () => {
     ]);
   });
 
-  it("of a request on somebody's behalf, of whom it was for", async () => {
+  it("after a request with X-User-Id, whose user it names", async () => {
     const behalf = { user: "backend", claims: { act_as: "true" }, headers: { "x-user-id": USER } };
     await api.world.crashing(0, "before", () => api.get("/v1/sessions/s", behalf));
     expect(lines()).toMatchObject([{ user: HASH }]);
   });
 
-  it("of messages that could not be remembered", async () => {
+  it("when messages cannot be remembered", async () => {
     const { deps, records } = createMemoryWorld(api.engines);
     const embedderOf = () => {
       throw new Error("no embedder");
@@ -63,7 +63,7 @@ describe("what is logged names a user by a hash, and no content", () => {
     expect(lines()).toMatchObject([{ level: "error", job: "remember", user: HASH }]);
   });
 
-  it("of a session that could not be archived, nor reconciled", async () => {
+  it("when a session cannot be archived or reconciled", async () => {
     const { world } = api;
     world.advance(4 * 3_600_000);
     const record = (await world.sweep(USER, "s"))!;
@@ -81,7 +81,7 @@ describe("what is logged names a user by a hash, and no content", () => {
     expect(lines()).toMatchObject([{ level: "error", job: "reconcile", user: HASH, session: "s" }]);
   });
 
-  it("of a turn whose memories and whose answer fail while it streams, with the id of its request", async () => {
+  it("when memories and the answer of a streaming turn fail, and has the id of the request", async () => {
     const fake = await startFakeOpenAI();
     try {
       const { deps } = createChatWorld(api.world, fake.url);

@@ -23,7 +23,7 @@ const batch = (size: number, more: (n: number) => object = () => ({})) => ({
 });
 
 describe("appending", () => {
-  it("one message gives it back as it is stored", async () => {
+  it("one message returns it as it is stored", async () => {
     const id = await session();
     const input = { role: "tool", name: "search", content: "", metadata: { a: [1, { b: null }] } };
     const { status, body } = await append(id, input);
@@ -37,7 +37,7 @@ describe("appending", () => {
     expect(await read(id)).toEqual(body.data);
   });
 
-  it("parts keeps them, and shows their text as content", async () => {
+  it("parts keeps them and returns their text as content", async () => {
     const id = await session();
     const parts = [
       { type: "reasoning", text: "hm" },
@@ -64,7 +64,7 @@ describe("appending", () => {
     expect(await read(id)).toEqual(body.data);
   });
 
-  it("moves the session on: count, activity, expiry, ETag", async () => {
+  it("updates the count, last activity, expiry and ETag of the session", async () => {
     const id = await session();
     const before = await api.get(`/v1/sessions/${id}`);
     api.world.advance(2000);
@@ -81,7 +81,7 @@ describe("appending", () => {
     expect(after.headers.etag).not.toBe(before.headers.etag);
   });
 
-  it("takes every role, and content of exactly 300 KB", async () => {
+  it("accepts every role, and content of exactly 300 KB", async () => {
     const id = await session();
     for (const role of ["system", "user", "assistant", "tool"]) {
       expect((await append(id, { role, content: "é".repeat(150 * 1024) })).status).toBe(201);
@@ -90,7 +90,7 @@ describe("appending", () => {
     expect((await read(id)).map(({ role }) => role)).toEqual(["system", "user", "assistant", "tool"]);
   });
 
-  it.each([1, 99, 100])("%i at once keeps their order", async (size) => {
+  it.each([1, 99, 100])("%i messages at once keeps their order", async (size) => {
     const id = await session();
     const { body } = await append(id, batch(size));
     const stored = await read(id);
@@ -100,7 +100,7 @@ describe("appending", () => {
     expect(await count(id)).toBe(size);
   });
 
-  it("more than an answer can hold is refused before anything is stored", async () => {
+  it("more than fits into an answer is refused before anything is stored", async () => {
     const id = await session();
     const quotes = (size: number) => batch(size, () => ({ content: '"'.repeat(150_000) }));
     expect(await append(id, quotes(9))).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
@@ -113,7 +113,7 @@ describe("appending", () => {
 describe("a message whose id exists", () => {
   const first = { id: "m", role: "user", content: "first" };
 
-  it("is not stored again, and comes back as it is", async () => {
+  it("is not stored again, and the stored one is returned", async () => {
     const id = await session();
     const { body } = await append(id, first);
     api.world.advance(1000);
@@ -123,7 +123,7 @@ describe("a message whose id exists", () => {
     expect(await count(id)).toBe(1);
   });
 
-  it("is left out of a batch whose others are stored", async () => {
+  it("is skipped in a batch, and the other messages are stored", async () => {
     const id = await session();
     await append(id, first);
     const { body } = await append(id, {
@@ -138,14 +138,14 @@ describe("a message whose id exists", () => {
     expect(await count(id)).toBe(3);
   });
 
-  it("is stored once when a batch names it twice", async () => {
+  it("is stored once when a batch contains it twice", async () => {
     const id = await session();
     const { body } = await append(id, { messages: [first, { ...first, content: "twin" }] });
     expect(contentsOf(body.data)).toEqual(["first", "first"]);
     expect([contentsOf(await read(id)), await count(id)]).toEqual([["first"], 1]);
   });
 
-  it("is stored once when many append it at once", async () => {
+  it("is stored once when many requests append it at the same time", async () => {
     const id = await session();
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, n) =>
@@ -161,13 +161,13 @@ describe("a message whose id exists", () => {
     expect([(await read(id)).length, await count(id)]).toEqual([13, 13]);
   });
 
-  it("of another session or user is another one", async () => {
+  it("is a different message in another session or of another user", async () => {
     const [one, two] = [await session(), await session()];
     await append(one, first);
     expect(contentsOf((await append(two, { ...first, content: "other" })).body.data)).toEqual(["other"]);
   });
 
-  it("a hundred of them, twice", async () => {
+  it("is stored once when a batch of a hundred is sent twice", async () => {
     const id = await session();
     const input = batch(100, (n) => ({ id: `own-${n}` }));
     const { body } = await append(id, input);
@@ -176,7 +176,7 @@ describe("a message whose id exists", () => {
   });
 });
 
-describe("fifty appends at once", () => {
+describe("fifty appends at the same time", () => {
   it("lose nothing, and have one order for every reader", async () => {
     const id = await session();
     const answers = await Promise.all(
@@ -195,7 +195,7 @@ describe("fifty appends at once", () => {
   });
 });
 
-describe("an append that breaks off at any call to the store", () => {
+describe("an append that crashes at any call to the store", () => {
   const cases = {
     "one message": [{ role: "user", content: "message 0" }, 1],
     "100 messages": [batch(100), 100],
@@ -203,11 +203,11 @@ describe("an append that breaks off at any call to the store", () => {
     "100, every other with an id": [batch(100, (n) => (n % 2 ? { id: `own-${n}` } : {})), 100],
     "3.3 MB": [batch(11, () => ({ content: "x".repeat(300_000) })), 11],
   } as const;
-  // A crash before a call leaves what one after the call before it does; where writes are many, one of them will do.
+  // A crash before a call leaves the same state as a crash after the previous call. For many writes, one crash is enough.
   const kindsOf = (size: number) => (size === 1 ? (["before", "after"] as const) : (["after"] as const));
 
   it.each(Object.entries(cases))(
-    "ends with each message once when it is repeated with its key: %s",
+    "stores each message once when it is repeated with its key: %s",
     async (_name, [input, size]) => {
       for (const kind of kindsOf(size)) {
         for (let step = 0, crashed = true; crashed; step++) {
@@ -217,7 +217,7 @@ describe("an append that breaks off at any call to the store", () => {
           crashed = await api.world.crashing(step, kind, async () => {
             first = await append(id, input, headers);
           });
-          // The first attempt is dead only once its time is over.
+          // The first attempt counts as dead only when its time is over.
           api.world.advance(31_000);
           const repeat = await append(id, input, headers);
           expect(repeat.status).toBe(201);
@@ -230,7 +230,7 @@ describe("an append that breaks off at any call to the store", () => {
   );
 
   it.each(Object.entries(cases).filter(([name]) => name.startsWith("100")))(
-    "ends with each message once when it is repeated without a key: %s",
+    "stores each message once when it is repeated without a key: %s",
     async (_name, [input, size]) => {
       for (const kind of kindsOf(size)) {
         for (let step = 0, crashed = true; crashed; step++) {
@@ -240,7 +240,7 @@ describe("an append that breaks off at any call to the store", () => {
             status = (await append(id, input)).status;
           });
           if (status === 201) continue;
-          // All stored and only the answer lost: what has no id cannot be told from more of the same.
+          // If only the answer is lost, a repeat without ids looks like further messages with the same content.
           const stored = await count(id);
           if (stored === size && !("messages" in input && input.messages.every((message) => "id" in message))) continue;
           api.world.advance(1000);

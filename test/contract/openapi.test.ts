@@ -23,10 +23,10 @@ import { documentedResponses } from "../support/documented.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 import { type Api, type ApiOptions, type Call, ORIGIN, type Reply, startApi } from "../support/start-api.ts";
 
-/** Statuses that the gateway serves by itself, of any operation: no function has to be seen serving them. */
+/** Statuses that the gateway can serve for any operation without a function. */
 const BY_GATEWAY = ["429", "500", "503"];
 
-/** Operations to which a session that does not exist is as good as an empty one. */
+/** Operations that answer for a missing session as for an empty one. */
 const NEED_NO_SESSION = new Set<OperationId>(["chat", "followChat", "followUiChat", "readUiChat", "stopChat"]);
 
 const ids = Object.keys(operations) as OperationId[];
@@ -38,7 +38,7 @@ const PLANS = {
 
 let api: Api;
 let fake: FakeOpenAI;
-/** What was served: `operation status`, and with each the content types and the headers. */
+/** The served content types and headers, by `operation status`. */
 const served = new Map<string, Set<string>>();
 const note = (key: string, values: readonly (string | null)[]) => {
   const known = served.get(key) ?? new Set();
@@ -84,19 +84,19 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([api.close(), fake.close()]));
 
-/** A report of a month in which something happened. */
+/** A report of a month with data. */
 async function reportOf(metrics: Parameters<typeof buildReport>[0], month: string) {
   const report = await buildReport(metrics, month);
   return { ...report, figures: { ...report.figures, requests: 1 } };
 }
 
-/** A request of an operation that succeeds: where, and with what. */
+/** A request that succeeds. */
 interface Example {
   url: string;
   body?: unknown;
 }
 
-/** Makes what each operation needs, and gives a request that succeeds. */
+/** Prepares each operation, and returns a request that succeeds. */
 const examples: Record<OperationId, () => Promise<Example>> = {
   getHealth: async () => ({ url: "/health" }),
   getOpenapi: async () => ({ url: "/openapi.json" }),
@@ -146,14 +146,14 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   getAsset: async () => ({ url: "/assets/main-1.js" }),
 };
 
-/** Starts an answer in the session of a URL. Gives the function that ends it. */
+/** Starts an answer in the session of a URL. Returns the function that ends it. */
 async function running(url: string): Promise<() => Promise<unknown>> {
   const [session] = url.match(/[^/]+-\d+/) ?? [];
   const gate = Promise.withResolvers<void>();
   fake.next({ until: gate.promise });
   const answer = api.post(`/v1/sessions/${session}/chat`, { content: "x" });
   await expect.poll(async () => (await api.get(`/v1/sessions/${session}`)).body.message_count).toBe(1);
-  // The answer of a stream is whole when it is read.
+  // A streamed answer is complete when it was read to the end.
   setTimeout(gate.resolve, 50);
   return () => answer;
 }
@@ -175,7 +175,7 @@ const send = (id: OperationId, { url, body }: Example, options: Call = {}): Prom
 };
 const keyed = (key: string): Call => ({ headers: { "Idempotency-Key": key } });
 
-/** How each refusal that any operation may give is brought about. */
+/** How to cause each refusal that every operation can have. */
 const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
   400: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "" }, claims: { act_as: "true" } }),
   401: async (id) => send(id, await examples[id](), { user: null }),
@@ -195,7 +195,7 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
   },
   409: async (id) => {
     const [example, options] = [await examples[id](), keyed(fresh("key"))];
-    // The first attempt dies when it has begun; for the store it is still running. A turn looks at its provider first.
+    // The first attempt dies after it began; for the store it is still running. A turn looks at its provider first.
     await api.world.crashing("events" in operations[id] ? 1 : 0, "after", () =>
       send(id, example, { ...options, remaining: 60_000 }),
     );
@@ -224,7 +224,7 @@ describe.each(ids)("%s", (id) => {
   const operation: Operation = operations[id];
   const documented = documentedResponses(id);
 
-  it("succeeds with each status and content type that the document names, and no other", async () => {
+  it("succeeds with exactly the statuses and content types in the document", async () => {
     const example = await examples[id]();
     const options = operation.method === "POST" ? keyed(fresh("key")) : {};
     const { status, headers } = await send(id, example, {
@@ -237,7 +237,7 @@ describe.each(ids)("%s", (id) => {
       expect((await send(id, example, { headers: { "If-None-Match": headers.etag! } })).status).toBe(304);
     }
     if (operation.events && operation.body) {
-      // The plan has one request a minute.
+      // The plan allows one request per minute.
       api.world.advance(60_000);
       await send(id, { ...example, body: { ...(example.body as object), stream: true } }, { claims: { plan: "tiny" } });
     }
@@ -268,7 +268,7 @@ describe.each(ids)("%s", (id) => {
 
   const refused = Object.keys(documented).filter((status) => Number(status) >= 400 && !BY_GATEWAY.includes(status));
   it.each(refused.length > 0 ? refused : ["nothing"])(
-    "refuses with %s as the document says",
+    "refuses with %s as in the document",
     async (status) => {
       if (status === "nothing") return;
       expect((await refusals[Number(status)]!(id)).status).toBe(Number(status));
@@ -278,11 +278,11 @@ describe.each(ids)("%s", (id) => {
 });
 
 describe("the document", () => {
-  it("has an example here for every operation", () => {
+  it("has every operation covered by this test", () => {
     expect(Object.keys(examples).sort()).toEqual([...ids].sort());
   });
 
-  it("names no response header that is never served, and says when each is", async () => {
+  it("lists exactly the response headers that are served, for each status", async () => {
     await api.post("/v1/sessions/none/chat", { content: "x" }, { claims: { plan: "tiny" }, user: "limited" });
     const limited = await api.post(
       "/v1/sessions/none/chat",
@@ -310,7 +310,7 @@ describe("the document", () => {
     }
   });
 
-  it("says what an Idempotency-Key and an X-User-Id look like", () => {
+  it("describes the format of an Idempotency-Key and an X-User-Id", () => {
     const { paths } = createOpenapi("0") as {
       paths: Record<string, Record<string, { parameters: { name: string; schema: object }[] }>>;
     };

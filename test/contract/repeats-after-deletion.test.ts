@@ -18,7 +18,7 @@ const fresh = (what: string) => `${what}-${names++}`;
 const keyed = (more: Call = {}): Call => ({ ...more, headers: { "Idempotency-Key": fresh("key") } });
 const message = { role: "user", content: `My passport is in ${SECRET}.`, metadata: { where: SECRET } };
 
-/** A session whose content is secret, with a message and a memory of it. */
+/** A session with secret content, a message and its memory. */
 async function prepare(more: object = {}): Promise<{ user: string; id: string }> {
   const user = fresh("user");
   const id = "s";
@@ -28,7 +28,7 @@ async function prepare(more: object = {}): Promise<{ user: string; id: string }>
   return { user, id };
 }
 
-/** Every POST whose first answer holds what a deletion may take away. Each gives the function that sends it, again and again. */
+/** Every POST whose answer has content that can be deleted. Each entry returns the function that sends the request. */
 const requests: Record<string, (user: string) => Promise<() => Promise<Reply>>> = {
   createSession: async (user) => {
     await api.del("/v1/sessions/s", { user });
@@ -50,7 +50,7 @@ const requests: Record<string, (user: string) => Promise<() => Promise<Reply>>> 
   },
 };
 
-/** The bytes of all records that are kept for repeats, as text. */
+/** All idempotency records, as text. */
 async function keptBytes(): Promise<string> {
   let text = "";
   for await (const { Items = [] } of paginateScan({ client: api.engines.dynamodb }, { TableName: "conversations" })) {
@@ -63,8 +63,8 @@ async function keptBytes(): Promise<string> {
   return text;
 }
 
-describe("what is kept for repeats", () => {
-  it("holds no content at any time, whichever operation it is of", async () => {
+describe("a kept answer", () => {
+  it("never has content, for every operation", async () => {
     const { user } = await prepare();
     const posts: Record<string, () => Promise<Reply>> = {
       ...Object.fromEntries(
@@ -97,7 +97,7 @@ describe("what is kept for repeats", () => {
 });
 
 describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
-  it("gives the first answer while nothing was deleted, whatever else has changed since", async () => {
+  it("returns the first answer if nothing was deleted, whatever else has changed", async () => {
     const { user } = await prepare();
     const send = await start(user);
     const first = await send();
@@ -109,7 +109,7 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
     expect(again.headers["idempotency-replayed"]).toBe("true");
   });
 
-  it("gives the first answer after the session was archived, and restored", async () => {
+  it("returns the first answer after the session was archived, and after it was restored", async () => {
     const { user } = await prepare({ ttl_seconds: 60 });
     const send = await start(user);
     const first = await send();
@@ -121,7 +121,7 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
     expect((await send()).text).toBe(first.text);
   });
 
-  it("is a 404 once the session was deleted, and creates nothing", async () => {
+  it("answers 404 after the session was deleted, and creates nothing", async () => {
     const { user } = await prepare();
     const send = await start(user);
     await send();
@@ -135,7 +135,7 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
     expect((await api.get("/v1/sessions/s", { user })).status).toBe(404);
   });
 
-  it("is a 404 once another session has the id, and changes nothing in that", async () => {
+  it("answers 404 after another session took the id, and does not change that session", async () => {
     const { user } = await prepare();
     const send = await start(user);
     await send();
@@ -149,8 +149,8 @@ describe.each(Object.entries(requests))("a repeat of %s", (name, start) => {
   });
 });
 
-describe("what is kept of a session", () => {
-  it("names no session that was created beside, after the answered one was deleted", async () => {
+describe("the kept answer of a new session", () => {
+  it("does not name a session that was created at the same time, after the answered one was deleted", async () => {
     const { user, id } = await prepare();
     const { stores } = api.world;
     const record = (await stores.sessions.find({ user, id }))!;
@@ -164,7 +164,7 @@ describe("what is kept of a session", () => {
 });
 
 describe.each(["resetSession", "restoreSession"])("a repeat of %s", (name) => {
-  it("gives the first answer when the session was reset since, as the session is the same", async () => {
+  it("returns the first answer after a reset, because the session is the same", async () => {
     const { user } = await prepare();
     const send = await requests[name]!(user);
     const first = await send();
@@ -174,7 +174,7 @@ describe.each(["resetSession", "restoreSession"])("a repeat of %s", (name) => {
 });
 
 describe("a repeat of messages", () => {
-  it("is a 404 once the session was reset, and stores them no second time", async () => {
+  it("answers 404 after the session was reset, and does not store them again", async () => {
     const { user } = await prepare();
     const send = await requests.appendMessages!(user);
     await send();
@@ -185,7 +185,7 @@ describe("a repeat of messages", () => {
     expect((await api.get("/v1/sessions/s", { user })).body.message_count).toBe(1);
   });
 
-  it("gives those again that were there before, as they were", async () => {
+  it("returns messages that existed before the request as they were", async () => {
     const { user } = await prepare();
     await api.post("/v1/sessions/s/messages", { id: "own", role: "user", content: "earlier" }, { user });
     const send = await requests.appendMessages!(user);
@@ -195,7 +195,7 @@ describe("a repeat of messages", () => {
     expect((await send()).text).toBe(first.text);
   });
 
-  it("finds each of many that have the same time, and each of many that have not", async () => {
+  it("finds many messages with the same time, and many with different times", async () => {
     const { user } = await prepare();
     const at = (n: number) => new Date(api.world.stores.clock() - n * 60_000).toISOString();
     const many = (times: (n: number) => string) =>
@@ -223,7 +223,7 @@ describe("a repeat of a search", () => {
     return { user, options, first };
   }
 
-  it("gives the first answer, also when more is known since", async () => {
+  it("returns the first answer, also after new memories were stored", async () => {
     const { user, options, first } = await searched();
     await api.post("/v1/sessions/s/messages", { role: "user", content: "My passport number is 7." }, { user });
     await api.world.deliver(user, "s");
@@ -238,7 +238,7 @@ describe("a repeat of a search", () => {
     expect((await search(user, options)).body.data).toEqual([other]);
   });
 
-  it("finds nothing of what is forgotten and not deleted yet", async () => {
+  it("does not find memories that are forgotten but not deleted yet", async () => {
     const { user, options } = await searched();
     const { memories } = api.world;
     expect(await memories.forgetAll(user, await memories.summary(user), api.world.stores.clock() + 1)).toBe(true);
@@ -249,7 +249,7 @@ describe("a repeat of a search", () => {
     ["all memories were deleted", (user) => api.del("/v1/memories", { user })],
     ["the session was deleted", (user) => api.del("/v1/sessions/s", { user })],
     ["the session was reset", (user) => api.post("/v1/sessions/s/reset", undefined, { user })],
-  ])("finds nothing once %s", async (_what, remove) => {
+  ])("finds nothing after %s", async (_what, remove) => {
     const { user, options } = await searched();
     api.world.advance(1000);
     expect((await remove(user)).status).toBeLessThan(300);

@@ -14,7 +14,7 @@ const at = (milliseconds = api.world.stores.clock()) => new Date(milliseconds).t
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe("creating a session", () => {
-  it("without saying anything gives one with a time-ordered id and the default lifetime", async () => {
+  it("without input gives it a time-ordered id and the default lifetime", async () => {
     const { status, headers, body } = await api.call("POST", "/v1/sessions");
     expect(status).toBe(201);
     expect(body).toEqual({
@@ -35,7 +35,7 @@ describe("creating a session", () => {
     expect((await api.get(headers.location!)).body).toEqual(body);
   });
 
-  it("keeps everything that it is told", async () => {
+  it("stores all fields of the input", async () => {
     const input = {
       id: "a:b@c=d+e.f_g-1",
       title: "Grüße 🐱",
@@ -49,7 +49,7 @@ describe("creating a session", () => {
     expect((await api.get(headers.location!)).body).toEqual(body);
   });
 
-  it("may be created for a time up to 24 hours in the future, and so may its messages", async () => {
+  it("accepts a time up to 24 hours in the future, also for its messages", async () => {
     const created_at = new Date(api.world.stores.clock() + 86_400_000).toISOString();
     const { status, body } = await api.post("/v1/sessions", { created_at });
     expect([status, body.created_at]).toEqual([201, created_at]);
@@ -57,13 +57,13 @@ describe("creating a session", () => {
     expect((await api.post(`/v1/sessions/${body.id}/messages`, message)).body.data[0].created_at).toBe(created_at);
   });
 
-  it("that is pinned or has no lifetime never expires", async () => {
+  it("gives it no expiry if it is pinned or has no lifetime", async () => {
     const pinned = await api.post("/v1/sessions", { pinned: true, ttl_seconds: 60 });
     expect(pinned.body).toMatchObject({ pinned: true, ttl_seconds: 60, expires_at: null });
     expect((await api.post("/v1/sessions", { ttl_seconds: 0 })).body.expires_at).toBeNull();
   });
 
-  it("whose id exists is a conflict and changes nothing", async () => {
+  it("with an existing id is a conflict and changes nothing", async () => {
     const id = fresh();
     const { body } = await api.post("/v1/sessions", { id, title: "first" });
     const again = await api.post("/v1/sessions", { id, title: "second" });
@@ -71,13 +71,13 @@ describe("creating a session", () => {
     expect((await api.get(`/v1/sessions/${id}`)).body).toEqual(body);
   });
 
-  it("takes metadata of exactly 4 KB and a title of 500 characters", async () => {
+  it("accepts metadata of exactly 4 KB and a title of 500 characters", async () => {
     const metadata = { a: "x".repeat(4096 - '{"a":""}'.length) };
     const { status, body } = await api.post("/v1/sessions", { metadata, title: "é".repeat(500) });
     expect([status, body.metadata]).toEqual([201, metadata]);
   });
 
-  it("a hundred times at once with one id makes one", async () => {
+  it("a hundred times at the same time with one id creates one session", async () => {
     const id = fresh();
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.post("/v1/sessions", { id })));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(19).fill(409)]);
@@ -85,7 +85,7 @@ describe("creating a session", () => {
 });
 
 describe("patching a session", () => {
-  it("changes what it names, leaves the rest, and moves the expiry on", async () => {
+  it("changes the given fields, keeps the others, and moves the expiry forward", async () => {
     const id = fresh();
     const created = await api.post("/v1/sessions", { id, title: "a", metadata: { a: 1 } });
     api.world.advance(5000);
@@ -103,7 +103,7 @@ describe("patching a session", () => {
     });
   });
 
-  it("pins, unpins, and changes how long it lives", async () => {
+  it("pins, unpins, and changes the lifetime", async () => {
     const id = fresh();
     await api.post("/v1/sessions", { id });
     const now = api.world.stores.clock();
@@ -114,7 +114,7 @@ describe("patching a session", () => {
     expect(await patch({ ttl_seconds: 0 })).toMatchObject({ expires_at: null });
   });
 
-  it("with If-Match happens only to the version that it names", async () => {
+  it("with If-Match changes only the version that it names", async () => {
     const id = fresh();
     const { headers } = await api.post("/v1/sessions", { id, title: "one" });
     const patch = (title: string, etag: string) =>
@@ -128,7 +128,7 @@ describe("patching a session", () => {
     expect((await patch("five", "*")).status).toBe(200);
   });
 
-  it("twenty times at once with one ETag happens once", async () => {
+  it("twenty times at the same time with one ETag succeeds once", async () => {
     const id = fresh();
     const { headers } = await api.post("/v1/sessions", { id });
     const answers = await Promise.all(
@@ -143,7 +143,7 @@ describe("patching a session", () => {
 });
 
 describe("the ETag", () => {
-  it("is that of the version that a client has, until something is written", async () => {
+  it("stays the same until something is written", async () => {
     const id = fresh();
     const { headers } = await api.post("/v1/sessions", { id });
     const read = (etag: string) => api.get(`/v1/sessions/${id}`, { headers: { "If-None-Match": etag } });
@@ -165,14 +165,14 @@ describe("resetting a session", () => {
     expect([status, body]).toEqual([200, created.body]);
     expect((await api.get(`/v1/sessions/${id}/messages`)).body).toEqual({ data: [], next_cursor: null });
     expect(await api.world.hot("ann", id)).toEqual([]);
-    // The id of a message that is gone is free.
+    // The id of a deleted message can be used again.
     const again = await api.post(`/v1/sessions/${id}/messages`, { id: "m", role: "user", content: "new" });
     expect(again.body.data[0].content).toBe("new");
   });
 });
 
 describe("deleting a session", () => {
-  it("leaves nothing to read, to write to, or in the store", async () => {
+  it("leaves nothing that can be read or written, and no items in the store", async () => {
     const id = fresh();
     await api.post("/v1/sessions", { id });
     await api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "secret" });

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 describe("GET /health", () => {
-  it("needs no token and says that everything is there", async () => {
+  it("needs no token and reports every store as connected", async () => {
     const { status, body } = await api.get("/health", { user: null });
     expect(status).toBe(200);
     expect(body).toEqual({
@@ -32,7 +32,7 @@ describe("GET /health", () => {
 });
 
 describe("GET /openapi.json", () => {
-  it("needs no token and documents exactly what is served", async () => {
+  it("needs no token and documents exactly the served operations", async () => {
     const { status, body } = await api.get("/openapi.json", { user: null });
     expect([status, body.openapi, body.info.version]).toEqual([200, "3.1.0", VERSION]);
     const documented = Object.entries(body.paths).flatMap(([path, methods]) =>
@@ -42,7 +42,7 @@ describe("GET /openapi.json", () => {
     expect(documented.sort()).toEqual(served.sort());
   });
 
-  it("says who may call, what may be sent and what comes back", async () => {
+  it("describes access, requests and answers", async () => {
     const { paths, components } = (await api.get("/openapi.json", { user: null })).body;
     expect(paths["/health"].get.security).toEqual([]);
     const list = paths["/v1/sessions"].get;
@@ -57,7 +57,7 @@ describe("GET /openapi.json", () => {
     );
     expect(Object.keys(paths["/v1/sessions"].post.responses)).toEqual(expect.arrayContaining(["201", "409", "422"]));
     expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(["Session", "Message", "Problem"]));
-    // Every reference leads somewhere.
+    // Every reference has a target.
     const text = JSON.stringify(paths);
     for (const [, name] of text.matchAll(/#\/components\/schemas\/(\w+)/g))
       expect(components.schemas).toHaveProperty([name!]);
@@ -93,7 +93,7 @@ describe("POST /admin/cleanup-sessions", () => {
     for (const session of idle) expect(await statusOf(session)).toBe("archived");
     expect([await statusOf(pinned), await statusOf(busy)]).toEqual(["active", "active"]);
     expect((await cleanup()).body.expired).toBe(0);
-    // What was expired now is archived as what expires by itself is.
+    // These sessions are archived like sessions that expire by themselves.
     const record = await api.world.sweep(idle[0]!.user, idle[0]!.id);
     await api.world.archiveJob({ Records: [record!] });
     expect(await statusOf(idle[0]!)).toBe("archived");
@@ -103,7 +103,7 @@ describe("POST /admin/cleanup-sessions", () => {
     expect(await statusOf(busy)).toBe("archived");
   });
 
-  it("says when time ran out, and goes on with the next call", async () => {
+  it("reports that the time was over, and continues with the next call", async () => {
     const ids = await Promise.all(Array.from({ length: 150 }, () => create()));
     const { expireIdle } = await import("../../shared/session/expire-idle.ts");
     const { stores } = api.world;
@@ -123,7 +123,7 @@ describe("POST /admin/cleanup-sessions", () => {
     expect((await cleanup(0)).body).toEqual({ expired: ids.length - first.expired, complete: true });
   });
 
-  it("leaves alone what is written to at the same moment", async () => {
+  it("does not expire sessions that are written to at the same moment", async () => {
     const session = await create();
     const { expireIdle } = await import("../../shared/session/expire-idle.ts");
     const { stores } = api.world;

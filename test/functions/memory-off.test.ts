@@ -14,15 +14,15 @@ afterEach(() => {
 const rememberHandler = async () => (await import("../../functions/jobs/remember.ts")).handler;
 const unreadable = { Records: [{ eventName: "INSERT" }] } as DynamoDBStreamEvent;
 
-describe("where memory is off", () => {
-  it("chat turns and searches recall nothing, and ask no index", async () => {
+describe("if memory is off", () => {
+  it("chat turns and searches recall nothing, and send no vector search", async () => {
     expect([openChat(loadConfig()).recall, openSearch(loadConfig()).recall]).not.toContain(recallNothing);
     vi.stubEnv("MEMORY", "off");
     expect([openChat(loadConfig()).recall, openSearch(loadConfig()).recall]).toEqual([recallNothing, recallNothing]);
     expect(await recallNothing("alice", { text: "hello", limit: 5 })).toEqual([]);
   });
 
-  it("no message becomes a memory: records of the stream are passed over unread", async () => {
+  it("no message becomes a memory, and stream records are skipped without a read", async () => {
     vi.stubEnv("AWS_REGION", "us-east-1");
     await expect((await rememberHandler())(unreadable)).rejects.toThrow("no new image");
     vi.resetModules();

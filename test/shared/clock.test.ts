@@ -20,7 +20,7 @@ afterEach(() => {
 const never = new Promise<string>(() => undefined);
 
 describe("a time", () => {
-  it("is shown as whole seconds and as an instant of UTC", () => {
+  it("is converted to whole seconds and to an instant in UTC", () => {
     expect(toSeconds(1_795_262_400_999)).toBe(1_795_262_400);
     expect(toInstant(1_795_262_400_999)).toBe("2026-11-21T12:00:00.999Z");
   });
@@ -37,7 +37,7 @@ describe("a time limit", () => {
 });
 
 describe("a stopwatch", () => {
-  it("goes on evenly when the machine's clock is set", () => {
+  it("is not affected when the machine's clock is set", () => {
     vi.advanceTimersByTime(100);
     const elapsed = startStopwatch();
     vi.advanceTimersByTime(250);
@@ -47,8 +47,8 @@ describe("a stopwatch", () => {
   });
 });
 
-describe("a call that is put off", () => {
-  it("happens once when its time has come, or never when it is cancelled", () => {
+describe("a delayed call", () => {
+  it("happens once at its time, or never if it is cancelled", () => {
     const [run, cancelled] = [vi.fn(), vi.fn()];
     callAfter(1000, run);
     callAfter(1000, cancelled)();
@@ -59,14 +59,14 @@ describe("a call that is put off", () => {
     expect(cancelled).not.toHaveBeenCalled();
   });
 
-  it("happens at once when its time is over", () => {
+  it("happens at once if its time is over", () => {
     const run = vi.fn();
     callAfter(-5, run);
     vi.advanceTimersByTime(0);
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it("does not happen at once when its time is further away than a timer of Node reaches", () => {
+  it("does not happen at once if its time is beyond Node's longest timer", () => {
     const run = vi.fn();
     callAfter(Number.POSITIVE_INFINITY, run)();
     callAfter(2 ** 31, run);
@@ -75,7 +75,7 @@ describe("a call that is put off", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("happens again and again until it is ended", () => {
+  it("is repeated until it is ended", () => {
     const run = vi.fn();
     const end = callEvery(1000, run);
     vi.advanceTimersByTime(3500);
@@ -95,7 +95,7 @@ describe("waiting", () => {
     expect(removed.mock.calls).toEqual(added.mock.calls);
   });
 
-  it("ends with the signal's reason when that aborts before, and leaves no timer", async () => {
+  it("ends with the signal's reason if it aborts first, and leaves no timer", async () => {
     const controller = new AbortController();
     const slept = sleep(1000, controller.signal);
     controller.abort(new Error("enough"));
@@ -106,13 +106,13 @@ describe("waiting", () => {
 });
 
 describe("patience with work", () => {
-  it("gives what the work gives, and leaves no timer", async () => {
+  it("returns the result of the work, and leaves no timer", async () => {
     expect(await withPatience(1000, Promise.resolve("done"), "late")).toBe("done");
     await expect(withPatience(1000, Promise.reject(new Error("failed")), "late")).rejects.toThrow("failed");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("ends when the work takes longer", async () => {
+  it("ends if the work takes longer", async () => {
     const patient = withPatience(1000, never, "late");
     await vi.advanceTimersByTimeAsync(1000);
     expect(await patient).toBe("late");

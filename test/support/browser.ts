@@ -1,14 +1,14 @@
-/** Headers that a page may send without asking, and those that it may read without leave (Fetch standard, "CORS-safelisted"). */
+/** Headers that a page may send without a preflight, and read without permission (Fetch standard, "CORS-safelisted"). */
 const SAFE_REQUEST_HEADERS = ["accept", "accept-language", "content-language"];
 const SAFE_CONTENT_TYPES = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
 const SAFE_METHODS = ["GET", "HEAD", "POST"];
 const SAFE_RESPONSE_HEADERS = ["cache-control", "content-language", "content-length", "content-type", "expires"];
 
-/** `fetch` as a browser gives it to a page of this origin: it asks in a preflight, and hides what the answer does not expose. */
+/** Returns a `fetch` that works as in a page of this origin: it sends preflights, and hides headers that are not exposed. */
 export function fetchFrom(origin: string): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
-    // SDKs send it from Node; from a browser they do not.
+    // SDKs send this header from Node, but not from a browser.
     request.headers.delete("user-agent");
     const asked = [...request.headers].filter(([name, value]) => !isSafe(name, value)).map(([name]) => name);
     if (asked.length > 0 || !SAFE_METHODS.includes(request.method)) await ask(request, origin, asked.sort());

@@ -27,23 +27,23 @@ export interface ModelOptions {
   maxAttempts?: number;
   threshold?: number;
   openFor?: number;
-  /** Of the breaker. @default the machine's */
+  /** Clock of the breaker. @default the machine's */
   clock?: Clock;
-  /** @default one that is always there */
+  /** @default a fixed key */
   apiKey?: () => Promise<string>;
-  /** What the instance shares with others. @default that of the table */
+  /** State shared by all instances. @default in the table */
   store?: ProviderStore;
-  /** Milliseconds that a call to an open circuit may take. */
+  /** Milliseconds for the probe of an open circuit. */
   probeFor?: number;
   requestsPerMinute?: number;
   tokensPerMinute?: number;
   patience?: number;
 }
 
-/** The model of a function instance of its own: what instances share is in the table only. */
+/** Creates the model of one function instance. Instances share only the state in the table. */
 export function createInstance(table: Table, options: ModelOptions) {
   const store = options.store ?? createProviderStore(table);
-  // Long enough for a busy machine: who wants to see them pass says so.
+  // Long enough for a busy machine. Tests of these timeouts set shorter ones.
   const { connect = 10_000, firstToken = 10_000, threshold = 3, openFor = 400 } = options;
   return createResilientModel({
     ask: createOpenAIModel(options.apiKey ?? (async () => "key"), { connect, firstToken }),
@@ -86,7 +86,7 @@ export const SETTINGS: ChatSettings = {
   sessionTtlSeconds: 3600,
 };
 
-/** What turns need, in a world of its own, with the fake in the place of the provider. */
+/** Creates the dependencies of turns, with the fake server as the provider. */
 export function createChatWorld(world: World, url: string, settings: Partial<ChatSettings> = {}) {
   const metrics: Metric[] = [];
   const deps: ChatDependencies = {
@@ -109,7 +109,7 @@ export function createChatWorld(world: World, url: string, settings: Partial<Cha
   return { deps, metrics };
 }
 
-/** A request for a turn, as a handler makes it. */
+/** Creates a request for a turn, as a handler does. */
 export function turnRequest(
   deps: ChatDependencies,
   user: string,
@@ -130,7 +130,7 @@ export function turnRequest(
   };
 }
 
-/** Runs a turn to its end, and gives what was said. */
+/** Runs a turn to its end, and returns the text of the answer. */
 export async function runTurn(deps: ChatDependencies, request: TurnRequest): Promise<{ turn: Turn; text: string }> {
   const turn = await startTurn(deps, request);
   const text = await textOf(turn);

@@ -1,25 +1,25 @@
-/** The bill for a million messages: list prices times measured units. */
+/** The cost of a million messages: list prices times measured units. */
 
-/** What was measured, on average, with the embedded engines. */
+/** Averages that were measured with the embedded engines. */
 export interface Units {
-  /** Of one message of 1 KB that is appended alone. */
+  /** Per message of 1 KB that is appended alone. */
   append: { wru: number; rru: number };
-  /** Of one message that is remembered together with the others of its session. */
+  /** Per message that is remembered together with the others of its session. */
   remember: { wru: number; rru: number; vectorWriteBytes: number };
-  /** Of one search for memories. */
+  /** Per search for memories. */
   search: { rru: number; vectorBytes: number };
-  /** Of the raw metric that a request leaves, and of folding it. */
+  /** Per request: writing its raw metric, and folding it. */
   metric: { wru: number; foldRru: number };
-  /** Of one message of a session that is archived. */
+  /** Per message of an archived session. */
   archive: { wru: number; rru: number };
-  /** Bytes that are stored, for one message. */
+  /** Stored bytes per message. */
   bytes: { hot: number; memory: number; vectorIndex: number; object: number };
 }
 
 /** Messages of a session. */
 export const SESSION = 20;
 
-/** Searches for memories, for a million messages: half of them are questions. */
+/** Searches for memories per message: half of the messages are questions. */
 const SEARCHES = 0.5;
 
 /** Days that a session stays hot. */
@@ -27,20 +27,20 @@ const HOT_DAYS = 7;
 
 /** List prices of us-east-1 in US dollars, as known in November 2026. */
 const PRICES = {
-  /** A million requests. */
+  /** Per million requests. */
   gateway: 3.5,
   lambdaRequests: 0.2,
   wru: 0.625,
   rru: 0.125,
   traces: 5,
-  /** A thousand PUT requests. */
+  /** Per thousand PUT requests. */
   put: 0.005,
-  /** A GB-second of a function on arm64. */
+  /** Per GB-second of a function on arm64. */
   lambda: 0.0000133,
-  /** A GB for a month. */
+  /** Per GB and month. */
   table: 0.25,
   s3: 0.023,
-  /** A GB that is taken in. */
+  /** Per ingested GB. */
   logs: 0.5,
 } as const;
 
@@ -49,11 +49,11 @@ const GB = 1e9;
 interface Row {
   what: string;
   units: string;
-  /** US dollars; `null` = the price is not known here. */
+  /** US dollars; `null` = the price is not published. */
   price: number | null;
 }
 
-/** The table as Markdown. */
+/** Formats the cost table in Markdown. */
 export function costTable(units: Units): string {
   const rows = rowsOf(units);
   const sum = rows.reduce((total, { price }) => total + (price ?? 0), 0);
@@ -145,7 +145,7 @@ function rowsOf({ append, remember, search, metric, archive, bytes }: Units): Ro
   ];
 }
 
-/** Two significant digits are as much as an average is good for. */
+/** Two significant digits: an average is not more precise. */
 const number = (value: number): string =>
   (value >= 1000 ? Math.round(value / 100) * 100 : Number(value.toPrecision(2))).toLocaleString("en-US");
 

@@ -12,13 +12,13 @@ interface Document {
 
 const document = createOpenapi("0.0.0") as Document;
 
-/** What the document says that an operation answers, by status. */
+/** The documented answers of an operation, by status. */
 export function documentedResponses(id: OperationId): Record<string, Response> {
   const { path, method } = operations[id];
   return document.paths[path]?.[method.toLowerCase()]?.responses ?? {};
 }
 
-/** Something that was answered, in the terms of the document. */
+/** An answer, in the terms of the document. */
 export interface Served {
   status: number;
   /** Without parameters; `null` = no body. */
@@ -37,7 +37,7 @@ export function servedBy({ status, headers, hasBody }: { status: number; headers
   };
 }
 
-/** Fails when an operation has answered with a status, a content type or a header that the document does not name. */
+/** Fails if the document does not name the status, the content type or a header of an answer. */
 export function expectDocumented(id: OperationId, { status, type, headers }: Served): void {
   const response = documentedResponses(id)[status];
   expect(response, `${id} is not documented to answer ${status}`).toBeDefined();

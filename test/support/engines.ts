@@ -11,7 +11,7 @@ import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/ta
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 
-/** The embedded engines, empty, with the project's tables and bucket. */
+/** Starts the embedded engines with the project's tables and bucket, all empty. */
 export async function startEngines() {
   let clock: () => number = Date.now;
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-test-"));
@@ -20,8 +20,8 @@ export async function startEngines() {
     startDynamo({ directory: null, log }),
     startS3({ directory, ...credentials, log, clock: () => clock() }),
   ]);
-  // The engine is linked statically: a faked date of this process does not reach it. The SDK would take the difference for a clock
-  // that is wrong, and repeat every refused call.
+  // A faked date of this process does not reach the engine, because its binary is linked statically. The SDK would correct the
+  // difference as a wrong clock, and repeat every refused call.
   const disableClockSkewCorrection = true;
   const dynamodb = new DynamoDBClient({
     endpoint: dynamo.endpoint,
@@ -42,7 +42,7 @@ export async function startEngines() {
     bucket,
     endpoints: { dynamodb: dynamo.endpoint, s3: s3.url },
     credentials,
-    /** Lets objects be stamped with another time than the machine's. */
+    /** Sets the clock of new objects. @default the machine's */
     setClock(next: () => number): void {
       clock = next;
     },

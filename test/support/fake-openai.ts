@@ -4,9 +4,9 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listen } from "../../infra/local/listen.ts";
 
-/** What the fake does with one request; what is absent goes well and at once. */
+/** The reaction to one request. By default it succeeds at once. */
 export interface Behaviour {
-  /** Milliseconds before anything is answered. */
+  /** Milliseconds before the answer starts. */
   delay?: number;
   /** Milliseconds between the head and the first token. */
   firstToken?: number;
@@ -14,38 +14,38 @@ export interface Behaviour {
   until?: Promise<unknown>;
   /** Milliseconds between two tokens. */
   perToken?: number;
-  /** What is said, a token a word. */
+  /** The text of the answer. Each word is a token. */
   text?: string;
-  /** Answers with this instead. */
+  /** Answers with this status and no text. */
   status?: number;
   /** The body of that answer: an object is sent as JSON. @default an error of OpenAI's form */
   error?: unknown;
   headers?: Record<string, string>;
   /** Never answers. */
   hang?: "connect" | "first token" | "mid-stream";
-  /** Cuts the connection after so many tokens. */
+  /** Cuts the connection after this number of tokens. */
   resetAfter?: number;
-  /** Sends something that is no JSON after so many tokens. */
+  /** Sends invalid JSON after this number of tokens. */
   malformedAfter?: number;
   /** Sends an error event after so many tokens. */
   errorAfter?: number;
-  /** Ends properly after so many tokens, without saying why. */
+  /** Ends the stream after this number of tokens, without a finish reason. */
   endAfter?: number;
-  /** Does not count tokens. */
+  /** Sends no usage. */
   uncounted?: boolean;
-  /** What it says in place of the count of its tokens. */
+  /** Sent in place of the usage. */
   usage?: unknown;
-  /** Contents of its deltas, whatever their type, in place of the words of `text`. */
+  /** Contents of the deltas, of any type, in place of the words of `text`. */
   deltas?: readonly unknown[];
   /** Whole deltas in place of those: tool calls, refusals, reasoning. */
   pieces?: readonly unknown[];
   /** What it says about the probabilities of each token. */
   logprobs?: (content: unknown) => object;
-  /** Why it says that it has ended. @default "stop" */
+  /** The finish reason. @default "stop" */
   finish?: unknown;
-  /** Says this again and again, until the client is gone. */
+  /** Sends this text again and again until the client is gone. */
   flood?: string;
-  /** Sends bytes that never make an event, until the client is gone. */
+  /** Sends bytes that never complete an event or a body, until the client is gone. */
   endless?: "event" | "error";
 }
 
@@ -62,9 +62,9 @@ export interface FakeRequest {
   /** Milliseconds since the epoch. */
   at: number;
   authorization: string | undefined;
-  /** Whether the client was gone before the answer ended. */
+  /** Whether the client closed the connection before the answer ended. */
   isCut: boolean;
-  /** Bytes that were sent on its connection by then. */
+  /** Bytes sent on its connection until then. */
   sent: number;
 }
 
@@ -95,7 +95,7 @@ export function callDeltas(calls: readonly { id?: string; name: string; input: s
   return [...heads, ...inputs.flat()].map((call) => ({ content: null, tool_calls: [call] }));
 }
 
-/** A server that speaks OpenAI's chat completions as a script tells it. */
+/** Starts a server of OpenAI's chat completions that follows a script. */
 export async function startFakeOpenAI() {
   const requests: FakeRequest[] = [];
   const script: Behaviour[] = [];
@@ -130,9 +130,9 @@ export async function startFakeOpenAI() {
   return {
     url: `${url}/v1`,
     requests,
-    /** What the next requests meet, one each. */
+    /** Sets the reactions to the next requests, one each. */
     next: (...behaviours: Behaviour[]) => void script.push(...behaviours),
-    /** What all others meet. */
+    /** Sets the reaction to all other requests. */
     always: (behaviour: Behaviour) => {
       otherwise = behaviour;
     },
@@ -195,7 +195,7 @@ async function behave(
   const began = performance.now();
   for (const [n, delta] of tokens.entries()) {
     if (n === behaviour.resetAfter) {
-      // What was said is on its way before the connection goes.
+      // Lets the sent tokens arrive before the connection is cut.
       await sleep(n > 0 ? 50 : 0);
       response.destroy();
       return;
@@ -208,7 +208,7 @@ async function behave(
     }
     if (n === behaviour.endAfter) return void response.end("data: [DONE]\n\n");
     if (n > 0 && hang === "mid-stream") return;
-    // Timers are late by a millisecond or so: pace by the clock, not by the sum of naps.
+    // Timers are about a millisecond late: compute each wait from the clock, so that the delays do not add up.
     const wait = began + n * perToken - performance.now();
     if (wait > 0) await sleep(wait);
     const [sent] = choice(delta);
@@ -228,7 +228,7 @@ function textOf(content: unknown): string {
   return Array.isArray(content) ? content.map(({ text = "" }) => text).join(" ") : "";
 }
 
-/** Sends the same again and again, as fast as the client reads, until it is gone. */
+/** Sends a text again and again, as fast as the client reads, until the client is gone. */
 function pour(response: ServerResponse, text: string): Promise<void> {
   const source = new Readable({
     read() {

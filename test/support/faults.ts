@@ -3,17 +3,17 @@ import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 export interface Fault {
   /** The operation that fails, as `GetItem` or `TransactWriteItems`. */
   operation: string;
-  /** Whether the call never arrives, or is carried out and its answer lost. */
+  /** `before`: the call does not arrive. `after`: the call is carried out and its answer is lost. */
   when: "before" | "after";
   /** Name of the error that the SDK sees. */
   name: "ThrottlingException" | "TimeoutError" | "InternalServerError";
-  /** Attempts that fail, of the four that the SDK makes by itself. */
+  /** Number of the SDK's own attempts that fail. */
   attempts: number;
-  /** Calls of the operation that go well before. @default 0 */
+  /** Calls of the operation that succeed first. @default 0 */
   skip?: number;
 }
 
-/** Lets attempts of the SDK fail one after the other, below its own retries: what a network and a busy service do. */
+/** Makes attempts of the SDK fail below its own retries, as a bad network or a busy service does. */
 export function createFaults(client: DynamoDBDocumentClient): { next(fault: Fault): void; pending(): number } {
   let current: Fault | undefined;
   client.middlewareStack.add(

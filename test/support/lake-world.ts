@@ -12,7 +12,7 @@ import type { Engines } from "./engines.ts";
 import { createStream } from "./stream.ts";
 import { createWorld } from "./world.ts";
 
-/** A world with a lake: its builder, the marks that the table's stream leads to, and DuckDB to read it with. */
+/** A world with a lake: the builder, the marks of changed days from the table's stream, and DuckDB to query the lake. */
 export async function createLakeWorld(engines: Engines, options: { content?: boolean; maxSessions?: number } = {}) {
   const world = createWorld(engines);
   const nextRecords = await createStream(engines);
@@ -35,14 +35,14 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
     pseudonym,
     errors,
 
-    /** Delivers what the stream holds to the archive job, as its event source mapping would. */
+    /** Delivers new stream records to the archive job, as its event source mapping does. */
     async deliver(): Promise<void> {
       const Records = await nextRecords();
       const { batchItemFailures } = await world.archiveJob({ Records });
       if (batchItemFailures.length > 0) throw new Error("the archive job failed");
     },
 
-    /** Makes a session of so many messages and lets it expire and be archived. */
+    /** Creates a session with messages, lets it expire and archives it. */
     async archived(user: string, id: string, messages: number): Promise<void> {
       await world.create(user, id, 60, messages);
       world.advance(61_000);
@@ -52,7 +52,7 @@ export async function createLakeWorld(engines: Engines, options: { content?: boo
       await this.deliver();
     },
 
-    /** The day that it is in this world. */
+    /** The current day of this world. */
     day: () => new Date(world.stores.clock()).toISOString().slice(0, 10),
 
     build: () =>

@@ -22,8 +22,8 @@ import type { Engines } from "./engines.ts";
 import { createMemoryFiles } from "./memory-files.ts";
 
 /**
- * The life of one long session in a process of its own, so that its memory can be told:
- * `node long-session.ts <DynamoDB endpoint> <S3 endpoint> <messages>`. Prints what it saw as JSON.
+ * Takes one long session through its life in a process of its own, so that the memory use can be measured:
+ * `node long-session.ts <DynamoDB endpoint> <S3 endpoint> <messages>`. Prints its observations as JSON.
  */
 const [dynamodbEndpoint = "", s3Endpoint = "", count = "1000"] = process.argv.slice(2);
 const COUNT = Number(count);
@@ -51,7 +51,7 @@ const stores: Stores = {
   clock: () => now,
 };
 
-/** Text that does not compress away: half of it is noise. */
+/** Text of which half is noise, so that it does not compress well. */
 const contentOf = (n: number) =>
   `${n} `.padEnd(SIZE / 2, "the same again ") +
   Array.from({ length: SIZE / 20 }, () => Math.random().toString(36).slice(2, 12).padEnd(10, "x")).join("");
@@ -69,7 +69,7 @@ async function page(order: "asc" | "desc", after?: string) {
   return { numbers: messages.map(numberOf), last: positionOf(messages.at(-1) as MessageRecord) };
 }
 
-/** The numbers of all messages, a page at a time; whether they are those that were appended, in order. */
+/** Reads all messages page by page, and checks that they are the appended ones, in order. */
 async function isWhole(): Promise<boolean> {
   let next = 0;
   for (let after: string | undefined, more = true; more; ) {

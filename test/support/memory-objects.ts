@@ -54,7 +54,7 @@ export function createMemoryObjects(before: () => Promise<void>) {
 
   return {
     objects: port as unknown as Objects,
-    /** The contents of the messages in all objects. */
+    /** Returns the contents of the messages in all objects. */
     contents(): string[] {
       const lines = [...objects.values()].flatMap(({ body }) => parseLines(gunzipSync(body)));
       return lines.filter(({ role }) => role !== undefined).map(({ content }) => content);

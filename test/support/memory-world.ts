@@ -14,7 +14,7 @@ import type { MessageInput } from "../../shared/session/schema.ts";
 import type { Engines } from "./engines.ts";
 import { createWorld } from "./world.ts";
 
-/** A world whose stream of messages a test delivers by hand, as often as it likes. */
+/** A world in which the test delivers the stream records of messages, any number of times. */
 export function createMemoryWorld(
   engines: Engines,
   { embedderOf = ({ dimensions }) => createLexicalEmbedder(dimensions), space = LEXICAL }: Options = {},
@@ -54,7 +54,7 @@ export function createMemoryWorld(
     job,
     records,
 
-    /** Captures messages; a new session is made for them. */
+    /** Appends messages, and creates the session if it does not exist. */
     async say(user: string, session: string, ...messages: (string | Partial<MessageInput>)[]): Promise<void> {
       const anchor = await stores.sessions.findAnchor({ user, id: session });
       if (!anchor || anchor.state === "deleted") {
@@ -68,7 +68,7 @@ export function createMemoryWorld(
       await appendMessages(stores, { user, id: session }, inputs, request());
     },
 
-    /** Delivers the records of all messages that are stored of these sessions. */
+    /** Delivers the records of all stored messages of these sessions. */
     async deliver(user: string, ...sessions: string[]): Promise<void> {
       for (const session of sessions) {
         const Records = await records(user, session);
@@ -80,7 +80,7 @@ export function createMemoryWorld(
     find: async (user: string, text: string, more: object = {}): Promise<string[]> =>
       (await recall(user, { text, limit: 10, ...more })).map(({ content }) => content),
 
-    /** The contents of all memories that are stored of a session. */
+    /** Returns the contents of all stored memories of a session. */
     async stored(user: string, session: string): Promise<string[]> {
       const all: MemoryRecord[] = [];
       for await (const page of world.memories.ofSession({ user, id: session })) all.push(...page.records);

@@ -4,7 +4,7 @@ import { parquetReadObjects } from "hyparquet";
 import { partitionKey, type TableName } from "../../shared/lake/tables.ts";
 import type { Engines } from "./engines.ts";
 
-/** The rows of a partition of the lake; `[]` when there is none. */
+/** Reads the rows of a lake partition; `[]` = the partition does not exist. */
 export async function readPartition(
   { s3, bucket }: Engines,
   table: TableName,

@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed alone: the same seed always gives the same numbers. */
+/** Pseudorandom numbers: the same seed always gives the same numbers. */
 import { mixedFnv1a } from "../../shared/hash.ts";
 export interface Random {
   /** At least 0, below 1. */
@@ -9,7 +9,7 @@ export interface Random {
   pick<T>(values: readonly T[]): T;
 }
 
-/** A generator (mulberry32) for a seed of any parts: generators of different parts are independent of each other. */
+/** Creates a generator (mulberry32) from the parts of a seed. Generators of different parts are independent. */
 export function randomOf(...seed: readonly (string | number)[]): Random {
   let state = mixedFnv1a(seed.join("\n"));
   const next = () => {

@@ -2,12 +2,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
-/** Turns of the event loop in which work that waits for nothing else has sent its next call. */
+/** Turns of the event loop within which running work sends its next call. */
 const TURNS = 30;
 
 /**
- * Counts the round trips of some work, each with all calls that do not have to wait for one another: they are sent together, once no
- * more of them come, and what comes after is of the next trip.
+ * Counts the round trips of some work. One trip contains all calls that do not wait for each other: they are held until no more
+ * calls come, and then sent together. Later calls belong to the next trip.
  */
 export function roundTrips(client: DynamoDBDocumentClient) {
   const ours = new AsyncLocalStorage<true>();
@@ -49,7 +49,7 @@ export function roundTrips(client: DynamoDBDocumentClient) {
       trips = 0;
       return ours.run(true, work);
     },
-    /** Round trips that have begun. */
+    /** Round trips so far. */
     trips: () => trips,
   };
 }

@@ -40,15 +40,15 @@ import { createMemoryWorld, type MemoryWorld } from "./memory-world.ts";
 export const ORIGIN = "https://chat.example.com";
 export const VERSION = "1.2.3";
 
-/** Seconds until a session of these tests expires that does not say so itself. */
+/** The default lifetime of sessions in these tests, in seconds. */
 export const DEFAULT_TTL = 3600;
 
 export interface Call {
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as it is. */
+  /** Sent as it is, without JSON encoding. */
   raw?: string;
-  /** Sent as binary bodies are. */
+  /** Sent in base64, as API Gateway passes binary bodies. */
   bytes?: Uint8Array;
   headers?: Record<string, string>;
   /** The token's `sub`; `null` = no token. @default "ann" */
@@ -57,7 +57,7 @@ export interface Call {
   remaining?: number;
   /** The path in the URL. @default without a stage */
   stagePath?: string;
-  /** More of what the authorizer says of the token. */
+  /** Further values from the authorizer. */
   claims?: Record<string, string>;
 }
 
@@ -72,11 +72,11 @@ export interface Reply {
 export interface ApiOptions {
   /** Handlers of further operations. */
   others?: (world: MemoryWorld, http: HttpDependencies, engines: Engines) => Partial<Record<OperationId, HttpHandler>>;
-  /** Told of everything that is answered. */
+  /** Called with every answer. */
   onServed?: (operation: OperationId, served: Served) => void;
 }
 
-/** The API of sessions, messages, memories and events in this process, on the embedded engines, with the clock and the faults of a world. */
+/** Starts the API in this process, on the embedded engines, with the clock and the faults of a world. */
 export async function startApi({ others = () => ({}), onServed = () => undefined }: ApiOptions = {}) {
   const engines = await startEngines();
   const world = createMemoryWorld(engines);
@@ -146,7 +146,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     engines,
     world,
     faults,
-    /** What was logged as an error, one line of JSON each. */
+    /** The logged errors, one line of JSON each. */
     logged,
     get: (url: string, options?: Call) => call("GET", url, options),
     post: (url: string, body?: unknown, options?: Call) => call("POST", url, { body, ...options }),
@@ -161,10 +161,10 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
 
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
-/** The body of an answer, which is a stream when the handler streams. */
+/** Reads the body of an answer, which may be a stream. */
 const textOf = async (body: string | Readable): Promise<string> => (typeof body === "string" ? body : text(body));
 
-/** The event of a proxy integration, with what the authorizer says of the token. */
+/** Creates the event of a proxy integration, with the values from the authorizer. */
 function eventOf(
   operation: Operation,
   method: string,
@@ -194,7 +194,7 @@ function eventOf(
   } as unknown as APIGatewayProxyEvent;
 }
 
-/** What holds for every answer: its schema, its headers, and that problems tell nothing of ours. */
+/** Checks what is true for every answer: its schema, its headers, and that problems contain no internals. */
 function expectConventions(operation: Operation, { status, headers, body, text }: Reply, requestId: string): void {
   const caching =
     (operation.events ?? operation.media) && status === 200 ? { "cache-control": expect.any(String) } : {};
@@ -216,7 +216,7 @@ function expectConventions(operation: Operation, { status, headers, body, text }
   if (status === 503 || status === 429) expect(Number(headers["retry-after"])).toBeGreaterThan(0);
 }
 
-/** Follows cursors to the end of a list, with what comes between two pages. */
+/** Reads all pages of a list. `between` runs after each page. */
 export async function pages(
   api: Api,
   url: string,

@@ -25,7 +25,7 @@ export const PLANS: Plans = {
   tiny: { requests_per_minute: 1, tokens_per_day: 0 },
 };
 
-/** Answers leave as they come, as on Lambda: the handler's promise ends with the first token. */
+/** An execution mode that streams, as on Lambda: the handler's promise resolves with the first token. */
 const executionMode = ((
   core: Core,
   befores: unknown,
@@ -57,7 +57,7 @@ interface Hooks {
   requestEnd(request: object): Promise<unknown>;
 }
 
-/** The chat operations, and others, behind HTTP. The bearer token is `<user>`, `<user>/<plan>` or `<user>/<plan>/admin`. */
+/** Serves the chat operations, and others, over HTTP. The bearer token is `<user>`, `<user>/<plan>` or `<user>/<plan>/admin`. */
 export async function startChatServer(
   world: World,
   deps: ChatDependencies,

@@ -5,7 +5,7 @@ import { createStreamReader } from "../../infra/local/dynamodb/stream-reader.ts"
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import type { Engines } from "./engines.ts";
 
-/** Reads the table's stream as the event source mapping of `jobs-archive` does: only what its filters let through. */
+/** Reads the table's stream with the filters of the event source mapping of `jobs-archive`. */
 export async function createStream({ dynamodb, tableName, endpoints }: Engines) {
   const reader = createStreamReader(endpoints.dynamodb);
   const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
@@ -13,7 +13,7 @@ export async function createStream({ dynamodb, tableName, endpoints }: Engines) 
   const filters = functions["jobs-archive"].trigger.filters.map(compileFilter);
   const positions = new Map<string, string>();
 
-  /** The records since the last call. */
+  /** Returns the records since the last call. */
   return async (): Promise<DynamoDBRecord[]> => {
     const found: DynamoDBRecord[] = [];
     for (const { shardId } of await reader.shards(arn)) {

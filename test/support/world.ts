@@ -22,19 +22,19 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import type { Engines } from "./engines.ts";
 
-/** Epoch milliseconds at which the clock of a world stands at first. */
+/** Epoch milliseconds at which the clock of a world starts. */
 export const NOON = Date.parse("2026-11-21T12:00:00.000Z");
 
 /**
- * The stores of a test with a clock that it sets, a fault that it sets off, and DynamoDB's TTL played by hand, so that
- * the test decides when a header is deleted and what becomes of its stream record.
+ * The stores of a test. The test sets the clock and causes crashes. It also acts as DynamoDB's TTL: it decides when a header is
+ * deleted and when its stream record is delivered.
  */
 export function createWorld(engines: Engines) {
   let now = NOON;
   let calls = 0;
   let fault: ((call: number) => "before" | "after" | undefined) | undefined;
 
-  /** Every call to an engine goes through here: a fault may stop it before it happens, or lose its answer. */
+  /** Wraps a client, so that a crash can happen before or after each of its calls. */
   const faulty = <T extends { send(command: never): Promise<unknown> }>(client: T): T =>
     new Proxy(client, {
       get(target, name, receiver) {
@@ -79,7 +79,7 @@ export function createWorld(engines: Engines) {
       now += milliseconds;
     },
 
-    /** Runs `work` with a crash at its nth call to an engine; says whether it got that far. */
+    /** Runs `work` with a crash at its nth call to an engine. Returns whether it made so many calls. */
     async crashing(n: number, kind: "before" | "after", work: () => Promise<unknown>): Promise<boolean> {
       let crashed = false;
       calls = 0;
@@ -98,7 +98,7 @@ export function createWorld(engines: Engines) {
       return crashed;
     },
 
-    /** How many calls to the engines `work` makes. */
+    /** Counts the calls to the engines that `work` makes. */
     async counting(work: () => Promise<unknown>): Promise<number> {
       calls = 0;
       fault = () => undefined;
@@ -122,7 +122,7 @@ export function createWorld(engines: Engines) {
         },
       ),
 
-    /** Deletes an expired header as TTL does, and gives its stream record; `null` when nothing has expired. */
+    /** Deletes an expired header as TTL does. Returns its stream record, or `null` if the header has not expired. */
     async sweep(user: string, id: string): Promise<DynamoDBRecord | null> {
       const { Attributes } = await engines.dynamodb
         .send(
@@ -149,7 +149,7 @@ export function createWorld(engines: Engines) {
       } as DynamoDBRecord;
     },
 
-    /** Removes every item of a session, so that no later run of the reconciler comes upon it. */
+    /** Removes every item of a session, so that a later run of the reconciler does not find it. */
     async drop(user: string, id: string): Promise<void> {
       const { items } = await table.query({
         KeyConditionExpression: "pk = :pk",
@@ -159,7 +159,7 @@ export function createWorld(engines: Engines) {
       await table.batchWrite([], items as never);
     },
 
-    /** The contents of all messages that are stored hot, whichever generation they are of. */
+    /** Returns the contents of all hot messages, of every generation. */
     async hot(user: string, id: string): Promise<string[]> {
       const contents: string[] = [];
       let ExclusiveStartKey: Record<string, unknown> | undefined;
@@ -178,7 +178,7 @@ export function createWorld(engines: Engines) {
       return contents;
     },
 
-    /** The contents of all messages in archive objects of the session. */
+    /** Returns the contents of all messages in archive objects of the session. */
     async cold(user: string, id: string): Promise<string[]> {
       const { Contents = [] } = await engines.s3.send(
         new ListObjectsV2Command({ Bucket: engines.bucket, Prefix: "archive/" }),
@@ -199,7 +199,7 @@ export type World = ReturnType<typeof createWorld>;
 
 class Crash extends Error {}
 
-/** A crash may have been wrapped by whoever saw it. */
+/** Finds a crash, also as the cause of another error. */
 function isCrash(error: unknown): boolean {
   for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof Crash) return true;
   return false;

@@ -13,7 +13,7 @@ const authorize = (payload: Record<string, unknown> | null, header = "Bearer abc
   createAuthorizer(async () => payload)(event(header));
 
 describe("the authorizer", () => {
-  it("lets a valid token call everything of this API and stage, and says what is in it", async () => {
+  it("allows a valid token to call every route of this API and stage, and returns its claims", async () => {
     const payload = { sub: "ann", exp: EXP, "cognito:groups": ["admin", "staff"], scope: "openid act-as", plan: "pro" };
     expect(await authorize(payload)).toEqual({
       principalId: "ann",
@@ -112,7 +112,7 @@ describe("the authorizer", () => {
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it("fails, rather than refuse, when the issuer cannot be asked", async () => {
+  it("fails instead of refusing if the issuer cannot be reached", async () => {
     const verify = async () => Promise.reject(new Error("the issuer does not answer"));
     await expect(createAuthorizer(verify)(event("Bearer abc"))).rejects.toThrow("the issuer does not answer");
   });

@@ -52,7 +52,7 @@ const stored = async () => {
   return ids;
 };
 
-it.each(["hot", "cold"])("an event about a session that is %s is linked to it and its message", async (session_id) => {
+it.each(["hot", "cold"])("an event about a %s session is linked to it and its message", async (session_id) => {
   const event = { type: "feedback", session_id, message_id: "m", value: 1, metadata: { from: "web" } };
   const { status, body } = await post(event);
   expect(status).toBe(201);
@@ -65,7 +65,7 @@ it.each([
   ["gone", "ann"],
   ["never", "ann"],
 ])(
-  "one about the session %s is refused to %s, as if the session did not exist, and nothing is kept",
+  "an event about the session %s is refused to %s as if the session did not exist, and nothing is stored",
   async (session_id, user) => {
     const before = await stored();
     expect(await post({ type: "feedback", session_id }, user)).toMatchObject({
@@ -76,12 +76,12 @@ it.each([
   },
 );
 
-it("costs one read of the session and one write of the event and its metric, however long the session is", async () => {
+it("an event costs one read of the session and one write of the event and its metric, whatever the session's length", async () => {
   const usage = await measure(() => post({ type: "feedback", session_id: "hot", message_id: "m", value: 1 }));
   expect(usage).toMatchObject({ operations: { GetItem: 1, BatchWriteItem: 1 }, rru: 1, wru: 2 });
 });
 
-it("is kept once when its request is repeated, and expires as the policy says", async () => {
+it("an event is stored once when its request is repeated, and expires by the retention policy", async () => {
   const first = await post({ type: "conversion", value: 9.5 }, "ann", { "idempotency-key": "k" });
   const before = await stored();
   world.advance(3_600_000);

@@ -46,24 +46,24 @@ async function get(month: string, admin = "true") {
   return { status: statusCode, body: JSON.parse(body) };
 }
 
-it("a month that is over has the report that was kept", async () => {
+it("a past month has the stored report", async () => {
   const { status, body } = await get("2026-10");
   expect(status).toBe(200);
   expect(reportSchema.parse(body)).toEqual(body);
   expect(body).toMatchObject({ month: "2026-10", complete: true, figures: { requests: 41 } });
 });
 
-it("the running month has one that is made now, the running hour included", async () => {
+it("the current month has a new report, including the current hour", async () => {
   const { status, body } = await get("2026-11");
   expect(status).toBe(200);
   expect(body).toMatchObject({ month: "2026-11", complete: false, figures: { requests: 1, error_rate: 0 } });
   expect(body.routes).toMatchObject([{ route: "GET /health", requests: 1 }]);
 });
 
-it.each(["2026-12", "2026-09", "2026-13", "last"])("%s, of which nothing is known, is not found", async (month) => {
+it.each(["2026-12", "2026-09", "2026-13", "last"])("a month without data is not found: %s", async (month) => {
   expect(await get(month)).toMatchObject({ status: 404, body: { code: "not_found" } });
 });
 
-it("is for admins", async () => {
+it("a report is for admins only", async () => {
   expect(await get("2026-10", "false")).toMatchObject({ status: 403 });
 });

@@ -26,15 +26,15 @@ import {
 } from "../../../shared/dynamodb/keys.ts";
 import { ID } from "../../../shared/session/schema.ts";
 
-/** Whatever an OpenID Connect issuer may call a user. */
+/** Any user id that an OpenID Connect issuer may use. */
 const user = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
 const nasty = fc.string({ unit: fc.constantFrom("#", "%", "2", "3", "S", "U", "/", "a"), minLength: 1, maxLength: 12 });
 const anyUser = fc.oneof(user, nasty);
 const id = fc.stringMatching(ID);
-/** Sessions of earlier versions began at 1; the others begin at the second of their creation, counted from 2024. */
+/** Sessions of earlier versions began at 1. The others begin at the second of their creation, counted from 2024. */
 const generation = fc.oneof(fc.integer({ min: 1, max: 8000 }), fc.integer({ min: 85_000_000, max: 2 ** 31 - 1 }));
 
-/** Items are stored under these: a key that changes hides them. */
+/** Stored items have these keys. If a key changes, its items cannot be found. */
 const stored: [what: string, key: Key, pk: string, sk: string][] = [
   ["an anchor", anchorKey("ann", "s"), "U#ann#S#s", "A"],
   ["a tombstone", tombstoneKey("ann", "s", 92_000_000), "U#ann#S#s", "D#0092000000"],
@@ -54,11 +54,11 @@ const stored: [what: string, key: Key, pk: string, sk: string][] = [
 ];
 
 describe("keys", () => {
-  it.each(stored)("of %s stay as they are", (_what, key, pk, sk) => {
+  it.each(stored)("of %s do not change", (_what, key, pk, sk) => {
     expect(key).toEqual({ pk, sk });
   });
 
-  it("tell every user and session from every other", () => {
+  it("differ for every user and session", () => {
     fc.assert(
       fc.property(anyUser, nasty, anyUser, nasty, (user1, id1, user2, id2) => {
         const same = user1 === user2 && id1 === id2;
@@ -67,7 +67,7 @@ describe("keys", () => {
     );
   });
 
-  it("give user and session back", () => {
+  it("contain the user and the session", () => {
     fc.assert(
       fc.property(
         anyUser,
@@ -77,7 +77,7 @@ describe("keys", () => {
     );
   });
 
-  it("keep one user's requests apart from another's sessions and requests", () => {
+  it("of a user's requests differ from another user's sessions and requests", () => {
     fc.assert(
       fc.property(nasty, nasty, nasty, (one, other, digest) => {
         fc.pre(one !== other);
@@ -87,14 +87,14 @@ describe("keys", () => {
     );
   });
 
-  it("stay within what DynamoDB takes, for the longest names", () => {
+  it("of the longest names are within DynamoDB's limit", () => {
     const key = messageIdKey("€".repeat(255), "x".repeat(128), 2 ** 31 - 1, "x".repeat(128));
     expect(Buffer.byteLength(key.pk)).toBeLessThanOrEqual(2048);
     expect(Buffer.byteLength(sessionKey("#".repeat(255), "x".repeat(128)))).toBeLessThanOrEqual(2048);
     expect(Buffer.byteLength(key.sk)).toBeLessThanOrEqual(1024);
   });
 
-  it("order a session as its partition is read: anchor, tombstones, ids, messages by generation and position, header", () => {
+  it("sort a session as: anchor, tombstones, ids, messages by generation and position, header", () => {
     const position = fc
       .tuple(fc.date({ min: new Date(0), max: new Date("9999-12-31"), noInvalidDate: true }), fc.uuid())
       .map(([date, uuid]) => `${date.toISOString()}#${uuid}`);
@@ -116,7 +116,7 @@ describe("keys", () => {
     );
   });
 
-  it("spread sessions over every shard, each always to the same one", () => {
+  it("spread sessions over all shards, and a session always has the same shard", () => {
     const found = Array.from({ length: 1000 }, (_, n) => shardOf("ann", `session-${n}`));
     expect(new Set(found)).toEqual(new Set(shards));
     fc.assert(fc.property(anyUser, id, (name, session) => void expect(shards).toContain(shardOf(name, session))));

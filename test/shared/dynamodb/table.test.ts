@@ -7,7 +7,7 @@ beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
 
 const failing = (name: string) => Object.assign(new Error(name), { name });
 
-/** A table whose client fails with these errors, one after the other, and then answers. */
+/** Creates a table whose client first throws these errors, and then answers. */
 function tableThat(...errors: Error[]) {
   const send = vi.fn(async (_command: { input: unknown }) => {
     const error = errors.shift();
@@ -21,7 +21,7 @@ const conflicts = (count: number) => Array.from({ length: count }, () => failing
 const Key = { pk: "a", sk: "b" };
 
 describe("a table", () => {
-  it("waits for a transaction that is under way on the item", async () => {
+  it("waits for a running transaction on the item", async () => {
     const { table, send } = tableThat(...conflicts(2));
     expect(await table.update({ Key })).toEqual({ done: true, item: { n: 1 } });
     expect(send).toHaveBeenCalledTimes(3);
@@ -29,7 +29,7 @@ describe("a table", () => {
     expect(await other.table.put({ Item: Key })).toEqual({ done: false, item: undefined });
   });
 
-  it("gives up in the end, so that the client comes again", async () => {
+  it("stops after ten attempts and asks the client to retry", async () => {
     const { table, send } = tableThat(...conflicts(100));
     await expect(table.put({ Item: Key })).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
     expect(send).toHaveBeenCalledTimes(10);
@@ -43,19 +43,22 @@ describe("a table", () => {
     "InternalServerError",
     "ServiceUnavailable",
     "TimeoutError",
-  ])("says that the store does not answer when that ends a call with %s", async (name) => {
+  ])("reports that the store does not answer after %s", async (name) => {
     const cause = failing(name);
     const { table } = tableThat(cause);
     const says = { code: "unavailable", message: "the store does not answer", retryAfter: 1, cause };
     await expect(table.get(Key)).rejects.toMatchObject(says);
   });
 
-  it.each(["ECONNRESET", "ECONNREFUSED", "EPIPE"])("says so, too, when the connection ends with %s", async (code) => {
-    const { table } = tableThat(Object.assign(new Error("lost"), { code }));
-    await expect(table.get(Key)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
-  });
+  it.each(["ECONNRESET", "ECONNREFUSED", "EPIPE"])(
+    "reports that the store does not answer after a lost connection: %s",
+    async (code) => {
+      const { table } = tableThat(Object.assign(new Error("lost"), { code }));
+      await expect(table.get(Key)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+    },
+  );
 
-  it("says that the call is wrong when the store refuses it, and does not repeat it", async () => {
+  it("reports an internal error if the store refuses a call, and does not repeat it", async () => {
     const cause = failing("ValidationException");
     const { table, send } = tableThat(cause);
     const says = { code: "internal", message: "the store refused a call", cause };
@@ -63,7 +66,7 @@ describe("a table", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  it("names itself in every call", async () => {
+  it("adds its name to every call", async () => {
     const { table, send } = tableThat();
     await table.get(Key);
     await table.put({ Item: Key });
@@ -97,7 +100,7 @@ describe("the pages of a query", () => {
     return { table: createTable({ send } as unknown as DynamoDBDocumentClient, "table"), starts };
   }
 
-  it("are read to the last one, an empty one in between too", async () => {
+  it("are read to the last one, also after an empty page", async () => {
     const { table, starts } = pagedTable();
     const pages: unknown[] = [];
     for await (const { items, count } of table.pages({ ExclusiveStartKey: { n: 0 } })) pages.push([items, count]);
@@ -109,7 +112,7 @@ describe("the pages of a query", () => {
     expect(starts).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
   });
 
-  it("are read no further than the caller asks", async () => {
+  it("are read only when the caller asks for them", async () => {
     const { table, starts } = pagedTable();
     for await (const { items } of table.pages({})) if (items.length > 0) break;
     expect(starts).toEqual([undefined]);
@@ -122,7 +125,7 @@ describe("a transaction", () => {
   const actions = [{ Delete: { Key } }, { Put: { Item: Key } }];
 
   it.each(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"])(
-    "is repeated when it was cancelled because of %s",
+    "is repeated after it was cancelled because of %s",
     async (Code) => {
       const { table, send } = tableThat(cancelled({ Code: "None" }, { Code }));
       expect(await table.transact(actions)).toBeNull();
@@ -130,7 +133,7 @@ describe("a transaction", () => {
     },
   );
 
-  it("gives which conditions failed and on what, even where another action met a conflict", async () => {
+  it("returns which conditions failed on which items, also if another action met a conflict", async () => {
     const Item = { pk: { S: "a" }, n: { N: "5" } };
     const { table, send } = tableThat(
       cancelled({ Code: "ConditionalCheckFailed", Item }, { Code: "TransactionConflict" }),
@@ -142,13 +145,13 @@ describe("a transaction", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  it("that is cancelled for any other reason is a wrong call", async () => {
+  it("that is cancelled for another reason is an internal error", async () => {
     const { table, send } = tableThat(cancelled({ Code: "ValidationError" }, { Code: "None" }));
     await expect(table.transact(actions)).rejects.toMatchObject({ code: "internal" });
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  it("that meets conflicts every time makes the client come again", async () => {
+  it("that meets a conflict ten times asks the client to retry", async () => {
     const errors = Array.from({ length: 10 }, () => cancelled({ Code: "TransactionConflict" }));
     const { table, send } = tableThat(...errors);
     await expect(table.transact(actions)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
@@ -157,7 +160,7 @@ describe("a transaction", () => {
 });
 
 describe("a batch", () => {
-  /** A client that leaves the last request of each call undone, as long as there are more. */
+  /** Creates a table whose client leaves the last request of each call undone, if there is more than one. */
   function lazyTable() {
     const calls: number[] = [];
     const send = vi.fn(async ({ input }: { input: { RequestItems: Record<string, unknown> } }) => {
@@ -173,19 +176,19 @@ describe("a batch", () => {
   }
   const keys = Array.from({ length: 230 }, (_, n) => ({ pk: `k${n}`, sk: "s" }));
 
-  it("is read by 100 keys at a time, and what a call left undone is read again", async () => {
+  it("is read 100 keys at a time, and unprocessed keys are read again", async () => {
     const { table, calls } = lazyTable();
     expect(await table.batchGet(keys)).toEqual(keys);
     expect(calls).toEqual([100, 1, 100, 1, 30, 1]);
   });
 
-  it("is written by 25 items at a time, and what a call left undone is written again", async () => {
+  it("is written 25 items at a time, and unprocessed items are written again", async () => {
     const { table, calls } = lazyTable();
     await table.batchWrite(keys.slice(0, 30), keys.slice(30, 60));
     expect(calls.toSorted((a, b) => b - a)).toEqual([25, 25, 10, 1, 1, 1]);
   });
 
-  it("that the store never finishes makes the client come again", async () => {
+  it("that the store never finishes asks the client to retry", async () => {
     const send = vi.fn(async ({ input }: { input: { RequestItems: unknown } }) => ({
       UnprocessedItems: input.RequestItems,
     }));

@@ -7,7 +7,7 @@ const scope = fc.array(fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.stri
 const ANY = /^/;
 
 describe("a cursor", () => {
-  it("gives back what it holds, in a form that fits a URL", () => {
+  it("returns its content, in a form that is safe in a URL", () => {
     fc.assert(
       fc.property(scope, fc.array(fc.string({ unit: "grapheme" }), { maxLength: 4 }), (scope, position) => {
         const cursor = encodeCursor(scope, position);
@@ -23,7 +23,7 @@ describe("a cursor", () => {
     );
   });
 
-  it("is refused by every other query", () => {
+  it("is refused by another query", () => {
     fc.assert(
       fc.property(scope, scope, (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other));
@@ -32,7 +32,7 @@ describe("a cursor", () => {
     );
   });
 
-  it("is refused with a code and a field when it is anything else", () => {
+  it("is refused with a code and a field if it is not a cursor", () => {
     const forged = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const [binding] = JSON.parse(Buffer.from(encodeCursor(["s"], []), "base64url").toString());
     const bad = fc.oneof(fc.string(), fc.base64String(), fc.json(), fc.jsonValue().map(forged));

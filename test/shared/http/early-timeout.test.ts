@@ -20,16 +20,16 @@ const event = {
   requestContext: { requestId: "r", authorizer: { sub: "ann", exp: String(NOW / 1000 + 60) } },
 } as unknown as APIGatewayProxyEvent;
 
-/** 20 ms before the margin that is left for the answer. */
+/** 20 ms more than the margin for the answer. */
 const context = { getRemainingTimeInMillis: () => 520 } as Context;
 const never = () => new Promise<never>(() => undefined);
 const deps = { clock, corsOrigins: [], idempotency: {} as IdempotencyStore };
 
-describe("a request that outlasts its function", () => {
+describe("a request that takes longer than its function may run", () => {
   it.each([
     ["whole", createHttpHandler(operations.resumeChat, deps, never)],
     ["as a stream", createStreamHandler(operations.resumeChat, deps, never)],
-  ])("is answered with 503 before the function is stopped: %s", async (_how, handler) => {
+  ])("is answered with 503 before Lambda stops the function: %s", async (_how, handler) => {
     const { statusCode, headers, body } = await handler(event, context);
     expect([statusCode, headers?.["retry-after"], headers?.["x-request-id"]]).toEqual([503, "1", "r"]);
     expect(JSON.parse(body)).toMatchObject({ code: "unavailable", status: 503, request_id: "r" });

@@ -17,7 +17,7 @@ const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
 const recorded: Metric[] = [];
 let running: string[] = [];
 
-/** Takes as long as it is told, and says when it begins and ends. */
+/** Waits, and records when it begins and ends. */
 const slowly = async (name: string, milliseconds: number) => {
   running.push(`${name} begins`);
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -76,7 +76,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** How long an answer takes, in milliseconds of the fake clock. */
+/** Measures an answer in milliseconds of the fake clock. */
 async function timeOf(answering: Promise<unknown>): Promise<number> {
   let isDone = false;
   void answering.then(() => {
@@ -88,7 +88,7 @@ async function timeOf(answering: Promise<unknown>): Promise<number> {
 }
 
 describe("the metric of a request", () => {
-  it("is written beside what keeps the answer for repeats, and delays it no further", async () => {
+  it("is written at the same time as the idempotency record, so that it adds no delay", async () => {
     expect(await timeOf(handlerOf(created)(eventOf("first"), context))).toBeLessThan(150);
     expect(running).toEqual(["metric begins", "keeping begins", "metric ends", "keeping ends"]);
     expect(recorded).toEqual([
@@ -101,7 +101,7 @@ describe("the metric of a request", () => {
     ]);
   });
 
-  it("adds up what the request has stored, and records at once what it stores after it was answered", async () => {
+  it("has the sum of the stored items, and items stored after the answer are recorded at once", async () => {
     let late: (() => void) | undefined;
     const slow = createHttpHandler(
       operations.createSession,
@@ -125,12 +125,12 @@ describe("the metric of a request", () => {
         measures: { duration_ms: expect.any(Number), sessions: 1, messages: 5 },
         user: "ann",
       },
-      // Without a duration and a user, it counts neither as a request nor as a user's.
+      // Without a duration and a user, it counts neither as a request nor for a user.
       { kind: "api.request", dimensions, measures: { messages: 4 } },
     ]);
   });
 
-  it("is one a request: of a repeat, a refusal and a failure as well", async () => {
+  it("is recorded once per request, also for a repeat, a refusal and a failure", async () => {
     const failing = async (): Promise<HttpResponse> => {
       throw new AppError("unavailable", "the store does not answer");
     };
@@ -168,7 +168,7 @@ describe("the metric of a request", () => {
     expect(lines.map((line) => JSON.parse(line).user)).toEqual(user === undefined ? [] : [hashUser(user)]);
   });
 
-  it("that the store does not take delays the answer by its bound, and one that it refuses not at all", async () => {
+  it("delays the answer by at most 500 ms if the store does not respond, and not at all if the store refuses it", async () => {
     vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const batchWrite = async () => undefined;
     const stuck = createRecorder({ put: () => new Promise(() => undefined), batchWrite }, Date.now);
@@ -183,7 +183,7 @@ describe("the metric of a request", () => {
     });
   });
 
-  it("of a stream is written once the client has its last byte", async () => {
+  it("of a stream is written after the client has the last byte", async () => {
     vi.stubGlobal("awslambda", {
       streamifyResponse: (handler: unknown) => handler,
       HttpResponseStream: { from: (stream: Writable) => stream },

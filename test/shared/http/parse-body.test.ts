@@ -5,7 +5,7 @@ import { MAX_BODY_BYTES, parseBody } from "../../../shared/http/parse-body.ts";
 const hasLoneSurrogate = (text: string) => /\\ud[89a-f]/i.test(text);
 
 describe("the body of a request", () => {
-  it("comes out as the JSON that it is, as text and as bytes", () => {
+  it("is parsed as JSON, as text and as bytes", () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), (text) => {
         fc.pre(!text.includes("__proto__") && !hasLoneSurrogate(text));
@@ -15,7 +15,7 @@ describe("the body of a request", () => {
     );
   });
 
-  it("never fails but with an error that a client understands", () => {
+  it("fails only with errors for the client", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -34,18 +34,18 @@ describe("the body of a request", () => {
     );
   });
 
-  it("is refused when it was not UTF-8, as bytes and as the text that the gateway makes of other media types", () => {
+  it("is refused if it is not UTF-8, as bytes and as the gateway's text of other media types", () => {
     const refused = expect.objectContaining({ code: "bad_request" });
     expect(() => parseBody(Buffer.from('{"a":"\xff"}', "latin1").toString("base64"), true)).toThrow(refused);
     expect(() => parseBody('{"a":"\uFFFD"}', false)).toThrow(refused);
     expect(parseBody(Buffer.from('{"a":"\uFFFD"}').toString("base64"), true)).toEqual({ a: "\uFFFD" });
   });
 
-  it.each([null, "", "  \n", Buffer.from(" ").toString("base64")])("is absent when it is %j", (body) => {
+  it.each([null, "", "  \n", Buffer.from(" ").toString("base64")])("is absent if it is %j", (body) => {
     expect(parseBody(body, body === "IA==")).toBeUndefined();
   });
 
-  it("may have 4 MB and no more", () => {
+  it("may have at most 4 MB", () => {
     const text = JSON.stringify("x".repeat(MAX_BODY_BYTES - 2));
     expect(parseBody(text, false)).toHaveLength(MAX_BODY_BYTES - 2);
     expect(() => parseBody(`${text} `, false)).toThrow(expect.objectContaining({ code: "payload_too_large" }));
@@ -54,7 +54,7 @@ describe("the body of a request", () => {
     );
   });
 
-  it("may nest 64 levels, however many brackets its texts have", () => {
+  it("may nest 64 levels, and brackets in strings do not count", () => {
     const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     expect(() => parseBody(nested(64), false)).not.toThrow();
     expect(() => parseBody(nested(65), false)).toThrow(/64 levels/);

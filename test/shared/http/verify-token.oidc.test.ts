@@ -13,7 +13,7 @@ let keys: Keys;
 let others: Keys;
 let unusual: Keys;
 let issuer: Listening;
-/** What the issuer answers at a path, when it is not well. */
+/** The answer of a broken issuer, by path. */
 let broken: { path: string; answer: RequestListener } | undefined;
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ afterAll(() => issuer.close());
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** A token that is right, but for what is given. `undefined` takes a claim away. */
+/** Creates a valid token, except for the given claims. `undefined` removes a claim. */
 function sign(claims: Record<string, unknown> = {}, { key = keys.privateKey, alg = "RS256", kid = "one" } = {}) {
   const payload = { iss: issuer.url, sub: "ann", aud: AUDIENCE, exp: now() + 60, ...claims };
   const given = Object.entries(payload).filter(([, value]) => value !== undefined);
@@ -51,7 +51,7 @@ function sign(claims: Record<string, unknown> = {}, { key = keys.privateKey, alg
 const verifier = (audience = AUDIENCE) => createOidcVerifier(issuer.url, audience, TIMEOUT);
 
 describe("a token", () => {
-  it("that is right is let in, with what it says", async () => {
+  it("that is valid is accepted with its claims", async () => {
     expect(await verifier()(await sign({ groups: ["a"] }))).toMatchObject({ sub: "ann", groups: ["a"] });
   });
 
@@ -66,7 +66,7 @@ describe("a token", () => {
     expect(await verifier()(await sign(claims))).toBeNull();
   });
 
-  it("that another key has signed is refused, under the name of the issuer's key and under its own", async () => {
+  it("that another key signed is refused, under the issuer's key id and under its own", async () => {
     const key = others.privateKey;
     expect(await verifier()(await sign({}, { key }))).toBeNull();
     expect(await verifier()(await sign({}, { key, kid: "two" }))).toBeNull();
@@ -81,15 +81,15 @@ describe("a token", () => {
     expect(await verifier()(`${encode({ alg: "none" })}.${payload}.`)).toBeNull();
   });
 
-  it("that is signed by an algorithm that is not accepted is refused, although the key is the issuer's", async () => {
+  it("with an algorithm that is not accepted is refused, also with the issuer's key", async () => {
     expect(await verifier()(await sign({}, { key: unusual.privateKey, alg: "Ed25519", kid: "unusual" }))).toBeNull();
   });
 
-  it.each(["", "x", "a.b.c", "..", "e30.e30.e30"])("that is none is refused: %j", async (token) => {
+  it.each(["", "x", "a.b.c", "..", "e30.e30.e30"])("that is not a token is refused: %j", async (token) => {
     expect(await verifier()(token)).toBeNull();
   });
 
-  it("that has just expired is let in for the seconds by which clocks may differ", async () => {
+  it("that has just expired is accepted for the seconds by which clocks may differ", async () => {
     expect(await verifier()(await sign({ exp: now() - 2 }))).not.toBeNull();
   });
 });
@@ -113,18 +113,18 @@ describe("the audience", () => {
     expect(await verifier()(await sign(claims))).toBeNull();
   });
 
-  it("is one of several, each compared as a whole", async () => {
+  it("must equal one of several", async () => {
     const verify = verifier("web,backend");
     expect(await verify(await sign({ aud: "backend" }))).not.toBeNull();
     for (const aud of ["web,backend", "back", "", "webbackend"]) expect(await verify(await sign({ aud }))).toBeNull();
   });
 
-  it("is not checked when the configuration names none", async () => {
+  it("is not checked if the configuration has none", async () => {
     expect(await verifier("")(await sign({ aud: "anybody" }))).not.toBeNull();
   });
 });
 
-describe("an issuer that is not well", () => {
+describe("an issuer that fails", () => {
   const answers: Record<string, RequestListener> = {
     "answers 500": (_request, response) => void response.writeHead(500).end(),
     "answers 503": (_request, response) => void response.writeHead(503).end(),
@@ -139,7 +139,7 @@ describe("an issuer that is not well", () => {
     Object.entries(answers).map(([what, answer]) => [path, what, answer] as const),
   );
 
-  it.each(cases)("says nothing of a token: %s %s", async (path, _what, answer) => {
+  it.each(cases)("leaves the token undecided: %s %s", async (path, _what, answer) => {
     const [verify, right] = [verifier(), await sign()];
     const wrong = await sign({}, { key: others.privateKey });
     broken = { path, answer };
@@ -151,12 +151,12 @@ describe("an issuer that is not well", () => {
     expect(await verify(wrong)).toBeNull();
   });
 
-  it("that cannot be reached says nothing of a token", async () => {
+  it("that cannot be reached leaves the token undecided", async () => {
     const verify = createOidcVerifier("http://127.0.0.1:9", AUDIENCE, TIMEOUT);
     await expect(verify(await sign())).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  it("does no harm while its keys are known", async () => {
+  it("does not matter while its keys are cached", async () => {
     const verify = verifier();
     const token = await sign();
     await verify(token);

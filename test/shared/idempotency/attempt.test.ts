@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AppError, type ErrorCode } from "../../../shared/errors.ts";
 import { isFinal } from "../../../shared/idempotency/attempt.ts";
 
-describe("a refusal is the answer that repeats are given", () => {
+describe("a refusal is kept for repeats", () => {
   it.each<[ErrorCode, number | undefined, boolean]>([
     ["not_found", undefined, true],
     ["conflict", undefined, true],
@@ -16,7 +16,7 @@ describe("a refusal is the answer that repeats are given", () => {
     expect(isFinal(new AppError(code, "", retryAfter === undefined ? {} : { retryAfter }))).toBe(expected);
   });
 
-  it("unless it is no refusal at all", () => {
+  it("unless it is another error than an AppError", () => {
     expect(isFinal(new Error("broken"))).toBe(false);
   });
 });

@@ -7,7 +7,7 @@ const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 const MINE = "mine";
 const OTHERS = { seed: "others", at: NOW - 1000 };
 
-/** Claims of a request whose key the store answers with this; `told` is what the store is told after that. */
+/** Claims of a request for which the store returns `begun`; `told` lists the calls of the store. */
 function claims(begun: Begun) {
   const told: string[] = [];
   const store: IdempotencyStore = {
@@ -25,7 +25,7 @@ function claims(begun: Begun) {
 const failure = new AppError("unavailable", "the model does not answer");
 const refusal = new AppError("payload_too_large", "too long");
 
-it("a request without a key is a turn of its own, and nothing is kept of it", async () => {
+it("a request without a key always runs its own turn, and nothing is kept", async () => {
   const keyless = claimsOf(
     { store: {} as IdempotencyStore, clock: () => NOW, newId: () => MINE },
     { user: "ann", key: undefined, request: [], remaining: 0 },
@@ -47,7 +47,7 @@ it.each([
   },
 );
 
-it("the attempt that runs the turn gives the key back once when it fails, and keeps what no repeat would change", async () => {
+it("the attempt that runs the turn releases the key once if it fails, and keeps a final refusal", async () => {
   const failed = claims({ kind: "run", identity: OTHERS });
   await failed.claim();
   await failed.release(failure);
@@ -59,7 +59,7 @@ it("the attempt that runs the turn gives the key back once when it fails, and ke
   expect(refused.told.slice(1)).toEqual(["finish 413"]);
 });
 
-it("an attempt that follows another one neither gives the key back nor keeps anything", async () => {
+it("an attempt that follows another one neither releases the key nor keeps anything", async () => {
   const turn = claims({ kind: "running", identity: OTHERS });
   expect(await turn.claim()).toEqual({ kind: "followed", identity: OTHERS });
   await turn.release(failure);
@@ -68,7 +68,7 @@ it("an attempt that follows another one neither gives the key back nor keeps any
   expect(turn.told.slice(1)).toEqual([]);
 });
 
-it("an attempt that has not claimed the turn yet gives nothing back", async () => {
+it("an attempt that has not claimed the turn releases nothing", async () => {
   const turn = claims({ kind: "run", identity: OTHERS });
   await turn.release(failure);
   expect(turn.told).toEqual([]);
@@ -78,7 +78,7 @@ it("a key of another request is refused", async () => {
   await expect(claims({ kind: "mismatch" }).claim()).rejects.toMatchObject({ code: "idempotency_mismatch" });
 });
 
-it("a refusal that was kept is repeated as it was, and marked as repeated", async () => {
+it("a kept refusal is returned again, and marked as a repeat", async () => {
   const body = JSON.stringify({
     code: "payload_too_large",
     detail: "too long",

@@ -1,11 +1,11 @@
-/** A client that sends every call to the embedded engine and to the one in memory, and throws when their answers differ. */
+/** A client that sends every call to the embedded engine and to the engine in memory. It throws if the answers differ. */
 import { isDeepStrictEqual } from "node:util";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { conversations, metrics } from "../../../shared/dynamodb/tables.ts";
 import type { Engines } from "../engines.ts";
 import { type Command, createMemoryDynamoDB } from "./client.ts";
 
-/** What became of a call. */
+/** The result of a call. */
 type Outcome = { answer: unknown } | { error: unknown };
 
 export function createBoth({ dynamodb, tableName, metricsTable }: Engines) {
@@ -38,7 +38,7 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-/** What has to be the same: not messages for people, nor the order of a batch, nor digits of a distance beyond the fifth. */
+/** The part of a result that must be equal: without error messages, the order of a batch, and later digits of a distance. */
 function comparable(outcome: Outcome): unknown {
   if ("error" in outcome) {
     const { name, Item, CancellationReasons } = outcome.error as Record<string, unknown>;
@@ -69,7 +69,7 @@ function comparable(outcome: Outcome): unknown {
   return plain({ ...rest, responses, found });
 }
 
-/** The same value with its attributes in the order of their names, and without those that are undefined. */
+/** Copies a value with its attributes sorted by name, without undefined ones. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (Array.isArray(value)) return value.map(plain);

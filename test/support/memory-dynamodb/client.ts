@@ -1,6 +1,6 @@
 /**
- * A small DynamoDB in memory, behind the SDK client's `send`: it carries out the calls that `shared/dynamodb/table.ts` makes, at
- * once and in the order in which they come. `conformance.test.ts` compares it with the embedded engine.
+ * A small DynamoDB in memory, behind the SDK client's `send`. It carries out the calls of `shared/dynamodb/table.ts` at once, in
+ * their order. `conformance.test.ts` compares it with the embedded engine.
  */
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { TableSpec } from "../../../shared/dynamodb/tables.ts";
@@ -19,7 +19,7 @@ import {
 import { copyOf, isEqual } from "./values.ts";
 import { type Lag, REPLICA } from "./views.ts";
 
-/** Items that one call takes at most. */
+/** Maximum of items in one call. */
 const MAX_BATCH_GET = 100;
 const MAX_BATCH_WRITE = 25;
 const MAX_TRANSACTION = 100;
@@ -31,9 +31,9 @@ export interface Command {
 }
 
 export interface MemoryOptions {
-  /** Holds changes back from replicas and indexes. @default nothing lags */
+  /** Delays changes of replicas and indexes. @default no delay */
   lag?: (table: string, ...change: Parameters<Lag>) => void;
-  /** Is told every change, as the stream is. */
+  /** Called with every change, like the stream. */
   onChange?: (table: string, change: Change) => void;
 }
 
@@ -76,7 +76,7 @@ export function createMemoryDynamoDB(specs: Record<string, TableSpec>, { lag, on
     },
   };
 
-  /** Carries a command out, and gives its answer or throws as the SDK does. */
+  /** Carries out a command. Returns or throws what the SDK does. */
   function execute(command: Command): object {
     const operation = operations[command.constructor.name];
     if (!operation) throw new Error(`the command is not known: ${command.constructor.name}`);
@@ -147,7 +147,7 @@ function distinct(keys: readonly object[], most: number): void {
   }
 }
 
-/** What a write gives back. */
+/** The attributes that a write returns. */
 function returned(input: Write & { ReturnValues?: string }, before: Item | null, after: Item | null): Item | null {
   switch (input.ReturnValues ?? "NONE") {
     case "NONE":
@@ -163,7 +163,7 @@ function returned(input: Write & { ReturnValues?: string }, before: Item | null,
   }
 }
 
-/** Of the attributes that an update names, those that the item has. */
+/** The attributes that an update names and the item has. */
 function updatedIn(input: Write, item: Item): Item | null {
   const placeholders = placeholdersOf(input);
   const paths = compileUpdate(input.UpdateExpression ?? "").map(({ path }) => attributeOf(path, placeholders));

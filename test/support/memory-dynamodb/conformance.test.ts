@@ -38,7 +38,7 @@ test("answers random single calls, also wrong ones, as the embedded engine does"
   expect(Object.keys(calls).length).toBeGreaterThan(10);
 });
 
-/** A difference between the engines is no error of the service. */
+/** Throws a difference between the engines again, because it is not an error of DynamoDB. */
 function thrownByService(error: Error): void {
   if (!("$metadata" in error)) throw error;
 }
@@ -150,6 +150,6 @@ function randomQuery(random: Random) {
     ExpressionAttributeNames: { "#name": name },
     ExpressionAttributeValues: { ":v": "raw" },
   };
-  // Items that share a key of an index come in an order that DynamoDB does not promise, so that a limit would cut anywhere.
+  // DynamoDB does not promise an order of items with the same index key, so a limit could cut them anywhere.
   return { ...KeyCondition, IndexName, Select: "COUNT" as const };
 }

@@ -1,4 +1,4 @@
-/** Errors with the names and members that the SDK's clients give them. */
+/** Errors with the names and members of the SDK's errors. */
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./expressions.ts";
 
@@ -15,7 +15,7 @@ export const invalid = (message: string): Error => new ServiceError("ValidationE
 export const conditionFailed = (item: Item | undefined): Error =>
   new ServiceError("ConditionalCheckFailedException", "The conditional request failed", wireItem(item));
 
-/** `failed`: per action `null` when nothing stands against it, or the item on which its condition failed. */
+/** `failed`: for each action `null`, or the item on which its condition failed. */
 export const transactionCanceled = (failed: readonly ({ item: Item | undefined } | null)[]): Error =>
   new ServiceError("TransactionCanceledException", "Transaction cancelled", {
     CancellationReasons: failed.map((reason) =>
@@ -23,5 +23,5 @@ export const transactionCanceled = (failed: readonly ({ item: Item | undefined }
     ),
   });
 
-/** The document client leaves items inside of errors as they came over the wire. */
+/** The document client does not unmarshall items inside errors. */
 const wireItem = (item: Item | undefined) => (item ? { Item: marshall(item) } : {});

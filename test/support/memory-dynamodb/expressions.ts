@@ -1,4 +1,4 @@
-/** Parses and evaluates the expressions of DynamoDB that the product sends. Throws on everything else. */
+/** Parses and evaluates the expressions that the product sends to DynamoDB. Throws on any other expression. */
 
 export type Item = Record<string, unknown>;
 
@@ -24,7 +24,7 @@ interface Tokens {
 
 const COMPARATORS = new Set(["=", "<>", "<", "<=", ">", ">="]);
 
-/** Compiled expressions by their text: the product sends few different ones. */
+/** Compiled expressions by their text. The product sends few different ones. */
 const conditions = new Map<string, Condition>();
 const updates = new Map<string, UpdateStep[]>();
 
@@ -46,10 +46,10 @@ const placeholders = new Map<string, string[]>();
 export const placeholdersIn = (text: string): string[] =>
   cached(placeholders, text, () => text.match(/[#:]\w+/g) ?? []);
 
-/** Attribute names of a projection, as they are written. */
+/** The attribute names in a projection, with their placeholders. */
 export const namesOf = (projection: string): string[] => projection.split(",").map((name) => name.trim());
 
-/** The attribute that a name or its placeholder stands for. */
+/** Resolves a name or its placeholder. */
 export const attributeOf = (path: string, placeholders: Placeholders): string =>
   path.startsWith("#") ? placeholders.name(path) : path;
 
@@ -204,7 +204,7 @@ function parseValue(tokens: Tokens): Operand {
   return (item, p) => present(item, p) ?? otherwise(item, p);
 }
 
-/** Values of different types are unequal and in no order; an absent attribute differs from every value. */
+/** Values of different types are unequal and have no order. An absent attribute differs from every value. */
 function compare(left: unknown, operator: string, right: unknown): boolean {
   if (left === undefined || right === undefined) return operator === "<>";
   const isScalar = (value: unknown) => value === null || ["string", "number", "boolean"].includes(typeof value);

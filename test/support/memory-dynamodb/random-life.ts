@@ -1,4 +1,4 @@
-/** A random life of the product: its own operations on a few sessions, so that a client sees the calls that it makes. */
+/** Runs random operations of the product on a few sessions, so that a client gets realistic calls. */
 
 import { DeleteCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { collectDeadTurns } from "../../../shared/chat/end-turn.ts";
@@ -39,7 +39,7 @@ import { createMemoryFiles } from "../memory-files.ts";
 import type { Random } from "../random.ts";
 import { NOON } from "../world.ts";
 
-/** Runs operations of the product on a few sessions of two users, with a clock that moves on. */
+/** Runs operations on a few sessions of two users, with a clock that moves forward. */
 export async function liveAtRandom(
   client: DynamoDBDocumentClient,
   { tableName, metricsTable: metricsName }: Pick<Engines, "tableName" | "metricsTable">,
@@ -117,7 +117,7 @@ export async function liveAtRandom(
       async () => {
         const record = await stores.sessions.find(session);
         if (record?.status !== "active" || (record.expires_at ?? 0) > now / 1000) return;
-        // What TTL does.
+        // Deletes expired items, as TTL does.
         await client.send(
           new DeleteCommand({
             TableName: tableName,
@@ -193,14 +193,14 @@ export async function liveAtRandom(
   }
 }
 
-/** A refusal is an answer, too; what the product takes for an error of its own is not. */
+/** Accepts refusals, and throws internal errors again. */
 function refused(error: unknown): void {
   if (!(error instanceof AppError) || error.code === "internal") throw error;
 }
 
 const encoded = (user: string): string => user.replaceAll("%", "%25").replaceAll("#", "%23");
 
-/** An archive that remembers the messages of each object. */
+/** An archive in memory. */
 function archiveIn(objects: Map<string, MessageRecord[]>): Archive {
   return {
     async write(header, messages) {

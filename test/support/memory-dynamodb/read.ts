@@ -6,7 +6,7 @@ import { type Expressions, placeholdersOf, project, type TableData } from "./tab
 import { itemSize } from "./values.ts";
 import { REPLICA } from "./views.ts";
 
-/** Bytes that one Query reads at most. */
+/** Maximum of bytes that one Query reads. */
 const MAX_PAGE = 1024 * 1024;
 
 type QueryInput = Expressions & {
@@ -67,7 +67,7 @@ export function query(table: TableData, input: QueryInput) {
   };
 }
 
-/** The partition that a key condition asks for: the value of the one comparison for equality with its key. */
+/** Reads the partition in a key condition: the value that its key must equal. */
 function partitionIn(condition: string, key: string, lookUp: (token: string) => unknown): string {
   const match = /^\s*(#?\w+) = (:\w+)/.exec(condition);
   if (!match?.[1] || !match[2]) throw invalid(`Query condition missed key schema element: ${key}`);
@@ -80,7 +80,7 @@ type SearchInput = Expressions & {
   TopK?: number | undefined;
 };
 
-/** The nearest vectors by cosine distance, exactly. Takes and gives attribute values as the client without documents does. */
+/** Finds the nearest vectors by exact cosine distance. It takes and returns marshalled attribute values. */
 export function searchVectors(table: TableData, wire: SearchInput) {
   const values = wire.ExpressionAttributeValues;
   const input = { ...wire, ...(values ? { ExpressionAttributeValues: unmarshall(values as never) } : {}) };
@@ -112,7 +112,7 @@ export function searchVectors(table: TableData, wire: SearchInput) {
   };
 }
 
-/** Attributes and the values that they must have: a search knows `=` and `AND` only. */
+/** Reads the attributes and values in a search condition, which supports only `=` and `AND`. */
 function conjunction(text: string, { name, value }: Placeholders) {
   return new Map(
     text.split(" AND ").map((part) => {

@@ -1,4 +1,4 @@
-/** One table in memory: items in the order of their keys, the record of every change for the stream, and deletions by TTL. */
+/** One table in memory: items sorted by key, every change for the stream, and deletions by TTL. */
 import type { TableSpec } from "../../../shared/dynamodb/tables.ts";
 import { conditionFailed, invalid, transactionCanceled } from "./errors.ts";
 import {
@@ -13,10 +13,10 @@ import {
 import { copyOf, isEqual, itemSize } from "./values.ts";
 import { createViews, type Lag } from "./views.ts";
 
-/** Bytes of one item at most. */
+/** Maximum of bytes in one item. */
 const MAX_ITEM = 400 * 1024;
 
-/** A change of an item, as the stream tells of it. */
+/** A change of an item, as in the stream. */
 export interface Change {
   kind: "INSERT" | "MODIFY" | "REMOVE";
   before: Item | null;
@@ -81,13 +81,13 @@ export function createTableData(
     else partition.delete(sk);
     if (partition.size > 0) partitions.set(pk, partition);
     else partitions.delete(pk);
-    // AWS tells nothing of a write that changes nothing.
+    // DynamoDB's stream has no record of a write that changes nothing.
     if (before && after && isEqual(before, after)) return;
     views.changed(`${pk}\n${sk}`, before, after);
     options.onChange?.({ kind: before ? (after ? "MODIFY" : "REMOVE") : "INSERT", before, after, byTtl });
   }
 
-  /** What a write would do, and whether its condition lets it. */
+  /** Computes the result of a write, and checks its condition. */
   function plan(write: Write): Planned {
     const { verb, ConditionExpression } = write;
     const placeholders = placeholdersOf(write);
@@ -140,7 +140,7 @@ export function createTableData(
 
     get: (key: object): Item | null => find(keyOf(key as Item)),
 
-    /** Items of a partition in the order of their sort keys. Keys are compared as UTF-16, which for those in use is the order of bytes. */
+    /** Items of a partition, sorted by key. Keys are compared as UTF-16, which for the keys in use is the order of bytes. */
     partition: (pk: string): Item[] =>
       [...(partitions.get(pk) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item),
 
@@ -168,7 +168,7 @@ export function createTableData(
       }
     },
 
-    /** Deletes what has expired by `now` (epoch seconds), as TTL does: those that `isWanted` names. */
+    /** Deletes expired items at `now` (epoch seconds), as TTL does, if `isWanted` accepts them. */
     expire(now: number, isWanted: (item: Item) => boolean = () => true): void {
       for (const item of this.all()) {
         const at = item[spec.ttl];
@@ -186,7 +186,7 @@ export type TableData = ReturnType<typeof createTableData>;
 
 const vectorKeys = ({ partitionKey }: { partitionKey: string }) => ({ partitionKey, sortKey: partitionKey });
 
-/** A failed condition shows the item only if it was asked to. */
+/** A failed condition returns the item only if the request asks for it. */
 const shown = ({ ReturnValuesOnConditionCheckFailure }: Write, item: Item | null): Item | undefined =>
   ReturnValuesOnConditionCheckFailure === "ALL_OLD" && item ? item : undefined;
 
@@ -196,7 +196,7 @@ function sumOf(before: unknown, by: unknown): number {
   return before + by;
 }
 
-/** Looks placeholders up, once it is sure that all that were given are used. */
+/** Resolves placeholders, after a check that every given one is used. */
 export function placeholdersOf(input: Expressions): Placeholders {
   const { ExpressionAttributeNames: names, ExpressionAttributeValues: values } = input;
   if (names || values) {
@@ -225,7 +225,7 @@ function missing(token: string): never {
   throw invalid(`An expression attribute that is used in an expression is not defined: ${token}`);
 }
 
-/** The attributes that a projection names; all of them without one. */
+/** The attributes that a projection names. Without a projection: all. */
 export function project(item: Item, { ProjectionExpression }: Expressions, placeholders: Placeholders): Item {
   if (!ProjectionExpression) return copyOf(item);
   const shown: Item = {};

@@ -1,7 +1,7 @@
 /** Copies, compares and measures the values of items: strings, numbers, booleans, null, bytes, lists and maps. */
 import type { Item } from "./expressions.ts";
 
-/** A copy that shares nothing with the original; undefined attributes are left out, as the SDK does. */
+/** Makes a deep copy without undefined attributes, as the SDK does. */
 export function copyOf<T>(value: T): T {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") {
@@ -38,7 +38,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
   );
 }
 
-/** Bytes of a value as DynamoDB counts them, about. */
+/** Approximate bytes of a value, as DynamoDB counts them. */
 export function sizeOf(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (typeof value === "number") return Math.ceil(String(value).length / 2) + 1;

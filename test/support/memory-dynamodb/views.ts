@@ -1,14 +1,14 @@
 /**
- * What DynamoDB makes of a table's changes after they were acknowledged: a replica for eventually consistent reads, the secondary
- * indexes and the vector indexes. Each change reaches each view by `lag`, which may hold it back.
+ * The views that DynamoDB updates after a change was acknowledged: a replica for eventually consistent reads, secondary indexes
+ * and vector indexes. `lag` can delay each change of each view.
  */
 import type { IndexSpec, TableSpec, VectorIndexSpec } from "../../../shared/dynamodb/tables.ts";
 import type { Item } from "./expressions.ts";
 
-/** Names the view of eventually consistent reads of the table itself. */
+/** The name of the replica for eventually consistent reads. */
 export const REPLICA = "replica";
 
-/** Carries a change of an item over into a view, now or later; the changes of one item have to stay in their order. */
+/** Applies a change of an item to a view, now or later. The changes of one item must stay in their order. */
 export type Lag = (view: string, key: string, apply: () => void) => void;
 
 const atOnce: Lag = (_view, _key, apply) => apply();
@@ -37,7 +37,7 @@ export function createViews(spec: TableSpec, lag: Lag = atOnce) {
   }
 
   return {
-    /** Takes note of a change: an item that was put (`after`), or deleted (`null`). */
+    /** Records a change: `after` is the new item, `null` = the item was deleted. */
     changed(key: string, before: Item | null, after: Item | null): void {
       for (const [name, { partitionOf, items }] of views) {
         const from = before ? partitionOf(before) : undefined;
@@ -69,7 +69,7 @@ export function createViews(spec: TableSpec, lag: Lag = atOnce) {
   };
 }
 
-/** An item is in an index when it has both of the index's keys. */
+/** An index contains the items that have both of its keys. */
 const indexPartition = ({ partitionKey, sortKey }: IndexSpec, item: Item): string | undefined =>
   item[sortKey] === undefined ? undefined : text(item[partitionKey]);
 
