@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { RequestLog } from "./gateway/server.ts";
+import type { RequestLog } from "./gateway/gateway.ts";
 import { splitStack } from "./lambda/log-line.ts";
 
 /** The log of the host. `more` is shown with `--verbose` only. */

@@ -12,14 +12,13 @@ const supported: Record<string, string> = {
     "ApiKeyRequired AuthorizationType AuthorizerId HttpMethod Integration.ContentHandling Integration.Credentials " +
     "Integration.IntegrationHttpMethod Integration.IntegrationResponses Integration.PassthroughBehavior " +
     "Integration.RequestTemplates Integration.ResponseTransferMode Integration.TimeoutInMillis Integration.Type " +
-    "Integration.Uri MethodResponses OperationName RequestModels RequestParameters RequestValidatorId ResourceId RestApiId",
-  "AWS::ApiGateway::RequestValidator": "Name RestApiId ValidateRequestBody ValidateRequestParameters",
+    "Integration.Uri MethodResponses OperationName ResourceId RestApiId",
   "AWS::ApiGateway::Resource": "ParentId PathPart RestApiId",
   "AWS::ApiGateway::RestApi": "BinaryMediaTypes Description DisableExecuteApiEndpoint EndpointConfiguration Name Tags",
   "AWS::ApiGateway::Stage":
     "AccessLogSetting DeploymentId Description MethodSettings.DataTraceEnabled MethodSettings.HttpMethod " +
     "MethodSettings.LoggingLevel MethodSettings.MetricsEnabled MethodSettings.ResourcePath " +
-    "MethodSettings.ThrottlingBurstLimit MethodSettings.ThrottlingRateLimit RestApiId StageName Tags TracingEnabled Variables",
+    "MethodSettings.ThrottlingBurstLimit MethodSettings.ThrottlingRateLimit RestApiId StageName Tags TracingEnabled",
   "AWS::DynamoDB::Table":
     "AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes.IndexName " +
     "GlobalSecondaryIndexes.KeySchema GlobalSecondaryIndexes.Projection KeySchema PointInTimeRecoverySpecification " +

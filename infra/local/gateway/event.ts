@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { ACCOUNT, PARTITION, REGION } from "../assembly/physical.ts";
-import type { Method, RestApi } from "./api.ts";
+import type { Method, RestApi } from "./rest-api.ts";
 
 /** The event of a REST API's proxy integration (`APIGatewayProxyEvent`). */
 export interface ProxyEvent {
@@ -13,34 +13,29 @@ export interface ProxyEvent {
   queryStringParameters: Record<string, string> | null;
   multiValueQueryStringParameters: Record<string, string[]> | null;
   pathParameters: Record<string, string> | null;
-  stageVariables: Record<string, string> | null;
+  stageVariables: null;
   requestContext: ReturnType<typeof requestContext>;
   body: string | null;
   isBase64Encoded: boolean;
 }
 
 /** Headers of the connection, which the gateway does not pass on. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-]);
+const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "expect"];
 
-/** Creates the event of a request, without its body. `path` is percent-encoded, as the client sent it. */
+/**
+ * Creates the event of a request, without its body. `method` is undefined for a request without a route. `path` is percent-encoded, as
+ * the client sent it.
+ */
 export function createEvent(
   api: RestApi,
-  method: Method,
+  method: Method | undefined,
   request: IncomingMessage,
   { path, search, parameters }: { path: string; search: string; parameters: Record<string, string> | null },
 ): ProxyEvent {
   const { headers, multiValueHeaders } = readHeaders(request);
   const query = readQuery(search);
   return {
-    resource: method.resourcePath,
+    resource: method?.resourcePath ?? "",
     path,
     httpMethod: request.method ?? "GET",
     headers,
@@ -48,7 +43,7 @@ export function createEvent(
     queryStringParameters: query && Object.fromEntries(Object.entries(query).map(([k, v]) => [k, v.at(-1) ?? ""])),
     multiValueQueryStringParameters: query,
     pathParameters: parameters,
-    stageVariables: api.stageVariables,
+    stageVariables: null,
     requestContext: requestContext(api, method, request, path),
     body: null,
     isBase64Encoded: false,
@@ -60,7 +55,7 @@ export function methodArn(api: RestApi, httpMethod: string, path: string): strin
   return `arn:${PARTITION}:execute-api:${REGION}:${ACCOUNT}:${api.id}/${api.stage}/${httpMethod}${path}`;
 }
 
-function requestContext(api: RestApi, method: Method, request: IncomingMessage, path: string) {
+function requestContext(api: RestApi, method: Method | undefined, request: IncomingMessage, path: string) {
   const now = new Date();
   const domainName = request.headers.host ?? "localhost";
   return {
@@ -73,30 +68,17 @@ function requestContext(api: RestApi, method: Method, request: IncomingMessage, 
     extendedRequestId: `${now.getTime().toString(36)}=`,
     httpMethod: request.method ?? "GET",
     identity: {
-      accessKey: null,
-      accountId: null,
-      apiKey: null,
-      apiKeyId: null,
-      caller: null,
-      clientCert: null,
-      cognitoAuthenticationProvider: null,
-      cognitoAuthenticationType: null,
-      cognitoIdentityId: null,
-      cognitoIdentityPoolId: null,
-      principalOrgId: null,
       sourceIp: request.socket.remoteAddress ?? "127.0.0.1",
-      user: null,
       userAgent: request.headers["user-agent"] ?? null,
-      userArn: null,
     },
-    operationName: method.operationName,
+    operationName: method?.operationName,
     path: `/${api.stage}${path}`,
     protocol: `HTTP/${request.httpVersion}`,
     requestId: randomUUID(),
     requestTime: commonLogTime(now),
     requestTimeEpoch: now.getTime(),
-    resourceId: method.resourceId,
-    resourcePath: method.resourcePath,
+    resourceId: method?.resourceId ?? "",
+    resourcePath: method?.resourcePath ?? "",
     stage: api.stage,
   };
 }
@@ -105,7 +87,7 @@ function readHeaders({ rawHeaders, socket }: IncomingMessage) {
   const multiValueHeaders: Record<string, string[]> = {};
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
-    if (HOP_BY_HOP.has(name.toLowerCase())) continue;
+    if (HOP_BY_HOP.includes(name.toLowerCase())) continue;
     const value = rawHeaders[i + 1] ?? "";
     if (Object.hasOwn(multiValueHeaders, name)) multiValueHeaders[name]?.push(value);
     else multiValueHeaders[name] = [value];
@@ -129,9 +111,7 @@ function readQuery(search: string): Record<string, string[]> | null {
   return Object.keys(query).length > 0 ? query : null;
 }
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
+/** `21/Nov/2026:12:00:00 +0000` */
 function commonLogTime(at: Date): string {
-  const iso = at.toISOString();
-  return `${iso.slice(8, 10)}/${MONTHS[at.getUTCMonth()]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
+  return at.toUTCString().replace(/^\w+, (\d+) (\w+) (\d+) ([\d:]+) GMT$/, "$1/$2/$3:$4 +0000");
 }

@@ -6,7 +6,6 @@ const kinds = {
   API_CONFIGURATION_ERROR: [500, "InternalServerErrorException"],
   AUTHORIZER_CONFIGURATION_ERROR: [500, "AuthorizerConfigurationException"],
   AUTHORIZER_FAILURE: [500, "AuthorizerFailureException"],
-  BAD_REQUEST_PARAMETERS: [400, "BadRequestException"],
   /** The function failed or returned a malformed response. It has no gateway response of its own. */
   BAD_GATEWAY: [502, "InternalServerErrorException"],
   INTEGRATION_TIMEOUT: [504, "InternalServerErrorException"],
@@ -25,19 +24,12 @@ export interface GatewayResponseSpec {
   templates: Record<string, string>;
 }
 
-interface GatewayAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
 /** The values that parameters and templates can use. */
 interface ResponseScope {
   /** `$context` without `error`. */
   context: object;
   /** Lower-case names. */
   headers: Record<string, string | string[] | undefined>;
-  query: Record<string, string> | null;
 }
 
 export function readGatewayResponses(resources: Resource[]): Map<string, GatewayResponseSpec> {
@@ -59,45 +51,32 @@ export function renderGatewayResponse(
   kind: GatewayResponseKind,
   message: string,
   scope: ResponseScope,
-): GatewayAnswer {
+): { status: number; headers: Record<string, string>; body: string } {
   const [usual, exception] = kinds[kind];
   const spec = responses.get(kind) ?? responses.get(usual < 500 ? "DEFAULT_4XX" : "DEFAULT_5XX");
-  const context = { ...scope.context, error: errorContext(kind, message) };
-  const templates = spec?.templates ?? {};
-  const type = "application/json" in templates ? "application/json" : (Object.keys(templates)[0] ?? "application/json");
-  const template = templates[type] ?? '{"message":$context.error.messageString}';
+  const error = { message, messageString: JSON.stringify(message), responseType: kind };
+  const context = { ...scope.context, error };
+  const [type, template] = Object.entries(spec?.templates ?? {})[0] ?? [
+    "application/json",
+    '{"message":$context.error.messageString}',
+  ];
   const headers: Record<string, string> = { "content-type": type, "x-amzn-errortype": exception };
   for (const [name, source] of Object.entries(spec?.parameters ?? {})) {
     const value = parameter(source, scope, context);
     if (value !== undefined) headers[name.replace(/^gatewayresponse\.header\./, "").toLowerCase()] = value;
   }
-  return { status: spec?.status ?? usual, headers, body: fill(template, context) };
-}
-
-function errorContext(kind: string, message: string) {
-  return { message, messageString: JSON.stringify(message), responseType: kind, validationErrorString: message };
-}
-
-function fill(template: string, context: object): string {
-  return template.replaceAll(/\$(?:\{context\.([\w.-]+)\}|context\.([\w-]+(?:\.[\w-]+)*))/g, (_, braced, plain) =>
-    String(lookup(context, braced ?? plain) ?? ""),
+  const body = template.replaceAll(/\$context\.([\w-]+(?:\.[\w-]+)*)/g, (_, path) =>
+    String(lookup(context, path) ?? ""),
   );
+  return { status: spec?.status ?? usual, headers, body };
 }
 
-function parameter(source: string, scope: ResponseScope, context: object): string | undefined {
-  const quoted = /^'(.*)'$/s.exec(source)?.[1];
+/** A text in quotes, a header of the request, or a variable of the context. */
+function parameter(source: string, { headers }: ResponseScope, context: object): string | undefined {
+  const [, quoted, header, path = ""] = /^(?:'(.*)'|method\.request\.header\.(.+)|context\.(.+))$/s.exec(source) ?? [];
   if (quoted !== undefined) return quoted;
-  const [, header] = /^method\.request\.header\.(.+)$/.exec(source) ?? [];
-  if (header) return single(scope.headers[header.toLowerCase()]);
-  const [, query] = /^method\.request\.querystring\.(.+)$/.exec(source) ?? [];
-  if (query) return scope.query?.[query];
-  const [, path] = /^context\.(.+)$/.exec(source) ?? [];
-  const value = path ? lookup(context, path) : undefined;
+  const value = header ? [headers[header.toLowerCase()]].flat()[0] : lookup(context, path);
   return value === undefined || value === null ? undefined : String(value);
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(",") : value;
 }
 
 function lookup(from: unknown, path: string): unknown {

@@ -4,7 +4,7 @@ interface Routable {
   resourcePath: string;
 }
 
-export interface Match<T> {
+interface Match<T> {
   method: T;
   /** Values of the path parameters, percent-encoded. */
   parameters: Record<string, string> | null;
@@ -15,72 +15,46 @@ export interface Router<T> {
   match(httpMethod: string, path: string): Match<T> | undefined;
 }
 
-interface Node<T> {
-  fixed: Map<string, Node<T>>;
-  parameter?: { name: string; node: Node<T> };
-  greedy?: { name: string; node: Node<T> };
-  methods: Map<string, T>;
-}
+const PARAMETER = /\/\{(.+?)(\+?)\}/g;
 
 /**
  * Routes as API Gateway does: a fixed segment precedes a parameter, and a parameter precedes `{proxy+}`. Path parameters stay
  * percent-encoded, as in the proxy integrations of REST APIs.
  */
-export function createRouter<T extends Routable>(methods: T[]): Router<T> {
-  const root = createNode<T>();
-  for (const method of methods) {
-    let node = root;
-    for (const part of segments(method.resourcePath)) node = child(node, part);
-    node.methods.set(method.httpMethod, method);
-  }
+export function createRouter<T extends Routable>(methods: readonly T[]): Router<T> {
+  const resources = [...Map.groupBy(methods, ({ resourcePath }) => resourcePath)]
+    .map(([path, ofPath]) => ({
+      names: [...path.matchAll(PARAMETER)].map(([, name = ""]) => name),
+      expression: expressionOf(path),
+      order: path
+        .split("/")
+        .map((part) => (part.endsWith("+}") ? 2 : part.startsWith("{") ? 1 : 0))
+        .join(""),
+      methods: new Map(ofPath.map((method) => [method.httpMethod, method])),
+    }))
+    .sort((a, b) => (a.order < b.order ? -1 : 1));
   return {
     match(httpMethod, path) {
-      const found = walk(root, segments(path), 0, []);
-      const method = found?.node.methods.get(httpMethod) ?? found?.node.methods.get("ANY");
-      if (!found || !method) return undefined;
-      const { parameters } = found;
-      return { method, parameters: parameters.length > 0 ? Object.fromEntries(parameters) : null };
+      // A slash at the end does not count.
+      const text = path.replace(/\/$/, "");
+      for (const { expression, names, methods } of resources) {
+        const found = expression.exec(text);
+        if (!found) continue;
+        const method = methods.get(httpMethod) ?? methods.get("ANY");
+        const parameters = names.map((name, at) => [name, found[at + 1] ?? ""]);
+        return method && { method, parameters: names.length > 0 ? Object.fromEntries(parameters) : null };
+      }
+      return undefined;
     },
   };
 }
 
-function createNode<T>(): Node<T> {
-  return { fixed: new Map(), methods: new Map() };
-}
-
-/** Ignores a slash at the end. An empty segment between two slashes counts. */
-function segments(path: string): string[] {
-  const parts = path.split("/").slice(1);
-  if (parts.at(-1) === "") parts.pop();
-  return parts;
-}
-
-function child<T>(node: Node<T>, part: string): Node<T> {
-  const [, name, plus] = /^\{(.+?)(\+?)\}$/.exec(part) ?? [];
-  if (name && plus) {
-    node.greedy ??= { name, node: createNode<T>() };
-    return node.greedy.node;
-  }
-  if (name) {
-    node.parameter ??= { name, node: createNode<T>() };
-    return node.parameter.node;
-  }
-  const next = node.fixed.get(part) ?? createNode<T>();
-  node.fixed.set(part, next);
-  return next;
-}
-
-type Found<T> = { node: Node<T>; parameters: [string, string][] };
-
-function walk<T>(node: Node<T>, parts: string[], at: number, parameters: [string, string][]): Found<T> | undefined {
-  const part = parts[at];
-  if (part === undefined) return node.methods.size > 0 ? { node, parameters } : undefined;
-  const fixed = node.fixed.get(part);
-  const exact = fixed && walk(fixed, parts, at + 1, parameters);
-  if (exact) return exact;
-  if (part === "") return undefined;
-  const { parameter, greedy } = node;
-  const bound = parameter && walk(parameter.node, parts, at + 1, [...parameters, [parameter.name, part]]);
-  if (bound) return bound;
-  return greedy && { node: greedy.node, parameters: [...parameters, [greedy.name, parts.slice(at).join("/")]] };
+function expressionOf(path: string): RegExp {
+  const [first = "", ...rest] = path.replace(/^\/$/, "").split(/(?=\/)/);
+  const parts = [first, ...rest].map((part) => {
+    const [, , greedy] = new RegExp(PARAMETER, "").exec(part) ?? [];
+    if (greedy === undefined) return RegExp.escape(part);
+    return greedy ? "/([^/].*)" : "/([^/]+)";
+  });
+  return new RegExp(`^${parts.join("")}$`, "s");
 }

@@ -30,23 +30,19 @@ export function createTokenBucket(rate: number, burst: number, now = performance
  * methods.
  */
 export function readThrottles(
-  settings: unknown,
+  settings: readonly MethodSetting[] = [],
 ): (resourcePath: string, httpMethod: string) => TokenBucket | undefined {
-  const list = (Array.isArray(settings) ? settings : []) as MethodSetting[];
-  const limits = list.filter(
-    ({ ThrottlingRateLimit }) => ThrottlingRateLimit !== undefined && ThrottlingRateLimit >= 0,
-  );
+  const limits = settings.filter(({ ThrottlingRateLimit = -1 }) => ThrottlingRateLimit >= 0);
   return (resourcePath, httpMethod) => {
-    const own = limits.find((s) => pathOf(s) === resourcePath && (s.HttpMethod === httpMethod || s.HttpMethod === "*"));
-    const setting =
-      own ?? limits.find((s) => pathOf(s) === "/*" && (s.HttpMethod === "*" || s.HttpMethod === httpMethod));
+    // `/~1v1~1sessions` is how CloudFormation writes the path `/v1/sessions`.
+    const of = (path: string) =>
+      limits.find(
+        ({ ResourcePath = "/*", HttpMethod = "*" }) =>
+          ResourcePath.replace(/^\/~1/, "/").replaceAll("~1", "/") === path && [httpMethod, "*"].includes(HttpMethod),
+      );
+    const setting = of(resourcePath) ?? of("/*");
     if (!setting) return undefined;
-    const rate = setting.ThrottlingRateLimit ?? 0;
-    return createTokenBucket(rate, setting.ThrottlingBurstLimit ?? rate);
+    const { ThrottlingRateLimit = 0, ThrottlingBurstLimit = ThrottlingRateLimit } = setting;
+    return createTokenBucket(ThrottlingRateLimit, ThrottlingBurstLimit);
   };
-}
-
-/** `/~1v1~1sessions` is how CloudFormation writes the path `/v1/sessions`. */
-function pathOf({ ResourcePath = "/*" }: MethodSetting): string {
-  return ResourcePath.startsWith("/~1") ? ResourcePath.slice(1).replaceAll("~1", "/") : ResourcePath;
 }
