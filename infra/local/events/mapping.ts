@@ -1,32 +1,21 @@
-import * as z from "zod";
+import { functionArn, functionName } from "../assembly/physical.ts";
 import { compileFilter } from "./filter-pattern.ts";
 
-/** CloudFormation sometimes writes numbers and booleans as strings. */
-const number = (absent: number) => z.coerce.number().int().default(absent);
-const flag = (absent: boolean) =>
-  z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]).default(absent);
-
-/** With Lambda's defaults for DynamoDB streams. */
-const schema = z.object({
-  FunctionName: z.string(),
-  BatchSize: number(100),
-  BisectBatchOnFunctionError: flag(false),
-  DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string() }).optional() }).optional(),
-  Enabled: flag(true),
-  FilterCriteria: z.object({ Filters: z.array(z.object({ Pattern: z.string() })).default([]) }).optional(),
-  FunctionResponseTypes: z.array(z.string()).default([]),
-  /** Seconds. */
-  MaximumBatchingWindowInSeconds: number(0),
-  /** Seconds; -1 = any age. */
-  MaximumRecordAgeInSeconds: number(-1),
-  /** -1 = no limit. */
-  MaximumRetryAttempts: number(-1),
-  ParallelizationFactor: number(1),
-  StartingPosition: z.enum(["TRIM_HORIZON", "LATEST"]),
-});
-
-/** Properties without effect on one machine. */
-const notLocal = ["EventSourceArn", "KmsKeyArn", "LoggingConfig", "MetricsConfig", "Tags"];
+/** The properties of an AWS::Lambda::EventSourceMapping. */
+interface MappingProperties {
+  FunctionName: string;
+  BatchSize?: number;
+  BisectBatchOnFunctionError?: boolean;
+  DestinationConfig?: { OnFailure?: object };
+  Enabled?: boolean;
+  FilterCriteria?: { Filters?: { Pattern: string }[] };
+  FunctionResponseTypes?: string[];
+  MaximumBatchingWindowInSeconds?: number;
+  MaximumRecordAgeInSeconds?: number;
+  MaximumRetryAttempts?: number;
+  ParallelizationFactor?: number;
+  StartingPosition: "TRIM_HORIZON" | "LATEST";
+}
 
 export interface Mapping {
   /** The readable name of the function. */
@@ -50,39 +39,25 @@ export interface Mapping {
 }
 
 /**
- * Reads the resolved properties of an AWS::Lambda::EventSourceMapping on a DynamoDB stream. Warns about each property that the host
- * does not support. Throws an Error when a filter pattern or a property is malformed.
+ * Reads the resolved properties of an AWS::Lambda::EventSourceMapping on a DynamoDB stream, with Lambda's defaults. Throws an Error when
+ * a filter pattern is malformed.
  */
-export function readMapping(
-  properties: Record<string, unknown>,
-  streamArn: string,
-  warn: (line: string) => void,
-  label?: string,
-): Mapping {
-  const mapping = schema.parse(properties);
-  const name = /:function:([^:]+)/.exec(mapping.FunctionName)?.[1] ?? mapping.FunctionName;
-  const functionLabel = label ?? name;
-  const [, , , region, account] = streamArn.split(":");
-  for (const key of Object.keys(properties)) {
-    if (!Object.hasOwn(schema.shape, key) && !notLocal.includes(key)) {
-      warn(`Event source of ${functionLabel}: the local host does not support the property ${key}.`);
-    }
-  }
-  const filters = mapping.FilterCriteria?.Filters.map(({ Pattern }) => compileFilter(JSON.parse(Pattern))) ?? [];
+export function readMapping(properties: Record<string, unknown>, label?: string): Mapping {
+  const mapping = properties as unknown as MappingProperties;
+  const name = functionName(mapping.FunctionName);
+  const filters = mapping.FilterCriteria?.Filters?.map(({ Pattern }) => compileFilter(JSON.parse(Pattern))) ?? [];
   return {
-    functionLabel,
-    functionArn: mapping.FunctionName.startsWith("arn:")
-      ? mapping.FunctionName
-      : `arn:aws:lambda:${region}:${account}:function:${name}`,
-    batchSize: mapping.BatchSize,
-    bisect: mapping.BisectBatchOnFunctionError,
-    enabled: mapping.Enabled,
+    functionLabel: label ?? name,
+    functionArn: functionArn(name),
+    batchSize: mapping.BatchSize ?? 100,
+    bisect: mapping.BisectBatchOnFunctionError ?? false,
+    enabled: mapping.Enabled ?? true,
     hasDestination: mapping.DestinationConfig?.OnFailure !== undefined,
-    reportsItemFailures: mapping.FunctionResponseTypes.includes("ReportBatchItemFailures"),
-    window: mapping.MaximumBatchingWindowInSeconds,
-    maximumAge: mapping.MaximumRecordAgeInSeconds,
-    maximumRetries: mapping.MaximumRetryAttempts,
-    parallelization: mapping.ParallelizationFactor,
+    reportsItemFailures: mapping.FunctionResponseTypes?.includes("ReportBatchItemFailures") ?? false,
+    window: mapping.MaximumBatchingWindowInSeconds ?? 0,
+    maximumAge: mapping.MaximumRecordAgeInSeconds ?? -1,
+    maximumRetries: mapping.MaximumRetryAttempts ?? -1,
+    parallelization: mapping.ParallelizationFactor ?? 1,
     startingPosition: mapping.StartingPosition,
     accepts: (record) => filters.length === 0 || filters.some((matches) => matches(record)),
   };

@@ -45,11 +45,11 @@ export interface StreamPoller {
 /**
  * Starts an event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and in order
  * per partition key. The checkpoint passes only settled records.
- * Throws an Error when the mapping is malformed or has a filter pattern that Lambda refuses.
+ * Throws an Error when a filter pattern is malformed.
  */
 export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
   const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
-  const mapping = readMapping(options.mapping, streamArn, warn, options.functionLabel);
+  const mapping = readMapping(options.mapping, options.functionLabel);
   if (!mapping.enabled) {
     log(`Event source of ${mapping.functionLabel} is disabled.`);
     return { stop: async () => undefined };

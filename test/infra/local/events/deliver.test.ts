@@ -40,11 +40,7 @@ async function run(
     stopped: false,
   };
   const delivery: Delivery = {
-    mapping: readMapping(
-      { FunctionName: "job", StartingPosition: "TRIM_HORIZON", ...properties },
-      streamArn,
-      () => undefined,
-    ),
+    mapping: readMapping({ FunctionName: "job", StartingPosition: "TRIM_HORIZON", ...properties }),
     async invoke(event) {
       const batch = numbers((event as { Records: StreamRecord[] }).Records);
       seen.calls.push(batch);

@@ -40,26 +40,11 @@ describe("a filter pattern", () => {
     ["prefix", [{ prefix: "ab" }], "abc", true],
     ["no prefix", [{ prefix: "bc" }], "abc", false],
     ["prefix of a number", [{ prefix: "1" }], 12, false],
-    ["prefix in any case", [{ prefix: { "equals-ignore-case": "AB" } }], "abc", true],
-    ["suffix", [{ suffix: "bc" }], "abc", true],
-    ["suffix in any case", [{ suffix: { "equals-ignore-case": "BC" } }], "abc", true],
-    ["any case", [{ "equals-ignore-case": "ABC" }], "abc", true],
-    ["another word", [{ "equals-ignore-case": "ABD" }], "abc", false],
     ["anything but", [{ "anything-but": "a" }], "b", true],
     ["but not that", [{ "anything-but": "a" }], "a", false],
     ["anything but any of", [{ "anything-but": ["a", "b"] }], "b", false],
     ["anything but a number", [{ "anything-but": [1] }], "1", true],
     ["nothing is not anything", [{ "anything-but": "a" }], undefined, false],
-    ["anything but a prefix", [{ "anything-but": { prefix: "ab" } }], "abc", false],
-    ["anything but some suffixes", [{ "anything-but": { suffix: ["x", "y"] } }], "abc", true],
-    ["anything but, in any case", [{ "anything-but": { "equals-ignore-case": ["A"] } }], "a", false],
-    ["numeric equal", [{ numeric: ["=", 5] }], 5, true],
-    ["numeric range", [{ numeric: [">", 0, "<=", 5] }], 5, true],
-    ["out of range", [{ numeric: [">", 0, "<", 5] }], 5, false],
-    ["numeric of a text", [{ numeric: [">", 0] }], "5", false],
-    ["wildcard", [{ wildcard: "a*c*" }], "abcd", true],
-    ["wildcard with its own star", [{ wildcard: "a\\*c." }], "a*c.", true],
-    ["wildcard and a dot", [{ wildcard: "a.c" }], "abc", false],
     ["one of an array", ["b"], ["a", "b"], true],
     ["none of an array", ["c"], ["a", "b"], false],
     ["an empty array holds nothing", [{ exists: false }], [], true],
@@ -78,24 +63,16 @@ describe("a filter pattern", () => {
     expect(matches(pattern, { L: [{ a: 1 }, { b: 2 }] })).toBe(false);
   });
 
-  it("supports $or beside other conditions, at any depth", () => {
-    const pattern = {
-      eventName: ["REMOVE"],
-      dynamodb: { $or: [{ Keys: { sk: { S: ["A"] } } }, { SizeBytes: [{ numeric: [">", 100] }] }] },
-    };
-    expect(matches(pattern, ttlRemoval)).toBe(true);
-    expect(matches(pattern, { ...ttlRemoval, dynamodb: { ...ttlRemoval.dynamodb, SizeBytes: 1 } })).toBe(false);
-    expect(matches({ $or: [{ eventName: ["INSERT"] }, { eventName: ["REMOVE"] }] }, ttlRemoval)).toBe(true);
-  });
-
   it.each([
     [{ a: [] }, "empty"],
     [{ a: [{ cidr: "10.0.0.0/8" }] }, '"cidr" is not known'],
     [{ a: [{ prefix: 1 }] }, "prefix takes a string"],
-    [{ a: [{ numeric: ["~", 1] }] }, 'numeric does not understand "~ 1"'],
+    [{ a: [{ numeric: [">", 1] }] }, '"numeric" is not known'],
+    [{ $or: [{ a: [1] }] }, '"$or" is not known'],
+    [{ a: [{ "anything-but": { prefix: "x" } }] }, "anything-but takes values"],
     [{ a: [{ prefix: "a", suffix: "b" }] }, "one operator"],
     [{ a: "text" }, "is an object"],
-  ])("is refused when it is malformed: %j", (pattern, message) => {
+  ])("is refused when it is malformed or has an unknown operator: %j", (pattern, message) => {
     expect(() => compileFilter(pattern)).toThrow(message);
   });
 });
@@ -116,10 +93,6 @@ const rule = fc.oneof(
     rule: { prefix: text },
     holds: (v: unknown) => typeof v === "string" && v.startsWith(text),
   })),
-  fc.constantFrom("a", "b", "").map((text) => ({
-    rule: { suffix: text },
-    holds: (v: unknown) => typeof v === "string" && v.endsWith(text),
-  })),
   fc
     .array(
       scalar.filter((v) => typeof v !== "boolean" && v !== null),
@@ -129,10 +102,6 @@ const rule = fc.oneof(
       rule: { "anything-but": values },
       holds: (v: unknown) => v !== undefined && !(values as unknown[]).includes(v),
     })),
-  fc.tuple(fc.constantFrom(0, 1, 2), fc.constantFrom(0, 1, 2)).map(([low, high]) => ({
-    rule: { numeric: [">=", low, "<", high] },
-    holds: (v: unknown) => typeof v === "number" && v >= low && v < high,
-  })),
 );
 const patternModel = fc.dictionary(fc.constantFrom(...paths), fc.array(rule, { minLength: 1, maxLength: 3 }), {
   noNullPrototype: true,
@@ -146,19 +115,6 @@ it("a filter pattern matches like a direct reading of its rules", () => {
       expect(matches(nested(rules), nested(event))).toBe(expected);
     }),
     { numRuns: 500 },
-  );
-});
-
-it("a filter pattern with $or matches what either alternative matches", () => {
-  fc.assert(
-    fc.property(eventModel, patternModel, patternModel, (event, one, other) => {
-      const [a, b] = [one, other].map((pattern) =>
-        nested(Object.fromEntries(Object.entries(pattern).map(([at, list]) => [at, list.map((r) => r.rule)]))),
-      );
-      const value = nested(event);
-      expect(matches({ $or: [a, b] }, value)).toBe(matches(a!, value) || matches(b!, value));
-    }),
-    { numRuns: 300 },
   );
 });
 
