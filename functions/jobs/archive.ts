@@ -4,7 +4,7 @@ import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import type { Metric } from "../../shared/metrics/metric.ts";
-import { noRecorder } from "../../shared/metrics/record.ts";
+import { noRecorder } from "../../shared/metrics/recorder.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";

@@ -5,7 +5,7 @@ import {
   type ReembedResult,
   reembed,
 } from "../../shared/memory/reembed.ts";
-import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
+import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
 import { configuredSpace, openMemories } from "../compose-chat.ts";
 

@@ -3,7 +3,7 @@ import { logFailure } from "../../shared/log.ts";
 import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
 import type { Captured } from "../../shared/memory/memory.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
-import { noRecorder, type Recorder } from "../../shared/metrics/record.ts";
+import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openTable } from "../compose.ts";
 import { openMemories } from "../compose-chat.ts";
 

@@ -6,7 +6,7 @@ import type { NamedPlan } from "../limits/plans.ts";
 import type { AnswerPiece, Model } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import type { Memory, Recall } from "../memory/memory.ts";
-import type { Recorder } from "../metrics/record.ts";
+import type { Recorder } from "../metrics/recorder.ts";
 import type { NewId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { MessageBody } from "../session/parts.ts";

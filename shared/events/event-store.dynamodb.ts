@@ -1,7 +1,7 @@
 import { toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { eventKey, eventPartition, eventShards } from "../metrics/keys.ts";
-import { toRawItem } from "../metrics/record.dynamodb.ts";
+import { toRawItem } from "../metrics/recorder.dynamodb.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
 

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { IdempotencyStore } from "../idempotency/idempotency-store.ts";
 import { inRequest } from "../log.ts";
-import type { Recorder } from "../metrics/record.ts";
+import type { Recorder } from "../metrics/recorder.ts";
 import type { NewId } from "../random.ts";
 import { answers } from "./answers.ts";
 import { authenticate } from "./authenticate.ts";

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
 import { startStopwatch } from "../clock.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { noRecorder, type Recorder } from "../metrics/record.ts";
+import { noRecorder, type Recorder } from "../metrics/recorder.ts";
 import type { Stored } from "../session/store.ts";
 import type { HttpContext, Middleware } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";

@@ -1,6 +1,6 @@
 import { startStopwatch } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { Recorder } from "../metrics/record.ts";
+import type { Recorder } from "../metrics/recorder.ts";
 import type { EmbeddingCall } from "./embedder.openai.ts";
 import type { MemoryStore } from "./memory-store.ts";
 

@@ -2,19 +2,19 @@ import { type Distinct, union } from "./distinct.ts";
 import { dimensionValue, type Kind, seriesOf, USERS, vocabulary } from "./metric.ts";
 import { addTo, mergeInto, type Sketch } from "./sketch.ts";
 
-/** What is known of all the values of one series in one window. Values are whole parts of the measure's unit. */
+/** The values of one series in one window, aggregated. Values are whole parts of the measure's unit. */
 export interface Aggregate {
   /** Name of the series, as in `api.request`. */
   series: string;
   dimensions: Record<string, string>;
   count: number;
-  /** How many of them failed. */
+  /** Values with an error. */
   errors: number;
   sum: number;
   min: number;
   max: number;
   sketch: Sketch;
-  /** Who they were about; the series of users only. */
+  /** Distinct users; in the series of users only. */
   users?: Distinct;
 }
 
@@ -29,19 +29,22 @@ export interface RawMetric {
   user?: string;
 }
 
-/** Different dimensions that a series has in one window; what comes beyond is counted under `other`. */
+/** Distinct dimensions per series and window. Values beyond that are aggregated as `other`. */
 const MAX_DIMENSIONS = 200;
 
 const OTHER = "other";
 
-/** The values of one window, added up. Memory is bounded by the vocabulary and `MAX_DIMENSIONS`. */
+/** Aggregates the values of one window. Memory is bounded by the vocabulary and `MAX_DIMENSIONS`. */
 interface Accumulator {
-  /** Gives a place of their own to dimensions which an earlier run has given one, so that a repeated run agrees. */
+  /** Reserves places for the dimensions that an earlier run has stored, so that a repeated run gives the same result. */
   admit(series: string, dimensions: readonly Record<string, string>[]): void;
+  /** Whether the series has values or reserved places. */
   has(series: string): boolean;
+  /** Adds a raw metric to all its series. */
   addRaw(raw: RawMetric): void;
-  /** Adds an aggregate of a finer window, `times` over. */
+  /** Adds an aggregate of a finer window, `times` times. */
   merge(part: Aggregate, times?: number): void;
+  /** Returns the aggregates of all series that have values. */
   result(): Aggregate[];
 }
 
@@ -56,7 +59,7 @@ export function createAccumulator(): Accumulator {
     return places;
   };
 
-  /** Where the values of a series with these dimensions are added up. */
+  /** The aggregate of a series with these dimensions, or that of `other`. */
   const placeOf = (series: string, dimensions: Record<string, string>): Aggregate => {
     const places = placesOf(series);
     let key = dimensionKey(dimensions);
@@ -115,7 +118,7 @@ export function createAccumulator(): Accumulator {
   }
 }
 
-/** Users collected before they are cut down to what is kept. */
+/** Hashes of users that are collected before they are reduced to the smallest. */
 const MAX_USERS = 10_000;
 
 function emptyAggregate(series: string, dimensions: Record<string, string>): Aggregate {

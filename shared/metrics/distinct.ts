@@ -1,38 +1,33 @@
 /**
- * How many different users there were, mergeable: the smallest hashes of all that were seen (Bar-Yossef et al.,
- * "Counting Distinct Elements in a Data Stream", 2002: k minimum values). Exact up to `CAPACITY` users, within about 2 %
- * beyond. Hashes are 48 bits, ascending.
+ * A mergeable count of distinct users: the smallest of their hashes (k minimum values: Bar-Yossef et al., "Counting Distinct Elements
+ * in a Data Stream", 2002). Exact up to `CAPACITY` users, within about 2 % beyond. Hashes have 48 bits and are sorted.
  */
 export type Distinct = readonly number[];
 
-/** Hashes kept: 12 KB at most, and a standard error of 1/√2048. */
+/** Hashes that are kept: 12 KB, with a standard error of 1/√2048. */
 const CAPACITY = 2048;
 
 const BYTES = 6;
 const RANGE = 2 ** (8 * BYTES);
 
+/** Merges counts, or single hashes. */
 export function union(...parts: readonly Iterable<number>[]): Distinct {
   const all = new Set<number>();
   for (const part of parts) for (const hash of part) all.add(hash);
   return [...all].sort((a, b) => a - b).slice(0, CAPACITY);
 }
 
-/** How many there were. */
+/** Estimates the number of users. */
 export const countDistinct = (users: Distinct): number => Math.round(estimate(users, users));
 
-/** How many of `users` are among `others` too. */
+/** Estimates how many users are in both counts. */
 export function countCommon(users: Distinct, others: Distinct): number {
   const known = new Set(others);
-  return Math.round(
-    estimate(
-      users.filter((hash) => known.has(hash)),
-      users,
-      others,
-    ),
-  );
+  const common = users.filter((hash) => known.has(hash));
+  return Math.round(estimate(common, users, others));
 }
 
-/** Of a sample below a bound, how many there are in all: the sets are whole below the largest hash that each kept. */
+/** Scales a sample up to the range of all hashes. Each set is complete below the largest hash that it has kept. */
 function estimate(sample: Distinct, ...sets: readonly Distinct[]): number {
   const bound = Math.min(...sets.map((set) => (set.length < CAPACITY ? RANGE : (set.at(-1) ?? RANGE))));
   const below = sample.filter((hash) => hash < bound).length;

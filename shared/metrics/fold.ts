@@ -9,13 +9,13 @@ import type { MetricStore, Windowed } from "./metric-store.ts";
 import { encodeSketch } from "./sketch.ts";
 import { endOf, finer, type Granularity, isWindow, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
-/** Windows before the newest that are folded once more, for what came late. */
+/** The newest windows, which each run folds again because values may arrive late. */
 const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
 
-/** Windows that the first run looks back: a deployment starts empty. */
+/** Windows that the first run folds. */
 const FIRST_RUN = { hour: 24, day: 2, month: 1 } as const;
 
-/** Seconds for which what a window is folded from is kept: an older window must not be folded from what is left. */
+/** Seconds for which the sources of a window are kept. An older window must not be folded again from an incomplete rest. */
 const SOURCE = {
   hour: retention.rawMetric.seconds,
   day: retention.hourlyAggregate.seconds,
@@ -28,27 +28,23 @@ interface Folded {
   windows: number;
   /** Aggregates that this run wrote: those that are new or have changed. */
   written: number;
-  /** The last window folded so far; `null` = none. */
+  /** The last window that is folded; `null` = none. */
   through: string | null;
-  /** False when time ran out, or finer windows have yet to be folded: the next run goes on. */
+  /** False when time ran out or finer windows are not folded yet. The next run continues. */
   complete: boolean;
 }
 
 export interface FoldOptions {
-  /** Epoch milliseconds at which it stops between two windows. */
+  /** Epoch milliseconds after which no window is begun. */
   deadline: number;
-  /**
-   * An earlier window to fold from. A later one than that from which this run would fold anyway changes nothing, so that no window is
-   * skipped.
-   */
+  /** An earlier window to start from. A later one than the run would start from has no effect, so that no window is skipped. */
   from?: string;
 }
 
 /**
- * Folds the windows that have ended: hours from raw metrics, days from hours, months from days. It goes on from the
- * checkpoint, a few windows before it, and reads nothing but its windows. A window's aggregates are a function of what
- * is stored for it, so a run that is repeated, or ends half way, does no harm. Nothing is ever deleted: TTL does that. Throws
- * `validation_failed` for a `from` that is not the name of a window.
+ * Folds the windows that have ended: hours from raw metrics, days from hours, months from days. A run starts a few windows before the
+ * checkpoint. The aggregates of a window are a function of its stored sources, so a run may be repeated or interrupted. It deletes
+ * nothing, because TTL does. Throws `validation_failed` if `from` is not the name of a window.
  */
 export async function fold(
   { store, clock }: { store: MetricStore; clock: Clock },
@@ -75,7 +71,7 @@ export async function fold(
   return result;
 }
 
-/** The instant up to which finer windows have been folded; `null` for hours, which wait for nothing. */
+/** The instant up to which finer windows are folded; `null` for hours, which have no finer windows. */
 async function readyThrough(store: MetricStore, granularity: Granularity): Promise<string | null> {
   if (granularity === "hour") return null;
   const checkpoint = await store.checkpoint(finer[granularity]);
@@ -106,11 +102,11 @@ function notWindow(granularity: Granularity, from: string): AppError {
   return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
 }
 
-/** Folds one window and writes the aggregates that are not stored as they are. Gives how many those were. */
+/** Folds one window and writes the aggregates that are new or have changed. Returns their number. */
 async function foldWindow(store: MetricStore, granularity: Granularity, window: string): Promise<number> {
   const accumulator = createAccumulator();
   const stored = new Map<string, string>();
-  /** Lets what an earlier run has written keep its place, and remembers it. */
+  /** Reserves places for the aggregates of an earlier run, and keeps their fingerprints. */
   const prepare = async (series: string) => {
     for await (const rows of store.aggregates(granularity, series, window, window)) {
       accumulator.admit(
@@ -147,13 +143,13 @@ async function foldWindow(store: MetricStore, granularity: Granularity, window: 
   return changed.length;
 }
 
-/** An hour's raw metrics, shard by shard: their first pages are asked for at once, the others one after the other. */
+/** The raw metrics of an hour, shard by shard. The first pages of all shards are requested in parallel, the others in order. */
 export function rawOf(store: MetricStore, hour: string): AsyncIterable<AsyncIterable<RawMetric[]>> {
   const shards = Array.from({ length: store.shards }, (_, shard) => shard);
   return prefetch(shards, store.shards, (shard) => withFirstPage(store.raw(hour, shard)));
 }
 
-/** The first and the last of the finer windows that a window is made of. */
+/** The first and the last finer window of a window. */
 export function partsOf(granularity: "day" | "month", window: string): [first: string, last: string] {
   const part = finer[granularity];
   const end = windowOf(part, endOf(granularity, window));
@@ -163,15 +159,9 @@ export function partsOf(granularity: "day" | "month", window: string): [first: s
 const placeOf = ({ series, dimensions }: Windowed): string => `${series}#${dimensionKey(dimensions)}`;
 
 /** Equal for equal aggregates. */
-function fingerprint({ count, errors, sum, min, max, sketch, users }: Windowed): string {
-  const bytes = Buffer.from(encodeSketch(sketch)).toString("base64");
-  return JSON.stringify([
-    count,
-    errors,
-    sum,
-    min,
-    max,
-    bytes,
-    users ? Buffer.from(encodeDistinct(users)).toString("base64") : "",
-  ]);
+function fingerprint({ count, errors, sum, min, max, sketch, users = [] }: Windowed): string {
+  const [bins, hashes] = [encodeSketch(sketch), encodeDistinct(users)].map((bytes) =>
+    Buffer.from(bytes).toString("base64"),
+  );
+  return JSON.stringify([count, errors, sum, min, max, bins, hashes]);
 }

@@ -5,8 +5,8 @@ import { jobKey } from "./keys.ts";
 const HOUR = 3_600_000;
 
 /**
- * Every schedule, and the milliseconds after its last success at which it is late: about twice its interval, so that
- * one run may fail before anybody is woken.
+ * Milliseconds after its last success at which a scheduled job is late: about twice its interval, so that one failed run
+ * raises no alarm.
  */
 export const allowedSilence = {
   "jobs-reconcile": HOUR,
@@ -21,22 +21,23 @@ export const allowedSilence = {
 
 export type JobName = keyof typeof allowedSilence;
 
-/** What is known of a schedule. Epoch milliseconds. */
+/** The state of a scheduled job. */
 interface JobState {
   name: JobName;
-  /** `null` = it has never succeeded. */
+  /** Epoch milliseconds; `null` = never. */
   succeededAt: number | null;
   isLate: boolean;
 }
 
-/** Where every scheduled job writes down when it has last succeeded: its owner item in the table `metrics`. */
+/** Records when each scheduled job last succeeded, in one item per job. */
 export interface JobBook {
+  /** Records a success at the current time. */
   succeeded(name: JobName): Promise<void>;
-  /** How every job is doing. Whoever calls it first sets the time from which jobs are expected to have run. */
+  /** Returns the state of all jobs. The first call sets the time from which jobs are expected to run. */
   all(): Promise<JobState[]>;
 }
 
-/** The item that knows since when jobs are watched. */
+/** Name of the item that holds the time since which jobs are watched. */
 const WATCH = "jobs-watch";
 
 export function createJobBook(table: Pick<Table, "query" | "update">, clock: Clock): JobBook {

@@ -11,19 +11,18 @@ import { type Granularity, windowOf } from "./window.ts";
  *   D#<month>#<series>    <day>#<dimensions>    daily aggregate
  *   M#<series>            <month>#<dimensions>  monthly aggregate
  *   E#<day>#<shard>       <instant>#<id>        event
- *   J                     <name>                what a job has done last: checkpoints and housekeeping
+ *   J                     <name>                state of a job: checkpoint and last success
  *
- * A window of any size is a bounded set of Queries, and no Query reads beyond its window.
+ * Reading a window of any size takes a bounded number of Queries, and no Query reads beyond its window.
  */
 
 /**
- * Partitions that an hour's raw metrics are spread over. Sized for 4,000 metrics a second (1,000 requests, each with
- * an LLM, an embedding and a search call): 500 a second and partition, where DynamoDB takes 1,000 writes; and few, as
- * whoever reads an hour asks them all.
+ * Partitions of an hour's raw metrics. Sized for 4,000 metrics per second (1,000 requests, each with an LLM, an embedding and a search
+ * call): 500 per second and partition, where DynamoDB takes 1,000 writes. Few, because reading an hour queries all of them.
  */
 export const RAW_SHARDS = 8;
 
-/** Partitions of a day's events: 200 a second before one of them has 50. */
+/** Partitions of a day's events: at 200 events per second, each has 50. */
 const EVENT_SHARDS = 4;
 
 export const rawShards: readonly number[] = Array.from({ length: RAW_SHARDS }, (_, n) => n);
@@ -48,7 +47,7 @@ export const eventPartition = (day: string, shard: number): string => `E#${day}#
 const TIER = { hour: "H", day: "D", month: "M" } as const;
 const UNIT = { hour: "day", day: "month" } as const;
 
-/** `window`: the aggregate's own, or the larger one that shares its partition. */
+/** `window`: that of the aggregate, or the larger one that shares its partition. */
 export function aggregatePartition(granularity: Granularity, series: string, window: string): string {
   const shared = granularity === "month" ? "" : `${windowOf(UNIT[granularity], window)}#`;
   return `${TIER[granularity]}#${shared}${series}`;

@@ -14,10 +14,10 @@ const LIFETIME = {
   month: retention.monthlyAggregate.seconds,
 } as const;
 
-/** The windows that share a partition. */
+/** The larger window whose aggregates share a partition. */
 const PARTITION = { hour: "day", day: "month", month: undefined } as const;
 
-/** Sorts after everything that follows a window in a key. */
+/** Sorts after every character that can follow a window in a key. */
 const LAST = "\u{10ffff}";
 
 /** Metrics in the table `metrics`. */

@@ -3,16 +3,17 @@ import type { Granularity } from "./window.ts";
 
 /** Raw metrics and their aggregates. */
 export interface MetricStore {
-  /** One shard of an hour's raw metrics, a page at a time, in the order of their times and ids. */
+  /** Yields the raw metrics of one shard of an hour, page by page, sorted by time and id. */
   raw(hour: string, shard: number): AsyncIterable<RawMetric[]>;
-  /** How many shards an hour has; metrics are spread over them by chance. */
+  /** The number of shards per hour. Metrics are spread over them at random. */
   readonly shards: number;
-  /** The aggregates of a series in the windows from one to another, both included, by window and dimensions. */
+  /** Yields the aggregates of a series from window `first` to `last` (inclusive), sorted by window and dimensions. */
   aggregates(granularity: Granularity, series: string, first: string, last: string): AsyncIterable<Windowed[]>;
+  /** Stores aggregates, and replaces those of the same window, series and dimensions. */
   put(granularity: Granularity, rows: readonly Windowed[]): Promise<void>;
-  /** The first and the last window that were folded, or exported; `null` = none was. */
+  /** Reads the first and last window that were folded or exported; `null` = none. */
   checkpoint(of: Granularity | "export"): Promise<Checkpoint | null>;
-  /** Moves the checkpoint forward; where it is further already, it stays. */
+  /** Moves the checkpoint forward, never back. */
   advance(of: Granularity | "export", window: string): Promise<void>;
 }
 

@@ -9,28 +9,28 @@ import type { Checkpoint, MetricStore, Windowed } from "./metric-store.ts";
 import { quantiles } from "./sketch.ts";
 import { finer, type Granularity, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
-/** Rows of one answer, which has 6 MB at most. */
+/** Rows of one response. Lambda responses have 6 MB at most. */
 const MAX_ROWS = 10_000;
 
-/** Hours that are added up from raw metrics at most: the running one, and those before it that wait for their fold. */
+/** Newest hours that are aggregated from raw metrics: the running one, and those that may not be folded yet. */
 const LIVE_HOURS = 3;
 
-/** Series whose aggregates are asked for at the same time. */
+/** Series that are queried in parallel. */
 const AT_ONCE = 8;
 
-/** Pages of raw metrics (1 MB each) after which an hour is judged by the shards read so far. */
+/** Pages of raw metrics (1 MB each) after which an hour is estimated from the shards that were read. */
 const LIVE_PAGES = 64;
 
 interface MetricsQuery {
   /** Series; absent = all. */
   name?: string;
   granularity: Granularity;
-  /** Instants; the windows that begin at or after `from` and before `to`. */
+  /** Instants. The windows that begin at or after `from` and before `to`. */
   from: string;
   to: string;
-  /** What dimensions must be. @default anything */
+  /** Values that dimensions must have. @default any */
   dimensions?: Record<string, string>;
-  /** Leaves out the hours that are not folded yet, and so all raw metrics. @default false */
+  /** Omits hours that are not folded yet, so that no raw metrics are read. @default false */
   foldedOnly?: boolean;
 }
 
@@ -48,14 +48,11 @@ export interface MetricRow {
   p50: number;
   p95: number;
   p99: number;
-  /** How many different users; the series of users only. */
+  /** Distinct users; in the series of users only. */
   distinct?: number;
 }
 
-/**
- * The aggregates of a range of windows, as the API shows them. Throws `validation_failed` for a range with more than
- * 10,000 rows.
- */
+/** Returns the aggregates of a range of windows in the API's form. Throws `validation_failed` if there are more than 10,000. */
 export async function queryMetrics(ports: Ports, query: MetricsQuery): Promise<MetricRow[]> {
   return (await readAggregates(ports, query)).map(toMetricRow);
 }
@@ -66,8 +63,8 @@ interface Ports {
 }
 
 /**
- * The aggregates of a range of windows. Windows that have been folded are read as they are stored, so their cost does
- * not grow with the requests in them; the running ones, and those not folded yet, are added up from what is finer.
+ * Reads the aggregates of a range of windows. Folded windows are stored, so reading them does not cost more with more requests. Windows
+ * that are still running or not folded yet are aggregated from finer windows or raw metrics.
  */
 export async function readAggregates(
   { store, clock }: Ports,
@@ -93,13 +90,14 @@ interface Range {
   last: string;
 }
 
-/** Hours that are not folded yet, added up from raw metrics. */
+/** The hours that are not folded yet. */
 interface Live {
   now: string;
-  /** The hours that are folded. */
+  /** The checkpoint of the hourly fold. */
   folded: Checkpoint | null;
-  /** The first hour that was ever folded, or the running one: nothing is stored before it. */
+  /** The first hour that has data. */
   since: string;
+  /** Aggregates an hour from its raw metrics, once. */
   hour(window: string): Promise<Windowed[]>;
 }
 
@@ -127,7 +125,7 @@ async function* read(
   }
 }
 
-/** A window that is not folded yet, from what is finer. */
+/** Aggregates a window that is not folded yet from finer windows. */
 async function addUp(
   store: MetricStore,
   granularity: "day" | "month",
@@ -162,8 +160,8 @@ async function liveHours(store: MetricStore, now: string, count: number): Promis
 }
 
 /**
- * An hour from its raw metrics. Beyond 64 MB of them, from as many shards as it takes to get there, which are a fair
- * sample as chance spreads metrics over shards: the answer is then an estimate, at a cost that does not grow.
+ * Aggregates an hour from its raw metrics. With more than 64 MB of them, it reads only some shards and scales up, so that the cost is
+ * bounded. The shards are a fair sample, because metrics are spread over them at random.
  */
 async function addUpRaw(store: MetricStore, hour: string): Promise<Windowed[]> {
   const accumulator = createAccumulator();
@@ -184,12 +182,13 @@ async function addUpRaw(store: MetricStore, hour: string): Promise<Windowed[]> {
   return whole.result().map((row) => ({ ...row, window: hour, count: Math.round(row.count) }));
 }
 
-/** Of two windows or instants. */
+/** The earlier of two windows or instants. */
 const earlier = (a: string, b: string): string => (a < b ? a : b);
 
 const matches = ({ dimensions }: Aggregate, wanted: Record<string, string>): boolean =>
   Object.entries(wanted).every(([name, value]) => dimensions[name] === value);
 
+/** An aggregate in the API's form. */
 export function toMetricRow({ window, series, dimensions, count, errors, users, ...rest }: Windowed): MetricRow {
   const [sum, min, max] = [rest.sum, rest.min, rest.max].map((parts) => inUnit(series, parts)) as Triple;
   const [p50, p95, p99] = quantiles(rest.sketch, [0.5, 0.95, 0.99], rest.min, rest.max).map((parts) =>
@@ -216,6 +215,6 @@ export function toMetricRow({ window, series, dimensions, count, errors, users, 
 type Triple = [number, number, number];
 
 function tooMany(): AppError {
-  const message = `the range has more than ${MAX_ROWS} rows; ask for less, or name a series`;
+  const message = `the range has more than ${MAX_ROWS} rows: use a shorter range, or give a name`;
   return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
 }

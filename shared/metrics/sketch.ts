@@ -1,29 +1,29 @@
 /**
- * A mergeable quantile sketch of whole numbers: DDSketch (Masson, Rim, Lee: "DDSketch: A Fast and Fully-Mergeable
- * Quantile Sketch with Relative-Error Guarantees", VLDB 2019) with sparse bins. Merging adds counts, so the same values
- * give the same sketch in whatever order and grouping they come, which makes a repeated fold give identical bytes.
+ * A mergeable quantile sketch of whole numbers, as counts by bin: DDSketch (Masson, Rim, Lee: "DDSketch: A Fast and Fully-Mergeable
+ * Quantile Sketch with Relative-Error Guarantees", VLDB 2019) with sparse bins. Merging adds counts, so the same values give the same
+ * sketch in any order and grouping, and a repeated fold gives identical bytes.
  */
 export type Sketch = Map<number, number>;
 
 /** Largest relative error of a quantile. */
 const ACCURACY = 0.005;
 
-/** Ratio of the bounds of one bin. */
+/** Ratio of the upper to the lower bound of a bin. */
 const GAMMA = (1 + ACCURACY) / (1 - ACCURACY);
 const LOG_GAMMA = Math.log(GAMMA);
 
-/** The sketch with `times` more of a whole number. */
-export function addTo(sketch: Sketch, value: number, times = 1): void {
+/** Adds a whole number. */
+export function addTo(sketch: Sketch, value: number): void {
   const bin = binOf(value);
-  sketch.set(bin, (sketch.get(bin) ?? 0) + times);
+  sketch.set(bin, (sketch.get(bin) ?? 0) + 1);
 }
 
-/** Adds all that `other` has seen, each `times` over. */
+/** Adds the values of `other`, each `times` times. */
 export function mergeInto(sketch: Sketch, other: Sketch, times = 1): void {
   for (const [bin, count] of other) sketch.set(bin, (sketch.get(bin) ?? 0) + count * times);
 }
 
-/** The values that have these shares of all values at or below them, within 0.5 %; `null` where there are none. */
+/** The quantiles of these shares, within 0.5 % and between `min` and `max`; `null` for an empty sketch. */
 export function quantiles(sketch: Sketch, shares: readonly number[], min: number, max: number): (number | null)[] {
   const bins = [...sketch].sort(([a], [b]) => a - b);
   const count = bins.reduce((sum, [, n]) => sum + n, 0);
@@ -38,18 +38,18 @@ export function quantiles(sketch: Sketch, shares: readonly number[], min: number
   });
 }
 
-/** Bins in the order of their values: 0 is zero, positive ones hold positive values, negative ones negative. */
+/** The bin of a value. Bins sort like their values: bin 0 holds zero, positive bins positive values, negative bins negative ones. */
 function binOf(value: number): number {
   if (value === 0) return 0;
   return Math.sign(value) * (Math.ceil(Math.log(Math.abs(value)) / LOG_GAMMA) + 1);
 }
 
-/** The value that is furthest from neither bound of a bin. */
+/** The value with the smallest relative distance to both bounds of a bin. */
 function middleOf(bin: number): number {
   return bin === 0 ? 0 : (Math.sign(bin) * 2 * GAMMA ** (Math.abs(bin) - 1)) / (GAMMA + 1);
 }
 
-/** Bytes of a sketch, 2 to 4 a bin: each bin as its distance from the one before, and its count. */
+/** Encodes a sketch in 2 to 4 bytes per bin: the distance from the bin before, and the count. */
 export function encodeSketch(sketch: Sketch): Uint8Array {
   const bytes: number[] = [];
   let last = 0;
@@ -81,7 +81,7 @@ export function decodeSketch(bytes: Uint8Array): Sketch {
   return sketch;
 }
 
-/** Seven bits a byte, the lowest first; counts may exceed 32 bits. */
+/** Seven bits per byte, lowest first. Counts may exceed 32 bits. */
 function pushVarint(bytes: number[], value: number): void {
   let rest = value;
   while (rest >= 128) {

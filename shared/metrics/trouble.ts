@@ -1,14 +1,14 @@
-/** Namespace of the system's own metrics in CloudWatch. */
+/** Namespace of Memocha's metrics in CloudWatch. */
 export const NAMESPACE = "Memocha";
 
 /**
- * What wakes somebody: each is published only while something is wrong, as a metric in CloudWatch costs money in every
- * hour in which it has a value, and an alarm takes no data for good news.
+ * Problems that raise an alarm. Each is published only while the problem lasts: CloudWatch charges for every hour in which a
+ * metric has a value, and the alarms treat missing data as no problem.
  */
 export type Trouble = "ArchiveBehind" | "LakeStale" | "JobsLate" | "BreakerOpen" | "CostAboveBudget";
 
 /**
- * A log line from which CloudWatch makes a metric (embedded metric format:
+ * A log line that CloudWatch turns into a metric (embedded metric format:
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
  */
 export const troubleLine = (stage: string, trouble: Trouble, value: number, now: number): string =>

@@ -4,23 +4,23 @@ import type { MetricStore } from "./metric-store.ts";
 import { queryMetrics } from "./query-metrics.ts";
 import type { Trouble } from "./trouble.ts";
 
-/** Milliseconds that a session may be due before the archive counts as behind: the reconciler comes every 15 minutes. */
+/** Milliseconds after which a due session counts as overdue. The reconciler runs every 15 minutes. */
 const DUE_FOR = 2 * 3_600_000;
 
-/** Sessions that are counted as overdue at most. */
+/** Overdue sessions are counted up to this number. */
 const MAX_OVERDUE = 1000;
 
 const LAKE = "jobs-lake";
 
-/** How the system is doing: one line of the log every few minutes, which the dashboard draws. */
+/** The state of the system. The job logs it every few minutes, and the dashboard draws it. */
 interface Gauges {
-  /** Sessions that nobody has archived or tidied up in time. */
+  /** Sessions that were not archived or cleaned up in time. */
   sessions_overdue: number;
-  /** Jobs that should have succeeded by now. */
+  /** Jobs whose last success is too long ago. */
   jobs_late: string[];
-  /** Seconds since the lake was last built; `null` = never yet. */
+  /** Seconds since the lake was last built; `null` = never. */
   lake_age_s: number | null;
-  /** Dollars spent on models since the first of the month, up to the last full hour. */
+  /** Dollars spent on models in this month, up to the last full hour. */
   cost_usd: number;
   budget_usd: number;
   active_sessions: number;
@@ -32,8 +32,9 @@ interface Gauges {
 
 /** The sessions that `watch` counts. */
 interface WatchedSessions {
-  /** Gives the sessions that were due before an instant (ISO 8601), a page at a time. */
+  /** Yields the sessions that were due before an instant (ISO 8601), page by page. */
   due(by: string): AsyncIterable<readonly unknown[]>;
+  /** Counts the active sessions. */
   countActive(): Promise<number>;
 }
 
@@ -42,11 +43,11 @@ export interface WatchDependencies {
   book: Pick<JobBook, "all">;
   sessions: WatchedSessions;
   clock: Clock;
-  /** Dollars a month. */
+  /** Dollars per month. */
   budget: number;
 }
 
-/** Looks at everything that fails silently. Reads aggregates only, never raw metrics: its cost does not grow with traffic. */
+/** Checks everything that fails silently. It reads aggregates only, so its cost does not grow with traffic. */
 export async function watch(deps: WatchDependencies): Promise<{ gauges: Gauges; troubles: [Trouble, number][] }> {
   const { book, sessions, clock, budget } = deps;
   const now = clock();

@@ -1,12 +1,12 @@
 export type Granularity = "hour" | "day" | "month";
 
-/** What a window of each size is made of; an hour is made of raw metrics. */
+/** The finer windows that a window consists of. An hour consists of raw metrics. */
 export const finer = { month: "day", day: "hour" } as const;
 
-/** Characters of an instant that name its window: 2026-11-21T09, 2026-11-21, 2026-11. */
+/** Characters of an instant that are the name of its window: 2026-11-21T09, 2026-11-21, 2026-11. */
 const LENGTH = { hour: 13, day: 10, month: 7 } as const;
 
-/** The window that an instant (ISO 8601, or the name of a finer window) falls into. Names sort as their windows do. */
+/** The window of an instant (ISO 8601, or the name of a finer window). Names sort by time. */
 export const windowOf = (granularity: Granularity, instant: string): string => instant.slice(0, LENGTH[granularity]);
 
 /** Whether a text is the name of a window of this size. */
@@ -15,10 +15,10 @@ export function isWindow(granularity: Granularity, text: string): boolean {
   return !Number.isNaN(start) && windowOf(granularity, new Date(start).toISOString()) === text;
 }
 
-/** Its first instant, ISO 8601. */
+/** The first instant of a window, ISO 8601. */
 export const startOf = (window: string): string => `${window}${"0000-01-01T00:00:00.000Z".slice(window.length)}`;
 
-/** The window that many windows later, or earlier. */
+/** The window `by` windows later, or earlier if negative. */
 export function shift(granularity: Granularity, window: string, by: number): string {
   const date = new Date(startOf(window));
   if (granularity === "month") date.setUTCMonth(date.getUTCMonth() + by);
@@ -26,10 +26,10 @@ export function shift(granularity: Granularity, window: string, by: number): str
   return windowOf(granularity, date.toISOString());
 }
 
-/** Its end, which is the start of the next one, ISO 8601. */
+/** The end of a window: the start of the next one, ISO 8601. */
 export const endOf = (granularity: Granularity, window: string): string => startOf(shift(granularity, window, 1));
 
-/** The windows from one to another, both included. */
+/** The windows from `first` to `last`, inclusive. */
 export function windowsBetween(granularity: Granularity, first: string, last: string): string[] {
   const windows: string[] = [];
   for (let window = first; window <= last; window = shift(granularity, window, 1)) windows.push(window);

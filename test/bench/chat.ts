@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createChatWorld, runTurn, turnRequest } from "../support/chat-world.ts";
 import { startEngines } from "../support/engines.ts";

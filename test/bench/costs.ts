@@ -4,7 +4,7 @@ import type { DynamoDBRecord } from "aws-lambda";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
-import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { costTable, SESSION, type Units } from "../support/cost-table.ts";
 import { type Engines, startEngines } from "../support/engines.ts";

@@ -8,7 +8,7 @@ import type { Metric } from "../../shared/metrics/metric.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { type MetricRow, queryMetrics } from "../../shared/metrics/query-metrics.ts";
-import { toRawItem } from "../../shared/metrics/record.dynamodb.ts";
+import { toRawItem } from "../../shared/metrics/recorder.dynamodb.ts";
 import { type Granularity, shift, startOf, windowsBetween } from "../../shared/metrics/window.ts";
 import { type Engines, startEngines, tablePropertiesOf } from "../support/engines.ts";
 import { randomOf } from "../support/random.ts";

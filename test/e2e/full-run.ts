@@ -7,7 +7,7 @@ import type { Host } from "../../infra/local/host.ts";
 import { anchorKey, headerKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
-import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 
 const USER = "ann";
 const DAY = 86_400_000;

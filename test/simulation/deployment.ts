@@ -37,7 +37,7 @@ import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts"
 import { createSearch } from "../../shared/memory/recall.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
-import { createRecorder } from "../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";

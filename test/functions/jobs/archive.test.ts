@@ -3,7 +3,7 @@ import { createArchiveJob } from "../../../functions/jobs/archive.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { meter } from "../../bench/support/meter.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld } from "../../support/world.ts";

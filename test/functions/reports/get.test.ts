@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createGetReport } from "../../../functions/reports/get.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { buildReport } from "../../../shared/reports/build-report.ts";
 import { reportSchema } from "../../../shared/reports/report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";

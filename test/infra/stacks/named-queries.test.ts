@@ -9,7 +9,7 @@ import { exportDay } from "../../../shared/lake/export-day.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";

@@ -6,7 +6,7 @@ import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import type { Claim } from "../../../shared/idempotency/claim.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { archiveSession } from "../../../shared/session/archive-session.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";

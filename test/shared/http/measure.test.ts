@@ -10,8 +10,8 @@ import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
 import type { IdempotencyStore } from "../../../shared/idempotency/idempotency-store.ts";
 import { log } from "../../../shared/log.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
-import { createRecorder, PATIENCE } from "../../../shared/metrics/record.dynamodb.ts";
-import { noRecorder, type Recorder } from "../../../shared/metrics/record.ts";
+import { createRecorder, PATIENCE } from "../../../shared/metrics/recorder.dynamodb.ts";
+import { noRecorder, type Recorder } from "../../../shared/metrics/recorder.ts";
 
 const context = { getRemainingTimeInMillis: () => 29_000 } as Context;
 const recorded: Metric[] = [];
@@ -178,7 +178,7 @@ describe("the metric of a request", () => {
     const refusing = createRecorder({ put: () => Promise.reject(new Error("no")), batchWrite }, Date.now);
     expect(await timeOf(handlerOf(created, refusing)(eventOf(), context))).toBeLessThan(50);
     expect(JSON.parse(vi.mocked(console.warn).mock.calls[0]![0])).toMatchObject({
-      message: "metrics are lost",
+      message: "metrics could not be written",
       kinds: ["api.request"],
     });
   });

@@ -10,7 +10,7 @@ import { createRecall } from "../../../shared/memory/recall.ts";
 import { noStatistics } from "../../../shared/memory/statistics.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createMemoryWorld } from "../../support/memory-world.ts";
 

@@ -10,7 +10,7 @@ import { jobKey } from "../../../shared/metrics/keys.ts";
 import type { Metric } from "../../../shared/metrics/metric.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { type MetricRow, queryMetrics } from "../../../shared/metrics/query-metrics.ts";
-import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
+import { toRawItem } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { endOf, type Granularity, windowOf } from "../../../shared/metrics/window.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 

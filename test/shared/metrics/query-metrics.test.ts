@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createAccumulator, type RawMetric } from "../../../shared/metrics/aggregate.ts";
 import type { Checkpoint, MetricStore, Windowed } from "../../../shared/metrics/metric-store.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
-import { toRawItem } from "../../../shared/metrics/record.dynamodb.ts";
+import { toRawItem } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { type Granularity, windowOf } from "../../../shared/metrics/window.ts";
 
 const HOUR = 3_600_000;

@@ -14,7 +14,7 @@ import { createIdempotencyStore } from "../../../shared/idempotency/idempotency-
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import type { Report } from "../../../shared/reports/report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
 import { createChatWorld, createInstance } from "../../support/chat-world.ts";

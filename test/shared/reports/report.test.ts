@@ -10,7 +10,7 @@ import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import type { TableName } from "../../../shared/lake/tables.ts";
 import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { buildReport } from "../../../shared/reports/build-report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";

@@ -21,7 +21,7 @@ import type { Captured } from "../../../shared/memory/memory.ts";
 import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
-import { noRecorder } from "../../../shared/metrics/record.ts";
+import { noRecorder } from "../../../shared/metrics/recorder.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";

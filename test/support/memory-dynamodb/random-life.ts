@@ -17,7 +17,7 @@ import { createSearch } from "../../../shared/memory/recall.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
 import { fold } from "../../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
-import { createRecorder } from "../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import type { Archive } from "../../../shared/session/archive.ts";
 import { archiveSession } from "../../../shared/session/archive-session.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../../shared/dynamodb/table.ts";
-import { createRecorder } from "../../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../../shared/metrics/recorder.dynamodb.ts";
 import { commandAt, type RunningHost, startRunningHost } from "../running-host.ts";
 
 const month = "2026-11";

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../../shared/dynamodb/table.ts";
-import { createRecorder } from "../../../../shared/metrics/record.dynamodb.ts";
+import { createRecorder } from "../../../../shared/metrics/recorder.dynamodb.ts";
 import { createWorld } from "../../../support/world.ts";
 import { command, type RunningHost, startRunningHost } from "../running-host.ts";
 

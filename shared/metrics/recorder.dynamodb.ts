@@ -6,15 +6,15 @@ import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
 import { rawKey } from "./keys.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
-import type { Recorder } from "./record.ts";
+import type { Recorder } from "./recorder.ts";
 
-/** Milliseconds that a caller waits for its metrics; the write goes on after that, as far as the function does. */
+/** Milliseconds that a caller waits for its metrics. The write continues after that while the function runs. */
 export const PATIENCE = 500;
 
-/** Characters of a metric's id, of those of a new id: enough that no two of one millisecond are the same. */
+/** Characters of a metric's id: enough to be unique within a millisecond. */
 const ID_LENGTH = 16;
 
-/** Writes an item of about 250 bytes, 1 write unit, for each metric to the table `metrics`. */
+/** Writes one item of about 250 bytes (1 write unit) per metric to the table `metrics`. */
 export function createRecorder(
   table: Pick<Table, "put" | "batchWrite">,
   clock: Clock,
@@ -41,15 +41,19 @@ export function createRecorder(
 async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly Item[]): Promise<void> {
   const [Item, ...more] = items;
   try {
-    // Most functions only ever have one, and are not allowed more.
+    // Most functions only ever write one metric at a time, and have no permission for batches.
     if (Item && more.length === 0) await table.put({ Item });
     else await table.batchWrite(items, []);
   } catch (error) {
-    log("warn", { message: "metrics are lost", kinds: items.map(({ kind }) => kind), error: String(error) });
+    log("warn", {
+      message: "metrics could not be written",
+      kinds: items.map(({ kind }) => kind),
+      error: String(error),
+    });
   }
 }
 
-/** The item of a metric; `now` (epoch ms) where it has no time of its own. */
+/** The item of a metric. `now` (epoch ms) applies if the metric has no time of its own. */
 export function toRawItem(metric: Metric, now: number, newId: NewId = randomId): Item {
   const { kind, dimensions, measures, error, user } = metric;
   const at = metric.at ?? now;
@@ -66,7 +70,7 @@ export function toRawItem(metric: Metric, now: number, newId: NewId = randomId):
   };
 }
 
-/** The fields that the vocabulary has and that have a value. */
+/** Selects the fields that are in the vocabulary and have a value. */
 function known<V, W>(
   names: readonly string[],
   values: Partial<Record<string, V>>,
