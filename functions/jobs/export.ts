@@ -13,13 +13,13 @@ import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
-/** Days before the newest that are looked at once more, for what was folded late. */
+/** Days before the newest that are exported again, because aggregates may be folded late. */
 const AGAIN = 2;
 
-/** Days before the newest that the first run looks at, which may come late after the first deployment. */
+/** Days before the newest that the first run exports, because it may run long after the deployment. */
 const FIRST_RUN = 30;
 
-/** Milliseconds that a run leaves unused, for the day that it is at. */
+/** Milliseconds at the end of a run in which no day is begun. */
 const MARGIN = 120_000;
 
 interface Dependencies {
@@ -28,7 +28,7 @@ interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: exports the days that are over into the lake, from where it left off. An operator may name an earlier day. */
+/** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. */
 export const createExportJob =
   (deps: Dependencies) =>
   async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
@@ -45,7 +45,7 @@ export const createExportJob =
     await deps.book.succeeded("jobs-export");
   };
 
-/** No day is left out. What is in the lake already stays as it is from when on some of the day may have expired. */
+/** The days to export, without gaps. An exported day is not exported again when some of its events may have expired. */
 function daysOf(now: number, through: string | undefined, from: string | undefined): string[] {
   const yesterday = shift("day", toInstant(now).slice(0, 10), -1);
   const usual =

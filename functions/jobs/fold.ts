@@ -9,7 +9,7 @@ import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
 import { clock, openMetricsTable } from "../compose.ts";
 
-/** Milliseconds that a run leaves unused, for the window that it is at. */
+/** Milliseconds at the end of a run in which no window is begun. */
 const MARGIN = 60_000;
 
 const JOB = { hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const;
@@ -20,7 +20,7 @@ interface FoldDependencies {
   clock: Clock;
 }
 
-/** A scheduled fold. An operator may name an earlier window to fold from again: `{"from": "2026-11-21T09"}`. */
+/** A scheduled fold. Operators can invoke it with an earlier window to fold from again: `{"from": "2026-11-21T09"}`. */
 export const createFoldJob =
   (deps: FoldDependencies, granularity: Granularity) =>
   async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {

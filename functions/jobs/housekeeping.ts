@@ -11,14 +11,14 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 import { recordSuccess } from "./middleware.ts";
 
-/** Milliseconds that a run leaves unused. */
+/** Milliseconds at the end of a run in which nothing is checked. */
 const MARGIN = 30_000;
 
 type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditArchive>[0];
 
 /**
- * Weekly schedule: what neither TTL nor lifecycle rules see to. Holds events that are not in the lake yet, and fails when
- * there are archive objects of sessions that nobody knows.
+ * Weekly schedule for what TTL and lifecycle rules cannot do. It delays the expiry of events that are not in the lake yet, and fails when
+ * the archive has objects of sessions that the table does not know.
  */
 export const createHousekeepingJob =
   (deps: Dependencies) =>
@@ -30,8 +30,9 @@ export const createHousekeepingJob =
       log("error", { job, user, session: id, day, message: "an archive object belongs to no session" }),
     );
     log("info", { job, events_held: held, ...audit });
-    if (audit.orphans > 0) throw new Error(`no session is known for ${counted(audit.orphans, "archive object")}`);
-    if (!audit.complete) throw new Error(`there was time for only ${counted(audit.objects, "archive object")}`);
+    if (audit.orphans > 0)
+      throw new Error(`the table knows no session for ${counted(audit.orphans, "archive object")}`);
+    if (!audit.complete) throw new Error(`time ran out after ${counted(audit.objects, "archive object")}`);
   };
 
 export const handler = lazyHandler((config) => {

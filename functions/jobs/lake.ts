@@ -8,15 +8,15 @@ import { log, logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
 import { recordSuccess } from "./middleware.ts";
 
-/** Milliseconds that a run leaves unused, for the day that it is at. */
+/** Milliseconds at the end of a run in which no day is begun. */
 const MARGIN = 300_000;
 
-/** What an operator may invoke the function with: days to look at although nothing has changed. */
+/** Operators can invoke the function with days to check although they have not changed. */
 const requestSchema = z.looseObject({
   rebuild: z.union([z.literal("all"), z.array(z.iso.date())]).optional(),
 });
 
-/** Schedule: builds the partitions of the lake whose archive objects have changed. Fails when a day could not be built. */
+/** Schedule: builds the partitions of days whose archive objects have changed. Fails when a day could not be built. */
 const createLakeJob =
   (open: () => Promise<BuildPorts & { changes: ChangedDays }>, clock: () => number) =>
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {

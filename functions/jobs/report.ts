@@ -11,7 +11,7 @@ import { toHtml } from "../../shared/reports/to-html.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
-/** Days of a month on which the report of the month before is made again, for what was folded late. */
+/** First days of a month on which last month's report is built again, because aggregates may be folded late. */
 const LAST_DAY = 3;
 
 interface Dependencies {
@@ -21,7 +21,7 @@ interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: makes last month's report on the first days of a month. An operator may name one that has begun: `{"month": "2026-10"}`. */
+/** Schedule: builds last month's report on the first days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
 export const createReportJob =
   (deps: Dependencies) =>
   async (event: { month?: string }): Promise<void> => {

@@ -6,7 +6,7 @@ import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 
-/** Schedule: writes one line about how the system is doing, and one more for each thing that should wake somebody. */
+/** Schedule: logs the state of the system, and one line for each problem that must raise an alarm. */
 export const createWatchJob = (deps: WatchDependencies, stage: string) => async (): Promise<void> => {
   const { gauges, troubles } = await watch(deps);
   log("info", { job: "watch", ...gauges });

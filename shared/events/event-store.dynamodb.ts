@@ -14,7 +14,7 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): Ev
         {
           kind: `event.${event.type}`,
           dimensions: event.name === undefined ? {} : { event: event.name },
-          // An event without a value counts and adds nothing.
+          // An event without a value is counted and adds 0.
           measures: { value: event.value ?? 0 },
           user: event.user_id,
           at,
@@ -34,7 +34,7 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): Ev
       let held = 0;
       for await (const items of itemsOf(table, day)) {
         const early = items.filter((item) => Number(item.expires_at) < expires_at);
-        // An event that has just expired comes back by this.
+        // An event that expires during this call is written back.
         await table.batchWrite(
           early.map((item) => ({ ...item, expires_at })),
           [],

@@ -3,7 +3,7 @@ import { idSchema, metadataSchema } from "../session/schema.ts";
 
 const eventTypes = ["feedback", "conversion", "engagement", "content", "custom"] as const;
 
-/** Largest value either way: sums of them stay exact. */
+/** Largest absolute value, so that sums stay exact. */
 const MAX_VALUE = 1e9;
 
 export const createEventSchema = z
@@ -11,13 +11,13 @@ export const createEventSchema = z
     type: z.enum(eventTypes),
     session_id: idSchema
       .optional()
-      .meta({ description: "The session that it is about; 404 when the user has none such." }),
-    // Looking for a message costs what its session's length does, above all in the archive.
-    message_id: idSchema.optional().meta({ description: "The message of it that it is about, kept as it is given." }),
+      .meta({ description: "The session that the event is about. 404 if the user has no such session." }),
+    // Not checked, because finding a message costs more the longer its session is, above all in the archive.
+    message_id: idSchema.optional().meta({ description: "The message that the event is about. Not checked." }),
     value: z.number().min(-MAX_VALUE).max(MAX_VALUE).optional().meta({
-      description: "Of feedback, above 0 = satisfied; of a conversion, what it is worth.",
+      description: "Feedback: above 0 = satisfied. Conversion: its value.",
     }),
-    name: z.string().min(1).max(64).optional().meta({ description: "What events of a type are told apart by." }),
+    name: z.string().min(1).max(64).optional().meta({ description: "Distinguishes events of the same type." }),
     metadata: metadataSchema.optional(),
   })
   .meta({ id: "EventCreate" });
@@ -43,10 +43,10 @@ export interface EventRecord extends Event {
 }
 
 export interface EventStore {
-  /** Stores an event and its metric. A retry changes nothing, so that in the end both are stored or neither. */
+  /** Stores an event and its metric. Repeat it after a failure: it has no second effect. */
   add(event: EventRecord): Promise<void>;
-  /** Gives every event of a day (as in 2026-11-21), a page at a time. */
+  /** Yields the events of a day (as in 2026-11-21), page by page. */
   ofDay(day: string): AsyncIterable<EventRecord[]>;
-  /** Moves the expiry of a day's events to `until` (epoch ms) where it is earlier. Gives how many events it moved. */
+  /** Moves the expiry of a day's events to `until` (epoch ms) if it is earlier. Returns how many events it moved. */
   hold(day: string, until: number): Promise<number>;
 }

@@ -4,15 +4,15 @@ import { shift, windowsBetween } from "../metrics/window.ts";
 import { DAY, retention } from "../retention/policy.ts";
 import type { EventStore } from "./event.ts";
 
-/** Days before they expire by which events have to be in the lake: more than twice the time between two runs. */
+/** Days before their expiry from which events are held: more than twice the interval of the runs. */
 const MARGIN = 30;
 
-/** Days that are looked at where nothing was ever exported. */
+/** Days that are checked if nothing was ever exported. */
 const FIRST_RUN = 30;
 
 /**
- * Holds back the expiry of events that are not in the lake yet, until they are: what TTL deletes is in the lake, however late
- * the export is. Usually that is the day after, and there is nothing to hold. Gives how many events were.
+ * Delays the expiry of events that are not exported yet, so that every event that TTL deletes is in the lake, however late the export is.
+ * Returns how many events it delayed: usually none, because events are exported on the next day.
  */
 export async function holdEvents({
   events,

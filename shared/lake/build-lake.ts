@@ -2,20 +2,21 @@ import { type BuildPorts, buildDay } from "./build-day.ts";
 import type { ChangedDays } from "./lake.ts";
 
 interface LakeRun {
-  /** Days that were looked at. */
+  /** Days that were checked. */
   days: number;
   /** Partitions written or removed. */
   partitions: number;
   /** Rows written. */
   rows: number;
+  /** Days that could not be built. */
   failed: number;
-  /** False when the time was up first. */
+  /** False when time ran out. */
   complete: boolean;
 }
 
 /**
- * Brings the partitions of all changed days up to date, the oldest first. Stops before a day when `deadline` (epoch ms) has
- * passed. Nothing is lost with a run that fails anywhere: a day's mark goes only once its partitions are there.
+ * Builds the partitions of all changed days, oldest first. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
+ * its partitions are stored, so the next run builds what this one has not.
  */
 export async function buildLake(
   ports: BuildPorts & { changes: ChangedDays; clock: () => number },

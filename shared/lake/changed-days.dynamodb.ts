@@ -3,7 +3,7 @@ import type { Table } from "../dynamodb/table.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
 
-/** Marks of changed days as items of one partition: few, as a day has one at most. */
+/** Marks of changed days, as items of one partition. There is at most one per day. */
 export function createChangedDays(table: Table, newId: NewId = randomId): ChangedDays {
   return {
     async mark(days) {

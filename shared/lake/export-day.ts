@@ -12,7 +12,7 @@ export interface ExportPorts {
   lake: Lake;
   events: Pick<EventStore, "ofDay">;
   store: MetricStore;
-  /** What stands for a user, given as the archive's keys have it. */
+  /** Returns the hash of a user, who is named as in the keys of the archive. */
   pseudonym(user: string): string;
   /** Whether columns of content are filled. */
   content: boolean;
@@ -20,7 +20,7 @@ export interface ExportPorts {
 
 type Exported = "events" | "aggregates";
 
-/** Writes a day's events and daily aggregates into the lake. A day that is there as it is stored is not written again. */
+/** Exports the events and daily aggregates of a day to the lake. A partition that is up to date is not written again. */
 export async function exportDay(ports: ExportPorts, day: string): Promise<Record<Exported, number>> {
   return {
     events: await replacePartition(ports.lake, "events", day, () => eventRows(ports, day)),
@@ -28,7 +28,7 @@ export async function exportDay(ports: ExportPorts, day: string): Promise<Record
   };
 }
 
-/** Reads the rows twice, so that they need not fit into memory: for their fingerprint, and to write them. */
+/** Reads the rows twice, first for their fingerprint and then to write them, so that they need not fit into memory. */
 async function replacePartition<T extends Exported>(
   lake: Lake,
   table: T,

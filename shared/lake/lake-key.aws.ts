@@ -6,10 +6,10 @@ export async function readLakeKey(SecretId: string): Promise<string> {
   const client = new SecretsManagerClient();
   try {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }));
-    if (!SecretString) throw new Error("it is empty");
+    if (!SecretString) throw new Error("the secret is empty");
     return SecretString;
   } catch (cause) {
-    throw new AppError("unavailable", "the key of the users' hashes cannot be read", { cause });
+    throw new AppError("unavailable", "the secret with the key of the users' hashes cannot be read", { cause });
   } finally {
     client.destroy();
   }

@@ -2,21 +2,22 @@ import { zstdCompressSync } from "node:zlib";
 import { ByteWriter, type ColumnSource, ParquetWriter } from "hyparquet-writer";
 import { type Column, type ColumnType, type Row, type TableName, tables } from "./tables.ts";
 
-/** Rows of a row group at most: what a reader skips or reads as one, and what is held in memory to write it. */
+/** Most rows of a row group. A reader reads or skips a row group as a whole, and the writer holds one in memory. */
 const GROUP_ROWS = 20_000;
 
-/** Characters of text in a row group at most. */
+/** Most characters of text in a row group. */
 const GROUP_CHARS = 8 * 1024 * 1024;
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
 
 interface ParquetFile<T extends TableName> {
+  /** Adds a row. */
   add(row: Row<T>): Promise<void>;
   /** Writes the rest and the footer. */
   finish(): Promise<void>;
 }
 
-/** Writes the rows of a table as Parquet, a row group at a time, to `emit`. Every column is a page of its own, packed with ZSTD. */
+/** Writes rows of a table as Parquet to `emit`, one row group at a time. Pages are compressed with ZSTD. */
 export function createParquetFile<T extends TableName>(
   table: T,
   emit: (bytes: Uint8Array) => Promise<void>,
@@ -28,7 +29,7 @@ export function createParquetFile<T extends TableName>(
     schema: [{ name: "root", num_children: columns.length }, ...columns.map(elementOf)],
     codec: "ZSTD",
     compressors: { ZSTD: (page) => zstdCompressSync(page) },
-    // Whole ids: the first 16 of their 32 digits would prune as well, but readers show them.
+    // Keeps ids of 32 digits whole in the statistics, because readers show them.
     statisticsTruncateLength: 64,
     createdBy: "memocha",
   });
@@ -81,7 +82,7 @@ const physical: Record<ColumnType, Omit<SchemaElement, "name">> = {
   int: { type: "INT32" },
   double: { type: "DOUBLE" },
   boolean: { type: "BOOLEAN" },
-  // Not "adjusted to UTC", so that Athena and DuckDB both take it for a plain timestamp, in no session's time zone.
+  // Not "adjusted to UTC", so that Athena and DuckDB read a plain timestamp, independent of their time zone.
   timestamp: { type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MILLIS" } },
 };
 

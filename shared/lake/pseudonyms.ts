@@ -1,23 +1,24 @@
 import { createHmac } from "node:crypto";
 
-/** Hexadecimal digits of a user's hash: 128 bits, so that two users never share one. */
+/** Hexadecimal digits of a hash: 128 bits, so that no two users have the same. */
 const DIGITS = 32;
 
+/** Hashes that are cached. */
+const MAX_CACHED = 10_000;
+
 /**
- * What stands for a user in the lake: an HMAC-SHA-256 of the id. The same user has the same hash as long as the key stays, and who
- * does not have the key cannot find a user by trying names.
+ * Returns a function that hashes users for the lake: HMAC-SHA-256 of the id. A user's hash stays the same as long as the key does.
+ * Without the key, a user cannot be found by trying ids.
  */
 export function createPseudonyms(key: string): (user: string) => string {
   const known = new Map<string, string>();
   return (user) => {
     let hash = known.get(user);
     if (hash === undefined) {
-      if (known.size >= MOST_REMEMBERED) known.clear();
+      if (known.size >= MAX_CACHED) known.clear();
       hash = createHmac("sha256", key).update(user).digest("hex").slice(0, DIGITS);
       known.set(user, hash);
     }
     return hash;
   };
 }
-
-const MOST_REMEMBERED = 10_000;

@@ -14,10 +14,7 @@ interface Ports {
   clock: Clock;
 }
 
-/**
- * The business report of a month (as in 2026-10), from its aggregates: as good while the month runs as afterwards. Throws what
- * `checkMonth` throws.
- */
+/** Builds the business report of a month (as in 2026-10) from its aggregates, also while the month runs. Throws like `checkMonth`. */
 export async function buildReport(ports: Ports, month: string): Promise<Report> {
   checkMonth(ports, month);
   const [current, previous, before, daily] = await Promise.all([
@@ -116,7 +113,7 @@ function routesOf(rows: readonly Windowed[]): Report["routes"] {
     .sort((a, b) => b.requests - a.requests);
 }
 
-/** A series over all its dimensions, in the measure's unit. */
+/** Aggregates a series over all its dimensions, in the measure's unit. */
 function totalOf(rows: readonly Aggregate[], series: string, only: (row: Aggregate) => boolean = () => true) {
   const accumulator = createAccumulator();
   for (const row of rows) if (row.series === series && only(row)) accumulator.merge({ ...row, dimensions: {} });
@@ -126,7 +123,7 @@ function totalOf(rows: readonly Aggregate[], series: string, only: (row: Aggrega
     count: all?.count ?? 0,
     errors: all?.errors ?? 0,
     sum: inUnit(series, all?.sum ?? 0),
-    /** How many values are above 0. */
+    /** Values above 0. */
     positive: bins.reduce((sum, [bin, count]) => (bin > 0 ? sum + count : sum), 0),
     quantile(q: number): number | null {
       const [parts] = all ? quantiles(all.sketch, [q], all.min, all.max) : [];

@@ -1,11 +1,11 @@
-/** Units of the drawing; the page scales it. */
+/** Units of the SVG. The page scales it. */
 const WIDTH = 320;
 const HEIGHT = 140;
 const LEFT = 34;
 const BOTTOM = 16;
 const TOP = 8;
 
-/** Bars over days as an SVG. */
+/** Draws bars over days as an SVG. */
 export function barChart(labels: readonly string[], values: readonly number[]): string {
   const scale = createScale(labels, values);
   const width = Math.max(1, scale.step * 0.72);
@@ -16,7 +16,7 @@ export function barChart(labels: readonly string[], values: readonly number[]): 
   return drawing(scale, bars);
 }
 
-/** A line over days as an SVG; it breaks where there is no value. */
+/** Draws a line over days as an SVG. The line has a gap where there is no value. */
 export function lineChart(labels: readonly string[], values: readonly (number | null)[]): string {
   const scale = createScale(
     labels,
@@ -50,12 +50,12 @@ function createScale(labels: readonly string[], values: readonly number[]): Scal
     top,
     step,
     x: (n) => LEFT + (n + 0.5) * step,
-    // Nothing is below zero on these charts; refunds that outweigh a day's conversions are drawn as none.
+    // The charts begin at 0. A day whose refunds exceed its conversions is drawn as 0.
     y: (value) => TOP + (1 - Math.max(0, value) / top) * (HEIGHT - BOTTOM - TOP),
   };
 }
 
-/** The next of 1, 2, 5, 10, 20 … */
+/** The smallest of 1, 2, 5, 10, 20 … that is not below the value. */
 function niceTop(value: number): number {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

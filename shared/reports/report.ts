@@ -1,17 +1,17 @@
 import * as z from "zod";
 
 const number = z.number();
-const share = z.number().nullable().meta({ description: "0 to 1; null where there is nothing to be a share of." });
+const share = z.number().nullable().meta({ description: "0 to 1; null if the whole is 0." });
 
 const figuresSchema = z.object({
   sessions: z.int().meta({ description: "Sessions created." }),
-  active_users: z.int().meta({ description: "Different users with a request; within 2 % beyond 2,048." }),
-  return_rate: share.meta({ description: "Of the users of the month before, the share that came back." }),
+  active_users: z.int().meta({ description: "Distinct users with a request. Exact up to 2,048, then within 2 %." }),
+  return_rate: share.meta({ description: "Share of the previous month's users who came back." }),
   messages: z.int().meta({ description: "Messages stored." }),
   median_session_seconds: z
     .number()
     .nullable()
-    .meta({ description: "From creation to last activity, of sessions that ended." }),
+    .meta({ description: "From creation to last activity, of sessions that have ended." }),
   feedback: z.int(),
   satisfaction: share.meta({ description: "Share of feedback with a value above 0." }),
   conversions: z.int(),
@@ -19,8 +19,8 @@ const figuresSchema = z.object({
   engagements: z.int(),
   input_tokens: z.int(),
   output_tokens: z.int(),
-  cost_usd: number.meta({ description: "Of LLM and embedding calls." }),
-  return_on_cost: share.meta({ description: "Value of conversions for each dollar of cost." }),
+  cost_usd: number.meta({ description: "Cost of LLM and embedding calls." }),
+  return_on_cost: share.meta({ description: "Value of conversions per dollar of cost." }),
   requests: z.int(),
   error_rate: share.meta({ description: "Share of requests answered with a 5xx." }),
   latency_p50_ms: z.number().nullable(),
@@ -40,7 +40,7 @@ export const reportSchema = z
     created_at: z.iso.datetime(),
     complete: z.boolean().meta({ description: "False while the month runs." }),
     figures: figuresSchema,
-    previous: figuresSchema.nullable().meta({ description: "The month before; null without any data." }),
+    previous: figuresSchema.nullable().meta({ description: "Figures of the previous month; null without data." }),
     days: z.array(
       z.object({
         day: z.string(),
@@ -69,7 +69,7 @@ export const reportSchema = z
 
 export type Report = z.infer<typeof reportSchema>;
 
-/** Keeps one report per month, as JSON and as an HTML page. */
+/** Stores one report per month, as JSON and as an HTML page. */
 export interface ReportStore {
   /** Stores a report and replaces the earlier one of its month. */
   put(report: Report, html: string): Promise<void>;

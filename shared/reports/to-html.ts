@@ -1,10 +1,11 @@
 import { barChart, lineChart } from "./chart.ts";
 import type { Figures, Report } from "./report.ts";
 
-/** The report as one HTML page that needs nothing else: no script, no other file. */
+/** Renders a report as one HTML page without scripts or other files. */
 export function toHtml(report: Report): string {
   const { month, created_at, complete, figures, previous, days, routes } = report;
   const labels = days.map(({ day }) => day.slice(8));
+  const name = new Date(month).toLocaleString("en-US", { month: "long", year: "numeric", timeZone: "UTC" });
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -15,8 +16,8 @@ export function toHtml(report: Report): string {
 </head>
 <body>
 <header>
-<h1>Memocha in ${MONTHS[Number(month.slice(5)) - 1]} ${month.slice(0, 4)}</h1>
-<p>${complete ? "" : "The month is not over. "}Made on ${created_at.slice(0, 16).replace("T", " ")} UTC; changes are against the month before.</p>
+<h1>Memocha in ${name}</h1>
+<p>${complete ? "" : "The month is not over. "}Created on ${created_at.slice(0, 16).replace("T", " ")} UTC. Changes are relative to the previous month.</p>
 </header>
 ${SECTIONS.map(({ title, rows }) => section(title, rows, figures, previous)).join("\n")}
 <section>
@@ -47,7 +48,7 @@ ${routes.map((r) => row([r.route, whole(r.requests), whole(r.errors), tenth(r.p5
 
 type Format = (value: number) => string;
 
-/** Whether a higher figure is better, worse, or neither. */
+/** Whether a higher figure is better, worse or neither. */
 type Sense = "good" | "bad" | "neutral";
 
 type FigureRow = [name: keyof Figures, label: string, format: Format, sense: Sense];
@@ -80,7 +81,7 @@ const SECTIONS: { title: string; rows: FigureRow[] }[] = [
       ["conversions", "Conversions", whole, "good"],
       ["conversion_value", "Value of conversions", dollars, "good"],
       ["cost_usd", "Cost of models", dollars, "bad"],
-      ["return_on_cost", "Value for each dollar of cost", times, "good"],
+      ["return_on_cost", "Value per dollar of cost", times, "good"],
       ["engagements", "Engagements", whole, "good"],
     ],
   },
@@ -133,7 +134,7 @@ function section(title: string, rows: FigureRow[], figures: Figures, previous: F
   return `<section>\n<h2>${title}</h2>\n<dl>\n${tiles.join("\n")}\n</dl>\n</section>`;
 }
 
-/** How much more or less it is than before; nothing where there was nothing before. */
+/** Formats the change from the previous figure; empty if there is none. */
 function change(value: number | null, before: number | null, sense: Sense): string {
   if (value === null || before === null || before === 0) return "";
   const ratio = value / before - 1;
@@ -149,21 +150,6 @@ const row = (cells: string[]): string => `<tr>${cells.map((cell) => `<td>${escap
 
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: light-dark(#1c1b1a, #eceae6); --soft: light-dark(#6b6862, #a09c94);

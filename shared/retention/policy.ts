@@ -1,46 +1,46 @@
 /** Seconds in a day. */
 export const DAY = 86_400;
 
-/** The parts of the store that keep things. `object` prefixes are S3 keys in the archive bucket. */
+/** The kind of an item in a table, or the key prefix of objects in the archive bucket. */
 type Place = { item: string } | { object: string };
 
 export interface RetentionRule {
-  /** What it is, in the words of the documentation. */
+  /** Name of the record in the documentation. */
   record: string;
-  /** Where it is kept: the kind of an item (see `shared/dynamodb/keys.ts`, `shared/metrics/keys.ts`) or an S3 key prefix. */
+  /** Where the record is stored. `shared/dynamodb/keys.ts` and `shared/metrics/keys.ts` list the kinds of items. */
   place: Place;
-  /** Seconds until it is deleted, counted from the last write of the record; `null` = never by age. */
+  /** Seconds from the last write of the record until it is deleted; `null` = not deleted by age. */
   seconds: number | null;
-  /** Seconds until it moves to a colder storage class (S3 objects only). */
+  /** Seconds until an object moves to a colder storage class. */
   coldAfterSeconds?: number;
-  /** Why, or what deletes it when age does not. */
+  /** The reason, or what deletes the record if age does not. */
   note: string;
 }
 
 const ARCHIVE_SECONDS = 365 * DAY;
 
 /**
- * How long anything lives: the only place that says so. Item TTLs, S3 lifecycle rules and the table in
- * the README are derived from it; a test fails when something stored has no row here.
+ * The retention of every record. Item TTLs, S3 lifecycle rules and `docs/retention.md` are derived from this table; a test fails when
+ * something that is stored has no row here.
  */
 export const retention = {
   session: {
     record: "session header",
     place: { item: "header" },
     seconds: 7 * DAY,
-    note: "After the last activity (sliding); a session may set its own, a pinned one has none. Then the archive.",
+    note: "From the last activity (sliding). A session can set its own time, and a pinned session has none. Then it is archived.",
   },
   message: {
     record: "message",
     place: { item: "message" },
     seconds: null,
-    note: "Deleted by the archiver once its session is archived, and with its session.",
+    note: "Deleted by the archiver when its session is archived, or with its session.",
   },
   messageId: {
     record: "message id chosen by a client",
     place: { item: "message-id" },
     seconds: null,
-    note: "Lives and dies with its message.",
+    note: "Deleted with its message.",
   },
   tree: {
     record: "branches of a session",
@@ -52,56 +52,56 @@ export const retention = {
     record: "session anchor",
     place: { item: "anchor" },
     seconds: null,
-    note: "What the reconciler finds a session by; deleted with the archived stub.",
+    note: "The reconciler finds sessions by it. Deleted with the archived stub.",
   },
   tombstone: {
     record: "tombstone of a deleted session",
     place: { item: "tombstone" },
     seconds: null,
-    note: "Names what a deleted session may have left, when its id is in use again; no content. Deleted after the second purge, an hour later.",
+    note: "Lists what a deleted session may have left when its id is used again. No content. Deleted after the second purge, an hour later.",
   },
   stub: {
     record: "archived stub",
     place: { item: "stub" },
     seconds: ARCHIVE_SECONDS,
-    note: "From the day of archiving, as the object it points to.",
+    note: "From the day of archiving, like the object that it refers to.",
   },
   idempotency: {
     record: "idempotency record",
     place: { item: "idempotency" },
     seconds: DAY,
-    note: "A repeated POST gives the first answer for this long. Holds ids and times, no content.",
+    note: "A repeated POST returns the first answer during this time. Holds ids and times, no content.",
   },
   writeProbe: {
-    record: "trial write of /health",
+    record: "test write of GET /health",
     place: { item: "write-probe" },
     seconds: DAY,
-    note: "One item for all, replaced by the next one: whether the table takes writes.",
+    note: "One item in all, which each check replaces. It shows whether the table accepts writes.",
   },
   liveText: {
     record: "text of a running turn",
     place: { item: "live-text" },
     seconds: 900,
-    note: "Written while a long answer runs, for clients that come back to it; deleted with its session as well.",
+    note: "Written during a long answer, for clients that reconnect. Also deleted with its session.",
   },
   limits: {
-    record: "usage of a user's day",
+    record: "usage of a user per day",
     place: { item: "limits" },
     seconds: 2 * DAY,
-    note: "What rate limits and token budgets are enforced with; one item a user.",
+    note: "Rate limits and token budgets count with it. One item per user.",
   },
   provider: {
     record: "state of a model provider",
     place: { item: "provider" },
     seconds: DAY,
-    note: "Circuit breaker and queue; two items a provider.",
+    note: "Circuit breaker and queue. Two items per provider.",
   },
   file: {
     record: "content of a file",
     place: { object: "files/" },
     seconds: null,
     coldAfterSeconds: 30 * DAY,
-    note: "Deleted with its session, or when a client deletes the file; Glacier Instant Retrieval from day 30.",
+    note: "Deleted with its session, or when a client deletes the file. Glacier Instant Retrieval from day 30.",
   },
   fileRecord: {
     record: "name, type and size of a file that a message names",
@@ -113,7 +113,7 @@ export const retention = {
     record: "file that no message names, or that was deleted",
     place: { item: "unused-file" },
     seconds: DAY,
-    note: "Its content is deleted with it. A deleted file leaves its id alone, because an upload may still arrive.",
+    note: "Its content is deleted with it. Of a deleted file only the id stays, because an upload may still arrive.",
   },
   fileUse: {
     record: "use of a file by a message",
@@ -122,34 +122,34 @@ export const retention = {
     note: "Ids only. Deleted with its message or session.",
   },
   memory: {
-    record: "memory: what was said, its vector and its terms",
+    record: "memory: text, vector and terms",
     place: { item: "memory" },
     seconds: null,
-    note: "Lives as long as its session, archived or not, and is deleted with it.",
+    note: "Deleted with its session, archived or not.",
   },
   forgottenMemory: {
-    record: "name of a memory that was forgotten",
+    record: "id of a forgotten memory",
     place: { item: "forgotten-memory" },
     seconds: null,
-    note: "Keeps its message from becoming a memory again; no content. Deleted with its session.",
+    note: "Prevents that its message becomes a memory again. No content. Deleted with its session.",
   },
   memorySummary: {
     record: "term statistics of a user's memories",
     place: { item: "memory-summary" },
     seconds: null,
-    note: "One item per user, counts by hash. Stays when the user had everything forgotten, to say since when.",
+    note: "One item per user: counts by hash. Stays after the user has forgotten everything, because it holds the time of that.",
   },
   emptyMemorySummary: {
     record: "term statistics of a user without memories",
     place: { item: "empty-memory-summary" },
     seconds: 3600,
-    note: "Names what was forgotten last, because an index may still hold it; no content.",
+    note: "Lists what was forgotten last, because an index may still hold it. No content.",
   },
   memoryLayout: {
-    record: "layout of the memories' vectors",
+    record: "layout of the vectors of memories",
     place: { item: "memory-layout" },
     seconds: null,
-    note: "One item: which index holds vectors of which model.",
+    note: "One item. It says which index holds vectors of which model.",
   },
   counter: {
     record: "counter of active sessions",
@@ -161,90 +161,90 @@ export const retention = {
     record: "raw performance metric",
     place: { item: "raw-metric" },
     seconds: 30 * DAY,
-    note: "One item a request, LLM, embedding or search call; folded into hourly aggregates.",
+    note: "One item per request, LLM call, embedding call or search. Folded into hourly aggregates.",
   },
   hourlyAggregate: {
     record: "hourly aggregate",
     place: { item: "hourly-aggregate" },
     seconds: 90 * DAY,
-    note: "From the start of its hour; folded into daily aggregates.",
+    note: "From the start of its hour. Folded into daily aggregates.",
   },
   dailyAggregate: {
     record: "daily aggregate",
     place: { item: "daily-aggregate" },
     seconds: 365 * DAY,
-    note: "From the start of its day; folded into monthly aggregates.",
+    note: "From the start of its day. Folded into monthly aggregates.",
   },
   monthlyAggregate: {
     record: "monthly aggregate",
     place: { item: "monthly-aggregate" },
     seconds: null,
-    note: "A bounded number a month.",
+    note: "A bounded number per month.",
   },
   event: {
     record: "event (feedback, conversion, engagement, content, custom)",
     place: { item: "event" },
     seconds: 365 * DAY,
-    note: "In the lake since the day after; one that is not there yet lives until it is. Its counts and values stay in the aggregates.",
+    note: "Exported to the lake on the next day. An event that is not exported yet is kept until it is. Counts and values stay in the aggregates.",
   },
   jobState: {
-    record: "what a job has done last",
+    record: "state of a job",
     place: { item: "job" },
     seconds: null,
-    note: "One item a job: its checkpoint and its last success.",
+    note: "One item per checkpoint and per last success.",
   },
   archive: {
     record: "archived session",
     place: { object: "archive/" },
     seconds: ARCHIVE_SECONDS,
     coldAfterSeconds: 30 * DAY,
-    note: "One object a session; Glacier Instant Retrieval from day 30.",
+    note: "One object per session. Glacier Instant Retrieval from day 30.",
   },
   lakeDay: {
-    record: "mark of a day that the lake has to build",
+    record: "mark of a day that the lake must build",
     place: { item: "lake-day" },
     seconds: null,
-    note: "One a day at most; deleted once the day is built and nothing of it has an age to reach.",
+    note: "One per day. Deleted when the day is built and has no messages that will reach their age.",
   },
   lakeMessages: {
     record: "interactions (lake messages)",
     place: { object: "lake/messages/" },
     seconds: 180 * DAY,
-    note: "Rebuilt from the archive at any time.",
+    note: "Can be rebuilt from the archive at any time.",
   },
   lakeSessions: {
     record: "session summaries (lake)",
     place: { object: "lake/session_summaries/" },
     seconds: 730 * DAY,
-    note: "Counts, durations and costs; no text. They outlive their archive objects, unless their day is built again then.",
+    note: "Counts, durations and costs; no text. They outlive their archive objects, unless their day is built again after that.",
   },
   lakeEvents: {
     record: "events (lake)",
     place: { object: "lake/events/" },
     seconds: 730 * DAY,
-    note: "Exported each day, a year before they expire in the table.",
+    note: "Exported daily, a year before they expire in the table.",
   },
   lakeAggregates: {
     record: "daily aggregates (lake)",
     place: { object: "lake/aggregates/" },
     seconds: null,
-    note: "Numbers of the system; nothing of anybody's.",
+    note: "Numbers of the system, no personal data.",
   },
   report: {
     record: "monthly business report",
     place: { object: "reports/" },
     seconds: null,
-    note: "A JSON document and an HTML page a month.",
+    note: "A JSON document and an HTML page per month.",
   },
 } as const satisfies Record<string, RetentionRule>;
 
-/** How long the leftovers of running the system live, in seconds: what no record above stands for. */
+/** Retention of operational data that is no record of the table above, in seconds. */
 export const upkeep = {
-  /** Restoring the table to a point in time, and S3 versions that were overwritten or deleted: the undo of operators. */
+  /** Point-in-time recovery of the tables, and S3 versions that were overwritten or deleted: for operators to undo mistakes. */
   recovery: 7 * DAY,
-  /** Records that failed for good and wait for a redrive. */
+  /** Records that failed after all retries and wait for a redrive. */
   deadLetters: 14 * DAY,
-  /** Results of Athena queries: they hold conversations. */
+  /** Results of Athena queries. They contain conversations. */
   queryResults: 7 * DAY,
   /** Server access logs of the buckets. */
   accessLogs: 90 * DAY,

@@ -18,7 +18,7 @@ afterAll(async () => {
   await engines.close();
 });
 
-it("a batch of sessions that ended leaves one metric of each, in one write, however often it is delivered", async () => {
+it("a batch of ended sessions writes one metric per session in one call, however often it is delivered", async () => {
   const world = createWorld(engines);
   const { clock } = world.stores;
   const table = createTable(engines.dynamodb, engines.metricsTable);

@@ -44,7 +44,7 @@ const run = (remaining = 900_000) =>
   })({}, { getRemainingTimeInMillis: () => remaining });
 
 describe("the audit of the archive", () => {
-  it("is content with objects of sessions that are archived, restored, or on their way into the archive", async () => {
+  it("accepts the objects of sessions that are archived, restored or being archived", async () => {
     await world.create("ann@example.com", "four", 60, 1);
     world.advance(61_000);
     const record = (await world.sweep("ann@example.com", "four"))!;
@@ -60,9 +60,9 @@ describe("the audit of the archive", () => {
     ]);
   });
 
-  it("fails for objects of sessions that the table does not know, and names them without their user", async () => {
+  it("fails for objects of sessions that the table does not know, and logs them without their user", async () => {
     await world.drop("ann@example.com", "two/three");
-    await expect(run()).rejects.toThrow("no session is known for 1 archive object");
+    await expect(run()).rejects.toThrow("the table knows no session for 1 archive object");
     expect(logged[0]).toEqual({
       level: "error",
       job: "housekeeping",
@@ -75,26 +75,26 @@ describe("the audit of the archive", () => {
     // One of the same id that was made on another day is another session.
     world.advance(24 * 3_600_000);
     await world.create("ann@example.com", "two/three", 60);
-    await expect(run()).rejects.toThrow("no session is known for 1 archive object");
+    await expect(run()).rejects.toThrow("the table knows no session for 1 archive object");
   });
 
-  it("fails when it has no time to see everything", async () => {
-    await expect(run(0)).rejects.toThrow("there was time for only 0 archive objects");
+  it("fails when time runs out before every object is checked", async () => {
+    await expect(run(0)).rejects.toThrow("time ran out after 0 archive objects");
   });
 });
 
-describe("every schedule", () => {
+describe("the schedules", () => {
   const schedules = (Object.entries(functions) as [string, FunctionSpec][]).flatMap(([name, { trigger, metrics }]) =>
     trigger.kind === "schedule" ? [{ name, expression: trigger.expression, metrics }] : [],
   );
   const watched = schedules.filter(({ name }) => name !== "jobs-watch");
 
-  it("but the watch itself, whose silence is an alarm, is watched", () => {
+  it("are all watched, except the watch job itself, whose missing runs raise an alarm", () => {
     expect(watched.map(({ name }) => name).sort()).toEqual(Object.keys(allowedSilence).sort());
   });
 
   it.each(watched)(
-    "$name may write down its success, is late after more than one interval, and is in the runbook",
+    "$name can record its success, is late after more than one interval, and is in the runbook",
     (job) => {
       expect(job.metrics).toContain("UpdateItem");
       const next = parseSchedule(job.expression);

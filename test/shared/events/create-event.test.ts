@@ -40,7 +40,7 @@ const ofDay = async () => {
 };
 
 describe("an event", () => {
-  it("is kept once with its session and message, and counted once, however often it is sent", async () => {
+  it("is stored and counted once, however often it is sent", async () => {
     const input: EventCreate = {
       type: "feedback",
       session_id: "s1",
@@ -59,7 +59,7 @@ describe("an event", () => {
     expect(rows).toMatchObject([{ count: 1, sum: 1, start: "2026-11-21T00:00:00.000Z" }]);
   });
 
-  it.each(["nobody's", "gone"])("about a session that is %s is refused, and nothing is kept", async (session_id) => {
+  it.each(["nobody's", "gone"])("about a session that is %s is rejected, and nothing is stored", async (session_id) => {
     const before = await ofDay();
     await expect(create({ type: "custom", session_id }, session_id)).rejects.toMatchObject({ code: "not_found" });
     expect(await ofDay()).toEqual(before);
@@ -70,7 +70,7 @@ describe("an event", () => {
     [{ type: "applause" }, "type"],
     [{ type: "conversion", value: 1e10 }, "value"],
     [{ type: "custom", name: "" }, "name"],
-  ])("that is no event names its field: %j", (input, field) => {
+  ])("that is invalid is rejected with the name of the field: %j", (input, field) => {
     expect(createEventSchema.safeParse(input).error?.issues[0]?.path).toEqual([field]);
   });
 });

@@ -31,18 +31,18 @@ async function held(through: string | undefined) {
   return days;
 }
 
-it("holds the events of the days after the last exported one that are about to expire", async () => {
+it("holdEvents delays the expiry of events that are not exported and about to expire", async () => {
   expect(await held(daysBefore(3))).toEqual([daysBefore(2), daysBefore(1), LAST]);
   expect(await held(LAST)).toEqual([]);
   expect(await held("2026-11-20")).toEqual([]);
 });
 
-it("looks 30 days back where nothing was ever exported", async () => {
+it("holdEvents checks 30 days if nothing was ever exported", async () => {
   const days = await held(undefined);
   expect([days.length, days[0], days.at(-1)]).toEqual([31, daysBefore(30), LAST]);
 });
 
-it("holds the events of all pages, and only those that expire before", async () => {
+it("holdEvents changes the events of all pages, but not those that expire later anyway", async () => {
   const until = NOW + 30 * DAY;
   const item = (id: string, expires_at: number) => ({ pk: "p", sk: id, id, expires_at });
   const pages = [[item("a", 1)], [item("b", until / 1000 - 1), item("c", until / 1000)], [item("d", 2)]];

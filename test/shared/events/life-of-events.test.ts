@@ -61,7 +61,7 @@ async function sweep(): Promise<string[]> {
 }
 
 describe("an event that TTL deletes", () => {
-  it("is in the lake since the day after it came, and stays there", async () => {
+  it("is in the lake from the day after it was created, and stays there", async () => {
     await happens("one", "2026-03-01");
     await exporting();
     expect(await inLake("2026-03-01")).toEqual(["one"]);
@@ -75,7 +75,7 @@ describe("an event that TTL deletes", () => {
     expect(await inLake("2026-03-01")).toEqual(["one"]);
   });
 
-  it("is in the lake also when the export has failed for longer than events live", async () => {
+  it("is in the lake even if the export has failed for longer than events are kept", async () => {
     await exporting();
     await happens("late", "2026-03-02");
     for (let week = 0; week < 60; week++) {
@@ -93,13 +93,13 @@ describe("an event that TTL deletes", () => {
 });
 
 describe("the export", () => {
-  it("begins with what came before its first run, when that was late", async () => {
+  it("includes the days before a late first run", async () => {
     await happens("early", "2026-02-10");
     await exporting();
     expect(await inLake("2026-02-10")).toEqual(["early"]);
   });
 
-  it("leaves no gap when somebody asks for days after those that it has yet to do", async () => {
+  it("leaves no gap when an operator asks for a day after the checkpoint", async () => {
     await exporting();
     await happens("between", "2026-03-04");
     now += 10 * DAY;

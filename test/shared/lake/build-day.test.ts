@@ -100,7 +100,7 @@ function once(name: string, what: () => void): (call: string) => void {
 }
 
 describe("the build of a day", () => {
-  it("begins again when an archive object is another one by the time it is read", async () => {
+  it("begins again when an archive object is replaced before it is read", async () => {
     const { ports, state, rows, log } = createPorts([objectOf("a"), objectOf("b")]);
     state.before = once("open", () => {
       state.objects = [objectOf("a", { etag: "another" }), objectOf("b")];
@@ -111,7 +111,7 @@ describe("the build of a day", () => {
     expect(log.filter((call) => call.startsWith("abort"))).toEqual(["abort messages", "abort session_summaries"]);
   });
 
-  it("gives up a day that changes all the time, after four attempts", async () => {
+  it("fails after four attempts when the day changes in each", async () => {
     const { ports, state, log } = createPorts([objectOf("a")]);
     state.before = (call) => {
       if (call === "open") state.objects = [objectOf("a")];
@@ -130,7 +130,7 @@ describe("the build of a day", () => {
     expect(log).toContain("abort messages");
   });
 
-  it("begins again when another builder has been faster, and then leaves alone what is right", async () => {
+  it("begins again when another builder was faster, and then writes nothing that is up to date", async () => {
     const { ports, state, rows, log } = createPorts([objectOf("a")]);
     let racing = true;
     state.before = (call) => {
@@ -145,7 +145,7 @@ describe("the build of a day", () => {
     expect(log.filter((call) => call !== "list" && !call.startsWith("find"))).toEqual([]);
   });
 
-  it("never takes the place of a partition that it has not seen", async () => {
+  it("never replaces a partition that was written after it began", async () => {
     const { ports, state, partitions } = createPorts([objectOf("a")]);
     const newer = { etag: "newer", fingerprint: "newer", rows: ["newer"] };
     let finds = 0;
@@ -156,7 +156,7 @@ describe("the build of a day", () => {
     expect(partitions.get("messages")).toMatchObject({ rows: ["newer"] });
   });
 
-  it("lists the day again when it has too many objects for memory, and begins again when the list has changed", async () => {
+  it("lists a day with too many objects several times, and begins again when the list has changed", async () => {
     const { ports, state, rows, log } = createPorts(["a", "b", "c"].map((id) => objectOf(id, { user: id })));
     ports.settings.maxSessions = 2;
     let lists = 0;
@@ -168,7 +168,7 @@ describe("the build of a day", () => {
     expect(log.filter((call) => call.startsWith("abort"))).toHaveLength(2);
   });
 
-  it("leaves out the messages of those sessions that have reached their age, and keeps their summaries", async () => {
+  it("leaves out messages that have reached their age, and keeps the summaries of their sessions", async () => {
     const { ports, rows } = createPorts([objectOf("old"), objectOf("new", { archivedAt: NOW + 1000 })]);
     const built = await buildDay(ports, due, NOW + AGE);
     expect([rows("messages"), rows("session_summaries")]).toEqual([1, 2]);
@@ -178,7 +178,7 @@ describe("the build of a day", () => {
     });
   });
 
-  it("keeps the summaries of a day that has only aged, although their objects are gone", async () => {
+  it("keeps the summaries of a day that has only aged, although its archive objects are deleted", async () => {
     const { ports, state, rows, partitions } = createPorts([objectOf("a")]);
     await buildDay(ports, due, NOW);
     state.objects = [];
@@ -186,7 +186,7 @@ describe("the build of a day", () => {
     expect([partitions.has("messages"), rows("session_summaries")]).toEqual([false, 1]);
   });
 
-  it("does not remove a partition that another builder has written meanwhile", async () => {
+  it("does not remove a partition that another builder has replaced", async () => {
     const { ports, state, partitions } = createPorts([objectOf("a")]);
     await buildDay(ports, due, NOW);
     state.objects = [];
@@ -202,7 +202,7 @@ describe("the build of a day", () => {
   it.each([
     ["content is left out", { content: false }],
     ["users have other hashes", { pseudonym: createPseudonyms("another key") }],
-  ])("is done again when %s from now on", async (_what, settings) => {
+  ])("is repeated when %s from now on", async (_what, settings) => {
     const { ports } = createPorts([objectOf("a")]);
     await buildDay(ports, due, NOW);
     expect((await buildDay(ports, due, NOW)).changed).toEqual([]);
@@ -211,8 +211,8 @@ describe("the build of a day", () => {
   });
 });
 
-describe("a run of the builder", () => {
-  it("begins no day after its deadline, and leaves the marks of those days", async () => {
+describe("a run of the lake builder", () => {
+  it("begins no day after its deadline, and keeps the marks of the remaining days", async () => {
     const { ports } = createPorts([objectOf("a")]);
     const settled: string[] = [];
     const changes = {
@@ -228,7 +228,7 @@ describe("a run of the builder", () => {
     expect(settled).toEqual(["2026-11-19", "2026-11-20"]);
   });
 
-  it("keeps the mark of a day that failed, and goes on with the next", async () => {
+  it("keeps the mark of a day that failed, and continues with the next", async () => {
     const { ports, state } = createPorts([objectOf("a")]);
     const settled: string[] = [];
     const changes = {

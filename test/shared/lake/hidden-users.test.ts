@@ -24,7 +24,7 @@ afterAll(async () => {
 const fresh = () => `hidden-${names++}`;
 const contents = (id: string, count: number) => Array.from({ length: count }, (_, n) => `message ${n} of ${id}`);
 
-describe.each(["_ann", ".ann"])("a session of the user %s, whose id Trino would take for a hidden folder", (user) => {
+describe.each(["_ann", ".ann"])("a session of the user %s, whose id looks like a hidden folder to Trino", (user) => {
   const session = (id: string) => ({ user_id: user, id, created_at: `${lake.day()}T12:00:00.000Z` });
   const hashes = (table: string, id: string) =>
     lake
@@ -68,7 +68,7 @@ describe.each(["_ann", ".ann"])("a session of the user %s, whose id Trino would 
     expect(await hashes("messages_all", id)).toEqual([lake.pseudonym(user), lake.pseudonym(user)]);
   });
 
-  it("that an earlier version archived is read, and is in the lake once it is built, where Trino sees it too", async () => {
+  it("that an earlier version archived is readable, and is in the lake after the next build, also for Trino", async () => {
     const id = fresh();
     await formerly(id);
     const { messages } = await listMessages(lake.world.stores, { user, id }, { order: "asc", limit: 10 });
@@ -79,7 +79,7 @@ describe.each(["_ann", ".ann"])("a session of the user %s, whose id Trino would 
     expect(await hashes("session_summaries", id)).toEqual([lake.pseudonym(user)]);
   });
 
-  it("that an earlier version archived is deleted, and leaves the lake", async () => {
+  it("that an earlier version archived can be deleted, also from the lake", async () => {
     const id = fresh();
     await formerly(id);
     await lake.build();
@@ -90,7 +90,7 @@ describe.each(["_ann", ".ann"])("a session of the user %s, whose id Trino would 
     expect(await hashes("messages", id)).toEqual([]);
   });
 
-  it("that an earlier version archived has the new key once it was restored and is archived again", async () => {
+  it("that an earlier version archived gets the new key when it is restored and archived again", async () => {
     const id = fresh();
     await formerly(id);
     await restoreSession(lake.world.stores, { user, id });

@@ -41,7 +41,7 @@ async function versions(): Promise<string[]> {
 }
 
 describe("a session that is archived", () => {
-  it("is in both tables at the next build, its user as a hash", async () => {
+  it("is in both tables after the next build, with a hashed user", async () => {
     const id = fresh("first");
     await lake.archived("ann", id, 3);
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 2, rows: 4, failed: 0 });
@@ -88,7 +88,7 @@ describe("a session that is archived", () => {
     expect(lake.pseudonym("ann")).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  it("is found in messages_all before it is built", async () => {
+  it("is in messages_all before the next build", async () => {
     const id = fresh("early");
     await lake.archived("ann", id, 2);
     expect(await inLake(id)).toEqual([]);
@@ -99,7 +99,7 @@ describe("a session that is archived", () => {
     expect(await lake.sql(all)).toEqual(contents(id, 2).map((content) => ({ content, user_hash })));
   });
 
-  it("leaves the lake when it is restored, and is there once when it is archived again", async () => {
+  it("is removed from the lake when it is restored, and is there once when it is archived again", async () => {
     const id = fresh("restored");
     await lake.archived("ann", id, 2);
     await lake.build();
@@ -117,7 +117,7 @@ describe("a session that is archived", () => {
     expect(await inLake(id)).toEqual([...contents(id, 2), "more"]);
   });
 
-  it.each(["archived", "in limbo"])("leaves the lake when it is deleted while %s", async (where) => {
+  it.each(["archived", "in limbo"])("is removed from the lake when it is deleted while %s", async (where) => {
     const id = fresh("deleted");
     await lake.archived("ann", id, 2);
     await lake.build();
@@ -138,7 +138,7 @@ describe("a session that is archived", () => {
     expect(await lake.sql(`select 1 from session_summaries where session_id = '${id}'`)).toEqual([]);
   });
 
-  it("is read as a stream when it is large, and told from a session of the same name", async () => {
+  it("is read as a stream when it is large, and is distinguished from another user's session with the same id", async () => {
     const id = fresh("large");
     const text = () => randomBytes(60_000).toString("base64url");
     for (const user of ["ann", "bob"]) {
@@ -170,8 +170,8 @@ describe("a session that is archived", () => {
   });
 });
 
-describe("a run of the builder", () => {
-  it("with nothing to do asks one question and reads no object", async () => {
+describe("a run of the lake builder on real engines", () => {
+  it("with no changed day makes one call", async () => {
     await lake.build();
     const calls = await lake.world.counting(() => lake.build());
     expect(calls).toBe(1);
@@ -191,7 +191,7 @@ describe("a run of the builder", () => {
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 0, rows: 0 });
   });
 
-  it("leaves a readable lake wherever it is interrupted, and the next run ends it", async () => {
+  it("leaves a readable lake wherever it is interrupted, and the next run completes it", async () => {
     let steps = 0;
     for (const kind of ["before", "after"] as const) {
       for (let step = 0; ; step++) {
@@ -217,7 +217,7 @@ describe("a run of the builder", () => {
     expect(steps).toBeGreaterThan(10);
   });
 
-  it("ends the same when two are at the same day", async () => {
+  it("gives the same result when two builders build the same day", async () => {
     const ids = [fresh("raced"), fresh("raced"), fresh("raced")];
     for (const id of ids) await lake.archived("ann", id, 1);
     await Promise.all([lake.build(), lake.build(), lake.build()]);
@@ -225,7 +225,7 @@ describe("a run of the builder", () => {
     for (const id of ids) expect(await inLake(id)).toEqual(contents(id, 1));
   });
 
-  it("leaves messages out that have reached their age, and keeps summaries longer than their archive objects", async () => {
+  it("leaves out messages that have reached their age, and keeps summaries longer than their archive objects", async () => {
     const [old, other] = [fresh("old"), fresh("other")];
     for (const id of [old, other]) await lake.archived("ann", id, 2);
     await lake.build();
@@ -252,7 +252,7 @@ describe("a run of the builder", () => {
 });
 
 describe("a lake without content", () => {
-  it("has lengths and times, and nothing that was said", async () => {
+  it("has lengths and times, but no text", async () => {
     const bare = await createLakeWorld(engines, { content: false });
     try {
       const id = fresh("bare");

@@ -59,8 +59,8 @@ const step = fc.record<Step>({
   kind: fc.constantFrom("before", "after"),
 });
 
-describe("whatever happens to sessions and builders", () => {
-  it("the lake ends equal to the archive, and archive and table together to what was written", async () => {
+describe("after random changes of sessions and crashes of builders", () => {
+  it("the lake equals the archive, and archive and table together hold every message that was written", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 12, maxLength: 30 }), async (steps) => {
         const written = new Map<string, string[]>();

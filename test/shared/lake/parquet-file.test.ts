@@ -30,7 +30,7 @@ const row = (n: number): Row<"session_summaries"> => ({
   ttl_seconds: 604_800,
 });
 
-it("writes what DuckDB reads back, in row groups whose statistics tell users apart", async () => {
+it("a Parquet file is read back by DuckDB, and the statistics of its row groups separate users", async () => {
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-parquet-"));
   try {
     const chunks: Uint8Array[] = [];
@@ -64,7 +64,7 @@ it("writes what DuckDB reads back, in row groups whose statistics tell users apa
   }
 });
 
-it("ends a row group before long texts fill the memory", async () => {
+it("a Parquet file ends a row group early when texts are long", async () => {
   const chunks: Uint8Array[] = [];
   const file = createParquetFile("events", async (bytes) => {
     chunks.push(bytes);

@@ -41,7 +41,7 @@ describe("a partition of the lake", () => {
     return writer.commit();
   };
 
-  it("takes the place of the version that it is built on, and of no other", async () => {
+  it("replaces the version that it is built on, and no other", async () => {
     const day = freshDay();
     expect(await lake().find("events", day)).toBeNull();
     expect(await write(day, "first", null)).toBe(true);
@@ -54,7 +54,7 @@ describe("a partition of the lake", () => {
     expect(await write(freshDay(), "on one that is gone", first.etag)).toBe(false);
   });
 
-  it("is removed only in the version that was seen", async () => {
+  it("is removed only if it is still the version that was found", async () => {
     const day = freshDay();
     await write(day, "first", null);
     const first = (await lake().find("events", day))!;
@@ -123,8 +123,8 @@ describe("a partition of several parts", () => {
   });
 });
 
-describe("an archive object that is opened", () => {
-  it.each([10, 100_000])("is a conflict when it is another one by now, with %d bytes", async (bytes) => {
+describe("an opened archive object", () => {
+  it.each([10, 100_000])("of %d bytes throws a conflict when it was replaced after the listing", async (bytes) => {
     const day = freshDay();
     const key = `archive/dt=${day}/ann/s.jsonl.gz`;
     await put(key, Buffer.alloc(bytes));
@@ -144,7 +144,7 @@ describe("the mark of a changed day", () => {
   const dueAt = async (day: string, now: number) => (await changes().due(now)).find((each) => each.day === day);
 
   it.each([null, 1000])(
-    "stays when the day has changed since it was read, whenever it is due next (%s)",
+    "stays when the day has changed since the mark was read, with the next build at %s",
     async (next) => {
       const day = freshDay();
       await changes().mark([day]);
@@ -157,7 +157,7 @@ describe("the mark of a changed day", () => {
     },
   );
 
-  it("is gone, or due later as one that has aged, when the day is settled", async () => {
+  it("is deleted when the day is settled, or becomes due again when messages reach their age", async () => {
     const [never, later] = [freshDay(), freshDay()];
     await changes().mark([never, later]);
     await changes().settle((await dueAt(never, 0))!, null);
@@ -170,7 +170,7 @@ describe("the mark of a changed day", () => {
 });
 
 describe("a user's hash", () => {
-  it("is the same however many other users were hashed in between, and another under another key", () => {
+  it("depends on the user and the key only, however many other users were hashed before", () => {
     const pseudonym = createPseudonyms("key");
     const ann = pseudonym("ann");
     for (let n = 0; n < 20_001; n++) pseudonym(`user ${n}`);

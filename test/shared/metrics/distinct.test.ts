@@ -5,15 +5,15 @@ import { countCommon, countDistinct, decodeDistinct, encodeDistinct, union } fro
 const users = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => Number.parseInt(hashUser(`user ${from + n}`), 16));
 
-describe("different users", () => {
-  it("are counted exactly while there are few", () => {
+describe("distinct users", () => {
+  it("are counted exactly up to the capacity", () => {
     const all = union(users(0, 1500), users(1000, 2000));
     expect(countDistinct(all)).toBe(2000);
     expect(countCommon(union(users(0, 1000)), union(users(900, 2000)))).toBe(100);
     expect(countDistinct([])).toBe(0);
   });
 
-  it("are counted within a few percent when there are many", () => {
+  it("are counted within a few percent beyond the capacity", () => {
     const all = union(users(0, 30_000), users(20_000, 60_000));
     expect(all.length).toBe(2048);
     expect(Math.abs(countDistinct(all) - 60_000)).toBeLessThan(60_000 * 0.07);
@@ -21,7 +21,7 @@ describe("different users", () => {
     expect(Math.abs(common - 15_000)).toBeLessThan(15_000 * 0.12);
   });
 
-  it("come back from their bytes as they were", () => {
+  it("are the same after encoding and decoding", () => {
     const all = union(users(0, 3000));
     expect(decodeDistinct(encodeDistinct(all))).toEqual(all);
   });

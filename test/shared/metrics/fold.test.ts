@@ -160,8 +160,8 @@ function expectExact(rows: MetricRow[], samples: readonly Sample[], length: numb
   }
 }
 
-describe("folding several days with late, duplicate and missing runs", () => {
-  it("gives exact counts and sums, and percentiles within 1 %, in every tier", { timeout: 120_000 }, async () => {
+describe("folds of several days with late, repeated and missing runs", () => {
+  it("give exact counts and sums, and percentiles within 1 %, in every tier", { timeout: 120_000 }, async () => {
     const all: Sample[] = [];
     const days = 4; // over the end of October
     for (let hour = 0; hour < days * 24; hour++) {
@@ -200,7 +200,9 @@ describe("folding several days with late, duplicate and missing runs", () => {
     expect(succeeded.map(({ name }) => name)).toEqual(["jobs-fold-daily", "jobs-fold-monthly"]);
   });
 
-  it("ends the same wherever a run was cut off, and a repeated run writes nothing", { timeout: 120_000 }, async () => {
+  it("give the same result wherever a run is interrupted, and a repeated run writes nothing", {
+    timeout: 120_000,
+  }, async () => {
     const samples = Array.from({ length: 60 }, (_, n) => sampleAt(START + n * 150_000, n));
     now = START + 5 * HOUR + 20 * 60_000;
     const fold = async () => {
@@ -231,7 +233,7 @@ describe("folding several days with late, duplicate and missing runs", () => {
     }
   });
 
-  it("keeps aggregates for as long as the policy says, and monthly ones for good", async () => {
+  it("keep aggregates as long as the retention policy says, and monthly ones for ever", async () => {
     await store([sampleAt(START, 1)]);
     now = START + HOUR + 5 * 60_000;
     await run("hour");
@@ -248,7 +250,7 @@ describe("folding several days with late, duplicate and missing runs", () => {
     expect(Object.fromEntries(lifetimes)).toEqual({ H: 90, D: 365, M: null });
   });
 
-  it("bounds the dimensions of a window, and keeps to its choice when more come late", async () => {
+  it("limit the dimensions of a window, and keep the same ones when more arrive late", async () => {
     const routes = Array.from({ length: 300 }, (_, n) => ({
       ...sampleAt(START + n * 1000, n),
       route: `GET /${n}`,
@@ -271,7 +273,7 @@ describe("folding several days with late, duplicate and missing runs", () => {
   });
 });
 
-describe("the window that a fold begins with", () => {
+describe("the first window of a fold", () => {
   /** One request in each of the hours 0 to 8; the fold runs up to the hour 3 first, and has yet to do the rest. */
   const hours = Array.from({ length: 9 }, (_, hour) => sampleAt(START + hour * HOUR + 60_000, 1));
   const folded = async () => {
@@ -287,7 +289,7 @@ describe("the window that a fold begins with", () => {
   };
 
   it.each(["2026-10-29T03", "2026-10-29T07", "2026-10-29T08", "2030-01-01T00"])(
-    "skips none when an operator names %s, which is later than the next one",
+    "leaves no gap when an operator names %s, which is later than the next window",
     async (from) => {
       await folded();
       await run("hour", { from });
@@ -296,7 +298,7 @@ describe("the window that a fold begins with", () => {
     },
   );
 
-  it("skips none of a first run either", async () => {
+  it("leaves no gap after a first run", async () => {
     await table.batchWrite([], [jobKey("checkpoint-hour")]);
     await store(hours);
     now = START + 9 * HOUR + 5 * 60_000;
@@ -336,7 +338,7 @@ describe("the window that a fold begins with", () => {
     },
   );
 
-  it("is three hours before the newest, so that metrics that come two hours late are counted", async () => {
+  it("is three hours before the newest, so that metrics that arrive two hours late are counted", async () => {
     await folded();
     await run("hour");
     const late = [5, 6, 7, 8].map((hour) => sampleAt(START + hour * HOUR + 90_000, 3));
@@ -350,7 +352,7 @@ describe("a fold", () => {
   const run = (granularity: Granularity, more: Partial<FoldOptions> = {}) =>
     fold(deps(), granularity, { deadline: now + HOUR, ...more });
 
-  it("of a day or month waits for the finer windows, and goes on when they are there", async () => {
+  it("of a day or month waits until the finer windows are folded", async () => {
     await deps().store.advance("hour", "2026-10-29T22");
     await deps().store.advance("day", "2026-10-28");
     now = START + DAY + 20 * 60_000;
@@ -363,7 +365,7 @@ describe("a fold", () => {
     expect(await run("month")).toMatchObject({ windows: 1, through: "2026-10", complete: true });
   });
 
-  it("stops between two windows when its time is up, and the next run goes on", async () => {
+  it("stops between two windows when time runs out, and the next run continues", async () => {
     now = START + 3 * HOUR;
     expect(await run("hour", { deadline: now })).toMatchObject({
       windows: 0,
@@ -377,7 +379,7 @@ describe("a fold", () => {
     expect(await run("hour")).toMatchObject({ through: "2026-10-29T02", complete: true });
   });
 
-  it("does not go back to windows whose source may have expired in part", async () => {
+  it("does not fold windows again whose sources may have expired in part", async () => {
     await deps().store.advance("day", "2026-10-31");
     now = Date.parse("2026-11-01T00:35:00.000Z");
     const { windows } = await run("month", { from: "2000-01" });
@@ -385,7 +387,7 @@ describe("a fold", () => {
     expect(windows).toBe(11);
   });
 
-  it("writes what has changed only", async () => {
+  it("writes only the aggregates that have changed", async () => {
     await store([sampleAt(START + 60_000, 1), sampleAt(START + 2 * HOUR, 2)]);
     now = START + 3 * HOUR + 5 * 60_000;
     expect((await run("hour")).written).toBeGreaterThan(2);
@@ -406,7 +408,7 @@ describe("a fold", () => {
 });
 
 describe("metrics that are not folded yet", () => {
-  it("are in the running hour, day and month", async () => {
+  it("are included in the running hour, day and month", async () => {
     const samples = Array.from({ length: 90 }, (_, n) => sampleAt(START + n * 60_000, n));
     await store(samples);
     now = START + HOUR + 2 * 60_000; // the hour before has ended and waits for its fold
@@ -423,7 +425,7 @@ describe("metrics that are not folded yet", () => {
     }
   });
 
-  it("are counted once beside those that are", async () => {
+  it("are counted once together with folded ones", async () => {
     await engines.dynamodb.send(
       new PutCommand({ TableName: engines.metricsTable, Item: toRawItem(toMetric(sampleAt(START, 1)), now) }),
     );

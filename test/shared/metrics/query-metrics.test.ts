@@ -46,14 +46,14 @@ const hoursOf = async (store: MetricStore, from: number, to: number, more: objec
   return rows.map(({ start }) => Number(start.slice(11, 13)));
 };
 
-it("a query has the windows that begin at or after `from` and before `to`", async () => {
+it("a query returns the windows that begin at or after `from` and before `to`", async () => {
   const store = storeOf("2026-10-29T08");
   expect(await hoursOf(store, START + 2 * HOUR, START + 4 * HOUR)).toEqual([2, 3]);
   expect(await hoursOf(store, START + 2 * HOUR + 1, START + 4 * HOUR + 1)).toEqual([3, 4]);
   expect(await hoursOf(store, START, NOW + 24 * HOUR)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-it("raw metrics are read of the last three hours at most, however late the folds are", async () => {
+it("a query reads raw metrics of at most three hours, however late the folds are", async () => {
   const store = storeOf("2026-10-29T02");
   expect(await hoursOf(store, START, NOW)).toEqual([0, 1, 2, 7, 8, 9]);
   expect(store.read.sort()).toEqual(["2026-10-29T07", "2026-10-29T08", "2026-10-29T09"]);
@@ -61,13 +61,13 @@ it("raw metrics are read of the last three hours at most, however late the folds
   expect(await hoursOf(never, START, NOW)).toEqual([7, 8, 9]);
 });
 
-it("no raw metrics are read when only folded hours are wanted", async () => {
+it("a query for folded windows only reads no raw metrics", async () => {
   const store = storeOf("2026-10-29T07");
   expect(await hoursOf(store, START, NOW, { foldedOnly: true })).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   expect(store.read).toEqual([]);
 });
 
-it("a range with more than 10,000 rows is refused, naming the field", async () => {
+it("a query for more than 10,000 rows is rejected with the name of the field", async () => {
   expect(await hoursOf(storeOf("2026-10-29T08", 2500), START, START + 4 * HOUR)).toHaveLength(10_000);
   await expect(hoursOf(storeOf("2026-10-29T08", 2500), START, START + 5 * HOUR)).rejects.toMatchObject({
     code: "validation_failed",
@@ -75,13 +75,13 @@ it("a range with more than 10,000 rows is refused, naming the field", async () =
   });
 });
 
-it("rows have only the dimensions that are asked for", async () => {
+it("a query returns only rows with the requested dimensions", async () => {
   const store = storeOf("2026-10-29T08");
   expect(await hoursOf(store, START, START + HOUR, { dimensions: { route: "GET /health" } })).toEqual([0]);
   expect(await hoursOf(store, START, START + HOUR, { dimensions: { route: "GET /other" } })).toEqual([]);
 });
 
-it("a raw metric has no values that are no numbers, and no dimensions that would break a key", () => {
+it("a raw metric omits values that are not finite, and dimensions contain no separators of keys", () => {
   const item = toRawItem(
     {
       kind: "llm.call",

@@ -20,7 +20,7 @@ const sketchOf = (all: readonly number[]): Sketch => {
 const bytes = (sketch: Sketch) => [...encodeSketch(sketch)];
 
 describe("a sketch", () => {
-  it("gives every quantile within half a percent of the exact one", () => {
+  it("returns every quantile within 0.5 % of the exact value", () => {
     fc.assert(
       fc.property(values, (all) => {
         const sorted = all.toSorted((a, b) => a - b);
@@ -33,7 +33,7 @@ describe("a sketch", () => {
     );
   });
 
-  it("is the same however its values were split, ordered and merged", () => {
+  it("has the same bytes for any order and grouping of its values", () => {
     fc.assert(
       fc.property(values, fc.nat(), (all, seed) => {
         const cut = seed % all.length;
@@ -44,7 +44,7 @@ describe("a sketch", () => {
     );
   });
 
-  it("comes back from its bytes as it was", () => {
+  it("is the same after encoding and decoding", () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 2 ** 40 }), (all, times) => {
         const sketch = sketchOf(all);
@@ -54,13 +54,13 @@ describe("a sketch", () => {
     );
   });
 
-  it("of durations over four orders of magnitude takes under three kilobytes", () => {
+  it("of durations over four orders of magnitude takes less than 3,000 bytes", () => {
     const sketch: Sketch = new Map();
     for (let n = 0; n < 100_000; n++) addTo(sketch, Math.round(1000 * Math.exp((n % 1000) / 100)));
     expect(encodeSketch(sketch).length).toBeLessThan(3000);
   });
 
-  it("of nothing has no quantiles", () => {
+  it("without values has no quantiles", () => {
     expect(quantiles(new Map(), [0.5], 0, 0)).toEqual([null]);
   });
 });

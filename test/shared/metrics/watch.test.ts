@@ -47,7 +47,7 @@ const succeedAll = async (except: JobName[] = []) => {
   for (const name of Object.keys(allowedSilence) as JobName[]) if (!except.includes(name)) await book().succeeded(name);
 };
 
-it("says nothing but one line while all is well, from the first minute of a deployment on", async () => {
+it("the watch job logs one line while there is no problem, from the first minute of a deployment on", async () => {
   expect(await watching()).toEqual([
     expect.objectContaining({ job: "watch", jobs_late: [], sessions_overdue: 0, cost_usd: 0, active_sessions: 3 }),
   ]);
@@ -55,7 +55,7 @@ it("says nothing but one line while all is well, from the first minute of a depl
   expect(await watching()).toHaveLength(1);
 });
 
-it("tells of jobs that have not succeeded in time, which a deployment is given the time for", async () => {
+it("the watch job reports jobs that are late, and gives a new deployment time for their first runs", async () => {
   now += 2 * HOUR;
   const [gauges, trouble] = await watching();
   expect(gauges!.jobs_late).toEqual(["jobs-reconcile", "jobs-fold-hourly"]);
@@ -68,7 +68,7 @@ it("tells of jobs that have not succeeded in time, which a deployment is given t
   expect([late!.JobsLate, stale!.LakeStale]).toEqual([1, 1]);
 });
 
-it("tells of models that have cost more than the month's budget, and of none that have cost just as much", async () => {
+it("the watch job reports a cost above the monthly budget, but not one that equals it", async () => {
   await succeedAll();
   const table = createTable(engines.dynamodb, engines.metricsTable);
   const aggregate = (series: string, window: string, dollars: number): Windowed => {
@@ -91,7 +91,7 @@ it("tells of models that have cost more than the month's budget, and of none tha
   expect(trouble).toMatchObject({ level: "warn", CostAboveBudget: 10.5 });
 });
 
-it("makes CloudWatch a metric of each trouble, by stage", async () => {
+it("a trouble line becomes a CloudWatch metric with the stage as dimension", async () => {
   await succeedAll();
   overdue = 7;
   const [, trouble] = await watching();

@@ -249,7 +249,7 @@ async function sumOf(name: string, granularity: string): Promise<{ sum: number; 
   return { sum: total("sum"), count: total("count"), errors: total("errors") };
 }
 
-it("metrics and the report count what is stored, of a mixed hour with failing requests", {
+it("metrics and the report count what is stored after an hour of mixed and failing requests", {
   timeout: 120_000,
 }, async () => {
   await mixedHour();

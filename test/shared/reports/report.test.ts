@@ -85,7 +85,7 @@ async function fillTwoMonths(): Promise<void> {
 }
 
 describe("the report of a month", () => {
-  it("sums up the month and the one before, as data and as a page", async () => {
+  it("shows the month and the previous one, as JSON and as a page", async () => {
     now = Date.parse("2026-11-01T01:00:00.000Z");
     await createReportJob(ports())({});
     const report = await ports().reports.find("2026-10");
@@ -125,7 +125,7 @@ describe("the report of a month", () => {
     expect((await ports().book.all()).find(({ name }) => name === "jobs-report")).toMatchObject({ isLate: false });
   });
 
-  it("is made once, and again on the first days of the next month only", async () => {
+  it("is built once, and again only on the first days of the next month", async () => {
     now = Date.parse("2026-11-09T01:00:00.000Z");
     const before = await ports().reports.find("2026-10");
     await createReportJob(ports())({});
@@ -136,8 +136,8 @@ describe("the report of a month", () => {
   });
 });
 
-describe("a report that cannot be made", () => {
-  it("of a month in the future is refused, and none is kept", async () => {
+describe("a report that cannot be built", () => {
+  it("of a month in the future is rejected, and nothing is stored", async () => {
     now = Date.parse("2026-11-30T23:59:59.000Z");
     await expect(createReportJob(ports())({ month: "2026-12" })).rejects.toMatchObject({
       code: "not_found",
@@ -149,7 +149,7 @@ describe("a report that cannot be made", () => {
     expect(await buildReport(ports(), "2026-12")).toMatchObject({ month: "2026-12", complete: false });
   });
 
-  it.each(["2026-13", "2026-1", "2026-10-01", "last"])("of %s, which is no month, is refused", async (month) => {
+  it.each(["2026-13", "2026-1", "2026-10-01", "last"])("of %s, which is not a month, is rejected", async (month) => {
     now = Date.parse("2026-11-30T23:59:59.000Z");
     await expect(createReportJob(ports())({ month })).rejects.toMatchObject({
       code: "validation_failed",
@@ -171,7 +171,7 @@ describe("the export into the lake", () => {
     return [await etag("events"), await etag("aggregates")];
   };
 
-  it("holds each event of a day once, with hashed users, and is not written again when nothing has changed", async () => {
+  it("writes each event of a day once, with hashed users, and writes nothing when nothing has changed", async () => {
     const first = await exported();
     expect(first.every(Boolean)).toBe(true);
     expect(await exported()).toEqual(first);

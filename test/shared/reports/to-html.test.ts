@@ -51,7 +51,7 @@ const report = (more: Partial<Report> = {}): Report => ({
 /** What a tile of the page says, with the class of its change. */
 const tile = (html: string, label: string) => new RegExp(`<dt>${label}</dt><dd>(.*?)</dd>`).exec(html)?.[1];
 
-it("the page says of each figure whether it got better or worse", () => {
+it("the report page marks each figure as better or worse than before", () => {
   const html = toHtml(report());
   expect(tile(html, "New sessions")).toBe('10 <span class="better">+25 %</span>');
   expect(tile(html, "Cost of models")).toBe('$20.00 <span class="worse">+100 %</span>');
@@ -60,13 +60,13 @@ it("the page says of each figure whether it got better or worse", () => {
   expect(tile(html, "Messages")).toBe('100 <span class="same">±0 %</span>');
 });
 
-it("the page names no change where there was nothing before, and no figure where there is none", () => {
+it("the report page shows no change without an earlier figure, and a dash without a figure", () => {
   expect(tile(toHtml(report()), "Engagements")).toBe("3");
   expect(tile(toHtml(report({ previous: null })), "New sessions")).toBe("10");
   expect(tile(toHtml(report()), "Users who came back")).toBe("–");
 });
 
-it("the page escapes what comes from requests, and says when the month is not over", () => {
+it("the report page escapes texts of requests, and says that the month is not over", () => {
   const html = toHtml(
     report({
       complete: false,
@@ -77,7 +77,7 @@ it("the page escapes what comes from requests, and says when the month is not ov
   expect(html).toContain("The month is not over.");
 });
 
-it("charts draw nothing below zero, and break a line where there is no value", () => {
+it("charts draw nothing below zero, and a line has a gap where there is no value", () => {
   const heights = [...barChart(["1", "2", "3"], [5, -3, 0]).matchAll(/height="(-?[\d.]+)"><title>/g)].map(
     ([, height]) => Number(height),
   );

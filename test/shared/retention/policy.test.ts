@@ -27,14 +27,14 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
 ];
 
 describe("the retention policy", () => {
-  it("has one row for every place", () => {
+  it("has one row per place", () => {
     const places = rules.map(({ place }) => JSON.stringify(place));
     expect(new Set(places).size).toBe(places.length);
     for (const { seconds, coldAfterSeconds = 0 } of rules)
       expect(seconds ?? Number.POSITIVE_INFINITY).toBeGreaterThan(coldAfterSeconds);
   });
 
-  it("has a row for everything that a session leaves, hot and cold, and each item lives as its row says", async () => {
+  it("has a row for everything that a session stores, and each item expires as its row says", async () => {
     const { post, patch, world } = api;
     const options = { headers: { "idempotency-key": "k" } };
     const noise = Array.from({ length: 40_000 }, () => Math.random().toString(36).slice(2))
