@@ -54,7 +54,7 @@ export function openChat(config: Config): ChatHandlerDependencies {
     model: openModel(config, table),
     isOffered: (model) => isOffered(targetSettings(config), model),
     specOf: (model) => specOf(model, config.CHAT_PRICES),
-    recall: config.MEMORY ? createRecall(openMemories(config, table)) : recallNothing,
+    recall: config.MEMORY ? createRecall(openMemories(config, table, createOpenAIEmbedder)) : recallNothing,
     recorder: openRecorder(config),
     settings: {
       model: config.CHAT_MODEL,
@@ -125,11 +125,17 @@ function withAlarms(store: ProviderStore, stage: string): ProviderStore {
  * Dependencies of remembering and recalling. The table records the model of its vectors; `defaultSpace` is for an empty table. The
  * function's recorder counts calls and searches: a function that is not an HTTP handler must flush it.
  */
-export function openMemories(config: Config, table: Table): MemoryDependencies {
+export function openMemories(
+  config: Config,
+  table: Table,
+  createEmbedder: typeof createOpenAIEmbedder,
+): MemoryDependencies {
   return {
     memories: meteredSearches(createMemoryStore(table, clock), openRecorder(config)),
     embedderOf: oncePerSpace((space) =>
-      space.model === LEXICAL_MODEL ? createLexicalEmbedder(space.dimensions) : openEmbedder(config, space),
+      space.model === LEXICAL_MODEL
+        ? createLexicalEmbedder(space.dimensions)
+        : openEmbedder(config, space, createEmbedder),
     ),
     defaultSpace: configuredSpace(config, "a"),
     clock,
@@ -160,10 +166,27 @@ function oncePerSpace(create: (space: Space) => Embedder): (space: Space) => Emb
   };
 }
 
-function openEmbedder(config: Config, space: Space): Embedder {
+/** Loads OpenAI's SDK, in a file beside the bundle, at the first use: a deployment with the lexical embedder never needs it. */
+export function createOpenAIEmbedderLater(...settings: Parameters<typeof createOpenAIEmbedder>): Embedder {
+  const [, space] = settings;
+  let loading: Promise<Embedder> | undefined;
+  const load = () => {
+    loading ??= import("../shared/memory/embedder.openai.ts").then((module) =>
+      module.createOpenAIEmbedder(...settings),
+    );
+    return loading;
+  };
+  return {
+    space,
+    embed: async (passages) => (await load()).embed(passages),
+    embedQuery: async (text, statistics) => (await load()).embedQuery(text, statistics),
+  };
+}
+
+function openEmbedder(config: Config, space: Space, createEmbedder: typeof createOpenAIEmbedder): Embedder {
   const keyOf = openApiKeys(config);
   const baseURL = config.OPENAI_BASE_URL;
-  return createOpenAIEmbedder(
+  return createEmbedder(
     {
       apiKey: () => keyOf(new URL(baseURL).host),
       baseURL,

@@ -22,6 +22,8 @@ export interface FunctionSpec {
   chat?: "ask" | "plans";
   /** Whether the function serves the page. The option `page=false` leaves it out. */
   page?: boolean;
+  /** Whether the function knows who issues the tokens, as the authorizer does. */
+  issuer?: boolean;
   /** Whether the function streams its answer. */
   streams?: boolean;
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
@@ -242,6 +244,17 @@ export const functions = {
     table: ["GetItem", "BatchGetItem", "UpdateItem"],
     files: ["DeleteObject"],
   }),
+  "mcp-call": http("functions/mcp/call.ts", "callMcp", {
+    table: [...lifecycle, "BatchGetItem"],
+    indexes: ["sessions_by_activity", "memories_by_time"],
+    archive: archiveWrite,
+    files: purge,
+    searches: true,
+    embeds: true,
+    issuer: true,
+    memory: 1024,
+  }),
+  "mcp-protected-resource": http("functions/mcp/protected-resource.ts", "getProtectedResource", { issuer: true }),
 
   "admin-cleanup-sessions": http("functions/admin/cleanup-sessions.ts", "cleanupSessions", {
     table: [...idempotency, "BatchGetItem"],

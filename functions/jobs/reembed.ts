@@ -7,7 +7,7 @@ import {
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
-import { configuredSpace, openMemories } from "../compose-chat.ts";
+import { configuredSpace, createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 /** Milliseconds that a run leaves unused, for the session that it is at. */
 const MARGIN = 60_000;
@@ -36,7 +36,7 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createReembedJob(
     {
-      ...openMemories(config, table),
+      ...openMemories(config, table, createOpenAIEmbedderLater),
       stores: openStores(config, table, openArchive(config)),
       wanted: { a: configuredSpace(config, "a"), b: configuredSpace(config, "b") },
     },

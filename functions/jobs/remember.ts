@@ -5,7 +5,7 @@ import type { Captured } from "../../shared/memory/memory.ts";
 import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openTable } from "../compose.ts";
-import { openMemories } from "../compose-chat.ts";
+import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 /** Users whose messages are remembered at once. */
 const PARALLEL = 4;
@@ -50,5 +50,5 @@ const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItem
 
 export const handler = lazyHandler((config): ReturnType<typeof createRememberJob> => {
   if (!config.MEMORY) return rememberNothing;
-  return createRememberJob(openMemories(config, openTable(config)), openRecorder(config));
+  return createRememberJob(openMemories(config, openTable(config), createOpenAIEmbedderLater), openRecorder(config));
 });

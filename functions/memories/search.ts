@@ -9,7 +9,7 @@ import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { findMemories } from "../../shared/memory/read-memories.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
-import { openMemories } from "../compose-chat.ts";
+import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 interface Dependencies extends HttpDependencies {
   recall: Recall;
@@ -45,7 +45,7 @@ export const createSearchMemories = (deps: Dependencies) =>
 /** What a search needs. */
 export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
-  const memories = openMemories(config, table);
+  const memories = openMemories(config, table, createOpenAIEmbedderLater);
   const recall = config.MEMORY ? createSearch(memories) : recallNothing;
   return { ...openIdempotentHttp(config, table), ...memories, recall };
 }

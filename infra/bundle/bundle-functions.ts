@@ -10,13 +10,14 @@ const root = path.resolve(import.meta.dirname, "../..");
 
 /**
  * Modules that few requests need. Code imports them with `import()`, and each is a file of its own beside the bundles: the tables of
- * tokenizers have 1 and 2.7 MB. The S3 client adds 190 KB to a bundle, and would bring a chat turn's over 1.2 MB.
+ * tokenizers have 1 and 2.7 MB. The S3 client adds 190 KB to a bundle, OpenAI's SDK 390 KB.
  */
 const LAZY_MODULES = [
   "gpt-tokenizer/encoding/cl100k_base",
   "gpt-tokenizer/encoding/o200k_base",
   "./shared/archive/objects.s3.ts",
   "./shared/files/file-objects.s3.ts",
+  "./shared/memory/embedder.openai.ts",
 ];
 const LAZY_IMPORT = new RegExp(`/(${LAZY_MODULES.map((module) => RegExp.escape(path.basename(module))).join("|")})$`);
 

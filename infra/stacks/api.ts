@@ -73,13 +73,14 @@ export class ApiStack extends Stack {
         .resourceForPath(operation.path)
         .addMethod(operation.method, new LambdaIntegration(lambda, integrationOf(spec)), {
           operationName: trigger.operation,
-          ...(operation.access === "public"
+          ...(operation.access === "public" || operation.checksToken
             ? { authorizationType: AuthorizationType.NONE }
             : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
         });
       acknowledge(method, {
         COG4: "The Lambda authorizer checks tokens of any OpenID Connect issuer, Cognito among them.",
         ...(operation.access === "public" ? { APIG4: `${trigger.operation} is public by the API's contract.` } : {}),
+        ...(operation.checksToken ? { APIG4: `The function of ${trigger.operation} checks the token itself.` } : {}),
       });
     }
     addPreflights(this.api, options.corsOrigins);

@@ -27,7 +27,9 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
     ...(spec.lake ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) } : {}),
     ...((archive ?? files ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
-    ...(trigger.kind === "authorizer" ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience } : {}),
+    ...(trigger.kind === "authorizer" || spec.issuer
+      ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience }
+      : {}),
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),
   };
   return environment as Record<string, string>;

@@ -20,6 +20,9 @@ const API_HEADERS = [
   "Idempotency-Key",
   "If-Match",
   "If-None-Match",
+  "MCP-Method",
+  "MCP-Name",
+  "MCP-Protocol-Version",
   "X-Session-Id",
   "X-User-Id",
 ];

@@ -10,11 +10,13 @@ import type { Recorder } from "../metrics/recorder.ts";
 import type { NewId } from "../random.ts";
 import { answers } from "./answers.ts";
 import { authenticate } from "./authenticate.ts";
+import { baseUrlOf } from "./base-url.ts";
 import { headerOf, requestIdOf } from "./headers.ts";
 import type { HttpContext, HttpRequest } from "./http-request.ts";
 import { measure } from "./measure.ts";
 import type { Operation } from "./operations/operation.ts";
 import { parseRequest } from "./parse-request.ts";
+import type { TokenVerifier } from "./verify-token.ts";
 
 /** Milliseconds before the end of the function at which a request is answered with 503. */
 export const TIMEOUT_MARGIN = 500;
@@ -26,6 +28,8 @@ export interface HttpDependencies {
   idempotency?: IdempotencyStore;
   /** Makes the seed of a request's identity. @default randomId */
   newId?: NewId;
+  /** Needed by operations that check the token themselves. */
+  verify?: TokenVerifier;
   /** Takes the metric of each request. @default nothing is recorded */
   recorder?: Recorder;
   /** How the answer leaves the function. @default as a value; on Lambda, streaming functions pass another mode */
@@ -47,7 +51,7 @@ export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity"
 /** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
 export function createChain<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, recorder, executionMode }: HttpDependencies,
+  { clock, corsOrigins, recorder, executionMode, verify }: HttpDependencies,
   run: (request: ParsedRequest<O>, context: HttpContext, event: APIGatewayProxyEvent) => Promise<Result>,
 ): HttpHandler {
   const chain = middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>({
@@ -66,7 +70,7 @@ export function createChain<O extends Operation>(
     // A request passes the middlewares from top to bottom, its answer or error from bottom to top.
     .use(measure(operation, recorder))
     .use(answers(operation, corsOrigins))
-    .use(authenticate(operation.access, clock))
+    .use(authenticate(operation, clock, verify))
     .use(parseRequest(operation))
     .handler(async (event, context) => {
       const { status, headers, body, done } = await run(requestOf(operation, event, context, clock()), context, event);
@@ -94,6 +98,7 @@ function requestOf<O extends Operation>(
     query,
     body,
     path: event.requestContext.path,
+    baseUrl: baseUrlOf(event),
     header,
     repeatable: {
       user,

@@ -18,7 +18,7 @@ export interface HttpResponse<Kept = undefined> {
 }
 
 /** A repeat of an answered request. It does not run again, so it observes nothing. */
-type RepeatedRequest<O extends Operation> = Omit<ParsedRequest<O>, "observe">;
+export type RepeatedRequest<O extends Operation> = Omit<ParsedRequest<O>, "observe">;
 
 /**
  * Creates the Lambda function of one operation. `serve` runs a request once per Idempotency-Key. `repeat` makes the body of the

@@ -26,6 +26,8 @@ export interface HttpRequest<O extends Operation> {
   body: Part<O, "body">;
   /** The path in the URL, with the stage or the base path of a custom domain. */
   path: string;
+  /** The URL of the API as the client sees it, without a slash at its end. */
+  baseUrl: string;
   /** Returns a header by its name in lower case. */
   header(name: string): string | undefined;
   /** The seed of new ids, and the time of the request. */

@@ -1,6 +1,7 @@
 import { chatOperations } from "./operations/chat.ts";
 import { eventsOperations } from "./operations/events.ts";
 import { fileOperations } from "./operations/files.ts";
+import { mcpOperations } from "./operations/mcp.ts";
 import { memoryOperations } from "./operations/memories.ts";
 import { messageOperations } from "./operations/messages.ts";
 import { metricsOperations } from "./operations/metrics.ts";
@@ -26,6 +27,7 @@ export const operations = {
   ...memoryOperations,
   ...fileOperations,
   ...webOperations,
+  ...mcpOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

@@ -144,6 +144,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   deleteFile: async () => ({ url: await file() }),
   getPage: async () => ({ url: "/" }),
   getAsset: async () => ({ url: "/assets/main-1.js" }),
+  callMcp: async () => ({ url: "/mcp", body: { jsonrpc: "2.0", id: 1, method: "ping" } }),
+  getProtectedResource: async () => ({ url: "/.well-known/oauth-protected-resource" }),
 };
 
 /** Starts an answer in the session of a URL. Returns the function that ends it. */
@@ -182,6 +184,19 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
   403: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "bob" } }),
   404: async (id) => {
     if (id === "createEvent") return send(id, { url: "/v1/events", body: { type: "custom", session_id: "none" } });
+    if (id === "callMcp") {
+      const _meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+      };
+      const body = { jsonrpc: "2.0", id: 1, method: "none", params: { _meta } };
+      return send(
+        id,
+        { url: "/mcp", body },
+        { headers: { "MCP-Protocol-Version": "2026-07-28", "MCP-Method": "none" } },
+      );
+    }
     if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
     const example = await examples[id]();
     if (NEED_NO_SESSION.has(id)) return send(id, { ...example, url: example.url.replace(/[^/]+-\d+/, "%20") });

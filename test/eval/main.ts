@@ -10,6 +10,7 @@ import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createOpenAIEmbedder } from "../../shared/memory/embedder.openai.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
 import { meter } from "../bench/support/meter.ts";
 import { readLocomo, type Sample } from "./locomo.ts";
@@ -158,7 +159,11 @@ async function reportCapacity(host: Host, samples: Sample[]): Promise<void> {
   );
   const { measure } = meter(client);
   const config = loadConfig();
-  const deps = openMemories(config, createTable(client, String(host.outputs.ConversationsTableName)));
+  const deps = openMemories(
+    config,
+    createTable(client, String(host.outputs.ConversationsTableName)),
+    createOpenAIEmbedder,
+  );
   const recall = createRecall(deps);
   const questions = samples
     .flatMap(({ id, questions }) => questions.map(({ text }) => ({ id, text })))

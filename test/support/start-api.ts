@@ -9,6 +9,8 @@ import { createCreateFile } from "../../functions/files/create.ts";
 import { createDeleteFile } from "../../functions/files/delete.ts";
 import { createGetFile } from "../../functions/files/get.ts";
 import { createListFiles } from "../../functions/files/list.ts";
+import { createCallMcp } from "../../functions/mcp/call.ts";
+import { createGetProtectedResource } from "../../functions/mcp/protected-resource.ts";
 import { createDeleteMemory } from "../../functions/memories/delete.ts";
 import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
 import { createListMemories } from "../../functions/memories/list.ts";
@@ -31,6 +33,7 @@ import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
+import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch } from "../../shared/memory/recall.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
 import { type Engines, startEngines } from "./engines.ts";
@@ -39,6 +42,8 @@ import { createMemoryWorld, type MemoryWorld } from "./memory-world.ts";
 
 export const ORIGIN = "https://chat.example.com";
 export const VERSION = "1.2.3";
+
+export const ISSUER = "https://issuer.example.com/pool";
 
 /** The default lifetime of sessions in these tests, in seconds. */
 export const DEFAULT_TTL = 3600;
@@ -108,6 +113,15 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     listMemories: createListMemories({ ...http, memories: world.memories }),
     deleteMemory: createDeleteMemory({ ...http, memories: world.memories }),
     deleteMemories: createDeleteMemories({ ...http, memories: world.memories }),
+    callMcp: createCallMcp({
+      ...posts,
+      recall: createSearch(world.deps),
+      forget: (user, memory) => forgetMemory(world.memories, user, memory),
+      verify: readToken,
+      defaultTtlSeconds: DEFAULT_TTL,
+      version: VERSION,
+    }),
+    getProtectedResource: createGetProtectedResource({ ...http, issuer: ISSUER }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
     createFile: createCreateFile(files),
     listFiles: createListFiles(files),
@@ -164,6 +178,17 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 /** Reads the body of an answer, which may be a stream. */
 const textOf = async (body: string | Readable): Promise<string> => (typeof body === "string" ? body : text(body));
 
+/** A token of these tests: its payload alone. */
+export const tokenOf = (payload: object): string => Buffer.from(JSON.stringify(payload)).toString("base64url");
+
+const readToken = async (token: string): Promise<Record<string, unknown> | null> => {
+  try {
+    return JSON.parse(Buffer.from(token, "base64url").toString());
+  } catch {
+    return null;
+  }
+};
+
 /** Creates the event of a proxy integration, with the values from the authorizer. */
 function eventOf(
   operation: Operation,
@@ -174,22 +199,29 @@ function eventOf(
   { body, raw, bytes, headers = {}, user = "ann", claims = {}, stagePath = path }: Call,
   now: number,
 ): APIGatewayProxyEvent {
-  const exp = String(Math.floor(now / 1000) + 3600);
+  const exp = Math.floor(now / 1000) + 3600;
+  const isOwn = operation.checksToken && user !== null && !headers.authorization;
   const text = raw ?? (body === undefined ? null : JSON.stringify(body));
   return {
     resource: operation.path,
     path,
     httpMethod: method,
-    headers,
+    headers: isOwn
+      ? {
+          ...headers,
+          authorization: `Bearer ${tokenOf({ sub: user, exp, scope: claims.act_as === "true" ? "act-as" : "" })}`,
+        }
+      : headers,
     queryStringParameters: search === "" ? null : Object.fromEntries(new URLSearchParams(search)),
     body: bytes ? Buffer.from(bytes).toString("base64") : text,
     isBase64Encoded: bytes !== undefined,
     requestContext: {
       requestId,
+      domainName: "api.example.com",
       path: stagePath,
       ...(user === null
         ? {}
-        : { authorizer: { sub: user, exp, admin: "false", act_as: "false", plan: "", ...claims } }),
+        : { authorizer: { sub: user, exp: String(exp), admin: "false", act_as: "false", plan: "", ...claims } }),
     },
   } as unknown as APIGatewayProxyEvent;
 }
@@ -203,7 +235,8 @@ function expectConventions(operation: Operation, { status, headers, body, text }
   expect(headers).toMatchObject({ ...SECURITY_HEADERS, ...own });
   if (operation.media?.includes(headers["content-type"]?.split(";")[0] ?? "")) return;
   if (operation.events && headers["content-type"]?.startsWith("text/event-stream")) return;
-  if (status in operation.answers) {
+  const isProblem = headers["content-type"] === "application/problem+json";
+  if (status in operation.answers && !isProblem) {
     const schema = operation.answers[status];
     if (schema) expect(schema.parse(body)).toEqual(body);
     else expect(text).toBe("");

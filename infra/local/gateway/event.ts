@@ -72,7 +72,8 @@ function requestContext(api: RestApi, method: Method | undefined, request: Incom
       userAgent: request.headers["user-agent"] ?? null,
     },
     operationName: method?.operationName,
-    path: `/${api.stage}${path}`,
+    // As on AWS with a domain of its own: URLs have no stage.
+    path,
     protocol: `HTTP/${request.httpVersion}`,
     requestId: randomUUID(),
     requestTime: commonLogTime(now),

@@ -9,6 +9,8 @@ export interface Operation {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
   access: Access;
+  /** The handler checks the token itself, so that its 401 can say where clients get one. Otherwise the authorizer does. */
+  checksToken?: true;
   summary: string;
   params?: z.ZodObject;
   query?: z.ZodObject;

@@ -34,10 +34,11 @@ describe("a function's bundle", () => {
     expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_200_000);
   });
 
-  it("has beside it the tokenizers' tables if it asks models, S3 clients if few requests need them, and nothing else", () => {
-    for (const [name, { chat, archive }] of names) {
+  it("has beside it the tokenizers' tables if it asks models, S3 clients and OpenAI's SDK if few requests need them, and nothing else", () => {
+    for (const [name, { streams, archive, embeds, chat }] of names) {
       const beside = [
-        ...(chat === "ask" ? TABLES : []),
+        ...(streams && chat === "ask" ? TABLES : []),
+        ...(embeds && chat !== "ask" ? ["embedder.openai.mjs"] : []),
         ...(archive && !ALWAYS_S3.split(" ").includes(name) ? [S3] : []),
         ...(archive && !ARCHIVE_ONLY.split(" ").includes(name) ? [FILES] : []),
       ];

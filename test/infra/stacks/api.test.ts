@@ -19,14 +19,14 @@ describe("each operation", () => {
 
   it.each(Object.entries(operations) as [string, Operation][])(
     "invokes its function, with the access of its contract: %s",
-    (operationId, { access }) => {
+    (operationId, { access, checksToken }) => {
       const method = methods.find(({ Properties }) => Properties.OperationName === operationId)!.Properties;
       const [name] = Object.entries(functions).find(
         ([, { trigger }]) => trigger.kind === "http" && trigger.operation === operationId,
       )!;
       expect(method.Integration.Type).toBe("AWS_PROXY");
       expect(JSON.stringify(method.Integration.Uri)).toContain(`"${name.replaceAll("-", "")}Function`);
-      if (access === "public") {
+      if (access === "public" || checksToken) {
         expect(method).toMatchObject({ AuthorizationType: "NONE" });
         expect(method.AuthorizerId).toBeUndefined();
       } else {
@@ -209,7 +209,16 @@ describe("pages in browsers", () => {
   });
 
   it("may send every header that OpenAI's SDK sends, and those that the API reads", async () => {
-    const sent = new Set(["idempotency-key", "if-match", "if-none-match", "x-session-id", "x-user-id"]);
+    const sent = new Set([
+      "idempotency-key",
+      "if-match",
+      "if-none-match",
+      "mcp-method",
+      "mcp-name",
+      "mcp-protocol-version",
+      "x-session-id",
+      "x-user-id",
+    ]);
     const fetch = async (_: unknown, init?: RequestInit) => {
       for (const name of new Headers(init?.headers).keys()) sent.add(name);
       return new Response("{}", { status: 500 });

@@ -43,10 +43,13 @@ describe("each function", () => {
         ...(spec.chat === "ask" ? ["CHAT_MODEL"] : []),
         ...(spec.chat === "plans" ? ["PLANS"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
-        ...(spec.archive || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
+        ...(spec.archive || spec.files || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.lake ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
-        ...(spec.trigger.kind === "authorizer" ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
+        ...(spec.trigger.kind === "http" && spec.trigger.operation === "getPage"
+          ? ["OIDC_ISSUER", "PAGE_CLIENT_ID", "PAGE_ORIGINS"]
+          : []),
+        ...(spec.trigger.kind === "authorizer" || spec.issuer ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
       ].sort(),
     );
   });

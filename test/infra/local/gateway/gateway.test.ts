@@ -141,7 +141,7 @@ describe("the event of a proxy integration", () => {
       requestContext: {
         accountId: "000000000000",
         stage: "test",
-        path: "/test/echo",
+        path: "/echo",
         resourcePath: "/echo",
         httpMethod: "POST",
         protocol: "HTTP/1.1",

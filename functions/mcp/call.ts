@@ -1,0 +1,62 @@
+import { createMcpHandler } from "@modelcontextprotocol/server";
+import { createHttpHandler, type RepeatedRequest } from "../../shared/http/http-handler.ts";
+import { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
+import { forgetMemory } from "../../shared/memory/forget.ts";
+import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
+import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
+import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { type Caller, createMcpServer, type McpDependencies } from "./server.ts";
+
+/** Headers that the protocol's handler reads. */
+const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];
+
+/** POST /mcp */
+export const createCallMcp = (deps: McpDependencies) =>
+  createHttpHandler(
+    mcpOperations.callMcp,
+    deps,
+    async (request) => ({ ...(await answer(deps, request, request)), keep: () => request.identity }),
+    // A repeat runs again with the identity of the first request, under which everything is stored already.
+    async (request, identity: Caller["identity"]) =>
+      (await answer(deps, request, { ...request, identity, observe: () => {} })).body,
+  );
+
+async function answer(
+  deps: McpDependencies,
+  { body, baseUrl, header }: RepeatedRequest<typeof mcpOperations.callMcp>,
+  caller: Caller,
+): Promise<{ status: number; body: unknown }> {
+  const { fetch } = createMcpHandler(() => createMcpServer(deps, caller), {
+    responseMode: "json",
+    // A subscription would be a stream without an end.
+    maxSubscriptions: 0,
+  });
+  const headers = new Headers({ "content-type": "application/json", accept: "application/json, text/event-stream" });
+  for (const name of PROTOCOL_HEADERS) {
+    const value = header(name);
+    if (value !== undefined) headers.set(name, value);
+  }
+  const response = await fetch(new Request(`${baseUrl}/mcp`, { method: "POST", headers }), { parsedBody: body });
+  return { status: response.status, body: messageIn(await response.text()) };
+}
+
+/** The JSON-RPC message in an answer, which may be framed as a stream of one event. */
+function messageIn(text: string): unknown {
+  const json = /^data: (.*)$/m.exec(text)?.[1] ?? text;
+  return json === "" ? undefined : JSON.parse(json);
+}
+
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  const memories = openMemories(config, table, createOpenAIEmbedderLater);
+  return createCallMcp({
+    ...openIdempotentHttp(config, table),
+    ...openStores(config, table, openArchiveLater(config)),
+    recall: config.MEMORY ? createSearch(memories) : recallNothing,
+    forget: (user, memory) => forgetMemory(memories.memories, user, memory),
+    verify: createOidcVerifier(config.OIDC_ISSUER, config.OIDC_AUDIENCE),
+    defaultTtlSeconds: config.SESSION_TTL_SECONDS,
+    version: config.MEMOCHA_VERSION,
+  });
+});

@@ -1,0 +1,26 @@
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import { createHttpHandler } from "../../shared/http/http-handler.ts";
+import { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import { lazyHandler, openHttp } from "../compose.ts";
+
+export interface Dependencies extends HttpDependencies {
+  /** The issuer of the tokens. */
+  issuer: string;
+}
+
+/** GET /.well-known/oauth-protected-resource */
+export const createGetProtectedResource = (deps: Dependencies) =>
+  createHttpHandler(mcpOperations.getProtectedResource, deps, async ({ baseUrl }) => ({
+    status: 200,
+    body: {
+      resource: `${baseUrl}/mcp`,
+      resource_name: "Memocha",
+      authorization_servers: [deps.issuer],
+      bearer_methods_supported: ["header"],
+      scopes_supported: ["openid"],
+    },
+  }));
+
+export const handler = lazyHandler((config) =>
+  createGetProtectedResource({ ...openHttp(config), issuer: config.OIDC_ISSUER }),
+);

@@ -1,0 +1,35 @@
+import { McpServer } from "@modelcontextprotocol/server";
+import type { HttpDependencies } from "../../shared/http/chain.ts";
+import type { HttpRequest } from "../../shared/http/http-request.ts";
+import type { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import type { Recall } from "../../shared/memory/memory.ts";
+import type { Stores } from "../../shared/session/store.ts";
+import { registerResources } from "./resources.ts";
+import { registerTools } from "./tools.ts";
+
+export interface McpDependencies extends HttpDependencies, Stores {
+  recall: Recall;
+  /** Forgets one memory of a user. Throws `not_found`. */
+  forget(user: string, memory: string): Promise<void>;
+  /** Seconds of idleness after which a session expires that a tool creates. */
+  defaultTtlSeconds: number;
+  /** Memocha's own version. */
+  version: string;
+}
+
+/** The user for whom the tools work, and what names the request. */
+export type Caller = Pick<HttpRequest<typeof mcpOperations.callMcp>, "user" | "identity" | "observe">;
+
+const INSTRUCTIONS =
+  "Memocha keeps the user's conversations. Search its memories before you answer questions about the user or about earlier conversations, and remember lasting facts that the user tells you.";
+
+/** Creates the server of one request: it holds no state. */
+export function createMcpServer(deps: McpDependencies, caller: Caller): McpServer {
+  const server = new McpServer(
+    { name: "memocha", title: "Memocha", version: deps.version },
+    { instructions: INSTRUCTIONS, capabilities: { tools: {}, resources: {} } },
+  );
+  registerTools(server, deps, caller);
+  registerResources(server, deps, caller);
+  return server;
+}
