@@ -123,12 +123,14 @@ export function openFileUrls({ ARCHIVE_BUCKET }: Config, table: Table): FileUrls
 
 /** All stores of a session. */
 export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Archive): Stores {
+  const sessions = createSessionStore(table);
   return {
-    sessions: createSessionStore(table),
+    sessions,
     messages: createMessageStore(table),
     memories: createSessionMemories(createMemoryStore(table, clock)),
     files: createSessionFiles({
       files: createFileStore(table),
+      sessions,
       openObjects: async () => (await import("../shared/files/file-objects.s3.ts")).openFileObjects(ARCHIVE_BUCKET),
       clock,
     }),

@@ -1,6 +1,3 @@
-/** Bytes that a `data:` URL in a request may have. */
-export const MAX_DATA_URL_BYTES = 3 * 1024 * 1024;
-
 const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),(.*)$/s;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 

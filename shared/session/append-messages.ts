@@ -4,6 +4,7 @@ import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages, positionOf, 
 import { openMessages, withParents } from "./message-source.ts";
 import { findParents, type Placed, type Planned, placeMessages } from "./place-messages.ts";
 import { notFound, readSession } from "./read-session.ts";
+import { resolveFiles } from "./resolve-files.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import type { MessageInput } from "./schema.ts";
@@ -35,7 +36,9 @@ export async function appendMessages(
   request: RequestIdentity,
   onStored?: OnStored,
 ): Promise<ShownMessage[]> {
-  const inputs = "role" in input ? [input] : input;
+  const given = "role" in input ? [input] : input;
+  const pathOf = (n: number) => ("role" in input ? "" : `messages.${n}.`);
+  const inputs = await resolveFiles(stores.files, session, given, request, pathOf);
   const isExact = inputs.some(({ parent_id }) => parent_id !== undefined);
   const { maxPerAppend } = stores.messages;
   const plan = planMessages(inputs, request);
@@ -47,15 +50,17 @@ export async function appendMessages(
   }
   const planned = (messages: readonly MessageRecord[]) =>
     messages.flatMap((message, n): Planned[] => {
-      const [of, path] = [inputs[n], "role" in input ? "" : `messages.${n}.`];
-      return of && messages.findIndex(({ id }) => id === message.id) === n ? [{ input: of, message, path }] : [];
+      const of = inputs[n];
+      return of && messages.findIndex(({ id }) => id === message.id) === n
+        ? [{ input: of, message, path: pathOf(n) }]
+        : [];
     });
   const read = () =>
     isExact ? readExact(stores, session, planned(plan), request.at) : readActive(stores, session, request.at);
 
   let hot: Hot | null = await read();
   const isWhole = maxPerAppend(plan, 0, isExact) === plan.length;
-  const open = isWhole ? undefined : openAppend(hot.record, inputs, request);
+  const open = isWhole ? undefined : openAppend(hot.record, given, request);
   const all = open ? planMessages(inputs, open) : plan;
   const pending = planned(all);
   const { record: first } = hot;
@@ -68,9 +73,12 @@ export async function appendMessages(
       const { messages: rest, treeOf } = hot.place(pending, stored);
       const messages = rest.slice(0, maxPerAppend(rest, 0, isExact));
       const now = stores.clock();
+      const named = pending.filter(({ message }) => messages.some(({ id }) => id === message.id));
+      const joined = await stores.files.taking(session, record.generation, named);
       const outcome = await stores.messages.append({
         record,
         messages,
+        joined,
         now,
         expiresAt: expiryOf(record, now),
         ...(open ? { open: messages.length === rest.length ? null : open } : {}),

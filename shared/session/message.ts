@@ -1,6 +1,7 @@
 import { toInstant } from "../clock.ts";
 import { sha256 } from "../hash.ts";
 import { bodyOf } from "./parts.ts";
+import type { Resolved } from "./resolve-files.ts";
 import type { Message, MessageInput } from "./schema.ts";
 import type { RequestIdentity } from "./session.ts";
 
@@ -77,7 +78,7 @@ export const hasBrokenOff = ({ status, finish_reason }: MessageRecord): boolean 
   status === "incomplete" && finish_reason === undefined;
 
 /** The messages that a request appends, with ids and times; the same request always gives the same. */
-export function planMessages(inputs: readonly MessageInput[], request: RequestIdentity): MessageRecord[] {
+export function planMessages(inputs: readonly Resolved<MessageInput>[], request: RequestIdentity): MessageRecord[] {
   return inputs.map((input, n) => {
     const order = timeOrderedId(request, n);
     const { id, created_at, content, parts, parent_id: _parent, ...rest } = input;

@@ -92,7 +92,8 @@ export function createMessageStore(table: Table): MessageStore {
       let bytes = 0;
       let to = from;
       for (const message of messages.slice(from)) {
-        actions += message.keyed ? 2 : 1;
+        // A file is updated, and its use is noted.
+        actions += (message.keyed ? 2 : 1) + 2 * filesOf(message);
         bytes += sizeOf(message);
         if (to > from && (actions > MAX_ACTIONS || bytes > MAX_BYTES)) break;
         to++;
@@ -112,6 +113,7 @@ export function createMessageStore(table: Table): MessageStore {
         headerUpdate(request),
         ...puts.map(({ item }) => ({ Put: { Item: item, ConditionExpression: "attribute_not_exists(pk)" } })),
         ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
+        ...(request.joined ?? []),
       ]);
       if (!refusals) return { kind: "stored" };
       const present = new Map<string, MessageRecord>();
@@ -212,6 +214,8 @@ export function createMessageStore(table: Table): MessageStore {
     },
   };
 }
+
+const filesOf = ({ parts = [] }: MessageRecord): number => parts.filter(({ type }) => type === "file").length;
 
 /** Moves the header on, provided that it is still the live, unexpired one that was read. */
 function headerUpdate({ record, messages, tree, exact, now, expiresAt, open }: AppendRequest) {

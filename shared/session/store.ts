@@ -2,7 +2,8 @@ import type { Clock } from "../clock.ts";
 import type { TransactionAction } from "../dynamodb/table.ts";
 import type { Archive } from "./archive.ts";
 import type { MessageRecord } from "./message.ts";
-import type { Anchor, OpenAppend, SessionId, SessionRecord, Tombstone } from "./session.ts";
+import type { InputPart, MessagePart } from "./parts.ts";
+import type { Anchor, OpenAppend, RequestIdentity, SessionId, SessionRecord, Tombstone } from "./session.ts";
 import type { Path, Tree } from "./tree.ts";
 
 /** A change of what a session is: its header or stub goes from one record to another, or to nothing, at once. */
@@ -128,6 +129,8 @@ export interface AppendRequest {
   tree?: Tree;
   /** Nothing may have been written to the session since `record` was read. */
   exact?: boolean;
+  /** Writes to other items that happen together with the append, or not at all. */
+  joined?: readonly TransactionAction[];
 }
 
 export interface RangeQuery {
@@ -192,6 +195,27 @@ export interface SessionMemories {
 
 /** The files that messages name, as far as the life of a session needs them. */
 export interface SessionFiles {
+  /**
+   * Gives the parts of messages as they are stored: file parts get the type and name of their file, and `data:` URLs become files. The
+   * same request always gives the same. `path` is that of the message in the request. Throws `validation_failed`, naming each part
+   * whose file cannot be used.
+   */
+  resolve(
+    session: SessionId,
+    messages: readonly { parts: readonly InputPart[]; path: string }[],
+    request: RequestIdentity,
+  ): Promise<MessagePart[][]>;
+  /**
+   * Prepares the writes by which messages take their files, each for one session only. They join the write of the messages. Throws
+   * `validation_failed` like `resolve`.
+   */
+  taking(
+    session: SessionId,
+    generation: number,
+    messages: readonly { message: MessageRecord; path: string }[],
+  ): Promise<TransactionAction[]>;
+  /** Deletes the files that only these messages of the session name. May be repeated. */
+  release(session: SessionId, messages: readonly string[]): Promise<void>;
   /** Deletes the files that only messages of generations before `below` name. May be repeated. */
   forget(session: SessionId, below: number): Promise<void>;
   /** Deletes the content of a file that DynamoDB's TTL has deleted. May be repeated. */

@@ -31,12 +31,14 @@ export async function run(): Promise<void> {
     const { measure } = meter(engines.dynamodb);
     let now = Date.now();
     const table = createTable(engines.dynamodb, engines.tableName);
+    const sessions = createSessionStore(table);
     const stores: Stores = {
-      sessions: createSessionStore(table),
+      sessions,
       messages: createMessageStore(table),
       memories: createSessionMemories(createMemoryStore(table, () => now)),
       files: createSessionFiles({
         files: createFileStore(table),
+        sessions,
         openObjects: async () => createMemoryFiles().objects,
         clock: () => now,
       }),

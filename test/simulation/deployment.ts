@@ -80,12 +80,14 @@ export function deploy(world: World, instance: Instance) {
   const metricsTable = createTable(client, METRICS);
   const archive = createArchive(async () => objectsOf(bucket, instance, world.timeline.now));
   const memories = createMemoryStore(table, clock);
+  const sessions = createSessionStore(table);
   const stores: Stores = {
-    sessions: createSessionStore(table),
+    sessions,
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
     files: createSessionFiles({
       files: createFileStore(table),
+      sessions,
       openObjects: async () => createMemoryFiles().objects,
       clock,
     }),

@@ -38,12 +38,14 @@ const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: dyna
 const s3 = new S3Client({ endpoint: s3Endpoint, region, credentials, forcePathStyle: true });
 const table = createTable(dynamodb, "conversations");
 let now = Date.parse("2026-11-21T12:00:00.000Z");
+const sessions = createSessionStore(table);
 const stores: Stores = {
-  sessions: createSessionStore(table),
+  sessions,
   messages: createMessageStore(table),
   memories: createSessionMemories(createMemoryStore(table, () => now)),
   files: createSessionFiles({
     files: createFileStore(table),
+    sessions,
     openObjects: async () => createMemoryFiles().objects,
     clock: () => now,
   }),

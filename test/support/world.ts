@@ -55,11 +55,12 @@ export function createWorld(engines: Engines) {
   const memories = createMemoryStore(table, () => now);
   const files = createFileStore(table);
   const fileObjects = createFileObjects(s3, engines.bucket);
+  const sessions = createSessionStore(table);
   const stores: Stores = {
-    sessions: createSessionStore(table),
+    sessions,
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
-    files: createSessionFiles({ files, openObjects: async () => fileObjects, clock: () => now }),
+    files: createSessionFiles({ files, sessions, openObjects: async () => fileObjects, clock: () => now }),
     archive: createArchive(async () => createObjects(s3, engines.bucket)),
     clock: () => now,
   };

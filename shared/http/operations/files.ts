@@ -1,27 +1,19 @@
 import * as z from "zod";
-import { MAX_FILE_BYTES } from "../../files/file.ts";
+import { isFilename, MAX_FILE_BYTES, MEDIA_TYPE } from "../../files/file.ts";
 import type { Operation } from "./operation.ts";
 import { page, pageQuery } from "./parameters.ts";
 
 const idSchema = z.uuid();
 
-// Without the characters that control a terminal, a header or the direction of text.
 const filenameSchema = z
   .string()
-  .min(1)
-  .max(255, "must be at most 255 characters")
-  .refine((name) => name.isWellFormed(), "holds a lone surrogate, which is not valid Unicode")
-  .refine((name) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name), "must not contain control characters")
+  .refine(isFilename, "must have 1 to 255 characters and no control characters")
   .meta({ example: "notes.pdf" });
 
 const mediaTypeSchema = z
   .string()
-  .max(127, "must be at most 127 characters")
   .toLowerCase()
-  .regex(
-    /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*(; ?charset=[a-z0-9_-]+)?$/,
-    "must be a media type like image/png",
-  )
+  .regex(MEDIA_TYPE, "must be a media type like image/png")
   .meta({ example: "application/pdf" });
 
 const bytesSchema = z.int().min(1).max(MAX_FILE_BYTES, `must be at most ${MAX_FILE_BYTES} bytes`);

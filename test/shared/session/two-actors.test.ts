@@ -85,12 +85,14 @@ function createStage() {
   const bucket = createMemoryObjects(gate);
   const clock = () => now;
   const memories = createMemoryStore(table, clock);
+  const sessions = createSessionStore(table);
   const stores: Stores = {
-    sessions: createSessionStore(table),
+    sessions,
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
     files: createSessionFiles({
       files: createFileStore(table),
+      sessions,
       openObjects: async () => createMemoryFiles(gate).objects,
       clock,
     }),

@@ -51,12 +51,14 @@ export async function liveAtRandom(
   const table = createTable(client, tableName);
   const objects = new Map<string, MessageRecord[]>();
   const memories = createMemoryStore(table, clock);
+  const sessions = createSessionStore(table);
   const stores: Stores = {
-    sessions: createSessionStore(table),
+    sessions,
     messages: createMessageStore(table),
     memories: createSessionMemories(memories),
     files: createSessionFiles({
       files: createFileStore(table),
+      sessions,
       openObjects: async () => createMemoryFiles().objects,
       clock,
     }),
