@@ -94,16 +94,26 @@ const archiveRead = ["GetObject", "ListBucket"] as const;
 const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
 /** Actions to archive, restore or delete a session. */
-const lifecycle = ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"] as const;
+const lifecycle = [
+  "GetItem",
+  "BatchGetItem",
+  "Query",
+  "PutItem",
+  "UpdateItem",
+  "DeleteItem",
+  "BatchWriteItem",
+] as const;
 /** Actions to change a session and check an item that must not change meanwhile. */
 const guarded = [...lifecycle, "ConditionCheckItem"] as const;
 /** Actions of the idempotency middleware, which every POST has. */
 const idempotency = ["PutItem", "UpdateItem"] as const;
 /** Actions on files of a function that may find a deleted session, and then deletes what the session has left. */
 const purge = ["DeleteObject"] as const;
+/** Actions on files of a function that stores messages. They name files, and may hold some. */
+const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
 /** What a function needs to run a chat turn. */
 const turn: Grants = {
-  table: [...lifecycle, "BatchGetItem"],
+  table: lifecycle,
   archive: archiveWrite,
   files: purge,
   searches: true,
@@ -190,7 +200,7 @@ export const functions = {
   "messages-append": http("functions/messages/append.ts", "appendMessages", {
     table: lifecycle,
     archive: archiveWrite,
-    files: purge,
+    files: fileUse,
   }),
 
   "chat-turn": http("functions/chat/chat.ts", "chat", turn),

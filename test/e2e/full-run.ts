@@ -4,7 +4,7 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { expect } from "vitest";
 import type { Host } from "../../infra/local/host.ts";
-import { anchorKey, headerKey } from "../../shared/dynamodb/keys.ts";
+import { anchorKey, fileKey, headerKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
@@ -27,6 +27,7 @@ export async function useEverything(host: Host): Promise<void> {
   const api = await createApi(host);
   try {
     await everyday(api);
+    await files(api, operator);
     await answers(api);
     await expired(api, operator);
     await memories(api, operator);
@@ -88,6 +89,8 @@ interface Operator {
   loseHeader(session: string): Promise<void>;
   /** Has the reconciler look at a session in its next run. */
   makeDue(session: string): Promise<void>;
+  /** Has TTL delete a file. */
+  expireFile(id: string): Promise<void>;
   /** Has TTL delete the header or the stub of a session. */
   expire(session: string): Promise<void>;
   /** Whether the archiver has written the stub of a session. Before that the API shows the session as archived already. */
@@ -130,6 +133,7 @@ function createOperator(host: Host): Operator {
     loseHeader: async (session) =>
       void (await dynamodb.send(new DeleteCommand({ TableName, Key: headerKey(USER, session) }))),
     makeDue: async (session) => void (await set({ ...anchorKey(USER, session) }, "due_at", new Date(0).toISOString())),
+    expireFile: async (id) => void (await set({ ...fileKey(USER, id) }, "expires_at", 1)),
     expire: async (session) => void (await set({ ...headerKey(USER, session) }, "expires_at", 1)),
     async isArchived(session) {
       const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: headerKey(USER, session) }));
@@ -185,6 +189,36 @@ async function everyday(api: Api): Promise<void> {
   await api("GET", "/v1/usage");
 }
 
+/** Uploads, a session that names them, and what becomes of them. */
+async function files(api: Api, { expireFile }: Operator): Promise<void> {
+  const upload = async (content: string) => {
+    const input = { filename: "notes.txt", media_type: "text/plain", bytes: content.length };
+    const { body } = await api("POST", "/v1/files", input);
+    const { method, url, headers } = body.upload;
+    expect((await fetch(url, { method, headers, body: content })).status).toBe(200);
+    return body.id;
+  };
+  const say = (id: string, ...parts: object[]) => api("POST", `/v1/sessions/${id}/messages`, { role: "user", parts });
+
+  const [unused, named, late, deleted] = await Promise.all(["unused", "named", "late", "deleted"].map(upload));
+  const { url } = (await api("GET", `/v1/files/${unused}`)).body;
+  await api("GET", "/v1/files");
+  await api("DELETE", `/v1/files/${deleted}`);
+  await api("POST", "/v1/sessions", { id: "filed" });
+  await say("filed", { type: "file", file_id: named }, { type: "file", file_id: late });
+  await api("DELETE", `/v1/files/${late}`);
+  await api("GET", `/v1/files/${named}`);
+  await api("GET", "/v1/files");
+  await api("POST", "/v1/sessions/filed/reset");
+  await api("GET", `/v1/files/${named}`, undefined, {}, 404);
+  await say("filed", { type: "file", data: "data:text/plain,inline" });
+  await api("DELETE", "/v1/sessions/filed");
+  expect((await api("GET", "/v1/files")).body.data.map(({ id }: { id: string }) => id)).toEqual([unused]);
+  expect(await (await fetch(url)).text()).toBe("unused");
+  await expireFile(unused);
+  await expect.poll(async () => (await fetch(url)).status, { timeout: PATIENCE }).toBe(404);
+}
+
 const completion = { model: "any", messages: [said("What is my dog called?")] };
 
 async function answers(api: Api): Promise<void> {
@@ -229,6 +263,8 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
     await api("POST", "/v1/sessions", { id, created_at: id === "deleted" ? created_at : undefined });
     await api("POST", `/v1/sessions/${id}/messages`, { messages: [said(`I am ${id}`), said("!")] });
   }
+  const parts = [{ type: "file", data: "data:text/plain,old" }];
+  await api("POST", "/v1/sessions/aged/messages", { role: "user", parts });
   const { body } = await api("POST", "/v1/sessions/read/chat", { content: "Who are you?" });
   for (const id of names) await expire(id);
   for (const id of names) await expect.poll(() => isArchived(id), { timeout: PATIENCE }).toBe(true);

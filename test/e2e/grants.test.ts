@@ -22,6 +22,14 @@ const reasons: [RegExp, string][] = [
     /^(sessions-patch|jobs-archive) s3:(DeleteObject|GetObject) /,
     "For an object that another run writes, or makes needless, while this one archives the session",
   ],
+  [
+    /^(chat-completions|chat-turn|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
+    "For the files of a session that somebody deletes while the request archives it",
+  ],
+  [
+    /^jobs-reconcile (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
+    "For the files that a deletion or a reset leaves when it breaks off",
+  ],
   [/^chat-(completions|turn) dynamodb:BatchGetItem /, "For users who have had more forgotten than their summary names"],
   [/^chat-stream dynamodb:PutItem .*Conversations/, "For the answer of a turn whose function died"],
   [

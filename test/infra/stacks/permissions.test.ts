@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../../../infra/functions.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
-const sessionLifecycle = "BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
+const sessionLifecycle = "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
 const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, is archive/*";
 const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, is reports/*";
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
@@ -33,19 +33,24 @@ const expected: Record<string, string[]> = {
   "sessions-get": ["dynamodb GetItem Query on table"],
   "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "sessions-delete": [
-    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "s3 DeleteObject GetObject on archive/*",
     archiveList,
     filesPurge,
   ],
   "sessions-reset": [
-    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     ...archiveWrite,
     filesPurge,
   ],
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
-  "messages-append": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
+  "messages-append": [
+    `dynamodb ${sessionLifecycle} on table`,
+    ...archiveWrite,
+    "s3 DeleteObject GetObject PutObject on files/*",
+    filesList,
+  ],
   "chat-turn": [
     "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
@@ -86,7 +91,7 @@ const expected: Record<string, string[]> = {
   "admin-cleanup-sessions": [`dynamodb BatchGetItem ${idempotency} on table`, "dynamodb Query on index sessions_due"],
   "jobs-archive": [
     severalMetrics,
-    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     ...archiveWrite,
     filesPurge,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
@@ -117,7 +122,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-reconcile": [
     "dynamodb UpdateItem on metrics",
-    "dynamodb BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index sessions_due",
     ...archiveWrite,
     filesPurge,
