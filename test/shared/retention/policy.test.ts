@@ -21,6 +21,9 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["message", ({ sk }) => /^M#\d{10}#/.test(String(sk))],
   ["message-id", ({ sk }) => /^I#\d{10}#/.test(String(sk))],
   ["tree", ({ sk }) => /^T#\d{10}$/.test(String(sk))],
+  ["file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at === undefined],
+  ["unused-file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at !== undefined],
+  ["file-use", ({ sk }) => /^F#.{36}#\d{10}#/.test(String(sk))],
   ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
   ["write-probe", ({ pk }) => pk === "C#write_probe"],
@@ -54,6 +57,9 @@ describe("the retention policy", () => {
     await patch("/v1/sessions/hot", { title: "x" });
     await post("/v1/sessions/reset/reset");
     await api.del("/v1/sessions/gone");
+    const file = { type: "file", data: "data:text/plain,kept" };
+    await post("/v1/sessions/hot/messages", { role: "user", parts: [file] });
+    await post("/v1/files", { filename: "a", media_type: "text/plain", bytes: 1 });
     await api.get("/health", { user: null });
     await post("/v1/sessions", { id: "gone", ttl_seconds: 86_400 });
     world.advance(61_000);
@@ -75,7 +81,7 @@ describe("the retention policy", () => {
     expect([...seen].sort()).toEqual(KINDS.map(([kind]) => kind).sort());
 
     const { Contents = [] } = await api.engines.s3.send(new ListObjectsV2Command({ Bucket: api.engines.bucket }));
-    expect(Contents).toHaveLength(1);
+    expect(Contents).toHaveLength(2);
     for (const { Key = "" } of Contents) {
       expect(rules.filter(({ place }) => "object" in place && Key.startsWith(place.object))).toHaveLength(1);
     }
