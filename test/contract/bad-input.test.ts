@@ -161,7 +161,7 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     [{ role: "user", parts: [{ type: "text", text: long }] }, "parts"],
     [{ role: "user", parts: [{ type: "data", name: "x", data: { a: long } }] }, "parts"],
     [{ role: "user", parts: Array.from({ length: 1001 }, () => ({ type: "text", text: "" })) }, "parts"],
-    [{ role: "user", parts: [{ type: "file", file_id: "f" }] }, "parts.0.media_type"],
+    [{ role: "user", parts: [{ type: "file", file_id: "f" }] }, "parts.0.file_id"],
     [{ role: "user", parts: [{ type: "source", url: "" }] }, "parts.0.url"],
     [{ role: "user", parts: [{ type: "tool_call", tool_call_id: "c", name: "" }] }, "parts.0.name"],
     [{ role: "user", parts: [{ type: "tool_call", tool_call_id: "c", name: "n" }] }, "parts.0.input"],
