@@ -1,3 +1,7 @@
+const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const dayAndHour = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
 /** Every text of the page, in one place. */
 export const texts = {
   name: "Memocha",
@@ -179,6 +183,77 @@ export const texts = {
     left: "Tokens left today",
     unlimited: "No limit",
     resets: (time: string) => `Counts begin again at ${time}.`,
+  },
+  operations: {
+    title: "Operations",
+    range: "Range",
+    ranges: { "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days" },
+    route: "Route",
+    allRoutes: "All routes",
+    refresh: "Refresh",
+    loading: "Loading metrics…",
+    headlines: {
+      requests: "Requests",
+      errors: "Error rate",
+      p95: "Latency p95",
+      firstToken: "First token p95",
+      cost: "Cost",
+    },
+    noYesterday: "nothing the day before",
+    change: (percent: number) => `${percent > 0 ? "+" : ""}${percent} % since the day before`,
+    none: "–",
+    charts: {
+      requests: "Requests by status",
+      latency: "Latency of requests",
+      firstToken: "Time to the first token",
+      tokens: "Tokens by model",
+      cost: "Cost by model, in dollars",
+      sessions: "Sessions created, archived and restored",
+      users: "Different users",
+    },
+    noRequests: "No requests in this range.",
+    noAnswers: "No answers in this range.",
+    noSessions: "No sessions in this range.",
+    asTable: "As a table",
+    asChart: "As a chart",
+    time: "Time",
+    chartLabel: (title: string) => `Chart: ${title}. The arrow keys read its values. They are also there as a table.`,
+    axisTime: (start: number, isLong: boolean) => (isLong ? shortDay.format(start) : hour.format(start)),
+    localTime: (start: number) => dayAndHour.format(start),
+    utcTime: (start: number) => `${new Date(start).toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    report: {
+      title: "Monthly report",
+      month: "Month",
+      none: "There is no report of this month.",
+      figure: "Figure",
+      running: (month: string) => `${month}, so far`,
+      before: "Month before",
+      figures: {
+        sessions: "Sessions created",
+        active_users: "Active users",
+        return_rate: "Users who came back",
+        messages: "Messages",
+        satisfaction: "Satisfaction",
+        conversions: "Conversions",
+        cost_usd: "Cost of models",
+        requests: "Requests",
+        error_rate: "Error rate",
+        latency_p95_ms: "Latency p95",
+        first_token_p95_ms: "First token p95",
+      },
+    },
+    cleanup: {
+      title: "Archive idle sessions",
+      intro:
+        "Sessions without activity go to the archive now. They stay readable and come back when they are written to.",
+      days: "Idle for more than, in days",
+      preview: "Count them",
+      ask: (count: number, days: number) =>
+        `${count.toLocaleString("en")} sessions have been idle for more than ${days} days. Archive them now?`,
+      yes: "Archive them",
+      no: "Cancel",
+      done: (count: number) => `${count.toLocaleString("en")} sessions go to the archive.`,
+    },
   },
   keys: {
     title: "Keys",

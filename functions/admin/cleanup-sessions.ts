@@ -15,7 +15,7 @@ interface Dependencies extends HttpDependencies {
 export function createCleanupSessions(deps: Dependencies) {
   return createHttpHandler(sessionOperations.cleanupSessions, deps, async ({ query, deadline }) => {
     const idleSince = deps.clock() - query.days * DAY * 1000;
-    return { status: 200, body: await expireIdle(deps, idleSince, deadline) };
+    return { status: 200, body: await expireIdle(deps, idleSince, deadline, query.preview === "true") };
   });
 }
 

@@ -19,7 +19,7 @@ interface Dependencies extends HttpDependencies {
 /** GET /v1/metrics */
 export function createGetMetrics(deps: Dependencies) {
   return createHttpHandler(metricsOperations.getMetrics, deps, async ({ query }) => {
-    const { granularity, from, to = toInstant(deps.clock()), name, ...dimensions } = query;
+    const { granularity, from, to = toInstant(deps.clock()), name, by, ...dimensions } = query;
     checkRange({ from, to });
     const data = await queryMetrics(deps, {
       ...(name === undefined ? {} : { name }),
@@ -27,6 +27,7 @@ export function createGetMetrics(deps: Dependencies) {
       from: from ?? toInstant(Math.max(0, Date.parse(to) - DEFAULT_RANGE[granularity] * 1000)),
       to,
       dimensions: definedOnly(dimensions),
+      by,
     });
     return { status: 200, body: { data } };
   });

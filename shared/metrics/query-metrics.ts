@@ -30,6 +30,8 @@ interface MetricsQuery {
   to: string;
   /** Values that dimensions must have. @default any */
   dimensions?: Record<string, string>;
+  /** Merges rows of a window that differ in other dimensions than this one; `none`: all of a series. @default nothing is merged */
+  by?: string | undefined;
   /** Omits hours that are not folded yet, so that no raw metrics are read. @default false */
   foldedOnly?: boolean;
 }
@@ -54,7 +56,21 @@ export interface MetricRow {
 
 /** Returns the aggregates of a range of windows in the API's form. Throws `validation_failed` if there are more than 10,000. */
 export async function queryMetrics(ports: Ports, query: MetricsQuery): Promise<MetricRow[]> {
-  return (await readAggregates(ports, query)).map(toMetricRow);
+  const rows = await readAggregates(ports, query);
+  return (query.by === undefined ? rows : mergeBy(query.by, rows)).map(toMetricRow);
+}
+
+/** Merges the rows of each window that are equal in one dimension. The rows are ordered by window. */
+function mergeBy(dimension: string, rows: readonly Windowed[]): Windowed[] {
+  const windows = Map.groupBy(rows, ({ window }) => window);
+  return [...windows].flatMap(([window, parts]) => {
+    const accumulator = createAccumulator();
+    for (const row of parts) {
+      const value = row.dimensions[dimension];
+      accumulator.merge({ ...row, dimensions: value === undefined ? {} : { [dimension]: value } });
+    }
+    return accumulator.result().map((row) => ({ ...row, window }));
+  });
 }
 
 interface Ports {

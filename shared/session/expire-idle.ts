@@ -7,12 +7,13 @@ const PARALLEL = 10;
 
 /**
  * Lets every session expire now that is not pinned and was last written to before `idleSince` (epoch ms). Stops at
- * `deadline` (epoch ms); what is left is found again by the next call.
+ * `deadline` (epoch ms); what is left is found again by the next call. A preview counts the sessions and changes nothing.
  */
 export async function expireIdle(
   { sessions, clock }: Pick<Stores, "sessions" | "clock">,
   idleSince: number,
   deadline: number,
+  isPreview = false,
 ): Promise<{ expired: number; complete: boolean }> {
   let expired = 0;
   for await (const page of sessions.all()) {
@@ -21,7 +22,8 @@ export async function expireIdle(
       const idle = (await sessions.findMany(page.slice(start, start + 100))).filter((record) =>
         isIdle(record, idleSince, clock()),
       );
-      for (let n = 0; n < idle.length; n += PARALLEL) {
+      if (isPreview) expired += idle.length;
+      for (let n = 0; n < idle.length && !isPreview; n += PARALLEL) {
         const done = await Promise.all(idle.slice(n, n + PARALLEL).map((record) => expire(record)));
         expired += done.filter(Boolean).length;
       }

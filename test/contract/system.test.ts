@@ -103,6 +103,17 @@ describe("POST /admin/cleanup-sessions", () => {
     expect(await statusOf(busy)).toBe("archived");
   });
 
+  it("counts the sessions in a preview, and expires none", async () => {
+    await cleanup(0);
+    const idle = await create();
+    api.world.advance(8 * DAY);
+    const preview = () =>
+      api.post("/admin/cleanup-sessions?preview=true", undefined, { user: "root", claims: { admin: "true" } });
+    expect((await preview()).body).toEqual({ expired: 1, complete: true });
+    expect(await statusOf(idle)).toBe("active");
+    expect((await cleanup()).body.expired).toBe(1);
+  });
+
   it("reports that the time was over, and continues with the next call", async () => {
     const ids = await Promise.all(Array.from({ length: 150 }, () => create()));
     const { expireIdle } = await import("../../shared/session/expire-idle.ts");

@@ -1,11 +1,153 @@
+import { useCallback, useEffect, useState } from "preact/hooks";
+import type { ApiError } from "../api.ts";
+import { useApp } from "../app-context.ts";
+import { asApiError } from "../chat/conversation.ts";
+import { formatCost, formatDuration, formatNumber } from "../format.ts";
+import { goTo } from "../route.ts";
+import { texts } from "../texts.ts";
+import { Failure } from "../ui/failure.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
+import { Chart } from "./chart.tsx";
+import { Cleanup } from "./cleanup.tsx";
+import { Headlines } from "./headlines.tsx";
+import { type Dashboard, readDashboard } from "./read-dashboard.ts";
+import { MonthlyReport } from "./report.tsx";
+import { type RangeName, ranges } from "./series.ts";
 
 interface OperationsProps {
   filters: URLSearchParams;
   onOpenSidebar: () => void;
 }
 
-/** The running system, for admins. */
-export function Operations({ onOpenSidebar }: OperationsProps) {
-  return <TopBar title="Operations" onOpenSidebar={onOpenSidebar} />;
+/** The running system, for admins: numbers, charts, the monthly report and the cleanup. */
+export function Operations({ filters, onOpenSidebar }: OperationsProps) {
+  const { api } = useApp();
+  const [dashboard, setDashboard] = useState<Dashboard>();
+  const [error, setError] = useState<ApiError>();
+  const asked = filters.get("from") ?? "";
+  const range: RangeName = asked in ranges ? (asked as RangeName) : "24h";
+  const route = filters.get("route") || undefined;
+  const words = texts.operations;
+  const load = useCallback(() => {
+    setError(undefined);
+    readDashboard(api, range, route).then(setDashboard, (error: unknown) => setError(asApiError(error)));
+  }, [api, range, route]);
+  useEffect(() => {
+    document.title = `${words.title} · ${texts.name}`;
+    load();
+  }, [load, words.title]);
+
+  const filter = (change: Record<string, string>) => {
+    const next = new URLSearchParams({ from: range, ...(route && { route }), ...change });
+    for (const [name, value] of [...next]) if (value === "") next.delete(name);
+    goTo(`#/operations?${next}`);
+  };
+  return (
+    <div class="view">
+      <TopBar title={words.title} onOpenSidebar={onOpenSidebar}>
+        <label>
+          <span class="hidden">{words.range}</span>
+          <select value={range} onChange={({ currentTarget }) => filter({ from: currentTarget.value })}>
+            {Object.keys(ranges).map((name) => (
+              <option value={name}>{words.ranges[name as RangeName]}</option>
+            ))}
+          </select>
+        </label>
+        <button type="button" onClick={load}>
+          {words.refresh}
+        </button>
+      </TopBar>
+      <div class="page wide">
+        {error && <Failure error={error} onAgain={load} />}
+        {!dashboard && !error && (
+          <div class="skeleton block" role="status" aria-busy="true" aria-label={words.loading} />
+        )}
+        {dashboard && (
+          <>
+            <Headlines headlines={dashboard.headlines} />
+            <label class="row">
+              {words.route}
+              <select value={route ?? ""} onChange={({ currentTarget }) => filter({ route: currentTarget.value })}>
+                <option value="">{words.allRoutes}</option>
+                {dashboard.routes.map((name) => (
+                  <option value={name}>{name}</option>
+                ))}
+              </select>
+            </label>
+            <Charts dashboard={dashboard} />
+            <div class="charts">
+              <MonthlyReport />
+              <Cleanup />
+            </div>
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Charts({ dashboard }: { dashboard: Dashboard }) {
+  const { charts, noRequests, noAnswers, noSessions } = texts.operations;
+  const { span } = dashboard;
+  const common = { span } as const;
+  return (
+    <div class="charts">
+      <Chart
+        {...common}
+        title={charts.requests}
+        kind="bars"
+        series={dashboard.requests}
+        format={formatNumber}
+        empty={noRequests}
+      />
+      <Chart
+        {...common}
+        title={charts.latency}
+        kind="lines"
+        series={dashboard.latency}
+        format={formatDuration}
+        empty={noRequests}
+      />
+      <Chart
+        {...common}
+        title={charts.firstToken}
+        kind="lines"
+        series={dashboard.firstToken}
+        format={formatDuration}
+        empty={noAnswers}
+      />
+      <Chart
+        {...common}
+        title={charts.tokens}
+        kind="bars"
+        series={dashboard.tokens}
+        format={formatNumber}
+        empty={noAnswers}
+      />
+      <Chart
+        {...common}
+        title={charts.cost}
+        kind="bars"
+        series={dashboard.cost}
+        format={formatCost}
+        empty={noAnswers}
+      />
+      <Chart
+        {...common}
+        title={charts.sessions}
+        kind="bars"
+        series={dashboard.sessions}
+        format={formatNumber}
+        empty={noSessions}
+      />
+      <Chart
+        {...common}
+        title={charts.users}
+        kind="bars"
+        series={dashboard.users}
+        format={formatNumber}
+        empty={noRequests}
+      />
+    </div>
+  );
 }

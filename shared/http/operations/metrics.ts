@@ -40,6 +40,10 @@ export const metricsOperations = {
       plan: dimension,
       model: dimension,
       event: dimension,
+      by: z
+        .enum(["none", "route", "status", "plan", "model", "event"])
+        .optional()
+        .meta({ description: "Merge aggregates that differ in other dimensions only; `none`: all of a window." }),
     }),
     answers: { 200: z.object({ data: z.array(metricRowSchema) }) },
   },

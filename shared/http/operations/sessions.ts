@@ -83,7 +83,10 @@ export const sessionOperations = {
     path: "/admin/cleanup-sessions",
     access: "admin",
     summary: "Expire the sessions that have been idle for longer than `days`",
-    query: z.object({ days: queryNumber(z.number().min(0).max(3650).default(7)) }),
+    query: z.object({
+      days: queryNumber(z.number().min(0).max(3650).default(7)),
+      preview: z.enum(["true", "false"]).default("false").meta({ description: "`true`: count them only." }),
+    }),
     answers: {
       200: z.object({
         expired: z.int(),

@@ -96,3 +96,28 @@ it("a raw metric omits values that are not finite, and dimensions contain no sep
   });
   expect(Object.keys(item.measures as object).sort()).toEqual(["cost_usd", "input_tokens"]);
 });
+
+it("a query merges the rows of a window that are equal in one dimension, and all of them by `none`", async () => {
+  const request = (route: string, status: string, duration_ms: number): RawMetric => ({
+    kind: "api.request",
+    dimensions: { route, status },
+    measures: { duration_ms: duration_ms * 1000 },
+  });
+  const store = {
+    ...storeOf(null),
+    async *raw(hour: string) {
+      if (hour === "2026-10-29T09") yield [request("a", "2xx", 1), request("b", "2xx", 100), request("b", "5xx", 50)];
+    },
+  };
+  const range = { from: "2026-10-29T09:00:00.000Z", to: "2026-10-29T10:00:00.000Z" };
+  const rowsBy = async (by: string) => {
+    const query = { name: "api.request", granularity: "hour", ...range, by } as const;
+    const rows = await queryMetrics({ store, clock: () => NOW }, query);
+    return rows.map(({ dimensions, count, sum, max }) => ({ dimensions, count, sum, max }));
+  };
+  expect(await rowsBy("status")).toEqual([
+    { dimensions: { status: "2xx" }, count: 2, sum: 101, max: 100 },
+    { dimensions: { status: "5xx" }, count: 1, sum: 50, max: 50 },
+  ]);
+  expect(await rowsBy("none")).toEqual([{ dimensions: {}, count: 3, sum: 151, max: 100 }]);
+});

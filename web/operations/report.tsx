@@ -1,0 +1,77 @@
+import { useEffect, useState } from "preact/hooks";
+import type { AnswerOf, ApiError } from "../api.ts";
+import { useApp } from "../app-context.ts";
+import { asApiError } from "../chat/conversation.ts";
+import { formatCost, formatDuration, formatNumber, formatPercent } from "../format.ts";
+import { texts } from "../texts.ts";
+
+type Report = AnswerOf<"GET /v1/reports/{month}">;
+type Figure = keyof Report["figures"];
+
+const FIGURES: [Figure, (value: number) => string][] = [
+  ["sessions", formatNumber],
+  ["active_users", formatNumber],
+  ["return_rate", formatPercent],
+  ["messages", formatNumber],
+  ["satisfaction", formatPercent],
+  ["conversions", formatNumber],
+  ["cost_usd", formatCost],
+  ["requests", formatNumber],
+  ["error_rate", formatPercent],
+  ["latency_p95_ms", formatDuration],
+  ["first_token_p95_ms", formatDuration],
+];
+
+/** The report of one month, beside the month before. */
+export function MonthlyReport() {
+  const { api } = useApp();
+  const [month, setMonth] = useState(() => new Date().toISOString().slice(0, 7));
+  const [report, setReport] = useState<Report>();
+  const [error, setError] = useState<ApiError>();
+  const { report: words } = texts.operations;
+  useEffect(() => {
+    setReport(undefined);
+    setError(undefined);
+    if (!/^\d{4}-\d\d$/.test(month)) return;
+    api.call("GET /v1/reports/{month}", { params: { month } }).then(setReport, (error: unknown) => {
+      setError(asApiError(error));
+    });
+  }, [api, month]);
+  return (
+    <section class="card">
+      <h3>{words.title}</h3>
+      <label>
+        {words.month}{" "}
+        <input type="month" value={month} onInput={({ currentTarget }) => setMonth(currentTarget.value)} />
+      </label>
+      {error && <p class="quiet">{error.status === 404 ? words.none : texts.errors.server}</p>}
+      {report && (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{words.figure}</th>
+              <th scope="col" class="right">
+                {report.complete ? report.month : words.running(report.month)}
+              </th>
+              <th scope="col" class="right">
+                {words.before}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {FIGURES.map(([figure, format]) => (
+              <tr key={figure}>
+                <th scope="row">{words.figures[figure as keyof typeof words.figures]}</th>
+                <td class="right">{show(report.figures[figure], format)}</td>
+                <td class="right">{show(report.previous?.[figure] ?? null, format)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+const show = (value: number | null, format: (value: number) => string): string =>
+  value === null ? texts.operations.none : format(value);
