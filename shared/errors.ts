@@ -7,7 +7,6 @@ export const statusOf = {
   forbidden: 403,
   not_found: 404,
   model_not_found: 404,
-  method_not_allowed: 405,
   conflict: 409,
   precondition_failed: 412,
   payload_too_large: 413,

@@ -8,7 +8,7 @@ import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import { HEADER, parseMessageKey } from "../../shared/dynamodb/keys.ts";
 import { conversations, memoryVectorIndexes, metrics, type VectorPlace } from "../../shared/dynamodb/tables.ts";
 import { type Command, createMemoryDynamoDB } from "../support/memory-dynamodb/client.ts";
-import type { Change } from "../support/memory-dynamodb/table.ts";
+import type { Change } from "../support/memory-dynamodb/table-data.ts";
 import { REPLICA } from "../support/memory-dynamodb/views.ts";
 import { randomOf } from "../support/random.ts";
 import { Bucket } from "./bucket.ts";

@@ -30,11 +30,12 @@ import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
-import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import type { Operation, OperationId } from "../../shared/http/operations.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch } from "../../shared/memory/recall.ts";
+import { createRouter } from "./create-router.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
 import { type Engines, startEngines } from "./engines.ts";
 import { createFaults } from "./faults.ts";
@@ -129,19 +130,15 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     deleteFile: createDeleteFile(files),
     ...others(world, http, engines),
   };
-  const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
-    const operation: Operation = operations[id];
-    const pattern = operation.path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)");
-    return { id, operation, handler, pattern: new RegExp(`^${pattern}$`) };
-  });
+  const routeOf = createRouter(handlers);
 
   async function call(method: string, url: string, options: Call = {}): Promise<Reply> {
     const [path = "", search = ""] = url.split("?");
-    const route = routes.find((one) => one.operation.method === method && one.pattern.test(path));
+    const route = routeOf(method, path);
     if (!route) throw new Error(`no route ${method} ${path}`);
     const requestId = randomUUID();
     const event = eventOf(route.operation, method, path, search, requestId, options, stores.clock());
-    event.pathParameters = { ...route.pattern.exec(path)?.groups };
+    event.pathParameters = route.pathParameters;
     const context = { getRemainingTimeInMillis: () => options.remaining ?? 29_000 } as Context;
     const answer = await route.handler(event, context);
     const text = await textOf(answer.body);

@@ -14,9 +14,10 @@ import { createGetUsage } from "../../functions/chat/usage.ts";
 import { listen } from "../../infra/local/listen.ts";
 import type { ChatDependencies } from "../../shared/chat/turn.ts";
 import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
-import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
+import type { OperationId } from "../../shared/http/operations.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import type { Plans } from "../../shared/limits/plans.ts";
+import { createRouter } from "./create-router.ts";
 import { expectDocumented, servedBy } from "./documented.ts";
 import type { World } from "./world.ts";
 
@@ -90,13 +91,11 @@ export async function startChatServer(
     }),
     ...others,
   };
-  const routes = (Object.entries(handlers) as [OperationId, HttpHandler][]).map(([id, handler]) => {
-    const { method, path }: Operation = operations[id];
-    return { id, handler, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`) };
-  });
+  const routeOf = createRouter(handlers);
   const server = createServer(async (request, response) => {
     const { pathname: path, searchParams } = new URL(request.url ?? "", "http://localhost");
-    const route = routes.find(({ method, pattern }) => method === request.method && pattern.test(path));
+    const route = routeOf(request.method, path);
+    if (!route) return void response.writeHead(404).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const [sub, plan = "", role] = (request.headers.authorization ?? "").replace("Bearer ", "").split("/");
@@ -105,7 +104,7 @@ export async function startChatServer(
       path,
       headers: request.headers,
       queryStringParameters: Object.fromEntries(searchParams),
-      pathParameters: { ...route?.pattern.exec(path)?.groups },
+      pathParameters: route.pathParameters,
       body: chunks.length > 0 ? Buffer.concat(chunks).toString() : null,
       isBase64Encoded: false,
       requestContext: {
@@ -114,13 +113,11 @@ export async function startChatServer(
       },
     } as unknown as APIGatewayProxyEvent;
     const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
-    const answer = (await route?.handler(event, context)) as APIGatewayProxyResult;
-    if (route) {
-      expectDocumented(
-        route.id,
-        servedBy({ ...answer, status: answer.statusCode, headers: answer.headers ?? {}, hasBody: answer.body !== "" }),
-      );
-    }
+    const answer = (await route.handler(event, context)) as APIGatewayProxyResult;
+    expectDocumented(
+      route.id,
+      servedBy({ ...answer, status: answer.statusCode, headers: answer.headers ?? {}, hasBody: answer.body !== "" }),
+    );
     response.writeHead(answer.statusCode, answer.headers as Record<string, string>);
     response.flushHeaders();
     if (typeof answer.body === "string") response.end(answer.body);

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { DeleteCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
@@ -52,6 +52,7 @@ export function createWorld(engines: Engines) {
   engines.setClock(() => now);
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
+  const plainTable = createTable(engines.dynamodb, engines.tableName);
   const memories = createMemoryStore(table, () => now);
   const files = createFileStore(table);
   const fileObjects = createFileObjects(s3, engines.bucket);
@@ -163,19 +164,11 @@ export function createWorld(engines: Engines) {
     /** Returns the contents of all hot messages, of every generation. */
     async hot(user: string, id: string): Promise<string[]> {
       const contents: string[] = [];
-      let ExclusiveStartKey: Record<string, unknown> | undefined;
-      do {
-        const page = await engines.dynamodb.send(
-          new QueryCommand({
-            TableName: engines.tableName,
-            KeyConditionExpression: "pk = :pk AND begins_with(sk, :m)",
-            ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":m": "M#" },
-            ExclusiveStartKey,
-          }),
-        );
-        contents.push(...(page.Items ?? []).map((item) => String(item.content)));
-        ExclusiveStartKey = page.LastEvaluatedKey;
-      } while (ExclusiveStartKey);
+      const pages = plainTable.pages({
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :m)",
+        ExpressionAttributeValues: { ":pk": sessionKey(user, id), ":m": "M#" },
+      });
+      for await (const { items } of pages) contents.push(...items.map(({ content }) => String(content)));
       return contents;
     },
 

@@ -15,7 +15,7 @@ import {
   project,
   type TableData,
   type Write,
-} from "./table.ts";
+} from "./table-data.ts";
 import { copyOf, isEqual } from "./values.ts";
 import { type Lag, REPLICA } from "./views.ts";
 

@@ -2,7 +2,7 @@
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { invalid } from "./errors.ts";
 import { compileCondition, type Item, type Placeholders } from "./expressions.ts";
-import { type Expressions, placeholdersOf, project, type TableData } from "./table.ts";
+import { type Expressions, placeholdersOf, project, type TableData } from "./table-data.ts";
 import { itemSize } from "./values.ts";
 import { REPLICA } from "./views.ts";
 
