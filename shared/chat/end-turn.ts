@@ -1,14 +1,22 @@
 import { isDeepStrictEqual } from "node:util";
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { type MessageRecord, timeOf } from "../session/message.ts";
+import { type MessageRecord, madePosition, timeOf } from "../session/message.ts";
+import { openMessages } from "../session/message-source.ts";
 import { readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
+import { isOn, type Place, placeOf, wholeTree } from "../session/tree.ts";
 import type { ChatStores } from "./turn.ts";
 import type { DeadTurn, LiveText, TurnId, TurnStore } from "./turn-store.ts";
+
+/** What a turn has stored when it has an answer. */
+export const answered = ({ answer, branch = 0 }: TurnId): { count: number; last: Place } => ({
+  count: 2,
+  last: { branch, position: madePosition(answer), id: answer },
+});
 
 export interface Ending {
   turn: TurnId;
@@ -37,7 +45,7 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
     if (isMine) onStored?.({ messages: 1 });
     return stored;
   };
-  const [isClosed] = await Promise.all([turns.close(turn, record, 2, clock()), keep()]);
+  const [isClosed] = await Promise.all([turns.close(turn, record, answered(turn), clock()), keep()]);
   if (isClosed) return finished();
   return retryContended(async () => {
     const current = await hotRecord(stores, turn);
@@ -46,13 +54,19 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
       throw new AppError("not_found", "the session was deleted");
     }
     if (current.generation === turn.generation) {
-      // The mark is gone: another request counted the turn as dead, or the response to `close` was lost.
-      if (!current.turns?.[turn.answer]) return finished();
-      return (await turns.close(turn, current, 2, clock())) ? finished() : contended;
+      if (current.turns?.[turn.answer]) {
+        return (await turns.close(turn, current, answered(turn), clock())) ? finished() : contended;
+      }
+      // The mark is gone: another request counted the turn as dead, the response to `close` was lost, or the question was deleted.
+      const { tree } = await openMessages(stores, turn, { kind: "active", record: current });
+      if (isOn(wholeTree(tree), stored)) return finished();
+      await turns.discard(turn);
+      return stored;
     }
     // A new generation: append the answer if its question is there.
     await turns.discard(turn);
-    if (!(await turns.find(turn, current.generation, question.id))) return stored;
+    const { locate } = await openMessages(stores, turn, { kind: "active", record: current });
+    if (!(await locate(question.id))) return stored;
     const now = clock();
     const expiresAt = expiryOf(current, now);
     const appended = await stores.messages.append({ record: current, messages: [stored], now, expiresAt });
@@ -61,8 +75,14 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
 }
 
 /** Ends a turn that has no answer. Its question stays and is counted; a repeat of the request may continue with it. Never rejects. */
-export async function abandonTurn(stores: ChatStores, turn: TurnId, record: SessionRecord): Promise<void> {
-  await stores.turns.close(turn, record, 1, stores.clock()).catch(() => false);
+export async function abandonTurn(
+  stores: ChatStores,
+  turn: TurnId,
+  record: SessionRecord,
+  question: MessageRecord,
+): Promise<void> {
+  const last = { ...placeOf(question), branch: turn.branch ?? 0 };
+  await stores.turns.close(turn, record, { count: 1, last }, stores.clock()).catch(() => false);
 }
 
 /**
@@ -77,8 +97,8 @@ export async function collectDeadTurns(
 ): Promise<DeadTurn[]> {
   const dead = Object.entries(record.turns ?? {}).filter(([, { until }]) => until <= now);
   return Promise.all(
-    dead.map(async ([answer]) => {
-      const turn = { user: record.user_id, id: record.id, generation: record.generation, answer };
+    dead.map(async ([answer, { branch }]) => {
+      const turn = { user: record.user_id, id: record.id, generation: record.generation, answer, branch };
       return { answer, messages: (await hasAnswer(turns, turn, onStored)) ? 2 : 1 };
     }),
   );
@@ -99,6 +119,7 @@ export function partialAnswer(turn: TurnId, { text, model, isStopped }: LiveText
     role: "assistant",
     content: text,
     created_at: toInstant(timeOf(turn.answer)),
+    ...(turn.branch ? { branch: turn.branch } : {}),
     ...(model ? { model } : {}),
     status: isStopped ? "stopped" : "incomplete",
   };

@@ -1,7 +1,9 @@
 import { AppError } from "../errors.ts";
 import { appendMessages } from "../session/append-messages.ts";
 import { createSession } from "../session/create-session.ts";
+import { noSuchMessage } from "../session/list-messages.ts";
 import type { MessageRecord } from "../session/message.ts";
+import { hotMessages } from "../session/message-source.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
@@ -12,14 +14,17 @@ import {
   type SessionId,
   type SessionRecord,
 } from "../session/session.ts";
+import { forkAt, headOf, LINEAR, pathOf, placeOf, type Tree } from "../session/tree.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import { firstWords } from "./title.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
+import type { BeginRequest } from "./turn-store.ts";
 
 /** A hot session and its newest messages. */
 interface Window {
   record: SessionRecord;
-  /** Oldest first. */
+  tree: Tree;
+  /** Messages of the current branch, oldest first. */
   messages: MessageRecord[];
 }
 
@@ -27,6 +32,8 @@ export interface OpenedTurn {
   record: SessionRecord;
   /** Messages before the question, oldest first. */
   history: MessageRecord[];
+  /** The branch of the question and the answer. */
+  branch: number;
 }
 
 interface Opening {
@@ -40,14 +47,18 @@ interface Opening {
 
 /** Reads the header and the newest messages in one strongly consistent Query. `null`: the session is not hot. */
 export async function readWindow(deps: ChatDependencies, session: SessionId): Promise<Window | null> {
-  const { record, messages } = await deps.messages.window(session, deps.settings.maxMessages - 1);
+  const { record, tree, messages } = await deps.messages.window(session, historyLimit(deps));
   if (record?.status !== "active" || isExpired(record, deps.clock())) return null;
-  return { record, messages: messages.toReversed() };
+  return { record, tree, messages: messages.toReversed() };
 }
+
+/** Messages to read. The last one is needed also when the model is to see none. */
+const historyLimit = ({ settings }: ChatDependencies): number => Math.max(1, settings.maxMessages - 1);
 
 /**
  * Stores the question and marks the turn as running: one round trip. It takes more if the session is not hot, if another request
- * changes the session at the same time, or if a function died during an earlier turn. Throws `not_found`.
+ * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. Throws `not_found`,
+ * and `validation_failed` when the turn follows a message that the session does not have.
  */
 export async function openTurn(
   deps: ChatDependencies,
@@ -74,16 +85,62 @@ export async function openTurn(
     const dead = died.filter((turn) => turn.answer !== answer);
     // Collecting may have stored an answer: read the messages again.
     if (dead.some(({ messages }) => messages === 2)) window = (await readWindow(deps, session)) ?? window;
-    const { messages } = window;
-    const outcome = await deps.turns.begin({ record, question, answer, now, until, dead });
-    if (outcome === "begun") onStored?.({ messages: 1 });
-    if (outcome === "stale") {
+    const place = await placeTurn(deps, request, window, question, answer);
+    const placed = place.branch > 0 && !request.asked ? { ...question, branch: place.branch } : question;
+    const isAgain = request.asked !== undefined;
+    const outcome = await deps.turns.begin({ ...place, record, question: placed, answer, isAgain, now, until, dead });
+    if (outcome.kind === "stale") {
       window = null;
       return contended;
     }
+    if (outcome.kind === "begun" && !isAgain) onStored?.({ messages: 1 });
+    const branch = outcome.kind === "present" ? outcome.branch : place.branch;
+    const read = await historyOf(deps, session, window, place.tree ?? window.tree, branch);
     // An earlier attempt at this turn may have stored its question or its answer: they are not history.
-    return { record, history: messages.filter(({ id }) => id !== question.id && id !== answer) };
+    const history = read.filter(({ id }) => id !== question.id && id !== answer);
+    const head = place.tree ? headOf(place.tree, { ...placeOf(question), branch }) : {};
+    const opened = outcome.kind === "begun" ? { ...record, ...head } : record;
+    return {
+      record: opened,
+      history: history.slice(Math.max(0, history.length - deps.settings.maxMessages + 1)),
+      branch,
+    };
   });
+}
+
+/** Finds the branch of a turn, and the tree if it begins a new one. */
+async function placeTurn(
+  deps: ChatDependencies,
+  { session, parent, asked }: TurnRequest,
+  { record, tree, messages }: Window,
+  question: MessageRecord,
+  answer: string,
+): Promise<Pick<BeginRequest, "branch" | "tree" | "isExact">> {
+  const begun = record.turns?.[answer] ?? (asked ? undefined : messages.find(({ id }) => id === question.id));
+  if (begun) return { branch: begun.branch ?? 0 };
+  if (parent === undefined && !asked) return { branch: tree.current };
+  const follows = asked ? asked.id : (parent ?? null);
+  if (follows === (messages.at(-1)?.id ?? null)) return { branch: tree.current, isExact: true };
+  const { locate } = hotMessages(deps.messages, session, record.generation, tree);
+  const found = follows === null ? null : await locate(follows);
+  if (follows !== null && !found) throw noSuchMessage(asked ? "regenerate" : "parent_id");
+  const fork = forkAt(tree, found && placeOf(found));
+  return { branch: fork.current, tree: fork, isExact: true };
+}
+
+/** The messages of a branch. Reads again only for another branch than the one that was read. */
+async function historyOf(
+  deps: ChatDependencies,
+  session: SessionId,
+  read: Window,
+  tree: Tree,
+  branch: number,
+): Promise<MessageRecord[]> {
+  if (branch === read.tree.current) return read.messages;
+  const path = pathOf(tree, branch);
+  const limit = historyLimit(deps);
+  const { messages } = await deps.messages.range(session, read.record.generation, { order: "desc", limit, path });
+  return messages.toReversed();
 }
 
 /**
@@ -103,7 +160,7 @@ async function makeHot(
       const title = deps.settings.titleModel ? null : firstWords(question.content);
       const record = await createSession(deps, session.user, { id: session.id, title }, identity, ttl, onStored);
       // A higher version: an earlier attempt created the session, which may hold messages by now.
-      if (record.version === 1) return { record, messages: [] };
+      if (record.version === 1) return { record, tree: LINEAR, messages: [] };
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "conflict") throw error;
       existed = true;

@@ -63,6 +63,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     const latency = deps.clock() - began;
     const message: MessageRecord = {
       id: turn.answer,
+      ...(turn.branch ? { branch: turn.branch } : {}),
       role: "assistant",
       ...body,
       created_at: toInstant(timeOf(turn.answer)),

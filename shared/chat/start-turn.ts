@@ -57,7 +57,10 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   const id = timeOrderedId(identity, ANSWER);
   let opened: OpenedTurn | undefined;
   let watch: TurnWatch | undefined;
-  const turnId = ({ record }: OpenedTurn) => ({ ...request.session, generation: record.generation, answer: id });
+  const turnId = ({ record, branch }: OpenedTurn) => {
+    return { ...request.session, generation: record.generation, answer: id, branch };
+  };
+  const question = request.asked ?? questionOf(request, identity);
   try {
     // 3. If another attempt at the request runs or ran the turn, follow that one.
     const earlier = await earlierTurn(deps, request, id, claim);
@@ -67,7 +70,6 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     }
 
     // 4. Second round trip: store the question. If we waited for another attempt, the context is stale: read it again.
-    const question = questionOf(request, identity);
     const read = claim.kind === "followed" ? null : window;
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
 
@@ -101,7 +103,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     return { id, parent_id, session, model: answer.model, memories, headers: reservation.headers, ...running };
   } catch (error) {
     watch?.end();
-    if (opened) await abandonTurn(deps, turnId(opened), opened.record);
+    if (opened) await abandonTurn(deps, turnId(opened), opened.record, question);
     await giveBack();
     const known = toAppError(error);
     if (known.code === "unavailable" || known.code === "bad_gateway")

@@ -3,7 +3,7 @@ import type { MessageRecord } from "../session/message.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { OnStored } from "../session/store.ts";
-import { partialAnswer } from "./end-turn.ts";
+import { answered, partialAnswer } from "./end-turn.ts";
 import { runningTurns } from "./follow-turn.ts";
 import type { ChatStores } from "./turn.ts";
 import type { TurnId } from "./turn-store.ts";
@@ -31,11 +31,11 @@ export async function stopTurns(
 
 async function stopTurn(
   stores: StopDependencies,
-  { user_id: user, id, generation }: SessionRecord,
+  { user_id: user, id, generation, turns }: SessionRecord,
   answer: string,
   onStored?: OnStored,
 ): Promise<MessageRecord | null> {
-  const turn = { user, id, generation, answer };
+  const turn = { user, id, generation, answer, branch: turns?.[answer]?.branch ?? 0 };
   await stores.turns.stop(turn, stores.clock());
   for (let look = 1; look <= LOOKS; look++) {
     await sleep(LOOK_EVERY);
@@ -56,6 +56,8 @@ async function endForDead(stores: StopDependencies, turn: TurnId, onStored?: OnS
       return turns.find(turn, turn.generation, turn.answer);
     }
     if (await turns.save(turn, answer)) onStored?.({ messages: 1 });
-    return (await turns.close(turn, current, 2, clock())) ? turns.find(turn, turn.generation, turn.answer) : contended;
+    return (await turns.close(turn, current, answered(turn), clock()))
+      ? turns.find(turn, turn.generation, turn.answer)
+      : contended;
   });
 }

@@ -2,9 +2,18 @@ import { toInstant, toSeconds } from "../clock.ts";
 import { headerKey, liveTextKey, messageKey } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
-import { fromMessageItem, isUnchanged, TURN_PREFIX, toMessageItem } from "../session/items.dynamodb.ts";
-import { timeOf } from "../session/message.ts";
+import {
+  fromMessageItem,
+  headChange,
+  isUnchanged,
+  TURN_PREFIX,
+  toMessageItem,
+  toTreeItem,
+  toTurnMark,
+} from "../session/items.dynamodb.ts";
+import { madePosition } from "../session/message.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
+import { type Place, placeOf } from "../session/tree.ts";
 import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
 
 /**
@@ -14,23 +23,24 @@ import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
 export function createTurnStore(table: Table): TurnStore {
   return {
     async begin(request) {
-      const session = { user: request.record.user_id, id: request.record.id };
-      const { generation } = request.record;
+      const { record, question, branch, isAgain, tree } = request;
+      const session = { user: record.user_id, id: record.id };
+      const { generation } = record;
+      const Item = toMessageItem(session, generation, question);
       const refusals = await table.transact([
         { Update: beginParameters(request) },
-        {
-          Put: {
-            Item: toMessageItem(session, generation, request.question),
-            ConditionExpression: "attribute_not_exists(pk)",
-          },
-        },
+        ...(isAgain ? [] : [{ Put: { Item, ConditionExpression: "attribute_not_exists(pk)" } }]),
+        ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
       ]);
-      if (!refusals) return "begun";
-      if (!refusals[1]?.failed) return "stale";
-      const marked = await table.update(reopenParameters(request, true));
-      if (marked.done) return "present";
-      const unmarked = await table.update(reopenParameters(request, false));
-      return unmarked.done ? "present" : "stale";
+      if (!refusals) return { kind: "begun" };
+      const stored = isAgain ? undefined : refusals[1];
+      if (!isAgain && !stored?.failed) return { kind: "stale" };
+      const present = { kind: "present", branch: Number(stored?.item?.branch ?? (isAgain ? branch : 0)) } as const;
+      const marked = await table.update(reopenParameters({ ...request, branch: present.branch }, true));
+      if (marked.done) return present;
+      if (isAgain) return { kind: "stale" };
+      const unmarked = await table.update(reopenParameters({ ...request, branch: present.branch }, false));
+      return unmarked.done ? present : { kind: "stale" };
     },
 
     async save({ user, id, generation }, answer) {
@@ -75,8 +85,7 @@ export function createTurnStore(table: Table): TurnStore {
   };
 }
 
-const answerKey = ({ user, id, generation, answer }: TurnId) =>
-  messageKey(user, id, generation, `${toInstant(timeOf(answer))}#${answer}`);
+const answerKey = ({ user, id, generation, answer }: TurnId) => messageKey(user, id, generation, madePosition(answer));
 
 const liveKey = ({ user, id, generation, answer }: TurnId) => liveTextKey(user, id, generation, answer);
 
@@ -92,22 +101,27 @@ function liveTextParameters(turn: TurnId, attributes: Record<string, unknown>, n
   };
 }
 
-function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
-  const sets = ["#turn = :until"];
+function beginParameters({ record, question, answer, branch, isAgain, tree, isExact, now, until, dead }: BeginRequest) {
+  const head = headChange(record, tree && { ...placeOf(question), branch: tree.current }, tree);
+  const sets = ["#turn = :mark", ...head.sets];
   // Move the expiry only if the session would expire during the turn, because the index is billed for that, too.
   const isAtRisk = record.expires_at !== null && record.expires_at <= toSeconds(until);
   if (isAtRisk) sets.push("expires_at = :expires");
-  const counted = dead.reduce((sum, { messages }) => sum + messages, 0);
+  // A running turn stands for one message that is not counted yet. If it stores no question, subtract one that is counted.
+  const counted = dead.reduce((sum, { messages }) => sum + messages, isAgain ? -1 : 0);
   const removed = dead.map((_, n) => `#dead${n}`);
   const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(record.user_id, record.id),
     UpdateExpression:
       `SET ${sets.join(", ")}${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}` +
-      ` ADD version :one${counted > 0 ? ", message_count :counted" : ""}`,
-    ConditionExpression: [unchanged.ConditionExpression, ...removed.map((name) => `attribute_exists(${name})`)].join(
-      " AND ",
-    ),
+      ` ADD version :one${counted === 0 ? "" : ", message_count :counted"}`,
+    ConditionExpression: [
+      unchanged.ConditionExpression,
+      ...removed.map((name) => `attribute_exists(${name})`),
+      ...(isAgain ? ["attribute_not_exists(#turn)"] : []),
+      ...(isExact ? ["version = :version"] : []),
+    ].join(" AND "),
     ExpressionAttributeNames: {
       ...unchanged.ExpressionAttributeNames,
       "#turn": TURN_PREFIX + answer,
@@ -115,46 +129,55 @@ function beginParameters({ record, answer, now, until, dead }: BeginRequest) {
     },
     ExpressionAttributeValues: {
       ...unchanged.ExpressionAttributeValues,
+      ...head.values,
       ":one": 1,
-      ":until": until,
+      ":mark": toTurnMark({ until, branch }),
+      ...(isExact ? { ":version": record.version } : {}),
       ...(isAtRisk ? { ":expires": toSeconds(until) + 1 } : {}),
-      ...(counted > 0 ? { ":counted": counted } : {}),
+      ...(counted === 0 ? {} : { ":counted": counted }),
     },
   };
 }
 
 /** Marks a turn as running whose question is stored. If the mark is missing, the question is already counted: subtract it. */
-function reopenParameters({ record, answer, now, until }: BeginRequest, isMarked: boolean) {
+function reopenParameters({ record, answer, branch, now, until }: BeginRequest, isMarked: boolean) {
   const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(record.user_id, record.id),
-    UpdateExpression: `SET #turn = :until ADD version :one${isMarked ? "" : ", message_count :less"}`,
+    UpdateExpression: `SET #turn = :mark ADD version :one${isMarked ? "" : ", message_count :less"}`,
     ConditionExpression: `${unchanged.ConditionExpression} AND ${isMarked ? "attribute_exists" : "attribute_not_exists"}(#turn)`,
     ExpressionAttributeNames: { ...unchanged.ExpressionAttributeNames, "#turn": TURN_PREFIX + answer },
     ExpressionAttributeValues: {
       ...unchanged.ExpressionAttributeValues,
       ":one": 1,
-      ":until": until,
+      ":mark": toTurnMark({ until, branch }),
       ...(isMarked ? {} : { ":less": -1 }),
     },
   };
 }
 
-function closeParameters({ user, id, answer }: TurnId, record: SessionRecord, messages: number, now: number) {
+function closeParameters(
+  { user, id, answer }: TurnId,
+  record: SessionRecord,
+  { count, last }: { count: number; last: Place },
+  now: number,
+) {
+  const head = headChange(record, last);
   const expiresAt = expiryOf(record, now);
   const unchanged = isUnchanged(record, now);
   return {
     Key: headerKey(user, id),
     UpdateExpression:
-      `SET updated_at = :updated${expiresAt === null ? "" : ", expires_at = :expires"}` +
+      `SET ${["updated_at = :updated", ...(expiresAt === null ? [] : ["expires_at = :expires"]), ...head.sets].join(", ")}` +
       ` REMOVE #turn${expiresAt === null ? ", expires_at" : ""} ADD version :one, message_count :messages`,
-    ConditionExpression: `${unchanged.ConditionExpression} AND attribute_exists(#turn)`,
+    ConditionExpression: [unchanged.ConditionExpression, "attribute_exists(#turn)", ...head.conditions].join(" AND "),
     ExpressionAttributeNames: { ...unchanged.ExpressionAttributeNames, "#turn": TURN_PREFIX + answer },
     ExpressionAttributeValues: {
       ...unchanged.ExpressionAttributeValues,
+      ...head.values,
       ":one": 1,
       ":updated": toInstant(now),
-      ":messages": messages,
+      ":messages": count,
       ...(expiresAt === null ? {} : { ":expires": expiresAt }),
     },
   };

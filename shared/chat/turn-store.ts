@@ -1,18 +1,29 @@
 import type { MessageRecord } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
+import type { Place, Tree } from "../session/tree.ts";
 
 /** Names a turn by the id of its answer. */
 export interface TurnId extends SessionId {
   generation: number;
   /** Id of the answer. */
   answer: string;
+  /** The answer's branch. Absent = 0. */
+  branch?: number;
 }
 
 export interface BeginRequest {
   /** The header as it was read. */
   record: SessionRecord;
+  /** With its branch, which is that of the answer. */
   question: MessageRecord;
   answer: string;
+  branch: number;
+  /** The question is stored already, and is answered again. */
+  isAgain: boolean;
+  /** The tree in which the turn begins a branch, which becomes the current one. Needs `isExact`. */
+  tree?: Tree;
+  /** Nothing may have been written to the session since `record` was read. */
+  isExact?: boolean;
   /** Epoch milliseconds. */
   now: number;
   /** Epoch milliseconds from which on the turn counts as dead. The session does not expire before then. */
@@ -39,17 +50,17 @@ export interface LiveText {
 export interface TurnStore {
   /**
    * Stores the question and marks the turn as running, all or nothing. `stale`: the header has changed since it was read. `present`:
-   * an earlier attempt at this turn has stored the question.
+   * an earlier attempt at this turn has begun it, on this branch.
    */
-  begin(request: BeginRequest): Promise<"begun" | "stale" | "present">;
+  begin(request: BeginRequest): Promise<{ kind: "begun" | "stale" } | { kind: "present"; branch: number }>;
   /** Stores the answer; false when the turn has one already. */
   save(turn: TurnId, answer: MessageRecord): Promise<boolean>;
   /**
-   * Ends the turn: counts its messages and restarts the session's idle time. False when the header has changed since it was read, or
-   * the turn is not running.
+   * Ends the turn: counts its messages, makes the last one the head if its branch is the current one, and restarts the session's idle
+   * time. False when the header has changed since it was read, or the turn is not running.
    */
-  close(turn: TurnId, record: SessionRecord, messages: number, now: number): Promise<boolean>;
-  /** Finds a message of a turn by its id, which contains the time of the turn. Strongly consistent. */
+  close(turn: TurnId, record: SessionRecord, messages: { count: number; last: Place }, now: number): Promise<boolean>;
+  /** Finds the answer of a turn by its id, which contains the time of the turn. Strongly consistent. */
   find(session: SessionId, generation: number, id: string): Promise<MessageRecord | null>;
   /** Deletes an answer that was stored while the session was reset. */
   discard(turn: TurnId): Promise<void>;

@@ -49,11 +49,17 @@ export interface ChatSettings {
   sessionTtlSeconds: number;
 }
 
+export type Question = Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody & { client_id?: string };
+
 export interface TurnRequest {
   session: SessionId;
   plan: NamedPlan;
   claims: TurnClaims;
-  question: Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody & { client_id?: string };
+  question: Question;
+  /** Id of the message that the question follows; `null` = none. An earlier message begins a branch. Absent = the end of the current one. */
+  parent?: string | null | undefined;
+  /** The stored message that is answered again, instead of a new question: see `askAgain`. */
+  asked?: MessageRecord | undefined;
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
   /** The part of `before` after its last answer. It is stored if the session has messages already. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { answered } from "../../../shared/chat/end-turn.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import type { Claim } from "../../../shared/idempotency/claim.ts";
@@ -53,7 +54,16 @@ async function die(
   const created_at = new Date(identity.at).toISOString();
   const question: MessageRecord = { id: questionId, role: "user", content: "asked by the dead", created_at };
   const [record, now] = [await header(), world.stores.clock()];
-  await chat.deps.turns.begin({ record, question, answer, now, until: now + 20_000, dead: [] });
+  await chat.deps.turns.begin({
+    record,
+    question,
+    answer,
+    branch: 0,
+    isAgain: false,
+    now,
+    until: now + 20_000,
+    dead: [],
+  });
   const turn = { ...session(), generation: record.generation, answer };
   if (left.part !== undefined) await chat.deps.turns.saveText(turn, { text: left.part, model: "model-a" }, now);
   if (left.answer !== undefined) {
@@ -191,7 +201,7 @@ describe("a turn that is repeated after it has failed", () => {
     const { turn } = await runTurn(chat.deps, attempt({ kind: "first", identity }));
     const record = await header();
     const ended = { ...session(), generation: record.generation, answer: turn.id };
-    expect(await chat.deps.turns.close(ended, record, 2, world.stores.clock())).toBe(false);
+    expect(await chat.deps.turns.close(ended, record, answered(ended), world.stores.clock())).toBe(false);
     expect(await header()).toEqual(record);
   });
 

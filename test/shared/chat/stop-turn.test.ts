@@ -52,6 +52,8 @@ async function die(after: number) {
     record,
     question: { ...question, created_at },
     answer,
+    branch: 0,
+    isAgain: false,
     now,
     until: now + after,
     dead: [],

@@ -1,7 +1,7 @@
 /** Runs random operations of the product on a few sessions, so that a client gets realistic calls. */
 
 import { DeleteCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { collectDeadTurns } from "../../../shared/chat/end-turn.ts";
+import { answered, collectDeadTurns } from "../../../shared/chat/end-turn.ts";
 import { createTurnStore } from "../../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { AppError } from "../../../shared/errors.ts";
@@ -139,13 +139,13 @@ export async function liveAtRandom(
           created_at: new Date(now).toISOString(),
         };
         const dead = await collectDeadTurns(turns, record, now);
-        await turns.begin({ record, question, answer, now, until: now + 1000, dead });
+        await turns.begin({ record, question, answer, branch: 0, isAgain: false, now, until: now + 1000, dead });
         const turn = { ...session, generation: record.generation, answer };
         await turns.saveText(turn, { text: words, model: "m" }, now);
         const begun = await stores.sessions.find(session);
         if (random.chance(0.3) || !begun) return;
         await turns.save(turn, { ...question, id: answer, role: "assistant", model: "m" });
-        await turns.close(turn, begun, 2, now);
+        await turns.close(turn, begun, answered(turn), now);
         if (random.chance(0.2)) await turns.discard(turn);
       },
       () => search(user, { text: words, limit: 5 }),

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { askAgain } from "../../../shared/chat/ask-again.ts";
+import { startTurn } from "../../../shared/chat/start-turn.ts";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { patchSession } from "../../../shared/session/patch-session.ts";
+import { showSession } from "../../../shared/session/read-session.ts";
+import { toSession } from "../../../shared/session/session.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: MemoryWorld;
+let chat: ReturnType<typeof createChatWorld>;
+let count = 0;
+let id = "";
+
+beforeAll(async () => {
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createMemoryWorld(engines);
+  chat = createChatWorld(world, fake.url);
+});
+beforeEach(async () => {
+  fake.reset();
+  id = `branches-${count++}`;
+  await world.create("ann", id, 3600);
+});
+afterAll(async () => {
+  await Promise.all([engines.close(), fake.close()]);
+});
+
+const session = () => ({ user: "ann", id });
+/** Runs a turn, later than all before it. Gives the id of its answer. */
+async function ask(content: string, more: object = {}): Promise<string> {
+  world.advance(1000);
+  const { turn } = await runTurn(chat.deps, turnRequest(chat.deps, "ann", id, content, more));
+  return turn.id;
+}
+const again = async (answer: string) => ask("not used", await askAgain(chat.deps, session(), answer));
+const list = async (branch = "current") =>
+  (await listMessages(chat.deps, session(), { order: "asc", limit: 100, branch })).messages;
+const contents = async (branch?: string) => (await list(branch)).map(({ content }) => content);
+const shown = async () => toSession(await showSession(chat.deps, session()), world.stores.clock());
+/** What the model was asked last, without the system prompt. */
+const prompt = () => {
+  const { messages = [] } = fake.requests.at(-1) ?? {};
+  return messages.filter(({ role }) => role !== "system").map(({ content }) => content);
+};
+const parentOf = async (message: string) => (await list("all")).find((one) => one.id === message)?.parent_id;
+
+describe("a turn that follows an earlier message", () => {
+  it("begins a branch, and shows the model only what comes before it", async () => {
+    const first = await ask("one");
+    await ask("two");
+    await ask("three");
+    const edited = await ask("two, edited", { parent: first });
+    expect(await contents()).toEqual(["one", "You said: one", "two, edited", "You said: two, edited"]);
+    expect(prompt()).toEqual(["one", "You said: one", "two, edited"]);
+    const [, , question] = await list();
+    expect([question?.parent_id, await parentOf(edited)]).toEqual([first, question?.id]);
+    expect(await shown()).toMatchObject({ message_count: 8, head_id: edited });
+    await ask("four");
+    expect((await contents()).slice(3)).toEqual(["You said: two, edited", "four", "You said: four"]);
+    expect(prompt()).toEqual(["one", "You said: one", "two, edited", "You said: two, edited", "four"]);
+  });
+
+  it("shows the model a full window of the branch, however much lies on other branches", async () => {
+    const inputs = Array.from({ length: 40 }, (_, n) => ({ id: `${n}-${id}`, role: "user" as const, content: `${n}` }));
+    await appendMessages(chat.deps, session(), inputs, { seed: id, at: world.stores.clock() });
+    await ask("edit", { parent: `20-${id}` });
+    const limit = chat.deps.settings.maxMessages;
+    expect(prompt()).toEqual([...inputs.slice(0, 21).map(({ content }) => content), "edit"].slice(-limit));
+  });
+
+  it("that is null begins anew", async () => {
+    await ask("one");
+    const answer = await ask("other", { parent: null });
+    expect([prompt(), await contents()]).toEqual([["other"], ["other", "You said: other"]]);
+    expect((await shown()).head_id).toBe(answer);
+  });
+
+  it("that is the last one begins no branch", async () => {
+    const first = await ask("one");
+    await ask("two", { parent: first });
+    expect(await contents("all")).toEqual(["one", "You said: one", "two", "You said: two"]);
+    expect((await world.stores.sessions.find(session()))?.branch).toBeUndefined();
+  });
+
+  it("is refused without a trace when the session does not have that message", async () => {
+    await ask("one");
+    const before = await shown();
+    const asked = fake.requests.length;
+    await expect(ask("two", { parent: "none" })).rejects.toMatchObject({ fields: [{ path: "parent_id" }] });
+    expect([await shown(), await contents("all"), fake.requests.length]).toEqual([
+      before,
+      ["one", "You said: one"],
+      asked,
+    ]);
+  });
+
+  it("of two at once gives two branches, each with its answer", async () => {
+    const first = await ask("one");
+    await ask("two");
+    world.advance(1000);
+    await Promise.all(
+      ["left", "right"].map((content) =>
+        runTurn(chat.deps, turnRequest(chat.deps, "ann", id, content, { parent: first })),
+      ),
+    );
+    const all = await list("all");
+    expect(
+      all
+        .filter(({ parent_id }) => parent_id === first)
+        .map(({ content }) => content)
+        .sort(),
+    ).toEqual(["left", "right", "two"]);
+    for (const content of ["left", "right"]) {
+      const question = all.find((one) => one.content === content);
+      expect(all.find((one) => one.parent_id === question?.id)?.content).toBe(`You said: ${content}`);
+    }
+    expect(await contents()).toHaveLength(4);
+    expect((await shown()).message_count).toBe(8);
+  });
+});
+
+describe("a message that is answered again", () => {
+  it("gets another answer on a branch of its own, and is not stored again", async () => {
+    const first = await ask("one");
+    await ask("two");
+    const second = await again(first);
+    expect(await contents()).toEqual(["one", "You said: one"]);
+    expect(prompt()).toEqual(["one"]);
+    const [question] = await list();
+    expect([await parentOf(first), await parentOf(second)]).toEqual([question?.id, question?.id]);
+    expect((await list()).at(-1)?.id).toBe(second);
+    expect(await shown()).toMatchObject({ message_count: 5, head_id: second });
+    const third = await again(second);
+    expect([await parentOf(third), (await list()).length]).toEqual([question?.id, 2]);
+    await ask("three");
+    expect(await contents()).toEqual(["one", "You said: one", "three", "You said: three"]);
+    expect((await shown()).message_count).toBe(8);
+  });
+
+  it("counts as one message while the answer is being given, and when it fails", async () => {
+    const first = await ask("one");
+    fake.next({ delay: 200 });
+    world.advance(1000);
+    const running = startTurn(
+      chat.deps,
+      turnRequest(chat.deps, "ann", id, "x", await askAgain(chat.deps, session(), first)),
+    );
+    while (fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await shown()).message_count).toBe(2);
+    await (await running).done;
+    expect((await shown()).message_count).toBe(3);
+    fake.always({ status: 400 });
+    await expect(again(first)).rejects.toThrow();
+    expect((await shown()).message_count).toBe(3);
+    expect(await contents()).toEqual(["one"]);
+  });
+
+  it.each(["none", "a question", "an answer of another session"])("is refused for %s", async (what) => {
+    await ask("one");
+    const [question] = await list();
+    const other = `other-${id}`;
+    await world.create("ann", other, 3600);
+    const { turn } = await runTurn(chat.deps, turnRequest(chat.deps, "ann", other, "x"));
+    const answer = what === "none" ? "none" : what === "a question" ? question!.id : turn.id;
+    await expect(askAgain(chat.deps, session(), answer)).rejects.toMatchObject({ fields: [{ path: "regenerate" }] });
+    await expect(askAgain(chat.deps, { user: "bob", id }, answer)).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("a turn whose session changes its branch", () => {
+  it("stores its answer on the branch that it began on, and leaves the head where it is", async () => {
+    const first = await ask("one");
+    fake.next({ delay: 200 });
+    world.advance(1000);
+    const running = startTurn(chat.deps, turnRequest(chat.deps, "ann", id, "two"));
+    while (fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await patchSession(chat.deps, session(), { head_id: first }, undefined);
+    const turn = await running;
+    await turn.done;
+    expect([await contents(), (await shown()).head_id]).toEqual([["one", "You said: one"], first]);
+    expect(await contents(turn.id)).toEqual(["one", "You said: one", "two", "You said: two"]);
+    expect((await shown()).message_count).toBe(4);
+  });
+});
+
+describe("a turn that begins a branch, repeated after a crash at any of its calls,", () => {
+  it.each(["edit", "regenerate"])("%s: has one branch and one answer, and every message is counted", async (what) => {
+    for (const kind of ["before", "after"] as const) {
+      for (let step = 0; ; step++) {
+        id = `crash-${what}-${kind}-${step}`;
+        await world.create("ann", id, 3600);
+        const first = await ask("one");
+        await ask("two");
+        world.advance(1000);
+        const identity = { seed: id, at: world.stores.clock() };
+        const more = what === "edit" ? { parent: first } : await askAgain(chat.deps, session(), first);
+        const attempt = (claim: "first" | "taken") => {
+          const claims = {
+            claim: async () => ({ kind: claim, identity }),
+            keep: async () => {},
+            release: async () => {},
+          };
+          return runTurn(chat.deps, turnRequest(chat.deps, "ann", id, "edited", { ...more, claims }));
+        };
+        const crashed = await world.crashing(step, kind, () => attempt("first"));
+        // Until then the turn may still be running.
+        world.advance(120_000);
+        const { turn } = await attempt("taken");
+        const expected = what === "edit" ? ["one", "You said: one", "edited"] : ["one"];
+        expect([step, (await contents()).slice(0, expected.length)]).toEqual([step, expected]);
+        expect((await list()).map((one) => one.id).filter((one) => one === turn.id)).toHaveLength(1);
+        // The next turn counts what a dead one has stored.
+        await ask("next");
+        const all = await list("all");
+        expect([step, all.length, (await shown()).message_count]).toEqual([
+          step,
+          6 + (what === "edit" ? 2 : 1),
+          all.length,
+        ]);
+        const { generation } = (await world.stores.sessions.find(session()))!;
+        expect((await world.stores.messages.tree(session(), generation)).branches).toHaveLength(2);
+        await world.drop("ann", id);
+        if (!crashed) break;
+      }
+    }
+  }, 120_000);
+});
+
+it("a turn of a session that never branched makes the calls and consumes what it did before there were branches", async () => {
+  const header = async () => (await world.stores.sessions.find(session()))!;
+  await ask("one");
+  const calls = await world.counting(() => ask("two"));
+  expect(calls).toBeLessThanOrEqual(12);
+  expect(await header()).toMatchObject({ message_count: 4 });
+  expect((await header()).branch).toBeUndefined();
+});
