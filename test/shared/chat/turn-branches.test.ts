@@ -191,46 +191,50 @@ describe("a turn whose session changes its branch", () => {
 });
 
 describe("a turn that begins a branch, repeated after a crash at any of its calls,", () => {
-  it.each(["edit", "regenerate"])("%s: has one branch and one answer, and every message is counted", async (what) => {
-    for (const kind of ["before", "after"] as const) {
-      for (let step = 0; ; step++) {
-        id = `crash-${what}-${kind}-${step}`;
-        await world.create("ann", id, 3600);
-        const first = await ask("one");
-        await ask("two");
-        world.advance(1000);
-        const identity = { seed: id, at: world.stores.clock() };
-        const more = what === "edit" ? { parent: first } : await askAgain(chat.deps, session(), first);
-        const attempt = (claim: "first" | "taken") => {
-          const claims = {
-            claim: async () => ({ kind: claim, identity }),
-            keep: async () => {},
-            release: async () => {},
+  it.each(["edit", "regenerate"])(
+    "%s: has one branch and one answer, and every message is counted",
+    async (what) => {
+      for (const kind of ["before", "after"] as const) {
+        for (let step = 0; ; step++) {
+          id = `crash-${what}-${kind}-${step}`;
+          await world.create("ann", id, 3600);
+          const first = await ask("one");
+          await ask("two");
+          world.advance(1000);
+          const identity = { seed: id, at: world.stores.clock() };
+          const more = what === "edit" ? { parent: first } : await askAgain(chat.deps, session(), first);
+          const attempt = (claim: "first" | "taken") => {
+            const claims = {
+              claim: async () => ({ kind: claim, identity }),
+              keep: async () => {},
+              release: async () => {},
+            };
+            return runTurn(chat.deps, turnRequest(chat.deps, "ann", id, "edited", { ...more, claims }));
           };
-          return runTurn(chat.deps, turnRequest(chat.deps, "ann", id, "edited", { ...more, claims }));
-        };
-        const crashed = await world.crashing(step, kind, () => attempt("first"));
-        // Until then the turn may still be running.
-        world.advance(120_000);
-        const { turn } = await attempt("taken");
-        const expected = what === "edit" ? ["one", "You said: one", "edited"] : ["one"];
-        expect([step, (await contents()).slice(0, expected.length)]).toEqual([step, expected]);
-        expect((await list()).map((one) => one.id).filter((one) => one === turn.id)).toHaveLength(1);
-        // The next turn counts what a dead one has stored.
-        await ask("next");
-        const all = await list("all");
-        expect([step, all.length, (await shown()).message_count]).toEqual([
-          step,
-          6 + (what === "edit" ? 2 : 1),
-          all.length,
-        ]);
-        const { generation } = (await world.stores.sessions.find(session()))!;
-        expect((await world.stores.messages.tree(session(), generation)).branches).toHaveLength(2);
-        await world.drop("ann", id);
-        if (!crashed) break;
+          const crashed = await world.crashing(step, kind, () => attempt("first"));
+          // Until then the turn may still be running.
+          world.advance(120_000);
+          const { turn } = await attempt("taken");
+          const expected = what === "edit" ? ["one", "You said: one", "edited"] : ["one"];
+          expect([step, (await contents()).slice(0, expected.length)]).toEqual([step, expected]);
+          expect((await list()).map((one) => one.id).filter((one) => one === turn.id)).toHaveLength(1);
+          // The next turn counts what a dead one has stored.
+          await ask("next");
+          const all = await list("all");
+          expect([step, all.length, (await shown()).message_count]).toEqual([
+            step,
+            6 + (what === "edit" ? 2 : 1),
+            all.length,
+          ]);
+          const { generation } = (await world.stores.sessions.find(session()))!;
+          expect((await world.stores.messages.tree(session(), generation)).branches).toHaveLength(2);
+          await world.drop("ann", id);
+          if (!crashed) break;
+        }
       }
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 });
 
 it("a turn of a session that never branched makes the calls and consumes what it did before there were branches", async () => {
