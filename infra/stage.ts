@@ -19,7 +19,7 @@ export interface Stage {
   alarms: AlarmThresholds;
 }
 
-export interface AlarmThresholds {
+interface AlarmThresholds {
   /** Age in seconds of the oldest stream record that the archiver has not processed. The stream keeps records for a day. */
   iteratorAgeSeconds: number;
   /** Share of requests with a 5xx answer, 0 to 1. */

@@ -52,7 +52,7 @@ const common = {
   banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
 } satisfies BuildOptions;
 
-export interface BundleOptions {
+interface BundleOptions {
   /**
    * Make stack traces name the sources on this machine, wherever the bundles are copied to. Otherwise they name them below the bundle's
    * directory (`/var/task/shared/…` on Lambda), so that bundles are the same on every machine.

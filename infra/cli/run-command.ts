@@ -3,6 +3,11 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 /** The command line is wrong: the text says how. */
 export class UsageError extends Error {}
 
+const HELP = `
+Every command takes --data DIR, the local host's data directory (default .memocha), and --help.
+`;
+const EXIT_CODES = "0 = done, 1 = an error, 2 = wrong usage";
+
 /** Options of every command. */
 const common = {
   data: { type: "string", default: ".memocha" },
@@ -12,8 +17,10 @@ const common = {
 export interface Command<Options> {
   /** As in `npm run <name>`. */
   name: string;
-  /** The text of `--help`. */
+  /** The text of `--help`, without the options of every command and the exit codes. */
   usage: string;
+  /** @default "0 = done, 1 = an error, 2 = wrong usage" */
+  exitCodes?: string;
   /** The options beside `--data` and `--help`. */
   options: Options;
   /** Whether it takes arguments that are no options. @default false */
@@ -32,12 +39,13 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<typeof parseArg
  * error. The text of an error goes to stderr.
  */
 export async function runCommand<const Options extends ParseArgsOptionsConfig>(
-  { name, usage, options, allowPositionals = false }: Command<Options>,
+  { name, usage, exitCodes = EXIT_CODES, options, allowPositionals = false }: Command<Options>,
   run: (values: Parsed<Options>["values"], positionals: string[]) => Promise<number | undefined>,
 ): Promise<void> {
   try {
     const { values, positionals } = parse({ ...options, ...common }, allowPositionals);
-    if (values.help) process.stdout.write(usage);
+    if (values.data === "") throw new UsageError("--data must name a directory");
+    if (values.help) process.stdout.write(`${usage}${HELP}\nExit code: ${exitCodes}.\n`);
     else process.exitCode = await run(values, positionals);
   } catch (error) {
     const isUsage = error instanceof UsageError;

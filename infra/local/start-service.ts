@@ -16,7 +16,7 @@ export class ServiceError extends Error {
   }
 }
 
-export interface ServiceAnswer {
+interface ServiceAnswer {
   /** @default 200 */
   status?: number;
   headers?: Record<string, string>;

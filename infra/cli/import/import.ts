@@ -26,11 +26,6 @@ const usage = `Imports conversations into Memocha. You can run it again: it resu
   --ttl-seconds N     seconds without activity after which the sessions are archived; 0 = never (default: the server's)
   --concurrency N     number of sessions to send at the same time, 1 to 256 (default ${DEFAULT_CONCURRENCY})
   --json              print the summary as JSON
-  --data DIR          the local host's data directory (default .memocha)
-  --help
-
-Exit code: 0 = everything is imported, 1 = some records are not imported, or the import ended early, 2 = wrong usage,
-130 = stopped by Ctrl-C.
 `;
 
 const options = {
@@ -44,11 +39,13 @@ const options = {
 } as const;
 
 const INTERRUPTED = 130;
+const exitCodes =
+  "0 = everything is imported, 1 = some records are not imported, or the import ended early, 2 = wrong usage, 130 = stopped by Ctrl-C";
 
 /** Milliseconds in which a second signal is a repetition of the first: the terminal sends Ctrl-C to this process, and npm forwards it. */
 const REPEATED_SIGNAL = 1000;
 
-await runCommand({ name: "import", usage, options, allowPositionals: true }, async (values, files) => {
+await runCommand({ name: "import", usage, exitCodes, options, allowPositionals: true }, async (values, files) => {
   const { url, user, "user-field": userField, json, data } = values;
   if (files.length === 0) throw new UsageError("no file to import is given");
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {

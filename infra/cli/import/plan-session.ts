@@ -15,10 +15,10 @@ import { BadRecord, type Conversation, type SourceMessage } from "./conversation
  * Messages per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or not at all, and
  * costs one write. The API accepts one more.
  */
-export const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
+const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
 
 /** Bytes of JSON per batch: half of the server's limit, and less than the limit of a transaction. */
-export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
 /** Characters of a title, the API's limit. A source's id is cut to the same length, so that it fits into the 4 KB of metadata. */
 const MAX_TEXT = 500;

@@ -6,21 +6,17 @@ import { readInteger, runCommand } from "../run-command.ts";
 
 const usage = `Rebuilds the vectors of all memories, after the embedding model or its dimensions have changed.
 
-  npm run reembed [-- --dimensions N | --force] [--stage STAGE | --data DIR]
+  npm run reembed [-- --dimensions N | --force] [--stage STAGE]
 
   --dimensions N  change to vectors of N dimensions; the slot that is not in use must have an index for them.
                   Nothing happens when searches already use vectors of N dimensions
   --force         rebuild also when model and dimensions have not changed
   --stage STAGE   the deployment on AWS (dev, prod), with the region and credentials of the AWS CLI
                   (default: the running local host)
-  --data DIR      the local host's data directory (default .memocha)
-  --help
 
 Each memory has two slots for vectors, a and b, and each slot has its own index. The command fills the slot that is not
 in use while searches use the other one. Then it switches searches to the new vectors, and removes the old ones.
 You can stop it at any time. Started again, it continues where it stopped.
-
-Exit code: 0 = done, or nothing to do, 1 = an error, 2 = wrong usage.
 `;
 
 /** Seconds of one invocation, after which the command prints the progress. */

@@ -15,14 +15,10 @@ import { runCommand, UsageError } from "../run-command.ts";
 
 const usage = `Writes the business report of a month from the aggregates of the running local host.
 
-  npm run report -- [2026-10] [--data .memocha] [--out DIR]
+  npm run report -- [2026-10] [--out DIR]
 
   2026-10     the month (default the current month)
-  --data DIR  the local host's data directory (default .memocha)
   --out DIR   where to write report-2026-10.json and report-2026-10.html (default the data directory)
-  --help
-
-Exit code: 0 = done, 1 = an error, 2 = wrong usage.
 `;
 
 const command = { name: "report", usage, options: { out: { type: "string" } }, allowPositionals: true } as const;

@@ -20,15 +20,11 @@ const usage = `Queries the lake of the local host with DuckDB. Tables have the n
   --param VALUE   a value for the next ? of the query; may be repeated
   --file FILE     run SQL from a file; - is standard input
   --json, --csv   print rows as JSON, one per line, or as CSV (default: an aligned table)
-  --data DIR      the local host's data directory (default .memocha)
   --list          list the named queries
-  --help
 
 Tables: messages, session_summaries (built every hour), events, aggregates (built once a day), archive_lines (the lines of
 the archive) and messages_all (messages, and those messages of the archive that the lake does not have yet).
 docs/analysts.md has their columns and ten questions with their queries.
-
-Exit code: 0 = done, 1 = an error, 2 = wrong usage.
 `;
 
 const options = {

@@ -1,5 +1,5 @@
 import { chatVariables } from "../../stacks/chat-settings.ts";
-import { startOfflineModel } from "./offline-model/server.ts";
+import { startOfflineModel } from "./offline-model/start-offline-model.ts";
 
 /** The models that functions call on this machine. */
 export interface Models {

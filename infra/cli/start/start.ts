@@ -1,7 +1,35 @@
 import { writeFileSync } from "node:fs";
-import { createLog, explainError, formatGrants, type Host } from "../../local/index.ts";
-import { type CommandOptions, readOptions, USAGE } from "./options.ts";
+import { createLog, explainError, formatGrants, type Host, type Log } from "../../local/index.ts";
+import { readInteger, runCommand } from "../run-command.ts";
 import { startMemocha } from "./start-memocha.ts";
+
+const usage = `Runs Memocha on this machine.
+
+  npm start -- [options]
+
+  --port N            port of the API on 127.0.0.1; 0 = any free one (default 3000)
+  --fresh             delete all data first; the key of the token issuer stays, so that earlier tokens stay valid
+  --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
+  --schedule-every N  run every schedule every N seconds, whatever its expression says
+  --isolate           run one invocation at a time per worker, as on Lambda (at most 10 workers per function)
+  --grants FILE       write the used and unused grants of the functions' roles to FILE when the host stops
+  --verbose           also show the functions' logs, stack traces, ignored resources and the engines' messages
+
+  Environment:
+    CORS_ORIGINS       origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
+    DYNAMODB_ENDPOINT  a DynamoDB that replaces the embedded one; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are its
+                       credentials, if it needs any
+`;
+
+const options = {
+  port: { type: "string", default: "3000" },
+  fresh: { type: "boolean", default: false },
+  "ttl-sweep": { type: "string", default: "5" },
+  "schedule-every": { type: "string" },
+  isolate: { type: "boolean", default: false },
+  grants: { type: "string" },
+  verbose: { type: "boolean", default: false },
+} as const;
 
 /** Milliseconds in which a repeated signal counts once: both the terminal and npm send Ctrl-C. */
 const SAME_SIGNAL = 1_000;
@@ -10,52 +38,59 @@ const SAME_SIGNAL = 1_000;
 // biome-ignore lint/style/noProcessEnv: the only way to set a process's time zone
 process.env.TZ = "UTC";
 
-const options = parse();
-const log = createLog({ verbose: options.verbose, write: (line) => process.stdout.write(line) });
-const began = performance.now();
+await runCommand({ name: "start", usage, options }, async ({ data, fresh, isolate, grants, verbose, ...values }) => {
+  const port = readInteger(values.port, "--port", 0, 65_535) ?? 0;
+  const ttlSweep = readInteger(values["ttl-sweep"], "--ttl-sweep", 0, 86_400) ?? 0;
+  const scheduleEvery = readInteger(values["schedule-every"], "--schedule-every", 1, 86_400);
+  const log = createLog({ verbose, write: (line) => process.stdout.write(line) });
+  const starting = new AbortController();
+  let host: Host | undefined;
+  let stopping: number | undefined;
 
-const starting = new AbortController();
-let host: Host | undefined;
-let stopping: number | undefined;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
-// Keep running when the reader of the output has gone.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  async function stop(signal: string): Promise<void> {
+    if (stopping !== undefined) {
+      if (performance.now() - stopping > SAME_SIGNAL) process.exit(130);
+      return;
+    }
+    stopping = performance.now();
+    log.info(`${signal}: finishing running requests; send it again to stop at once`);
+    if (host) await end(host);
+    else starting.abort();
+  }
 
-// An uncaught error is an error of the host: show its stack trace, unless the cause is known.
-process.on("uncaughtException", (error) => {
-  const { text, more } = explainError(error, options);
-  log.error(text === error.message ? (more ?? text) : text, more);
-  process.exit(1);
+  async function end(running: Host): Promise<void> {
+    await running.stop();
+    if (grants !== undefined) writeFileSync(grants, formatGrants(running.grants()));
+    log.info("stopped");
+    process.exit(0);
+  }
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
+  // Keep running when the reader of the output has gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  // An uncaught error is an error of the host: show its stack trace, unless the cause is known.
+  process.on("uncaughtException", (error) => {
+    const { text, more } = explainError(error, { port, data });
+    log.error(text === error.message ? (more ?? text) : text, more);
+    process.exit(1);
+  });
+
+  try {
+    const { signal } = starting;
+    host = await startMemocha({ port, data, fresh, ttlSweep, scheduleEvery, isolate, log, signal });
+    if (stopping !== undefined) await end(host);
+    await greet(host, log);
+  } catch (error) {
+    if (stopping !== undefined) process.exit(0);
+    const { text, more } = explainError(error, { port, data });
+    log.error(text, more);
+    process.exit(1);
+  }
+  return 0;
 });
 
-try {
-  host = await startMemocha({ ...options, log, signal: starting.signal });
-  if (stopping !== undefined) await end(host);
-  else await greet(host);
-} catch (error) {
-  fail(error);
-}
-
-async function stop(signal: string): Promise<void> {
-  if (stopping !== undefined) {
-    if (performance.now() - stopping > SAME_SIGNAL) process.exit(130);
-    return;
-  }
-  stopping = performance.now();
-  log.info(`${signal}: finishing running requests; send it again to stop at once`);
-  if (host) await end(host);
-  else starting.abort();
-}
-
-async function end(running: Host): Promise<void> {
-  await running.stop();
-  if (options.grants !== undefined) writeFileSync(options.grants, formatGrants(running.grants()));
-  log.info("stopped");
-  process.exit(0);
-}
-
-async function greet({ url, token, issuesTokens }: Host): Promise<void> {
-  const ready = `ready in ${((performance.now() - began) / 1000).toFixed(1)} s: ${url}`;
+async function greet({ url, token, issuesTokens }: Host, log: Log): Promise<void> {
+  const ready = `ready in ${(performance.now() / 1000).toFixed(1)} s: ${url}`;
   if (!issuesTokens) {
     log.info(`${ready}\n\n  The template has no user pool: tokens come from the issuer that it names.\n`);
     return;
@@ -76,23 +111,4 @@ async function greet({ url, token, issuesTokens }: Host): Promise<void> {
     -H 'authorization: Bearer ${user}'
 `,
   );
-}
-
-function fail(error: unknown): never {
-  if (stopping !== undefined) process.exit(0);
-  const { text, more } = explainError(error, options);
-  log.error(text, more);
-  process.exit(1);
-}
-
-function parse(): CommandOptions {
-  try {
-    const { help, ...given } = readOptions(process.argv.slice(2));
-    if (!help) return given;
-    process.stdout.write(USAGE);
-    process.exit(0);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exit(2);
-  }
 }

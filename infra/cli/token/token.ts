@@ -3,17 +3,13 @@ import { runCommand, UsageError } from "../run-command.ts";
 
 const usage = `Prints a token that the local host accepts.
 
-  npm run -s token -- --user NAME [--admin] [--act-as] [--plan NAME] [--expires 1h] [--data .memocha]
+  npm run -s token -- --user NAME [--admin] [--act-as] [--plan NAME] [--expires 1h]
 
   --user NAME     the user: the token's "sub"
   --admin         put the user in the group "admin", which may call the admin routes
   --act-as        let the user name another user in X-User-Id
   --plan NAME     the plan with the user's limits: free, pro or unlimited, unless PLANS says otherwise (default free)
   --expires TIME  how long the token is valid, like 90s, 30m, 1h or 7d (default 1d)
-  --data DIR      the local host's data directory (default .memocha)
-  --help
-
-Exit code: 0 = done, 1 = an error, 2 = wrong usage.
 `;
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;

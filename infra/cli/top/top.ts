@@ -8,13 +8,9 @@ const usage = `Shows the requests, sessions and dead letters of the running loca
 
   npm run top [-- --data .memocha] [--once]
 
-  --data DIR  the local host's data directory (default .memocha)
   --once      print one frame and exit; this is the default when the output is not a terminal
-  --help
 
 Ctrl-C or q ends it.
-
-Exit code: 0 = done, 1 = an error, 2 = wrong usage.
 `;
 
 /** Control sequences of terminals: the alternate screen without a cursor, and back; the first position; clearing. */

@@ -3,7 +3,7 @@ import type { Credentials } from "../lambda/environment.ts";
 import { ServiceError } from "../start-service.ts";
 
 /** Calls an operation of DynamoDB Streams, or `DescribeTable`. Throws a ServiceError with the engine's code. */
-export type StreamsClient = <T>(operation: string, request: Record<string, unknown>) => Promise<T>;
+type StreamsClient = <T>(operation: string, request: Record<string, unknown>) => Promise<T>;
 
 /** The embedded engine accepts any credentials. */
 const ANY_CREDENTIALS: Credentials = { accessKeyId: "local", secretAccessKey: "local" };

@@ -15,7 +15,7 @@ export type ConditionKeys = (key: string) => string | undefined;
 export type Principal = { kind: "role"; roleArn: string; sessionArn: string } | { kind: "service"; service: string };
 
 /** One action and one resource of an allowing statement, as in the policy. */
-export interface Grant {
+interface Grant {
   action: string;
   resource: string;
   /** The number of calls that it has allowed. */

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { importJWK, jwtVerify, SignJWT } from "jose";
-import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID } from "./key.ts";
+import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID } from "./issuer-key.ts";
 import { signInPage } from "./sign-in-page.ts";
-import { signToken } from "./token.ts";
+import { signToken } from "./sign-token.ts";
 
 /** Milliseconds for which a code can be exchanged. */
 const CODE_LIFETIME = 60_000;

@@ -19,7 +19,7 @@ export interface Tag {
 }
 
 /** An object to write. */
-export interface NewObject {
+interface NewObject {
   /** The files of its body, in order: one, or the parts of a multipart upload. */
   parts: readonly Blob[];
   /** Hex MD5 of the body, or of the parts' MD5s with `-<parts>`; without quotes. */
@@ -27,7 +27,7 @@ export interface NewObject {
   metadata: Metadata;
 }
 
-export interface StoredObject extends NewObject {
+interface StoredObject extends NewObject {
   key: string;
   /** Bytes. */
   size: number;
@@ -36,7 +36,7 @@ export interface StoredObject extends NewObject {
 }
 
 /** The preconditions of a write. */
-export interface WriteConditions {
+interface WriteConditions {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
 }
@@ -117,7 +117,7 @@ export function objectsUntil(store: Store, bucket: string, prefix: string, modif
     .map(readObject);
 }
 
-export interface ListingQuery {
+interface ListingQuery {
   prefix: string;
   /** Keys with this text after the prefix are grouped into a common prefix that ends with it; empty = no grouping. */
   delimiter: string;
@@ -126,7 +126,7 @@ export interface ListingQuery {
   max: number;
 }
 
-export interface Listing {
+interface Listing {
   objects: StoredObject[];
   prefixes: string[];
   /** The last key or common prefix of this page, if another page follows. */

@@ -3,7 +3,7 @@ import type { ZodType } from "zod";
 import { S3Error } from "./s3-error.ts";
 
 /** Child elements by name. An array is several elements of the same name. `undefined` leaves an element out. */
-export interface XmlElement {
+interface XmlElement {
   readonly [name: string]: string | number | boolean | undefined | XmlElement | readonly XmlElement[];
 }
 

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
-import { signToken } from "../../../infra/local/issuer/token.ts";
+import { loadIssuerKey } from "../../../infra/local/issuer/issuer-key.ts";
+import { signToken } from "../../../infra/local/issuer/sign-token.ts";
 
 /** The host is idle when it has used almost no CPU time, in hundredths of a second, for this number of milliseconds. */
 const IDLE_WINDOW = 2000;

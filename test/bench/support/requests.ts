@@ -1,5 +1,5 @@
-import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
-import { signToken } from "../../../infra/local/issuer/token.ts";
+import { loadIssuerKey } from "../../../infra/local/issuer/issuer-key.ts";
+import { signToken } from "../../../infra/local/issuer/sign-token.ts";
 import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
 import { printTable } from "./print-table.ts";
 

@@ -5,7 +5,7 @@ import { lockDirectory } from "../../../infra/local/dynamodb/lock-directory.ts";
 import { startDynamo } from "../../../infra/local/dynamodb/start-dynamo.ts";
 import { openCheckpoint } from "../../../infra/local/events/checkpoint.ts";
 import { startSqs } from "../../../infra/local/events/sqs.ts";
-import { loadIssuerKey } from "../../../infra/local/issuer/key.ts";
+import { loadIssuerKey } from "../../../infra/local/issuer/issuer-key.ts";
 import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { startSecrets } from "../../../infra/local/secrets.ts";
 import { temporaryDirectory } from "./fixture-assembly.ts";

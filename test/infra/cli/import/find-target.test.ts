@@ -1,8 +1,8 @@
 import { decodeJwt } from "jose";
 import { describe, expect, test } from "vitest";
 import { findTarget } from "../../../../infra/cli/import/find-target.ts";
-import { loadIssuerKey } from "../../../../infra/local/issuer/key.ts";
-import { signToken } from "../../../../infra/local/issuer/token.ts";
+import { loadIssuerKey } from "../../../../infra/local/issuer/issuer-key.ts";
+import { signToken } from "../../../../infra/local/issuer/sign-token.ts";
 import { createScratch } from "./scratch.ts";
 
 async function localHost(): Promise<string> {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { text } from "node:stream/consumers";
 import { finished } from "node:stream/promises";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { loadIssuerKey } from "../../../../infra/local/issuer/key.ts";
+import { loadIssuerKey } from "../../../../infra/local/issuer/issuer-key.ts";
 import packageJson from "../../../../package.json" with { type: "json" };
 import { type FakeApi, startFakeApi } from "./fake-api.ts";
 import { chatgptConversation, plainLine } from "./fixtures.ts";

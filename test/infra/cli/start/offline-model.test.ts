@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { answerOffline } from "../../../../infra/cli/start/offline-model/answer.ts";
-import { startOfflineModel } from "../../../../infra/cli/start/offline-model/server.ts";
+import { answerOffline } from "../../../../infra/cli/start/offline-model/answer-offline.ts";
+import { startOfflineModel } from "../../../../infra/cli/start/offline-model/start-offline-model.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
 import { memorySection } from "../../../../shared/chat/prompt.ts";
 

@@ -20,13 +20,15 @@ describe("npm start", () => {
     expect((await main("--help")).stdout).toContain("--schedule-every N");
   });
 
-  test("refuses an unknown option, value or argument with exit code 2", async () => {
-    const failed = await main("--port", "none");
-    expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('not "none"') });
-    const unknown = await main("--frsh");
-    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("Unknown option '--frsh'") });
-    const stray = await main("stray");
-    expect(stray).toMatchObject({ code: 2, stderr: expect.stringContaining("Unexpected argument 'stray'") });
+  test.each([
+    [["--port", "none"], '--port must be a whole number from 0 to 65535, not "none"'],
+    [["--ttl-sweep=-1"], "--ttl-sweep must be a whole number from 0"],
+    [["--schedule-every", "0"], "--schedule-every must be a whole number from 1"],
+    [["--frsh"], "Unknown option '--frsh'"],
+    [["stray"], "Unexpected argument 'stray'"],
+    [["--data="], "--data must name a directory"],
+  ])("refuses %j with exit code 2 and a message that says why", async (args, message) => {
+    expect(await main(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
 
   test("reports a port that is in use, with exit code 1", async () => {

@@ -5,9 +5,9 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from "jose";
 import { afterEach, expect, test } from "vitest";
-import { issuerUrl, loadIssuerKey } from "../../../../infra/local/issuer/key.ts";
-import { startIssuer } from "../../../../infra/local/issuer/server.ts";
-import { signToken } from "../../../../infra/local/issuer/token.ts";
+import { issuerUrl, loadIssuerKey } from "../../../../infra/local/issuer/issuer-key.ts";
+import { signToken } from "../../../../infra/local/issuer/sign-token.ts";
+import { startIssuer } from "../../../../infra/local/issuer/start-issuer.ts";
 import { temporaryDirectory } from "../fixture-assembly.ts";
 
 const run = promisify(execFile);

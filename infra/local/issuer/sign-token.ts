@@ -1,5 +1,5 @@
 import { importJWK, SignJWT } from "jose";
-import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./key.ts";
+import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID, loadIssuerKey } from "./issuer-key.ts";
 
 export interface TokenClaims {
   /** The token's `sub`. */

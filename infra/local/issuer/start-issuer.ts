@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { type Listening, listen } from "../listen.ts";
-import { anyPort, type IssuerKey, issuerUrl, saveIssuerKey } from "./key.ts";
+import { anyPort, type IssuerKey, issuerUrl, saveIssuerKey } from "./issuer-key.ts";
 import { createSignIn, type Reply } from "./sign-in.ts";
 
 /** Seconds for which a token of a signed-in page is valid. */

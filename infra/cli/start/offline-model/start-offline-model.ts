@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Listening, listen } from "../../../local/index.ts";
-import { answerOffline, type OfflineMessage } from "./answer.ts";
+import { answerOffline, type OfflineMessage } from "./answer-offline.ts";
 
 /** Bytes of a request at most: a prompt of a million tokens. */
 const MAX_BODY = 8 * 1024 * 1024;
