@@ -265,6 +265,8 @@ export const functions = {
     memory: 1024,
   }),
   "mcp-protected-resource": http("functions/mcp/protected-resource.ts", "getProtectedResource", { issuer: true }),
+  "mcp-authorization-server": http("functions/mcp/authorization-server.ts", "getAuthorizationServer", { issuer: true }),
+  "mcp-register": http("functions/mcp/register.ts", "registerClient", { issuer: true }),
 
   "admin-cleanup-sessions": http("functions/admin/cleanup-sessions.ts", "cleanupSessions", {
     table: [...idempotency, "BatchGetItem"],

@@ -45,6 +45,8 @@ export interface Options {
   pageUrls: readonly string[];
   /** The page's client at `oidc.issuer`. */
   pageClientId: string;
+  /** URLs to which MCP clients return after sign-in. */
+  mcpRedirectUrls: readonly string[];
   /** Further origins of `oidc.issuer` that the page calls, such as that of its token endpoint. */
   pageOrigins: readonly string[];
   /** Whether the user pool has a client for chat backends that act for their users. Cognito charges for each such client. */
@@ -133,6 +135,11 @@ const schema = z
       .default([]),
     pageClientId: z.string().min(1).optional(),
     pageOrigins: origins,
+    mcpRedirectUrls: z
+      .string()
+      .regex(/^([a-z][a-z.+-]*:\/\/[^\s,]+(,(?!$)|$))*$/, "must be URLs with commas between them, without spaces")
+      .transform((value) => value.split(",").filter(Boolean))
+      .default([]),
     corsOrigins: origins.refine(
       (origins) => origins.length === 1 || !origins.includes("*"),
       "must be * alone, or origins without it",

@@ -65,6 +65,8 @@ const schema = z.object({
   SESSION_TTL_SECONDS: count(0, retention.session.seconds),
   /** The OpenID Connect issuer of the accepted tokens. */
   OIDC_ISSUER: text(""),
+  /** Where clients of `/mcp` may return to after sign-in; `http://localhost` = any port and path of their own machine. */
+  MCP_REDIRECT_URLS: list,
   /** The accepted values of a token's `aud` or `client_id`, separated by commas; empty = any. */
   OIDC_AUDIENCE: text(""),
   /** Origins of web pages that may call the API; `*` = any. */

@@ -6,6 +6,8 @@ import { lazyHandler, openHttp } from "../compose.ts";
 export interface Dependencies extends HttpDependencies {
   /** The issuer of the tokens. */
   issuer: string;
+  /** Where clients may return to after sign-in. Empty = they cannot register here. */
+  redirectUrls: readonly string[];
 }
 
 /** GET /.well-known/oauth-protected-resource */
@@ -15,12 +17,16 @@ export const createGetProtectedResource = (deps: Dependencies) =>
     body: {
       resource: `${baseUrl}/mcp`,
       resource_name: "Memocha",
-      authorization_servers: [deps.issuer],
+      authorization_servers: [deps.redirectUrls.length > 0 ? baseUrl : deps.issuer],
       bearer_methods_supported: ["header"],
       scopes_supported: ["openid"],
     },
   }));
 
 export const handler = lazyHandler((config) =>
-  createGetProtectedResource({ ...openHttp(config), issuer: config.OIDC_ISSUER }),
+  createGetProtectedResource({
+    ...openHttp(config),
+    issuer: config.OIDC_ISSUER,
+    redirectUrls: config.MCP_REDIRECT_URLS,
+  }),
 );

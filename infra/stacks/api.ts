@@ -69,6 +69,8 @@ export class ApiStack extends Stack {
       const operation: Operation = operations[trigger.operation];
       const { lambda } = new MemochaFunction(this, name, props);
       if (page && name === "page-get") page.configure(lambda);
+      if (page && spec.issuer) page.configureMcp(lambda);
+      if (operation.checksToken) page?.accept(lambda);
       const method = this.api.root
         .resourceForPath(operation.path)
         .addMethod(operation.method, new LambdaIntegration(lambda, integrationOf(spec)), {

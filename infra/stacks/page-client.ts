@@ -13,7 +13,7 @@ interface PageClientProps {
   api: RestApi;
 }
 
-/** The client with which the page signs in: at the user pool with the code flow and PKCE, or at the deployment's own issuer. */
+/** The public client with which the page and MCP clients sign in: at the user pool with the code flow and PKCE, or at the deployment's own issuer. */
 export class PageClient extends Construct {
   private readonly props: PageClientProps;
   private readonly client: UserPoolClient | undefined;
@@ -32,7 +32,7 @@ export class PageClient extends Construct {
       oAuth: {
         flows: { authorizationCodeGrant: true },
         scopes: [OAuthScope.OPENID, OAuthScope.EMAIL],
-        callbackUrls: urls,
+        callbackUrls: [...urls, ...options.mcpRedirectUrls],
         logoutUrls: urls,
       },
       preventUserExistenceErrors: true,
@@ -53,7 +53,13 @@ export class PageClient extends Construct {
     lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), ...options.pageOrigins].join(","));
   }
 
-  /** Makes the authorizer accept the page's tokens. */
+  /** Tells the functions of browser log-in for MCP clients where people sign in, and with which client. */
+  configureMcp(lambda: LambdaFunction): void {
+    lambda.addEnvironment("PAGE_CLIENT_ID", this.client?.userPoolClientId ?? this.props.options.pageClientId);
+    lambda.addEnvironment("MCP_REDIRECT_URLS", this.props.options.mcpRedirectUrls.join(","));
+  }
+
+  /** Makes a function that checks tokens accept the page's tokens. */
   accept(lambda: LambdaFunction): void {
     if (!this.client) return;
     lambda.addEnvironment("OIDC_AUDIENCE", `${this.props.data.oidc.audience},${this.client.userPoolClientId}`);

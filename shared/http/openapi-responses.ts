@@ -34,8 +34,8 @@ const problemSchema = z
 
 /** Describes every answer of an operation by status: its own answers, and all refusals. */
 export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
-  const { method, summary, answers, events, media = [], headers = [] } = operation;
-  const replayed: ResponseHeader[] = method === "POST" ? ["idempotency-replayed"] : [];
+  const { summary, answers, events, media = [], headers = [] } = operation;
+  const replayed: ResponseHeader[] = isRepeatable(operation) ? ["idempotency-replayed"] : [];
   const refusals = refusalsOf(operation);
   const statuses = [...new Set([...Object.keys(answers), ...Object.keys(refusals)])];
   const responses = statuses.map((status) => {
@@ -77,10 +77,14 @@ const REFUSAL_HEADERS: Record<string, readonly ResponseHeader[]> = {
 const KEPT = new Set(["400", "404", "409", "413"]);
 
 /** Describes the refusals by status. The gateway answers some 401, 403, 413, 429, 500 and 503 itself, without a function. */
-function refusalsOf({ method, access, params, body, refusals }: Operation): Record<string, string> {
+/** Whether the operation reads an Idempotency-Key, which belongs to a user. */
+const isRepeatable = ({ method, access }: Operation): boolean => method === "POST" && access !== "public";
+
+function refusalsOf(operation: Operation): Record<string, string> {
+  const { access, params, body, refusals } = operation;
   return {
     ...(access === "public"
-      ? {}
+      ? body && { "400": "The body is not valid; `errors` names the fields." }
       : {
           "400": "The request is not valid; `errors` names the fields.",
           "401": "The token is missing, invalid or expired.",
@@ -90,9 +94,9 @@ function refusalsOf({ method, access, params, body, refusals }: Operation): Reco
               : "X-User-Id needs a token with the scope act-as.",
         }),
     ...(params ? { "404": "The user has nothing with this id." } : {}),
-    ...(method === "POST" ? { "409": "The first request with this Idempotency-Key is still running." } : {}),
+    ...(isRepeatable(operation) ? { "409": "The first request with this Idempotency-Key is still running." } : {}),
     ...(body ? { "413": "The body is too large." } : {}),
-    ...(method === "POST" ? { "422": "The Idempotency-Key was used for another request." } : {}),
+    ...(isRepeatable(operation) ? { "422": "The Idempotency-Key was used for another request." } : {}),
     "429": "Too many requests.",
     "500": "The service failed. Its logs contain the cause under the request id.",
     "503": "Retry after the seconds in Retry-After.",

@@ -145,6 +145,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   getPage: async () => ({ url: "/" }),
   getAsset: async () => ({ url: "/assets/main-1.js" }),
   callMcp: async () => ({ url: "/mcp", body: { jsonrpc: "2.0", id: 1, method: "ping" } }),
+  getAuthorizationServer: async () => ({ url: "/.well-known/oauth-authorization-server" }),
+  registerClient: async () => ({ url: "/oauth/register", body: { redirect_uris: ["http://localhost:1/callback"] } }),
   getProtectedResource: async () => ({ url: "/.well-known/oauth-protected-resource" }),
 };
 
@@ -179,7 +181,10 @@ const keyed = (key: string): Call => ({ headers: { "Idempotency-Key": key } });
 
 /** How to cause each refusal that every operation can have. */
 const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
-  400: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "" }, claims: { act_as: "true" } }),
+  400: async (id) =>
+    id === "registerClient"
+      ? send(id, { url: "/oauth/register", body: { redirect_uris: ["https://evil.example/"] } })
+      : send(id, await examples[id](), { headers: { "X-User-Id": "" }, claims: { act_as: "true" } }),
   401: async (id) => send(id, await examples[id](), { user: null }),
   403: async (id) => send(id, await examples[id](), { headers: { "X-User-Id": "bob" } }),
   404: async (id) => {

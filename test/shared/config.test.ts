@@ -15,6 +15,7 @@ const defaults: Config = {
   OIDC_ISSUER: "",
   OIDC_AUDIENCE: "",
   CORS_ORIGINS: [],
+  MCP_REDIRECT_URLS: [],
   MEMORY: true,
   EMBEDDING_MODEL: "text-embedding-3-small",
   EMBEDDING_DIMENSIONS: { a: 512, b: 512 },

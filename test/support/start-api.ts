@@ -9,8 +9,10 @@ import { createCreateFile } from "../../functions/files/create.ts";
 import { createDeleteFile } from "../../functions/files/delete.ts";
 import { createGetFile } from "../../functions/files/get.ts";
 import { createListFiles } from "../../functions/files/list.ts";
+import { createGetAuthorizationServer } from "../../functions/mcp/authorization-server.ts";
 import { createCallMcp } from "../../functions/mcp/call.ts";
 import { createGetProtectedResource } from "../../functions/mcp/protected-resource.ts";
+import { createRegisterClient } from "../../functions/mcp/register.ts";
 import { createDeleteMemory } from "../../functions/memories/delete.ts";
 import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
 import { createListMemories } from "../../functions/memories/list.ts";
@@ -44,6 +46,7 @@ import { createMemoryWorld, type MemoryWorld } from "./memory-world.ts";
 export const ORIGIN = "https://chat.example.com";
 export const VERSION = "1.2.3";
 
+const REDIRECT_URLS = ["http://localhost", "https://agent.example/callback"];
 export const ISSUER = "https://issuer.example.com/pool";
 
 /** The default lifetime of sessions in these tests, in seconds. */
@@ -122,7 +125,15 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
       defaultTtlSeconds: DEFAULT_TTL,
       version: VERSION,
     }),
-    getProtectedResource: createGetProtectedResource({ ...http, issuer: ISSUER }),
+    getProtectedResource: createGetProtectedResource({ ...http, issuer: ISSUER, redirectUrls: REDIRECT_URLS }),
+    getAuthorizationServer: createGetAuthorizationServer({
+      ...http,
+      discover: async () => ({
+        authorization_endpoint: `${ISSUER}/authorize`,
+        token_endpoint: `${ISSUER}/token`,
+      }),
+    }),
+    registerClient: createRegisterClient({ ...http, clientId: "public-client", redirectUrls: REDIRECT_URLS }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
     createFile: createCreateFile(files),
     listFiles: createListFiles(files),

@@ -24,6 +24,6 @@ function app() {
   return {
     directory: ROOT,
     program: ["infra/app.ts", "--sources-on-disk"],
-    context: { stage: "dev", ...(CORS_ORIGINS && { corsOrigins: CORS_ORIGINS }) },
+    context: { stage: "dev", mcpRedirectUrls: "http://localhost", ...(CORS_ORIGINS && { corsOrigins: CORS_ORIGINS }) },
   };
 }

@@ -1,4 +1,9 @@
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import {
+  Client,
+  discoverOAuthServerInfo,
+  registerClient,
+  StreamableHTTPClientTransport,
+} from "@modelcontextprotocol/client";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, ISSUER, startApi, tokenOf } from "../../support/start-api.ts";
@@ -144,6 +149,51 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
   });
 });
 
+describe("a client that registers itself", () => {
+  const fetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
+    const { pathname } = new URL(url);
+    if (!pathname.startsWith("/prod/") || pathname.includes("openid")) return new Response(null, { status: 404 });
+    const reply = await api.call(init.method ?? "GET", pathname.slice("/prod".length), {
+      ...(init.body ? { raw: String(init.body) } : {}),
+      user: null,
+      stagePath: pathname,
+    });
+    return new Response(reply.text, { status: reply.status, headers: reply.headers });
+  };
+
+  it("finds the issuer's endpoints and gets the deployment's public client", async () => {
+    const resourceMetadataUrl = new URL(`https://api.example.com/prod${METADATA}`);
+    const found = await discoverOAuthServerInfo(URL_OF_MCP, { fetchFn: fetch, resourceMetadataUrl });
+    expect(found.resourceMetadata?.resource).toBe(String(URL_OF_MCP));
+    const { body } = await api.get("/.well-known/oauth-authorization-server", {
+      user: null,
+      stagePath: "/prod/.well-known/oauth-authorization-server",
+    });
+    expect(body).toMatchObject({
+      issuer: "https://api.example.com/prod",
+      token_endpoint: `${ISSUER}/token`,
+      code_challenge_methods_supported: ["S256"],
+    });
+    const client = await registerClient("https://api.example.com/prod", {
+      metadata: body,
+      clientMetadata: { client_name: "Agent", redirect_uris: ["http://127.0.0.1:4321/callback"] },
+      fetchFn: fetch,
+    });
+    expect(client).toMatchObject({ client_id: "public-client", token_endpoint_auth_method: "none" });
+  });
+
+  it("is refused when its redirect URL is not allowed", async () => {
+    const register = (url: string) =>
+      api.post("/oauth/register", { redirect_uris: ["https://agent.example/callback", url] }, { user: null });
+    expect((await register("https://agent.example/callback")).status).toBe(201);
+    for (const url of ["https://evil.example/", "http://localhost.evil.example/", "https://localhost/", "x", ""]) {
+      const { status, body } = await register(url);
+      expect([status, body.error]).toEqual([400, "invalid_redirect_uri"]);
+    }
+    expect((await api.post("/oauth/register", { redirect_uris: [] }, { user: null })).status).toBe(400);
+  });
+});
+
 describe("a request to /mcp", () => {
   const initialize = { jsonrpc: "2.0", id: 1, method: "ping" };
 
@@ -158,7 +208,10 @@ describe("a request to /mcp", () => {
       );
     }
     const { body } = await api.get(METADATA, { user: null, stagePath: `/prod${METADATA}` });
-    expect(body).toMatchObject({ resource: String(URL_OF_MCP), authorization_servers: [ISSUER] });
+    expect(body).toMatchObject({
+      resource: String(URL_OF_MCP),
+      authorization_servers: ["https://api.example.com/prod"],
+    });
   });
 
   it("acts for another user only with the scope act-as", async () => {

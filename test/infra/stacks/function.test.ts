@@ -49,6 +49,7 @@ describe("each function", () => {
         ...(spec.trigger.kind === "http" && spec.trigger.operation === "getPage"
           ? ["OIDC_ISSUER", "PAGE_CLIENT_ID", "PAGE_ORIGINS"]
           : []),
+        ...(spec.issuer ? ["PAGE_CLIENT_ID", "MCP_REDIRECT_URLS"] : []),
         ...(spec.trigger.kind === "authorizer" || spec.issuer ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
       ].sort(),
     );

@@ -157,6 +157,8 @@ const expected: Record<string, string[]> = {
     "s3 DeleteObject on files/*",
   ],
   "mcp-protected-resource": [],
+  "mcp-authorization-server": [],
+  "mcp-register": [],
   "events-create": [`dynamodb GetItem ${idempotency} on table`, severalMetrics],
   "metrics-get": ["dynamodb GetItem PutItem Query on metrics"],
   "jobs-fold-hourly": [folding, "sqs SendMessage on dead letters"],
