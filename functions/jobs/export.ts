@@ -29,9 +29,8 @@ interface Dependencies {
 }
 
 /** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. */
-export const createExportJob =
-  (deps: Dependencies) =>
-  async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+export function createExportJob(deps: Dependencies) {
+  return async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const now = deps.clock();
     const deadline = now + context.getRemainingTimeInMillis() - MARGIN;
     const ports = await deps.open();
@@ -44,6 +43,7 @@ export const createExportJob =
     }
     await deps.book.succeeded("jobs-export");
   };
+}
 
 /** The days to export, without gaps. An exported day is not exported again when some of its events may have expired. */
 function daysOf(now: number, through: string | undefined, from: string | undefined): string[] {

@@ -21,14 +21,14 @@ interface FoldDependencies {
 }
 
 /** A scheduled fold. Operators can invoke it with an earlier window to fold from again: `{"from": "2026-11-21T09"}`. */
-export const createFoldJob =
-  (deps: FoldDependencies, granularity: Granularity) =>
-  async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+export function createFoldJob(deps: FoldDependencies, granularity: Granularity) {
+  return async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
     const result = await fold(deps, granularity, { deadline, ...(event.from ? { from: event.from } : {}) });
     log("info", { job: JOB[granularity], ...result });
     if (result.complete) await deps.book.succeeded(JOB[granularity]);
   };
+}
 
 export function openFoldJob(config: Config, granularity: Granularity) {
   const table = openMetricsTable(config);

@@ -20,9 +20,8 @@ type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditAr
  * Weekly schedule for what TTL and lifecycle rules cannot do. It delays the expiry of events that are not in the lake yet, and fails when
  * the archive has objects of sessions that the table does not know.
  */
-export const createHousekeepingJob =
-  (deps: Dependencies) =>
-  async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+export function createHousekeepingJob(deps: Dependencies) {
+  return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
     const job = "housekeeping";
     const held = await holdEvents(deps);
@@ -34,6 +33,7 @@ export const createHousekeepingJob =
       throw new Error(`the table knows no session for ${counted(audit.orphans, "archive object")}`);
     if (!audit.complete) throw new Error(`time ran out after ${counted(audit.objects, "archive object")}`);
   };
+}
 
 export const handler = lazyHandler((config) => {
   const metrics = openMetricsTable(config);

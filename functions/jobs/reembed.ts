@@ -9,15 +9,15 @@ import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
 import { configuredSpace, createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
-/** Milliseconds that a run leaves unused, for the session that it is at. */
+/** Milliseconds at the end of a run in which no session is begun. */
 const MARGIN = 60_000;
 
 interface Request extends ReembedOptions {
-  /** Seconds after which it stops and says how far it has come. @default as long as the function may run */
+  /** Seconds after which the run stops and returns its progress. @default as long as the function may run */
   seconds?: number;
 }
 
-/** Invoked by `npm run reembed`, again and again until it is done. */
+/** Invoked by `npm run reembed`, repeatedly until all is done. */
 const createReembedJob =
   (deps: ReembedDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
   async (

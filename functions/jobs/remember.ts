@@ -7,13 +7,12 @@ import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openTable } from "../compose.ts";
 import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
-/** Users whose messages are remembered at once. */
+/** Users whose messages are remembered in parallel. */
 const PARALLEL = 4;
 
-/** Stream consumer: new messages become memories, off the path of the requests that wrote them. */
-export const createRememberJob =
-  (deps: MemoryDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
-  async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+/** Stream consumer: turns new messages into memories, so that the requests that wrote them do not wait for it. */
+export function createRememberJob(deps: MemoryDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) {
+  return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const pending = [...Map.groupBy(Records.map(read), ({ captured }) => captured.session.user)];
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
     await Promise.all(Array.from({ length: PARALLEL }, work));
@@ -36,6 +35,7 @@ export const createRememberJob =
       }
     }
   };
+}
 
 function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured: Captured } {
   if (!dynamodb?.NewImage) throw new Error("the record has no new image");
@@ -45,7 +45,7 @@ function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured:
   };
 }
 
-/** Where memory is off, messages are passed over for good. */
+/** For deployments without memory: messages are skipped for ever. */
 const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItemFailures: [] });
 
 export const handler = lazyHandler((config): ReturnType<typeof createRememberJob> => {

@@ -22,9 +22,8 @@ interface Dependencies {
 }
 
 /** Schedule: builds last month's report on the first days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
-export const createReportJob =
-  (deps: Dependencies) =>
-  async (event: { month?: string }): Promise<void> => {
+export function createReportJob(deps: Dependencies) {
+  return async (event: { month?: string }): Promise<void> => {
     const today = toInstant(deps.clock()).slice(0, 10);
     const month = event.month ?? shift("month", today.slice(0, 7), -1);
     checkMonth(deps, month);
@@ -36,6 +35,7 @@ export const createReportJob =
     }
     await deps.book.succeeded("jobs-report");
   };
+}
 
 export const handler = lazyHandler((config) => {
   const table = openMetricsTable(config);

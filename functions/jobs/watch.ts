@@ -7,11 +7,13 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 
 /** Schedule: logs the state of the system, and one line for each problem that must raise an alarm. */
-export const createWatchJob = (deps: WatchDependencies, stage: string) => async (): Promise<void> => {
-  const { gauges, troubles } = await watch(deps);
-  log("info", { job: "watch", ...gauges });
-  for (const [trouble, value] of troubles) console.log(troubleLine(stage, trouble, value, deps.clock()));
-};
+export function createWatchJob(deps: WatchDependencies, stage: string) {
+  return async (): Promise<void> => {
+    const { gauges, troubles } = await watch(deps);
+    log("info", { job: "watch", ...gauges });
+    for (const [trouble, value] of troubles) console.log(troubleLine(stage, trouble, value, deps.clock()));
+  };
+}
 
 export const handler = lazyHandler((config) => {
   const [table, metrics] = [openTable(config), openMetricsTable(config)];

@@ -11,11 +11,12 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** DELETE /v1/memories */
-export const createDeleteMemories = (deps: Dependencies) =>
-  createHttpHandler(memoryOperations.deleteMemories, deps, async ({ user, deadline }) => {
+export function createDeleteMemories(deps: Dependencies) {
+  return createHttpHandler(memoryOperations.deleteMemories, deps, async ({ user, deadline }) => {
     await forgetEverything(deps, user, deadline);
     return { status: 204 };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createDeleteMemories({ ...openHttp(config), memories: createMemoryStore(openTable(config), clock) });

@@ -11,11 +11,12 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** DELETE /v1/memories/{id} */
-export const createDeleteMemory = (deps: Dependencies) =>
-  createHttpHandler(memoryOperations.deleteMemory, deps, async ({ user, params }) => {
+export function createDeleteMemory(deps: Dependencies) {
+  return createHttpHandler(memoryOperations.deleteMemory, deps, async ({ user, params }) => {
     await forgetMemory(deps.memories, user, params.id);
     return { status: 204 };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createDeleteMemory({ ...openHttp(config), memories: createMemoryStore(openTable(config), clock) });

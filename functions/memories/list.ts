@@ -13,8 +13,8 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/memories */
-export const createListMemories = (deps: Dependencies) =>
-  createHttpHandler(memoryOperations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
+export function createListMemories(deps: Dependencies) {
+  return createHttpHandler(memoryOperations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
     const scope = ["memories", user];
     const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { records, last } = await listMemories(deps.memories, user, { limit, after });
@@ -26,6 +26,7 @@ export const createListMemories = (deps: Dependencies) =>
       },
     };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createListMemories({ ...openHttp(config), memories: createMemoryStore(openTable(config), clock) });

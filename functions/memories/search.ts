@@ -16,7 +16,7 @@ interface Dependencies extends HttpDependencies {
   memories: Pick<MemoryStore, "summary" | "find">;
 }
 
-/** What is kept of a memory that was found. */
+/** What the idempotency record keeps of a result. */
 interface KeptMemory {
   session_id: string;
   id: string;
@@ -24,8 +24,8 @@ interface KeptMemory {
 }
 
 /** POST /v1/memories/search */
-export const createSearchMemories = (deps: Dependencies) =>
-  createHttpHandler(
+export function createSearchMemories(deps: Dependencies) {
+  return createHttpHandler(
     memoryOperations.searchMemories,
     deps,
     async ({ user, body }) => {
@@ -41,6 +41,7 @@ export const createSearchMemories = (deps: Dependencies) =>
       return { data: records.map((record) => toMemory(record, scores.get(record.id))) };
     },
   );
+}
 
 /** What a search needs. */
 export function openSearch(config: Config): Dependencies {

@@ -138,4 +138,6 @@ export type Row<T extends TableName> = {
  * The one object of a partition, however large the day. Its key stays the same: S3 replaces an object atomically, but never two, so
  * several files of 128 MB could not change together for readers that find partitions by calendar. Row groups are what they read apart.
  */
-export const partitionKey = (table: TableName, day: string): string => `lake/${table}/dt=${day}/${table}.parquet`;
+export function partitionKey(table: TableName, day: string): string {
+  return `lake/${table}/dt=${day}/${table}.parquet`;
+}

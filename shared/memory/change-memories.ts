@@ -41,5 +41,6 @@ export async function changeMemories<T extends MemoryRecord>(
 }
 
 /** The memories that the statistics of a summary include: those that were captured after everything was forgotten. */
-export const countedIn = <T extends MemoryRecord>({ forgottenBefore }: Summary, records: readonly T[]): T[] =>
-  records.filter(({ arrived }) => arrived >= forgottenBefore);
+export function countedIn<T extends MemoryRecord>({ forgottenBefore }: Summary, records: readonly T[]): T[] {
+  return records.filter(({ arrived }) => arrived >= forgottenBefore);
+}

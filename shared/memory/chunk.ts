@@ -1,13 +1,13 @@
-/** Characters of one memory at most: about what a model's vector can stand for, and a prompt has room for. */
+/** Most characters of one memory: about what one vector can represent. */
 const MAX_CHARACTERS = 1500;
 
-/** Memories of one message at most: what comes later in a longer one is not remembered. */
+/** Most memories of one message. The rest of a longer message is not remembered. */
 const MAX_CHUNKS = 20;
 
-/** Where a text may be cut, best first: paragraphs, lines, sentences, words. */
+/** Places to cut a text, best first: after paragraphs, lines, sentences, words. */
 const SEAMS = [/\n\s*\n/g, /\n/g, /[.!?。！？]["')\]]*\s+|[。！？]/g, /\s+/g];
 
-/** Cuts a message into the texts of its memories: a turn is one, unless it is long. */
+/** Cuts a message into the texts of its memories. Most messages give one. */
 export function chunksOf(content: string): string[] {
   const chunks: string[] = [];
   let rest = content.trim();
@@ -19,7 +19,7 @@ export function chunksOf(content: string): string[] {
   return chunks;
 }
 
-/** The last good place to cut in the second half of what fits; else where it ends, between two characters. */
+/** The last place to cut in the second half of the text that fits; if there is none, its end. Never inside a surrogate pair. */
 function seamOf(text: string): number {
   const window = text.slice(0, MAX_CHARACTERS);
   for (const seam of SEAMS) {

@@ -3,19 +3,19 @@ import type { Embedder, Passage } from "./embedder.ts";
 import { rarityOf } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 
-/** Names the built-in embedding; its vectors change with how it is made, and its name then has to. */
+/** Name of the built-in embedding. Change it whenever the vectors change. */
 export const LEXICAL_MODEL = "lexical-1";
 
-/** Share of what was said right before: answers seldom repeat the words of their question. */
+/** Weight of the preceding memory, because answers seldom repeat the words of their question. */
 const BEFORE = 0.3;
 
-/** Digits that are kept of a number, of which DynamoDB stores two a byte: on LoCoMo five find no more than one does. */
+/** Digits of a stored number. DynamoDB stores two per byte, and on LoCoMo five digits find no more than one. */
 const DIGITS = 2;
 
 /**
- * An embedding without a model: each term falls by its hash into one dimension, with a sign. Memories are weighted by the
- * logarithm of a term's count; queries by the square of its rarity in the user's own memories, so that the product comes
- * close to what BM25 finds. (Signs: Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning".)
+ * Creates an embedder that needs no model: the hash of a term selects its dimension and sign (Weinberger et al. 2009, "Feature Hashing
+ * for Large Scale Multitask Learning"). A term's weight is the logarithm of its count in memories, and the square of its rarity among the
+ * user's memories in queries, so that the product is close to BM25.
  */
 export function createLexicalEmbedder(dimensions: number): Embedder {
   const project = (weights: Iterable<readonly [string, number]>): Float64Array => {

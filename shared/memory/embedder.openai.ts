@@ -4,24 +4,24 @@ import { AppError } from "../errors.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
 import type { Embedder, Space } from "./embedder.ts";
 
-/** Inputs of one request: far below the 2,048 and 300,000 tokens that OpenAI takes, and what smaller servers take too. */
+/** Inputs of one request. OpenAI accepts 2,048, smaller servers fewer. */
 const BATCH = 64;
 
-/** Attempts beyond the first, with backoff, by the client: at 408, 409, 429 (as `Retry-After` says) and 5xx. */
+/** Retries of the client, with backoff, after 408, 409, 429 (as `Retry-After` says) and 5xx. */
 const MAX_RETRIES = 4;
 
 /** Milliseconds. */
 const TIMEOUT = 10_000;
 
-/** Digits that are kept of a number, of which DynamoDB stores two a byte: what is cut off is far below what tells vectors apart. */
+/** Digits of a stored number. DynamoDB stores two per byte, and further digits do not change the ranking. */
 const DIGITS = 4;
 
 interface OpenAISettings {
-  /** Asked for each request. */
+  /** Called for each request. */
   apiKey: () => Promise<string>;
-  /** @default OpenAI's own */
+  /** @default the URL of OpenAI */
   baseURL?: string | undefined;
-  /** Told of each call, its retries included, once it has ended. */
+  /** Called after each call, which includes its retries. */
   onCall?: (call: EmbeddingCall) => void;
 }
 
@@ -29,13 +29,13 @@ export interface EmbeddingCall {
   model: string;
   /** Milliseconds. */
   duration: number;
-  /** As the model counted them; absent when it did not. */
+  /** The count of the server; absent if it does not count. */
   tokens?: number;
-  /** Code of what it failed with. */
+  /** Error code; absent = success. */
   error?: string;
 }
 
-/** Embeds with a model of OpenAI or of any server that speaks its API. */
+/** Creates an embedder for a model of OpenAI, or of a server with the same API. */
 export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings, space: Space): Embedder {
   const client = createOpenAI({
     apiKey,
@@ -85,24 +85,25 @@ export function createOpenAIEmbedder({ apiKey, baseURL, onCall }: OpenAISettings
   };
 }
 
-/** Checks the answer before anything of it is stored: servers that do not know `dimensions` ignore it. */
+/** Checks the vectors before they are stored. Servers that do not know `dimensions` ignore it. */
 function vectorsOf(
   data: readonly { index: number; embedding: number[] }[],
   count: number,
   { model, dimensions }: Space,
 ): number[][] {
-  if (data.length !== count) throw new AppError("internal", `${model} gave ${data.length} vectors for ${count} texts`);
+  if (data.length !== count)
+    throw new AppError("internal", `the embedding model ${model} returned ${data.length} vectors for ${count} texts`);
   return data
     .toSorted((a, b) => a.index - b.index)
     .map(({ embedding }) => {
       if (embedding.length !== dimensions) {
         throw new AppError(
           "internal",
-          `${model} gives ${embedding.length} dimensions, and the index has ${dimensions}`,
+          `the embedding model ${model} returns ${embedding.length} dimensions, but the index has ${dimensions}`,
         );
       }
       if (!embedding.every(Number.isFinite))
-        throw new AppError("internal", `${model} gives vectors that are not numbers`);
+        throw new AppError("internal", `the embedding model ${model} returns vectors with values that are not numbers`);
       return embedding.map((value) => Number(value.toPrecision(DIGITS)));
     });
 }

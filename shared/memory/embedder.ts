@@ -1,25 +1,25 @@
 import type { TermStatistics } from "./statistics.ts";
 
-/** The vectors that can be compared with each other: those of one model, in one number of dimensions. */
+/** Only vectors of the same space can be compared: those of one model with one number of dimensions. */
 export interface Space {
   model: string;
   dimensions: number;
 }
 
-/** What is embedded of a memory. */
+/** The input for the vector of a memory. */
 export interface Passage {
-  /** With speaker and date. */
+  /** Includes speaker and date. */
   text: string;
   counts: ReadonlyMap<string, number>;
-  /** Terms of what was said right before, in the same session. */
+  /** Terms of the preceding memory of the session. */
   before?: ReadonlyMap<string, number>;
 }
 
-/** Turns text into vectors. Throws `unavailable` when a model does not answer, `internal` when its answer is of no use. */
+/** Turns text into vectors. Throws `unavailable` if the model does not answer, `internal` if its answer is invalid. */
 export interface Embedder {
   space: Space;
-  /** A vector a passage, in order. */
+  /** Returns one vector per passage, in order. */
   embed(passages: readonly Passage[]): Promise<number[][]>;
-  /** The statistics are those of the user who asks. */
+  /** Embeds a query. `statistics`: those of the user who asks. */
   embedQuery(text: string, statistics: TermStatistics): Promise<number[]>;
 }

@@ -3,18 +3,14 @@ import { AppError } from "../errors.ts";
 import type { SessionMemories } from "../session/store.ts";
 import { changeMemories, changeSummary, countedIn } from "./change-memories.ts";
 import { keyOf, type MemoryRecord } from "./memory.ts";
-import { MAX_PER_CHANGE, type MemoryMaintenance, type MemoryReader, type MemoryWriter } from "./memory-store.ts";
+import { MAX_PER_CHANGE, type MemoryReader, type MemoryStore, type MemoryWriter } from "./memory-store.ts";
 import { withMemories } from "./statistics.ts";
 
 /** Forgotten memories that are listed and deleted at a time. */
 const PAGE = 100;
 
-type RemovalPorts = Pick<MemoryReader, "summary"> & Pick<MemoryWriter, "remove">;
-
 /** The memories of sessions, for operations that delete and reset sessions. */
-export function createSessionMemories(
-  memories: RemovalPorts & Pick<MemoryWriter, "hidingAction"> & Pick<MemoryMaintenance, "ofSession" | "erase">,
-): SessionMemories {
+export function createSessionMemories(memories: MemoryStore): SessionMemories {
   return {
     async hide(session, below, now) {
       return memories.hidingAction(session, await memories.summary(session.user), { at: now, below });
@@ -35,11 +31,7 @@ export function createSessionMemories(
 }
 
 /** Removes one memory for good: its message will not become a memory again. Throws `not_found`. */
-export async function forgetMemory(
-  memories: RemovalPorts & Pick<MemoryReader, "locate" | "find">,
-  user: string,
-  id: string,
-): Promise<void> {
+export async function forgetMemory(memories: MemoryReader & MemoryWriter, user: string, id: string): Promise<void> {
   const session = await memories.locate(user, id);
   const [record] = session ? await memories.find([{ session, id }]) : [];
   if (!record || record.user_id !== user) throw new AppError("not_found", "no such memory");
@@ -51,15 +43,7 @@ export async function forgetMemory(
  * before becomes a memory. Throws `unavailable` at `deadline` (epoch ms) if not all memories are deleted; a repeat deletes the rest.
  */
 export async function forgetEverything(
-  {
-    memories,
-    clock,
-  }: {
-    memories: Pick<MemoryReader, "summary" | "list"> &
-      Pick<MemoryWriter, "forgetAll"> &
-      Pick<MemoryMaintenance, "erase">;
-    clock: Clock;
-  },
+  { memories, clock }: { memories: MemoryStore; clock: Clock },
   user: string,
   deadline: number,
 ): Promise<void> {
@@ -83,7 +67,7 @@ export async function forgetEverything(
 }
 
 async function remove(
-  memories: RemovalPorts,
+  memories: MemoryReader & MemoryWriter,
   user: string,
   records: readonly MemoryRecord[],
   keepName: boolean,

@@ -3,31 +3,34 @@ import type { MemoryRecord } from "./memory.ts";
 import type { ForgottenSession, Summary } from "./memory-store.ts";
 
 /**
- * How many memories and how many sessions a summary names as forgotten: more than an index takes in at a time, and few enough
- * for it to stay below the 4 KB that one read unit pays for.
+ * Most memories and most sessions that a summary names as forgotten: more than an index lags behind, and few enough that the summary stays
+ * below the 4 KB of one read unit.
  */
 const MAX_NAMED = 10;
 
-/** Milliseconds for which a forgotten session is named: by then its memories are deleted, or somebody was paged. */
+/** Milliseconds for which a summary names a forgotten session. By then its memories are deleted, or an alarm was raised. */
 const NAMED_FOR = 86_400_000;
 
-/** Whether a memory that an index still holds is forgotten, as far as the summary knows. */
+/** Whether a summary says that a memory, which an index may still hold, is forgotten. */
 export function isForgotten(summary: Summary, { id, session_id, arrived, generation }: MemoryRecord): boolean {
   if (arrived < summary.forgottenBefore || summary.forgotten.includes(id)) return true;
   return generation < (summary.forgottenSessions[nameOf(session_id)]?.below ?? 0);
 }
 
-/** Whether more sessions may have been forgotten than the summary names: then only the sessions themselves know. */
-export const namesTooMany = ({ forgottenSessions }: Summary, now: number): boolean =>
-  Object.values(forgottenSessions).filter((session) => isNamed(session, now)).length >= MAX_NAMED;
+/** Whether the summary may have dropped forgotten sessions. Then the sessions themselves must be read. */
+export function namesTooMany({ forgottenSessions }: Summary, now: number): boolean {
+  return Object.values(forgottenSessions).filter((session) => isNamed(session, now)).length >= MAX_NAMED;
+}
 
-/** The summary with these memories named. */
-export const withForgottenMemories = (summary: Summary, ids: readonly string[]): Summary => ({
-  ...summary,
-  forgotten: [...summary.forgotten, ...ids].slice(-MAX_NAMED),
-});
+/** Names memories as forgotten. */
+export function withForgottenMemories(summary: Summary, ids: readonly string[]): Summary {
+  return {
+    ...summary,
+    forgotten: [...summary.forgotten, ...ids].slice(-MAX_NAMED),
+  };
+}
 
-/** The summary with one more session named, or named again. */
+/** Names a session as forgotten. */
 export function withForgottenSession(summary: Summary, session: string, forgotten: ForgottenSession): Summary {
   const name = nameOf(session);
   const others = Object.entries(summary.forgottenSessions).filter(
@@ -40,5 +43,5 @@ export function withForgottenSession(summary: Summary, session: string, forgotte
 
 const isNamed = ({ at }: ForgottenSession, now: number): boolean => now - at < NAMED_FOR;
 
-/** Ids may be long, and only a few are to be told apart. */
+/** A short hash, because ids may be long and only a few must be distinguished. */
 const nameOf = (session: string): string => mixedFnv1a(session).toString(36);

@@ -10,23 +10,29 @@ import { noStatistics } from "./statistics.ts";
 /** What is read of memories: not the vectors, which are most of an item. */
 export const MEMORY_ATTRIBUTES = ["pk", "sk", "memory_of", "session_id", "id", "said", "forgotten"];
 
-export const memoryIdOf = ({ sk }: Item): string => String(sk).slice(MEMORY_PREFIX.length);
+export function memoryIdOf({ sk }: Item): string {
+  return String(sk).slice(MEMORY_PREFIX.length);
+}
 
 /** False for the item that a forgotten memory leaves. */
-export const isMemory = (item: Item): boolean => item.forgotten !== true;
+export function isMemory(item: Item): boolean {
+  return item.forgotten !== true;
+}
 
 /** The places in which an item has a vector. */
-export const placesIn = (item: Item): VectorPlace[] =>
-  Object.keys(item).flatMap((attribute) => parseMemoryVector(attribute) ?? []);
+export function placesIn(item: Item): VectorPlace[] {
+  return Object.keys(item).flatMap((attribute) => parseMemoryVector(attribute) ?? []);
+}
 
 /** Vectors, as attributes of an item. */
-export const vectorAttributes = (vectors: Vectors): Record<string, number[]> =>
-  Object.fromEntries(
+export function vectorAttributes(vectors: Vectors): Record<string, number[]> {
+  return Object.fromEntries(
     Object.entries(vectors).map(([slot, vector]) => [
       memoryVectorNames({ slot: slot as Slot, dimensions: vector.length }).vector,
       vector,
     ]),
   );
+}
 
 /** The message in the image of a stream record. */
 export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captured {
@@ -91,8 +97,9 @@ export function fromSummaryItem(item: Item | undefined): Summary {
   };
 }
 
-export const fromLayoutItem = (item: Item | null | undefined): Layout | null =>
-  item ? (JSON.parse(String(item.layout)) as Layout) : null;
+export function fromLayoutItem(item: Item | null | undefined): Layout | null {
+  return item ? (JSON.parse(String(item.layout)) as Layout) : null;
+}
 
 // Terms hold letters and digits only.
 const toTerms = (counts: ReadonlyMap<string, number>): string =>

@@ -96,5 +96,6 @@ export async function findAnchors(table: Table, sessions: readonly SessionId[]):
 }
 
 /** Whether the session exists and was not reset since. The memories of a deleted session are deleted after its anchor. */
-export const isOfLivingSession = ({ generation }: MemoryRecord, anchor: Anchor | undefined): boolean =>
-  anchor !== undefined && anchor.state !== "deleted" && (anchor.reset_generation ?? 0) <= generation;
+export function isOfLivingSession({ generation }: MemoryRecord, anchor: Anchor | undefined): boolean {
+  return anchor !== undefined && anchor.state !== "deleted" && (anchor.reset_generation ?? 0) <= generation;
+}

@@ -69,12 +69,16 @@ export interface MemoryKey {
   id: string;
 }
 
-export const keyOf = ({ user_id, session_id, id }: Pick<MemoryRecord, "user_id" | "session_id" | "id">): MemoryKey => ({
-  session: { user: user_id, id: session_id },
-  id,
-});
+export function keyOf({ user_id, session_id, id }: Pick<MemoryRecord, "user_id" | "session_id" | "id">): MemoryKey {
+  return {
+    session: { user: user_id, id: session_id },
+    id,
+  };
+}
 
-export const speakerOf = ({ name, role }: Pick<MemoryRecord, "name" | "role">): string => name ?? role;
+export function speakerOf({ name, role }: Pick<MemoryRecord, "name" | "role">): string {
+  return name ?? role;
+}
 
 /** The memory as the API shows it. */
 export function toMemory(

@@ -5,9 +5,8 @@ import type { EmbeddingCall } from "./embedder.openai.ts";
 import type { MemoryStore } from "./memory-store.ts";
 
 /** Notes a metric for each call to an embedding model. `costOf` returns US dollars. */
-export const meteredEmbedding =
-  (recorder: Pick<Recorder, "note">, costOf: (model: string, tokens: number) => number) =>
-  ({ model, duration, tokens, error }: EmbeddingCall): void =>
+export function meteredEmbedding(recorder: Pick<Recorder, "note">, costOf: (model: string, tokens: number) => number) {
+  return ({ model, duration, tokens, error }: EmbeddingCall): void =>
     recorder.note({
       kind: "embedding.call",
       dimensions: { model },
@@ -17,26 +16,29 @@ export const meteredEmbedding =
       },
       ...(error === undefined ? {} : { error }),
     });
+}
 
 /** Notes a metric for each search of the vector index. A recall makes up to six, in parallel. */
-export const meteredSearches = (memories: MemoryStore, recorder: Pick<Recorder, "note">): MemoryStore => ({
-  ...memories,
-  async search(user, request) {
-    const elapsed = startStopwatch();
-    const note = (results: number | undefined, error?: string) =>
-      recorder.note({
-        kind: "search.call",
-        dimensions: {},
-        measures: { duration_ms: elapsed(), ...(results === undefined ? {} : { results }) },
-        ...(error === undefined ? {} : { error }),
-      });
-    try {
-      const found = await memories.search(user, request);
-      note(found.length);
-      return found;
-    } catch (error) {
-      note(undefined, error instanceof AppError ? error.code : "internal");
-      throw error;
-    }
-  },
-});
+export function meteredSearches(memories: MemoryStore, recorder: Pick<Recorder, "note">): MemoryStore {
+  return {
+    ...memories,
+    async search(user, request) {
+      const elapsed = startStopwatch();
+      const note = (results: number | undefined, error?: string) =>
+        recorder.note({
+          kind: "search.call",
+          dimensions: {},
+          measures: { duration_ms: elapsed(), ...(results === undefined ? {} : { results }) },
+          ...(error === undefined ? {} : { error }),
+        });
+      try {
+        const found = await memories.search(user, request);
+        note(found.length);
+        return found;
+      } catch (error) {
+        note(undefined, error instanceof AppError ? error.code : "internal");
+        throw error;
+      }
+    },
+  };
+}

@@ -3,17 +3,17 @@ interface Range {
   to?: string | undefined;
 }
 
-/** Searches of one recall at most, side by side. */
+/** Most parallel searches of one recall. */
 const MAX_PERIODS = 6;
 
 /**
- * The months or years (UTC) that a range touches, when they are few: an index filters by equality only. Else one search over all
- * times (`undefined`), whose results are filtered: a range of many years leaves enough of them.
+ * Returns the months or years (UTC) that a range touches, one search each, because an index filters by equality only. If there are
+ * too many, it returns one search over all times (`undefined`), whose results are filtered later.
  */
 export function periodsOf({ from, to }: Range, now: number): (string | undefined)[] {
   if (from === undefined) return [undefined];
   if (to === undefined) {
-    // What is dated later than now is left to a search over all times.
+    // A search over all times finds memories with a date in the future.
     const soon = new Date(Math.max(now, Date.parse(from)) + 1).toISOString();
     return [...new Set([...periodsOf({ from, to: soon }, now), undefined])];
   }
@@ -25,7 +25,7 @@ export function periodsOf({ from, to }: Range, now: number): (string | undefined
   return years < MAX_PERIODS ? spanned(from, years, 12) : [undefined];
 }
 
-/** Months or years since year 0. */
+/** Months (`months` 1) or years (12) since year 0. */
 const countOf = (instant: string, months: number): number =>
   Math.floor((Number(instant.slice(0, 4)) * 12 + Number(instant.slice(5, 7)) - 1) / months);
 

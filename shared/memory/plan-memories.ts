@@ -6,10 +6,10 @@ import { chunksOf } from "./chunk.ts";
 import type { Draft } from "./memory.ts";
 import { countTerms, isCourtesy, termsOf } from "./terms.ts";
 
-/** Who says things that are worth remembering: instructions to the model and outputs of tools are neither said nor asked. */
+/** Roles whose messages are remembered: not the instructions to the model, and not the output of tools. */
 const REMEMBERED: readonly Role[] = ["user", "assistant"];
 
-/** The model of the local host that answers without one: it quotes memories, and says nothing of its own. */
+/** The local host's model for use without a provider. It only quotes memories. */
 const OFFLINE = "offline";
 
 const MONTHS = "January February March April May June July August September October November December".split(" ");
@@ -39,9 +39,9 @@ export function planMemories(session: SessionId, life: number, generation: numbe
   }));
 }
 
-/** Who said it and on which day: questions name both. */
+/** Speaker and day of a memory, because questions name both. */
 export function contextOf(speaker: string, created_at: string): string {
-  // Intl.DateTimeFormat says the same, and costs a cold start 13 ms.
+  // Intl.DateTimeFormat gives the same text, but adds 13 ms to a cold start.
   const date = new Date(created_at);
   return `${speaker}, ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
@@ -61,7 +61,7 @@ function memoryId({ user, id }: SessionId, life: number, message: MessageRecord,
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
 
-/** Epoch milliseconds at which a message was captured: its time-ordered id says so, whatever `created_at` claims. */
+/** Epoch milliseconds at which a message was captured. Taken from its time-ordered id, because clients can set `created_at`. */
 function arrivalOf({ id, order = id, created_at }: MessageRecord): number {
   return UUID_V7.test(order) ? Number.parseInt(order.slice(0, 13).replace("-", ""), 16) : Date.parse(created_at);
 }

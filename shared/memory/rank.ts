@@ -4,28 +4,27 @@ import { rarityOf, type TermStatistics } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 
 /**
- * What counts how much. `k1` and `b` are BM25's, on the low side because turns are short. The shares of neighbours and session
- * are round numbers from a coarse grid, tried on LoCoMo and kept small so that the turn itself decides: with neighbours
- * alone, chats between people got worse. A turn that follows a question of somebody else is likely its answer.
+ * Weights of the score. `k1` and `b` are those of BM25, low because turns are short. The weights of neighbours and session are round
+ * numbers from a coarse grid search on LoCoMo, kept small because higher ones made chats between people worse.
  */
 const weights = {
   k1: 0.9,
   b: 0.4,
-  /** Share of the score of the turn before and of the one after, and of those two away. */
+  /** Part of the score of the turns next to the candidate, and of those two away. */
   neighbour: 0.2,
   distant: 0.1,
-  /** Share of the turn before when it is a question that somebody else asked. */
+  /** Part of the score of the preceding turn if another speaker asks a question there: the candidate is likely its answer. */
   question: 0.5,
-  /** Share of what the candidates of the session say together. */
+  /** Part of the score of all candidates of the session together. */
   session: 0.2,
-  /** Share of a score that a memory keeps however old it is, and the days in which it loses half of the rest. */
+  /** Part of the score that does not decrease with age, and the days in which the rest halves. */
   ageless: 0.97,
   halfLife: 180,
-  /** What one unit of cosine similarity counts, against rarities of terms. Of a real model only: a lexical one's is in the terms. */
+  /** Weight of the cosine similarity of a model. The built-in embedding has none, because the terms contain the same. */
   similarity: 10,
 } as const;
 
-/** Two memories with this share of their terms in common say the same, if they say anything much. */
+/** Two memories with this part of their terms in common are duplicates, if they have enough terms. */
 const DUPLICATE = 0.9;
 const MIN_TERMS = 3;
 
@@ -39,17 +38,17 @@ export interface Ranked {
 interface RankRequest {
   text: string;
   statistics: TermStatistics;
-  /** Candidates, with the cosine similarity of a model that understands more than terms. */
+  /** `similarity`: cosine similarity; `undefined` for the built-in embedding. */
   candidates: readonly { candidate: Candidate; similarity: number | undefined }[];
   /** Epoch milliseconds. */
   now: number;
-  /** How many of the best are wanted. */
+  /** Results at most. */
   limit: number;
 }
 
 /**
- * The best candidates by what they, their neighbours and their session say about the query, best first. Near-duplicates are dropped,
- * and what says nothing about it.
+ * Scores the candidates by the terms that they, their neighbours and their session share with the query. Returns the best first, without
+ * near-duplicates and candidates that share nothing.
  */
 export function rank({ text, statistics, candidates, now, limit }: RankRequest): Ranked[] {
   const query = [...countTerms(termsOf(text)).keys()].map((term) => ({ term, rarity: rarityOf(statistics, term) }));
@@ -104,7 +103,7 @@ function freshness({ created_at }: Candidate, now: number): number {
   return weights.ageless + (1 - weights.ageless) * 0.5 ** (days / weights.halfLife);
 }
 
-/** The first of these, of two that say the same the better one, whoever said it and whenever. */
+/** The best results, without those that repeat a better one, whatever their speaker and date. */
 function withoutRepeats(ranked: readonly Ranked[], limit: number): Ranked[] {
   const kept: Ranked[] = [];
   const said: Set<string>[] = [];
@@ -118,7 +117,7 @@ function withoutRepeats(ranked: readonly Ranked[], limit: number): Ranked[] {
   return kept;
 }
 
-/** The terms of a memory without those of its speaker and date. */
+/** The terms of a memory, without those of its speaker and date. */
 function saidIn({ counts, speaker, created_at }: Candidate): Set<string> {
   const left = new Map(counts);
   for (const term of termsOf(contextOf(speaker, created_at))) left.set(term, (left.get(term) ?? 0) - 1);
@@ -127,7 +126,7 @@ function saidIn({ counts, speaker, created_at }: Candidate): Set<string> {
 
 function isRepeat(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   const [small, large] = a.size < b.size ? [a, b] : [b, a];
-  // Sets of sizes m <= n share m / n at most: most pairs end here.
+  // Sets of sizes m <= n share at most m / n: most pairs end here.
   if (small.size < MIN_TERMS || small.size < DUPLICATE * large.size) return false;
   const common = [...small].filter((term) => large.has(term)).length;
   return common >= DUPLICATE * (small.size + large.size - common);

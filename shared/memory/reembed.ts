@@ -12,23 +12,23 @@ import type { MemoryRecord } from "./memory.ts";
 import type { Layout, Progress, Slot } from "./memory-store.ts";
 import { embedAll, type MemoryDependencies, remember } from "./remember.ts";
 
-/** Memories embedded at a time. */
+/** Memories that are embedded together. */
 const BATCH = 64;
 
 export interface ReembedDependencies extends MemoryDependencies {
   stores: Stores;
-  /** The space that the configuration asks for, in each slot. */
+  /** The configured space of each slot. */
   wanted: Record<Slot, Space>;
 }
 
 export interface ReembedOptions {
-  /** Rebuild although model and dimensions are as configured. @default false */
+  /** Rebuilds vectors although model and dimensions are as configured. @default false */
   force?: boolean | undefined;
-  /** Change over to vectors of so many dimensions, unless searches use such vectors already. */
+  /** Changes to vectors of this number of dimensions, unless searches use such vectors already. */
   dimensions?: number | undefined;
 }
 
-/** `building` and `clearing` have more to do: call again. */
+/** Call again while the state is `building` or `clearing`. */
 export interface ReembedResult {
   state: "current" | "building" | "clearing" | "done";
   slot: Slot;
@@ -37,10 +37,9 @@ export interface ReembedResult {
 }
 
 /**
- * Rebuilds all memories from messages with another model or in other dimensions, in the slot that is not in use, then has searches
- * use it and takes the old vectors away. Searches find everything throughout. Each call goes on where the last one stopped, until
- * `deadline` (epoch ms); repeating part of the work changes nothing. Throws `bad_request` when the slot that is not in use has no index
- * of the dimensions that were asked for.
+ * Rebuilds all memories from messages with another model or other dimensions: builds vectors in the unused slot, lets searches use it, and
+ * removes the old vectors. Searches find everything meanwhile. A call continues where the last one stopped, until `deadline` (epoch ms),
+ * and may repeat work without effect. Throws `bad_request` if the unused slot has no index of the requested dimensions.
  */
 export async function reembed(
   deps: ReembedDependencies,
@@ -50,7 +49,7 @@ export async function reembed(
   let layout = await currentLayout(deps);
   const { building } = layout;
   if (building && building.space.dimensions !== deps.wanted[building.slot].dimensions) {
-    // A deployment has replaced the index that was being built: begin again with the new one.
+    // A deployment has replaced the index that was being built, so begin again with the new one.
     layout = await move(deps, layout, { ...layout, building: newBuild(building.slot, deps.wanted[building.slot]) });
   }
   if (!layout.building && !layout.clearing) {
@@ -60,7 +59,7 @@ export async function reembed(
       const has = deps.wanted[slot].dimensions;
       throw new AppError(
         "bad_request",
-        `slot ${slot}, which is not in use, has an index of ${has} dimensions, not of ${dimensions}: deploy one first`,
+        `the unused slot ${slot} has an index of ${has} dimensions: deploy one of ${dimensions} dimensions first`,
       );
     }
     if (!force && !hasOther && isSame(layout.space, deps.wanted[layout.slot])) return resultOf("current", layout);
@@ -71,7 +70,7 @@ export async function reembed(
     const work = isCheck ? fillVectors : rebuild;
     const built = await pass(deps, layout, "building", deadline, (session) => work(deps, session, slot, space));
     if (!built.whole) return resultOf("building", built.layout);
-    // A session that changed during a pass may have been missed by it: a pass that finds nothing to do is the last.
+    // A pass may miss a session that changes meanwhile. The last pass is the one that finds nothing to do.
     if (!isCheck || built.progress.vectors > 0) {
       const check = { slot, space, progress: nothing, isCheck: true };
       return resultOf("building", await move(deps, built.layout, { ...built.layout, building: check }), built.progress);
@@ -101,10 +100,10 @@ const isSame = (a: Space, b: Space): boolean => a.model === b.model && a.dimensi
 
 async function move({ memories }: ReembedDependencies, from: Layout, to: Layout): Promise<Layout> {
   if (await memories.setLayout(from, to)) return to;
-  throw new Error("another run is re-embedding");
+  throw new Error("another run is re-embedding: wait until it has ended");
 }
 
-/** Looks at all sessions, shard by shard, and keeps how far it has come in the layout. */
+/** Visits all sessions, shard by shard, and stores its progress in the layout. */
 async function pass(
   deps: ReembedDependencies,
   layout: Layout,
@@ -138,7 +137,7 @@ async function pass(
   return { whole: true, layout: current, progress };
 }
 
-/** Makes sure that each message worth it is a memory and has its vector of the slot; gives how many were written. */
+/** Remembers messages that are not remembered yet, and adds missing vectors of the slot. Returns how many were written. */
 async function rebuild(deps: ReembedDependencies, session: SessionId, slot: Slot, space: Space): Promise<number> {
   let remembered = 0;
   for await (const { generation, messages } of messagesOf(deps.stores, session)) {
@@ -149,8 +148,8 @@ async function rebuild(deps: ReembedDependencies, session: SessionId, slot: Slot
 }
 
 /**
- * Gives memories of a session the vectors of the slot that they lack, in place of vectors of other dimensions in this slot; how
- * many were written.
+ * Adds missing vectors of the slot to the memories of a session, and removes vectors of other dimensions in this slot. Returns how many
+ * were written.
  */
 async function fillVectors(deps: ReembedDependencies, session: SessionId, slot: Slot, space: Space): Promise<number> {
   let written = 0;
@@ -177,8 +176,8 @@ async function fillVectors(deps: ReembedDependencies, session: SessionId, slot: 
 }
 
 /**
- * Takes all vectors of a session away but those in use; a memory of a run that did not know of the new slot yet gets its vector
- * first.
+ * Removes all vectors of a session except those in use. First adds those in use to memories of functions that did not know the new slot
+ * yet. Returns how many were written.
  */
 async function clear(deps: ReembedDependencies, { slot, space }: Layout, session: SessionId): Promise<number> {
   const written = await fillVectors(deps, session, slot, space);
@@ -193,7 +192,7 @@ async function clear(deps: ReembedDependencies, { slot, space }: Layout, session
   return written;
 }
 
-/** The messages of a session, wherever it is, with the generation that they are of. */
+/** Yields the messages of a session, hot or archived, with their generation. */
 async function* messagesOf(
   stores: Stores,
   session: SessionId,

@@ -19,11 +19,13 @@ export interface TermStatistics {
   frequencies: Uint8Array;
 }
 
-export const noStatistics = (): TermStatistics => ({
-  memories: 0,
-  length: 0,
-  frequencies: new Uint8Array(2 * BUCKETS),
-});
+export function noStatistics(): TermStatistics {
+  return {
+    memories: 0,
+    length: 0,
+    frequencies: new Uint8Array(2 * BUCKETS),
+  };
+}
 
 /** Adds memories to the statistics (`sign` 1), or subtracts them (-1). */
 export function withMemories(

@@ -13,8 +13,8 @@ okay please pleasure problem right see sorry sure take care talk thank thanks to
 
 const setOf = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
-/** English words that say nothing about what a text is about, and what apostrophes leave of them. */
+/** English words that say nothing about the topic of a text, and the parts that apostrophes split them into. */
 export const stopWords = setOf(words);
 
-/** English words of which greetings, thanks and stock phrases are made. They count where something else is said too. */
+/** English words of greetings, thanks and stock phrases. They are terms if the text also has other words. */
 export const courtesyWords = setOf(courtesies);

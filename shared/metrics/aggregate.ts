@@ -136,8 +136,9 @@ function add(place: Aggregate, value: number, failed: boolean): void {
 }
 
 /** Dimensions as part of a key, as in `route=GET /v1/sessions&status=2xx`. */
-export const dimensionKey = (dimensions: Record<string, string>): string =>
-  Object.entries(dimensions)
+export function dimensionKey(dimensions: Record<string, string>): string {
+  return Object.entries(dimensions)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${dimensionValue(value)}`)
     .join("&");
+}

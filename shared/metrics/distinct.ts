@@ -18,7 +18,9 @@ export function union(...parts: readonly Iterable<number>[]): Distinct {
 }
 
 /** Estimates the number of users. */
-export const countDistinct = (users: Distinct): number => Math.round(estimate(users, users));
+export function countDistinct(users: Distinct): number {
+  return Math.round(estimate(users, users));
+}
 
 /** Estimates how many users are in both counts. */
 export function countCommon(users: Distinct, others: Distinct): number {

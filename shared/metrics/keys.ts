@@ -29,20 +29,28 @@ export const rawShards: readonly number[] = Array.from({ length: RAW_SHARDS }, (
 export const eventShards: readonly number[] = Array.from({ length: EVENT_SHARDS }, (_, n) => n);
 
 /** `at`: epoch milliseconds. */
-export const rawKey = (at: number, id: string): Key => ({
-  pk: rawPartition(windowOf("hour", toInstant(at)), shardOf(id, RAW_SHARDS)),
-  sk: `${toInstant(at)}#${id}`,
-});
+export function rawKey(at: number, id: string): Key {
+  return {
+    pk: rawPartition(windowOf("hour", toInstant(at)), shardOf(id, RAW_SHARDS)),
+    sk: `${toInstant(at)}#${id}`,
+  };
+}
 
 /** `hour` as in 2026-11-21T09. */
-export const rawPartition = (hour: string, shard: number): string => `R#${hour}#${digits(shard)}`;
+export function rawPartition(hour: string, shard: number): string {
+  return `R#${hour}#${digits(shard)}`;
+}
 
-export const eventKey = (at: number, id: string): Key => ({
-  pk: eventPartition(windowOf("day", toInstant(at)), shardOf(id, EVENT_SHARDS)),
-  sk: `${toInstant(at)}#${id}`,
-});
+export function eventKey(at: number, id: string): Key {
+  return {
+    pk: eventPartition(windowOf("day", toInstant(at)), shardOf(id, EVENT_SHARDS)),
+    sk: `${toInstant(at)}#${id}`,
+  };
+}
 
-export const eventPartition = (day: string, shard: number): string => `E#${day}#${digits(shard)}`;
+export function eventPartition(day: string, shard: number): string {
+  return `E#${day}#${digits(shard)}`;
+}
 
 const TIER = { hour: "H", day: "D", month: "M" } as const;
 const UNIT = { hour: "day", day: "month" } as const;
@@ -54,12 +62,16 @@ export function aggregatePartition(granularity: Granularity, series: string, win
 }
 
 /** `dimensions` as in `route=GET /v1/sessions&status=2xx`. */
-export const aggregateKey = (granularity: Granularity, series: string, window: string, dimensions: string): Key => ({
-  pk: aggregatePartition(granularity, series, window),
-  sk: `${window}#${dimensions}`,
-});
+export function aggregateKey(granularity: Granularity, series: string, window: string, dimensions: string): Key {
+  return {
+    pk: aggregatePartition(granularity, series, window),
+    sk: `${window}#${dimensions}`,
+  };
+}
 
-export const jobKey = (name: string): Key => ({ pk: "J", sk: name });
+export function jobKey(name: string): Key {
+  return { pk: "J", sk: name };
+}
 
 const digits = (shard: number): string => String(shard).padStart(2, "0");
 const shardOf = (id: string, shards: number): number => fnv1a(id) % shards;

@@ -56,21 +56,26 @@ const PRECISION: Record<Measure, number> = {
 };
 
 /** Converts a value to whole parts of the measure's unit. */
-export const toParts = (measure: Measure, value: number): number => Math.round(value * PRECISION[measure]);
+export function toParts(measure: Measure, value: number): number {
+  return Math.round(value * PRECISION[measure]);
+}
 
 const kinds = Object.keys(vocabulary) as Kind[];
 
 /** The series of users: one value per request that has a user. Only this series counts distinct users. */
 export const USERS = "api.users";
 
-export const seriesOf = (kind: Kind, measure: string): string =>
-  measure === vocabulary[kind].measures[0] ? kind : `${kind}.${measure}`;
+export function seriesOf(kind: Kind, measure: string): string {
+  return measure === vocabulary[kind].measures[0] ? kind : `${kind}.${measure}`;
+}
 
 /** The series of a kind. */
-export const seriesOfKind = (kind: Kind): string[] => [
-  ...vocabulary[kind].measures.map((measure) => seriesOf(kind, measure)),
-  ...(kind === "api.request" ? [USERS] : []),
-];
+export function seriesOfKind(kind: Kind): string[] {
+  return [
+    ...vocabulary[kind].measures.map((measure) => seriesOf(kind, measure)),
+    ...(kind === "api.request" ? [USERS] : []),
+  ];
+}
 
 /** The measure of each series. */
 const measures = new Map<string, Measure>([
@@ -85,10 +90,14 @@ const measures = new Map<string, Measure>([
 export const seriesNames: readonly string[] = [...measures.keys()];
 
 /** Converts parts to the unit of the series. */
-export const inUnit = (series: string, parts: number): number => parts / PRECISION[measures.get(series) ?? "value"];
+export function inUnit(series: string, parts: number): number {
+  return parts / PRECISION[measures.get(series) ?? "value"];
+}
 
 /** Characters of a dimension's value. Longer values are cut. */
 const MAX_VALUE = 64;
 
 /** Cuts a dimension's value, and replaces the characters that separate values in a key. */
-export const dimensionValue = (value: string): string => value.slice(0, MAX_VALUE).replaceAll(/[#=&\p{C}]/gu, "_");
+export function dimensionValue(value: string): string {
+  return value.slice(0, MAX_VALUE).replaceAll(/[#=&\p{C}]/gu, "_");
+}

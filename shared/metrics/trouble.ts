@@ -11,8 +11,8 @@ export type Trouble = "ArchiveBehind" | "LakeStale" | "JobsLate" | "BreakerOpen"
  * A log line that CloudWatch turns into a metric (embedded metric format:
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
  */
-export const troubleLine = (stage: string, trouble: Trouble, value: number, now: number): string =>
-  JSON.stringify({
+export function troubleLine(stage: string, trouble: Trouble, value: number, now: number): string {
+  return JSON.stringify({
     _aws: {
       Timestamp: now,
       CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [["stage"]], Metrics: [{ Name: trouble }] }],
@@ -21,3 +21,4 @@ export const troubleLine = (stage: string, trouble: Trouble, value: number, now:
     stage,
     [trouble]: value,
   });
+}

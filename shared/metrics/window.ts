@@ -7,7 +7,9 @@ export const finer = { month: "day", day: "hour" } as const;
 const LENGTH = { hour: 13, day: 10, month: 7 } as const;
 
 /** The window of an instant (ISO 8601, or the name of a finer window). Names sort by time. */
-export const windowOf = (granularity: Granularity, instant: string): string => instant.slice(0, LENGTH[granularity]);
+export function windowOf(granularity: Granularity, instant: string): string {
+  return instant.slice(0, LENGTH[granularity]);
+}
 
 /** Whether a text is the name of a window of this size. */
 export function isWindow(granularity: Granularity, text: string): boolean {
@@ -16,7 +18,9 @@ export function isWindow(granularity: Granularity, text: string): boolean {
 }
 
 /** The first instant of a window, ISO 8601. */
-export const startOf = (window: string): string => `${window}${"0000-01-01T00:00:00.000Z".slice(window.length)}`;
+export function startOf(window: string): string {
+  return `${window}${"0000-01-01T00:00:00.000Z".slice(window.length)}`;
+}
 
 /** The window `by` windows later, or earlier if negative. */
 export function shift(granularity: Granularity, window: string, by: number): string {
@@ -27,7 +31,9 @@ export function shift(granularity: Granularity, window: string, by: number): str
 }
 
 /** The end of a window: the start of the next one, ISO 8601. */
-export const endOf = (granularity: Granularity, window: string): string => startOf(shift(granularity, window, 1));
+export function endOf(granularity: Granularity, window: string): string {
+  return startOf(shift(granularity, window, 1));
+}
 
 /** The windows from `first` to `last`, inclusive. */
 export function windowsBetween(granularity: Granularity, first: string, last: string): string[] {

@@ -5,8 +5,8 @@ import { chunksOf } from "../../../shared/memory/chunk.ts";
 const LIMIT = 1500;
 const words = (count: number, word = "word") => Array.from({ length: count }, () => word).join(" ");
 
-describe("the texts of a message's memories", () => {
-  it("are one for a message that fits, without the space around it, and none for an empty one", () => {
+describe("the chunks of a message", () => {
+  it("are one trimmed text for a short message, and none for an empty message", () => {
     expect(chunksOf("  A short message.\n")).toEqual(["A short message."]);
     expect(chunksOf("x".repeat(LIMIT))).toEqual(["x".repeat(LIMIT)]);
     expect(chunksOf("x".repeat(LIMIT + 1))).toHaveLength(2);
@@ -19,28 +19,28 @@ describe("the texts of a message's memories", () => {
     ["a sentence", `${words(200)}.`, " ", words(150)],
     ["a sentence without a space after it", `${"字".repeat(1000)}。`, "", "字".repeat(600)],
     ["a word", words(300), " ", words(100)],
-  ])("end at the end of %s, if it ends in the second half of what fits", (_what, first, seam, rest) => {
+  ])("end at the end of %s, if that is in the second half of the maximum length", (_what, first, seam, rest) => {
     expect(chunksOf(first + seam + rest)).toEqual([first, rest]);
   });
 
-  it("do not end in the first half of what fits, so that no memory is a mere line", () => {
+  it("do not end in the first half of the maximum length, so that no memory is a single line", () => {
     const [first = ""] = chunksOf(`A title\n\n${words(400)}`);
     expect(first.length).toBeGreaterThan(LIMIT / 2);
     expect(first).toMatch(/^A title\n\nword/);
   });
 
-  it("never end inside a character", () => {
+  it("never end inside a surrogate pair", () => {
     const chunks = chunksOf(`x${"😀".repeat(2000)}`);
     expect(chunks.every((chunk) => chunk.isWellFormed())).toBe(true);
     expect(chunks[0]).toHaveLength(LIMIT - 1);
     expect(chunks.join("")).toBe(`x${"😀".repeat(2000)}`);
   });
 
-  it("are twenty at most", () => {
+  it("are at most twenty", () => {
     expect(chunksOf(words(10_000))).toHaveLength(20);
   });
 
-  it("hold all of a text that is not longer than that, in order, and none is too long", () => {
+  it("contain the whole text in order, and none exceeds the maximum length", () => {
     const text = fc.string({
       unit: fc.constantFrom("a", "b ", "c.", ". ", "\n", "\n\n", "é", "😀", "字。"),
       maxLength: 6000,

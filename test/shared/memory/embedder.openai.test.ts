@@ -64,8 +64,8 @@ const embedder = (dimensions = 512) =>
 
 const passage = (text: string) => ({ text, counts: new Map<string, number>() });
 
-describe("a model behind the OpenAI API", () => {
-  it("is asked in batches, and gives a vector for each text in order", async () => {
+describe("an embedder for the OpenAI API", () => {
+  it("sends batches, and returns one vector per text in order", async () => {
     const texts = Array.from({ length: 150 }, (_, n) => `text ${n}${n === 70 ? " about a boat" : ""}`);
     const vectors = await embedder().embed(texts.map(passage));
     expect(asked.map(({ input }) => input.length)).toEqual([64, 64, 22]);
@@ -74,7 +74,7 @@ describe("a model behind the OpenAI API", () => {
     expect(vectors.findIndex((vector) => vector[1] === 1)).toBe(70);
   });
 
-  it("is asked again when it is busy, as late as it says", async () => {
+  it("repeats a throttled request after the time that Retry-After gives", async () => {
     misbehave = (n) => (n === 0 ? { status: 429, headers: { "retry-after-ms": "50" }, body: {} } : undefined);
     const began = performance.now();
     expect(await embedder().embedQuery("a boat", noStatistics())).toHaveLength(512);
@@ -82,33 +82,33 @@ describe("a model behind the OpenAI API", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("is unavailable when it stays busy", async () => {
+  it("throws unavailable when all retries are throttled", async () => {
     misbehave = () => ({ status: 429, headers: { "retry-after-ms": "1" }, body: {} });
     await expect(embedder().embedQuery("a boat", noStatistics())).rejects.toMatchObject({ code: "unavailable" });
     expect(asked).toHaveLength(5);
   });
 
-  it("is of no use with other dimensions than the index has, or with fewer vectors than texts", async () => {
+  it("rejects vectors of other dimensions than the index has, and fewer vectors than texts", async () => {
     misbehave = (_, request) => ({ status: 200, body: embeddings({ ...request, dimensions: 1536 }) });
     await expect(embedder().embed([passage("a")])).rejects.toMatchObject({
       code: "internal",
-      message: "some-model gives 1536 dimensions, and the index has 512",
+      message: "the embedding model some-model returns 1536 dimensions, but the index has 512",
     });
     misbehave = (_, request) => ({ status: 200, body: embeddings({ ...request, input: ["one"] }) });
     await expect(embedder().embed([passage("a"), passage("b")])).rejects.toMatchObject({ code: "internal" });
   });
 
-  it.each([["a string"], [null]])("is of no use with vectors that hold %j", async (value) => {
+  it.each([["a string"], [null]])("rejects vectors that contain %j", async (value) => {
     const embedding = Array(512).fill(value);
     misbehave = () => ({ status: 200, body: { data: [{ index: 0, embedding }] } });
     await expect(embedder().embed([passage("a")])).rejects.toMatchObject({
       code: "internal",
-      message: "some-model gives vectors that are not numbers",
+      message: "the embedding model some-model returns vectors with values that are not numbers",
     });
   });
 
   it.each([["ten"], [-1], [1.5], [1e30], [null]])(
-    "that counts %j tokens is noted as one that does not count",
+    "records no tokens when the server counts %j tokens",
     async (count) => {
       misbehave = (_, request) => ({ status: 200, body: { ...embeddings(request), usage: { prompt_tokens: count } } });
       const calls: object[] = [];
@@ -121,21 +121,21 @@ describe("a model behind the OpenAI API", () => {
     },
   );
 
-  it("is not asked again for what it refuses", async () => {
+  it("does not repeat a request that the server refuses", async () => {
     misbehave = () => ({ status: 401, body: { error: { message: "bad key" } } });
     await expect(embedder().embedQuery("a boat", noStatistics())).rejects.toMatchObject({ code: "internal" });
     expect(asked).toHaveLength(1);
   });
 });
 
-describe("memory with such a model", () => {
+describe("memory with an embedding model", () => {
   let engines: Engines;
   beforeAll(async () => {
     engines = await startEngines();
   });
   afterAll(() => engines.close());
 
-  it("finds what no word of the query names, once the model answers", async () => {
+  it("finds memories that share no word with the query, once the model answers", async () => {
     const world = createMemoryWorld(engines, {
       embedderOf: ({ dimensions }) => embedder(dimensions),
       space: { model: "some-model", dimensions: 512 },
@@ -160,7 +160,7 @@ describe("memory with such a model", () => {
     });
   });
 
-  it("leaves a metric of each call to the model and of each search, written in one call with those of the same run", async () => {
+  it("records a metric per call to the model and per search, all in one write per run", async () => {
     const table = createTable(engines.dynamodb, engines.metricsTable);
     const writes: number[] = [];
     const recorder = createRecorder(

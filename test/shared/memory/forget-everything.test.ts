@@ -53,7 +53,7 @@ test("a message that is captured while everything is being forgotten is counted 
   expect((await memories.summary("ann")).statistics.memories).toBe(records.length);
 });
 
-test("a request to forget everything that goes on after its deadline forgets nothing", async () => {
+test("a request to forget everything that resumes after its deadline forgets nothing", async () => {
   const table = createTable(createMemoryDynamoDB({ conversations }).client, "conversations");
   const clock = () => NOON + 60_000;
   const memories = createMemoryStore(table, clock);

@@ -20,7 +20,7 @@ const user = fc.constantFrom("a", "a#S", "a#S#s1", "A", "a%23S", "ab", "b", "b c
 const session = fc.constantFrom("s1", "s2", "S", "1");
 const word = fc.constantFrom("glacier", "peanut", "violin", "harbour", "lantern");
 
-it("never gives one user what another one said", async () => {
+it("a search never returns memories of another user", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ user, session, words: fc.array(word, { minLength: 1, maxLength: 3 }) }), {

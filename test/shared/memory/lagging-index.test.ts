@@ -50,7 +50,7 @@ async function searched(): Promise<string[]> {
 }
 
 describe("while the index lags", () => {
-  it("one forgotten memory is not recalled, and the others are", async () => {
+  it("a forgotten memory is not recalled, but the others are", async () => {
     await remembered("s1");
     const [memory] = await world.recall(USER, { text: "lantern barn", limit: 1 });
     await forgetMemory(world.memories, USER, memory!.id);
@@ -59,7 +59,7 @@ describe("while the index lags", () => {
     expect((await searched()).toSorted()).toEqual(left.toSorted());
   });
 
-  it("nothing of a deleted session is recalled, also when the id is used again", async () => {
+  it("no memory of a deleted session is recalled, even when its id is used again", async () => {
     await remembered("s1");
     await deleteSession(stores, { user: USER, id: "s1" });
     expect(await recalled()).toEqual([]);
@@ -70,7 +70,7 @@ describe("while the index lags", () => {
     expect(await recalled()).toEqual(["A new lantern."]);
   });
 
-  it("a late purge of a deleted session leaves the memories of the next one with its id", async () => {
+  it("a late purge of a deleted session keeps the memories of the next session with its id", async () => {
     await world.say(USER, "s1", ...FACTS);
     const tombstone = await stores.sessions.findAnchor({ user: USER, id: "s1" });
     await deleteSession(stores, { user: USER, id: "s1" });
@@ -86,7 +86,7 @@ describe("while the index lags", () => {
     expect(await world.stored(USER, "s1")).toEqual(["A new lantern."]);
   });
 
-  it("a user's first memory is not recalled when its session is deleted right after it was remembered", async () => {
+  it("a user's first memory is not recalled when its session is deleted while it is remembered", async () => {
     await world.say(USER, "s1", ...FACTS);
     const { transit } = stores.sessions;
     let isRemembered = false;
@@ -112,7 +112,7 @@ describe("while the index lags", () => {
     expect(await recalled()).toEqual([]);
   });
 
-  it("nothing of a user's only session is recalled after it was deleted, when another one begins", async () => {
+  it("no memory of a user's deleted only session is recalled when another session begins", async () => {
     await remembered("s1");
     await deleteSession(stores, { user: USER, id: "s1" });
     expect((await world.memories.summary(USER)).statistics.memories).toBe(0);
@@ -121,7 +121,7 @@ describe("while the index lags", () => {
     expect(await recalled()).toEqual([]);
   });
 
-  it("nothing of before a reset is recalled", async () => {
+  it("no memory from before a reset is recalled", async () => {
     await remembered("s1");
     await resetSession(stores, { user: USER, id: "s1" }, { seed: "reset" });
     await world.say(USER, "s1", "A new lantern.");
@@ -129,7 +129,7 @@ describe("while the index lags", () => {
     expect(await recalled()).toEqual([]);
   });
 
-  it("nothing is recalled after everything was forgotten", async () => {
+  it("no memory is recalled after the user has forgotten everything", async () => {
     await remembered("s1");
     world.advance(1);
     await forgetEverything({ memories: world.memories, clock: stores.clock }, USER, Number.POSITIVE_INFINITY);
@@ -155,7 +155,7 @@ describe("a message that is sent again with the same identity", () => {
   it.each([
     ["a reset", () => resetSession(slow(), { user: USER, id: "s1" }, { seed: "reset" })],
     ["a deletion", () => deleteSession(slow(), { user: USER, id: "s1" })],
-  ])("after %s is remembered, although the memory of before is not yet deleted", async (_what, empty) => {
+  ])("after %s is remembered, although the earlier memory is not deleted yet", async (_what, empty) => {
     await world.say(USER, "s1", "Hello lantern keeper.");
     await send();
     await world.deliver(USER, "s1");
@@ -179,7 +179,7 @@ describe("a message that is sent again with the same identity", () => {
   it.each([
     ["a reset", () => resetSession(slow(), { user: USER, id: "s1" }, { seed: "reset" })],
     ["a deletion", () => deleteSession(slow(), { user: USER, id: "s1" })],
-  ])("after %s is no repeat of what was said before it", async (_what, empty) => {
+  ])("after %s does not count as a repeat of the earlier message", async (_what, empty) => {
     await world.say(USER, "s1", "The lantern is green.");
     await world.deliver(USER, "s1");
     await empty().catch(() => undefined);
@@ -202,7 +202,7 @@ describe("a reset or deletion that fails half-way", () => {
   it.each([
     ["reset", (failed: Stores) => resetSession(failed, { user: USER, id: "s1" }, { seed: "reset" })],
     ["deletion", (failed: Stores) => deleteSession(failed, { user: USER, id: "s1" })],
-  ])("hides no memory: %s", async (_what, work) => {
+  ])("hides no memory (%s)", async (_what, work) => {
     await remembered("s1");
     await expect(work(failing(stores))).rejects.toMatchObject({ code: "unavailable" });
     expect((await recalled()).toSorted()).toEqual(FACTS.toSorted());
@@ -217,7 +217,7 @@ describe("a reset or deletion that fails half-way", () => {
     expect((await recalled()).toSorted()).toEqual([...FACTS, "One more lantern."].toSorted());
   });
 
-  it("leaves no memory visible when the transaction was carried out and its answer lost", async () => {
+  it("hides all memories when the transaction was made and its answer lost", async () => {
     await remembered("s1");
     const lost: Stores = {
       ...stores,

@@ -39,7 +39,7 @@ async function expectExactStatistics(...sessions: string[]): Promise<void> {
 }
 
 describe("remembering", () => {
-  it("makes one memory of a message, however often and at once its record comes", async () => {
+  it("stores a message once, however often and concurrently its record is delivered", async () => {
     await world.say(user, "s1", ...FACTS);
     await Promise.all([world.deliver(user, "s1"), world.deliver(user, "s1"), world.deliver(user, "s1")]);
     await world.deliver(user, "s1");
@@ -48,7 +48,7 @@ describe("remembering", () => {
     expect((await world.find(user, "Which food allergy do I have?"))[0]).toBe(FACTS[1]);
   });
 
-  it("ends the same wherever it is interrupted", async () => {
+  it("gives the same result wherever it is interrupted", async () => {
     for (const kind of ["before", "after"] as const) {
       for (let n = 0; ; n++) {
         user = `user-${users++}`;
@@ -68,7 +68,7 @@ describe("remembering", () => {
     }
   });
 
-  it("counts right when sessions of one user come and go at the same time", async () => {
+  it("keeps exact statistics while sessions of one user are added and deleted concurrently", async () => {
     const sessions = Array.from({ length: 6 }, (_, n) => `s${n}`);
     for (const id of sessions) await world.say(user, id, `Trip number ${id} to the glacier`, `Packed ropes for ${id}`);
     await Promise.all(sessions.map((id) => world.deliver(user, id)));
@@ -80,7 +80,7 @@ describe("remembering", () => {
     await expectExactStatistics(...sessions, "s9");
   });
 
-  it("leaves out what is empty, boilerplate, a repeat, or said by nobody", async () => {
+  it("skips empty messages, stock phrases, repeats, and messages of system and tools", async () => {
     await world.say(
       user,
       "s1",
@@ -96,7 +96,7 @@ describe("remembering", () => {
     expect(await world.stored(user, "s1")).toEqual(["The boiler needs a new valve."]);
   });
 
-  it("cuts a long message into memories of their own", async () => {
+  it("cuts a long message into several memories", async () => {
     const paragraphs = ["granite", "saffron", "velvet"].map((word) => `${`All about ${word}. `.repeat(60)}\n\n`);
     await world.say(user, "s1", paragraphs.join(""));
     await world.deliver(user, "s1");
@@ -106,7 +106,7 @@ describe("remembering", () => {
 });
 
 describe("recalling", () => {
-  it("finds the answer by the question before it", async () => {
+  it("finds an answer by the question before it", async () => {
     await world.say(
       user,
       "s1",
@@ -120,7 +120,7 @@ describe("recalling", () => {
     );
   });
 
-  it("keeps to a session and to a range of time", async () => {
+  it("filters by session and by time", async () => {
     const at = (created_at: string, content: string) => ({ content, created_at });
     await world.say(user, "a", at("2023-05-08T10:00:00.000Z", "The glacier hike was cold."));
     await world.say(user, "b", at("2024-07-01T10:00:00.000Z", "Another glacier, another hike."));
@@ -135,7 +135,7 @@ describe("recalling", () => {
     expect(await range("2023-05-01T00:00:00.000Z", "2023-05-08T10:00:00.000Z")).toEqual([]);
   });
 
-  it("finds words that are stop words all, when somebody asks for them", async () => {
+  it("finds a phrase of stop words in a search, but not for a prompt", async () => {
     const search = createSearch(world.deps);
     await world.say(user, "s1", "We heard The Who in London.", "I know who the singer was.");
     await world.say(user, "s2", "My records of the Who are worn.");
@@ -158,7 +158,7 @@ describe("recalling", () => {
     expect(await world.find(user, "the who")).toEqual([]);
   });
 
-  it("finds no words of memories that were forgotten, though the store still has them or its index lags", async () => {
+  it("finds no phrase in forgotten memories that are still stored or in a lagging index", async () => {
     await world.say(user, "s1", "We heard The Who in London.");
     await world.deliver(user, "s1");
     const { memories } = world;
@@ -185,7 +185,7 @@ describe("recalling", () => {
     expect(await find({ ...world.deps, memories: lagging })).toEqual([]);
   });
 
-  it("shows no memory that was forgotten one by one, though its indexes lag and still hold it", async () => {
+  it("returns no memory that was forgotten one by one while the indexes lag", async () => {
     await world.say(user, "s1", "We heard The Who in London.");
     await world.deliver(user, "s1");
     const { memories } = world;
@@ -216,7 +216,7 @@ describe("recalling", () => {
     expect([await find("London"), await find("the who")]).toEqual([[], []]);
   });
 
-  it("judges by terms alone when vectors are made of them, and asks for nothing when the query has none", async () => {
+  it("ranks by terms alone with the built-in embedding, and searches nothing for a query without terms", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     const [best, ...others] = await world.recall(user, { text: "peanuts", limit: 10 });
@@ -228,14 +228,14 @@ describe("recalling", () => {
     expect(await world.counting(() => world.find(user, "what is the"))).toBe(1);
   });
 
-  it("shows what was said twice only once", async () => {
+  it("returns a repeated statement once", async () => {
     await world.say(user, "a", "The spare key hangs behind the blue door.");
     await world.say(user, "b", "the spare key hangs behind the blue door");
     await world.deliver(user, "a", "b");
     expect(await world.find(user, "where is the spare key")).toHaveLength(1);
   });
 
-  it("costs two calls, and now and then a third one for where vectors are", async () => {
+  it("makes two calls, and sometimes a third one for the layout", async () => {
     await world.say(user, "a", ...FACTS);
     await world.deliver(user, "a");
     world.advance(5000);
@@ -252,7 +252,7 @@ describe("forgetting", () => {
     expect((await world.memories.summary(user)).statistics).toEqual(noStatistics());
   };
 
-  it("takes a deleted session's memories out at once, and for good", async () => {
+  it("removes the memories of a deleted session at once and for ever", async () => {
     await world.say(user, "s1", ...FACTS);
     const Records = await world.records(user, "s1");
     await world.deliver(user, "s1");
@@ -268,7 +268,7 @@ describe("forgetting", () => {
     await expectExactStatistics("s1");
   });
 
-  it("hides a deleted session's memories even when cleaning up fails", async () => {
+  it("hides the memories of a deleted session even if their deletion fails", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     const { memories } = world;
@@ -278,7 +278,7 @@ describe("forgetting", () => {
     expect((await listMemories(memories, user, { limit: 10 })).records).toEqual([]);
   });
 
-  it("hides all memories of deleted sessions, more than are named", async () => {
+  it("hides the memories of more deleted sessions than a summary names", async () => {
     const { memories } = world;
     const broken = { ...memories, remove: () => Promise.reject(new Error("throttled")) };
     const sessions = Array.from({ length: 12 }, (_, n) => `s${n}`);
@@ -294,7 +294,7 @@ describe("forgetting", () => {
     expect(Object.keys(forgottenSessions)).toHaveLength(10);
   });
 
-  it("reads 4 KB of what is known of a user at most, however much was forgotten", async () => {
+  it("keeps the summary of a user below 4 KB, however much was forgotten", async () => {
     user = `${user} of the department of long names`;
     const sessions = Array.from({ length: 11 }, (_, n) => `s${n}`);
     for (const id of sessions) await world.say(user, id, `The lantern of ${id}`, `The compass of ${id}`);
@@ -309,7 +309,7 @@ describe("forgetting", () => {
     expect(rru).toBe(1);
   });
 
-  it("hides what was said before a reset even when cleaning up fails", async () => {
+  it("hides memories from before a reset even if their deletion fails", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     const { memories } = world;
@@ -327,7 +327,7 @@ describe("forgetting", () => {
     expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
   });
 
-  it("takes a reset session's memories out, and takes new ones in", async () => {
+  it("removes the memories of a reset session, and remembers new messages", async () => {
     await world.say(user, "s1", ...FACTS);
     const Records = await world.records(user, "s1");
     await world.deliver(user, "s1");
@@ -340,7 +340,7 @@ describe("forgetting", () => {
     expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
   });
 
-  it("forgets one memory, whatever becomes of its session", async () => {
+  it("forgets one memory for ever, also when its session is archived and restored", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     const [memory] = await world.recall(user, { text: "peanuts", limit: 1 });
@@ -365,7 +365,7 @@ describe("forgetting", () => {
     await expectExactStatistics("s1");
   });
 
-  it("forgets everything that was said so far, and nothing that is said from then on", async () => {
+  it("forgets everything that was said so far, and nothing that is said later", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.say(user, "s2", "Said, but not remembered yet.");
     await world.deliver(user, "s1");
@@ -397,7 +397,7 @@ describe("forgetting", () => {
     expect(await expiry()).toBeUndefined();
   });
 
-  it("says that its time ran out when it did, and is finished by a repeat", async () => {
+  it("fails when time runs out, and a repeat completes it", async () => {
     await world.say(user, "s1", ...FACTS);
     await world.deliver(user, "s1");
     world.advance(1000);

@@ -85,7 +85,7 @@ function open(world: MemoryWorld, a: number, b: number) {
 }
 
 describe.each(Object.keys(subjects))("on %s", (name) => {
-  it("vectors move from 512 dimensions in slot a to 1024 in b and to 768 in a, and searches find everything throughout", async () => {
+  it("vectors change from 512 dimensions in slot a to 1024 in b and to 768 in a, and searches find everything meanwhile", async () => {
     const engines = subjects[name]!();
     const world = createMemoryWorld(engines);
     const session = "moving";
@@ -117,7 +117,7 @@ describe.each(Object.keys(subjects))("on %s", (name) => {
 });
 
 describe("in memory", () => {
-  it("a vector of other dimensions in the slot does not count as the new one, and is replaced", async () => {
+  it("a vector of other dimensions in the slot is replaced", async () => {
     const engines = inMemory();
     const world = createMemoryWorld(engines);
     await world.say(USER, "s1", "The violin hangs in the hall");
@@ -135,7 +135,7 @@ describe("in memory", () => {
     expect(await world.find(USER, "violin")).toEqual(["The violin hangs in the hall"]);
   });
 
-  it("an index that was replaced while it was being filled is given up for the new one", async () => {
+  it("a build begins again when a deployment has replaced its index", async () => {
     const engines = inMemory();
     const world = createMemoryWorld(engines);
     await world.say(USER, "s1", "The violin hangs in the hall");
@@ -152,7 +152,7 @@ describe("in memory", () => {
     expect(await world.find(USER, "violin")).toEqual(["The violin hangs in the hall"]);
   });
 
-  it("clearing takes away the vectors of every place but the one in use", async () => {
+  it("clearing removes the vectors of all places except the one in use", async () => {
     const engines = inMemory();
     const world = createMemoryWorld(engines);
     await world.say(USER, "s1", "The violin hangs in the hall");
@@ -167,11 +167,11 @@ describe("in memory", () => {
     expect(await vectorsOf(engines, "s1")).toEqual(["vector_b_1024 1024"]);
   });
 
-  it("dimensions for which the free slot has no index are refused", async () => {
+  it("dimensions for which the unused slot has no index are rejected", async () => {
     const engines = inMemory();
     const { run } = open(createMemoryWorld(engines), 512, 1024);
     await expect(run({ dimensions: 768 })).rejects.toThrow(
-      "slot b, which is not in use, has an index of 1024 dimensions, not of 768: deploy one first",
+      "the unused slot b has an index of 1024 dimensions: deploy one of 768 dimensions first",
     );
     expect((await run()).state).toBe("current");
   });

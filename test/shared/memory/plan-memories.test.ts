@@ -16,7 +16,7 @@ const message = (more: Partial<MessageRecord> = {}): MessageRecord => ({
 const plan = (more: Partial<MessageRecord> = {}) => planMemories(SESSION, 1, 1, message(more));
 
 describe("the memories of a message", () => {
-  it("say who said what and when", () => {
+  it("contain text, speaker and time", () => {
     expect(plan({ name: "Ann", created_at: "2026-03-04T23:59:00.000Z" })).toEqual([
       {
         user_id: "ann",
@@ -45,11 +45,11 @@ describe("the memories of a message", () => {
     expect(plan(more)).toEqual([]);
   });
 
-  it("are made of answers of other models", () => {
+  it("include answers of all models except the offline one", () => {
     expect(plan({ role: "assistant", model: "model-a" })).toHaveLength(1);
   });
 
-  it("are always the same, and others for another session, life of it, user, message or place in it", () => {
+  it("have ids that depend on user, session, life, message and chunk only", () => {
     const ids = [
       ...planMemories(SESSION, 1, 1, message({ content: "All about granite. ".repeat(200) })),
       ...planMemories({ ...SESSION, id: "s2" }, 1, 1, message()),
@@ -63,7 +63,7 @@ describe("the memories of a message", () => {
     expect(planMemories(SESSION, 1, 2, message()).map(({ id }) => id)).toEqual(plan().map(({ id }) => id));
   });
 
-  it("sort by when they were said, then by their place in the request, then by their place in the message", () => {
+  it("sort by time, then by position in the request, then by position in the message", () => {
     const long = "All about granite. ".repeat(200);
     const inRequest = (n: number, created_at: string) =>
       plan({ id: timeOrderedId({ seed: "request", at: AT }, n), content: long, created_at });
@@ -77,7 +77,7 @@ describe("the memories of a message", () => {
     expect(ids.toSorted()).toEqual(ids);
   });
 
-  it("have arrived when the message was captured, whatever time the client gave it", () => {
+  it("have the arrival time of the capture, whatever `created_at` says", () => {
     expect(plan({ created_at: "2020-01-01T00:00:00.000Z" })[0]?.arrived).toBe(AT);
     // An id that the client chose says nothing of that: the id of its place does.
     const order = timeOrderedId({ seed: "request", at: AT + 5 }, 0);

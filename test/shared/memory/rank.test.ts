@@ -67,7 +67,7 @@ function scores(
 const filler = (n: number) => `filler${String.fromCharCode(97 + n)} word${String.fromCharCode(97 + n)}`;
 
 describe("the score of a memory", () => {
-  it("grows with how rare a term of the query is, and less with each time that it is said", () => {
+  it("grows with the rarity of a query term, and less with each occurrence", () => {
     const [own, session] = [FALCON * saturated(1, pivot(1)), FALCON * saturated(1, 1)];
     expect(scores("falcon", [candidate(0, "falcon")]).get("s-0")).toBeCloseTo(own + 0.2 * session, 10);
     const twice = FALCON * saturated(2, pivot(2)) + 0.2 * FALCON * saturated(2, 1);
@@ -78,19 +78,19 @@ describe("the score of a memory", () => {
     expect([...scores("falcon garden", both).keys()]).toEqual(["b-0", "a-0"]);
   });
 
-  it("is lower for a longer memory that says the same", () => {
+  it("is lower for a longer memory with the same terms", () => {
     const long = `falcon ${Array.from({ length: 9 }, (_, n) => `word${String.fromCharCode(97 + n)}`).join(" ")}`;
     const found = scores("falcon", [candidate(0, long, { session: "a" }), candidate(0, "falcon", { session: "b" })]);
     expect([...found.keys()]).toEqual(["b-0", "a-0"]);
     expect(found.get("a-0")).toBeCloseTo(FALCON * saturated(1, pivot(10)) + 0.2 * FALCON * saturated(1, 1), 10);
   });
 
-  it("counts a term of the query once, however often the query says it", () => {
+  it("counts a repeated query term once", () => {
     const said = [candidate(0, "falcon")];
     expect(scores("falcon falcon Falcons", said)).toEqual(scores("falcon", said));
   });
 
-  it("has a share of 0.2 of each neighbour, of 0.1 of those two away, and none of others", () => {
+  it("includes 0.2 of the score of each neighbour, 0.1 of those two away, and nothing of others", () => {
     const said = Array.from({ length: 9 }, (_, n) => candidate(n, n === 4 ? "falcon" : filler(n)));
     const found = scores("falcon", said);
     const own = FALCON * saturated(1, pivot(1));
@@ -100,7 +100,7 @@ describe("the score of a memory", () => {
       expect(found.get(`s-${n}`), `turn ${n}`).toBeCloseTo(share * own + session, 10);
   });
 
-  it("has a share of 0.5 of the turn before, if that is a question that somebody else has asked", () => {
+  it("includes 0.5 of the score of the preceding turn, if another speaker asks a question there", () => {
     const own = FALCON * saturated(1, pivot(1));
     const session = 0.2 * FALCON * saturated(1, 1);
     const shareOf = (question: Said, at: number) => {
@@ -115,7 +115,7 @@ describe("the score of a memory", () => {
     expect(shareOf({ asks: true }, 7)).toBeCloseTo(0.1, 10);
   });
 
-  it("has a share of 0.2 of what the candidates of its session say together, and none of other sessions", () => {
+  it("includes 0.2 of the score of all candidates of its session together, and nothing of other sessions", () => {
     const session = 0.2 * FALCON * saturated(3, 1);
     const far = [0, 10, 20].map((turn) => candidate(turn, `falcon ${filler(turn)}`));
     const found = scores("falcon", [...far, candidate(30, filler(25)), candidate(1, filler(2), { session: "other" })]);
@@ -123,7 +123,7 @@ describe("the score of a memory", () => {
     expect(found.has("other-1")).toBe(false);
   });
 
-  it("loses 3 % with age, half of that in 180 days, and gains nothing from a date in the future", () => {
+  it("loses up to 3 % with age, half of that in 180 days, and gains nothing from a date in the future", () => {
     const agedBy = (days: number) => {
       const created_at = new Date(NOW - days * DAY).toISOString();
       return scores("falcon", [candidate(0, "falcon", { created_at })]).get("s-0")!;
@@ -136,7 +136,7 @@ describe("the score of a memory", () => {
     expect(agedBy(-1000)).toBeCloseTo(fresh, 10);
   });
 
-  it("has ten for each unit of a model's similarity, which neighbours share", () => {
+  it("includes 10 times the similarity of a model, which neighbours share", () => {
     const said = [
       { ...candidate(0, filler(0)), similarity: 0.8 },
       { ...candidate(1, filler(1)), similarity: 0.1 },
@@ -148,7 +148,7 @@ describe("the score of a memory", () => {
 });
 
 describe("the best memories", () => {
-  it("are as many as are wanted, best first, and none that says nothing about the query", () => {
+  it("are limited, sorted by score, and without those that share nothing with the query", () => {
     const said = Array.from({ length: 6 }, (_, n) =>
       candidate(0, `${"falcon ".repeat(n)}${filler(n)}`, { session: String.fromCharCode(97 + n) }),
     );
@@ -157,12 +157,12 @@ describe("the best memories", () => {
     expect(scores("unheard", said).size).toBe(0);
   });
 
-  it("of the same score are the latest first", () => {
+  it("of the same score are sorted by time, newest first", () => {
     const said = ["b", "a", "c"].map((session, n) => candidate(0, `falcon ${filler(n)}`, { session }));
     expect([...scores("falcon", said).keys()]).toEqual(["c-0", "b-0", "a-0"]);
   });
 
-  it("leave out what a better one has said already, whoever said it and whenever", () => {
+  it("leave out repeats of a better one, whatever their speaker and date", () => {
     const said = (session: string, content: string, speaker: string, created_at: string) =>
       candidate(0, content, {
         session,
@@ -186,14 +186,14 @@ describe("the best memories", () => {
     expect([...dated.keys()].sort()).toEqual(["a-0", "b-0"]);
   });
 
-  it("keep two short ones that say the same: what they mean depends on where they stand", () => {
+  it("keep two short ones with the same terms, because their meaning depends on the context", () => {
     const said = ["a", "b"].map((session) => candidate(0, "falcon yes", { session }));
     expect(scores("falcon", said).size).toBe(2);
     const longer = ["a", "b"].map((session) => candidate(0, "falcon nest tower", { session }));
     expect(scores("falcon", longer).size).toBe(1);
   });
 
-  it("need nine terms of ten in common to say the same", () => {
+  it("are repeats only if they share nine terms of ten", () => {
     const terms = Array.from({ length: 18 }, (_, n) => `term${String.fromCharCode(97 + n)}`);
     const said = (session: string, words: string[]) => candidate(0, ["falcon", ...words].join(" "), { session });
     const size = (other: string[]) => scores("falcon", [said("a", terms), said("b", other)]).size;
@@ -204,7 +204,7 @@ describe("the best memories", () => {
     expect(size(terms.slice(2))).toBe(2);
   });
 
-  it("fill up with what comes next when repeats are left out", () => {
+  it("are filled up with the next ones when repeats are left out", () => {
     const said = [
       candidate(0, "falcon nest tower", { session: "d" }),
       candidate(0, "falcon nest tower", { session: "c" }),

@@ -14,7 +14,7 @@ afterAll(() => engines.close());
 
 const NEW: Space = { model: "new-model", dimensions: 512 };
 
-it("rebuilds every memory in the other index while searches go on, wherever it is interrupted", async () => {
+it("reembed rebuilds every memory in the other index while searches work, wherever it is interrupted", async () => {
   const world = createMemoryWorld(engines, { embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions) });
   const deps = { ...world.deps, stores: world.stores, wanted: { a: NEW, b: NEW } };
   for (const user of ["ann", "ben"]) {
@@ -58,7 +58,7 @@ it("rebuilds every memory in the other index while searches go on, wherever it i
   expect((await reembed(deps, Number.POSITIVE_INFINITY)).state).toBe("current");
 });
 
-it("stops at its deadline and goes on from there", async () => {
+it("reembed stops at its deadline, and the next call continues", async () => {
   const world = createMemoryWorld(engines);
   const wanted = { model: LEXICAL_MODEL, dimensions: 512 };
   const deps = { ...world.deps, stores: world.stores, wanted: { a: wanted, b: wanted } };

@@ -5,17 +5,17 @@ import { noStatistics, rarityOf, withMemories } from "../../../shared/memory/sta
 import { countTerms, isCourtesy, termsOf } from "../../../shared/memory/terms.ts";
 
 describe("terms", () => {
-  it("are words without what grammar and accents add to them", () => {
+  it("are stemmed words without accents", () => {
     expect(termsOf("The dogs weren't barking, Zoë!")).toEqual(["dog", "bark", "zoe"]);
     expect(termsOf("allergic")).toEqual(termsOf("allergies"));
   });
 
-  it("are pairs of characters where words are not separated", () => {
+  it("are pairs of characters in scripts without spaces", () => {
     expect(termsOf("東京都 is big")).toEqual(["東京", "京都", "big"]);
     expect(termsOf("猫")).toEqual(["猫"]);
   });
 
-  it("are missing in courtesies only", () => {
+  it("of greetings, thanks and stock phrases alone make a courtesy", () => {
     expect(isCourtesy("Hi! Thanks a lot, see you :)")).toBe(true);
     expect(isCourtesy("👋")).toBe(true);
     expect(isCourtesy("Thanks, the valve fits.")).toBe(false);
@@ -27,7 +27,7 @@ describe("term statistics", () => {
     fc.array(fc.constantFrom("a", "b", "c", "d", "e", "f")).map((terms) => ({ counts: countTerms(terms) })),
   );
 
-  it("are the same in whatever order memories come and go", () => {
+  it("are the same for any order of additions and removals", () => {
     fc.assert(
       fc.property(memories, memories, (stay, go) => {
         const all = withMemories(noStatistics(), [...stay, ...go], 1);
@@ -36,11 +36,11 @@ describe("term statistics", () => {
     );
   });
 
-  it("fit what one read unit pays for", () => {
+  it("fit into one read unit", () => {
     expect(noStatistics().frequencies.byteLength).toBeLessThan(4096 - 400);
   });
 
-  it("stay at zero for terms that were never counted in, and at the highest count once it is reached", () => {
+  it("never fall below zero, and stay at the highest count", () => {
     const dog = countTerms(["dog"]);
     const out = withMemories(noStatistics(), [{ counts: dog }], -1);
     expect(out).toEqual(noStatistics());
@@ -51,7 +51,7 @@ describe("term statistics", () => {
     expect(withMemories(full, many(1), 1).frequencies).toEqual(full.frequencies);
   });
 
-  it("never call a term rarer than none, though others share its bucket", () => {
+  it("give no negative rarity when terms share a bucket", () => {
     const shared = withMemories(
       noStatistics(),
       Array.from({ length: 3 }, () => ({ counts: countTerms(["dog"]) })),
@@ -64,7 +64,7 @@ describe("term statistics", () => {
     expect(rarityOf({ ...shared, memories: 2 }, "dog")).toBeCloseTo(Math.log(1 + 0.5 / 2.5), 10);
   });
 
-  it("call rare what few memories say", () => {
+  it("give a higher rarity to terms of fewer memories", () => {
     const said = ["dog", "dog bone", "dog cat", "dog"].map((text) => ({
       counts: countTerms(termsOf(text)),
     }));
@@ -79,7 +79,7 @@ describe("periods", () => {
     .date({ min: new Date("1970-01-01"), max: new Date("9998-01-01"), noInvalidDate: true })
     .map((date) => date.toISOString());
 
-  it("hold every instant of a range, in a few searches", () => {
+  it("cover every instant of a range with few searches", () => {
     fc.assert(
       fc.property(instant, instant, instant, (a, b, c) => {
         const [from = "", at = "", to = ""] = [a, b, c].sort();
@@ -91,7 +91,7 @@ describe("periods", () => {
     );
   });
 
-  it("are months or years", () => {
+  it("are months for short ranges and years for long ones", () => {
     const range = (from: string, to: string) =>
       periodsOf({ from: `${from}T00:00:00.000Z`, to: `${to}T00:00:00.000Z` }, 0);
     expect(range("2023-11-30", "2024-02-01")).toEqual(["2023-11", "2023-12", "2024-01"]);
