@@ -13,8 +13,8 @@ import { lazyStreamHandler } from "../compose.ts";
 import { type ChatHandlerDependencies, openChat } from "../compose-chat.ts";
 
 /** POST /v1/chat/completions */
-export const createCompletions = (deps: ChatHandlerDependencies) =>
-  createStreamHandler(
+export function createCompletions(deps: ChatHandlerDependencies) {
+  return createStreamHandler(
     chatOperations.createCompletion,
     deps,
     async ({ user, body, plan, repeatable, deadline, ...request }) => {
@@ -44,6 +44,7 @@ export const createCompletions = (deps: ChatHandlerDependencies) =>
       return { status: 200, headers, body: await completion(turn) };
     },
   );
+}
 
 const unknownModel = (model: string): AppError =>
   new AppError("model_not_found", `model: ${JSON.stringify(model)} is not offered: GET /v1/models lists the models`, {

@@ -7,14 +7,15 @@ import { lazyStreamHandler } from "../compose.ts";
 import { type FollowDependencies, openFollow } from "../compose-chat.ts";
 
 /** GET /v1/chat/{id}/stream */
-export const createFollowUiChat = (deps: FollowDependencies) =>
-  createStreamHandler(chatOperations.followUiChat, deps, async ({ user, params, observe, deadline }) => {
+export function createFollowUiChat(deps: FollowDependencies) {
+  return createStreamHandler(chatOperations.followUiChat, deps, async ({ user, params, observe, deadline }) => {
     const turn = await followRunningTurn(deps, { user, id: params.id }, deadline - 1000, observe);
     if (!turn) return { status: 204 };
     const message = await continuedMessage(deps, turn);
     const stream = uiMessageStream(turn, message && { message, isKnown: false });
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream, done: turn.done };
   });
+}
 
 export const handler = lazyStreamHandler((config, executionMode) =>
   createFollowUiChat({ ...openFollow(config), executionMode }),

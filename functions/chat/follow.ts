@@ -6,12 +6,13 @@ import { lazyStreamHandler } from "../compose.ts";
 import { type FollowDependencies, openFollow } from "../compose-chat.ts";
 
 /** GET /v1/sessions/{id}/chat/stream */
-export const createFollowChat = (deps: FollowDependencies) =>
-  createStreamHandler(chatOperations.followChat, deps, async ({ user, params, observe, deadline }) => {
+export function createFollowChat(deps: FollowDependencies) {
+  return createStreamHandler(chatOperations.followChat, deps, async ({ user, params, observe, deadline }) => {
     const turn = await followRunningTurn(deps, { user, id: params.id }, deadline - 1000, observe);
     if (!turn) return { status: 204 };
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream: uiMessageStream(turn), done: turn.done };
   });
+}
 
 export const handler = lazyStreamHandler((config, executionMode) =>
   createFollowChat({ ...openFollow(config), executionMode }),

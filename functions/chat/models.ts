@@ -12,11 +12,12 @@ export interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/models */
-export const createListModels = (deps: Dependencies) =>
-  createHttpHandler(chatOperations.listModels, deps, async () => {
+export function createListModels(deps: Dependencies) {
+  return createHttpHandler(chatOperations.listModels, deps, async () => {
     const models = await offeredModels(deps.targets, deps.providerModels);
     return { status: 200, body: { object: "list", data: models.map((model) => ({ object: "model", ...model })) } };
   });
+}
 
 export const handler = lazyHandler((config) =>
   createListModels({

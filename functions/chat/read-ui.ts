@@ -8,10 +8,11 @@ import { lazyHandler, openArchiveLater, openFileUrls, openHttp, openStores, open
 type Dependencies = HttpDependencies & Stores & { fileUrls: FileUrls };
 
 /** GET /v1/chat/{id} */
-export const createReadUiChat = (deps: Dependencies) =>
-  createHttpHandler(chatOperations.readUiChat, deps, async ({ user, params }) => {
+export function createReadUiChat(deps: Dependencies) {
+  return createHttpHandler(chatOperations.readUiChat, deps, async ({ user, params }) => {
     return { status: 200, body: { messages: await readUiChat(deps, { user, id: params.id }, deps.fileUrls) } };
   });
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -7,11 +7,12 @@ import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 
 /** POST /v1/sessions/{id}/stop */
-export const createStopChat = (deps: HttpDependencies & StopDependencies) =>
-  createHttpHandler(chatOperations.stopChat, deps, async ({ user, params, observe }) => {
+export function createStopChat(deps: HttpDependencies & StopDependencies) {
+  return createHttpHandler(chatOperations.stopChat, deps, async ({ user, params, observe }) => {
     const answer = await stopTurns(deps, { user, id: params.id }, observe);
     return { status: 200, body: answer ? { stopped: true, message_id: answer.id } : { stopped: false } };
   });
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

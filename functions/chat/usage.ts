@@ -13,8 +13,8 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/usage */
-export const createGetUsage = (deps: Dependencies) =>
-  createHttpHandler(chatOperations.getUsage, deps, async ({ user, plan }) => {
+export function createGetUsage(deps: Dependencies) {
+  return createHttpHandler(chatOperations.getUsage, deps, async ({ user, plan }) => {
     const now = deps.clock();
     const { spent, ...usage } = await deps.limits.usage(user, now);
     const { name, requests_per_minute, tokens_per_day } = planOf(deps.plans, plan);
@@ -26,6 +26,7 @@ export const createGetUsage = (deps: Dependencies) =>
     };
     return { status: 200, body: { ...usage, limits, resets_at: toInstant(resetOf(now)) } };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createGetUsage({ ...openHttp(config), limits: createLimits(openTable(config)), plans: config.PLANS });

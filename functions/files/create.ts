@@ -10,8 +10,8 @@ import { lazyHandler, openFiles, openIdempotentHttp, openTable } from "../compos
 export type Dependencies = HttpDependencies & Pick<FileDependencies, "files" | "objects">;
 
 /** POST /v1/files */
-export const createCreateFile = (deps: Dependencies) =>
-  createHttpHandler(
+export function createCreateFile(deps: Dependencies) {
+  return createHttpHandler(
     fileOperations.createFile,
     deps,
     async ({ user, body, identity }) => {
@@ -24,6 +24,7 @@ export const createCreateFile = (deps: Dependencies) =>
       return answerOf(deps, file);
     },
   );
+}
 
 async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
   const expires = Date.parse(file.created_at) + URL_SECONDS * 1000;

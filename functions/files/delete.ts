@@ -5,11 +5,12 @@ import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 
 /** DELETE /v1/files/{id} */
-export const createDeleteFile = (deps: HttpDependencies & FileDependencies) =>
-  createHttpHandler(fileOperations.deleteFile, deps, async ({ user, params }) => {
+export function createDeleteFile(deps: HttpDependencies & FileDependencies) {
+  return createHttpHandler(fileOperations.deleteFile, deps, async ({ user, params }) => {
     await deleteFile(deps, user, params.id);
     return { status: 204 };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createDeleteFile({ ...openHttp(config), ...openFiles(config, openTable(config)) });

@@ -6,10 +6,11 @@ import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";
 
 /** GET /v1/files/{id} */
-export const createGetFile = (deps: HttpDependencies & FileDependencies) =>
-  createHttpHandler(fileOperations.getFile, deps, async ({ user, params }) => {
+export function createGetFile(deps: HttpDependencies & FileDependencies) {
+  return createHttpHandler(fileOperations.getFile, deps, async ({ user, params }) => {
     return { status: 200, body: await fileResponse(deps, await findFile(deps, user, params.id)) };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createGetFile({ ...openHttp(config), ...openFiles(config, openTable(config)) });

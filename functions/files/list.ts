@@ -7,8 +7,8 @@ import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";
 
 /** GET /v1/files */
-export const createListFiles = (deps: HttpDependencies & FileDependencies) =>
-  createHttpHandler(fileOperations.listFiles, deps, async ({ user, query: { limit, cursor } }) => {
+export function createListFiles(deps: HttpDependencies & FileDependencies) {
+  return createHttpHandler(fileOperations.listFiles, deps, async ({ user, query: { limit, cursor } }) => {
     const scope = ["files", user];
     const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { files, last } = await listFiles(deps, user, { limit, after });
@@ -20,6 +20,7 @@ export const createListFiles = (deps: HttpDependencies & FileDependencies) =>
       },
     };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createListFiles({ ...openHttp(config), ...openFiles(config, openTable(config)) });

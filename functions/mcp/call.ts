@@ -12,8 +12,8 @@ import { type Caller, createMcpServer, type McpDependencies } from "./server.ts"
 const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];
 
 /** POST /mcp */
-export const createCallMcp = (deps: McpDependencies) =>
-  createHttpHandler(
+export function createCallMcp(deps: McpDependencies) {
+  return createHttpHandler(
     mcpOperations.callMcp,
     deps,
     async (request) => ({ ...(await answer(deps, request, request)), keep: () => request.identity }),
@@ -21,6 +21,7 @@ export const createCallMcp = (deps: McpDependencies) =>
     async (request, identity: Caller["identity"]) =>
       (await answer(deps, request, { ...request, identity, observe: () => {} })).body,
   );
+}
 
 async function answer(
   deps: McpDependencies,

@@ -11,8 +11,8 @@ export interface Dependencies extends HttpDependencies {
 }
 
 /** GET /.well-known/oauth-protected-resource */
-export const createGetProtectedResource = (deps: Dependencies) =>
-  createHttpHandler(mcpOperations.getProtectedResource, deps, async ({ baseUrl }) => ({
+export function createGetProtectedResource(deps: Dependencies) {
+  return createHttpHandler(mcpOperations.getProtectedResource, deps, async ({ baseUrl }) => ({
     status: 200,
     body: {
       resource: `${baseUrl}/mcp`,
@@ -22,6 +22,7 @@ export const createGetProtectedResource = (deps: Dependencies) =>
       scopes_supported: ["openid"],
     },
   }));
+}
 
 export const handler = lazyHandler((config) =>
   createGetProtectedResource({

@@ -9,8 +9,8 @@ import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 
 /** POST /v1/sessions/{id}/messages */
-export const createAppendMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(
+export function createAppendMessages(deps: HttpDependencies & Stores) {
+  return createHttpHandler(
     messageOperations.appendMessages,
     deps,
     async ({ user, params, body, identity, observe }) => {
@@ -26,6 +26,7 @@ export const createAppendMessages = (deps: HttpDependencies & Stores) =>
       return answerOf(shown, params.id);
     },
   );
+}
 
 /** Position and parent of a message. Earlier versions kept the position alone. */
 type Kept = string | [string, string | null];

@@ -11,8 +11,8 @@ import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "
 const BRANCH = /^\d{1,4}$/;
 
 /** GET /v1/sessions/{id}/messages */
-export const createListMessages = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(messageOperations.listMessages, deps, async ({ user, params, query }) => {
+export function createListMessages(deps: HttpDependencies & Stores) {
+  return createHttpHandler(messageOperations.listMessages, deps, async ({ user, params, query }) => {
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["messages", user, params.id, filters];
@@ -29,6 +29,7 @@ export const createListMessages = (deps: HttpDependencies & Stores) =>
       },
     };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createListMessages({

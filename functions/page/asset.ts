@@ -22,8 +22,8 @@ const CONTENT_TYPES: Record<string, string> = {
 };
 
 /** GET /assets/{file}. It streams, because a REST API passes bytes on only in a stream. */
-export const createGetAsset = (deps: Dependencies) =>
-  createStreamHandler(webOperations.getAsset, deps, async ({ params: { file }, header }) => {
+export function createGetAsset(deps: Dependencies) {
+  return createStreamHandler(webOperations.getAsset, deps, async ({ params: { file }, header }) => {
     const compressed = await deps.read(file);
     const type = CONTENT_TYPES[path.extname(file)];
     if (!compressed || !type) throw new AppError("not_found", "no such file");
@@ -39,6 +39,7 @@ export const createGetAsset = (deps: Dependencies) =>
       done: Promise.resolve(),
     };
   });
+}
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;

@@ -18,8 +18,8 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** POST /v1/sessions */
-export const createCreateSession = (deps: Dependencies) =>
-  createHttpHandler(
+export function createCreateSession(deps: Dependencies) {
+  return createHttpHandler(
     sessionOperations.createSession,
     deps,
     async ({ user, body, identity, observe }) => {
@@ -35,6 +35,7 @@ export const createCreateSession = (deps: Dependencies) =>
     ({ body }, kept: KeptSession) =>
       repeatSession(deps, kept, { title: body.title ?? null, metadata: body.metadata ?? {} }),
   );
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

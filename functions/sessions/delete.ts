@@ -6,11 +6,12 @@ import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchive, openHttp, openStores, openTable } from "../compose.ts";
 
 /** DELETE /v1/sessions/{id} */
-export const createDeleteSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(sessionOperations.deleteSession, deps, async ({ user, params, deadline }) => {
+export function createDeleteSession(deps: HttpDependencies & Stores) {
+  return createHttpHandler(sessionOperations.deleteSession, deps, async ({ user, params, deadline }) => {
     await deleteSession(deps, { user, id: params.id }, deadline);
     return { status: 204 };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createDeleteSession({ ...openHttp(config), ...openStores(config, openTable(config), openArchive(config)) });

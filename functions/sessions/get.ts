@@ -15,14 +15,15 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/sessions/{id} */
-export const createGetSession = (deps: Dependencies) =>
-  createHttpHandler(sessionOperations.getSession, deps, async ({ user, params, header }) => {
+export function createGetSession(deps: Dependencies) {
+  return createHttpHandler(sessionOperations.getSession, deps, async ({ user, params, header }) => {
     const record = await showSession(deps, { user, id: params.id });
     const response = sessionResponse(record, deps.clock());
     const unchanged = header("if-none-match");
     if (unchanged === undefined || !matchesEtag(unchanged, response.headers?.etag ?? "")) return response;
     return { status: 304, headers: response.headers ?? {} };
   });
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -14,8 +14,8 @@ interface Dependencies extends HttpDependencies {
 }
 
 /** GET /v1/sessions */
-export const createListSessions = (deps: Dependencies) =>
-  createHttpHandler(sessionOperations.listSessions, deps, async ({ user, query }) => {
+export function createListSessions(deps: Dependencies) {
+  return createHttpHandler(sessionOperations.listSessions, deps, async ({ user, query }) => {
     const { limit, cursor, ...filters } = query;
     checkRange(filters);
     const scope = ["sessions", user, filters];
@@ -37,6 +37,7 @@ export const createListSessions = (deps: Dependencies) =>
       },
     };
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createListSessions({ ...openHttp(config), sessions: createSessionStore(openTable(config)) });

@@ -8,12 +8,13 @@ import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "
 import { sessionResponse } from "./session-response.ts";
 
 /** PATCH /v1/sessions/{id} */
-export const createPatchSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(sessionOperations.patchSession, deps, async ({ user, params, body, header }) => {
+export function createPatchSession(deps: HttpDependencies & Stores) {
+  return createHttpHandler(sessionOperations.patchSession, deps, async ({ user, params, body, header }) => {
     const expected = header("if-match");
     const matches = expected === undefined ? undefined : (etag: string) => matchesEtag(expected, etag);
     return sessionResponse(await patchSession(deps, { user, id: params.id }, body, matches), deps.clock());
   });
+}
 
 export const handler = lazyHandler((config) => {
   return createPatchSession({

@@ -7,8 +7,8 @@ import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTabl
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/reset */
-export const createResetSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(
+export function createResetSession(deps: HttpDependencies & Stores) {
+  return createHttpHandler(
     sessionOperations.resetSession,
     deps,
     async ({ user, params, identity }) => {
@@ -18,6 +18,7 @@ export const createResetSession = (deps: HttpDependencies & Stores) =>
     },
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -7,8 +7,8 @@ import { lazyHandler, openArchive, openIdempotentHttp, openStores, openTable } f
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
-export const createRestoreSession = (deps: HttpDependencies & Stores) =>
-  createHttpHandler(
+export function createRestoreSession(deps: HttpDependencies & Stores) {
+  return createHttpHandler(
     sessionOperations.restoreSession,
     deps,
     async ({ user, params }) => {
@@ -18,6 +18,7 @@ export const createRestoreSession = (deps: HttpDependencies & Stores) =>
     },
     (_request, kept: KeptSession) => repeatSession(deps, kept),
   );
+}
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);

@@ -5,16 +5,18 @@ import { etagOf, type SessionRecord, toSession } from "../../shared/session/sess
 import type { Stores } from "../../shared/session/store.ts";
 
 /** A session as an answer, with its ETag. `now` is in epoch milliseconds. */
-export const sessionResponse = (
+export function sessionResponse(
   record: SessionRecord,
   now: number,
   status = 200,
   headers: Record<string, string> = {},
-): HttpResponse<never> => ({
-  status,
-  headers: { etag: etagOf(record, now), ...headers },
-  body: toSession(record, now),
-});
+): HttpResponse<never> {
+  return {
+    status,
+    headers: { etag: etagOf(record, now), ...headers },
+    body: toSession(record, now),
+  };
+}
 
 /** What is kept of an answered session for repeats. */
 export interface KeptSession {

@@ -117,7 +117,9 @@ export function createArchive(open: () => Promise<Objects>): Archive {
 }
 
 /** The key that a session is archived under. */
-export const keyOf = (session: Identity): string => keyBelow(userPart(session.user_id), session);
+export function keyOf(session: Identity): string {
+  return keyBelow(userPart(session.user_id), session);
+}
 
 /** The key that earlier versions used for this session; `null` when it is the same. */
 export function formerKeyOf(session: Identity): string | null {

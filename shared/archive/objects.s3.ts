@@ -10,22 +10,26 @@ import { createS3 } from "../s3/create-s3.ts";
 import { type Condition, uploadObject } from "../s3/upload-object.ts";
 
 /** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */
-export const createObjects = (s3: S3Client, Bucket: string) => ({
-  head: (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key })),
+export function createObjects(s3: S3Client, Bucket: string) {
+  return {
+    head: (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key })),
 
-  /** Some bytes of an object, only if its ETag is still this one. */
-  read: async (Key: string, IfMatch: string, Range: string) =>
-    (await s3.send(new GetObjectCommand({ Bucket, Key, IfMatch, Range }))).Body?.transformToByteArray(),
+    /** Some bytes of an object, only if its ETag is still this one. */
+    read: async (Key: string, IfMatch: string, Range: string) =>
+      (await s3.send(new GetObjectCommand({ Bucket, Key, IfMatch, Range }))).Body?.transformToByteArray(),
 
-  /** In several parts, if it is large. */
-  upload: (Key: string, Body: Readable, Metadata: Record<string, string>, condition: Condition) =>
-    uploadObject(s3, { Bucket, Key, ContentType: "application/gzip", Metadata }, condition, Body),
+    /** In several parts, if it is large. */
+    upload: (Key: string, Body: Readable, Metadata: Record<string, string>, condition: Condition) =>
+      uploadObject(s3, { Bucket, Key, ContentType: "application/gzip", Metadata }, condition, Body),
 
-  remove: (Key: string, IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key, IfMatch })),
+    remove: (Key: string, IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key, IfMatch })),
 
-  ping: () => s3.send(new HeadBucketCommand({ Bucket })),
-});
+    ping: () => s3.send(new HeadBucketCommand({ Bucket })),
+  };
+}
 
 export type Objects = ReturnType<typeof createObjects>;
 
-export const openObjects = (bucket: string): Objects => createObjects(createS3(), bucket);
+export function openObjects(bucket: string): Objects {
+  return createObjects(createS3(), bucket);
+}

@@ -9,8 +9,9 @@ const HASHED = "sha256-";
  * What stands for a user in the keys of the archive: the id, encoded, or a hash of one that is long or would be a path of its own. It
  * never begins with `_` or `.`, because Trino, and so Athena, skips objects below such a part: that character is percent-encoded too.
  */
-export const userPart = (user: string): string =>
-  formerUserPart(user).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`);
+export function userPart(user: string): string {
+  return formerUserPart(user).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`);
+}
 
 /** The part that earlier versions used. It differs from `userPart` only for users whose id begins with `_` or `.`. */
 export function formerUserPart(user: string): string {
@@ -21,7 +22,11 @@ export function formerUserPart(user: string): string {
 }
 
 /** The user that a part of a key stands for, as far as it tells: the id, or the hash in its place. */
-export const userOfPart = (part: string): string => (isHashed(part) ? part : decodeURIComponent(part));
+export function userOfPart(part: string): string {
+  return isHashed(part) ? part : decodeURIComponent(part);
+}
 
 /** Whether what a key tells of a user is a hash. */
-export const isHashed = (part: string): boolean => part.startsWith(HASHED);
+export function isHashed(part: string): boolean {
+  return part.startsWith(HASHED);
+}

@@ -62,7 +62,9 @@ export function piecesOf({ content, parts = [{ type: "text", text: content }] }:
 }
 
 /** The input of a tool call as JSON text. Text that the model wrote wrongly is as it wrote it. */
-export const inputText = (input: unknown): string => (typeof input === "string" ? input : JSON.stringify(input));
+export function inputText(input: unknown): string {
+  return typeof input === "string" ? input : JSON.stringify(input);
+}
 
 const isRefusal = (part: MessagePart | undefined): boolean => part?.type === "data" && part.name === REFUSAL;
 

@@ -15,8 +15,9 @@ import { attachmentOf, type FileRecord, servedType } from "./file.ts";
 import type { FileObjects } from "./file-store.ts";
 
 /** The client signs no checksum of its own, because it does not know the content that a client will upload. */
-export const openFileObjects = (bucket: string): FileObjects =>
-  createFileObjects(createS3({ requestChecksumCalculation: "WHEN_REQUIRED" }), bucket);
+export function openFileObjects(bucket: string): FileObjects {
+  return createFileObjects(createS3({ requestChecksumCalculation: "WHEN_REQUIRED" }), bucket);
+}
 
 /** The content of files, as objects `files/<user>/<file>` in a bucket. */
 export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {

@@ -39,8 +39,9 @@ export const MEDIA_TYPE =
   /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}(; ?charset=[a-z0-9_-]{1,40})?$/;
 
 /** Whether a file may have this name. It holds no characters that control a terminal, a header or the direction of text. */
-export const isFilename = (name: string): boolean =>
-  name !== "" && name.length <= 255 && name.isWellFormed() && !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name);
+export function isFilename(name: string): boolean {
+  return name !== "" && name.length <= 255 && name.isWellFormed() && !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name);
+}
 
 /** A file's type as browsers may get it: types that they only show. They save everything else, such as HTML or SVG, as bytes. */
 export function servedType({ media_type }: Pick<FileRecord, "media_type">): string {

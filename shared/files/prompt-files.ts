@@ -41,7 +41,9 @@ interface Takes {
 }
 
 /** Whether models read the file as an image, which not all of them do. */
-export const isImage = ({ media_type }: Pick<FilePart, "media_type">): boolean => IMAGE.test(media_type);
+export function isImage({ media_type }: Pick<FilePart, "media_type">): boolean {
+  return IMAGE.test(media_type);
+}
 
 /** Tokens of a part that is no text: an estimate. */
 export function fileTokens(part: Exclude<FilePromptPart, { type: "text" }>): number {

@@ -52,8 +52,12 @@ export interface Limits {
 }
 
 /** Epoch milliseconds of the next midnight UTC, when daily budgets start again. */
-export const resetOf = (now: number): number => (Math.floor(now / DAY_MS) + 1) * DAY_MS;
+export function resetOf(now: number): number {
+  return (Math.floor(now / DAY_MS) + 1) * DAY_MS;
+}
 
-export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10).replaceAll("-", "");
+export function dayOf(now: number): string {
+  return new Date(now).toISOString().slice(0, 10).replaceAll("-", "");
+}
 
 export const DAY_MS = 86_400_000;

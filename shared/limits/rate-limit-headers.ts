@@ -4,10 +4,12 @@ import type { NamedPlan } from "./plans.ts";
 const MINUTE = 60_000;
 
 /** Seconds until the current minute and day end. */
-export const secondsLeft = (now: number) => ({
-  minute: Math.ceil((MINUTE - (now % MINUTE)) / 1000),
-  day: Math.ceil((resetOf(now) - now) / 1000),
-});
+export function secondsLeft(now: number) {
+  return {
+    minute: Math.ceil((MINUTE - (now % MINUTE)) / 1000),
+    day: Math.ceil((resetOf(now) - now) / 1000),
+  };
+}
 
 /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10). */
 export function rateLimitHeaders(

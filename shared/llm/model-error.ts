@@ -44,18 +44,24 @@ export class ModelError extends Error {
 }
 
 /** The caller has aborted the request. That is not the provider's fault, so its circuit breaker does not count it. */
-export const givenUp = (cause: unknown): ModelError => new ModelError("unusable", "the turn was given up", { cause });
+export function givenUp(cause: unknown): ModelError {
+  return new ModelError("unusable", "the turn was given up", { cause });
+}
 
 /** Whether asking the same provider again may help. */
-export const isRetryable = (error: unknown): error is ModelError =>
-  error instanceof ModelError && (error.failure === "busy" || error.failure === "down");
+export function isRetryable(error: unknown): error is ModelError {
+  return error instanceof ModelError && (error.failure === "busy" || error.failure === "down");
+}
 
 /** Whether the provider is at fault: what its circuit breaker counts. */
-export const isOutage = (error: unknown): boolean => error instanceof ModelError && error.failure === "down";
+export function isOutage(error: unknown): boolean {
+  return error instanceof ModelError && error.failure === "down";
+}
 
 /** Whether the provider answered, although it refused. Without a status, the error is not from the provider. */
-export const isAnswer = (error: unknown): boolean =>
-  error instanceof ModelError && error.status !== undefined && !isOutage(error);
+export function isAnswer(error: unknown): boolean {
+  return error instanceof ModelError && error.status !== undefined && !isOutage(error);
+}
 
 /** Characters of a quotation that is certainly no name of a parameter or model. */
 const LONGEST_NAME = 80;

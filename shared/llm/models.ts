@@ -63,19 +63,23 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
 }
 
 /** Whether the price of a model is known. */
-export const isPriced = (model: string, overrides: ModelOverrides = {}): boolean => specOf(model, overrides).input > 0;
+export function isPriced(model: string, overrides: ModelOverrides = {}): boolean {
+  return specOf(model, overrides).input > 0;
+}
 
 /** USD. */
-export const costOf = (spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number =>
+export function costOf(spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number {
   // Round to billionths, so that no binary fractions show.
-  Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;
+  return Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;
+}
 
 /** USD for embedding so many tokens; 0 if the price is unknown. */
-export const embeddingCostOf = (model: string, tokens: number, overrides: ModelOverrides = {}): number =>
-  costOf(
+export function embeddingCostOf(model: string, tokens: number, overrides: ModelOverrides = {}): number {
+  return costOf(
     { context: 0, input: overrides[model]?.input ?? embeddingPrices[model] ?? 0, output: 0 },
     {
       input_tokens: tokens,
       output_tokens: 0,
     },
   );
+}

@@ -18,17 +18,21 @@ export function estimateTokens(text: string): number {
 }
 
 /** Whether a number of tokens can be true: whole and not negative. What a provider counts is checked by it. */
-export const isTokenCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+export function isTokenCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
 
 /** Tokens of a whole prompt. */
 export function promptTokens(messages: readonly { content: string; name?: string }[], count: CountTokens): number {
   return messages.reduce((sum, message) => sum + messageTokens(message, count), PER_MESSAGE);
 }
 
-export const messageTokens = (
+export function messageTokens(
   { content, name = "" }: { content: string; name?: string | undefined },
   count: CountTokens,
-): number => count(content) + count(name) + PER_MESSAGE;
+): number {
+  return count(content) + count(name) + PER_MESSAGE;
+}
 
 function tokensOf(piece: string): number {
   const code = piece.codePointAt(0) ?? 0;

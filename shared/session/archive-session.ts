@@ -73,7 +73,9 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
 }
 
 /** When the reconciler removes what is left of a stub: DynamoDB deletes an expired item days late at times. ISO 8601. */
-export const dueAfterStub = (stub: SessionRecord): string => toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
+export function dueAfterStub(stub: SessionRecord): string {
+  return toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
+}
 
 /** Deletes the hot copy of an archived session, and any older one. */
 function clearHot({ messages }: Stores, stub: SessionRecord): Promise<void> {

@@ -38,7 +38,9 @@ export function toHeaderItem(record: SessionRecord): Item {
 }
 
 /** A running turn as an attribute of the header. */
-export const toTurnMark = ({ until, branch }: RunningTurn): unknown => (branch === 0 ? until : [until, branch]);
+export function toTurnMark({ until, branch }: RunningTurn): unknown {
+  return branch === 0 ? until : [until, branch];
+}
 
 function fromTurnMark(mark: unknown): RunningTurn {
   const [until = 0, branch = 0] = Array.isArray(mark) ? mark.map(Number) : [Number(mark)];
@@ -46,8 +48,9 @@ function fromTurnMark(mark: unknown): RunningTurn {
 }
 
 /** The header or stub in the image of a stream record. */
-export const fromHeaderImage = (image: Parameters<typeof unmarshall>[0]): SessionRecord =>
-  fromHeaderItem(unmarshall(image));
+export function fromHeaderImage(image: Parameters<typeof unmarshall>[0]): SessionRecord {
+  return fromHeaderItem(unmarshall(image));
+}
 
 export function fromHeaderItem(item: Item): SessionRecord {
   const { pk: _pk, sk: _sk, owner, metadata, archive, expires_at, title, ...others } = item;
@@ -115,21 +118,23 @@ export function fromTombstoneItem({ user_id, id, created_at, generation, purged 
 }
 
 /** The condition that a header is the live, unexpired one with the lifetime and branch that were read. It allows other writes in between. */
-export const isUnchanged = (record: SessionRecord, now: number) => ({
-  ConditionExpression:
-    "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
-    " AND (attribute_not_exists(expires_at) OR expires_at > :now)" +
-    ` AND ${record.branch === undefined ? "attribute_not_exists(branch)" : "branch = :branch"}`,
-  ExpressionAttributeNames: { "#status": "status" },
-  ExpressionAttributeValues: {
-    ":active": "active",
-    ":generation": record.generation,
-    ":ttl": record.ttl_seconds,
-    ":pinned": record.pinned,
-    ":now": toSeconds(now),
-    ...(record.branch === undefined ? {} : { ":branch": record.branch }),
-  },
-});
+export function isUnchanged(record: SessionRecord, now: number) {
+  return {
+    ConditionExpression:
+      "#status = :active AND generation = :generation AND ttl_seconds = :ttl AND pinned = :pinned" +
+      " AND (attribute_not_exists(expires_at) OR expires_at > :now)" +
+      ` AND ${record.branch === undefined ? "attribute_not_exists(branch)" : "branch = :branch"}`,
+    ExpressionAttributeNames: { "#status": "status" },
+    ExpressionAttributeValues: {
+      ":active": "active",
+      ":generation": record.generation,
+      ":ttl": record.ttl_seconds,
+      ":pinned": record.pinned,
+      ":now": toSeconds(now),
+      ...(record.branch === undefined ? {} : { ":branch": record.branch }),
+    },
+  };
+}
 
 /**
  * A message without the values that its key contains, because every turn reads a context window and DynamoDB bills reads by the
@@ -178,12 +183,16 @@ export function toMessageIdItem({ user, id }: SessionId, generation: number, mes
   };
 }
 
-export const toTreeItem = ({ user, id }: SessionId, generation: number, tree: Tree): Item => ({
-  ...treeKey(user, id, generation),
-  tree: toJson(tree),
-});
+export function toTreeItem({ user, id }: SessionId, generation: number, tree: Tree): Item {
+  return {
+    ...treeKey(user, id, generation),
+    tree: toJson(tree),
+  };
+}
 
-export const fromTreeItem = (item: Item | null | undefined): Tree => fromJson(item?.tree, LINEAR);
+export function fromTreeItem(item: Item | null | undefined): Tree {
+  return fromJson(item?.tree, LINEAR);
+}
 
 /**
  * The change of a header when messages are stored whose last one is `last`. With `fork`, the tree's new branch becomes the current one and

@@ -26,12 +26,14 @@ interface MessagePage<M = MessageRecord> {
 const CLOSE_TO_EXPIRY = 10_000;
 
 /** A page of a session's messages with their parents, wherever they are. Throws `not_found`, and `validation_failed` for `branch`. */
-export const listMessages = (stores: Stores, session: SessionId, query: MessageQuery) =>
-  readPage(stores, session, query, withParents);
+export function listMessages(stores: Stores, session: SessionId, query: MessageQuery) {
+  return readPage(stores, session, query, withParents);
+}
 
 /** A page of a session's messages. Throws as `listMessages` does. */
-export const readMessages = (stores: Stores, session: SessionId, query: MessageQuery) =>
-  readPage(stores, session, query, async (_source, { messages }) => messages);
+export function readMessages(stores: Stores, session: SessionId, query: MessageQuery) {
+  return readPage(stores, session, query, async (_source, { messages }) => messages);
+}
 
 function readPage<M extends MessageRecord | ShownMessage>(
   stores: Stores,
@@ -79,10 +81,11 @@ async function pathFor(source: MessageSource, { branch = "current", pinned }: Me
 }
 
 /** The refusal of a field that names a message which the session does not have. */
-export const noSuchMessage = (path: string): AppError =>
-  new AppError("validation_failed", `${path}: names no message of this session`, {
+export function noSuchMessage(path: string): AppError {
+  return new AppError("validation_failed", `${path}: names no message of this session`, {
     fields: [{ path, message: "names no message of this session" }],
   });
+}
 
 /** Whether nobody can have begun to move the messages when `state` was read: an object in the archive is read whole or not at all. */
 const isSafe = (state: SessionState, now: number): boolean =>

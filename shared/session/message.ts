@@ -9,8 +9,9 @@ import type { RequestIdentity } from "./session.ts";
 export const MAX_PAGE_BYTES = 5_000_000;
 
 /** Bytes of a message in an answer, about: as JSON inside of the JSON that a function returns, where quotes are escaped twice. */
-export const sizeInAnswer = (message: MessageRecord): number =>
-  Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
+export function sizeInAnswer(message: MessageRecord): number {
+  return Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
+}
 
 /** The first messages, of which one page holds `limit` at most, and at least one. */
 export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
@@ -23,10 +24,13 @@ export function fitting(messages: readonly MessageRecord[], limit: number): Mess
 }
 
 /** Approximate bytes of a message in the store: its parts or content, its metadata, and an upper bound for the rest. */
-export const sizeOf = ({ content, parts, metadata }: MessageRecord): number =>
-  Buffer.byteLength(parts ? JSON.stringify(parts) : content) +
-  (metadata ? Buffer.byteLength(JSON.stringify(metadata)) : 0) +
-  400;
+export function sizeOf({ content, parts, metadata }: MessageRecord): number {
+  return (
+    Buffer.byteLength(parts ? JSON.stringify(parts) : content) +
+    (metadata ? Buffer.byteLength(JSON.stringify(metadata)) : 0) +
+    400
+  );
+}
 
 /** A message as it is stored, hot and archived. */
 export interface MessageRecord extends Omit<Message, "session_id" | "parent_id"> {
@@ -41,7 +45,9 @@ export interface MessageRecord extends Omit<Message, "session_id" | "parent_id">
 }
 
 /** Where a message stands in its session: positions sort as the messages do. */
-export const positionOf = (message: MessageRecord): string => `${message.created_at}#${message.order ?? message.id}`;
+export function positionOf(message: MessageRecord): string {
+  return `${message.created_at}#${message.order ?? message.id}`;
+}
 
 /** What a position looks like. */
 export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/;
@@ -74,8 +80,9 @@ export function toMessage(message: ShownMessage, session_id: string): Message {
 }
 
 /** Whether the provider failed before the answer's end. An answer that was ended at its limit has a `finish_reason`. */
-export const hasBrokenOff = ({ status, finish_reason }: MessageRecord): boolean =>
-  status === "incomplete" && finish_reason === undefined;
+export function hasBrokenOff({ status, finish_reason }: MessageRecord): boolean {
+  return status === "incomplete" && finish_reason === undefined;
+}
 
 /** The messages that a request appends, with ids and times; the same request always gives the same. */
 export function planMessages(inputs: readonly Resolved<MessageInput>[], request: RequestIdentity): MessageRecord[] {
@@ -107,10 +114,14 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The position of a message whose id was made for it at the time that it was created. */
-export const madePosition = (id: string): string => `${toInstant(timeOf(id))}#${id}`;
+export function madePosition(id: string): string {
+  return `${toInstant(timeOf(id))}#${id}`;
+}
 
 /** Epoch milliseconds in a time-ordered id. */
-export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
+}
 
 // `exactOptionalPropertyTypes` tells an absent property from an undefined one; so does the store.
 export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

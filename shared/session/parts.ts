@@ -117,8 +117,9 @@ export interface MessageBody {
 }
 
 /** The text of parts: text parts, joined by a blank line. */
-export const textOf = (parts: readonly MessagePart[]): string =>
-  parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+export function textOf(parts: readonly MessagePart[]): string {
+  return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+}
 
 /** The body as it is stored: a single text has no parts. */
 export function bodyOf({

@@ -79,7 +79,9 @@ export async function hasLeftArchive(
   return state.kind !== "archived" || state.record.archive?.etag !== ref.etag;
 }
 
-export const notFound = (): AppError => new AppError("not_found", "no such session");
+export function notFound(): AppError {
+  return new AppError("not_found", "no such session");
+}
 
 /** The stub that a session in limbo will have, as far as its anchor and messages tell. */
 export function recordOf(anchor: Anchor, tally: Tally, tree: Tree, now: number): SessionRecord {

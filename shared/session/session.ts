@@ -116,8 +116,9 @@ export type SessionState =
   | { kind: "none"; anchor?: Anchor };
 
 /** An expired record counts as expired from its second on, whether or not DynamoDB has deleted it. */
-export const isExpired = (record: { expires_at: number | null }, now: number): boolean =>
-  record.expires_at !== null && record.expires_at <= toSeconds(now);
+export function isExpired(record: { expires_at: number | null }, now: number): boolean {
+  return record.expires_at !== null && record.expires_at <= toSeconds(now);
+}
 
 /** The state that header (or stub) and anchor amount to at `now` (epoch ms). */
 export function stateOf(record: SessionRecord | null, anchor: Anchor | null, now: number): SessionState {
@@ -154,7 +155,9 @@ const CLOCK_SKEW = 5000;
  * Whether a session was created after a request had begun (epoch ms of its first attempt). Then the request is meant for an
  * earlier session with the same id: it was repeated late, or its function was frozen in between.
  */
-export const isLaterThan = ({ begun = 0 }: { begun?: number }, at: number): boolean => begun > at + CLOCK_SKEW;
+export function isLaterThan({ begun = 0 }: { begun?: number }, at: number): boolean {
+  return begun > at + CLOCK_SKEW;
+}
 
 const HOUR = 3600;
 
@@ -171,7 +174,9 @@ export function dueAfter(record: { expires_at: number | null; ttl_seconds: numbe
 }
 
 /** When the reconciler looks after a change that is made of several steps: no request runs for so long. ISO 8601. */
-export const dueSoon = (now: number): string => toInstant(now + 15 * 60_000);
+export function dueSoon(now: number): string {
+  return toInstant(now + 15 * 60_000);
+}
 
 /** The session as the API shows it at `now` (epoch ms). */
 export function toSession(record: SessionRecord, now: number): Session {
@@ -195,8 +200,9 @@ export function toSession(record: SessionRecord, now: number): Session {
 }
 
 /** Strong ETag: changes with every write and when the session expires, and never repeats for a session id. */
-export const etagOf = (record: SessionRecord, now: number): string =>
-  `"${record.generation}-${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
+export function etagOf(record: SessionRecord, now: number): string {
+  return `"${record.generation}-${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
+}
 
 /** The request on whose behalf something is written; a retry of it has the same seed and time. */
 export interface RequestIdentity {

@@ -40,11 +40,13 @@ export const MAX_BRANCHES = 1000;
 /** The tree of a session that never branched. */
 export const LINEAR: Tree = { branches: [{}], current: 0 };
 
-export const placeOf = (message: MessageRecord): Place => ({
-  branch: message.branch ?? 0,
-  position: positionOf(message),
-  id: message.id,
-});
+export function placeOf(message: MessageRecord): Place {
+  return {
+    branch: message.branch ?? 0,
+    position: positionOf(message),
+    id: message.id,
+  };
+}
 
 /** The messages from the beginning of the conversation to the end of a branch, or to `until`. */
 export function pathOf({ branches, current }: Tree, branch = current, until = OPEN): Path {
@@ -59,11 +61,13 @@ export function pathOf({ branches, current }: Tree, branch = current, until = OP
 }
 
 /** All messages of all branches. */
-export const wholeTree = ({ branches }: Tree): Path =>
-  new Map(branches.flatMap(({ end = OPEN, removed }, branch) => (removed ? [] : [[branch, end] as const])));
+export function wholeTree({ branches }: Tree): Path {
+  return new Map(branches.flatMap(({ end = OPEN, removed }, branch) => (removed ? [] : [[branch, end] as const])));
+}
 
-export const isOn = (path: Path, message: MessageRecord): boolean =>
-  positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
+export function isOn(path: Path, message: MessageRecord): boolean {
+  return positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
+}
 
 /** The tree with a new branch that continues from a message (`null` = begins anew), as its current one. Throws `conflict` when it is full. */
 export function forkAt({ branches }: Tree, from: Place | null): Tree {
@@ -125,7 +129,9 @@ export function createTally(tree: Tree): { result: Tally; add(message: MessageRe
 }
 
 /** What a header or stub says of the tree. */
-export const headOf = (tree: Tree, head: Place | null): { branch?: number; head_id?: string; head_at?: string } => ({
-  ...(tree.branches.length > 1 ? { branch: tree.current } : {}),
-  ...(head ? { head_id: head.id, head_at: head.position } : {}),
-});
+export function headOf(tree: Tree, head: Place | null): { branch?: number; head_id?: string; head_at?: string } {
+  return {
+    ...(tree.branches.length > 1 ? { branch: tree.current } : {}),
+    ...(head ? { head_id: head.id, head_at: head.position } : {}),
+  };
+}

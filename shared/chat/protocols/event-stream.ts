@@ -9,7 +9,9 @@ export const EVENT_STREAM_HEADERS = {
 
 export const END_OF_STREAM = "data: [DONE]\n\n";
 
-export const toEvent = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
+export function toEvent(value: object): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}
 
 /** The text that a client may see of an error after its stream has begun. */
 export function errorText(error: unknown): string {
