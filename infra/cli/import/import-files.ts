@@ -6,8 +6,14 @@ import { nameRecord } from "./formats/read-conversation.ts";
 import { createRecordImporter, type Outcome } from "./import-record.ts";
 import { findFiles, type InputFile } from "./read/find-files.ts";
 import { type InputRecord, readRecords } from "./read/read-records.ts";
-import { type ApiOptions, createApiClient, Refused, Unreachable } from "./send/api-client.ts";
-import { defaultRetryPolicy, type RetryPolicy } from "./send/retry-policy.ts";
+import {
+  type ApiOptions,
+  createApiClient,
+  defaultRetryPolicy,
+  Refused,
+  type RetryPolicy,
+  Unreachable,
+} from "./send/api-client.ts";
 import { emptySummary, MAX_LISTED, type Problem, type Summary } from "./summary.ts";
 
 export interface ImportOptions extends UserChoice {

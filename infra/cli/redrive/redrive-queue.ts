@@ -1,10 +1,20 @@
-import { GetQueueUrlCommand, type Message, QueueDoesNotExist } from "@aws-sdk/client-sqs";
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueUrlCommand,
+  type Message,
+  QueueDoesNotExist,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
 import { counted } from "../../../shared/counted.ts";
 import { type Deployment, invokeFunction } from "../find-deployment.ts";
 import { messageOf } from "../run-command.ts";
 import { type DeadLetter, functionLabel, readDeadLetter, type StreamRange } from "./dead-letter.ts";
-import { deleteMessage, receiveAll, release } from "./dead-letter-queue.ts";
 import { deliverAgain } from "./deliver-again.ts";
+
+/** Seconds that a message stays hidden from other consumers: more than the longest timeout of a function. */
+const VISIBILITY = 960;
 
 interface RedriveOptions {
   /** The name of another queue than the deployment's dead-letter queue. */
@@ -40,7 +50,7 @@ export async function redriveQueue(deployment: Deployment, { queue, list, write 
       }
       try {
         const result = await deliverAgain(letter, deployment, reconcile);
-        await deleteMessage(sqs, url, message);
+        await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }));
         left.pop();
         write(`   Done: ${result}.`);
       } catch (error) {
@@ -77,5 +87,33 @@ async function findQueue({ sqs, description }: Deployment, QueueName: string): P
   } catch (error) {
     if (!(error instanceof QueueDoesNotExist)) throw error;
     throw new Error(`There is no queue ${QueueName} on ${description}.`, { cause: error });
+  }
+}
+
+/** Receives every message of the queue once. Messages stay hidden from other consumers until they are deleted or released. */
+export async function* receiveAll(sqs: SQSClient, QueueUrl: string, WaitTimeSeconds: number): AsyncGenerator<Message> {
+  const seen = new Set<string | undefined>();
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: VISIBILITY,
+        WaitTimeSeconds,
+        MessageAttributeNames: ["All"],
+        MessageSystemAttributeNames: ["SentTimestamp"],
+      }),
+    );
+    const unseen = Messages.filter(({ MessageId }) => !seen.has(MessageId));
+    if (unseen.length === 0) return;
+    for (const message of unseen) seen.add(message.MessageId);
+    yield* unseen;
+  }
+}
+
+/** Makes messages visible to other consumers again. */
+async function release(sqs: SQSClient, QueueUrl: string, messages: Message[]): Promise<void> {
+  for (const { ReceiptHandle } of messages) {
+    await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
   }
 }

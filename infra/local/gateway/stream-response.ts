@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { StreamSink } from "../lambda/function.ts";
+import type { StreamSink } from "../lambda/instance.ts";
 import { type ProxyResponse, readProxyResponse } from "./proxy-response.ts";
 
 /** Zero bytes between the prelude (JSON: status, headers) and the body. */

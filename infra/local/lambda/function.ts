@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Call, type Instance, startInstance } from "./instance.ts";
+import { type Call, type Instance, type Outcome, type StreamSink, startInstance } from "./instance.ts";
 import { exceedsPayload, type FunctionError, type LogLevel } from "./messages.ts";
 
 /** Workers per function with `--isolate`. Further invocations wait. */
@@ -36,12 +36,6 @@ export interface LambdaFunction {
   stop(): Promise<void>;
 }
 
-/** Receives a streamed response. */
-export interface StreamSink {
-  onChunk(data: Uint8Array, consumed: () => void): void;
-  onEnd(): void;
-}
-
 export interface InvokeResult {
   requestId: string;
   /** JSON. Of a streaming function: the stream as text, or "" with a sink. */
@@ -61,7 +55,7 @@ export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOpt
   const capacity = isolate ? 1 : Number.POSITIVE_INFINITY;
   const maxInstances = isolate ? Math.min(MAX_ISOLATED_INSTANCES, spec.reservedConcurrency ?? 10) : 1;
   const instances = new Set<Instance>();
-  const waiting: Call[] = [];
+  const waiting: { call: Call; settle(outcome: Outcome): void }[] = [];
   let underWay = 0;
   let stopped = false;
 
@@ -96,8 +90,8 @@ export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOpt
     while (waiting.length > 0) {
       const instance = free();
       if (!instance) return;
-      const call = waiting.shift();
-      if (call) instance.run(call);
+      const next = waiting.shift();
+      if (next) void instance.run(next.call).then(next.settle);
     }
   }
 
@@ -115,10 +109,11 @@ export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOpt
       }
       underWay += 1;
       try {
-        return await new Promise<InvokeResult>((resolve) => {
-          waiting.push(createCall(requestId, event, spec.timeout * 1000, sink, resolve));
+        const outcome = await new Promise<Outcome>((settle) => {
+          waiting.push({ call: { id: requestId, event, timeout: spec.timeout * 1000, sink }, settle });
           next();
         });
+        return "error" in outcome ? failure(requestId, outcome.error) : { requestId, ...outcome };
       } finally {
         underWay -= 1;
       }
@@ -126,35 +121,8 @@ export function createFunction(spec: FunctionSpec, { isolate, log }: FunctionOpt
     async stop() {
       stopped = true;
       await Promise.all([...instances].map((instance) => instance.terminate()));
-      for (const call of waiting.splice(0)) {
-        call.settle({ error: { errorType: "ServiceException", errorMessage: "The local host is stopping" } });
-      }
-    },
-  };
-}
-
-function createCall(
-  id: string,
-  event: string,
-  timeout: number,
-  sink: StreamSink | undefined,
-  resolve: (result: InvokeResult) => void,
-): Call {
-  const chunks: Uint8Array[] = [];
-  return {
-    id,
-    event,
-    timeout,
-    onChunk(data, consumed) {
-      if (sink) return sink.onChunk(data, consumed);
-      chunks.push(data);
-      consumed();
-    },
-    onEnd: () => sink?.onEnd(),
-    settle(outcome) {
-      if ("error" in outcome) resolve(failure(id, outcome.error));
-      else
-        resolve({ requestId: id, payload: "payload" in outcome ? outcome.payload : Buffer.concat(chunks).toString() });
+      const error = { errorType: "ServiceException", errorMessage: "The local host is stopping" };
+      for (const { settle } of waiting.splice(0)) settle({ error });
     },
   };
 }

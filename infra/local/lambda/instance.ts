@@ -10,7 +10,7 @@ export interface Instance {
   running(): number;
   /** Whether it accepts further invocations. */
   usable(): boolean;
-  run(call: Call): void;
+  run(call: Call): Promise<Outcome>;
   terminate(): Promise<void>;
 }
 
@@ -19,11 +19,24 @@ export interface Call {
   event: string;
   /** Milliseconds after the bundle is loaded, as on Lambda. */
   timeout: number;
-  /** Called per chunk of a response stream. Call `consumed` when the client has received it. */
+  /** Receives the response stream. Without it, the stream becomes the payload. */
+  sink: StreamSink | undefined;
+}
+
+/** Receives a streamed response. */
+export interface StreamSink {
+  /** Call `consumed` when the client has received the data. */
   onChunk(data: Uint8Array, consumed: () => void): void;
   onEnd(): void;
-  /** Called once. */
-  settle(outcome: { payload: string } | { streamed: true } | { error: FunctionError }): void;
+}
+
+export type Outcome = { payload: string } | { error: FunctionError };
+
+/** A running call. */
+interface Entry extends Call {
+  chunks: Uint8Array[];
+  settle(outcome: Outcome): void;
+  timer?: NodeJS.Timeout;
 }
 
 export interface InstanceOptions {
@@ -38,7 +51,7 @@ export interface InstanceOptions {
 
 /** Starts a worker thread for a function. */
 export function startInstance({ setup, environment, heap, log, onChange }: InstanceOptions): Instance {
-  const calls = new Map<string, Call & { timer?: NodeJS.Timeout }>();
+  const calls = new Map<string, Entry>();
   let ready = false;
   let retired = false;
   let exited = false;
@@ -92,22 +105,25 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   }
 
   function progress(
-    call: Call,
+    call: Entry,
     message: Extract<FromWorker, { id: string; kind: Exclude<FromWorker["kind"], "log"> }>,
   ) {
     const { id } = call;
     if (message.kind === "chunk") {
       const bytes = message.data.length;
-      call.onChunk(message.data, () => {
+      const consumed = () => {
         if (!exited) send({ kind: "consumed", id, bytes });
-      });
-    } else if (message.kind === "end") call.onEnd();
+      };
+      if (call.sink) return call.sink.onChunk(message.data, consumed);
+      call.chunks.push(message.data);
+      consumed();
+    } else if (message.kind === "end") call.sink?.onEnd();
     else if (message.kind === "result") end(call, { payload: message.payload });
-    else if (message.kind === "done") end(call, { streamed: true });
+    else if (message.kind === "done") end(call, { payload: Buffer.concat(call.chunks).toString() });
     else end(call, { error: message.error });
   }
 
-  function dispatch(call: Call & { timer?: NodeJS.Timeout }): void {
+  function dispatch(call: Entry): void {
     const { id, event, timeout } = call;
     call.timer = setTimeout(() => expire(call), timeout);
     send({ kind: "invoke", id, event, deadline: Date.now() + timeout });
@@ -117,7 +133,7 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
    * Fails the invocation that timed out. Lambda ends the environment. Here, other invocations may share the worker, so it ends only
    * after them. If it is stuck in a loop, they time out too.
    */
-  function expire(call: Call): void {
+  function expire(call: Entry): void {
     retired = true;
     end(call, { error: timedOut(call.id, call.timeout) });
   }
@@ -132,7 +148,7 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
     else if (calls.size === 0) void worker.terminate();
   }
 
-  function end(call: Call & { timer?: NodeJS.Timeout }, outcome: Parameters<Call["settle"]>[0]): void {
+  function end(call: Entry, outcome: Outcome): void {
     if (!calls.delete(call.id)) return;
     clearTimeout(call.timer);
     call.settle(outcome);
@@ -143,11 +159,12 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   return {
     running: () => calls.size,
     usable: () => !retired && !exited,
-    run(call) {
-      const entry = { ...call };
-      calls.set(call.id, entry);
-      if (ready) dispatch(entry);
-    },
+    run: (call) =>
+      new Promise((settle) => {
+        const entry: Entry = { ...call, chunks: [], settle };
+        calls.set(call.id, entry);
+        if (ready) dispatch(entry);
+      }),
     async terminate() {
       retired = true;
       await worker.terminate();

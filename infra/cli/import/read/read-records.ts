@@ -1,9 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { detectLayout, type Layout, SNIFF_BYTES } from "./detect-layout.ts";
-import type { RawRecord } from "./raw-record.ts";
 import { readBytes } from "./read-bytes.ts";
 import { splitElements } from "./split-elements.ts";
-import { splitLines } from "./split-lines.ts";
+import { type RawRecord, splitLines } from "./split-lines.ts";
 
 /** One record of a file: parsed JSON, or why it cannot be parsed. */
 export interface InputRecord {

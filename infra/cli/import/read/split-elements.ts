@@ -1,4 +1,4 @@
-import { createCollector, MAX_RECORD_BYTES, type RawRecord } from "./raw-record.ts";
+import { createCollector, MAX_RECORD_BYTES, type RawRecord } from "./split-lines.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

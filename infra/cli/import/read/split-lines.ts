@@ -1,4 +1,43 @@
-import { createCollector, MAX_RECORD_BYTES, type RawRecord } from "./raw-record.ts";
+/** A record of a file before it is parsed. */
+export interface RawRecord {
+  /** The line where it begins, counted from 1. */
+  line: number;
+  /** Its index in the file's array, counted from 0; absent in JSON Lines. */
+  index?: number;
+  /** UTF-8 JSON, or why there is none. */
+  content: Buffer | { problem: string };
+}
+
+/**
+ * The largest record, in bytes. The import holds a whole record in memory, so this limits its memory. A session of 10,000 messages and
+ * 50 MB fits.
+ */
+export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** Collects the bytes of a record from chunks. Drops them as soon as they are too many. */
+export function createCollector(maxBytes: number): {
+  add(bytes: Buffer): void;
+  take(): RawRecord["content"];
+  size(): number;
+} {
+  let parts: Buffer[] = [];
+  let size = 0;
+  return {
+    add(bytes) {
+      size += bytes.length;
+      if (size > maxBytes) parts = [];
+      else parts.push(bytes);
+    },
+    take() {
+      const whole =
+        size > maxBytes ? { problem: `the record is larger than ${maxBytes} bytes` } : Buffer.concat(parts, size);
+      parts = [];
+      size = 0;
+      return whole;
+    },
+    size: () => size,
+  };
+}
 
 const NEWLINE = 0x0a;
 

@@ -5,8 +5,8 @@ import type { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, it } from "vitest";
 import type { Deployment } from "../../../../infra/cli/find-deployment.ts";
 import type { DeadLetter } from "../../../../infra/cli/redrive/dead-letter.ts";
-import { receiveAll } from "../../../../infra/cli/redrive/dead-letter-queue.ts";
 import { deliverAgain } from "../../../../infra/cli/redrive/deliver-again.ts";
+import { receiveAll } from "../../../../infra/cli/redrive/redrive-queue.ts";
 
 /** A function that is not in `infra/functions.ts`, so that no filter removes records. */
 const FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:other";

@@ -2,8 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { createApiClient } from "../../../../../infra/cli/import/send/api-client.ts";
-import { defaultRetryPolicy } from "../../../../../infra/cli/import/send/retry-policy.ts";
+import { createApiClient, defaultRetryPolicy } from "../../../../../infra/cli/import/send/api-client.ts";
 
 const policy = { ...defaultRetryPolicy, attempts: 3, baseMs: 1, capMs: 2 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defaultRetryPolicy, retryAfterOf, waitBefore } from "../../../../../infra/cli/import/send/retry-policy.ts";
+import { defaultRetryPolicy, retryAfterOf, waitBefore } from "../../../../../infra/cli/import/send/api-client.ts";
 
 const policy = { ...defaultRetryPolicy, baseMs: 100, capMs: 1000, maxRetryAfterMs: 5000 };
 const many = (attempt: number, asked = 0): number[] =>
