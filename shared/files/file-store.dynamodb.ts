@@ -65,7 +65,7 @@ export function createFileStore(table: Table): FileStore {
           "SET #status = :deleted, expires_at = :until" +
           " REMOVE filename, media_type, bytes, sha256, #session, generation, message",
         ...asRead,
-        ExpressionAttributeValues: { ...asRead.ExpressionAttributeValues, ":deleted": "deleted", ":until": until },
+        ExpressionAttributeValues: { ...asRead.ExpressionAttributeValues, ":until": until },
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       });
       return done || item === undefined || item.status === "deleted";
@@ -121,18 +121,17 @@ export function createFileStore(table: Table): FileStore {
   };
 }
 
-/** The condition that no message has named the file since it was read, and that nobody has deleted it. */
+/** The condition that the file is there and that no message has named it since it was read. */
 function isAsRead({ session, generation, message }: FileRecord) {
+  const isUsed = session !== undefined;
   return {
-    ConditionExpression:
-      session === undefined
-        ? "#status IN (:uploading, :ready) AND attribute_not_exists(#session)"
-        : "#status IN (:uploading, :ready) AND #session = :was AND generation = :wasIn AND message = :wasBy",
+    ConditionExpression: `attribute_exists(pk) AND #status <> :deleted AND ${
+      isUsed ? "#session = :was AND generation = :wasIn AND message = :wasBy" : "attribute_not_exists(#session)"
+    }`,
     ExpressionAttributeNames: { "#status": "status", "#session": "session" },
     ExpressionAttributeValues: {
-      ":uploading": "uploading",
-      ":ready": "ready",
-      ...(session === undefined ? {} : { ":was": session, ":wasIn": generation, ":wasBy": message }),
+      ":deleted": "deleted",
+      ...(isUsed ? { ":was": session, ":wasIn": generation, ":wasBy": message } : {}),
     },
   };
 }

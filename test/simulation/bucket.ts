@@ -5,6 +5,7 @@ import type { ArchivedDays, ArchivedObject, ArchiveLine } from "../../shared/arc
 import type { Objects } from "../../shared/archive/objects.s3.ts";
 import { userOfPart } from "../../shared/archive/user-part.ts";
 import { AppError } from "../../shared/errors.ts";
+import type { FileObjects } from "../../shared/files/file-store.ts";
 import type { Lake } from "../../shared/lake/lake.ts";
 import { partitionKey, type Row, type TableName } from "../../shared/lake/tables.ts";
 import type { Condition } from "../../shared/s3/upload-object.ts";
@@ -27,6 +28,8 @@ interface Partition {
 export class Bucket {
   readonly objects = new Map<string, Stored>();
   readonly partitions = new Map<string, Partition>();
+  /** The content of files, by `<user>/<id>`. */
+  readonly files = new Map<string, Uint8Array>();
 
   /** The lines of an archive object. */
   linesOf(key: string): ArchiveLine[] {
@@ -66,6 +69,22 @@ function check(condition: Condition, present: { etag: string } | undefined): voi
 }
 
 const etagOf = (body: Buffer): string => `"${createHash("md5").update(body).digest("hex")}"`;
+
+/** The content of files, as an instance reaches it. Clients upload nothing: they send `data:` URLs. */
+export function filesOf({ files }: Bucket, instance: Instance): FileObjects {
+  const keyOf = ({ user_id, id }: { user_id: string; id: string }) => `${user_id}/${id}`;
+  const send = <T>(label: string, execute: () => T) =>
+    instance.call({ label: () => label, execute, fail: () => new AppError("unavailable", "S3 does not answer") });
+  const unused = () => Promise.reject(new Error("no client of the simulation asks for a URL"));
+  return {
+    signUpload: unused,
+    signDownload: unused,
+    has: (file) => send(`HeadObject ${keyOf(file)}`, () => files.has(keyOf(file))),
+    put: (file, content) => send(`PutObject ${keyOf(file)}`, () => void files.set(keyOf(file), content)),
+    read: (file) => send(`GetObject ${keyOf(file)}`, () => files.get(keyOf(file)) ?? fail(404)),
+    remove: (file) => send(`DeleteObject ${keyOf(file)}`, () => void files.delete(keyOf(file))),
+  };
+}
 
 /** The archive's objects, as an instance reaches them. */
 export function objectsOf(bucket: Bucket, instance: Instance, now: () => number): Objects {

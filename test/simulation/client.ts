@@ -21,6 +21,11 @@ interface Told {
   instances: Instance[];
 }
 
+/** Whether a message of an append has a file. */
+export const hasFile = (action: number, n: number): boolean => action % 3 === 0 && n === 0;
+
+const fileOf = (content: string) => ({ type: "file", data: `data:text/plain,${encodeURIComponent(content)}` });
+
 export function createClient(world: World, history: History) {
   const { timeline } = world;
 
@@ -124,7 +129,11 @@ export function createClient(world: World, history: History) {
     async append(action: Action): Promise<void> {
       const says = Array.from({ length: action.messages }, (_, n) => `said ${wordOf(action, n)}`);
       const body = {
-        messages: says.map((content, n) => ({ role: "user", content, ...(n === 1 ? { id: `own-${action.id}` } : {}) })),
+        messages: says.map((content, n) => ({
+          role: "user",
+          ...(hasFile(action.id, n) ? { parts: [{ type: "text", text: content }, fileOf(content)] } : { content }),
+          ...(n === 1 ? { id: `own-${action.id}` } : {}),
+        })),
       };
       const sent = request(action, "appendMessages", { body, key: keyOf(action) });
       const told = await send(action, sent, attemptsOf(action));
@@ -135,7 +144,7 @@ export function createClient(world: World, history: History) {
     async chat(action: Action): Promise<void> {
       const question = `said ${wordOf(action, 0)}`;
       const sent = request(action, "chat", { body: { content: question, stream: false }, key: keyOf(action) });
-      await turn(action, question, sent);
+      await turn(action, question, sent, true);
     },
 
     async completion(action: Action): Promise<void> {

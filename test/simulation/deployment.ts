@@ -43,8 +43,7 @@ import { buildReport } from "../../shared/reports/build-report.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { createMemoryFiles } from "../support/memory-files.ts";
-import { archivedDaysOf, type Bucket, lakeOf, objectsOf } from "./bucket.ts";
+import { archivedDaysOf, type Bucket, filesOf, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";
 import { CONVERSATIONS, clientOf, METRICS, VECTORS, type World } from "./world.ts";
@@ -88,7 +87,7 @@ export function deploy(world: World, instance: Instance) {
     files: createSessionFiles({
       files: createFileStore(table),
       sessions,
-      openObjects: async () => createMemoryFiles().objects,
+      openObjects: async () => filesOf(bucket, instance),
       clock,
     }),
     archive,

@@ -2,9 +2,16 @@
  * The end of a life: nothing fails any more, everything that is on its way arrives, and schedules run. Then what is stored has to be
  * what clients were told, and no more.
  */
-import { headerKey, parseMessageKey, parseSessionKey } from "../../shared/dynamodb/keys.ts";
+import {
+  fileKey,
+  headerKey,
+  parseFileUseKey,
+  parseMessageKey,
+  parseSessionKey,
+  sessionKey,
+} from "../../shared/dynamodb/keys.ts";
 import type { Item } from "../support/memory-dynamodb/expressions.ts";
-import type { Client } from "./client.ts";
+import { type Client, hasFile } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import { USAGE } from "./fake-model.ts";
 import type { History } from "./history.ts";
@@ -70,13 +77,16 @@ export async function endLife(world: World, plan: Plan, history: History, client
   await running(deploy(world, instance("builder")).buildLake());
   const found = await readAll();
   checkTable(found);
+  checkFiles(found);
   checkBucket(found);
   checkCounters();
 
   timeline.skip(370 * DAY);
   bucket.expire(timeline.now() - 369 * DAY);
   for (let n = 0; n < 3; n++) await pass(4 * DAY);
-  checkTable(found.filter(({ user, session }) => table.get(headerKey(user, session))?.status === "active"));
+  const active = found.filter(({ user, session }) => table.get(headerKey(user, session))?.status === "active");
+  checkTable(active);
+  checkFiles(active);
   if (bucket.objects.size > 0) fail("an archive object is left over for ever", [...bucket.objects.keys()].join(", "));
   checkCounters();
   return violations;
@@ -187,6 +197,34 @@ export async function endLife(world: World, plan: Plan, history: History, client
     }
   }
 
+  /** Every message that has a file has its content, and there is no other content. */
+  function checkFiles(all: readonly Found[]): void {
+    const used = new Set<string>();
+    for (const { user, session, texts } of all) {
+      const uses = table.all().filter(({ pk, sk }) => pk === sessionKey(user, session) && String(sk).startsWith("F#"));
+      const files = uses.map(({ sk }) => parseFileUseKey(String(sk)).file);
+      const withFile = texts.filter((text) => {
+        const told = readText(text);
+        const deed = history.deeds.find((one) => one.action === told?.action && one.kind === "append");
+        return told && deed && hasFile(told.action, told.n);
+      });
+      if (files.length !== withFile.length) {
+        fail("the uses of files are wrong", `${files.length} instead of ${withFile.length} in ${user}/${session}`);
+      }
+      for (const file of files) {
+        used.add(`${user}/${file}`);
+        const item = table.get(fileKey(user, file));
+        if (item?.session !== session || "expires_at" in item) fail("a file is not that of its session", file);
+        if (!bucket.files.has(`${user}/${file}`)) fail("a file has lost its content", `${user}/${session}`);
+      }
+    }
+    for (const key of bucket.files.keys()) if (!used.has(key)) fail("the content of a file is left over", key);
+    for (const { pk, sk } of table.all().filter((item) => String(item.pk).endsWith("#F"))) {
+      const key = `${decodeURIComponent(String(pk).split("#")[1] ?? "")}/${String(sk).slice(2)}`;
+      if (!used.has(key)) fail("a file is left over", key);
+    }
+  }
+
   /** Every object of the archive is that of a stub, and the lake has what the archive has. */
   function checkBucket(all: readonly Found[]): void {
     const archived = all.flatMap(({ user, session, texts }) => {
@@ -230,6 +268,7 @@ function belongs({ sk, forgotten, said }: Item, { texts }: Found, header: Item |
   const key = String(sk);
   if (key === "A" || key === "Z") return true;
   if (/^[IM]#/.test(key)) return header?.status === "active" && parseMessageKey(key).generation === header.generation;
+  if (key.startsWith("F#")) return true;
   if (!key.startsWith("E#")) return false;
   if (forgotten) return true;
   const told = readText(String(JSON.parse(String(said)).content));

@@ -117,7 +117,8 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   function tell(change: Change): void {
     const item = change.after ?? change.before;
     const [pk, sk] = [String(item?.pk), String(item?.sk)];
-    if (!pk.includes("#S#") || /^[EIL]#/.test(sk)) return;
+    const isFile = pk.endsWith("#F");
+    if (!isFile && (!pk.includes("#S#") || /^[EFIL]#/.test(sk))) return;
     const record = recordOf(change, ++sequence);
     for (const consumer of ["archive", "remember"] as const) {
       if (!filters[consumer].some((matches) => matches(record))) continue;
