@@ -202,6 +202,11 @@ export const functions = {
     archive: archiveWrite,
     files: fileUse,
   }),
+  "messages-delete": http("functions/messages/delete.ts", "deleteMessage", {
+    table: guarded,
+    archive: archiveWrite,
+    files: purge,
+  }),
 
   "chat-turn": http("functions/chat/chat.ts", "chat", turn),
   "chat-completions": http("functions/chat/completions.ts", "createCompletion", turn),

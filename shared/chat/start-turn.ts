@@ -5,7 +5,7 @@ import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";
 import type { Memory } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
-import { type MessageRecord, timeOrderedId } from "../session/message.ts";
+import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
@@ -15,10 +15,6 @@ import { recordAnswer } from "./record-answer.ts";
 import { giveTitle } from "./title.ts";
 import type { ChatDependencies, Turn, TurnRequest } from "./turn.ts";
 import { type TurnWatch, watchTurn } from "./watch-turn.ts";
-
-/** Positions of the question and the answer among the messages that a request creates: after any history that it brings. */
-const QUESTION = 0xffe;
-const ANSWER = 0xfff;
 
 /** Milliseconds before the end of the function at which the model is stopped, so that the answer can be stored. */
 const STORE_MARGIN = 5000;

@@ -27,6 +27,15 @@ export function createSessionMemories(memories: MemoryStore): SessionMemories {
         await memories.erase(names.map(({ id }) => ({ session, id })));
       }
     },
+
+    async forgetMessages(session, ids) {
+      for await (const { records } of memories.ofSession(session)) {
+        const gone = records.filter(({ message_id }) => ids.has(message_id));
+        for (let start = 0; start < gone.length; start += MAX_PER_CHANGE) {
+          await remove(memories, session.user, gone.slice(start, start + MAX_PER_CHANGE), false);
+        }
+      }
+    },
   };
 }
 

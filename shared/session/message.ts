@@ -110,6 +110,16 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }
 
+/** Places of a turn's question and answer among the messages that a request creates: after any history that it brings. */
+export const QUESTION = 0xffe;
+export const ANSWER = 0xfff;
+
+/** Whether a message is the question of the turn with this answer: their ids differ in the place, and in the hash. */
+export const isQuestionOf = ({ id }: MessageRecord, answer: string): boolean =>
+  UUID_V7.test(id) && id.slice(0, 18) === `${answer.slice(0, 15)}${QUESTION.toString(16)}`;
+
+export const isAnswerOf = ({ id }: MessageRecord, answer: string): boolean => id === answer;
+
 /** What made ids look like. */
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -1,6 +1,7 @@
 import { toInstant } from "../clock.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
 import { bury } from "./bury.ts";
+import { removeDeleted } from "./delete-message.ts";
 import { purgeSession } from "./purge-session.ts";
 import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
 import type { Due, Stores } from "./store.ts";
@@ -82,6 +83,10 @@ async function finish(
         await messages.clear(session, (other) => other === record.generation || other > anchor.generation);
         for (const { etag, generation } of strays) {
           if (generation < record.generation) await archive.remove(anchor, etag);
+        }
+        if (record.branch !== undefined) {
+          const tree = await messages.tree(session, record.generation);
+          await removeDeleted(stores, session, record.generation, tree);
         }
       }
       const dueAt = state.kind === "active" ? dueAfter(record, now) : toInstant(now + ttlLag(record.ttl_seconds));

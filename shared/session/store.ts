@@ -191,6 +191,8 @@ export interface SessionMemories {
   hide(session: SessionId, below: number, now: number): Promise<TransactionAction>;
   /** Deletes the memories of generations before `below`. May be repeated, and run beside another. */
   forget(session: SessionId, below: number): Promise<void>;
+  /** Deletes the memories of messages, by their ids. May be repeated, and run beside another. */
+  forgetMessages(session: SessionId, ids: ReadonlySet<string>): Promise<void>;
 }
 
 /** The files that messages name, as far as the life of a session needs them. */

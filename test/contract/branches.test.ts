@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
+import { deleteMessage } from "../../shared/session/delete-message.ts";
 import { type Api, pages, startApi } from "../support/start-api.ts";
 
 let api: Api;
@@ -357,5 +359,110 @@ describe("names of messages that the session does not have are refused", () => {
     const patch = await api.patch(`/v1/sessions/${id}`, { head_id: value });
     expect([append.body.errors[0].path, patch.body.errors[0].path]).toEqual(["parent_id", "head_id"]);
     expect((await api.patch(`/v1/sessions/${id}`, { head_id: null })).status).toBe(400);
+  });
+});
+
+describe("DELETE of a message", () => {
+  const del = (id: string, letter: string) => api.del(`/v1/sessions/${id}/messages/${letter}-${id}`);
+  const stored = async (id: string) => (await api.world.hot("ann", id)).sort().join("");
+
+  it("deletes it and all that follow it, and the head moves to its parent", async () => {
+    const id = await session("a", "b", "c", "d");
+    expect((await del(id, "c")).status).toBe(204);
+    expect([await text(id), await text(id, "&branch=all"), await stored(id)]).toEqual(["ab", "ab", "ab"]);
+    expect(await get(id)).toMatchObject({ message_count: 2, head_id: `b-${id}` });
+    expect((await del(id, "c")).status).toBe(404);
+    await say(id, "e");
+    expect([await text(id), await tree(id)]).toEqual(["abe", "a ab be"]);
+    expect((await del(id, "e")).status).toBe(204);
+    expect((await say(id, "c")).body.data[0].parent_id).toBe(`b-${id}`);
+    expect(await get(id)).toMatchObject({ message_count: 3, head_id: `c-${id}` });
+  });
+
+  it("deletes the branches that begin behind it, and leaves the others as they are", async () => {
+    const id = await session("a", "b", "c", "d");
+    await say(id, "C", under(id, "b"));
+    await say(id, "D");
+    await say(id, "x", under(id, "C"));
+    await say(id, "B", under(id, "a"));
+    expect((await del(id, "C")).status).toBe(204);
+    expect([await text(id), await tree(id), await stored(id)]).toEqual(["aB", "a ab bc cd aB", "Babcd"]);
+    expect(await get(id)).toMatchObject({ message_count: 5, head_id: `B-${id}` });
+    expect((await del(id, "b")).status).toBe(204);
+    expect([await tree(id), (await get(id)).message_count]).toEqual(["a aB", 2]);
+    expect((await api.patch(`/v1/sessions/${id}`, { head_id: `a-${id}` })).body.head_id).toBe(`a-${id}`);
+    await say(id, "z");
+    expect([await text(id), await tree(id)]).toEqual(["az", "a aB az"]);
+  });
+
+  it("of the first message empties the session", async () => {
+    const id = await session("a", "b");
+    await say(id, "B", under(id, "a"));
+    expect((await del(id, "a")).status).toBe(204);
+    expect([await text(id, "&branch=all"), await stored(id)]).toEqual(["", ""]);
+    expect(await get(id)).toMatchObject({ message_count: 0, head_id: null });
+    await say(id, "z");
+    expect([await text(id), await tree(id), (await get(id)).head_id]).toEqual(["z", "z", `z-${id}`]);
+  });
+
+  it("restores an archived session, and is archived again without what was deleted", async () => {
+    const id = await session("a", "b", "c");
+    const archive = async () => {
+      api.world.advance(1_000_001_000);
+      const record = await api.world.sweep("ann", id);
+      await api.world.archiveJob({ Records: [record!] });
+    };
+    await archive();
+    expect((await api.del(`/v1/sessions/${id}/messages/none`)).status).toBe(404);
+    expect((await get(id)).status).toBe("archived");
+    expect((await del(id, "b")).status).toBe(204);
+    expect([await text(id), (await get(id)).status]).toEqual(["a", "active"]);
+    await archive();
+    expect(await api.world.cold("ann", id)).toEqual(["a"]);
+    expect([await text(id), (await get(id)).message_count]).toEqual(["a", 1]);
+  });
+
+  it("is not found for another user, another session or another id", async () => {
+    const [id, other] = [await session("a"), await session("x")];
+    for (const path of [`${id}/messages/x-${other}`, `${id}/messages/none`, `none/messages/a-${id}`]) {
+      expect((await api.del(`/v1/sessions/${path}`)).status).toBe(404);
+    }
+    expect((await api.del(`/v1/sessions/${id}/messages/a-${id}`, { user: "bob" })).status).toBe(404);
+    expect(await text(id)).toBe("a");
+  });
+
+  it("interrupted at any call, is finished by the reconciler or by another DELETE", async () => {
+    for (const kind of ["before", "after"] as const) {
+      for (let step = 0; ; step++) {
+        const id = await session("a", "b", "c");
+        await say(id, "C", under(id, "b"));
+        const { stores } = api.world;
+        const remove = () => deleteMessage(stores, { user: "ann", id }, `b-${id}`);
+        const crashed = await api.world.crashing(step, kind, remove);
+        await remove().catch((error) => expect(error).toMatchObject({ code: "not_found" }));
+        await createReconcileJob(stores)({}, { getRemainingTimeInMillis: () => 600_000 });
+        api.world.advance(16 * 60_000);
+        await createReconcileJob(stores)({}, { getRemainingTimeInMillis: () => 600_000 });
+        expect([step, await text(id, "&branch=all"), await stored(id)]).toEqual([step, "a", "a"]);
+        expect(await get(id)).toMatchObject({ message_count: 1, head_id: `a-${id}` });
+        await api.world.drop("ann", id);
+        if (!crashed) break;
+      }
+    }
+  }, 120_000);
+
+  it("meets an append at each of its calls: the message follows the parent, or is deleted with the rest", async () => {
+    const calls = await api.world.counting(async () => {
+      const id = await session("a", "b");
+      await deleteMessage(api.world.stores, { user: "ann", id }, `b-${id}`);
+    });
+    for (let n = 0; n < calls; n++) {
+      const id = await session("a", "b", "c");
+      const [deleted, appended] = await Promise.all([del(id, "b"), say(id, "d"), say(id, "D", under(id, "a"))]);
+      expect([deleted.status, appended.status]).toEqual([204, 201]);
+      const all = await text(id, "&branch=all");
+      expect((await get(id)).message_count).toBe(all.length);
+      expect([all.includes("b"), all.includes("D")]).toEqual([false, true]);
+    }
   });
 });

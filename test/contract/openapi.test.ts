@@ -110,6 +110,11 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   cleanupSessions: async () => ({ url: "/admin/cleanup-sessions?days=3650" }),
   listMessages: async () => ({ url: `${await session()}/messages` }),
   appendMessages: async () => ({ url: `${await session()}/messages`, body: { role: "user", content: "x" } }),
+  deleteMessage: async () => {
+    const url = `${await session()}/messages`;
+    const { data } = (await api.post(url, { role: "user", content: "x" })).body;
+    return { url: `${url}/${data[0].id}` };
+  },
   chat: async () => ({ url: `${await session()}/chat`, body: { content: "x" } }),
   resumeChat: async () => {
     const url = await session();

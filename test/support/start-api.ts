@@ -18,6 +18,7 @@ import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
 import { createListMemories } from "../../functions/memories/list.ts";
 import { createSearchMemories } from "../../functions/memories/search.ts";
 import { createAppendMessages } from "../../functions/messages/append.ts";
+import { createDeleteMessage } from "../../functions/messages/delete.ts";
 import { createListMessages } from "../../functions/messages/list.ts";
 import { createCreateSession } from "../../functions/sessions/create.ts";
 import { createDeleteSession } from "../../functions/sessions/delete.ts";
@@ -112,6 +113,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     restoreSession: createRestoreSession(posts),
     listMessages: createListMessages({ ...http, ...stores }),
     appendMessages: createAppendMessages(posts),
+    deleteMessage: createDeleteMessage({ ...http, ...stores }),
     cleanupSessions: createCleanupSessions(posts),
     searchMemories: createSearchMemories({ ...posts, memories: world.memories, recall: createSearch(world.deps) }),
     listMemories: createListMemories({ ...http, memories: world.memories }),

@@ -29,4 +29,12 @@ export const messageOperations = {
     body: appendMessagesSchema,
     answers: { 201: z.object({ data: z.array(messageSchema) }) },
   },
+  deleteMessage: {
+    method: "DELETE",
+    path: "/v1/sessions/{id}/messages/{message_id}",
+    access: "user",
+    summary: "Delete a message and all that follow it, on every branch",
+    params: sessionParams.extend({ message_id: idSchema }),
+    answers: { 204: null },
+  },
 } as const satisfies Record<string, Operation>;

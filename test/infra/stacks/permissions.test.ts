@@ -44,6 +44,11 @@ const expected: Record<string, string[]> = {
     filesPurge,
   ],
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
+  "messages-delete": [
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    ...archiveWrite,
+    filesPurge,
+  ],
   "messages-list": ["dynamodb GetItem Query on table", ...archiveRead],
   "messages-append": [
     `dynamodb ${sessionLifecycle} on table`,

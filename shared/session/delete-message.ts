@@ -1,0 +1,100 @@
+import { toInstant } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import { isAnswerOf, isQuestionOf, type MessageRecord, madePosition } from "./message.ts";
+import { openMessages, withParents } from "./message-source.ts";
+import { notFound, readSession } from "./read-session.ts";
+import { restoreSession } from "./restore-session.ts";
+import { contended, retryContended } from "./retry-contended.ts";
+import { dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
+import type { Stores } from "./store.ts";
+import { cutAt, headOf, isOn, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
+
+/**
+ * Deletes a message and all messages that follow it, on every branch, with their memories and files. An archived session is restored
+ * first. One write makes all of them invisible. If the function dies after that, the reconciler deletes what is still stored. Throws
+ * `not_found`.
+ */
+export async function deleteMessage(stores: Stores, session: SessionId, id: string): Promise<void> {
+  const began = stores.clock();
+  const { record, tree, gone } = await retryContended(async () => {
+    const state = await readSession(stores, session, began);
+    if (state.kind === "none") throw notFound();
+    const source = await openMessages(stores, session, state);
+    const message = await source.locate(id);
+    if (!message) throw new AppError("not_found", "no such message");
+    if (state.kind !== "active") {
+      await restoreSession(stores, session);
+      return contended;
+    }
+    const { record } = state;
+    const [shown] = await withParents(source, { messages: [message] });
+    const parent = shown?.parent_id ? await source.locate(shown.parent_id) : null;
+    const head = parent && placeOf(parent);
+    const tree = cutAt(source.tree, placeOf(message), head);
+    const after = wholeTree(tree);
+    const visible = wholeTree(source.tree);
+    const gone: MessageRecord[] = [];
+    for await (const page of stores.messages.all(session, record.generation)) {
+      gone.push(...page.filter((one) => isOn(visible, one) && !isOn(after, one)));
+    }
+    const now = stores.clock();
+    const isCut = tree.current !== source.tree.current;
+    const { head_id: _id, head_at: _at, ...rest } = record;
+    const to: SessionRecord = {
+      ...(isCut ? rest : record),
+      ...(isCut ? headOf(tree, head) : { branch: tree.current }),
+      ...withoutTurns(record, gone, after),
+      updated_at: toInstant(now),
+      expires_at: expiryOf(record, now),
+      version: record.version + 1,
+    };
+    const done = await stores.sessions.transit(session, {
+      from: record,
+      to,
+      anchor: { expect: { live: record.generation }, set: { cleanup: true, due_at: dueSoon(now) } },
+      active: 0,
+      tree,
+    });
+    return done ? { record: to, tree, gone } : contended;
+  });
+  await removeDeleted(stores, session, record.generation, tree, gone);
+}
+
+/** The running turns that go on, and the number of messages without the deleted ones. Other turns end: their answers are deleted. */
+function withoutTurns(
+  { turns = {}, message_count }: SessionRecord,
+  gone: readonly MessageRecord[],
+  after: Path,
+): Pick<SessionRecord, "message_count" | "turns"> {
+  const all = Object.entries(turns);
+  const ended = all.filter(([answer, { branch }]) => madePosition(answer) > (after.get(branch) ?? ""));
+  let count = message_count - gone.length;
+  for (const [answer] of ended) {
+    const questions = gone.filter((message) => isQuestionOf(message, answer));
+    // One message of a running turn is not counted yet: its question, or one that was subtracted for a question asked again.
+    count += questions.length === 0 ? 1 : questions.length;
+    count += gone.filter((message) => isAnswerOf(message, answer)).length;
+  }
+  const left = all.filter((turn) => !ended.includes(turn));
+  return { message_count: count, ...(all.length > 0 ? { turns: Object.fromEntries(left) } : {}) };
+}
+
+/** Deletes messages that the tree says are deleted, and what was made of them. May be repeated. */
+export async function removeDeleted(
+  { messages, memories, files }: Pick<Stores, "messages" | "memories" | "files">,
+  session: SessionId,
+  generation: number,
+  tree: Tree,
+  known?: readonly MessageRecord[],
+): Promise<void> {
+  const whole = wholeTree(tree);
+  const gone = [...(known ?? [])];
+  if (!known) {
+    for await (const page of messages.all(session, generation)) gone.push(...page.filter((one) => !isOn(whole, one)));
+  }
+  if (gone.length === 0) return;
+  const ids = gone.map(({ id }) => id);
+  await memories.forgetMessages(session, new Set(ids));
+  await files.release(session, ids);
+  await messages.remove(session, generation, gone);
+}
