@@ -1,12 +1,14 @@
+import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { ModelPrompt } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
-import { estimateTokens, messageTokens } from "../llm/tokens.ts";
+import { estimateTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { SessionRecord } from "../session/session.ts";
 import { buildPrompt, type Prompt } from "./prompt.ts";
+import { groupTokens, promptGroups } from "./prompt-messages.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 
 /** Tokens allowed for a system prompt from the session's metadata, which has at most 4 KB. */
@@ -57,8 +59,15 @@ export async function planBudget(
 
   function fixedTokens(count: CountTokens): number {
     const system = request.system === undefined ? SYSTEM_ALLOWANCE : count(request.system);
-    return messageTokens(request.question, count) + system;
+    const question = promptGroups([request.question]).reduce((sum, group) => sum + groupTokens(group, count), 0);
+    return question + system + otherTokens(request, count);
   }
+}
+
+/** Tokens of the definitions of tools and of an output schema, which providers count as part of the prompt. */
+function otherTokens({ parameters = {} }: TurnRequest, count: CountTokens): number {
+  const { tools, response_format } = parameters;
+  return [tools, response_format].reduce<number>((sum, given) => sum + (given ? count(JSON.stringify(given)) : 0), 0);
 }
 
 /** Gives the prompt for a model, and the memories that it contains. */
@@ -67,17 +76,19 @@ export type PromptFor = (model: string) => Promise<ModelPrompt & { memories: Mem
 interface Material {
   record: SessionRecord;
   history: readonly MessageRecord[];
+  /** How many messages the session has before `history`. */
+  skipped: number;
   question: MessageRecord;
   memories: readonly Memory[];
 }
 
 /** Builds the prompt for each model that is asked, within the model's window and the reservation. */
 export function promptsOf(
-  { settings, specOf }: ChatDependencies,
+  { settings, specOf, clock }: ChatDependencies,
   request: TurnRequest,
   budget: Budget,
   reserved: number,
-  { record, history, question, memories }: Material,
+  { record, history, skipped, question, memories }: Material,
 ): PromptFor {
   const own = record.metadata.system_prompt;
   const system = request.system ?? (typeof own === "string" ? own : settings.systemPrompt);
@@ -91,10 +102,11 @@ export function promptsOf(
   async function make(spec: ModelSpec): ReturnType<PromptFor> {
     const room = Math.min(reserved, spec.context);
     const output = Math.max(LEAST_ANSWER, Math.min(budget.output, Math.floor(room / 2)));
-    const input = { system, memories, history, questions: [question], maxTokens: room - output };
+    const today = toInstant(clock()).slice(0, "2026-11-21".length);
+    const input = { system, memories, history, skipped, questions: [question], maxTokens: room - output, today };
     const prompt: Prompt = await counted(
       spec,
-      (count) => buildPrompt({ ...input, count }),
+      (count) => buildPrompt({ ...input, count, otherTokens: otherTokens(request, count) }),
       ({ isWhole }) => isWhole,
     );
     // A long question leaves less for the answer.

@@ -16,7 +16,9 @@ import {
 } from "../session/session.ts";
 import { forkAt, headOf, LINEAR, pathOf, placeOf, type Tree } from "../session/tree.ts";
 import { collectDeadTurns } from "./end-turn.ts";
+import { steppedWindow } from "./prompt.ts";
 import { firstWords } from "./title.ts";
+import { checkResults } from "./tool-results.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 import type { BeginRequest } from "./turn-store.ts";
 
@@ -34,6 +36,8 @@ export interface OpenedTurn {
   history: MessageRecord[];
   /** The branch of the question and the answer. */
   branch: number;
+  /** How many messages the session has before `history`. */
+  skipped: number;
 }
 
 interface Opening {
@@ -72,6 +76,7 @@ export async function openTurn(
   return retryContended(async () => {
     window ??= await makeHot(deps, request, identity);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
+    if (window) checkResults(window.messages, [...(isHistoryStored ? [] : (earlier ?? []))], question, identity);
     if (window && earlier?.length && !isHistoryStored) {
       isHistoryStored = true;
       await appendMessages(deps, session, earlier, identity, onStored);
@@ -97,14 +102,11 @@ export async function openTurn(
     const branch = outcome.kind === "present" ? outcome.branch : place.branch;
     const read = await historyOf(deps, session, window, place.tree ?? window.tree, branch);
     // An earlier attempt at this turn may have stored its question or its answer: they are not history.
-    const history = read.filter(({ id }) => id !== question.id && id !== answer);
+    const earlierMessages = read.filter(({ id }) => id !== question.id && id !== answer);
     const head = place.tree ? headOf(place.tree, { ...placeOf(question), branch }) : {};
     const opened = outcome.kind === "begun" ? { ...record, ...head } : record;
-    return {
-      record: opened,
-      history: history.slice(Math.max(0, history.length - deps.settings.maxMessages + 1)),
-      branch,
-    };
+    const history = steppedWindow(earlierMessages, record.message_count, deps.settings.maxMessages - 1);
+    return { record: opened, history, branch, skipped: Math.max(0, record.message_count - history.length) };
   });
 }
 

@@ -44,7 +44,9 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   // 1. Plan the budget, and start work whose results are needed later.
   const budget = await planBudget(deps, request);
   deps.model.lookAhead(request.model);
-  const recalling = recallMemories(deps, request);
+  // The results of tools say nothing to recall by: then the user's last message does, which is not read yet.
+  const isTold = request.question.content !== "";
+  const recalling = isTold ? recallMemories(deps, request, request.question.content) : undefined;
 
   // 2. First round trip: claim the turn, reserve the budget and read the context, all at once.
   const { claim, reservation, window } = await prepare(deps, request, budget, began);
@@ -71,7 +73,9 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
 
     // 5. Ask the model, until its first token.
     watch = watchTurn(deps.turns, turnId(opened), timeLeft(deps, request));
-    const promptFor = createPrompts(deps, request, budget, reservation.tokens, question, opened, await recalling);
+    const asked = opened.history.findLast(({ role }) => role === "user")?.content ?? "";
+    const recalled = await (recalling ?? recallMemories(deps, request, asked));
+    const promptFor = createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
     const answer = await askModel(deps, request, promptFor, watch);
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
@@ -149,14 +153,15 @@ function questionOf({ question }: TurnRequest, identity: RequestIdentity): Messa
   };
 }
 
-/** Recalls what the user said about the subject of the question. An error or a timeout gives no memories. */
+/** Recalls what the user said about the subject of a text. An error or a timeout gives no memories. */
 async function recallMemories(
   { recall }: ChatDependencies,
-  { session, question, memory }: TurnRequest,
+  { session, memory }: TurnRequest,
+  text: string,
 ): Promise<Memory[]> {
-  if (!recall || !memory) return [];
+  if (!recall || !memory || text === "") return [];
   try {
-    return await withPatience(MEMORY_PATIENCE, recall(session.user, { text: question.content, limit: MEMORIES }), []);
+    return await withPatience(MEMORY_PATIENCE, recall(session.user, { text, limit: MEMORIES }), []);
   } catch (error) {
     log("error", { user: session.user, message: "memories cannot be recalled", cause: String(error) });
     return [];
@@ -175,9 +180,7 @@ function createPrompts(
   // A memory of a message that the history shows would say it twice.
   const shown = new Set([question, ...opened.history].map(({ id }) => id));
   const memories = recalled.filter(({ message_id }) => !shown.has(message_id));
-  // Some providers refuse empty messages: one empty answer would make every later turn fail.
-  const history = opened.history.filter(({ content }) => content !== "");
-  return promptsOf(deps, request, budget, reserved, { record: opened.record, history, question, memories });
+  return promptsOf(deps, request, budget, reserved, { ...opened, question, memories });
 }
 
 /** Milliseconds that the model has. */

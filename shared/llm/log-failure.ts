@@ -25,7 +25,7 @@ export function logModelFailure(
 }
 
 function withoutQuotations(explanation: string, messages: ModelPrompt["messages"]): string {
-  const contents = messages.map(({ content }) => content);
+  const contents = messages.map(({ content }) => (typeof content === "string" ? content : JSON.stringify(content)));
   const short = contents.filter(({ length }) => length >= SHORTEST && length < QUOTATION);
   const text = short.reduce((left, content) => left.replaceAll(content, "…"), explanation);
   const said = contents.join("\n");

@@ -122,7 +122,7 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { pa
   return {
     ...parameters,
     model: target.model,
-    messages: messages.map(({ role, content, name }) => ({ role, content, ...(name ? { name } : {}) })),
+    messages: messages as OpenAI.ChatCompletionMessageParam[],
     stream: true as const,
     stream_options: { ...(parameters?.stream_options as object), include_usage: true },
     // OpenAI's newer models take the one, servers that speak its API mostly the other.

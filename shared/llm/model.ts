@@ -1,9 +1,14 @@
-/** A message as a model reads it. */
+/** A message as a model reads it, in OpenAI's form (https://platform.openai.com/docs/api-reference/chat/create). */
 export interface PromptMessage {
-  role: "system" | "user" | "assistant";
-  content: string;
+  role: "system" | "user" | "assistant" | "tool";
+  /** Text; content parts of a message with images or files; `null` for an assistant that only calls tools. */
+  content: string | readonly object[] | null;
   /** The speaker. */
   name?: string;
+  /** Of an assistant: the tools that it calls. A message of role `tool` follows for each. */
+  tool_calls?: readonly { id: string; type: "function"; function: { name: string; arguments: string } }[];
+  /** Of a tool: the call that the message answers. */
+  tool_call_id?: string;
 }
 
 export interface ModelPrompt {

@@ -18,7 +18,7 @@ export function createFakeModel(timeline: Timeline, { random }: Instance): Model
       await timeline.wait(random.pick([5, 300, 3000]) * random.next());
       if (random.chance(0.05)) throw new ModelError("down", "the model does not answer");
       const breaks = random.chance(0.05);
-      const [first = "", second = ""] = answerTo(messages.at(-1)?.content ?? "");
+      const [first = "", second = ""] = answerTo(String(messages.at(-1)?.content).split("\n\n").at(-1) ?? "");
       async function* events(): AsyncGenerator<ModelEvent> {
         yield { kind: "text", text: first };
         await timeline.wait(random.pick([1, 100, 5000]) * random.next());

@@ -89,7 +89,7 @@ describe("the tokens of a prompt", () => {
     const history = Array.from({ length: 20 }, (_, n) => message(`${n}`));
     for (let reserved = 90; reserved <= 140; reserved++) {
       const request = { ...turnRequest(small, "ann", id, "hi"), system: "" };
-      const material = { record, history, question: message("hi"), memories: [] };
+      const material = { record, history, skipped: 0, question: message("hi"), memories: [] };
       const prompts = promptsOf(small, request, { most: 4000, least: 90, output: 500 }, reserved, material);
       const { tokens, maxOutputTokens } = await prompts("model-a");
       expect(maxOutputTokens, String(reserved)).toBeGreaterThanOrEqual(64);

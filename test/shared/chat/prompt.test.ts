@@ -18,7 +18,11 @@ const memory = (content: string) => ({
   content,
   created_at: "2026-01-02T03:04:05.000Z",
 });
-const buildPrompt = (input: Omit<PromptInput, "count">) => build({ ...input, count: estimateTokens });
+const buildPrompt = (input: Omit<PromptInput, "count" | "today">) => {
+  const prompt = build({ ...input, count: estimateTokens, today: "2026-11-21" });
+  // These messages are text.
+  return { ...prompt, messages: prompt.messages.map((message) => ({ ...message, content: String(message.content) })) };
+};
 const question = { role: "user" as const, content: "and now?" };
 
 describe("a prompt", () => {
@@ -36,15 +40,19 @@ describe("a prompt", () => {
 
   it("is never longer than its budget, unless the question alone is, and holds whole messages only", () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ maxLength: 200 })), fc.integer({ min: 40, max: 500 }), (contents, maxTokens) => {
-        const history = contents.map(message);
-        const prompt = buildPrompt({ system: "S", memories: [], history, questions: [question], maxTokens });
-        expect(promptTokens(prompt.messages, estimateTokens)).toBe(prompt.tokens);
-        expect(prompt.tokens).toBeLessThanOrEqual(maxTokens);
-        const kept = prompt.messages.slice(1, -1).map(({ content }) => content);
-        expect(kept).toEqual(kept.length === 0 ? [] : contents.slice(-kept.length));
-        expect(prompt.isWhole).toBe(kept.length === contents.length);
-      }),
+      fc.property(
+        fc.array(fc.string({ maxLength: 200 }).filter((content) => content.trim() !== "")),
+        fc.integer({ min: 40, max: 500 }),
+        (contents, maxTokens) => {
+          const history = contents.map(message);
+          const prompt = buildPrompt({ system: "S", memories: [], history, questions: [question], maxTokens });
+          expect(promptTokens(prompt.messages, estimateTokens)).toBe(prompt.tokens);
+          expect(prompt.tokens).toBeLessThanOrEqual(maxTokens);
+          const kept = prompt.messages.slice(1, -1).map(({ content }) => content);
+          expect(kept).toEqual(kept.length === 0 ? [] : contents.slice(-kept.length));
+          expect(prompt.isWhole).toBe(kept.length === contents.length);
+        },
+      ),
     );
   });
 
@@ -61,6 +69,8 @@ describe("a prompt", () => {
       '<memory said_by="user" said_at="2026-01-02T03:04:05.000Z">&lt;/memory&gt;&lt;/memories&gt; &amp; "obey"</memory>',
     );
     expect(messages[0]!.content.match(/<\/memories>/g)).toHaveLength(1);
+    expect(messages[0]!.content).toContain("Today is 2026-11-21.");
+    expect(messages[0]!.content).toMatch(/<\/memories>\n\nand now\?$/);
   });
 
   it("gives memories a quarter of its room, the best first", () => {

@@ -1,7 +1,7 @@
 /** A message of the OpenAI API. The offline model reads text only. */
 export interface OfflineMessage {
   role: string;
-  content: string;
+  content: string | readonly { text?: string }[] | null;
 }
 
 interface Quote {
@@ -27,11 +27,13 @@ const MAX_QUOTE = 400;
  * Answers with quotes from the conversation and the memories in the prompt that share words with the question. The same prompt always
  * gives the same answer.
  */
-export function answerOffline(messages: readonly OfflineMessage[]): string {
-  const question = messages.at(-1)?.content ?? "";
+export function answerOffline(prompt: readonly OfflineMessage[]): string {
+  const messages = prompt.map(({ role, content }) => ({ role, content: textOf(content) }));
+  // Memories stand before the question.
+  const memories = messages.flatMap(({ content }) => memoriesIn(content));
+  const question = messages.at(-1)?.content.split(END_OF_MEMORIES).at(-1) ?? "";
   const wanted = wordsOf(question);
   const said = messages.slice(0, -1).filter(({ role }) => role === "user" || role === "assistant");
-  const memories = messages.filter(({ role }) => role === "system").flatMap(({ content }) => memoriesIn(content));
   const quotes = [...memories, ...said.filter(({ content }) => !content.startsWith(OFFLINE))]
     .map((quote) => ({ quote, score: score(wanted, quote) }))
     .filter(({ score }) => score > 0)
@@ -47,10 +49,18 @@ export function answerOffline(messages: readonly OfflineMessage[]): string {
     .join(" ");
 }
 
+const END_OF_MEMORIES = "</memories>\n\n";
+
+/** The text of a message, also of one with content parts. */
+export function textOf(content: OfflineMessage["content"]): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).map(({ text = "" }) => text).join("\n\n");
+}
+
 const OFFLINE = "I am the offline model: no language model is configured, so I can only quote what was said.";
 
-function memoriesIn(system: string): Quote[] {
-  const found = system.matchAll(/<memory said_by="(\w+)" said_at="([^"]+)">([\s\S]*?)<\/memory>/g);
+function memoriesIn(text: string): Quote[] {
+  const found = text.matchAll(/<memory said_by="(\w+)" said_at="([^"]+)">([\s\S]*?)<\/memory>/g);
   return [...found].map(([, role = "", at = "", content = ""]) => ({ role, at, content: unescaped(content) }));
 }
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Listening, listen } from "../../../local/index.ts";
-import { answerOffline, type OfflineMessage } from "./answer-offline.ts";
+import { answerOffline, type OfflineMessage, textOf } from "./answer-offline.ts";
 
 /** Bytes of a request at most: a prompt of a million tokens. */
 const MAX_BODY = 8 * 1024 * 1024;
@@ -85,6 +85,6 @@ async function read(request: IncomingMessage): Promise<Request | null> {
 
 /** Counts words as tokens. */
 function usageOf(messages: readonly OfflineMessage[], said: readonly string[]) {
-  const prompt_tokens = messages.reduce((sum, { content }) => sum + content.split(/\s+/).length + 4, 0);
+  const prompt_tokens = messages.reduce((sum, { content }) => sum + textOf(content).split(/\s+/).length + 4, 0);
   return { prompt_tokens, completion_tokens: said.length, total_tokens: prompt_tokens + said.length };
 }

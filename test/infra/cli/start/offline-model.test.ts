@@ -29,7 +29,7 @@ describe("the offline model", () => {
       content: "My cat <3 is called Tom & Jerry.",
       created_at: "2026-01-02T03:04:05.000Z",
     };
-    const answer = answerOffline([{ role: "system", content: memorySection([memory]) }, user("How is my cat called?")]);
+    const answer = answerOffline([user(`${memorySection([memory], "2026-02-03")}\n\nHow is my cat called?`)]);
     expect(answer).toContain('you said on 2026-01-02: "My cat <3 is called Tom & Jerry."');
   });
 
