@@ -8,7 +8,7 @@ const PART_SIZE = 8 * 1024 * 1024;
 /** What must be true for an object to be written: a known version exists, or none exists. */
 export type Condition = { IfMatch: string } | { IfNoneMatch: "*" };
 
-export interface UploadTarget {
+interface UploadTarget {
   Bucket: string;
   Key: string;
   ContentType: string;

@@ -48,7 +48,7 @@ describe("the audit of the archive", () => {
     await world.create("ann@example.com", "four", 60, 1);
     world.advance(61_000);
     const record = (await world.sweep("ann@example.com", "four"))!;
-    // Crashes at one call after the other, until the object is there and the stub is not yet.
+    // The archiver crashes at each call in turn, until the object exists and the stub does not.
     for (let n = 0; (await world.cold("ann%40example.com", "four")).length === 0; n++) {
       await world.crashing(n, "before", () => world.archiveJob({ Records: [record] }));
     }
@@ -72,7 +72,7 @@ describe("the audit of the archive", () => {
       message: "an archive object belongs to no session",
     });
     expect(JSON.stringify(logged)).not.toContain("example.com");
-    // One of the same id that was made on another day is another session.
+    // A session with the same id that was created on another day is another session.
     world.advance(24 * 3_600_000);
     await world.create("ann@example.com", "two/three", 60);
     await expect(run()).rejects.toThrow("the table knows no session for 1 archive object");

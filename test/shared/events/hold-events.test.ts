@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 const LAST = new Date(NOW + 30 * DAY - retention.event.seconds * 1000).toISOString().slice(0, 10);
 const daysBefore = (days: number) => new Date(Date.parse(LAST) - days * DAY).toISOString().slice(0, 10);
 
-/** The days that are held, and until when, where events were exported through this day. */
+/** Returns the days whose expiry is delayed, and until when, if events were exported through this day. */
 async function held(through: string | undefined) {
   const days: string[] = [];
   const untils = new Set<number>();

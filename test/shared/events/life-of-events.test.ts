@@ -31,7 +31,7 @@ const ports = () => {
   return { events: createEventStore(table), store: createMetricStore(table), clock };
 };
 
-/** Runs the export at night, which may be given the time for so many days only. */
+/** Runs the nightly export, with time for a number of days. */
 async function exporting(event: { from?: string } = {}, days = 1000): Promise<void> {
   const lake = createLake(engines.s3, engines.bucket);
   const pseudonym = createPseudonyms("key");
@@ -50,7 +50,7 @@ const happens = (id: string, day: string) =>
 const inLake = async (day: string) =>
   (await readPartition(engines, "events", day)).map(({ event_id }) => String(event_id)).sort();
 
-/** Deletes what has expired, as TTL does; gives the ids of events. */
+/** Deletes expired items, as TTL does, and returns the ids of events. */
 async function sweep(): Promise<string[]> {
   const { Items = [] } = await engines.dynamodb.send(new ScanCommand({ TableName: engines.metricsTable }));
   const expired = Items.filter(({ expires_at }) => Number(expires_at) <= now / 1000);
@@ -70,7 +70,7 @@ describe("an event that TTL deletes", () => {
     expect(await holdEvents(ports())).toBe(0);
     now += 14 * DAY;
     expect(await sweep()).toEqual(["one"]);
-    // A day that has lost some of its events is not built from the rest, whoever asks for it.
+    // A day that has lost some of its events is not exported again.
     await exporting({ from: "2026-02-27" }, 20);
     expect(await inLake("2026-03-01")).toEqual(["one"]);
   });

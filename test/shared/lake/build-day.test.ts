@@ -28,7 +28,7 @@ const linesOf = ({ key, user }: ArchivedObject): ArchiveLine[] => {
   ];
 };
 
-/** An archive and a lake in memory. `before` runs before a call to one of them, and may change what is there or throw. */
+/** An archive and a lake in memory. `before` runs before each call, and may change objects or throw. */
 function createPorts(objects: ArchivedObject[]) {
   const state = { objects, before: (_call: string): void => undefined };
   const partitions = new Map<string, { etag: string; fingerprint: string; rows: unknown[] }>();
@@ -89,7 +89,7 @@ function createPorts(objects: ArchivedObject[]) {
 
 const due = { day: DAY, aged: false };
 
-/** Runs something once, before the first call of this name. */
+/** Runs `what` once, before the first call of this name. */
 function once(name: string, what: () => void): (call: string) => void {
   let done = false;
   return (call) => {
@@ -107,7 +107,7 @@ describe("the build of a day", () => {
     });
     await buildDay(ports, due, NOW);
     expect([rows("messages"), rows("session_summaries")]).toEqual([2, 2]);
-    // What the first attempt has begun leaves no trace.
+    // The partitions of the first attempt are discarded.
     expect(log.filter((call) => call.startsWith("abort"))).toEqual(["abort messages", "abort session_summaries"]);
   });
 
@@ -221,7 +221,7 @@ describe("a run of the lake builder", () => {
       settle: async ({ day }: { day: string }) => void settled.push(day),
     };
     let now = NOW;
-    // A minute passes with each look at the clock: one for the marks, two for each day.
+    // A minute passes with each reading of the clock: one for the marks, two per day.
     const clock = () => (now += 60_000);
     const run = await buildLake({ ...ports, changes, clock }, NOW + 4 * 60_000, () => undefined);
     expect(run).toMatchObject({ days: 2, complete: false });

@@ -37,7 +37,7 @@ describe.each(["_ann", ".ann"])("a session of the user %s, whose id looks like a
     return Contents.map(({ Key = "" }) => Key).filter((key) => key.includes(id));
   };
 
-  /** An archived session whose object and stub are as an earlier version left them. */
+  /** Creates an archived session with the object and stub of an earlier version. */
   async function formerly(id: string): Promise<void> {
     const { table, stores } = lake.world;
     await lake.archived(user, id, 2);

@@ -186,7 +186,7 @@ describe("a run of the lake builder on real engines", () => {
     await lake.archived("ann", fresh("tomorrow"), 1);
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 2 });
     expect(await versions()).toEqual(expect.arrayContaining(before));
-    // A mark without a change, as of a session that was renamed in the archive.
+    // A mark without a change of objects, such as a new title of an archived session makes.
     await lake.ports.changes.mark(["2026-11-21"]);
     expect(await lake.build()).toMatchObject({ days: 1, partitions: 0, rows: 0 });
   });
@@ -199,7 +199,7 @@ describe("a run of the lake builder on real engines", () => {
         lake.world.advance(DAY);
         await lake.archived("ann", id, 2);
         const crashed = await lake.world.crashing(step, kind, () => lake.build());
-        // All of it or nothing, and in any case once with what the archive has beyond it.
+        // A partition is complete or absent, and messages_all has every message once.
         const found =
           await lake.sql(`select 'built' as place, content, position from messages where session_id = '${id}'
           union all select 'anywhere', content, position from messages_all where session_id = '${id}' order by place, content`);
@@ -243,7 +243,7 @@ describe("a run of the lake builder on real engines", () => {
     expect(await summaries()).toEqual([old, other].toSorted().map((session_id) => ({ session_id, message_count: 2 })));
     expect(await lake.world.counting(() => lake.build())).toBe(1);
 
-    // Then something else of the day changes: it is built from what the archive has.
+    // Then another session of the day changes, so the day is built from the remaining archive objects.
     await deleteSession(lake.world.stores, { user: "ann", id: other });
     await lake.deliver();
     await lake.build();

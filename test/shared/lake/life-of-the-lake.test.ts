@@ -39,9 +39,9 @@ type Verb =
 
 interface Step {
   verb: Verb;
-  /** Which session, of those there are. */
+  /** Number of the session. */
   n: number;
-  /** At which call to an engine the builder crashes, and whether that call still happens. */
+  /** The call to an engine at which the builder crashes. `after` = the call is still made. */
   at: number;
   kind: "before" | "after";
 }
@@ -119,7 +119,7 @@ async function take({ verb, at, kind }: Step, id: string, written: Map<string, s
       if (await unlessGone(resetSession(world.stores, session, { seed: randomUUID() }))) written.set(id, []);
       break;
     case "delete":
-      // A session of the same name is another one, which the model leaves out.
+      // A new session with the same id is another session, which the model does not follow.
       if (written.get(id)?.length && (await unlessGone(deleteSession(world.stores, session)))) {
         written.delete(id);
       }
@@ -149,7 +149,7 @@ async function finishAll(): Promise<void> {
   expect(await reconcile(lake.world.stores, Number.POSITIVE_INFINITY, () => undefined)).toMatchObject({ failed: 0 });
 }
 
-/** False when there is no such session. */
+/** Returns false if there is no such session. */
 async function unlessGone(work: Promise<unknown>): Promise<boolean> {
   try {
     await work;
@@ -160,7 +160,7 @@ async function unlessGone(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Nothing half, nothing double; and what is archived is found once in `messages_all`, built or not. */
+/** Sessions are complete and without duplicates, and every archived message is in `messages_all` once, built or not. */
 async function expectReadable(): Promise<void> {
   expect(
     await lake.sql("select message_id from messages group by session_key, message_id having count(*) > 1"),

@@ -38,7 +38,7 @@ it("a Parquet file is read back by DuckDB, and the statistics of its row groups 
       chunks.push(bytes);
     });
     for (let n = 0; n < ROWS; n++) await file.add(row(n));
-    // Row groups are given out as they fill up.
+    // Full row groups are emitted at once.
     expect(chunks).toHaveLength(2);
     await file.finish();
     const name = path.join(directory, "summaries.parquet");

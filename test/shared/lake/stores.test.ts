@@ -84,7 +84,7 @@ describe("a partition of several parts", () => {
     expect([await winner.commit(), await loser.commit()]).toEqual([true, false]);
     const stored = (await lake.find("events", day))!;
     expect(stored.fingerprint).toBe("winner");
-    // Only an object of several parts has the number of its parts in its ETag.
+    // The ETag of an object of several parts contains their number.
     expect(stored.etag).toMatch(/-3"$/);
     expect(await uploads()).toEqual([]);
   });

@@ -52,7 +52,7 @@ afterAll(() => void server.close());
 const vectorOf = (text: string, dimensions: number): number[] =>
   Array.from({ length: dimensions }, (_, n) => (TOPICS[n]?.test(text) ? 1 : 0.001 / (n + 1)));
 
-// The last one first: an answer's order is in its indexes.
+// In reverse, because the `index` of an item gives the order.
 const embeddings = ({ input, dimensions }: Asked) => ({
   object: "list",
   data: input.map((text, index) => ({ index, embedding: vectorOf(text, dimensions) })).reverse(),
@@ -198,7 +198,7 @@ describe("memory with an embedding model", () => {
     misbehave = () => ({ status: 401, body: { error: { message: "bad key" } } });
     await expect(createRecall(deps)("bob", { text: "boats", limit: 5 })).rejects.toThrow();
     await recorder.record({ kind: "api.request", dimensions: {}, measures: { duration_ms: 1 } });
-    // Of the recall, a call and the searches of three months; the call that was refused; and the request.
+    // One call and three searches of the recall, the refused call, and the request.
     expect(writes).toEqual([2, 6]);
 
     const now = new Date();

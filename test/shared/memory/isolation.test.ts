@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => engines.close());
 
-// Names that are prefixes of each other, or hold what separates the parts of keys.
+// Names that are prefixes of each other, or contain the separators of keys.
 const user = fc.constantFrom("a", "a#S", "a#S#s1", "A", "a%23S", "ab", "b", "b c", "é", "U#a");
 const session = fc.constantFrom("s1", "s2", "S", "1");
 const word = fc.constantFrom("glacier", "peanut", "violin", "harbour", "lantern");

@@ -1,4 +1,4 @@
-/** What was deleted is recalled by nobody, although the vector index takes a while to learn of the deletion. */
+/** Tests that deleted memories are not recalled, although the vector index lags behind the deletion. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { createArchive } from "../../../shared/archive/archive.s3.ts";
 import { conversations } from "../../../shared/dynamodb/tables.ts";
@@ -35,7 +35,7 @@ beforeEach(() => {
   stores = { ...world.stores, archive: createArchive(async () => objects) };
 });
 
-/** Remembers the facts in a session; from then on the indexes learn nothing more. */
+/** Remembers the facts in a session. After that, the indexes are not updated. */
 async function remembered(session: string): Promise<void> {
   await world.say(USER, session, ...FACTS);
   await world.deliver(USER, session);
@@ -80,7 +80,7 @@ describe("while the index lags", () => {
     await forgetMemory(world.memories, USER, memory!.id);
     await purgeSession(stores, tombstone!);
     expect(await recalled()).toEqual(["A new lantern."]);
-    // The name of the forgotten memory is there as well: its message does not become one again.
+    // The name of the forgotten memory also exists, so its message does not become a memory again.
     await world.deliver(USER, "s1");
     expect(await recalled()).toEqual(["A new lantern."]);
     expect(await world.stored(USER, "s1")).toEqual(["A new lantern."]);
@@ -106,7 +106,7 @@ describe("while the index lags", () => {
     };
     await deleteSession(beside, { user: USER, id: "s1" });
     expect(isRemembered).toBe(true);
-    // A user without any memory is not searched for at all.
+    // For a user without memories nothing is searched.
     await world.say(USER, "s2", "Another lantern.");
     await world.deliver(USER, "s2");
     expect(await recalled()).toEqual([]);
@@ -143,7 +143,7 @@ describe("a message that is sent again with the same identity", () => {
   const request = { seed: "the same request", at: Date.parse("2026-11-21T12:00:00.000Z") };
   const send = () =>
     appendMessages(stores, { user: USER, id: "s1" }, [{ role: "user", content: "The lantern is green." }], request);
-  /** A purge that has not begun: what was deleted or reset is hidden, and its items are still there. */
+  /** Stores whose purge does not begin: deleted memories are hidden, but their items still exist. */
   const slow = (): Stores => ({
     ...stores,
     memories: {

@@ -28,7 +28,7 @@ beforeEach(() => {
 
 const FACTS = ["My daughter Zoe climbs granite walls.", "I am allergic to peanuts.", "The meeting moved to Thursday."];
 
-/** The summary must be what counting all stored memories again would give. */
+/** The summary must equal a new count of all stored memories. */
 async function expectExactStatistics(...sessions: string[]): Promise<void> {
   const counted = [];
   for (const id of sessions) {
@@ -59,7 +59,7 @@ describe("remembering", () => {
           failures = (await world.job({ Records })).batchItemFailures.length;
         });
         if (!crashed) break;
-        // The answer of the last write may be lost when everything is stored.
+        // The job also fails if all is stored and only the answer of the last write is lost.
         expect([0, FACTS.length]).toContain(failures);
         await world.deliver(user, "s1");
         expect(await world.stored(user, "s1")).toEqual(FACTS);
@@ -154,7 +154,7 @@ describe("recalling", () => {
     expect((await find("London"))[0]).toBe("We heard The Who in London.");
     await deleteSession(world.stores, { user, id: "s2" });
     expect(await find("the who")).toEqual(["We heard The Who in London."]);
-    // What a prompt recalls is left as it is.
+    // A recall for a prompt finds nothing.
     expect(await world.find(user, "the who")).toEqual([]);
   });
 
@@ -221,7 +221,7 @@ describe("recalling", () => {
     await world.deliver(user, "s1");
     const [best, ...others] = await world.recall(user, { text: "peanuts", limit: 10 });
     expect(best?.content).toBe(FACTS[1]);
-    // BM25 of one term in one of three memories, with the share of its session: a similarity would add up to ten.
+    // BM25 of one term in one of three memories, and the part of its session. A similarity would add up to ten.
     expect(best?.score).toBeGreaterThan(0.5);
     expect(best?.score).toBeLessThan(2);
     expect(others.every(({ score = 0 }) => score < best!.score!)).toBe(true);
@@ -260,7 +260,7 @@ describe("forgetting", () => {
     await gone("s1");
     await world.job({ Records });
     await gone("s1");
-    // Another session of the same name is not the one that was deleted.
+    // A new session with the same id is not the deleted one.
     world.advance(60_000);
     await world.say(user, "s1", "The tulips are yellow.");
     await world.job({ Records: [...Records, ...(await world.records(user, "s1"))] });
@@ -321,7 +321,7 @@ describe("forgetting", () => {
     );
     await expect(reset).rejects.toThrow("throttled");
     expect(await world.find(user, FACTS.join(" "))).toEqual([]);
-    // At the same millisecond: not the time tells it apart.
+    // In the same millisecond, so that time cannot distinguish it.
     await world.say(user, "s1", "The tulips are yellow.");
     await world.deliver(user, "s1");
     expect(await world.find(user, "tulips")).toEqual(["The tulips are yellow."]);
@@ -416,7 +416,7 @@ describe("forgetting", () => {
       code: "unavailable",
       message: "the time ran out before all memories were deleted: repeat it to delete the rest",
     });
-    // From the first write on nothing shows it, whatever is still stored.
+    // After the first write no search finds the memories that are still stored.
     expect([await world.find(user, "granite"), (await world.stored(user, "s1")).length]).toEqual([[], FACTS.length]);
     await forgetEverything(deps, user, world.stores.clock() + 1000);
     expect(await world.stored(user, "s1")).toEqual([]);

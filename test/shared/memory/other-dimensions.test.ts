@@ -1,4 +1,4 @@
-/** Re-embedding in other dimensions: each number of dimensions has an attribute and a vector index of its own. */
+/** Tests re-embedding with other dimensions. Each number of dimensions has its own attribute and vector index. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -45,7 +45,7 @@ const subjects: Record<string, () => Engines> = {
   "the engine in memory": inMemory,
 };
 
-/** Names and lengths of the vectors that the memories of a session have; each combination once. */
+/** The distinct combinations of names and lengths of vectors of a session's memories. */
 async function vectorsOf({ dynamodb, tableName: TableName }: Engines, session: string): Promise<string[]> {
   const { Items = [] } = await dynamodb.send(
     new QueryCommand({
@@ -70,9 +70,9 @@ function open(world: MemoryWorld, a: number, b: number) {
   const deps = { ...world.deps, stores: world.stores, wanted: { a: spaceOf(a), b: spaceOf(b) } };
   return {
     run: (options?: ReembedOptions) => reembed(deps, Number.POSITIVE_INFINITY, options),
-    /** Stops at once, as at a deadline. */
+    /** Stops immediately, as at a deadline. */
     begin: (options?: ReembedOptions) => reembed(deps, -1, options),
-    /** Runs until it is done; before each run but the first `meanwhile` is called. */
+    /** Repeats runs until all is done. Calls `meanwhile` before each run but the first. */
     async finish(meanwhile: () => Promise<void> = async () => undefined): Promise<ReembedResult> {
       for (;;) {
         await meanwhile();
@@ -122,7 +122,7 @@ describe("in memory", () => {
     const world = createMemoryWorld(engines);
     await world.say(USER, "s1", "The violin hangs in the hall");
     await world.deliver(USER, "s1");
-    // A remembering function that was slow has written it after the slot was cleared.
+    // A slow function has written the vector after the slot was cleared.
     for await (const { records } of world.memories.ofSession({ user: USER, id: "s1" })) {
       for (const record of records) await world.memories.changeVectors(record, { set: { b: Array(512).fill(0.1) } });
     }

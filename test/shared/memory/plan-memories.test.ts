@@ -79,7 +79,7 @@ describe("the memories of a message", () => {
 
   it("have the arrival time of the capture, whatever `created_at` says", () => {
     expect(plan({ created_at: "2020-01-01T00:00:00.000Z" })[0]?.arrived).toBe(AT);
-    // An id that the client chose says nothing of that: the id of its place does.
+    // An id that a client chose does not contain the time, but `order` does.
     const order = timeOrderedId({ seed: "request", at: AT + 5 }, 0);
     expect(plan({ id: "mine", order, created_at: "2020-01-01T00:00:00.000Z" })[0]?.arrived).toBe(AT + 5);
     expect(plan({ id: "mine", created_at: "2020-01-01T00:00:00.000Z" })[0]?.arrived).toBe(

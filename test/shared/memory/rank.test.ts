@@ -24,7 +24,7 @@ const statistics: TermStatistics = {
 const rarity = (frequency: number) => Math.log(1 + (10 - frequency + 0.5) / (frequency + 0.5));
 const FALCON = rarity(1);
 const saturated = (count: number, pivot: number) => (count * 1.9) / (count + 0.9 * pivot);
-/** Of a memory with so many terms, where five are the average. */
+/** The length factor of a memory with this number of terms, with an average of five. */
 const pivot = (terms: number) => 0.6 + (0.4 * terms) / 5;
 
 interface Said extends Partial<Candidate> {
@@ -32,7 +32,7 @@ interface Said extends Partial<Candidate> {
   similarity?: number;
 }
 
-/** A memory that says this, without the terms of its speaker and date, which are in no query here. */
+/** A memory with this text, without the terms of its speaker and date, which no query here contains. */
 function candidate(turn: number, content: string, { session = "s", speaker = "ann", ...more }: Said = {}): Candidate {
   return {
     user_id: "u",
@@ -52,7 +52,7 @@ function candidate(turn: number, content: string, { session = "s", speaker = "an
   };
 }
 
-/** The scores of what is found, by id, in order. */
+/** The scores of the results by id, in order. */
 function scores(
   text: string,
   said: readonly (Candidate & { similarity?: number })[],
@@ -63,7 +63,7 @@ function scores(
   return new Map(ranked.map(({ candidate: { id }, score }) => [id, score]));
 }
 
-/** Different words that are in no query here, so that no two memories say the same. */
+/** Distinct words that no query here contains, so that no two memories are duplicates. */
 const filler = (n: number) => `filler${String.fromCharCode(97 + n)} word${String.fromCharCode(97 + n)}`;
 
 describe("the score of a memory", () => {
@@ -110,7 +110,7 @@ describe("the score of a memory", () => {
     expect(shareOf({ asks: true }, 6)).toBeCloseTo(0.5, 10);
     expect(shareOf({ asks: false }, 6)).toBeCloseTo(0.2, 10);
     expect(shareOf({ asks: true, speaker: "ann" }, 6)).toBeCloseTo(0.2, 10);
-    // A question after the turn, or two before it, is not the one that the turn answers.
+    // A turn does not answer a question after it, or two turns before it.
     expect(shareOf({ asks: true }, 4)).toBeCloseTo(0.2, 10);
     expect(shareOf({ asks: true }, 7)).toBeCloseTo(0.1, 10);
   });
@@ -178,7 +178,7 @@ describe("the best memories", () => {
       said("c", "The spare key of the falcon hangs around my neck since May", "Ann", "2026-11-21T12:00:00.000Z"),
     ]);
     expect([...found.keys()].sort()).toEqual(["a-0", "c-0"]);
-    // Whose terms of speaker and date are said in the text as well: they are part of what was said.
+    // The text also contains the terms of speaker and date, so they count.
     const dated = scores("falcon", [
       said("a", "falcon hatched 21 November 2026", "Ann", "2026-11-21T12:00:00.000Z"),
       said("b", "falcon hatched", "Ann", "2026-11-21T12:00:00.000Z"),

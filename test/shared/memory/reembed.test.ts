@@ -23,7 +23,7 @@ it("reembed rebuilds every memory in the other index while searches work, wherev
       await world.deliver(user, id);
     }
   }
-  // One is archived, one was forgotten, one got lost.
+  // One session is archived, one memory was forgotten, and one was lost.
   world.advance(3_700_000);
   await world.archiveJob({ Records: [(await world.sweep("ann", "s1"))!] });
   const [lantern] = await world.recall("ben", { text: "lantern", limit: 1, session_id: "s2" });
@@ -32,12 +32,12 @@ it("reembed rebuilds every memory in the other index while searches work, wherev
 
   let result: ReembedResult | undefined;
   for (let n = 1; result?.state !== "done"; n += 3) {
-    // It goes further each time before it is cut off.
+    // Each run gets further before it is interrupted.
     const crashed = await world.crashing(n, n % 2 ? "before" : "after", async () => {
       result = await reembed(deps, Number.POSITIVE_INFINITY);
     });
     if (crashed) result = undefined;
-    // Searches may know for some seconds that the old index is the one: it is whole for as long.
+    // Searches may use the old index for some more seconds, so it stays complete.
     else if (result?.state === "clearing") world.advance(5000);
     expect((await world.find("ann", "violin")).slice(0, 2).sort()).toEqual([
       "The violin of ann in s1",

@@ -25,7 +25,7 @@ let now = START;
 let calls = 0;
 let crashAt: { call: number; kind: "before" | "after" } | undefined;
 
-/** One request of the test, as it is recorded and as it is checked. */
+/** A recorded request and the values to compare with. */
 interface Sample {
   at: number;
   id: string;
@@ -57,7 +57,7 @@ beforeEach(async () => {
   await empty();
 });
 
-/** Nothing but the checkpoint of a system that has been running for long. */
+/** Stores only the checkpoint of a system that has been running for long. */
 async function empty(): Promise<void> {
   await table.batchWrite(
     [],
@@ -79,7 +79,7 @@ const everything = async () => {
   return items;
 };
 
-/** Aggregates as they are stored, to compare them byte by byte. */
+/** The stored aggregates, to compare them byte by byte. */
 const aggregates = async () =>
   (await everything())
     .filter(({ pk }) => /^[HDM]#/.test(String(pk)))
@@ -100,7 +100,7 @@ const deps = () => ({ store: createMetricStore(table), book: createJobBook(table
 const run = (granularity: Granularity, event = {}) =>
   createFoldJob(deps(), granularity)(event, { getRemainingTimeInMillis: () => 900_000 });
 
-/** Deterministic, long-tailed and never the same for two samples. */
+/** Deterministic and long-tailed. No two samples have the same value. */
 const sampleAt = (at: number, n: number): Sample => ({
   at,
   id: `${at}-${n}`,
@@ -129,7 +129,7 @@ const store = (samples: readonly Sample[]) =>
 const query = (granularity: Granularity, from: number, to: number, name = "api.request") =>
   queryMetrics(deps(), { name, granularity, from: toInstant(from), to: toInstant(to), dimensions: {} });
 
-/** What the rows of a window have to be, computed from all values. */
+/** Computes the expected rows of a window from all values. */
 function expectExact(rows: MetricRow[], samples: readonly Sample[], length: number): void {
   const groups = Map.groupBy(samples, ({ at, route, failed }) => `${Math.floor(at / length)} ${route} ${failed}`);
   expect(rows).toHaveLength(groups.size);
@@ -175,7 +175,7 @@ describe("folds of several days with late, repeated and missing runs", () => {
       await store(samples.slice(0, 5)); // delivered twice
       all.push(...samples, ...late);
       now = begin + HOUR + 5 * 60_000;
-      const isMissing = hour % 3 !== 0 || (hour >= 30 && hour < 37); // at one time nobody ran for hours
+      const isMissing = hour % 3 !== 0 || (hour >= 30 && hour < 37); // no run for some hours
       if (!isMissing) await run("hour");
       if (hour % 12 === 0) await run("hour"); // a run too many
       await store(late);
@@ -274,7 +274,7 @@ describe("folds of several days with late, repeated and missing runs", () => {
 });
 
 describe("the first window of a fold", () => {
-  /** One request in each of the hours 0 to 8; the fold runs up to the hour 3 first, and has yet to do the rest. */
+  /** One request in each of the hours 0 to 8. The fold has run up to hour 3. */
   const hours = Array.from({ length: 9 }, (_, hour) => sampleAt(START + hour * HOUR + 60_000, 1));
   const folded = async () => {
     await store(hours.slice(0, 4));
@@ -326,7 +326,7 @@ describe("the first window of a fold", () => {
   ] as const)(
     "of a repeated run is, by %s, the %i before the newest that it folds again for what came late",
     async (granularity, count, newest) => {
-      // Nothing has come, so that only what is read tells which windows were folded.
+      // There are no metrics, so only the reads show which windows were folded.
       await Promise.all(
         (["hour", "day", "month"] as const).map((each) => deps().store.advance(each, windowOf(each, "2026-12-31T23"))),
       );

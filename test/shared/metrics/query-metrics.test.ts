@@ -11,7 +11,7 @@ const NOW = START + 9.5 * HOUR;
 
 const raw: RawMetric = { kind: "api.request", dimensions: { route: "GET /health" }, measures: { duration_ms: 5000 } };
 
-/** A store in memory: every hour has one request, and is folded up to the checkpoint. */
+/** A store in memory. Every hour has one request, and all hours up to the checkpoint are folded. */
 function storeOf(through: string | null, rowsPerHour = 1): MetricStore & { read: string[] } {
   const read: string[] = [];
   const accumulator = createAccumulator();

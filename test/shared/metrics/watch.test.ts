@@ -81,7 +81,7 @@ it("the watch job reports a cost above the monthly budget, but not one that equa
   await store.put("month", [
     aggregate("llm.call.cost_usd", month, 7),
     aggregate("embedding.call.cost_usd", month, 3.5),
-    // What other months have cost does not count.
+    // Costs of other months do not count.
     aggregate("llm.call.cost_usd", "2026-10", 100),
     aggregate("llm.call.cost_usd", "2026-12", 100),
   ]);

@@ -30,9 +30,9 @@ let world: World;
 let api: Listening;
 let faults: ReturnType<typeof createFaults>;
 
-/** Every session and message that was ever seen in the table: what the report has to count. */
+/** Every session and message that was ever in the table. The report must count these. */
 const data = { sessions: new Set<string>(), messages: new Set<string>(), users: new Set<string>() };
-/** What the clients were told. */
+/** The responses to clients. */
 const told = { requests: 0, failed: 0 };
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ beforeAll(async () => {
   const idempotency = createIdempotencyStore(table);
   const http = { clock: stores.clock, corsOrigins: [], recorder };
   const posts = { ...http, ...stores, idempotency };
-  // Operations leave a metric each; those that read the counts do not, so that reading changes nothing.
+  // Operations record a metric each. Reading the counts records none, so that it does not change them.
   const reading = { ...http, recorder: undefined as never, store: createMetricStore(metrics) };
   api = await startChatServer(
     world,
@@ -69,7 +69,7 @@ afterAll(async () => {
   await Promise.all([engines.close(), fake.close()]);
 });
 
-/** Notes what is in the table. A session that was created again is another one; a message that was restored is not. */
+/** Notes the items in the table. A session that is created again is a new one; a restored message is not. */
 async function look(): Promise<void> {
   let ExclusiveStartKey: Record<string, unknown> | undefined;
   do {
@@ -121,7 +121,7 @@ const batch = (count: number, more: (n: number) => object = () => ({})) => ({
 });
 
 async function mixedHour(): Promise<void> {
-  // Sessions: new, with an id, repeated, refused, imported, and one whose first answer from the store is lost.
+  // Sessions: new, with an id, repeated, rejected, imported, and one whose first answer from the store is lost.
   for (let n = 0; n < 3; n++) expect((await create({})).status).toBe(201);
   await create({ id: "a" });
   expect((await create({ id: "a" })).status).toBe(409);
@@ -133,7 +133,7 @@ async function mixedHour(): Promise<void> {
   faults.next({ operation: "TransactWriteItems", when: "before", name: "ThrottlingException", attempts: 4 });
   expect((await create({ id: "never" })).status).toBe(503);
 
-  // Messages: single, repeated, in batches with repeats inside, imported, refused, and a batch that breaks off.
+  // Messages: single, repeated, in batches with repeats, imported, rejected, and a batch that fails half-way.
   await append("a", says("one"));
   for (let n = 0; n < 3; n++) expect((await append("a", says("two"), { key: "two" })).status).toBe(201);
   for (let n = 0; n < 2; n++)
@@ -162,7 +162,7 @@ async function mixedHour(): Promise<void> {
   faults.next({ operation: "TransactWriteItems", when: "after", name: "TimeoutError", attempts: 1 });
   expect((await append("b", sixty)).status).toBe(201);
 
-  // Turns: whole, streamed, repeated, and failing in several ways.
+  // Turns: complete, streamed, repeated, and failing in several ways.
   expect((await chat("a", { content: "whole" })).status).toBe(200);
   expect((await chat("a", { content: "streamed", stream: true })).text).toContain("[DONE]");
   for (let n = 0; n < 3; n++) expect((await chat("a", { content: "repeated" }, { key: "turn" })).status).toBe(200);
@@ -181,7 +181,7 @@ async function mixedHour(): Promise<void> {
   fake.next({ resetAfter: 2 });
   expect((await chat("a", { content: "broken off in the middle", stream: true })).text).toContain("error");
   expect((await chat("a", { content: "one too many" }, { user: "ann/tiny" })).status).toBe(429);
-  // The answer of each single write is lost once: the SDK sends it again.
+  // The answer of each single write is lost once, and the SDK repeats the write.
   for (const operation of ["TransactWriteItems", "PutItem", "UpdateItem"]) {
     for (let skip = 0; skip < (operation === "TransactWriteItems" ? 1 : 3); skip++) {
       faults.next({ operation, when: "after", name: "TimeoutError", attempts: 1, skip });
@@ -190,7 +190,7 @@ async function mixedHour(): Promise<void> {
     }
   }
 
-  // Completions: in sessions of their own, with history, of a name, repeated, and failing.
+  // Completions: in new sessions, with history, with a session id, repeated, and failing.
   const history = [says("I am Ann."), { role: "assistant", content: "Hello." }, says("Who am I?")];
   expect((await complete({ model: "model-a", messages: history })).status).toBe(200);
   const named = { model: "model-a", messages: [says("hello")], metadata: { session_id: "named" } };
@@ -206,7 +206,7 @@ async function mixedHour(): Promise<void> {
   fake.next({ status: 500 });
   expect((await complete({ model: "model-a", messages: [says("never answered")] })).status).toBe(503);
 
-  // Resets and deletions, also amid a turn, and ids that are used again.
+  // Resets and deletions, also during a turn, and ids that are used again.
   await append("a", batch(2));
   expect((await reset("a")).status).toBe(200);
   await append("a", batch(2));
@@ -224,7 +224,7 @@ async function mixedHour(): Promise<void> {
   await append("a", batch(5));
   await remove("named");
 
-  // An archived session is restored by an append, and by a request; what comes back is not new.
+  // An append and a request restore archived sessions. Restored messages are not new.
   await create({ id: "cold", ttl_seconds: 60 });
   await append("cold", batch(7));
   for (const bring of [() => append("cold", says("again")), () => send("/v1/sessions/cold/restore", undefined)]) {
@@ -241,7 +241,7 @@ const read = async <T>(path: string): Promise<T> => {
   return (await response.json()) as T;
 };
 
-/** What GET /v1/metrics says of all routes together. */
+/** The sum of GET /v1/metrics over all routes. */
 async function sumOf(name: string, granularity: string): Promise<{ sum: number; count: number; errors: number }> {
   const path = `/v1/metrics?name=${name}&granularity=${granularity}&from=2026-11-01T00:00:00.000Z`;
   const { data: rows } = await read<{ data: MetricRow[] }>(path);

@@ -43,7 +43,7 @@ const ports = () => {
   };
 };
 
-/** September has the users a to d, October c to h; October has a bad answer, feedback, a sale and a model. */
+/** September has users a to d, October users c to h, a failed answer, feedback, a sale and an LLM call. */
 async function fillTwoMonths(): Promise<void> {
   const { recorder, events, store, book, clock } = ports();
   const request = (at: number, user: string, status = "2xx", duration_ms = 100) =>
@@ -75,7 +75,7 @@ async function fillTwoMonths(): Promise<void> {
   ] as const) {
     for (const at of windows) {
       now = Date.parse(at);
-      // The hours and days in between have nothing in them.
+      // The hours and days in between are empty.
       if (granularity === "day") await store.advance("hour", "2026-10-01T23");
       if (at.startsWith("2026-11")) await store.advance("day", "2026-10-31");
       const from = { hour: `${at.slice(0, 11)}09`, day: "2026-09-30", month: "2026-09" }[granularity];

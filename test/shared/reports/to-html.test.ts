@@ -48,7 +48,7 @@ const report = (more: Partial<Report> = {}): Report => ({
   ...more,
 });
 
-/** What a tile of the page says, with the class of its change. */
+/** The content of a tile, with the class of its change. */
 const tile = (html: string, label: string) => new RegExp(`<dt>${label}</dt><dd>(.*?)</dd>`).exec(html)?.[1];
 
 it("the report page marks each figure as better or worse than before", () => {

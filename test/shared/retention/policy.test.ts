@@ -12,7 +12,7 @@ afterAll(() => api.close());
 
 const rules = Object.values(retention) as RetentionRule[];
 
-/** What kind of item a key is of, in the words of the policy. */
+/** The kind of item that a key belongs to, as the policy names it. */
 const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = [
   ["header", ({ sk, status }) => sk === "Z" && status === "active"],
   ["stub", ({ sk, status }) => sk === "Z" && status === "archived"],
