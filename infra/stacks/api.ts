@@ -15,7 +15,8 @@ import {
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { type Operation, operations } from "../../shared/http/operations.ts";
-import { type FunctionName, type FunctionSpec, functions } from "../functions.ts";
+import type { FunctionSpec } from "../function-spec.ts";
+import { type FunctionName, functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import { addFirewall } from "./firewall.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";

@@ -1,6 +1,7 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Config } from "../../shared/config.ts";
-import { type FunctionSpec, functions, metricsActionsOf } from "../functions.ts";
+import { type FunctionSpec, metricsActionsOf } from "../function-spec.ts";
+import { functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 

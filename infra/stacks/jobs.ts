@@ -6,7 +6,8 @@ import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import { upkeep } from "../../shared/retention/policy.ts";
-import { type FunctionName, functions, type Trigger } from "../functions.ts";
+import type { Trigger } from "../function-spec.ts";
+import { type FunctionName, functions } from "../functions.ts";
 import { MemochaFunction, type Runtimes } from "./function.ts";
 import { acknowledge } from "./nag.ts";
 

@@ -1,6 +1,6 @@
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
-import type { FunctionSpec } from "../../../infra/functions.ts";
+import type { FunctionSpec } from "../../../infra/function-spec.ts";
 import { toInstant } from "../../../shared/clock.ts";
 import { sessionKey } from "../../../shared/dynamodb/keys.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createHousekeepingJob } from "../../../functions/jobs/housekeeping.ts";
-import { type FunctionSpec, functions } from "../../../infra/functions.ts";
+import type { FunctionSpec } from "../../../infra/function-spec.ts";
+import { functions } from "../../../infra/functions.ts";
 import { parseSchedule } from "../../../infra/local/events/schedule-expression.ts";
 import { RUNBOOK } from "../../../infra/stacks/observability.ts";
 import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";

@@ -4,7 +4,8 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { bundleFunctions } from "../../../infra/bundle/bundle-functions.ts";
-import { type FunctionSpec, functions } from "../../../infra/functions.ts";
+import type { FunctionSpec } from "../../../infra/function-spec.ts";
+import { functions } from "../../../infra/functions.ts";
 
 interface RawSourceMap {
   sources: string[];

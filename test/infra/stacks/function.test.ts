@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type FunctionSpec, functions, metricsActionsOf } from "../../../infra/functions.ts";
+import { type FunctionSpec, metricsActionsOf } from "../../../infra/function-spec.ts";
+import { functions } from "../../../infra/functions.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 

@@ -1,6 +1,7 @@
 import type { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { type FunctionName, type FunctionSpec, functions, metricsActionsOf } from "../../../infra/functions.ts";
+import { type FunctionSpec, metricsActionsOf } from "../../../infra/function-spec.ts";
+import { type FunctionName, functions } from "../../../infra/functions.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";

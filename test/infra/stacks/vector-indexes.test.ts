@@ -1,6 +1,7 @@
 /** Changing the dimensions of a deployed stack: CloudFormation can add and remove vector indexes of a table, but not change one. */
 import { describe, expect, it } from "vitest";
-import { type FunctionSpec, functions } from "../../../infra/functions.ts";
+import type { FunctionSpec } from "../../../infra/function-spec.ts";
+import { functions } from "../../../infra/functions.ts";
 import { onlyResource, type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 interface VectorIndex {

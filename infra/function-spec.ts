@@ -1,0 +1,114 @@
+import type { OperationId } from "../shared/http/operations.ts";
+
+/** A function: its source file, its trigger and its permissions. */
+export interface FunctionSpec {
+  /** The source file, relative to the project's root. */
+  entry: string;
+  trigger: Trigger;
+  /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
+  table?: readonly TableAction[];
+  /** DynamoDB actions on the table `metrics`, beside those that `metricsActionsOf` adds. */
+  metrics?: readonly TableAction[];
+  /** DynamoDB indexes that the function queries. */
+  indexes?: readonly string[];
+  /** Whether the function searches memories. It may use all vector indexes, because re-embedding switches them at any time. */
+  searches?: boolean;
+  /** Whether the function calls the embedding model. */
+  embeds?: boolean;
+  /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. */
+  chat?: "ask" | "plans";
+  /** Whether the function serves the page. The option `page=false` leaves it out. */
+  page?: boolean;
+  /** Whether the function knows who issues the tokens, as the authorizer does. */
+  issuer?: boolean;
+  /** Whether the function streams its answer. */
+  streams?: boolean;
+  /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
+  archive?: readonly ArchiveAction[];
+  /** S3 actions on objects below `files/`. */
+  files?: readonly ("GetObject" | "PutObject" | "DeleteObject" | "ListBucket")[];
+  /** S3 actions on objects below `lake/`. A function with any of them also reads the key of the users' hashes. */
+  lake?: readonly ArchiveAction[];
+  /** S3 actions on objects below `reports/`. */
+  reports?: readonly ("GetObject" | "PutObject" | "ListBucket")[];
+  /** Megabytes. Lambda gives CPU in proportion. @default 512 */
+  memory?: number;
+  /** Seconds. @default 29, the REST API's own limit */
+  timeout?: number;
+}
+
+export type Trigger = HttpTrigger | StreamTrigger | ScheduleTrigger | { kind: "authorizer" } | { kind: "invoke" };
+
+interface HttpTrigger {
+  kind: "http";
+  operation: OperationId;
+}
+
+interface ScheduleTrigger {
+  kind: "schedule";
+  expression: string;
+}
+
+interface StreamTrigger {
+  kind: "stream";
+  /** Event filter patterns. Lambda delivers a record that matches any of them. */
+  filters: readonly object[];
+  batchSize: number;
+  /** Seconds to wait for a full batch. */
+  window: number;
+  retries: number;
+  parallelism: number;
+}
+
+/** The properties of a function beside its source file and its trigger. */
+export type Grants = Omit<FunctionSpec, "entry" | "trigger">;
+
+type TableAction =
+  | "GetItem"
+  | "PutItem"
+  | "UpdateItem"
+  | "DeleteItem"
+  | "Query"
+  | "BatchGetItem"
+  | "BatchWriteItem"
+  | "ConditionCheckItem"
+  | "DescribeTable";
+
+type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
+
+/** DynamoDB actions on the table `metrics`: functions write metrics of requests and of calls to the embedding model. */
+export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] {
+  const actions = new Set<TableAction>();
+  if (trigger.kind === "http" || embeds) actions.add("PutItem");
+  // Calls to the embedding model, and searches, write several metrics at a time.
+  if (embeds) actions.add("BatchWriteItem");
+  return [...actions.union(new Set(metrics))];
+}
+
+const batches = { batchSize: 100, window: 1, retries: 10 };
+
+type Spec<T extends Trigger> = FunctionSpec & { trigger: T };
+
+export function on<T extends Trigger>(entry: string, trigger: T, grants: Grants): Spec<T> {
+  return { entry, trigger, ...grants };
+}
+
+/** A function behind a route of the API. */
+export function http(entry: string, operation: OperationId, grants: Grants = {}): Spec<HttpTrigger> {
+  return on(entry, { kind: "http", operation }, grants);
+}
+
+/** A function that the stream of the table `conversations` invokes, with the records that match a filter. */
+export function onStream(
+  entry: string,
+  filters: readonly object[],
+  parallelism: number,
+  grants: Grants,
+): Spec<StreamTrigger> {
+  return on(entry, { kind: "stream", filters, parallelism, ...batches }, { memory: 1024, timeout: 300, ...grants });
+}
+
+/** A function that runs on a schedule. */
+export function scheduled(entry: string, expression: string, grants: Grants): Spec<ScheduleTrigger> {
+  return on(entry, { kind: "schedule", expression }, grants);
+}
