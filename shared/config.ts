@@ -125,6 +125,8 @@ const schema = z.object({
   PAGE_CLIENT_ID: text(""),
   /** Origins that the page may call beside its own and the issuer's: the issuer's other hosts, and the store of files. */
   PAGE_ORIGINS: list,
+  /** Where S3 is instead of AWS: the local host sets it, and the SDK reads it too. The page uploads files there. */
+  AWS_ENDPOINT_URL_S3: text(""),
   /** Monthly cost of models in USD above which an alarm is raised. */
   MONTHLY_BUDGET_USD: z._default(z.coerce.number().check(z.minimum(0)), 100),
   /** Name of the stage, a dimension of its metrics. */

@@ -7,8 +7,7 @@ export type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][n
 export type Part = NonNullable<StoredMessage["parts"]>[number];
 
 /** A message as the page shows it. */
-export interface Message extends Omit<StoredMessage, "parent_id"> {
-  parent_id?: string | null;
+export interface Message extends StoredMessage {
   /** Known while the page that has asked is open. */
   memories?: RecalledMemory[];
 }

@@ -35,7 +35,7 @@ export const handler = lazyStreamHandler((config, executionMode) =>
     settings: {
       issuer: config.OIDC_ISSUER,
       clientId: config.PAGE_CLIENT_ID,
-      origins: config.PAGE_ORIGINS,
+      origins: [...config.PAGE_ORIGINS, ...(config.AWS_ENDPOINT_URL_S3 ? [config.AWS_ENDPOINT_URL_S3] : [])],
     },
   }),
 );

@@ -48,9 +48,11 @@ export class PageClient extends Construct {
   configure(lambda: LambdaFunction): void {
     const { options, data } = this.props;
     const domain = data.identity?.domain?.baseUrl();
+    // Files are uploaded to the bucket and downloaded from it.
+    const files = `https://${data.buckets.archive.bucketRegionalDomainName}`;
     lambda.addEnvironment("OIDC_ISSUER", data.oidc.issuer);
     lambda.addEnvironment("PAGE_CLIENT_ID", this.client?.userPoolClientId ?? options.pageClientId);
-    lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), ...options.pageOrigins].join(","));
+    lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), files, ...options.pageOrigins].join(","));
   }
 
   /** Tells the functions of browser log-in for MCP clients where people sign in, and with which client. */

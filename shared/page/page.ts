@@ -17,7 +17,7 @@ export function renderPage(html: string, { issuer, clientId }: PageSettings): st
 
 /** Headers of the page. Its policy allows the page's own files, and no script or style inside of the HTML. */
 export function pageHeaders({ issuer, origins }: PageSettings): Record<string, string> {
-  const others = [originOf(issuer), ...origins].filter(Boolean).join(" ");
+  const others = [issuer, ...origins].map(originOf).filter(Boolean).join(" ");
   const policy = [
     "default-src 'none'",
     "script-src 'self'",

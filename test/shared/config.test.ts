@@ -46,6 +46,7 @@ const defaults: Config = {
   LAKE_CONTENT: true,
   PAGE_CLIENT_ID: "",
   PAGE_ORIGINS: [],
+  AWS_ENDPOINT_URL_S3: "",
   MONTHLY_BUDGET_USD: 100,
   MEMOCHA_STAGE: "local",
   MEMOCHA_VERSION: "0.0.0",

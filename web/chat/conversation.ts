@@ -120,7 +120,7 @@ export function createConversation(options: Options): Conversation {
         limit: BRANCH_PAGE,
         from: oldest.created_at,
         ...(next && { cursor: next }),
-        ...({ branch: "all" } as object),
+        branch: "all",
       };
       const page: AnswerOf<"GET /v1/sessions/{id}/messages"> = await api.call("GET /v1/sessions/{id}/messages", {
         params,
@@ -302,7 +302,7 @@ export function createConversation(options: Options): Conversation {
     async switchTo(message) {
       const head = newestBelow(state.all, message);
       try {
-        await api.open("PATCH /v1/sessions/{id}", { params, body: { head_id: head.id }, signal });
+        await api.call("PATCH /v1/sessions/{id}", { params, body: { head_id: head.id }, signal });
         update({ messages: before(message) });
         await fetchNewest();
       } catch (error) {

@@ -168,19 +168,19 @@ function Line({ message, conversation, versions, isBusy, onEdit, onWhy }: LinePr
         </button>
       )}
       {isAnswer && <Thumbs message={message} />}
-      {isAnswer && (
-        <button
-          type="button"
-          class="icon wide"
-          title={texts.message.why}
-          aria-label={texts.message.why}
-          onClick={onWhy}
-        >
-          <InfoIcon />
-          {memories && memories.length > 0 && <span>{texts.message.whyCount(memories.length)}</span>}
-        </button>
-      )}
+      {isAnswer && <WhyButton count={memories?.length ?? 0} onWhy={onWhy} />}
     </footer>
+  );
+}
+
+function WhyButton({ count, onWhy }: { count: number; onWhy: () => void }) {
+  const text = count > 0 ? texts.message.whyCount(count) : undefined;
+  const label = text ? `${texts.message.why}: ${text}` : texts.message.why;
+  return (
+    <button type="button" class="icon wide" title={label} aria-label={label} onClick={onWhy}>
+      <InfoIcon />
+      {text && <span>{text}</span>}
+    </button>
   );
 }
 

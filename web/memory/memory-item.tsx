@@ -5,6 +5,9 @@ import { formatDateTime } from "../format.ts";
 import { sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 
+/** Characters beyond which a memory may scroll. */
+const LONG = 200;
+
 interface MemoryItemProps {
   memory: RecalledMemory;
   /** Takes it out of the list. */
@@ -32,7 +35,9 @@ export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
       <p class="quiet">
         {texts.memory.said(role)} · <time dateTime={created_at}>{formatDateTime(created_at)}</time>
       </p>
-      <p class="pre">{content}</p>
+      <p class="pre" tabIndex={content.length > LONG ? 0 : undefined}>
+        {content}
+      </p>
       <p class="row">
         <a href={`${sessionHash(session_id)}?m=${encodeURIComponent(message_id)}`}>{texts.memory.source}</a>
         <button type="button" class="text" onClick={forget}>

@@ -31,7 +31,7 @@ export function Chart({ title, kind, span, series, format, empty }: ChartProps) 
   return (
     <figure class="chart">
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         {!isEmpty && (
           <button type="button" class="text" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
             {isTable ? texts.operations.asChart : texts.operations.asTable}

@@ -21,7 +21,7 @@ export function Cleanup() {
   };
   return (
     <section class="card">
-      <h3>{cleanup.title}</h3>
+      <h2>{cleanup.title}</h2>
       <p class="quiet">{cleanup.intro}</p>
       <form
         class="row"

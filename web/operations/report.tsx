@@ -39,7 +39,7 @@ export function MonthlyReport() {
   }, [api, month]);
   return (
     <section class="card">
-      <h3>{words.title}</h3>
+      <h2>{words.title}</h2>
       <label>
         {words.month}{" "}
         <input type="month" value={month} onInput={({ currentTarget }) => setMonth(currentTarget.value)} />
