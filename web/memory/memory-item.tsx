@@ -5,8 +5,9 @@ import { formatDateTime } from "../format.ts";
 import { sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 
-/** Characters beyond which a memory may scroll. */
+/** Characters and lines beyond which a memory may scroll. */
 const LONG = 200;
+const HIGH = 5;
 
 interface MemoryItemProps {
   memory: RecalledMemory;
@@ -35,7 +36,7 @@ export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
       <p class="quiet">
         {texts.memory.said(role)} · <time dateTime={created_at}>{formatDateTime(created_at)}</time>
       </p>
-      <p class="pre" tabIndex={content.length > LONG ? 0 : undefined}>
+      <p class="pre" tabIndex={content.length > LONG || content.split("\n").length > HIGH ? 0 : undefined}>
         {content}
       </p>
       <p class="row">

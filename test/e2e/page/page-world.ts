@@ -1,5 +1,5 @@
 import axe, { type AxeResults } from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { vi } from "vitest";
 import { startMemocha } from "../../../infra/cli/start/start-memocha.ts";
 import { createLog } from "../../../infra/local/log.ts";
@@ -24,15 +24,18 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
   vi.stubEnv("OPENAI_BASE_URL", fake.url);
   vi.stubEnv("EMBEDDING_MODEL", "lexical");
   const log = createLog({ verbose: false, write: () => {} });
-  const start = (port: number) =>
-    startMemocha({ data: directory, port, log, ...(tokenSeconds !== undefined && { tokenSeconds }) });
-  let [host, browser]: [Awaited<ReturnType<typeof start>>, Browser] = await Promise.all([start(0), startBrowser()]);
+  const starting = startMemocha({
+    data: directory,
+    port: 0,
+    log,
+    ...(tokenSeconds !== undefined && { tokenSeconds }),
+  });
+  const [host, browser] = await Promise.all([starting, startBrowser()]);
   const { url } = host;
 
   return {
     url,
     fake,
-    token: (user: string, admin = false) => host.token({ user, admin }),
     /** Opens the page in a browser of its own and signs in. */
     async open({ user = "dev", admin = false, hash = "", ...options }: OpenOptions = {}): Promise<Page> {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
@@ -44,12 +47,6 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
       await page.getByRole("button", { name: "Continue", exact: true }).click();
       await page.locator("main").waitFor();
       return page;
-    },
-    /** Stops the host and starts it again at the same URL. */
-    async restart(during: () => Promise<void> = async () => {}) {
-      await host.stop();
-      await during();
-      host = await start(Number(new URL(url).port));
     },
     async call(user: string, method: string, route: string, body?: object) {
       const response = await fetch(url + route, {
