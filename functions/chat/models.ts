@@ -6,7 +6,7 @@ import { offeredModels, type TargetSettings } from "../../shared/llm/targets.ts"
 import { lazyHandler, openHttp } from "../compose.ts";
 import { openProviderModels, targetSettings } from "../compose-chat.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   targets: TargetSettings;
   providerModels: ProviderModels;
 }

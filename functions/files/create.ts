@@ -7,7 +7,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { fileOperations } from "../../shared/http/operations/files.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openTable } from "../compose.ts";
 
-export type Dependencies = HttpDependencies & Pick<FileDependencies, "files" | "objects">;
+type Dependencies = HttpDependencies & Pick<FileDependencies, "files" | "objects">;
 
 /** POST /v1/files */
 export function createCreateFile(deps: Dependencies) {

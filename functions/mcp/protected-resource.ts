@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { mcpOperations } from "../../shared/http/operations/mcp.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
-export interface Dependencies extends HttpDependencies {
+interface Dependencies extends HttpDependencies {
   /** The issuer of the tokens. */
   issuer: string;
   /** Where clients may return to after sign-in. Empty = they cannot register here. */

@@ -37,7 +37,7 @@ export interface FileStore {
 }
 
 /** How a client uploads a file. */
-export interface Upload {
+interface Upload {
   method: "PUT";
   url: string;
   /** Headers that the request must have. */

@@ -13,7 +13,7 @@ export interface FileDependencies {
   clock: Clock;
 }
 
-export type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & { sha256?: string | undefined };
+type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & { sha256?: string | undefined };
 
 /** Stores a file whose content is still to come. The same request always gives the same file. */
 export async function createFile(
