@@ -31,6 +31,8 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
     ttl_seconds: line.ttl_seconds,
   };
 
+  let previous: string | null = null;
+
   return {
     summary,
     message(message: MessageLine): Row<"messages"> {
@@ -38,10 +40,13 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
       const row: Row<"messages"> = {
         ...whose,
         message_id: message.id,
+        parent_id: message.parent_id === undefined ? previous : message.parent_id,
+        is_current: message.is_current ?? true,
         position: summary.message_count,
         role: message.role,
         name: content ? (message.name ?? null) : null,
         content: content ? message.content : null,
+        parts: content && message.parts ? JSON.stringify(message.parts) : null,
         content_chars: codePoints(message.content),
         created_at: created,
         model: message.model ?? null,
@@ -52,6 +57,7 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         latency_ms: message.latency_ms ?? null,
         metadata: content && message.metadata ? JSON.stringify(message.metadata) : null,
       };
+      previous = message.id;
       summary.message_count++;
       if (message.role === "user") summary.user_messages = (summary.user_messages ?? 0) + 1;
       if (message.role === "assistant") summary.assistant_messages = (summary.assistant_messages ?? 0) + 1;

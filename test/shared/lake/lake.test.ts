@@ -50,10 +50,13 @@ describe("a session that is archived", () => {
     expect(message).toEqual({
       user_hash: lake.pseudonym("ann"),
       session_id: id,
+      parent_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      is_current: true,
       position: 1,
       role: "user",
       name: null,
       content: `message 1 of ${id}`,
+      parts: null,
       content_chars: `message 1 of ${id}`.length,
       created_at: "2026-11-21 12:00:00",
       model: null,
