@@ -31,7 +31,7 @@ export function bodyOfPieces(pieces: readonly AnswerPiece[]): MessageBody {
       if (kind === "refusal") parts.push({ type: "data", name: REFUSAL, data: true });
     }
   }
-  for (const part of parts) if (part.type === "tool_call") part.input = inputOf(inputs.get(part.tool_call_id) ?? "");
+  for (const part of parts) if (part.type === "tool_call") part.input = inputIn(inputs.get(part.tool_call_id) ?? "");
   parts.push(...sources.values());
   const body = bodyOf({ parts: parts.length > 0 ? parts : undefined });
   // The limit of an answer counts its text, which may be longer as JSON.
@@ -69,7 +69,7 @@ export function inputText(input: unknown): string {
 const isRefusal = (part: MessagePart | undefined): boolean => part?.type === "data" && part.name === REFUSAL;
 
 /** The input that a model wrote: an object, or, if it is not the JSON of one, its text. */
-function inputOf(text: string): Extract<MessagePart, { type: "tool_call" }>["input"] {
+export function inputIn(text: string): Extract<MessagePart, { type: "tool_call" }>["input"] {
   if (text.trim() === "") return {};
   try {
     const input = JSON.parse(text);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { contentSchema } from "../session/parts.ts";
+import { contentSchema, textSchema, toolCallPart } from "../session/parts.ts";
 import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
 
 export const chatSchema = z
@@ -72,6 +72,15 @@ const completionMessageSchema = z.looseObject({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
   content: completionContentSchema,
   name: messageInputSchema.shape.name.nullable(),
+  tool_calls: z
+    .array(
+      z.looseObject({
+        id: toolCallPart.shape.tool_call_id,
+        function: z.looseObject({ name: toolCallPart.shape.name, arguments: textSchema }),
+      }),
+    )
+    .nullish(),
+  tool_call_id: toolCallPart.shape.tool_call_id.nullish(),
 });
 
 /** Rejects a parameter that would change the answer in a way that is not supported. */
@@ -92,14 +101,13 @@ export const completionRequestSchema = z
     audio: unsupported("answers are text").optional(),
     functions: unsupported("use tools").optional(),
     function_call: unsupported("use tool_choice").optional(),
-    tools: z.array(z.unknown()).max(0, "are not supported").nullish(),
     metadata: z.looseObject({ session_id: idSchema.optional() }).nullish(),
   })
   .refine(({ messages }) => ["user", "tool"].includes(messages.at(-1)?.role ?? ""), {
     path: ["messages"],
     message: "must end with a message of the user",
   })
-  .refine(({ messages }) => messages.at(-1)?.content.trim() !== "", {
+  .refine(({ messages }) => messages.at(-1)?.role === "tool" || messages.at(-1)?.content.trim() !== "", {
     path: ["messages"],
     message: "must end with a message that is not empty",
   })

@@ -29,7 +29,7 @@ const filePart = z.strictObject({
   media_type: textSchema.min(1).max(255),
   filename: textSchema.min(1).max(255).optional(),
 });
-const toolCallPart = z.strictObject({
+export const toolCallPart = z.strictObject({
   type: z.literal("tool_call"),
   tool_call_id: callIdSchema,
   name: nameSchema,

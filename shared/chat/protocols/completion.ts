@@ -1,7 +1,9 @@
 import type { AnswerPiece } from "../../llm/model.ts";
 import { toAppError } from "../../llm/model-error.ts";
 import { type MessageRecord, timeOf } from "../../session/message.ts";
-import type { MessageInput } from "../../session/schema.ts";
+import { bodyOf, type MessagePart } from "../../session/parts.ts";
+import type { MessageInput, Role } from "../../session/schema.ts";
+import { inputIn } from "../answer-body.ts";
 import type { CompletionRequest } from "../schema.ts";
 import type { Turn, TurnRequest } from "../turn.ts";
 import { END_OF_STREAM, errorText, toEvent } from "./event-stream.ts";
@@ -11,17 +13,18 @@ type CompletionTurn = Pick<
   "question" | "before" | "since" | "system" | "model" | "parameters" | "maxOutputTokens" | "memory"
 >;
 
+/** A message of the request whose parts are stored as they are. */
+type ToolInput = Omit<MessageInput, "parts"> & { parts?: MessagePart[] };
+
 /** The last message of an OpenAI request is the question. The others are history that the client has kept. */
 export function completionTurn(body: CompletionRequest): CompletionTurn {
   const isInstruction = (role: string) => role === "system" || role === "developer";
   const system = body.messages.filter(({ role }) => isInstruction(role)).map(({ content }) => content);
-  const messages = body.messages
-    .filter(({ role, content }) => !isInstruction(role) && content !== "")
-    .map(({ role, content, name }) => ({ role, content, ...(name ? { name } : {}) }) as MessageInput);
+  const messages = body.messages.filter(({ role }) => !isInstruction(role)).flatMap(inputOf);
   const lastAnswer = messages.findLastIndex(({ role }) => role === "assistant");
-  const { role = "user", content = "", name } = messages.at(-1) ?? {};
+  const { role = "user", content, parts, name } = messages.at(-1) ?? {};
   return {
-    question: { role, content, name },
+    question: { role, name, ...bodyOf({ content, parts }) },
     before: messages.slice(0, -1),
     since: messages.slice(lastAnswer + 1, -1),
     system: system.length > 0 ? system.join("\n\n") : undefined,
@@ -30,6 +33,22 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
     maxOutputTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     memory: body.metadata?.memory !== false && body.metadata?.memory !== "false",
   };
+}
+
+/** A message of OpenAI's as it is stored; nothing of one that says nothing and calls no tool. */
+function inputOf({ role, content, name, tool_calls, tool_call_id }: CompletionRequest["messages"][0]): ToolInput[] {
+  const speaker = name ? { name } : {};
+  const about = { role: role as Role, ...speaker };
+  if (role === "tool" && tool_call_id) {
+    return [{ ...about, parts: [{ type: "tool_result", tool_call_id, output: content }] }];
+  }
+  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: text } }): MessagePart => {
+    return { type: "tool_call", tool_call_id: id, name, input: inputIn(text) };
+  });
+  if (calls.length > 0) {
+    return [{ ...about, parts: [...(content ? [{ type: "text" as const, text: content }] : []), ...calls] }];
+  }
+  return content === "" ? [] : [{ ...about, content }];
 }
 
 /** All parameters but those that Memocha reads itself. */

@@ -5,7 +5,7 @@ import type { Listening } from "../../../infra/local/listen.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { createChatWorld } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { callDeltas, type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 
@@ -262,6 +262,88 @@ describe.each([
     await client().chat.completions.create({ ...body(), messages: [{ role: "user", content: parts }] });
     expect(fake.requests[0]!.messages.at(-1)!.content).toBe("The first.\n\nThe second.");
     expect((await stored())[0]!.content).toBe("The first.\n\nThe second.");
+  });
+
+  const tools = ["weather", "time"].map((name) => ({
+    type: "function" as const,
+    function: { name, parameters: { type: "object" } },
+  }));
+  const calls = [
+    { id: "call-1", name: "weather", input: '{"city":"Rome"}' },
+    { id: "call-2", name: "time", input: '{"zone":"CET"}' },
+  ];
+  const toolCalls = calls.map(({ id, name, input }) => ({
+    id,
+    type: "function" as const,
+    function: { name, arguments: input },
+  }));
+  const result = (tool_call_id: string, content: string) => ({ role: "tool" as const, tool_call_id, content });
+
+  it("runs its tools to the end, in parallel and in several rounds", async () => {
+    fake.next({ pieces: callDeltas(calls, 3), finish: "tool_calls" });
+    fake.next({ pieces: callDeltas([{ id: "call-3", name: "weather", input: "{}" }]), finish: "tool_calls" });
+    fake.next({ text: "It is warm." });
+    const run = client().chat.completions.runTools({
+      ...body("How is Rome?"),
+      stream: true,
+      tools: tools.map(({ type, function: { name, parameters } }) => ({
+        type,
+        function: {
+          name,
+          description: name,
+          parameters,
+          // The SDK sends this error to the model as the result.
+          parse: (text: string) => {
+            world.advance(1000);
+            if (text === "{}") throw new Error("no city");
+          },
+          function: () => `${name} is fine`,
+        },
+      })) as never,
+    });
+    expect(await run.finalContent()).toBe("It is warm.");
+    const [, second, third] = fake.requests;
+    expect(fake.requests[0]!.tools).toMatchObject(tools);
+    expect(second!.messages.slice(1)).toEqual([
+      { role: "user", content: "How is Rome?" },
+      { role: "assistant", content: null, tool_calls: toolCalls },
+      result("call-1", "weather is fine"),
+      result("call-2", "time is fine"),
+    ]);
+    expect(third!.messages.slice(0, 5)).toEqual(second!.messages);
+    expect(third!.messages.at(-1)).toMatchObject({ role: "tool", tool_call_id: "call-3", content: "no city" });
+    const messages = await stored();
+    expect(messages.map(({ role }) => role).join(" ")).toBe("user assistant tool tool assistant tool assistant");
+    expect(messages[1]).toMatchObject({
+      status: "complete",
+      finish_reason: "tool_calls",
+      parts: [
+        { type: "tool_call", tool_call_id: "call-1", name: "weather", input: { city: "Rome" } },
+        { type: "tool_call", tool_call_id: "call-2", name: "time", input: { zone: "CET" } },
+      ],
+    });
+    expect(messages[2]).toMatchObject({
+      parts: [{ type: "tool_result", tool_call_id: "call-1", output: "weather is fine" }],
+    });
+  });
+
+  it("gets its tool calls whole, and is refused a result without its call, or a second one", async () => {
+    fake.next({ pieces: callDeltas(calls), finish: "tool_calls" });
+    const first = await create("How is Rome?", { tools, tool_choice: "required" });
+    expect(fake.requests[0]).toMatchObject({ tools, tool_choice: "required" });
+    expect(first.choices[0]).toMatchObject({
+      finish_reason: "tool_calls",
+      message: { content: null, tool_calls: toolCalls },
+    });
+    world.advance(1000);
+    const answer = (...messages: object[]) => create("", { messages });
+    expect(await failure(answer(result("call-9", "?")))).toMatchObject({ status: 400, param: "tool_call_id" });
+    expect(await stored()).toHaveLength(2);
+    fake.next({ text: "It is warm." });
+    await answer(result("call-1", "warm"), result("call-2", "late"));
+    world.advance(1000);
+    expect(await failure(answer(result("call-1", "cold")))).toMatchObject({ status: 400, param: "tool_call_id" });
+    expect(await stored()).toHaveLength(5);
   });
 
   it("lists the models", async () => {
