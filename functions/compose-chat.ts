@@ -2,6 +2,8 @@ import type { ChatDependencies, ChatStores } from "../shared/chat/turn.ts";
 import { createTurnStore } from "../shared/chat/turn-store.dynamodb.ts";
 import type { Config } from "../shared/config.ts";
 import type { Table } from "../shared/dynamodb/table.ts";
+import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
+import { readPromptFiles } from "../shared/files/prompt-files.ts";
 import type { HttpDependencies } from "../shared/http/chain.ts";
 import { createIdempotencyStore } from "../shared/idempotency/idempotency-store.dynamodb.ts";
 import type { IdempotencyStore } from "../shared/idempotency/idempotency-store.ts";
@@ -47,6 +49,9 @@ export function openFollow(config: Config, table: Table = openTable(config)): Fo
 /** Dependencies of an operation that runs a turn. */
 export function openChat(config: Config): ChatHandlerDependencies {
   const table = openTable(config);
+  const files = createFileStore(table);
+  const openObjects = async () =>
+    (await import("../shared/files/file-objects.s3.ts")).openFileObjects(config.ARCHIVE_BUCKET);
   return {
     ...openFollow(config, table),
     limits: createLimits(table),
@@ -54,6 +59,7 @@ export function openChat(config: Config): ChatHandlerDependencies {
     model: openModel(config, table),
     isOffered: (model) => isOffered(targetSettings(config), model),
     specOf: (model) => specOf(model, config.CHAT_PRICES),
+    readFiles: (user, messages) => readPromptFiles({ files, openObjects, clock }, user, messages),
     recall: config.MEMORY ? createRecall(openMemories(config, table, createOpenAIEmbedder)) : recallNothing,
     recorder: openRecorder(config),
     settings: {

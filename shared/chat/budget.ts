@@ -1,5 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { type FilePart, type FileView, isImage } from "../files/prompt-files.ts";
 import type { ModelPrompt } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
@@ -64,6 +65,18 @@ export async function planBudget(
   }
 }
 
+/** Throws `validation_failed` when the question has an image and the model takes none. */
+export function refuseImages(
+  { settings, specOf }: Pick<ChatDependencies, "settings" | "specOf">,
+  { model = settings.model }: TurnRequest,
+  { parts = [] }: Pick<MessageRecord, "parts">,
+): void {
+  const at = parts.findIndex((part) => part.type === "file" && isImage(part));
+  if (at < 0 || specOf(model).images !== false) return;
+  const [path, message] = [`parts.${at}`, `is an image, and the model ${JSON.stringify(model)} takes none`];
+  throw new AppError("validation_failed", `${path}: ${message}`, { fields: [{ path, message }] });
+}
+
 /** Tokens of the definitions of tools and of an output schema, which providers count as part of the prompt. */
 function otherTokens({ parameters = {} }: TurnRequest, count: CountTokens): number {
   const { tools, response_format } = parameters;
@@ -80,6 +93,8 @@ interface Material {
   skipped: number;
   question: MessageRecord;
   memories: readonly Memory[];
+  /** The files of the messages. Absent = there are none. */
+  files?: FileView | undefined;
 }
 
 /** Builds the prompt for each model that is asked, within the model's window and the reservation. */
@@ -88,7 +103,7 @@ export function promptsOf(
   request: TurnRequest,
   budget: Budget,
   reserved: number,
-  { record, history, skipped, question, memories }: Material,
+  { record, history, skipped, question, memories, files }: Material,
 ): PromptFor {
   const own = record.metadata.system_prompt;
   const system = request.system ?? (typeof own === "string" ? own : settings.systemPrompt);
@@ -103,7 +118,18 @@ export function promptsOf(
     const room = Math.min(reserved, spec.context);
     const output = Math.max(LEAST_ANSWER, Math.min(budget.output, Math.floor(room / 2)));
     const today = toInstant(clock()).slice(0, "2026-11-21".length);
-    const input = { system, memories, history, skipped, questions: [question], maxTokens: room - output, today };
+    const takes = { images: spec.images !== false, pdf: spec.images === true };
+    const fileOf = files && ((part: FilePart) => files(part, takes));
+    const input = {
+      system,
+      memories,
+      history,
+      skipped,
+      questions: [question],
+      maxTokens: room - output,
+      today,
+      fileOf,
+    };
     const prompt: Prompt = await counted(
       spec,
       (count) => buildPrompt({ ...input, count, otherTokens: otherTokens(request, count) }),

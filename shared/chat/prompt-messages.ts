@@ -1,4 +1,5 @@
-import type { PromptMessage } from "../llm/model.ts";
+import { type FilePart, fileTokens } from "../files/prompt-files.ts";
+import type { PromptMessage, PromptPart } from "../llm/model.ts";
 import type { CountTokens } from "../llm/tokenizer.ts";
 import { messageTokens } from "../llm/tokens.ts";
 import type { MessageRecord } from "../session/message.ts";
@@ -10,7 +11,7 @@ export type Said = Pick<MessageRecord, "role" | "content" | "parts" | "name">;
 type Part<T extends MessagePart["type"]> = Extract<MessagePart, { type: T }>;
 
 /** Turns a file part into what the model takes: an image, a document, or text. */
-export type FileOf = (part: Part<"file">) => object;
+export type FileOf = (part: FilePart) => PromptPart;
 
 /** Messages of a prompt that must not be separated: a single one, or an assistant's tool calls with their results. */
 export interface PromptGroup {
@@ -48,7 +49,7 @@ export function promptGroups(said: readonly Said[], fileOf: FileOf = nameOf): Pr
     const head: PromptMessage = {
       // A result without its call, or a tool's message that was captured as text, is quoted by the user.
       role: message.role === "tool" ? "user" : message.role,
-      content: files.length > 0 ? [...(text ? [{ type: "text", text }] : []), ...files] : text || null,
+      content: files.length > 0 ? [...(text ? [{ type: "text" as const, text }] : []), ...files] : text || null,
       ...speakerOf(message),
       ...(answered.length > 0 ? { tool_calls: answered.map(({ call }) => toToolCall(call)) } : {}),
     };
@@ -61,8 +62,11 @@ export const groupTokens = ({ messages }: PromptGroup, count: CountTokens): numb
   messages.reduce((sum, message) => sum + promptMessageTokens(message, count), 0);
 
 function promptMessageTokens({ content, name, tool_calls }: PromptMessage, count: CountTokens): number {
-  const text = typeof content === "string" ? content : JSON.stringify(content ?? "");
-  return messageTokens({ content: text, name }, count) + (tool_calls ? count(JSON.stringify(tool_calls)) : 0);
+  const parts: readonly PromptPart[] =
+    typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);
+  const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+  const files = parts.reduce((sum, part) => sum + (part.type === "text" ? 0 : fileTokens(part)), 0);
+  return files + messageTokens({ content: text, name }, count) + (tool_calls ? count(JSON.stringify(tool_calls)) : 0);
 }
 
 const partsOf = <T extends MessagePart["type"]>({ parts = [] }: Said, type: T): Part<T>[] =>

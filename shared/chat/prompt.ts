@@ -102,7 +102,9 @@ function withContext(groups: readonly PromptGroup[], context: string): PromptMes
   if (!question) return [{ role: "user", content: context }, ...messages];
   const { content } = question;
   const whole =
-    typeof content === "string" ? `${context}\n\n${content}` : [{ type: "text", text: context }, ...(content ?? [])];
+    typeof content === "string"
+      ? `${context}\n\n${content}`
+      : [{ type: "text" as const, text: context }, ...(content ?? [])];
   return messages.with(at, { ...question, content: whole });
 }
 

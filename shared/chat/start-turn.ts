@@ -7,7 +7,7 @@ import type { Memory } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
 import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
 import type { RequestIdentity } from "../session/session.ts";
-import { type Budget, type PromptFor, planBudget, promptsOf } from "./budget.ts";
+import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
 import { earlierTurn } from "./follow-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
@@ -69,13 +69,14 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
 
     // 4. Second round trip: store the question. If we waited for another attempt, the context is stale: read it again.
     const read = claim.kind === "followed" ? null : window;
+    refuseImages(deps, request, question);
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
 
     // 5. Ask the model, until its first token.
     watch = watchTurn(deps.turns, turnId(opened), timeLeft(deps, request));
     const asked = opened.history.findLast(({ role }) => role === "user")?.content ?? "";
     const recalled = await (recalling ?? recallMemories(deps, request, asked));
-    const promptFor = createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
+    const promptFor = await createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
     const answer = await askModel(deps, request, promptFor, watch);
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
@@ -168,7 +169,7 @@ async function recallMemories(
   }
 }
 
-function createPrompts(
+async function createPrompts(
   deps: ChatDependencies,
   request: TurnRequest,
   budget: Budget,
@@ -176,11 +177,14 @@ function createPrompts(
   question: MessageRecord,
   opened: OpenedTurn,
   recalled: readonly Memory[],
-): PromptFor {
+): Promise<PromptFor> {
   // A memory of a message that the history shows would say it twice.
   const shown = new Set([question, ...opened.history].map(({ id }) => id));
   const memories = recalled.filter(({ message_id }) => !shown.has(message_id));
-  return promptsOf(deps, request, budget, reserved, { ...opened, question, memories });
+  const messages = [...opened.history, question];
+  const hasFiles = messages.some(({ parts }) => parts?.some(({ type }) => type === "file"));
+  const files = hasFiles ? await deps.readFiles?.(request.session.user, messages) : undefined;
+  return promptsOf(deps, request, budget, reserved, { ...opened, question, memories, files });
 }
 
 /** Milliseconds that the model has. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import type { ReadFiles } from "../files/prompt-files.ts";
 import type { TurnClaims } from "../idempotency/claim.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
@@ -24,6 +25,8 @@ export interface ChatDependencies extends ChatStores {
   isOffered(model: string): boolean;
   /** Gives the context size, prices and encoding of a model. */
   specOf(model: string): ModelSpec;
+  /** Reads the files that messages name. @default the model sees their names */
+  readFiles?: ReadFiles;
   /** @default no memories */
   recall?: Recall | undefined;
   recorder: Recorder;

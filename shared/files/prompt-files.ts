@@ -1,17 +1,12 @@
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import type { PromptPart } from "../llm/model.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { MessagePart } from "../session/parts.ts";
 import type { FileRecord } from "./file.ts";
 import type { FileObjects, FileStore } from "./file-store.ts";
 
 export type FilePart = Extract<MessagePart, { type: "file" }>;
-
-/** A part of a prompt's message, as OpenAI's chat API takes it. */
-export type FilePromptPart =
-  | { type: "text"; text: string }
-  | { type: "image_url"; image_url: { url: string } }
-  | { type: "file"; file: { filename: string; file_data: string } };
 
 /** Bytes of files that a prompt may hold. Providers take about 50 MB per request, in base64. */
 const MAX_PROMPT_BYTES = 20 * 1024 * 1024;
@@ -46,11 +41,16 @@ export function isImage({ media_type }: Pick<FilePart, "media_type">): boolean {
 }
 
 /** Tokens of a part that is no text: an estimate. */
-export function fileTokens(part: Exclude<FilePromptPart, { type: "text" }>): number {
+export function fileTokens(part: Exclude<PromptPart, { type: "text" }>): number {
   if (part.type === "image_url") return IMAGE_TOKENS;
   const bytes = part.file.file_data.length * 0.75;
   return Math.ceil(bytes / PDF_BYTES_PER_TOKEN);
 }
+
+/** Turns a file part into what a model takes. */
+export type FileView = (part: FilePart, takes: Takes) => PromptPart;
+
+export type ReadFiles = (user: string, messages: readonly Pick<MessageRecord, "parts">[]) => Promise<FileView>;
 
 /**
  * Reads the files that messages name, and gives the function that turns a file part into what a model takes: images as `data:` URLs,
@@ -60,7 +60,7 @@ export async function readPromptFiles(
   { files, openObjects, clock }: Dependencies,
   user: string,
   messages: readonly Pick<MessageRecord, "parts">[],
-): Promise<(part: FilePart, takes: Takes) => FilePromptPart> {
+): Promise<FileView> {
   const parts = messages.flatMap(({ parts = [] }) => parts.filter((part) => part.type === "file"));
   const ids = [...new Set(parts.map(({ file_id }) => file_id).reverse())];
   const found = new Map((ids.length > 0 ? await files.find(user, ids, clock()) : []).map((file) => [file.id, file]));
@@ -94,7 +94,7 @@ const isPdf = ({ media_type }: Pick<FilePart, "media_type">): boolean => media_t
 const isReadable = (file: FileRecord): boolean =>
   isImage(file) || isPdf(file) || (TEXT.test(file.media_type) && file.bytes <= MAX_TEXT_BYTES);
 
-function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): FilePromptPart | undefined {
+function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): PromptPart | undefined {
   const { filename, media_type } = file;
   const url = () => `data:${media_type};base64,${content.toString("base64")}`;
   if (isImage(file)) return images ? { type: "image_url", image_url: { url: url() } } : undefined;
@@ -102,7 +102,7 @@ function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): F
   return { type: "text", text: `File ${JSON.stringify(filename)}:\n${content.toString("utf8").toWellFormed()}` };
 }
 
-function nameOf({ filename = "", media_type }: FilePart, file: FileRecord | undefined): FilePromptPart {
+function nameOf({ filename = "", media_type }: FilePart, file: FileRecord | undefined): PromptPart {
   const name = JSON.stringify(file?.filename ?? filename);
   const size = file ? `, ${file.bytes} bytes` : "";
   return { type: "text", text: `[File ${name} (${file?.media_type ?? media_type}${size}), which you cannot read]` };

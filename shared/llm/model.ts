@@ -2,7 +2,7 @@
 export interface PromptMessage {
   role: "system" | "user" | "assistant" | "tool";
   /** Text; content parts of a message with images or files; `null` for an assistant that only calls tools. */
-  content: string | readonly object[] | null;
+  content: string | readonly PromptPart[] | null;
   /** The speaker. */
   name?: string;
   /** Of an assistant: the tools that it calls. A message of role `tool` follows for each. */
@@ -10,6 +10,12 @@ export interface PromptMessage {
   /** Of a tool: the call that the message answers. */
   tool_call_id?: string;
 }
+
+/** A part of a message, in OpenAI's form. */
+export type PromptPart =
+  | { type: "text"; text: string }
+  | { type: "image_url"; image_url: { url: string } }
+  | { type: "file"; file: { filename: string; file_data: string } };
 
 export interface ModelPrompt {
   messages: readonly PromptMessage[];

@@ -10,6 +10,8 @@ export interface ModelSpec {
   output: number;
   /** Absent = unknown. */
   encoding?: Encoding;
+  /** Whether it takes images. Those that do take PDF, too. Absent = unknown. */
+  images?: boolean;
 }
 
 /**
@@ -17,21 +19,21 @@ export interface ModelSpec {
  * (https://openai.com/api/pricing) and are overridden by `CHAT_PRICES`.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
-  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2, encoding: "o200k_base" },
-  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4, encoding: "o200k_base" },
-  "gpt-5": { context: 400_000, input: 1.25, output: 10, encoding: "o200k_base" },
-  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6, encoding: "o200k_base" },
-  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4, encoding: "o200k_base" },
-  "gpt-4.1": { context: 1_047_576, input: 2, output: 8, encoding: "o200k_base" },
-  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6, encoding: "o200k_base" },
-  "gpt-4o": { context: 128_000, input: 2.5, output: 10, encoding: "o200k_base" },
-  "gpt-4-turbo": { context: 128_000, input: 10, output: 30, encoding: "cl100k_base" },
-  "gpt-4": { context: 8192, input: 30, output: 60, encoding: "cl100k_base" },
-  "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5, encoding: "cl100k_base" },
-  "o4-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base" },
-  "o3-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base" },
-  o3: { context: 200_000, input: 2, output: 8, encoding: "o200k_base" },
-  offline: { context: 128_000, input: 0, output: 0 },
+  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2, encoding: "o200k_base", images: true },
+  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4, encoding: "o200k_base", images: true },
+  "gpt-5": { context: 400_000, input: 1.25, output: 10, encoding: "o200k_base", images: true },
+  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6, encoding: "o200k_base", images: true },
+  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4, encoding: "o200k_base", images: true },
+  "gpt-4.1": { context: 1_047_576, input: 2, output: 8, encoding: "o200k_base", images: true },
+  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6, encoding: "o200k_base", images: true },
+  "gpt-4o": { context: 128_000, input: 2.5, output: 10, encoding: "o200k_base", images: true },
+  "gpt-4-turbo": { context: 128_000, input: 10, output: 30, encoding: "cl100k_base", images: true },
+  "gpt-4": { context: 8192, input: 30, output: 60, encoding: "cl100k_base", images: false },
+  "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5, encoding: "cl100k_base", images: false },
+  "o4-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base", images: true },
+  "o3-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base", images: false },
+  o3: { context: 200_000, input: 2, output: 8, encoding: "o200k_base", images: true },
+  offline: { context: 128_000, input: 0, output: 0, images: false },
 };
 
 /** USD for a million tokens of text, of OpenAI's embedding models: what no turn may be sent to. */
