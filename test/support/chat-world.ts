@@ -4,6 +4,7 @@ import type { ChatDependencies, ChatSettings, Turn, TurnRequest } from "../../sh
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
+import { readPromptFiles } from "../../shared/files/prompt-files.ts";
 import type { Claim } from "../../shared/idempotency/claim.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import type { NamedPlan } from "../../shared/limits/plans.ts";
@@ -96,6 +97,12 @@ export function createChatWorld(world: World, url: string, settings: Partial<Cha
     model: createInstance(world.table, { url }),
     isOffered: (model) => model !== "nobody",
     specOf: () => ({ context: 8192, input: 1, output: 2 }),
+    readFiles: (user, messages) =>
+      readPromptFiles(
+        { files: world.files, openObjects: async () => world.fileObjects, clock: world.stores.clock },
+        user,
+        messages,
+      ),
     recorder: {
       record: async (metric) => {
         metrics.push(metric);

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { startTurn } from "../../../shared/chat/start-turn.ts";
+import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { createSession } from "../../../shared/session/create-session.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { createWorld, type World } from "../../support/world.ts";
+
+let engines: Engines;
+let fake: FakeOpenAI;
+let world: World;
+
+beforeAll(async () => {
+  // What goes wrong on purpose is logged.
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
+  world = createWorld(engines);
+});
+beforeEach(() => fake.reset());
+afterAll(() => Promise.all([engines.close(), fake.close()]));
+
+/** A session whose first message has an image and a text file, and a model that takes images or not. */
+async function prepare(user: string, images: boolean) {
+  const { stores } = world;
+  const { deps } = createChatWorld(world, fake.url);
+  const request = { seed: user, at: stores.clock() };
+  await createSession(stores, user, { id: "s" }, request, 3600);
+  const parts = [
+    { type: "text" as const, text: "Look" },
+    { type: "file" as const, data: "data:image/png;base64,cG5n", filename: "a.png" },
+    { type: "file" as const, data: "data:text/plain,notes", filename: "a.txt" },
+  ];
+  const [message] = await appendMessages(stores, { user, id: "s" }, { role: "user", parts }, request);
+  return {
+    deps: { ...deps, specOf: () => ({ context: 8192, input: 1, output: 2, images }) },
+    parts: message?.parts ?? [],
+  };
+}
+
+const promptOf = () => fake.requests.at(-1)!.messages.filter(({ role }) => role === "user");
+const notes = { type: "text", text: 'File "a.txt":\nnotes' };
+
+it("a model sees the images and text files of the conversation", async () => {
+  const { deps } = await prepare("ann", true);
+  await runTurn(deps, turnRequest(deps, "ann", "s", "What is it?"));
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,cG5n" } };
+  expect(promptOf()[0]?.content).toEqual([{ type: "text", text: "Look" }, image, notes]);
+});
+
+it("a model that takes no images sees the name of an earlier image, and a question with an image is refused", async () => {
+  const { deps, parts } = await prepare("bob", false);
+  await runTurn(deps, turnRequest(deps, "bob", "s", "What is it?"));
+  const name = { type: "text", text: '[File "a.png" (image/png, 3 bytes), which you cannot read]' };
+  expect(promptOf()[0]?.content).toEqual([{ type: "text", text: "Look" }, name, notes]);
+
+  const question = { role: "user" as const, content: "Look", parts };
+  const asked = startTurn(deps, turnRequest(deps, "bob", "s", "", { question }));
+  await expect(asked).rejects.toMatchObject({
+    code: "validation_failed",
+    fields: [{ path: "parts.1", message: 'is an image, and the model "model-a" takes none' }],
+  });
+});
