@@ -27,7 +27,7 @@ const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
 const turn: Grants = {
   table: lifecycle,
   archive: archiveWrite,
-  files: purge,
+  files: fileUse,
   searches: true,
   embeds: true,
   chat: "ask",

@@ -30,6 +30,10 @@ const reasons: [RegExp, string][] = [
     /^jobs-reconcile (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
     "For the files that a deletion or a reset leaves when it breaks off",
   ],
+  [
+    /^chat-(completions|turn) s3:(GetObject|PutObject) .*\/files\//,
+    "For the files of messages, which few conversations have",
+  ],
   [/^chat-(completions|turn) dynamodb:BatchGetItem /, "For users who have had more forgotten than their summary names"],
   [/^chat-stream dynamodb:PutItem .*Conversations/, "For the answer of a turn whose function died"],
   [
