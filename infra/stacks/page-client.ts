@@ -49,7 +49,7 @@ export class PageClient extends Construct {
     const { options, data } = this.props;
     const domain = data.identity?.domain?.baseUrl();
     // Files are uploaded to the bucket and downloaded from it.
-    const files = `https://${data.buckets.archive.bucketRegionalDomainName}`;
+    const files = `https://${data.buckets.archive.bucketName}.s3.${Aws.REGION}.${Aws.URL_SUFFIX}`;
     lambda.addEnvironment("OIDC_ISSUER", data.oidc.issuer);
     lambda.addEnvironment("PAGE_CLIENT_ID", this.client?.userPoolClientId ?? options.pageClientId);
     lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), files, ...options.pageOrigins].join(","));

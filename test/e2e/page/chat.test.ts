@@ -93,7 +93,9 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     await page.keyboard.press("Enter");
     await page.locator(".session", { hasText: "My trip" }).waitFor();
     await actions.click();
+    const pinned = page.waitForResponse((response) => response.request().method() === "PATCH");
     await page.getByRole("button", { name: "Pin", exact: true }).click();
+    await pinned;
     await page.getByRole("heading", { name: "Pinned" }).waitFor();
     await actions.click();
     await page.getByRole("button", { name: "Delete" }).click();
