@@ -30,6 +30,7 @@ export async function useEverything(host: Host): Promise<void> {
     await files(api, operator);
     await answers(api);
     await expired(api, operator);
+    await agents(api, operator);
     await memories(api, operator);
     await limbo(api, operator);
     await metrics(api, operator);
@@ -229,6 +230,7 @@ async function answers(api: Api): Promise<void> {
   await api("GET", "/v1/sessions/talk/chat/stream");
   await api("GET", "/v1/chat/talk/stream");
   await api("GET", "/v1/chat/talk");
+  await api("POST", "/v1/sessions/talk/stop");
   await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
   await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
 }
@@ -286,6 +288,40 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
   await run("jobs-lake", { rebuild: [created_at.slice(0, 10)] });
 }
 
+/** What an agent does over MCP, also with a session that is archived. */
+async function agents(api: Api, { expire, isArchived }: Operator): Promise<void> {
+  const use = async (name: string, args: object) => {
+    const { body } = await api("POST", "/mcp", {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name, arguments: args },
+    });
+    expect(body.result.isError, JSON.stringify(body)).toBeUndefined();
+    return body.result.structuredContent;
+  };
+  await api("GET", "/.well-known/oauth-protected-resource");
+  await api("GET", "/.well-known/oauth-authorization-server");
+  await api("POST", "/oauth/register", { redirect_uris: ["http://localhost:4000/callback"] });
+  await use("remember", { content: "I keep bees." });
+  await use("list_sessions", {});
+  const found = async () => (await use("search_memories", { query: "bees" })).memories;
+  await expect.poll(async () => (await found()).length, { timeout: PATIENCE }).toBeGreaterThan(0);
+  const [first] = await found();
+  await use("append_messages", { session_id: "agent", messages: [said("one")] });
+  await expire("agent");
+  await expect.poll(() => isArchived("agent"), { timeout: PATIENCE }).toBe(true);
+  await use("read_session", { session_id: "agent" });
+  await use("append_messages", { session_id: "agent", messages: [said("two")] });
+  const forget = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "forget", arguments: { memory_id: first.id } },
+  };
+  await api("POST", "/mcp", forget);
+}
+
 /** Sessions whose header is gone and which no archiver has seen: whoever comes first archives them. */
 async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<void> {
   const routes: Record<string, () => Promise<unknown>> = {
@@ -294,6 +330,13 @@ async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<
     ask: () => api("POST", "/v1/sessions/limbo-ask/chat", { content: "Who are you?" }),
     complete: () => api("POST", "/v1/chat/completions", completion, { "x-session-id": "limbo-complete" }),
     append: () => api("POST", "/v1/sessions/limbo-append/messages", said("again")),
+    agent: () =>
+      api("POST", "/mcp", {
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name: "append_messages", arguments: { session_id: "limbo-agent", messages: [said("again")] } },
+      }),
     patch: () => api("PATCH", "/v1/sessions/limbo-patch", { title: "Patched" }),
     restore: () => api("POST", "/v1/sessions/limbo-restore/restore"),
     reset: () => api("POST", "/v1/sessions/limbo-reset/reset"),

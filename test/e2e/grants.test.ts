@@ -15,7 +15,7 @@ const reasons: [RegExp, string][] = [
   [/ s3:ListBucket /, "Without it S3 answers 403, not 404, when an object is not there"],
   [/ s3:AbortMultipartUpload /, "For an upload of several parts that fails half-way"],
   [
-    /^(chat-completions|chat-turn|messages-append|sessions-patch|sessions-restore) dynamodb:DeleteItem .*table/,
+    /^(chat-completions|chat-turn|mcp-call|messages-append|sessions-patch|sessions-restore) dynamodb:DeleteItem .*table/,
     "For memories of a session that somebody deletes while the request archives it",
   ],
   [
@@ -23,7 +23,7 @@ const reasons: [RegExp, string][] = [
     "For an object that another run writes, or makes needless, while this one archives the session",
   ],
   [
-    /^(chat-completions|chat-turn|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
+    /^(chat-completions|chat-turn|mcp-call|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
     "For the files of a session that somebody deletes while the request archives it",
   ],
   [
