@@ -1,3 +1,4 @@
+import { REGION } from "./assembly/physical.ts";
 import type { Properties, Resolver } from "./assembly/resolve.ts";
 import type { ExpiringTable } from "./dynamodb/complete-expired.ts";
 import { ensureTable } from "./dynamodb/ensure-table.ts";
@@ -32,9 +33,11 @@ export async function ensureStorage(
       resolver.learn(resource, { Arn: arn, ...(streamArn && { StreamArn: streamArn }) });
       if (table.expiring) expiring.push(table.expiring);
     }),
-    ...buckets.map((resource) =>
-      s3.ensureBucket(resolver.ref(resource), lifecycleRules(resource.properties), corsRules(resource.properties)),
-    ),
+    ...buckets.map((resource) => {
+      const name = resolver.ref(resource);
+      resolver.learn(resource, { RegionalDomainName: `${name}.s3.${REGION}.amazonaws.com` });
+      return s3.ensureBucket(name, lifecycleRules(resource.properties), corsRules(resource.properties));
+    }),
   ]);
   return expiring;
 }
