@@ -128,6 +128,7 @@ export const functions = {
   "chat-follow": http("functions/chat/follow.ts", "followChat", following),
   "chat-stop": http("functions/chat/stop.ts", "stopChat", { table: [...idempotency, "GetItem"] }),
   "chat-models": http("functions/chat/models.ts", "listModels", { chat: "ask" }),
+  "chat-ui-send": http("functions/chat/send-ui.ts", "sendUiChat", turn),
   "chat-ui-read": http("functions/chat/read-ui.ts", "readUiChat", {
     table: ["GetItem", "Query", "BatchGetItem"],
     archive: archiveRead,

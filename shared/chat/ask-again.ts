@@ -27,7 +27,7 @@ export async function askAgain(
 }
 
 /** A turn that answers a stored message again. */
-function toQuestion(asked: MessageRecord): Pick<TurnRequest, "question" | "asked"> {
+export function toQuestion(asked: MessageRecord): Pick<TurnRequest, "question" | "asked"> {
   const { role, content, parts, name, metadata } = asked;
   return { asked, question: { role, content, name, metadata, ...(parts ? { parts } : {}) } };
 }

@@ -60,7 +60,13 @@ export async function planBudget(
 
   function fixedTokens(count: CountTokens): number {
     const system = request.system === undefined ? SYSTEM_ALLOWANCE : count(request.system);
-    const question = promptGroups([request.question]).reduce((sum, group) => sum + groupTokens(group, count), 0);
+    const { parts, ...said } = request.question;
+    // Files are not resolved yet. They count when the prompt is built.
+    const known = parts?.filter((part): part is Exclude<typeof part, { type: "file" }> => part.type !== "file");
+    const question = promptGroups([{ ...said, ...(known ? { parts: known } : {}) }]).reduce(
+      (sum, group) => sum + groupTokens(group, count),
+      0,
+    );
     return question + system + otherTokens(request, count);
   }
 }

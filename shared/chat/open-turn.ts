@@ -93,7 +93,19 @@ export async function openTurn(
     const place = await placeTurn(deps, request, window, question, answer);
     const placed = place.branch > 0 && !request.asked ? { ...question, branch: place.branch } : question;
     const isAgain = request.asked !== undefined;
-    const outcome = await deps.turns.begin({ ...place, record, question: placed, answer, isAgain, now, until, dead });
+    const named = isAgain ? [] : [{ message: placed, path: request.path ?? "" }];
+    const joined = await deps.files.taking(session, record.generation, named);
+    const outcome = await deps.turns.begin({
+      ...place,
+      record,
+      question: placed,
+      joined,
+      answer,
+      isAgain,
+      now,
+      until,
+      dead,
+    });
     if (outcome.kind === "stale") {
       window = null;
       return contended;

@@ -1,17 +1,74 @@
 import * as z from "zod";
-import { contentSchema, textSchema, toolCallPart } from "../session/parts.ts";
+import { contentSchema, type InputPart, partsSchema, textSchema, toolCallPart } from "../session/parts.ts";
 import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
+
+/** Options of a turn, of Memocha's own route and of the AI SDK's. */
+export const turnOptions = {
+  model: z.string().min(1).max(200).optional().meta({ description: "Replaces the model of the deployment." }),
+  temperature: z.number().min(0).max(2).optional(),
+  max_output_tokens: z.int().min(1).max(1_000_000).optional(),
+  memory: z.boolean().default(true).meta({ description: "Whether the model sees memories of other sessions." }),
+  tools: z
+    .array(z.looseObject({ type: z.literal("function"), function: z.looseObject({ name: z.string().min(1).max(64) }) }))
+    .min(1)
+    .max(128)
+    .optional()
+    .meta({ description: "Tools that the client runs, as OpenAI's API defines them." }),
+  tool_choice: z
+    .union([
+      z.enum(["none", "auto", "required"]),
+      z.looseObject({ type: z.literal("function"), function: z.looseObject({ name: z.string() }) }),
+    ])
+    .optional(),
+};
+
+export type TurnOptions = { [K in keyof typeof turnOptions]?: z.infer<(typeof turnOptions)[K]> } & { memory: boolean };
+
+/** The parts of a question: what a user says, or results of tools. */
+export const questionPartsSchema = partsSchema.check(({ value, issues }) => {
+  const isResult = ({ type }: InputPart) => type === "tool_result";
+  const areResults = value.some(isResult);
+  for (const [n, part] of value.entries()) {
+    if (areResults ? isResult(part) : ["text", "file", "data"].includes(part.type)) continue;
+    const message = areResults
+      ? "cannot stand beside a tool_result"
+      : "is not for questions: must be text, file or data";
+    issues.push({ code: "custom", input: part, path: [n, "type"], message });
+  }
+  if (value.every((part) => part.type === "text" && part.text.trim() === "")) {
+    issues.push({ code: "custom", input: value, path: [], message: "must not be empty" });
+  }
+});
 
 export const chatSchema = z
   .strictObject({
-    content: contentSchema.refine((value) => value.trim() !== "", "must not be empty"),
+    content: contentSchema.refine((value) => value.trim() !== "", "must not be empty").optional(),
+    parts: questionPartsSchema.optional().meta({
+      description: "Text, files and data of a user, or `tool_result`s of the tools that the last answer calls.",
+    }),
+    parent_id: idSchema.nullable().optional().meta({
+      description:
+        "The message that the question follows; an earlier one, or `null`, begins a branch. Default: the head.",
+    }),
+    regenerate: idSchema
+      .optional()
+      .meta({ description: "An answer, whose question is answered again on a new branch." }),
     name: messageInputSchema.shape.name,
     metadata: messageInputSchema.shape.metadata,
-    model: z.string().min(1).max(200).optional().meta({ description: "Replaces the model of the deployment." }),
-    temperature: z.number().min(0).max(2).optional(),
-    max_output_tokens: z.int().min(1).max(1_000_000).optional(),
     stream: z.boolean().optional().meta({ description: "Answer in the AI SDK UI message stream protocol." }),
-    memory: z.boolean().default(true).meta({ description: "Whether the model sees memories of other sessions." }),
+    ...turnOptions,
+  })
+  .check(({ value, issues }) => {
+    const given = (["content", "parts", "regenerate"] as const).filter((name) => value[name] !== undefined);
+    if (given.length === 0) {
+      const message = "is missing: give content, parts or regenerate";
+      issues.push({ code: "custom", input: value, path: ["content"], message });
+    }
+    const apart = [...given, ...(value.regenerate && value.parent_id !== undefined ? ["parent_id"] : [])];
+    for (const name of apart.slice(1)) {
+      const message = `cannot be given together with ${given[0]}`;
+      issues.push({ code: "custom", input: value, path: [name], message });
+    }
   })
   .meta({ id: "Chat" });
 
@@ -45,7 +102,7 @@ export const uiMessagesSchema = z.object({
       .object({
         id: z.string(),
         role: z.enum(["system", "user", "assistant"]),
-        metadata: z.unknown(),
+        metadata: z.unknown().optional(),
         parts: z.array(z.looseObject({ type: z.string() })),
       })
       .meta({ id: "UiMessage", description: "A `UIMessage` of the AI SDK." }),

@@ -6,6 +6,7 @@ import { log } from "../log.ts";
 import type { Memory } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
 import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
+import { resolveFiles } from "../session/resolve-files.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
@@ -58,7 +59,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   const turnId = ({ record, branch }: OpenedTurn) => {
     return { ...request.session, generation: record.generation, answer: id, branch };
   };
-  const question = request.asked ?? questionOf(request, identity);
+  let question: MessageRecord | undefined;
   try {
     // 3. If another attempt at the request runs or ran the turn, follow that one.
     const earlier = await earlierTurn(deps, request, id, claim);
@@ -69,6 +70,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
 
     // 4. Second round trip: store the question. If we waited for another attempt, the context is stale: read it again.
     const read = claim.kind === "followed" ? null : window;
+    question = request.asked ?? (await questionOf(deps, request, identity));
     refuseImages(deps, request, question);
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
 
@@ -104,7 +106,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     return { id, parent_id, session, model: answer.model, memories, headers: reservation.headers, ...running };
   } catch (error) {
     watch?.end();
-    if (opened) await abandonTurn(deps, turnId(opened), opened.record, question);
+    if (opened && question) await abandonTurn(deps, turnId(opened), opened.record, question);
     await giveBack();
     const known = toAppError(error);
     if (known.code === "unavailable" || known.code === "bad_gateway")
@@ -140,8 +142,13 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
 /** Epoch milliseconds from which on a turn counts as dead: its function has stopped, even if its clock is a little behind. */
 const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
 
-function questionOf({ question }: TurnRequest, identity: RequestIdentity): MessageRecord {
-  const { role, content, parts, name, metadata, client_id } = question;
+async function questionOf(
+  { files }: ChatDependencies,
+  { session, question, path = "" }: TurnRequest,
+  identity: RequestIdentity,
+): Promise<MessageRecord> {
+  const { role, content, name, metadata, client_id } = question;
+  const [{ parts } = {}] = await resolveFiles(files, session, [question], identity, () => path);
   return {
     id: timeOrderedId(identity, QUESTION),
     role,

@@ -23,7 +23,7 @@ import type { BeginRequest, TurnId, TurnStore } from "./turn-store.ts";
 export function createTurnStore(table: Table): TurnStore {
   return {
     async begin(request) {
-      const { record, question, branch, isAgain, tree } = request;
+      const { record, question, joined = [], branch, isAgain, tree } = request;
       const session = { user: record.user_id, id: record.id };
       const { generation } = record;
       const Item = toMessageItem(session, generation, question);
@@ -31,6 +31,7 @@ export function createTurnStore(table: Table): TurnStore {
         { Update: beginParameters(request) },
         ...(isAgain ? [] : [{ Put: { Item, ConditionExpression: "attribute_not_exists(pk)" } }]),
         ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
+        ...joined,
       ]);
       if (!refusals) return { kind: "begun" };
       const stored = isAgain ? undefined : refusals[1];

@@ -1,3 +1,4 @@
+import type { TransactionAction } from "../dynamodb/table.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { SessionId, SessionRecord } from "../session/session.ts";
 import type { Place, Tree } from "../session/tree.ts";
@@ -16,6 +17,8 @@ export interface BeginRequest {
   record: SessionRecord;
   /** With its branch, which is that of the answer. */
   question: MessageRecord;
+  /** The writes by which the question takes its files. */
+  joined?: readonly TransactionAction[];
   answer: string;
   branch: number;
   /** The question is stored already, and is answered again. */

@@ -10,7 +10,7 @@ import type { Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/recorder.ts";
 import type { NewId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
-import type { MessageBody } from "../session/parts.ts";
+import type { InputPart } from "../session/parts.ts";
 import type { MessageInput } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import type { OnStored, Stores } from "../session/store.ts";
@@ -52,13 +52,20 @@ export interface ChatSettings {
   sessionTtlSeconds: number;
 }
 
-export type Question = Pick<MessageInput, "role" | "name" | "metadata"> & MessageBody & { client_id?: string };
+/** A question as the client gives it: its `data:` URLs become files when the turn begins. */
+export interface Question extends Pick<MessageInput, "role" | "name" | "metadata"> {
+  content: string;
+  parts?: InputPart[];
+  client_id?: string;
+}
 
 export interface TurnRequest {
   session: SessionId;
   plan: NamedPlan;
   claims: TurnClaims;
   question: Question;
+  /** Path of the question in the request, for errors. @default "" */
+  path?: string;
   /** Id of the message that the question follows; `null` = none. An earlier message begins a branch. Absent = the end of the current one. */
   parent?: string | null | undefined;
   /** The stored message that is answered again, instead of a new question: see `askAgain`. */

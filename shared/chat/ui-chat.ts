@@ -3,8 +3,10 @@ import { listMessages } from "../session/list-messages.ts";
 import { type MessageRecord, positionOf, sizeInAnswer } from "../session/message.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Stores } from "../session/store.ts";
+import { toQuestion } from "./ask-again.ts";
 import { toUiMessages, type UiMessage } from "./protocols/ui-message.ts";
-import type { Turn } from "./turn.ts";
+import type { UiTurn } from "./protocols/ui-request.ts";
+import type { Turn, TurnRequest } from "./turn.ts";
 
 /** Bytes of messages in one chat: a Lambda function answers with 6 MB at most. */
 const MAX_CHAT_BYTES = 4_000_000;
@@ -46,6 +48,29 @@ export async function continuedMessage(stores: Stores, { id, session }: Turn): P
     rounds.unshift(message);
   }
   return toUiMessages(session.id, rounds).at(-1);
+}
+
+/**
+ * Where a UI request belongs: `{}` = at the end of the current branch. The client keeps the id of a message that it edits, so an id is looked
+ * for on the current branch only, which has the latest edit. A message that was never stored, because its turn was refused, is a new one.
+ */
+export async function placeUiTurn(
+  stores: Stores,
+  session: SessionId,
+  { replaced, isRegenerated }: UiTurn,
+): Promise<Pick<TurnRequest, "parent"> | Pick<TurnRequest, "question" | "asked">> {
+  if (replaced === undefined) return {};
+  let found = false;
+  try {
+    for await (const message of newestFirst(stores, session)) {
+      if (found) return { parent: message.id };
+      found = message.role === "user" && (message.client_id ?? message.id) === replaced;
+      if (found && isRegenerated) return toQuestion(message);
+    }
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+  }
+  return found ? { parent: null } : {};
 }
 
 async function* newestFirst(stores: Stores, session: SessionId): AsyncGenerator<MessageRecord> {

@@ -117,18 +117,18 @@ export interface MessageBody {
 }
 
 /** The text of parts: text parts, joined by a blank line. */
-export function textOf(parts: readonly MessagePart[]): string {
+export function textOf(parts: readonly InputPart[]): string {
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
 }
 
 /** The body as it is stored: a single text has no parts. */
-export function bodyOf({
+export function bodyOf<P extends InputPart>({
   content,
   parts,
 }: {
   content?: string | undefined;
-  parts?: MessagePart[] | undefined;
-}): MessageBody {
+  parts?: P[] | undefined;
+}): { content: string; parts?: P[] } {
   if (!parts) return { content: content ?? "" };
   const [first, second] = parts;
   return { content: textOf(parts), ...(first?.type === "text" && !second ? {} : { parts }) };

@@ -5,6 +5,7 @@ import { createFollowChat } from "../../functions/chat/follow.ts";
 import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
 import { createListModels } from "../../functions/chat/models.ts";
 import { createReadUiChat } from "../../functions/chat/read-ui.ts";
+import { createSendUiChat } from "../../functions/chat/send-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -61,6 +62,7 @@ beforeAll(async () => {
       resumeChat: createResumeChat(chat),
       followChat: createFollowChat(chat),
       stopChat: createStopChat(chat),
+      sendUiChat: createSendUiChat(chat),
       readUiChat: createReadUiChat({ ...chat, fileUrls: async () => new Map() }),
       followUiChat: createFollowUiChat(chat),
       getUsage: createGetUsage(chat),
@@ -123,6 +125,10 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   },
   followChat: async () => ({ url: `${await session()}/chat/stream` }),
   stopChat: async () => ({ url: `${await session()}/stop` }),
+  sendUiChat: async () => ({
+    url: "/v1/chat",
+    body: { id: fresh("sent"), messages: [{ id: "q", role: "user", parts: [{ type: "text", text: "x" }] }] },
+  }),
   readUiChat: async () => ({ url: `/v1/chat/${fresh("new")}` }),
   followUiChat: async () => ({ url: `/v1/chat/${(await session()).split("/").at(-1)}/stream` }),
   createCompletion: async () => ({
@@ -210,12 +216,13 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
     if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
     const example = await examples[id]();
     if (NEED_NO_SESSION.has(id)) return send(id, { ...example, url: example.url.replace(/[^/]+-\d+/, "%20") });
-    if (!["createSession", "createCompletion", "createFile"].includes(id)) {
+    if (!["createSession", "createCompletion", "sendUiChat", "createFile"].includes(id)) {
       return send(id, { ...example, url: example.url.replace(/-\d+|[0-9a-f]{12}$/, "none") });
     }
     const options = keyed(fresh("key"));
     const { body, headers } = await send(id, example, options);
-    await api.del(id === "createFile" ? `/v1/files/${body.id}` : `/v1/sessions/${headers["x-session-id"] ?? body.id}`);
+    const session = headers["x-session-id"] ?? (id === "sendUiChat" ? (example.body as { id: string }) : body).id;
+    await api.del(id === "createFile" ? `/v1/files/${body.id}` : `/v1/sessions/${session}`);
     return send(id, example, options);
   },
   409: async (id) => {

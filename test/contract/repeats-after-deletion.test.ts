@@ -80,7 +80,7 @@ describe("a kept answer", () => {
       cleanupSessions: () =>
         api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { admin: "true" } })),
     };
-    const ofTurns = ["chat", "createCompletion", "stopChat"];
+    const ofTurns = ["chat", "createCompletion", "sendUiChat", "stopChat"];
     const all = Object.entries(operations).filter(([, { method }]) => method === "POST");
     expect([...Object.keys(posts), ...ofTurns].sort()).toEqual(all.map(([id]) => id).sort());
     const contents: string[] = [];

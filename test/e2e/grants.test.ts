@@ -15,7 +15,7 @@ const reasons: [RegExp, string][] = [
   [/ s3:ListBucket /, "Without it S3 answers 403, not 404, when an object is not there"],
   [/ s3:AbortMultipartUpload /, "For an upload of several parts that fails half-way"],
   [
-    /^(chat-completions|chat-turn|mcp-call|messages-append|sessions-patch|sessions-restore) dynamodb:DeleteItem .*table/,
+    /^(chat-completions|chat-turn|chat-ui-send|mcp-call|messages-append|sessions-patch|sessions-restore) dynamodb:DeleteItem .*table/,
     "For memories of a session that somebody deletes while the request archives it",
   ],
   [
@@ -23,7 +23,7 @@ const reasons: [RegExp, string][] = [
     "For an object that another run writes, or makes needless, while this one archives the session",
   ],
   [
-    /^(chat-completions|chat-turn|mcp-call|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
+    /^(chat-completions|chat-turn|chat-ui-send|mcp-call|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
     "For the files of a session that somebody deletes while the request archives it",
   ],
   [
@@ -31,10 +31,13 @@ const reasons: [RegExp, string][] = [
     "For the files that a deletion or a reset leaves when it breaks off",
   ],
   [
-    /^chat-(completions|turn) s3:(GetObject|PutObject) .*\/files\//,
+    /^chat-(completions|turn|ui-send) s3:(GetObject|PutObject) .*\/files\//,
     "For the files of messages, which few conversations have",
   ],
-  [/^chat-(completions|turn) dynamodb:BatchGetItem /, "For users who have had more forgotten than their summary names"],
+  [
+    /^chat-(completions|turn|ui-send) dynamodb:BatchGetItem /,
+    "For users who have had more forgotten than their summary names",
+  ],
   [/^chat-stream dynamodb:PutItem .*Conversations/, "For the answer of a turn whose function died"],
   [
     /^chat-(ui-)?follow (dynamodb:(PutItem|Query) .*Conversations|s3:GetObject)/,

@@ -8,6 +8,7 @@ import { createFollowChat } from "../../functions/chat/follow.ts";
 import { createFollowUiChat } from "../../functions/chat/follow-ui.ts";
 import { createListModels } from "../../functions/chat/models.ts";
 import { createReadUiChat } from "../../functions/chat/read-ui.ts";
+import { createSendUiChat } from "../../functions/chat/send-ui.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
@@ -83,6 +84,7 @@ export async function startChatServer(
       fileUrls: async (_user, ids) => new Map(ids.map((id) => [id, `url of ${id}`])),
     }),
     followUiChat: createFollowUiChat(all),
+    sendUiChat: createSendUiChat(all),
     getUsage: createGetUsage({ clock: stores.clock, corsOrigins: [], limits: deps.limits, plans: PLANS }),
     listModels: createListModels({
       ...all,

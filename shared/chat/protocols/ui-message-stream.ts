@@ -52,8 +52,9 @@ async function* chunksOf(turn: Turn, continued: Continued | undefined): AsyncGen
 /** Turns pieces of an answer into chunks. Text and reasoning come in blocks that are opened and closed. */
 function createBlocks(answer: string) {
   let open: "text" | "reasoning" | undefined;
-  let count = 0;
-  const id = () => `${answer}:${count}`;
+  let blocks = 0;
+  let sources = 0;
+  const id = () => `${answer}:${blocks}`;
 
   function* close(): Generator<Chunk> {
     if (open) yield { type: `${open}-end`, id: id() };
@@ -71,7 +72,7 @@ function createBlocks(answer: string) {
         return;
       case "source": {
         const { url, title } = piece;
-        yield { type: "source-url", sourceId: `${answer}:${++count}`, url, ...(title ? { title } : {}) };
+        yield { type: "source-url", sourceId: `${answer}:source-${++sources}`, url, ...(title ? { title } : {}) };
         return;
       }
       default: {
@@ -80,7 +81,7 @@ function createBlocks(answer: string) {
         if (open !== kind) {
           yield* close();
           open = kind;
-          count++;
+          blocks++;
           yield { type: `${kind}-start`, id: id() };
         }
         yield { type: `${kind}-delta`, id: id(), delta: piece.text };

@@ -51,7 +51,8 @@ export const answerMetadata = (session: string, message: MessageRecord) => ({
   model: message.model,
   usage: message.usage,
   status: message.status,
-  finish_reason: message.finish_reason,
+  // Clients merge this into the metadata of earlier rounds: a member that is absent would keep its old value.
+  finish_reason: message.finish_reason ?? null,
   latency_ms: message.latency_ms,
 });
 

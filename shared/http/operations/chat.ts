@@ -1,3 +1,4 @@
+import { uiChatSchema } from "../../chat/protocols/ui-request.ts";
 import {
   chatAnswerSchema,
   chatSchema,
@@ -59,6 +60,17 @@ export const chatOperations = {
     answers: { 200: null },
     events: true,
     headers: streamHeaders,
+  },
+  sendUiChat: {
+    method: "POST",
+    path: "/v1/chat",
+    access: "user",
+    summary: "Ask as the AI SDK's `DefaultChatTransport` does; `id` names the session, which is created if it is new",
+    body: uiChatSchema,
+    answers: { 200: null },
+    events: true,
+    headers: [...turnHeaders, ...streamHeaders],
+    refusals: { 404: "The session or the answer was deleted since the first request with this Idempotency-Key." },
   },
   readUiChat: {
     method: "GET",
