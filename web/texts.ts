@@ -128,6 +128,7 @@ export const texts = {
     title: "Why this answer",
     close: "Close",
     none: "This answer was given no memories. It comes from this conversation alone.",
+    unknown: "Only the page that asked knows which memories this answer was given. Answer again to see them.",
     some: "The model was given these memories of earlier conversations:",
     source: "Show where it was said",
     forget: "Forget",

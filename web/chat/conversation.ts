@@ -229,7 +229,7 @@ export function createConversation(options: Options): Conversation {
       });
     }
     const messages = state.messages.map((message) =>
-      message.id === live.id && live.memories.length > 0 ? { ...message, memories: live.memories } : message,
+      message.id === live.id ? { ...message, memories: live.memories } : message,
     );
     const answer = messages.find((message) => message.id === live.id);
     const failure =

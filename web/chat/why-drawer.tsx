@@ -10,7 +10,7 @@ export function WhyDrawer({ answer, onClose }: { answer: Message; onClose: () =>
   const memories = (answer.memories ?? []).filter(({ id }) => !gone.includes(id));
   return (
     <Drawer title={texts.why.title} onClose={onClose}>
-      <p>{memories.length > 0 ? texts.why.some : texts.why.none}</p>
+      <p>{memories.length > 0 ? texts.why.some : answer.memories ? texts.why.none : texts.why.unknown}</p>
       <ul class="memories">
         {memories.map((memory) => (
           <MemoryItem
