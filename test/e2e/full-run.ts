@@ -220,6 +220,10 @@ async function files(api: Api, { expireFile }: Operator): Promise<void> {
   await expect.poll(async () => (await fetch(url)).status, { timeout: PATIENCE }).toBe(404);
 }
 
+const toUi = (id: string) => ({
+  id,
+  messages: [{ id: "question", role: "user", parts: [{ type: "text", text: "What is my dog called?" }] }],
+});
 const completion = { model: "any", messages: [said("What is my dog called?")] };
 
 async function answers(api: Api): Promise<void> {
@@ -231,6 +235,7 @@ async function answers(api: Api): Promise<void> {
   await api("GET", "/v1/chat/talk/stream");
   await api("GET", "/v1/chat/talk");
   await api("POST", "/v1/sessions/talk/stop");
+  await api("POST", "/v1/chat", toUi("talk"));
   await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
   await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
 }
@@ -240,6 +245,7 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
   const recall = async (session: string) => {
     await api("POST", "/v1/sessions", { id: session });
     await api("POST", `/v1/sessions/${session}/chat`, { content: "What is my dog called?" });
+    await api("POST", "/v1/chat", toUi(session));
     await api("POST", "/v1/chat/completions", completion);
   };
   await expect.poll(async () => (await search("my dog")).length, { timeout: PATIENCE }).toBeGreaterThan(0);
@@ -259,7 +265,7 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
 
 /** Sessions that TTL has deleted, and every route that reads one or brings one back. */
 async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator): Promise<void> {
-  const names = ["read", "asked", "appended", "patched", "restored", "reset", "deleted", "completed", "aged"];
+  const names = ["read", "asked", "appended", "patched", "restored", "reset", "deleted", "completed", "sent", "aged"];
   const created_at = new Date(Date.now() - 3 * DAY).toISOString();
   for (const id of names) {
     await api("POST", "/v1/sessions", { id, created_at: id === "deleted" ? created_at : undefined });
@@ -278,6 +284,7 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
   await run("jobs-lake", { rebuild: [created_at.slice(0, 10)] });
   await api("POST", "/v1/sessions/asked/chat", { content: "Who are you?" });
   await api("POST", "/v1/chat/completions", completion, { "x-session-id": "completed" });
+  await api("POST", "/v1/chat", toUi("sent"));
   await api("POST", "/v1/sessions/appended/messages", said("again"));
   await api("PATCH", "/v1/sessions/patched", { title: "Patched", pinned: true });
   await api("POST", "/v1/sessions/restored/restore");
@@ -328,6 +335,7 @@ async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<
     get: () => api("GET", "/v1/sessions/limbo-get"),
     list: () => api("GET", "/v1/sessions/limbo-list/messages"),
     ask: () => api("POST", "/v1/sessions/limbo-ask/chat", { content: "Who are you?" }),
+    send: () => api("POST", "/v1/chat", toUi("limbo-send")),
     complete: () => api("POST", "/v1/chat/completions", completion, { "x-session-id": "limbo-complete" }),
     append: () => api("POST", "/v1/sessions/limbo-append/messages", said("again")),
     agent: () =>

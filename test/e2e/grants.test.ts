@@ -43,6 +43,10 @@ const reasons: [RegExp, string][] = [
     /^chat-(ui-)?follow (dynamodb:(PutItem|Query) .*Conversations|s3:GetObject)/,
     "For an answer that ends or dies between two looks",
   ],
+  [
+    /^chat-ui-read (dynamodb:BatchGetItem|s3:GetObject) /,
+    "For the URLs of files in a chat, which are signed with the function's own permissions, and for an archived one",
+  ],
   [/ dynamodb:(PutItem|BatchWriteItem) .*Metrics/, "One metric goes by PutItem, several by BatchWriteItem"],
   [/^jobs-reembed dynamodb:ConditionCheckItem /, "For a message that jobs-remember has missed"],
   [/^jobs-report s3:GetObject /, "Not read on the first three days of a month, when the report is made again"],
