@@ -118,7 +118,8 @@ export function createConversation(options: Options): Conversation {
     for (let n = 0; n < BRANCH_PAGES; n++) {
       const query: RequestOf<"GET /v1/sessions/{id}/messages">["query"] = {
         limit: BRANCH_PAGE,
-        from: oldest.created_at,
+        // An earlier version of the first message is older than the message.
+        ...(cursor !== null && { from: oldest.created_at }),
         ...(next && { cursor: next }),
         branch: "all",
       };
