@@ -83,6 +83,25 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     await page.context().close();
   });
 
+  it("edits a message, answers again, and switches between the versions", async () => {
+    const page = await world.open({ user: "branching" });
+    await ask(page, "First version");
+    await page.keyboard.press("ArrowUp");
+    await page.getByLabel("Edit the message").fill("Second version");
+    await page.keyboard.press("Enter");
+    await page.locator(answers, { hasText: "You said: Second version" }).waitFor();
+    await page.getByRole("button", { name: "Previous version" }).click();
+    await page.locator(answers, { hasText: "You said: First version" }).waitFor();
+    world.fake.always({ text: "Another answer" });
+    await page.getByRole("button", { name: "Answer again" }).click();
+    await page.locator(answers, { hasText: "Another answer" }).waitFor();
+    expect(await page.locator(".versions").allTextContents()).toEqual([
+      expect.stringContaining("1/2"),
+      expect.stringContaining("2/2"),
+    ]);
+    await page.context().close();
+  });
+
   it("renames, pins, and deletes a conversation with a way back", async () => {
     const page = await world.open({ user: "tidy" });
     await ask(page, "Hello");
