@@ -117,7 +117,7 @@ export const functions = {
     files: fileUse,
   }),
   "messages-delete": http("functions/messages/delete.ts", "deleteMessage", {
-    table: guarded,
+    table: lifecycle,
     archive: archiveWrite,
     files: purge,
   }),

@@ -57,7 +57,8 @@ describe("the README and the pages of docs/", () => {
   });
 
   it.each(pages)("$name links only to pages and sections that exist", ({ name, text }) => {
-    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+    const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
+    const links = [...prose.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
     const broken = links.filter(([, target, section]) => {
       const file = target ? path.join(ROOT, path.dirname(name), target) : path.join(ROOT, name);
       if (!existsSync(file)) return true;

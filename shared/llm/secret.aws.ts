@@ -2,6 +2,9 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import type { ReadSecret } from "./api-key.ts";
 import { ModelError } from "./model-error.ts";
 
+/** Errors that only the operator can repair. */
+const MISCONFIGURED = new Set(["ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure"]);
+
 /** Reads secrets from AWS Secrets Manager. Throws a `ModelError`. */
 export function createSecretReader(): ReadSecret {
   let client: SecretsManagerClient | undefined;
@@ -11,7 +14,8 @@ export function createSecretReader(): ReadSecret {
       const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }));
       return SecretString;
     } catch (cause) {
-      throw new ModelError("unusable", "the secret with the API key cannot be read", { cause });
+      const failure = MISCONFIGURED.has((cause as Error).name) ? "misconfigured" : "unusable";
+      throw new ModelError(failure, "the secret with the API key cannot be read", { cause });
     }
   };
 }

@@ -77,12 +77,18 @@ describe("a kept answer", () => {
         api.post("/v1/events", { type: "custom", name: SECRET, metadata: { SECRET } }, keyed({ user })),
       createFile: () =>
         api.post("/v1/files", { filename: SECRET, media_type: "text/plain", bytes: 1 }, keyed({ user })),
+      callMcp: () => {
+        const params = { name: "search_memories", arguments: { query: "passport" } };
+        return api.post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params }, keyed({ user }));
+      },
       cleanupSessions: () =>
         api.post("/admin/cleanup-sessions?days=3650", undefined, keyed({ user, claims: { admin: "true" } })),
     };
     const ofTurns = ["chat", "createCompletion", "sendUiChat", "stopChat"];
+    // A registration belongs to no user, so it has no Idempotency-Key.
+    const ofNobody = ["registerClient"];
     const all = Object.entries(operations).filter(([, { method }]) => method === "POST");
-    expect([...Object.keys(posts), ...ofTurns].sort()).toEqual(all.map(([id]) => id).sort());
+    expect([...Object.keys(posts), ...ofTurns, ...ofNobody].sort()).toEqual(all.map(([id]) => id).sort());
     const contents: string[] = [];
     for (const send of Object.values(posts)) {
       const { status, text } = await send();

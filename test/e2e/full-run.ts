@@ -201,7 +201,9 @@ async function files(api: Api, { expireFile }: Operator): Promise<void> {
   };
   const say = (id: string, ...parts: object[]) => api("POST", `/v1/sessions/${id}/messages`, { role: "user", parts });
 
-  const [unused, named, late, deleted] = await Promise.all(["unused", "named", "late", "deleted"].map(upload));
+  const [unused, named, late, deleted, unsaid] = await Promise.all(
+    ["unused", "named", "late", "deleted", "unsaid"].map(upload),
+  );
   const { url } = (await api("GET", `/v1/files/${unused}`)).body;
   await api("GET", "/v1/files");
   await api("DELETE", `/v1/files/${deleted}`);
@@ -210,6 +212,8 @@ async function files(api: Api, { expireFile }: Operator): Promise<void> {
   await api("DELETE", `/v1/files/${late}`);
   await api("GET", `/v1/files/${named}`);
   await api("GET", "/v1/files");
+  const { body } = await say("filed", { type: "file", file_id: unsaid });
+  await api("DELETE", `/v1/sessions/filed/messages/${body.data[0].id}`);
   await api("POST", "/v1/sessions/filed/reset");
   await api("GET", `/v1/files/${named}`, undefined, {}, 404);
   await say("filed", { type: "file", data: "data:text/plain,inline" });
@@ -257,6 +261,7 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
   await sleep(LAYOUT_FRESH);
   await search("my dog");
   await recall("after");
+  await useTool(api, "search_memories", { query: "my dog" });
   const { data } = (await api("GET", "/v1/memories?limit=1")).body;
   await api("DELETE", `/v1/memories/${data[0].id}`);
   await api("DELETE", "/v1/memories");
@@ -265,7 +270,19 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
 
 /** Sessions that TTL has deleted, and every route that reads one or brings one back. */
 async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator): Promise<void> {
-  const names = ["read", "asked", "appended", "patched", "restored", "reset", "deleted", "completed", "sent", "aged"];
+  const names = [
+    "read",
+    "unsaid",
+    "asked",
+    "appended",
+    "patched",
+    "restored",
+    "reset",
+    "deleted",
+    "completed",
+    "sent",
+    "aged",
+  ];
   const created_at = new Date(Date.now() - 3 * DAY).toISOString();
   for (const id of names) {
     await api("POST", "/v1/sessions", { id, created_at: id === "deleted" ? created_at : undefined });
@@ -277,6 +294,9 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
   for (const id of names) await expire(id);
   for (const id of names) await expect.poll(() => isArchived(id), { timeout: PATIENCE }).toBe(true);
   await api("GET", "/v1/sessions/read/messages");
+  await api("GET", "/v1/chat/read");
+  const unsaid = (await api("GET", "/v1/sessions/unsaid/messages")).body.data[0].id;
+  await api("DELETE", `/v1/sessions/unsaid/messages/${unsaid}`);
   await api("GET", `/v1/sessions/read/chat/${body.message.id}/stream`);
   await api("GET", "/v1/sessions?status=archived");
   await run("jobs-lake");
@@ -295,18 +315,17 @@ async function expired(api: Api, { run, expire, isArchived, isBuried }: Operator
   await run("jobs-lake", { rebuild: [created_at.slice(0, 10)] });
 }
 
+/** Calls a tool of the MCP server, twice with the same key. */
+async function useTool(api: Api, name: string, args: object) {
+  const params = { name, arguments: args };
+  const { body } = await api("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params });
+  expect(body.result.isError, JSON.stringify(body)).toBeUndefined();
+  return body.result.structuredContent;
+}
+
 /** What an agent does over MCP, also with a session that is archived. */
 async function agents(api: Api, { expire, isArchived }: Operator): Promise<void> {
-  const use = async (name: string, args: object) => {
-    const { body } = await api("POST", "/mcp", {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: { name, arguments: args },
-    });
-    expect(body.result.isError, JSON.stringify(body)).toBeUndefined();
-    return body.result.structuredContent;
-  };
+  const use = (name: string, args: object) => useTool(api, name, args);
   await api("GET", "/.well-known/oauth-protected-resource");
   await api("GET", "/.well-known/oauth-authorization-server");
   await api("POST", "/oauth/register", { redirect_uris: ["http://localhost:4000/callback"] });
@@ -338,13 +357,11 @@ async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<
     send: () => api("POST", "/v1/chat", toUi("limbo-send")),
     complete: () => api("POST", "/v1/chat/completions", completion, { "x-session-id": "limbo-complete" }),
     append: () => api("POST", "/v1/sessions/limbo-append/messages", said("again")),
-    agent: () =>
-      api("POST", "/mcp", {
-        jsonrpc: "2.0",
-        id: 1,
-        method: "tools/call",
-        params: { name: "append_messages", arguments: { session_id: "limbo-agent", messages: [said("again")] } },
-      }),
+    agent: () => useTool(api, "append_messages", { session_id: "limbo-agent", messages: [said("again")] }),
+    unsay: async () => {
+      const { data } = (await api("GET", "/v1/sessions/limbo-unsay/messages")).body;
+      await api("DELETE", `/v1/sessions/limbo-unsay/messages/${data[0].id}`);
+    },
     patch: () => api("PATCH", "/v1/sessions/limbo-patch", { title: "Patched" }),
     restore: () => api("POST", "/v1/sessions/limbo-restore/restore"),
     reset: () => api("POST", "/v1/sessions/limbo-reset/reset"),

@@ -46,7 +46,7 @@ const expected: Record<string, string[]> = {
   ],
   "sessions-restore": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
   "messages-delete": [
-    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
     ...archiveWrite,
     filesPurge,
   ],

@@ -90,7 +90,7 @@ describe("the API key in Secrets Manager", () => {
   it("is looked for again by the next call when there was none", async () => {
     script = [error("ResourceNotFoundException")];
     const keyOf = keys();
-    await expect(keyOf("a")).rejects.toMatchObject({ failure: "unusable" });
+    await expect(keyOf("a")).rejects.toMatchObject({ failure: "misconfigured" });
     expect(await keyOf("a")).toBe("sk-first");
   });
 
