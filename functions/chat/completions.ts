@@ -6,6 +6,7 @@ import { chatOperations } from "../../shared/http/operations/chat.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { validate } from "../../shared/http/validate.ts";
 import { claimsOf } from "../../shared/idempotency/claim.ts";
+import { withSdkRetries } from "../../shared/idempotency/sdk-retry.ts";
 import { planOf } from "../../shared/limits/plans.ts";
 import { timeOrderedId } from "../../shared/session/message.ts";
 import { idSchema } from "../../shared/session/schema.ts";
@@ -23,12 +24,13 @@ export function createCompletions(deps: ChatHandlerDependencies) {
       request.observe({ plan: named.name });
       const header = request.header("x-session-id");
       const session = body.metadata?.session_id ?? (header && validate(idSchema, header, "X-Session-Id"));
-      const claims = claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, repeatable);
-      // A session that nobody names is the request's own: a repeat has to come to the same one.
-      const { identity } = session ? request : await claims.claim();
+      const attempts = withSdkRetries(repeatable, request.header("x-stainless-retry-count"), header);
+      const claims = claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, attempts);
+      // Without a named session the turn gets its own: its id comes from the claim, so that a repeat finds the same session.
+      const id = session || timeOrderedId(claims.own ?? (await claims.claim()).identity, 0);
       const turn = await startTurn(deps, {
         ...completionTurn(body),
-        session: { user, id: session || timeOrderedId(identity, 0) },
+        session: { user, id },
         plan: named,
         claims,
         create: true,

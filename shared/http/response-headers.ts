@@ -15,7 +15,9 @@ export const responseHeaders = {
   etag: text("Names this version of the session, for If-Match and If-None-Match."),
   location: text("The path of the session, or of the page."),
   "content-encoding": text("`gzip`, if the client accepts it."),
-  "idempotency-replayed": text("`true` when the answer belongs to an earlier request with this Idempotency-Key."),
+  "idempotency-replayed": text(
+    "`true` when the answer belongs to an earlier request: the Idempotency-Key is the same, or an SDK has retried.",
+  ),
   "www-authenticate": text("Bearer."),
   "retry-after": seconds("Seconds after which to try again."),
   ratelimit: text("What is left of each limit of the plan (draft-ietf-httpapi-ratelimit-headers)."),

@@ -22,12 +22,16 @@ export interface IdempotencyDependencies {
 /** A request that a client may repeat. */
 export interface Repeatable {
   user: string;
-  /** The value of the header `Idempotency-Key`; absent = every request is a new one. */
+  /** The value of the header `Idempotency-Key`, or a key that the server derives; absent = every request is a new one. */
   key: string | undefined;
   /** Method, path, query and body. */
   request: readonly unknown[];
-  /** Milliseconds until the function is stopped. */
+  /** Milliseconds until the function is stopped, or until an attempt that has stored nothing counts as dead. */
   remaining: number;
+  /** Seconds in which a repeat is the same request. @default the retention of idempotency records */
+  seconds?: number;
+  /** A request that is new, although an earlier one may have had its key. */
+  isNew?: boolean;
 }
 
 /** One attempt at a request with a key. */
@@ -46,24 +50,29 @@ interface Attempt {
  */
 export function startAttempt(
   { store, clock, newId = randomId }: IdempotencyDependencies,
-  { user, key, request, remaining }: Repeatable,
+  { user, key, request, remaining, seconds, isNew }: Repeatable,
 ): { identity: RequestIdentity; attempt?: Attempt } {
   const identity = { seed: newId(), at: clock() };
   if (!store || key === undefined) return { identity };
   if (!IDEMPOTENCY_KEY.test(key)) throw badKey();
   const hashed = sha256(key);
   const digest = sha256(JSON.stringify(request));
+  let { seed } = identity;
   return {
     identity,
     attempt: {
       async begin() {
         const now = clock();
-        const begun = await store.begin(user, hashed, digest, identity, now + remaining + LOCK_MARGIN, now);
-        if (begun.kind !== "mismatch") return begun;
-        throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
+        const lockedUntil = now + remaining + LOCK_MARGIN;
+        const begun = await store.begin(user, hashed, { digest, identity, lockedUntil, now, seconds, replaces: isNew });
+        if (begun.kind === "mismatch") {
+          throw new AppError("idempotency_mismatch", "this Idempotency-Key was used for another request");
+        }
+        if (begun.kind === "run") seed = begun.identity.seed;
+        return begun;
       },
-      finish: (answer) => store.finish(user, hashed, answer),
-      release: () => store.release(user, hashed),
+      finish: (answer) => store.finish(user, hashed, seed, answer),
+      release: () => store.release(user, hashed, seed),
     },
   };
 }
@@ -75,7 +84,7 @@ export function isFinal(error: unknown): error is AppError {
 
 /** The error for a repeat while the first attempt runs. */
 export function stillRunning(): AppError {
-  return new AppError("conflict", "the first request with this Idempotency-Key is still running", { retryAfter: 1 });
+  return new AppError("conflict", "an earlier attempt at this request is still running", { retryAfter: 1 });
 }
 
 const badKey = (): AppError =>

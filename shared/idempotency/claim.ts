@@ -25,19 +25,26 @@ export interface TurnClaims {
 }
 
 /**
- * Makes all attempts at a request with an `Idempotency-Key` one turn. The claim holds only the identity of the turn. The answer is
- * stored in the session, and a repeat streams it from there.
+ * Makes all attempts at a request with a key one turn. The claim holds only the identity of the turn. The answer is stored in the
+ * session, and a repeat streams it from there. `own` is the identity of a turn that no earlier attempt can have begun; it is known
+ * before the claim.
  */
-export function claimsOf(deps: IdempotencyDependencies, repeatable: Repeatable): TurnClaims {
+export function claimsOf(
+  deps: IdempotencyDependencies,
+  repeatable: Repeatable,
+): TurnClaims & { own?: RequestIdentity } {
   const { identity, attempt } = startAttempt(deps, repeatable);
-  let isMine = false;
+  let mine: Claim | undefined;
   return {
+    ...(repeatable.isNew || !attempt ? { own: identity } : {}),
+
     async claim() {
       if (!attempt) return { kind: "first", identity };
+      if (mine) return mine;
       const begun = await attempt.begin();
-      isMine = begun.kind === "run";
       if (begun.kind === "run") {
-        return { kind: begun.identity.seed === identity.seed ? "first" : "taken", identity: begun.identity };
+        mine = { kind: begun.identity.seed === identity.seed ? "first" : "taken", identity: begun.identity };
+        return mine;
       }
       if (begun.kind === "answered") {
         if (begun.answer.status >= 400) throw refusalIn(begun.answer);
@@ -49,12 +56,12 @@ export function claimsOf(deps: IdempotencyDependencies, repeatable: Repeatable):
 
     async keep() {
       // A lost mark is harmless: a repeat still finds the answer. Only after the answer was deleted would a repeat run the turn again.
-      if (isMine) await attempt?.finish({ status: 200, headers: {}, body: "" }).catch(() => undefined);
+      if (mine) await attempt?.finish({ status: 200, headers: {}, body: "" }).catch(() => undefined);
     },
 
     async release(error) {
-      if (!isMine) return;
-      isMine = false;
+      if (!mine) return;
+      mine = undefined;
       const done = isFinal(error) ? attempt?.finish(toAnswer(error)) : attempt?.release();
       await done?.catch(() => undefined);
     },

@@ -4,18 +4,25 @@ import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import type { Begun, IdempotencyStore } from "./idempotency-store.ts";
 
+/** The record was neither deleted nor replaced by another request's. */
+const IS_SAME_REQUEST = "seed = :seed";
+
 /** Idempotency records in the table `conversations`, one item each. */
 export function createIdempotencyStore(table: Pick<Table, "put" | "update">): IdempotencyStore {
   return {
-    async begin(user, key, digest, identity, lockedUntil, now) {
+    async begin(user, key, { digest, identity, lockedUntil, now, seconds = retention.idempotency.seconds, replaces }) {
       const record = {
         ...idempotencyKey(user, key),
         digest,
         ...identity,
         holder: identity.seed,
         locked_until: lockedUntil,
-        expires_at: toSeconds(now) + retention.idempotency.seconds,
+        expires_at: toSeconds(now) + seconds,
       };
+      if (replaces) {
+        await table.put({ Item: record });
+        return { kind: "run", identity };
+      }
       const outcome = await table.put({
         Item: record,
         ConditionExpression: "attribute_not_exists(pk) OR expires_at <= :now",
@@ -44,22 +51,22 @@ export function createIdempotencyStore(table: Pick<Table, "put" | "update">): Id
       return taken.done ? run : { kind: "running", identity: run.identity };
     },
 
-    async finish(user, key, { status, headers, body }) {
+    async finish(user, key, seed, { status, headers, body }) {
       await table.update({
         Key: idempotencyKey(user, key),
         UpdateExpression: "SET #status = :status, headers = :headers, body = :body",
-        ConditionExpression: "attribute_exists(pk)",
+        ConditionExpression: IS_SAME_REQUEST,
         ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: { ":status": status, ":headers": headers, ":body": body },
+        ExpressionAttributeValues: { ":status": status, ":headers": headers, ":body": body, ":seed": seed },
       });
     },
 
-    async release(user, key) {
+    async release(user, key, seed) {
       await table.update({
         Key: idempotencyKey(user, key),
         UpdateExpression: "SET locked_until = :zero",
-        ConditionExpression: "attribute_exists(pk)",
-        ExpressionAttributeValues: { ":zero": 0 },
+        ConditionExpression: IS_SAME_REQUEST,
+        ExpressionAttributeValues: { ":zero": 0, ":seed": seed },
       });
     },
   };

@@ -7,7 +7,7 @@ export interface KeptAnswer {
   body: string;
 }
 
-/** The state of a request that a client named by an `Idempotency-Key`. */
+/** The state of a request that a client may repeat. */
 export type Begun =
   /** The caller runs it, with this identity: the identity of the first attempt. */
   | { kind: "run"; identity: RequestIdentity }
@@ -17,22 +17,29 @@ export type Begun =
   /** The key names another request. */
   | { kind: "mismatch" };
 
-/** One record per request with an `Idempotency-Key`. `key` is the hash of the client's key. */
+export interface ClaimRequest {
+  /** Tells one request from another. */
+  digest: string;
+  identity: RequestIdentity;
+  /** Epoch milliseconds at which the claim ends. The next attempt after that runs the request with the identity of the first one. */
+  lockedUntil: number;
+  /** Epoch milliseconds. */
+  now: number;
+  /** How long the record is kept. @default the retention of idempotency records */
+  seconds?: number | undefined;
+  /** Starts a new request also when the key has a record. */
+  replaces?: boolean | undefined;
+}
+
+/**
+ * One record per request that a client may repeat. `key` is the hash of the key that names the request. `seed` is the seed of the first
+ * attempt: a request whose record another request has replaced changes nothing.
+ */
 export interface IdempotencyStore {
-  /**
-   * Claims the request. `digest` tells one request from another. The claim ends at `lockedUntil` (epoch milliseconds); the next
-   * attempt after that runs the request with the identity of the first one.
-   */
-  begin(
-    user: string,
-    key: string,
-    digest: string,
-    identity: RequestIdentity,
-    lockedUntil: number,
-    now: number,
-  ): Promise<Begun>;
+  /** Claims the request. */
+  begin(user: string, key: string, claim: ClaimRequest): Promise<Begun>;
   /** Keeps the answer for repeats. */
-  finish(user: string, key: string, answer: KeptAnswer): Promise<void>;
+  finish(user: string, key: string, seed: string, answer: KeptAnswer): Promise<void>;
   /** Ends the claim, so that a repeat runs at once. */
-  release(user: string, key: string): Promise<void>;
+  release(user: string, key: string, seed: string): Promise<void>;
 }

@@ -70,7 +70,7 @@ export const retention = {
     record: "idempotency record",
     place: { item: "idempotency" },
     seconds: DAY,
-    note: "A repeated POST returns the first answer during this time. Holds ids and times, no content.",
+    note: "A repeated POST returns the first answer during this time. Ten minutes for retries that an SDK makes by itself. Holds ids and times, no content.",
   },
   writeProbe: {
     record: "test write of GET /health",

@@ -240,10 +240,15 @@ describe("the record of a request with a key", () => {
   it("is not created again after it was deleted while its request ran", async () => {
     const [store, key] = [createIdempotencyStore(api.world.table), fresh("hash")];
     const now = api.world.stores.clock();
-    await store.begin("ann", key, "digest", { seed: "seed", at: now }, now + 1000, now);
+    await store.begin("ann", key, {
+      digest: "digest",
+      identity: { seed: "seed", at: now },
+      lockedUntil: now + 1000,
+      now,
+    });
     await api.world.table.batchWrite([], [idempotencyKey("ann", key)]);
-    await store.finish("ann", key, { status: 201, headers: {}, body: "{}" });
-    await store.release("ann", key);
+    await store.finish("ann", key, "seed", { status: 201, headers: {}, body: "{}" });
+    await store.release("ann", key, "seed");
     expect(await api.world.table.get(idempotencyKey("ann", key))).toBeNull();
   });
 

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { uiChatSchema } from "../../chat/protocols/ui-request.ts";
 import {
   chatAnswerSchema,
@@ -98,7 +99,12 @@ export const chatOperations = {
     access: "user",
     summary: "Ask as the OpenAI API is asked; `metadata.session_id` or `X-Session-Id` names the session",
     body: completionRequestSchema,
-    requestHeaders: { "X-Session-Id": idSchema.optional() },
+    requestHeaders: {
+      "X-Session-Id": idSchema.optional(),
+      "X-Stainless-Retry-Count": z.string().optional().meta({
+        description: "How often OpenAI's SDK has retried the request. A retry within ten minutes is the same turn.",
+      }),
+    },
     answers: { 200: completionAnswerSchema },
     events: true,
     headers: [...turnHeaders, "x-session-id", "x-accel-buffering"],

@@ -33,7 +33,7 @@ const recorder: Recorder = {
 };
 
 const idempotency: IdempotencyStore = {
-  begin: async (_user, key, _digest, identity) =>
+  begin: async (_user, key, { identity }) =>
     key === FIRST
       ? { kind: "run", identity }
       : { kind: "answered", identity, answer: { status: 201, headers: {}, body: "{}" } },

@@ -11,11 +11,11 @@ const OTHERS = { seed: "others", at: NOW - 1000 };
 function claims(begun: Begun) {
   const told: string[] = [];
   const store: IdempotencyStore = {
-    begin: async (_user, _key, _digest, _identity, lockedUntil) => {
+    begin: async (_user, _key, { lockedUntil }) => {
       told.push(`begin until ${lockedUntil - NOW}`);
       return begun;
     },
-    finish: async (_user, _key, { status }) => void told.push(`finish ${status}`),
+    finish: async (_user, _key, _seed, { status }) => void told.push(`finish ${status}`),
     release: async () => void told.push("release"),
   };
   const request = { user: "ann", key: "key", request: ["POST", "/"], remaining: 20_000 };
