@@ -1,4 +1,9 @@
-import { completion, completionStream, completionTurn } from "../../shared/chat/protocols/completion.ts";
+import {
+  completion,
+  completionStream,
+  completionTurn,
+  namedAsContent,
+} from "../../shared/chat/protocols/completion.ts";
 import { EVENT_STREAM_HEADERS } from "../../shared/chat/protocols/event-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import { AppError } from "../../shared/errors.ts";
@@ -26,24 +31,28 @@ export function createCompletions(deps: ChatHandlerDependencies) {
       const session = body.metadata?.session_id ?? (header && validate(idSchema, header, "X-Session-Id"));
       const attempts = withSdkRetries(repeatable, request.header("x-stainless-retry-count"), header);
       const claims = claimsOf({ store: deps.idempotency, clock: deps.clock, newId: deps.newId }, attempts);
-      // Without a named session the turn gets its own: its id comes from the claim, so that a repeat finds the same session.
-      const id = session || timeOrderedId(claims.own ?? (await claims.claim()).identity, 0);
-      const turn = await startTurn(deps, {
-        ...completionTurn(body),
-        session: { user, id },
-        plan: named,
-        claims,
-        create: true,
-        isNew: !session,
-        onStored: request.observe,
-        deadline,
-      });
+      const turn = await start().catch((error) => Promise.reject(namedAsContent(error)));
       const headers = { ...turn.headers, "x-session-id": turn.session.id };
       if (body.stream) {
         const stream = completionStream(turn, body.stream_options?.include_usage === true);
         return { status: 200, headers: { ...headers, ...EVENT_STREAM_HEADERS }, stream, done: turn.done };
       }
       return { status: 200, headers, body: await completion(turn) };
+
+      async function start() {
+        // Without a named session the turn gets its own: its id comes from the claim, so that a repeat finds the same session.
+        const id = session || timeOrderedId(claims.own ?? (await claims.claim()).identity, 0);
+        return startTurn(deps, {
+          ...completionTurn(body),
+          session: { user, id },
+          plan: named,
+          claims,
+          create: true,
+          isNew: !session,
+          onStored: request.observe,
+          deadline,
+        });
+      }
     },
   );
 }

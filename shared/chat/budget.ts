@@ -74,12 +74,12 @@ export async function planBudget(
 /** Throws `validation_failed` when the question has an image and the model takes none. */
 export function refuseImages(
   { settings, specOf }: Pick<ChatDependencies, "settings" | "specOf">,
-  { model = settings.model }: TurnRequest,
+  { model = settings.model, path: question = "" }: TurnRequest,
   { parts = [] }: Pick<MessageRecord, "parts">,
 ): void {
   const at = parts.findIndex((part) => part.type === "file" && isImage(part));
   if (at < 0 || specOf(model).images !== false) return;
-  const [path, message] = [`parts.${at}`, `is an image, and the model ${JSON.stringify(model)} takes none`];
+  const [path, message] = [`${question}parts.${at}`, `is an image, and the model ${JSON.stringify(model)} takes none`];
   throw new AppError("validation_failed", `${path}: ${message}`, { fields: [{ path, message }] });
 }
 

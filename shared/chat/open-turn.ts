@@ -79,7 +79,8 @@ export async function openTurn(
     if (window) checkResults(window.messages, [...(isHistoryStored ? [] : (earlier ?? []))], question, identity);
     if (window && earlier?.length && !isHistoryStored) {
       isHistoryStored = true;
-      await appendMessages(deps, session, earlier, identity, onStored);
+      const paths = request.beforePaths?.slice(-earlier.length);
+      await appendMessages(deps, session, earlier, identity, onStored, paths);
       window = await readWindow(deps, session);
     }
     if (!window) return contended;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { contentSchema, type InputPart, partsSchema, textSchema, toolCallPart } from "../session/parts.ts";
 import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
+import { completionContentSchema } from "./completion-content.ts";
 
 /** Options of a turn, of Memocha's own route and of the AI SDK's. */
 export const turnOptions = {
@@ -109,36 +110,27 @@ export const uiMessagesSchema = z.object({
   ),
 });
 
-const textPart = z.looseObject({
-  type: z.enum(["text", "input_text", "output_text", "refusal"]),
-  text: z.string().optional(),
-  refusal: z.string().optional(),
-});
-
-/** Text, or OpenAI's content parts. Only text parts are supported. */
-const completionContentSchema = z
-  .union([z.string(), z.array(textPart), z.null()])
-  .optional()
-  .transform((content) => {
-    if (typeof content === "string") return content;
-    return (content ?? []).map(({ text = "", refusal = text }) => refusal).join("\n\n");
+const completionMessageSchema = z
+  .looseObject({
+    role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+    content: completionContentSchema,
+    name: messageInputSchema.shape.name.nullable(),
+    tool_calls: z
+      .array(
+        z.looseObject({
+          id: toolCallPart.shape.tool_call_id,
+          function: z.looseObject({ name: toolCallPart.shape.name, arguments: textSchema }),
+        }),
+      )
+      .nullish(),
+    tool_call_id: toolCallPart.shape.tool_call_id.nullish(),
   })
-  .pipe(contentSchema);
-
-const completionMessageSchema = z.looseObject({
-  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
-  content: completionContentSchema,
-  name: messageInputSchema.shape.name.nullable(),
-  tool_calls: z
-    .array(
-      z.looseObject({
-        id: toolCallPart.shape.tool_call_id,
-        function: z.looseObject({ name: toolCallPart.shape.name, arguments: textSchema }),
-      }),
-    )
-    .nullish(),
-  tool_call_id: toolCallPart.shape.tool_call_id.nullish(),
-});
+  .check(({ value: { role, content }, issues }) => {
+    if (role === "user" || !content.parts) return;
+    const at = content.parts.findIndex(({ type }) => type === "file");
+    const message = `must be text in a message of the role ${role}: only the user's messages have images and files`;
+    issues.push({ code: "custom", input: content, path: ["content", at, "type"], message });
+  });
 
 /** Rejects a parameter that would change the answer in a way that is not supported. */
 const unsupported = (why: string) => z.undefined(`is not supported: ${why}`).or(z.null());
@@ -164,10 +156,13 @@ export const completionRequestSchema = z
     path: ["messages"],
     message: "must end with a message of the user",
   })
-  .refine(({ messages }) => messages.at(-1)?.role === "tool" || messages.at(-1)?.content.trim() !== "", {
-    path: ["messages"],
-    message: "must end with a message that is not empty",
-  })
+  .refine(
+    ({ messages }) => {
+      const { role, content } = messages.at(-1) ?? {};
+      return role === "tool" || content?.parts !== undefined || content?.text.trim() !== "";
+    },
+    { path: ["messages"], message: "must end with a message that is not empty" },
+  )
   .meta({ id: "ChatCompletionRequest" });
 
 export const completionAnswerSchema = z

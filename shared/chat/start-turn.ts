@@ -148,7 +148,9 @@ async function questionOf(
   identity: RequestIdentity,
 ): Promise<MessageRecord> {
   const { role, content, name, metadata, client_id } = question;
-  const [{ parts } = {}] = await resolveFiles(files, session, [question], identity, () => path);
+  // Earlier messages of the request make files, too: the question's need other ids.
+  const own = { ...identity, seed: `${identity.seed} question` };
+  const [{ parts } = {}] = await resolveFiles(files, session, [question], own, () => path);
   return {
     id: timeOrderedId(identity, QUESTION),
     role,

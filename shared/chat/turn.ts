@@ -72,6 +72,8 @@ export interface TurnRequest {
   asked?: MessageRecord | undefined;
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
+  /** Paths of these messages in the request, for errors. */
+  beforePaths?: readonly string[];
   /** The part of `before` after its last answer. It is stored if the session has messages already. */
   since?: readonly MessageInput[];
   /** Overrides the deployment's and the session's system prompt. */

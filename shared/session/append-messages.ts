@@ -23,7 +23,8 @@ interface Hot {
 /**
  * Captures messages, in order; an archived session is restored first. A message whose id exists is not stored again
  * and comes back as it is. What fits one transaction is all or nothing; a larger append that broke off is taken up
- * where it stopped when it is repeated, with an Idempotency-Key or without. `input` is the request's list of messages, or its only one.
+ * where it stopped when it is repeated, with an Idempotency-Key or without. `input` is the request's list of messages, or its only one;
+ * `paths` are the paths of the list's messages in the request, if they are others.
  *
  * Messages without `parent_id` follow the end of the current branch, and concurrent appends all stay on it. A `parent_id` is exact: a
  * message begins a branch if another write has followed its parent first. Throws `not_found`, `validation_failed`, and
@@ -35,9 +36,10 @@ export async function appendMessages(
   input: MessageInput | readonly MessageInput[],
   request: RequestIdentity,
   onStored?: OnStored,
+  paths?: readonly string[],
 ): Promise<ShownMessage[]> {
   const given = "role" in input ? [input] : input;
-  const pathOf = (n: number) => ("role" in input ? "" : `messages.${n}.`);
+  const pathOf = (n: number) => paths?.[n] ?? ("role" in input ? "" : `messages.${n}.`);
   const inputs = await resolveFiles(stores.files, session, given, request, pathOf);
   const isExact = inputs.some(({ parent_id }) => parent_id !== undefined);
   const { maxPerAppend } = stores.messages;

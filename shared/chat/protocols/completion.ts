@@ -1,7 +1,8 @@
+import { AppError } from "../../errors.ts";
 import type { AnswerPiece } from "../../llm/model.ts";
 import { toAppError } from "../../llm/model-error.ts";
 import { type MessageRecord, timeOf } from "../../session/message.ts";
-import { bodyOf, type MessagePart } from "../../session/parts.ts";
+import { bodyOf, type InputPart } from "../../session/parts.ts";
 import type { MessageInput, Role } from "../../session/schema.ts";
 import { inputIn } from "../answer-body.ts";
 import type { CompletionRequest } from "../schema.ts";
@@ -10,22 +11,34 @@ import { END_OF_STREAM, errorText, toEvent } from "./event-stream.ts";
 
 type CompletionTurn = Pick<
   TurnRequest,
-  "question" | "before" | "since" | "system" | "model" | "parameters" | "maxOutputTokens" | "memory"
+  | "question"
+  | "path"
+  | "before"
+  | "beforePaths"
+  | "since"
+  | "system"
+  | "model"
+  | "parameters"
+  | "maxOutputTokens"
+  | "memory"
 >;
-
-/** A message of the request whose parts are stored as they are. */
-type ToolInput = Omit<MessageInput, "parts"> & { parts?: MessagePart[] };
 
 /** The last message of an OpenAI request is the question. The others are history that the client has kept. */
 export function completionTurn(body: CompletionRequest): CompletionTurn {
   const isInstruction = (role: string) => role === "system" || role === "developer";
-  const system = body.messages.filter(({ role }) => isInstruction(role)).map(({ content }) => content);
-  const messages = body.messages.filter(({ role }) => !isInstruction(role)).flatMap(inputOf);
+  const system = body.messages.filter(({ role }) => isInstruction(role)).map(({ content }) => content.text);
+  const given = body.messages.flatMap((message, n) =>
+    isInstruction(message.role) ? [] : inputOf(message).map((input) => ({ input, path: `messages.${n}.` })),
+  );
+  const messages = given.map(({ input }) => input);
+  const paths = given.map(({ path }) => path);
   const lastAnswer = messages.findLastIndex(({ role }) => role === "assistant");
   const { role = "user", content, parts, name } = messages.at(-1) ?? {};
   return {
     question: { role, name, ...bodyOf({ content, parts }) },
+    path: paths.at(-1) ?? "",
     before: messages.slice(0, -1),
+    beforePaths: paths.slice(0, -1),
     since: messages.slice(lastAnswer + 1, -1),
     system: system.length > 0 ? system.join("\n\n") : undefined,
     model: body.model,
@@ -36,19 +49,34 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
 }
 
 /** A message of OpenAI's as it is stored; nothing of one that says nothing and calls no tool. */
-function inputOf({ role, content, name, tool_calls, tool_call_id }: CompletionRequest["messages"][0]): ToolInput[] {
+function inputOf(message: CompletionRequest["messages"][0]): MessageInput[] {
+  const { role, content: said, name, tool_calls, tool_call_id } = message;
+  const { text: content, parts } = said;
   const speaker = name ? { name } : {};
   const about = { role: role as Role, ...speaker };
   if (role === "tool" && tool_call_id) {
     return [{ ...about, parts: [{ type: "tool_result", tool_call_id, output: content }] }];
   }
-  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: text } }): MessagePart => {
+  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: text } }): InputPart => {
     return { type: "tool_call", tool_call_id: id, name, input: inputIn(text) };
   });
   if (calls.length > 0) {
     return [{ ...about, parts: [...(content ? [{ type: "text" as const, text: content }] : []), ...calls] }];
   }
+  if (parts) return [{ ...about, parts }];
   return content === "" ? [] : [{ ...about, content }];
+}
+
+/** Names the parts of messages in an error as OpenAI's request does. */
+export function namedAsContent(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== "validation_failed") return error;
+  const toContent = (text: string) =>
+    text.replace(/^(messages\.\d+)\.parts\.(\d+)(\.file_id)?/, (_, message, part, isId) => {
+      return `${message}.content.${part}${isId ? ".file.file_id" : ""}`;
+    });
+  const fields = error.fields.map(({ path, message }) => ({ path: toContent(path), message }));
+  const { code, providerCode, headers } = error;
+  return new AppError(code, toContent(error.message), { fields, providerCode, headers, cause: error });
 }
 
 /** All parameters but those that Memocha reads itself. */

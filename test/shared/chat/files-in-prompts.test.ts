@@ -55,9 +55,9 @@ it("a model that takes no images sees the name of an earlier image, and a questi
   expect(promptOf()[0]?.content).toEqual([{ type: "text", text: "Look" }, name, notes]);
 
   const question = { role: "user" as const, content: "Look", parts };
-  const asked = startTurn(deps, turnRequest(deps, "bob", "s", "", { question }));
+  const asked = startTurn(deps, turnRequest(deps, "bob", "s", "", { question, path: "messages.2." }));
   await expect(asked).rejects.toMatchObject({
     code: "validation_failed",
-    fields: [{ path: "parts.1", message: 'is an image, and the model "model-a" takes none' }],
+    fields: [{ path: "messages.2.parts.1", message: 'is an image, and the model "model-a" takes none' }],
   });
 });
