@@ -85,6 +85,7 @@ function randomCall(random: Random): object {
     const [UpdateExpression, ExpressionAttributeValues] = random.pick<[string, Record<string, unknown>?]>([
       ["SET n = :n, title = if_not_exists(title, :t) REMOVE due_at ADD c :n", { ":n": 3, ":t": "new" }],
       ["ADD n :n", { ":n": -1 }],
+      ["SET nothing = :null", { ":null": null }],
       ["REMOVE title, due_shard"],
       ...more,
     ]);

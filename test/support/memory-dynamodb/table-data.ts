@@ -217,7 +217,8 @@ export function placeholdersOf(input: Expressions): Placeholders {
   }
   return {
     name: (token) => names?.[token] ?? missing(token),
-    value: (token) => values?.[token] ?? missing(token),
+    // A value may be `null`.
+    value: (token) => (values?.[token] === undefined ? missing(token) : values[token]),
   };
 }
 
