@@ -75,6 +75,8 @@ export interface SessionLine extends LineIdentity {
   user_id: string;
   id: string;
   title: string | null;
+  /** Id of the last message that the title was made from. Absent = a client set the title. */
+  title_of?: string;
   metadata: Record<string, unknown>;
   created_at: string;
   ttl_seconds: number;
@@ -130,9 +132,19 @@ function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): Lin
 // The fields are named one by one: DynamoDB gives an item's attributes in any order, and the same session must always
 // give the same bytes.
 function sessionLine({ session_key, generation }: LineIdentity, header: ArchivedHeader): object {
-  const { user_id, id, title, metadata, created_at, ttl_seconds, pinned } = header;
+  const { user_id, id, title, title_of, metadata, created_at, ttl_seconds, pinned } = header;
   const { branches, current } = header.tree;
-  const said = { type: "session", session_key, generation, user_id, id, title, metadata, created_at };
+  const said = {
+    type: "session",
+    session_key,
+    generation,
+    user_id,
+    id,
+    title,
+    title_of: title_of ?? undefined,
+    metadata,
+    created_at,
+  };
   return { ...said, ttl_seconds, pinned, ...(branches.length > 1 ? { branch: current, branches } : {}) };
 }
 

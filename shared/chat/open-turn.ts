@@ -74,7 +74,7 @@ export async function openTurn(
   let window = read;
   let isHistoryStored = false;
   return retryContended(async () => {
-    window ??= await makeHot(deps, request, identity);
+    window ??= await makeHot(deps, request, identity, question.id);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
     if (window) checkResults(window.messages, [...(isHistoryStored ? [] : (earlier ?? []))], question, identity);
     if (window && earlier?.length && !isHistoryStored) {
@@ -166,6 +166,7 @@ async function makeHot(
   deps: ChatDependencies,
   { session, question, create, onStored }: TurnRequest,
   identity: RequestIdentity,
+  title_of: string,
 ): Promise<Window | null> {
   let existed = false;
   // Create first: a missing session is the most frequent reason for being here.
@@ -173,7 +174,14 @@ async function makeHot(
     const ttl = deps.settings.sessionTtlSeconds;
     try {
       const title = deps.settings.titleModel ? null : firstWords(question.content);
-      const record = await createSession(deps, session.user, { id: session.id, title }, identity, ttl, onStored);
+      const record = await createSession(
+        deps,
+        session.user,
+        { id: session.id, title, title_of },
+        identity,
+        ttl,
+        onStored,
+      );
       // A higher version: an earlier attempt created the session, which may hold messages by now.
       if (record.version === 1) return { record, tree: LINEAR, messages: [] };
     } catch (error) {

@@ -68,13 +68,13 @@ export async function giveTitle(
   request: Pick<TurnRequest, "plan" | "deadline">,
   conversation: Conversation,
 ): Promise<void> {
-  const { record, question } = conversation;
+  const { record, question, answer } = conversation;
   if (record.title !== null) return;
   try {
-    const title =
-      (deps.settings.titleModel ? await askForTitle(deps, request, conversation) : null) ??
-      firstWords(question.content);
-    if (title !== null) await deps.sessions.giveTitle(record, title, deps.clock());
+    const asked = deps.settings.titleModel ? await askForTitle(deps, request, conversation) : null;
+    const title = asked ?? firstWords(question.content);
+    const of = asked === null ? question.id : answer.id;
+    if (title !== null) await deps.sessions.giveTitle(record, title, of, deps.clock());
   } catch (error) {
     log("error", { user: record.user_id, message: "a session could not be given a title", cause: String(error) });
   }

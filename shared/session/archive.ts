@@ -5,7 +5,16 @@ import type { Tally, Tree } from "./tree.ts";
 /** What is archived of a session beside its messages: what its anchor says. */
 export type ArchivedHeader = Pick<
   Anchor,
-  "user_id" | "id" | "title" | "metadata" | "created_at" | "ttl_seconds" | "pinned" | "live_generation" | "seed"
+  | "user_id"
+  | "id"
+  | "title"
+  | "title_of"
+  | "metadata"
+  | "created_at"
+  | "ttl_seconds"
+  | "pinned"
+  | "live_generation"
+  | "seed"
 > & { tree: Tree };
 
 /** An object in the archive. */

@@ -16,6 +16,9 @@ import {
 } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
 
+/** What a client says of a new session. A turn that creates one also says of which message the title is. */
+type NewSession = SessionCreate & Pick<SessionRecord, "title_of">;
+
 /**
  * Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict` when the id
  * is in use, and `not_found` when the session that the first attempt made was deleted since.
@@ -23,7 +26,7 @@ import type { OnStored, Stores } from "./store.ts";
 export function createSession(
   stores: Pick<Stores, "sessions" | "memories" | "clock">,
   user: string,
-  input: SessionCreate,
+  input: NewSession,
   request: RequestIdentity,
   defaultTtlSeconds: number,
   onStored?: OnStored,
@@ -62,7 +65,7 @@ export function createSession(
 function newRecord(
   user: string,
   id: string,
-  input: SessionCreate,
+  input: NewSession,
   request: RequestIdentity,
   defaultTtlSeconds: number,
   now: number,
@@ -74,6 +77,7 @@ function newRecord(
     id,
     status: "active",
     title: input.title ?? null,
+    ...(input.title_of ? { title_of: input.title_of } : {}),
     metadata: input.metadata ?? {},
     created_at: input.created_at ?? toInstant(request.at),
     updated_at: toInstant(now),
@@ -92,6 +96,7 @@ function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: num
     id: record.id,
     state: "active",
     title: record.title,
+    ...(record.title_of ? { title_of: record.title_of } : {}),
     metadata: record.metadata,
     created_at: record.created_at,
     ttl_seconds: record.ttl_seconds,

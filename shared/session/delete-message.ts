@@ -10,7 +10,7 @@ import type { Stores } from "./store.ts";
 import { cutAt, headOf, isOn, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
 
 /**
- * Deletes a message and all messages that follow it, on every branch, with their memories and files. An archived session is restored
+ * Deletes a message and all messages that follow it, on every branch, with their memories and files and a title made from them. An archived session is restored
  * first. One write makes all of them invisible. If the function dies after that, the reconciler deletes what is still stored. Throws
  * `not_found`.
  */
@@ -39,11 +39,14 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     }
     const now = stores.clock();
     const isCut = tree.current !== source.tree.current;
+    const isMade = gone.some((one) => one.id === record.title_of) || (isCut && !head && record.title_of);
+    const untitled = isMade ? { title: null, title_of: null } : {};
     const { head_id: _id, head_at: _at, ...rest } = record;
     const to: SessionRecord = {
       ...(isCut ? rest : record),
       ...(isCut ? headOf(tree, head) : { branch: tree.current }),
       ...withoutTurns(record, gone, after),
+      ...untitled,
       updated_at: toInstant(now),
       expires_at: expiryOf(record, now),
       version: record.version + 1,
@@ -51,7 +54,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     const done = await stores.sessions.transit(session, {
       from: record,
       to,
-      anchor: { expect: { live: record.generation }, set: { cleanup: true, due_at: dueSoon(now) } },
+      anchor: { expect: { live: record.generation }, set: { ...untitled, cleanup: true, due_at: dueSoon(now) } },
       active: 0,
       tree,
     });

@@ -49,10 +49,11 @@ export function patchSession(
     const movesExpiry = state.kind === "active" && (patch.ttl_seconds !== undefined || patch.pinned !== undefined);
     const due = movesExpiry ? await dueChange(stores, session, dueAfter(to, now)) : { expect: {}, set: {} };
     if (!due) return contended;
-    const { title, metadata, ttl_seconds, pinned } = to;
-    const anchor = { ...due, set: { title, metadata, ttl_seconds, pinned, ...due.set } };
+    const { title, title_of = null, metadata, ttl_seconds, pinned } = to;
+    const anchor = { ...due, set: { title, title_of, metadata, ttl_seconds, pinned, ...due.set } };
     if (!matches && !change && state.kind === "active" && attempts++ >= EXACT_ATTEMPTS) {
-      const { head_id: _head, ...given } = withoutUndefined(patch);
+      const { head_id: _head, ...said } = withoutUndefined(patch);
+      const given = said.title === undefined ? said : { ...said, title_of: null };
       const settings = { ...given, expires_at: to.expires_at };
       const changed = { ...due, set: { ...given, ...due.set } };
       const done = await stores.sessions.setSettings(state.record, settings, now, changed);
@@ -67,7 +68,7 @@ export function patchSession(
 function patched(from: SessionRecord, patch: SessionPatch, active: boolean, now: number): SessionRecord {
   const to: SessionRecord = {
     ...from,
-    title: patch.title === undefined ? from.title : patch.title,
+    ...(patch.title === undefined ? {} : { title: patch.title, title_of: null }),
     metadata: patch.metadata ?? from.metadata,
     ttl_seconds: patch.ttl_seconds ?? from.ttl_seconds,
     pinned: patch.pinned ?? from.pinned,

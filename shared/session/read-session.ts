@@ -90,6 +90,7 @@ export function recordOf(anchor: Anchor, tally: Tally, tree: Tree, now: number):
     id: anchor.id,
     status: "archived",
     title: anchor.title,
+    ...(anchor.title_of ? { title_of: anchor.title_of } : {}),
     metadata: anchor.metadata,
     created_at: anchor.created_at,
     updated_at: tally.last ?? anchor.created_at,

@@ -24,8 +24,10 @@ export async function renewSession(
   const now = stores.clock();
   const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...kept } = from;
   const { branch: _branch, head_id: _headId, head_at: _headAt, ...empty } = kept;
+  // A title that was made from the messages goes with them.
+  const untitled = from.title_of ? { title: null, title_of: null } : {};
   const to: SessionRecord = {
-    ...(messages === "keep" ? kept : empty),
+    ...(messages === "keep" ? kept : { ...empty, ...untitled }),
     status: "active",
     updated_at: toInstant(now),
     expires_at: expiryOf(from, now),
@@ -43,7 +45,7 @@ export async function renewSession(
         set: {
           state: "active",
           live_generation: generation,
-          ...(messages === "drop" ? { reset_generation: generation } : {}),
+          ...(messages === "drop" ? { reset_generation: generation, ...untitled } : {}),
           due_at: dueSoon(now),
           cleanup: true,
         },

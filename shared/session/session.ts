@@ -8,6 +8,8 @@ export interface SessionRecord {
   id: string;
   status: "active" | "archived";
   title: string | null;
+  /** Id of the last message that the title was made from, so that it goes with the message. Absent or `null` = a client set the title. */
+  title_of?: string | null;
   metadata: Record<string, unknown>;
   /** ISO 8601. */
   created_at: string;
@@ -68,6 +70,8 @@ export interface Anchor {
   id: string;
   state: "active" | "archived" | "deleted";
   title: string | null;
+  /** As in the header. */
+  title_of?: string | null;
   metadata: Record<string, unknown>;
   created_at: string;
   ttl_seconds: number;

@@ -80,19 +80,20 @@ export function createSessionStore(table: Table): SessionStore {
       return refused === null;
     },
 
-    async giveTitle(record, title, now) {
+    async giveTitle(record, title, of, now) {
       const unchanged = isUnchanged(record, now);
       const untitled = "(attribute_not_exists(title) OR attribute_type(title, :null))";
       const refused = await table.transact([
         {
           Update: {
             Key: headerKey(record.user_id, record.id),
-            UpdateExpression: "SET title = :title ADD version :one",
+            UpdateExpression: "SET title = :title, title_of = :of ADD version :one",
             ConditionExpression: `${unchanged.ConditionExpression} AND ${untitled}`,
             ExpressionAttributeNames: unchanged.ExpressionAttributeNames,
             ExpressionAttributeValues: {
               ...unchanged.ExpressionAttributeValues,
               ":title": title,
+              ":of": of,
               ":one": 1,
               ":null": "NULL",
             },
@@ -101,9 +102,9 @@ export function createSessionStore(table: Table): SessionStore {
         {
           Update: {
             Key: anchorKey(record.user_id, record.id),
-            UpdateExpression: "SET title = :title",
+            UpdateExpression: "SET title = :title, title_of = :of",
             ConditionExpression: `live_generation = :live AND ${untitled}`,
-            ExpressionAttributeValues: { ":title": title, ":live": record.generation, ":null": "NULL" },
+            ExpressionAttributeValues: { ":title": title, ":of": of, ":live": record.generation, ":null": "NULL" },
           },
         },
       ]);
@@ -156,7 +157,7 @@ export function createSessionStore(table: Table): SessionStore {
       const mark = (Key: Key) =>
         table.update({
           Key,
-          UpdateExpression: "SET purged = :true, due_at = :due, due_shard = :shard REMOVE title, metadata",
+          UpdateExpression: "SET purged = :true, due_at = :due, due_shard = :shard REMOVE title, title_of, metadata",
           ConditionExpression,
           ExpressionAttributeNames,
           ExpressionAttributeValues: {

@@ -20,6 +20,7 @@ export interface Transition {
         Anchor,
         | "state"
         | "title"
+        | "title_of"
         | "metadata"
         | "ttl_seconds"
         | "pinned"
@@ -41,6 +42,7 @@ export interface Transition {
 /** A change of a session's settings, and when the session expires after it. */
 export interface Settings {
   title: string | null;
+  title_of: null;
   metadata: Record<string, unknown>;
   ttl_seconds: number;
   pinned: boolean;
@@ -84,8 +86,8 @@ export interface SessionStore {
     now: number,
     anchor: NonNullable<Transition["anchor"]>,
   ): Promise<boolean>;
-  /** Gives a hot session a title; false when it has one by now. */
-  giveTitle(record: SessionRecord, title: string, now: number): Promise<boolean>;
+  /** Gives a hot session a title that was made from messages; false when it has one by now. `of`: the id of the last of them. */
+  giveTitle(record: SessionRecord, title: string, of: string, now: number): Promise<boolean>;
   /**
    * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
    * `null` when `live` is not the live generation of the session, or when it does not exist.

@@ -2,7 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { firstWords } from "../../../shared/chat/title.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { deleteMessage } from "../../../shared/session/delete-message.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
+import { resetSession } from "../../../shared/session/reset-session.ts";
+import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -102,6 +106,102 @@ describe("a title that a client has set", () => {
     const turn = await startTurn(deps, turnRequest(deps, user, "s", "Where is my cat?"));
     await patchSession(world.stores, session(), { title: "Mine" }, undefined);
     await turn.done;
+    expect(await titles()).toEqual(["Mine", "Mine"]);
+  });
+});
+
+const reset = () => resetSession(world.stores, session(), { seed: `reset ${user}` });
+const deleteNth = async (n: number) => {
+  const { messages } = await listMessages(world.stores, session(), { order: "asc", limit: 100 });
+  await deleteMessage(world.stores, session(), messages[n]!.id);
+};
+const archive = async () => {
+  world.advance(2 * 3_600_000);
+  const record = await world.sweep(user, "s");
+  expect((await world.archiveJob({ Records: [record!] })).batchItemFailures).toEqual([]);
+};
+const archiveAndRestore = async () => {
+  await archive();
+  await restoreSession(world.stores, session());
+};
+
+describe("a title that was made from messages", () => {
+  const between: [string, () => Promise<unknown>][] = [
+    ["a hot session", async () => undefined],
+    ["an archived session", archive],
+    ["a restored session", archiveAndRestore],
+    ["a session with new metadata", () => patchSession(world.stores, session(), { metadata: { a: 1 } }, undefined)],
+  ];
+  const removals: [string, () => Promise<unknown>][] = [
+    ["a reset", reset],
+    ["the deletion of its question", () => deleteNth(0)],
+  ];
+  const cases = between.flatMap(([where, move]) =>
+    removals.map(([what, remove]) => [where, what, move, remove] as const),
+  );
+
+  it.each(cases)("of %s goes with %s, and the next first turn makes another", async (_where, _what, move, remove) => {
+    await say("Where is my cat?");
+    await move();
+    expect((await titles())[1]).toBe("Where is my cat?");
+    await remove();
+    expect(await titles()).toEqual([null, null]);
+    await say("And my dog?");
+    expect(await titles()).toEqual(["And my dog?", "And my dog?"]);
+  });
+
+  it.each(between)("of %s stays when a later message is deleted", async (_where, move) => {
+    await say("Where is my cat?");
+    await say("And my dog?");
+    await move();
+    await deleteNth(2);
+    expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
+  });
+
+  it("goes with a question that does not begin the conversation", async () => {
+    await world.create(user, "s", 3600);
+    const captured = [
+      { role: "assistant" as const, content: "Hello!" },
+      { role: "user" as const, content: "My cat is lost" },
+    ];
+    await appendMessages(world.stores, session(), captured, { seed: user, at: world.stores.clock() });
+    await (await say("Where is it?")).turn.done;
+    await deleteNth(1);
+    expect(await titles()).toEqual([null, null]);
+  });
+
+  it("goes with the answer from which the model made it", async () => {
+    await say("Where is my cat?", worldWith("model-t"));
+    expect((await titles())[0]).toMatch(/^You said/);
+    await deleteNth(1);
+    expect(await titles()).toEqual([null, null]);
+  });
+
+  it("goes with the last message when the question that it was made from was never answered", async () => {
+    const { deps } = worldWith();
+    fake.next({ status: 400 });
+    await expect(startTurn(deps, turnRequest(deps, user, "s", "Refused", { create: true }))).rejects.toThrow();
+    await say("Where is my cat?");
+    await deleteNth(0);
+    expect(await titles()).toEqual([null, null]);
+  });
+
+  it.each(cases)(
+    "of %s is the client's once a client sets one: it stays after %s",
+    async (_where, _what, move, remove) => {
+      await say("Where is my cat?");
+      await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+      await move();
+      await remove();
+      expect(await titles()).toEqual(["Mine", "Mine"]);
+    },
+  );
+
+  it("is the client's also when a client sets it in the archive", async () => {
+    await say("Where is my cat?");
+    await archive();
+    await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+    await reset();
     expect(await titles()).toEqual(["Mine", "Mine"]);
   });
 });

@@ -24,6 +24,7 @@ import { type MemoryDependencies, remember } from "../../../shared/memory/rememb
 import { noRecorder } from "../../../shared/metrics/recorder.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
+import { deleteMessage } from "../../../shared/session/delete-message.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { expireIdle } from "../../../shared/session/expire-idle.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
@@ -473,6 +474,75 @@ describe.each(Object.keys(STATES))("two actors on a session that is %s", (state)
       }
     }
   });
+});
+
+describe("two actors on a session whose title comes from its question", () => {
+  const deleteFirst = async ({ stores }: Stage) => {
+    const { messages } = await listMessages(stores, SESSION, { order: "asc", limit: 1 });
+    if (messages[0]) await deleteMessage(stores, SESSION, messages[0].id);
+  };
+  const acts: Record<string, (stage: Stage) => Promise<unknown>> = {
+    reset: ({ operations }) => operations.reset(),
+    deletion: deleteFirst,
+    title: ({ operations }) => operations.patch(),
+    metadata: ({ stores }) => patchSession(stores, SESSION, { metadata: { a: 1 } }, undefined),
+    turn: ({ operations }) => operations.chat(),
+  };
+  const titlesOf = async ({ stores: { sessions } }: Stage) =>
+    [await sessions.find(SESSION), await sessions.findAnchor(SESSION)].map((item) => item?.title);
+
+  /** Runs `second` at every call of `first`, on a session that one turn has given a title, or that has none yet. */
+  async function eachMeeting(
+    isTitled: boolean,
+    first: string,
+    second: string,
+    check: (stage: Stage, what: string) => Promise<void>,
+  ): Promise<void> {
+    for (let n = 0; ; n++) {
+      const stage = createStage();
+      await (isTitled ? stage.operations.chat() : stage.create());
+      const run = (act: string) => () => ok(() => acts[act]!(stage));
+      const answers = await stage.interleaved(n, run(first), run(second));
+      if (!answers) break;
+      expect(answers, `${second} at call ${n} of ${first}`).toEqual(["ok", "ok"]);
+      await check(stage, `${second} at call ${n} of ${first}`);
+    }
+  }
+
+  it.each([
+    ["reset", "title"],
+    ["title", "reset"],
+    ["deletion", "title"],
+    ["title", "deletion"],
+  ])("keep the title that a client sets, when any call of one (%s) meets the other (%s)", async (first, second) => {
+    await eachMeeting(true, first, second, async (stage, what) => {
+      expect(await titlesOf(stage), what).toEqual(["patched", "patched"]);
+      await stage.operations.reset();
+      expect(await titlesOf(stage), `${what}, then a reset`).toEqual(["patched", "patched"]);
+    });
+  });
+
+  it.each([
+    ["reset", "metadata"],
+    ["metadata", "reset"],
+    ["deletion", "metadata"],
+    ["metadata", "deletion"],
+  ])("leave no title of deleted messages, when any call of one (%s) meets the other (%s)", async (first, second) => {
+    await eachMeeting(true, first, second, async (stage, what) => {
+      expect(await titlesOf(stage), what).toEqual([null, null]);
+    });
+  });
+
+  it.each(["reset", "deletion"])(
+    "give no title of messages that a %s deletes during the first turn",
+    async (second) => {
+      await eachMeeting(false, "turn", second, async (stage, what) => {
+        const [title, copy] = await titlesOf(stage);
+        expect(copy, what).toBe(title);
+        if (title !== null) expect(await stage.readable(), what).toContain(title);
+      });
+    },
+  );
 });
 
 /** A purge is only ever begun for a session that was deleted. */
