@@ -16,7 +16,7 @@ import {
 } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
 
-/** What a client says of a new session. A turn that creates one also says of which message the title is. */
+/** A new session. A turn that creates one also names the message that the title was made from. */
 type NewSession = SessionCreate & Pick<SessionRecord, "title_of">;
 
 /**

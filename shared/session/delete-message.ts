@@ -10,9 +10,9 @@ import type { Stores } from "./store.ts";
 import { cutAt, headOf, isOn, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
 
 /**
- * Deletes a message and all messages that follow it, on every branch, with their memories and files and a title made from them. An archived session is restored
- * first. One write makes all of them invisible. If the function dies after that, the reconciler deletes what is still stored. Throws
- * `not_found`.
+ * Deletes a message and all messages that follow it, on every branch, with their memories, their files and a title that was made from
+ * them. An archived session is restored first. One write makes all of them invisible. If the function dies after that, the reconciler
+ * deletes what is still stored. Throws `not_found`.
  */
 export async function deleteMessage(stores: Stores, session: SessionId, id: string): Promise<void> {
   const began = stores.clock();
@@ -39,8 +39,9 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     }
     const now = stores.clock();
     const isCut = tree.current !== source.tree.current;
-    const isMade = gone.some((one) => one.id === record.title_of) || (isCut && !head && record.title_of);
-    const untitled = isMade ? { title: null, title_of: null } : {};
+    // The question that gave the title may never have been stored: such a title goes when no message is left.
+    const losesTitle = gone.some((one) => one.id === record.title_of) || (isCut && !head && record.title_of);
+    const untitled = losesTitle ? { title: null, title_of: null } : {};
     const { head_id: _id, head_at: _at, ...rest } = record;
     const to: SessionRecord = {
       ...(isCut ? rest : record),
