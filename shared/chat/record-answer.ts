@@ -68,7 +68,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       ...body,
       created_at: toInstant(timeOf(turn.answer)),
       model: answer.model,
-      usage: { ...usage, cost_usd: cost },
+      usage: { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens, cost_usd: cost },
       ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(body, reason)),
       latency_ms: latency,
     };
@@ -133,7 +133,14 @@ function outcomeOf(
 }
 
 /** The usage, cut to the reserved tokens. */
-function limitedTo(tokens: number, usage: ModelUsage): ModelUsage {
-  const input_tokens = Math.min(usage.input_tokens, tokens);
-  return { input_tokens, output_tokens: Math.min(usage.output_tokens, tokens - input_tokens) };
+function limitedTo(
+  tokens: number,
+  { input_tokens, cached_input_tokens: cached, output_tokens }: ModelUsage,
+): ModelUsage {
+  const input = Math.min(input_tokens, tokens);
+  return {
+    input_tokens: input,
+    output_tokens: Math.min(output_tokens, tokens - input),
+    ...(cached === undefined ? {} : { cached_input_tokens: Math.min(cached, input) }),
+  };
 }

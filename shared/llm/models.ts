@@ -1,3 +1,4 @@
+import type { ModelUsage } from "./model.ts";
 import type { Encoding } from "./tokenizer.ts";
 
 /** What a model takes and costs. */
@@ -6,6 +7,8 @@ export interface ModelSpec {
   context: number;
   /** USD for a million tokens of the prompt. */
   input: number;
+  /** USD for a million tokens of the prompt that the provider reads from its cache. Absent = as much as the others. */
+  cached?: number | undefined;
   /** USD for a million tokens of the answer. */
   output: number;
   /** Absent = unknown. */
@@ -19,20 +22,20 @@ export interface ModelSpec {
  * (https://openai.com/api/pricing) and are overridden by `CHAT_PRICES`.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
-  "gpt-5-mini": { context: 400_000, input: 0.25, output: 2, encoding: "o200k_base", images: true },
-  "gpt-5-nano": { context: 400_000, input: 0.05, output: 0.4, encoding: "o200k_base", images: true },
-  "gpt-5": { context: 400_000, input: 1.25, output: 10, encoding: "o200k_base", images: true },
-  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, output: 1.6, encoding: "o200k_base", images: true },
-  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, output: 0.4, encoding: "o200k_base", images: true },
-  "gpt-4.1": { context: 1_047_576, input: 2, output: 8, encoding: "o200k_base", images: true },
-  "gpt-4o-mini": { context: 128_000, input: 0.15, output: 0.6, encoding: "o200k_base", images: true },
-  "gpt-4o": { context: 128_000, input: 2.5, output: 10, encoding: "o200k_base", images: true },
+  "gpt-5-mini": { context: 400_000, input: 0.25, cached: 0.025, output: 2, encoding: "o200k_base", images: true },
+  "gpt-5-nano": { context: 400_000, input: 0.05, cached: 0.005, output: 0.4, encoding: "o200k_base", images: true },
+  "gpt-5": { context: 400_000, input: 1.25, cached: 0.125, output: 10, encoding: "o200k_base", images: true },
+  "gpt-4.1-mini": { context: 1_047_576, input: 0.4, cached: 0.1, output: 1.6, encoding: "o200k_base", images: true },
+  "gpt-4.1-nano": { context: 1_047_576, input: 0.1, cached: 0.025, output: 0.4, encoding: "o200k_base", images: true },
+  "gpt-4.1": { context: 1_047_576, input: 2, cached: 0.5, output: 8, encoding: "o200k_base", images: true },
+  "gpt-4o-mini": { context: 128_000, input: 0.15, cached: 0.075, output: 0.6, encoding: "o200k_base", images: true },
+  "gpt-4o": { context: 128_000, input: 2.5, cached: 1.25, output: 10, encoding: "o200k_base", images: true },
   "gpt-4-turbo": { context: 128_000, input: 10, output: 30, encoding: "cl100k_base", images: true },
   "gpt-4": { context: 8192, input: 30, output: 60, encoding: "cl100k_base", images: false },
   "gpt-3.5-turbo": { context: 16_385, input: 0.5, output: 1.5, encoding: "cl100k_base", images: false },
-  "o4-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base", images: true },
-  "o3-mini": { context: 200_000, input: 1.1, output: 4.4, encoding: "o200k_base", images: false },
-  o3: { context: 200_000, input: 2, output: 8, encoding: "o200k_base", images: true },
+  "o4-mini": { context: 200_000, input: 1.1, cached: 0.275, output: 4.4, encoding: "o200k_base", images: true },
+  "o3-mini": { context: 200_000, input: 1.1, cached: 0.55, output: 4.4, encoding: "o200k_base", images: false },
+  o3: { context: 200_000, input: 2, cached: 0.5, output: 8, encoding: "o200k_base", images: true },
   offline: { context: 128_000, input: 0, output: 0, images: false },
 };
 
@@ -61,7 +64,14 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
   };
   const { context, input, output } = find(overrides) ?? {};
   const known = find(knownModels) ?? UNKNOWN;
-  return { ...known, context: context ?? known.context, input: input ?? known.input, output: output ?? known.output };
+  return {
+    ...known,
+    context: context ?? known.context,
+    input: input ?? known.input,
+    output: output ?? known.output,
+    // The listed price belongs to the listed price of the prompt.
+    ...(input === undefined ? {} : { cached: undefined }),
+  };
 }
 
 /** Whether the price of a model is known. */
@@ -70,9 +80,13 @@ export function isPriced(model: string, overrides: ModelOverrides = {}): boolean
 }
 
 /** USD. */
-export function costOf(spec: ModelSpec, usage: { input_tokens: number; output_tokens: number }): number {
+export function costOf(
+  { input, cached = input, output }: ModelSpec,
+  { input_tokens, cached_input_tokens = 0, output_tokens }: ModelUsage,
+): number {
+  const prompt = (input_tokens - cached_input_tokens) * input + cached_input_tokens * cached;
   // Round to billionths, so that no binary fractions show.
-  return Math.round((usage.input_tokens * spec.input + usage.output_tokens * spec.output) * 1000) / 1e9;
+  return Math.round((prompt + output_tokens * output) * 1000) / 1e9;
 }
 
 /** USD for embedding so many tokens; 0 if the price is unknown. */

@@ -7,7 +7,7 @@ export const vocabulary = {
   "api.request": { dimensions: ["route", "status", "plan"], measures: ["duration_ms", "sessions", "messages"] },
   "llm.call": {
     dimensions: ["model", "plan"],
-    measures: ["duration_ms", "first_token_ms", "input_tokens", "output_tokens", "cost_usd"],
+    measures: ["duration_ms", "first_token_ms", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd"],
   },
   // Calls to a provider. The built-in embedding has no metric, because it takes less time than writing one.
   "embedding.call": { dimensions: ["model"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
@@ -46,6 +46,7 @@ const PRECISION: Record<Measure, number> = {
   duration_ms: 1e3,
   first_token_ms: 1e3,
   input_tokens: 1,
+  cached_input_tokens: 1,
   output_tokens: 1,
   cost_usd: 1e9,
   sessions: 1,

@@ -89,6 +89,17 @@ describe("a turn", () => {
     expect(chat.metrics.at(-1)).toMatchObject({ kind: "llm.call", measures: { input_tokens: 12, output_tokens: 4 } });
   });
 
+  it("pays the lower price for the tokens that the provider read from its cache, and counts them", async () => {
+    await world.create("ann", id);
+    const usage = { prompt_tokens: 100, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 60 } };
+    fake.next({ usage });
+    const specOf = () => ({ context: 8192, input: 1, cached: 0.5, output: 2 });
+    await runTurn({ ...chat.deps, specOf }, request("good morning"));
+    const { messages } = await listMessages(chat.deps, session(), { order: "asc", limit: 10 });
+    expect(messages[1]?.usage).toEqual({ input_tokens: 100, output_tokens: 4, cost_usd: 0.000078 });
+    expect(chat.metrics.at(-1)?.measures).toMatchObject({ input_tokens: 100, cached_input_tokens: 60 });
+  });
+
   it("has the question stored when the model is asked, after two round trips, of a new instance too", async () => {
     await world.create("ann", id, 3600, 40);
     fake.next({ delay: 300 });

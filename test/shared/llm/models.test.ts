@@ -18,10 +18,17 @@ describe("a model's price and context", () => {
   it("are the deployment's own where it says so", () => {
     const overrides = { "gpt-5": { input: 9 }, "gpt-5-mini": { context: 1000 } };
     expect(specOf("gpt-5-mini-x", overrides)).toEqual({ ...knownModels["gpt-5-mini"], context: 1000 });
+    expect(specOf("gpt-5", overrides)).toMatchObject({ input: 9, cached: undefined, output: 10 });
   });
 
   it("make a cost that is exact to a billionth of a dollar", () => {
     const spec = { context: 1, input: 0.1, output: 0.2 };
     expect(costOf(spec, { input_tokens: 3, output_tokens: 1 })).toBe(0.0000005);
+  });
+
+  it("make cached tokens of a prompt cheaper where a price for them is known", () => {
+    const usage = { input_tokens: 1000, cached_input_tokens: 600, output_tokens: 100 };
+    expect(costOf({ context: 1, input: 2, cached: 0.5, output: 8 }, usage)).toBe(0.0019);
+    expect(costOf({ context: 1, input: 2, output: 8 }, usage)).toBe(0.0028);
   });
 });
