@@ -7,6 +7,7 @@ import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
 import { estimateTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { MessageRecord } from "../session/message.ts";
+import type { InputPart } from "../session/parts.ts";
 import type { SessionRecord } from "../session/session.ts";
 import { buildPrompt, type Prompt } from "./prompt.ts";
 import { groupTokens, promptGroups } from "./prompt-messages.ts";
@@ -71,17 +72,21 @@ export async function planBudget(
   }
 }
 
-/** Throws `validation_failed` when the question has an image and the model takes none. */
+/** Throws `validation_failed` when the parts of the question have an image and the model takes none. */
 export function refuseImages(
   { settings, specOf }: Pick<ChatDependencies, "settings" | "specOf">,
   { model = settings.model, path: question = "" }: TurnRequest,
-  { parts = [] }: Pick<MessageRecord, "parts">,
+  parts: readonly InputPart[] = [],
 ): void {
-  const at = parts.findIndex((part) => part.type === "file" && isImage(part));
+  const at = parts.findIndex((part) => part.type === "file" && isImage({ media_type: typeOf(part) }));
   if (at < 0 || specOf(model).images !== false) return;
   const [path, message] = [`${question}parts.${at}`, `is an image, and the model ${JSON.stringify(model)} takes none`];
   throw new AppError("validation_failed", `${path}: ${message}`, { fields: [{ path, message }] });
 }
+
+/** The type of a `data:` URL or of a stored file. */
+const typeOf = ({ data, media_type = "" }: Extract<InputPart, { type: "file" }>): string =>
+  data === undefined ? media_type : (/^data:([^,;]*)/.exec(data)?.[1] ?? "").toLowerCase();
 
 /** Tokens of the definitions of tools and of an output schema, which providers count as part of the prompt. */
 function otherTokens({ parameters = {} }: TurnRequest, count: CountTokens): number {

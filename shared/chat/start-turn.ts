@@ -6,6 +6,7 @@ import { log } from "../log.ts";
 import type { Memory } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
 import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
+import type { InputPart } from "../session/parts.ts";
 import { resolveFiles } from "../session/resolve-files.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
@@ -70,8 +71,10 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
 
     // 4. Second round trip: store the question. If we waited for another attempt, the context is stale: read it again.
     const read = claim.kind === "followed" ? null : window;
+    // Before `data:` URLs become files, and again when the types of the other files are known.
+    refuseImages(deps, request, request.question.parts?.map(withoutType));
     question = request.asked ?? (await questionOf(deps, request, identity));
-    refuseImages(deps, request, question);
+    refuseImages(deps, request, question.parts);
     opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
 
     // 5. Ask the model, until its first token.
@@ -141,6 +144,9 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
 
 /** Epoch milliseconds from which on a turn counts as dead: its function has stopped, even if its clock is a little behind. */
 const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
+
+/** A client may say a type of a file that is not the file's own. */
+const withoutType = (part: InputPart): InputPart => (part.type === "file" ? { ...part, media_type: undefined } : part);
 
 async function questionOf(
   { files }: ChatDependencies,

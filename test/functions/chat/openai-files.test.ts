@@ -203,6 +203,7 @@ it("a question with an image is refused for a model that takes none, and the sam
     expect(error.message).toContain('messages.1.content.1: is an image, and the model "model-a" takes none');
   }
   await expect(stored()).rejects.toMatchObject({ code: "not_found" });
+  expect(await files()).toEqual([]);
   await create([asks(image("one")), { role: "assistant", content: "Yes." }, asks(text("And?"))], { at: blind });
   expect(prompt()[0]).toEqual([{ type: "text", text: '[File "file" (image/png, 3 bytes), which you cannot read]' }]);
 });
