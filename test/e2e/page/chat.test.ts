@@ -95,10 +95,9 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     world.fake.always({ text: "Another answer" });
     await page.getByRole("button", { name: "Answer again" }).click();
     await page.locator(answers, { hasText: "Another answer" }).waitFor();
-    expect(await page.locator(".versions").allTextContents()).toEqual([
-      expect.stringContaining("1/2"),
-      expect.stringContaining("2/2"),
-    ]);
+    await expect
+      .poll(() => page.locator(".versions").allTextContents())
+      .toEqual([expect.stringContaining("1/2"), expect.stringContaining("2/2")]);
     await page.context().close();
   });
 
