@@ -63,18 +63,6 @@ export function isAnswer(error: unknown): boolean {
   return error instanceof ModelError && error.status !== undefined && !isOutage(error);
 }
 
-/** Characters of a quotation that is certainly no name of a parameter or model. */
-const LONGEST_NAME = 80;
-
-/** A provider's explanation without what it quotes of the conversation: all that it shares with `contents`, and long quotations. */
-export function withoutQuotes(message: string, contents: readonly string[]): string {
-  const said = contents.filter((content) => content.trim() !== "");
-  const unquoted = said.reduce((text, content) => text.replaceAll(content, "…"), message);
-  return unquoted.replace(/(["'`])(.+?)\1/gsu, (quotation, mark: string, text: string) =>
-    text.length > LONGEST_NAME || said.some((content) => content.includes(text)) ? `${mark}…${mark}` : quotation,
-  );
-}
-
 /** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
 const MAX_RETRY_AFTER = 60;
 
