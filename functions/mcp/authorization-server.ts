@@ -1,22 +1,19 @@
-import { timeLimit } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
+import {
+  discoverIssuer,
+  ISSUER_RETRY_AFTER,
+  type IssuerConfiguration,
+} from "../../shared/http/discover-issuer.oidc.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { mcpOperations } from "../../shared/http/operations/mcp.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
-/** Milliseconds to wait for the issuer, and seconds after which a client may retry. */
-const TIMEOUT = 3000;
-const RETRY_AFTER = 5;
-
-interface Endpoints {
-  authorization_endpoint: string;
-  token_endpoint: string;
-}
-
 interface Dependencies extends HttpDependencies {
   /** Reads the issuer's endpoints. Throws when the issuer does not answer. */
-  discover: () => Promise<Endpoints>;
+  discover: () => Promise<
+    Pick<Awaited<ReturnType<typeof discoverIssuer>>, "authorization_endpoint" | "token_endpoint">
+  >;
 }
 
 /**
@@ -26,7 +23,7 @@ interface Dependencies extends HttpDependencies {
 export function createGetAuthorizationServer(deps: Dependencies) {
   return createHttpHandler(mcpOperations.getAuthorizationServer, deps, async ({ baseUrl }) => {
     const { authorization_endpoint, token_endpoint } = await deps.discover().catch((cause: unknown) => {
-      throw new AppError("unavailable", "the issuer does not answer", { cause, retryAfter: RETRY_AFTER });
+      throw new AppError("unavailable", "the issuer does not answer", { cause, retryAfter: ISSUER_RETRY_AFTER });
     });
     return {
       status: 200,
@@ -45,19 +42,17 @@ export function createGetAuthorizationServer(deps: Dependencies) {
   });
 }
 
-/** Reads the issuer's endpoints once per instance (OpenID Connect Discovery 1.0, section 4). */
-function discoverOnce(issuer: string): () => Promise<Endpoints> {
-  let known: Endpoints | undefined;
-  return async () => {
-    if (known) return known;
-    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const response = await fetch(url, { signal: timeLimit(TIMEOUT) });
-    if (!response.ok) throw new Error(`the issuer answers ${response.status} to a request for its configuration`);
-    known = (await response.json()) as Endpoints;
-    return known;
-  };
-}
-
-export const handler = lazyHandler((config) =>
-  createGetAuthorizationServer({ ...openHttp(config), discover: discoverOnce(config.OIDC_ISSUER) }),
-);
+export const handler = lazyHandler((config) => {
+  let discovery: Promise<IssuerConfiguration> | undefined;
+  return createGetAuthorizationServer({
+    ...openHttp(config),
+    // Once per instance; again after a failure.
+    discover: () => {
+      discovery ??= discoverIssuer(config.OIDC_ISSUER).catch((error: unknown) => {
+        discovery = undefined;
+        throw error;
+      });
+      return discovery;
+    },
+  });
+});

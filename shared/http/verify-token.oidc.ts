@@ -1,17 +1,11 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
-import { timeLimit } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { discoverIssuer, ISSUER_RETRY_AFTER, ISSUER_TIMEOUT } from "./discover-issuer.oidc.ts";
 import type { TokenVerifier } from "./verify-token.ts";
 
 /** Milliseconds for which keys are kept, and the shortest time between two requests for an unknown key. */
 const KEYS_MAX_AGE = 3_600_000;
 const COOLDOWN = 30_000;
-
-/** Milliseconds to wait for one answer of the issuer. */
-const TIMEOUT = 3000;
-
-/** Seconds after which a client may retry if the issuer fails. */
-const RETRY_AFTER = 5;
 
 /** Seconds by which the issuer's clock may differ. */
 const CLOCK_TOLERANCE = 5;
@@ -37,14 +31,11 @@ const WRONG_TOKEN = [
  * The audience is in `aud`, or in `client_id` as in Cognito's access tokens. Commas separate several audiences; an empty one
  * is not checked. The verifier throws `unavailable` if the issuer does not return its keys, because then the token is unknown.
  */
-export function createOidcVerifier(issuer: string, audience: string, timeout = TIMEOUT): TokenVerifier {
+export function createOidcVerifier(issuer: string, audience: string, timeout = ISSUER_TIMEOUT): TokenVerifier {
   let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
 
   const discover = async () => {
-    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const response = await fetch(url, { signal: timeLimit(timeout) });
-    if (!response.ok) throw new Error(`the issuer answers ${response.status} to a request for its configuration`);
-    const { jwks_uri } = (await response.json()) as { jwks_uri: string };
+    const { jwks_uri } = await discoverIssuer(issuer, timeout);
     return createRemoteJWKSet(new URL(jwks_uri), {
       cacheMaxAge: KEYS_MAX_AGE,
       cooldownDuration: COOLDOWN,
@@ -66,7 +57,7 @@ export function createOidcVerifier(issuer: string, audience: string, timeout = T
       if (WRONG_TOKEN.some((kind) => error instanceof kind)) return null;
       throw new AppError("unavailable", `the issuer ${issuer} does not return its keys`, {
         cause: error,
-        retryAfter: RETRY_AFTER,
+        retryAfter: ISSUER_RETRY_AFTER,
       });
     }
   };
