@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { measureUnits } from "./bench/costs.ts";
+import { measureUnits } from "./bench/bench-costs.ts";
 import { costTable } from "./support/cost-table.ts";
 import { startEngines } from "./support/engines.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Changes the code of shared/ in small ways, and says which changes no test notices: `npm run mutate -- --mutate shared/archive/format.ts`.
+ * Changes the code of shared/ in small ways, and says which changes no test notices: `npm run mutate -- --mutate shared/archive/archived-lines.ts`.
  * @type {import("@stryker-mutator/api/core").PartialStrykerOptions}
  */
 export default {

@@ -1,7 +1,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Api } from "./api.ts";
-import type { Sessions } from "./sidebar/sessions.ts";
+import type { Sessions } from "./sidebar/use-sessions.ts";
 import type { Identity } from "./sign-in.ts";
 import type { Notice } from "./ui/notices.tsx";
 

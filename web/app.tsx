@@ -6,13 +6,13 @@ import { Data } from "./data.tsx";
 import { Memory } from "./memory/memory.tsx";
 import { newId } from "./new-id.ts";
 import { goTo, useLocation } from "./route.ts";
-import { useSessions } from "./sidebar/sessions.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
+import { useSessions } from "./sidebar/use-sessions.ts";
 import type { Identity } from "./sign-in.ts";
 import { texts } from "./texts.ts";
-import { Keys } from "./ui/keys.tsx";
 import { Lazy } from "./ui/lazy.tsx";
 import { Notices, useNotices } from "./ui/notices.tsx";
+import { Shortcuts } from "./ui/shortcuts.tsx";
 
 /** The page of a signed-in person: sidebar, one view, and what floats above them. */
 export function App({ identity }: { identity: Identity }) {
@@ -72,7 +72,7 @@ export function App({ identity }: { identity: Identity }) {
         </main>
       </div>
       <Notices notices={notices} onDismiss={dismiss} />
-      {areKeysOpen && <Keys onClose={() => setKeysOpen(false)} />}
+      {areKeysOpen && <Shortcuts onClose={() => setKeysOpen(false)} />}
       <p class="hidden" role="status">
         {said}
       </p>

@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";

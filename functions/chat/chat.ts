@@ -3,7 +3,7 @@ import { wholeAnswer } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import { acceptsEvents } from "../../shared/http/headers.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import { bodyOf } from "../../shared/session/parts.ts";

@@ -1,6 +1,6 @@
 import { followRunningTurn } from "../../shared/chat/follow-turn.ts";
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { lazyStreamHandler } from "../compose.ts";
 import { type FollowDependencies, openFollow } from "../compose-chat.ts";

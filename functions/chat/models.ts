@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import type { ProviderModels } from "../../shared/llm/provider-models.openai.ts";
 import { offeredModels, type TargetSettings } from "../../shared/llm/targets.ts";
 import { lazyHandler, openHttp } from "../compose.ts";

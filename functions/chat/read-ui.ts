@@ -1,7 +1,7 @@
 import { type FileUrls, readUiChat } from "../../shared/chat/ui-chat.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openFileUrls, openHttp, openStores, openTable } from "../compose.ts";
 

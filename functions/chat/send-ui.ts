@@ -1,7 +1,7 @@
 import { UI_MESSAGE_STREAM_HEADERS, uiMessageStream } from "../../shared/chat/protocols/ui-message-stream.ts";
 import { startTurn } from "../../shared/chat/start-turn.ts";
 import { placeUiTurn } from "../../shared/chat/ui-chat.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { lazyStreamHandler } from "../compose.ts";
 import { type ChatHandlerDependencies, openChat } from "../compose-chat.ts";

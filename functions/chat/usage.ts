@@ -1,7 +1,7 @@
 import { toInstant } from "../../shared/clock.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { chatOperations } from "../../shared/http/operations/chat.ts";
+import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { type Limits, resetOf } from "../../shared/limits/limits.ts";
 import { type Plans, planOf } from "../../shared/limits/plans.ts";

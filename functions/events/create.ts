@@ -3,7 +3,7 @@ import type { Event, EventStore } from "../../shared/events/event.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { eventsOperations } from "../../shared/http/operations/events.ts";
+import { eventOperations } from "../../shared/http/operations/event-operations.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openIdempotentHttp, openMetricsTable, openTable } from "../compose.ts";
@@ -16,7 +16,7 @@ interface Dependencies extends HttpDependencies {
 /** POST /v1/events */
 export function createCreateEvent(deps: Dependencies) {
   return createHttpHandler(
-    eventsOperations.createEvent,
+    eventOperations.createEvent,
     deps,
     async ({ user, body, identity }) => {
       const event = await createEvent(deps, user, body, identity);

@@ -4,7 +4,7 @@ import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
 import { createFile, type FileDependencies } from "../../shared/files/manage-files.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { fileOperations } from "../../shared/http/operations/files.ts";
+import { fileOperations } from "../../shared/http/operations/file-operations.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openTable } from "../compose.ts";
 
 type Dependencies = HttpDependencies & Pick<FileDependencies, "files" | "objects">;

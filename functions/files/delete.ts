@@ -1,7 +1,7 @@
 import { deleteFile, type FileDependencies } from "../../shared/files/manage-files.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { fileOperations } from "../../shared/http/operations/files.ts";
+import { fileOperations } from "../../shared/http/operations/file-operations.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 
 /** DELETE /v1/files/{id} */

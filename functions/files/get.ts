@@ -1,7 +1,7 @@
 import { type FileDependencies, findFile } from "../../shared/files/manage-files.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { fileOperations } from "../../shared/http/operations/files.ts";
+import { fileOperations } from "../../shared/http/operations/file-operations.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";
 

@@ -2,7 +2,7 @@ import { type FileDependencies, listFiles } from "../../shared/files/manage-file
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { fileOperations } from "../../shared/http/operations/files.ts";
+import { fileOperations } from "../../shared/http/operations/file-operations.ts";
 import { lazyHandler, openFiles, openHttp, openTable } from "../compose.ts";
 import { fileResponse } from "./file-response.ts";
 

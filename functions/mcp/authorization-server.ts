@@ -6,7 +6,7 @@ import {
   type IssuerConfiguration,
 } from "../../shared/http/discover-issuer.oidc.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {

@@ -1,6 +1,6 @@
 import { createMcpHandler } from "@modelcontextprotocol/server";
 import { createHttpHandler, type RepeatedRequest } from "../../shared/http/http-handler.ts";
-import { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";

@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {

@@ -1,7 +1,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import type { HttpRequest } from "../../shared/http/http-request.ts";
-import type { mcpOperations } from "../../shared/http/operations/mcp.ts";
+import type { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { registerResources } from "./resources.ts";

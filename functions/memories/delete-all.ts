@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { memoryOperations } from "../../shared/http/operations/memories.ts";
+import { memoryOperations } from "../../shared/http/operations/memory-operations.ts";
 import { forgetEverything } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/memory-store.ts";

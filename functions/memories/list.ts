@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { memoryOperations } from "../../shared/http/operations/memories.ts";
+import { memoryOperations } from "../../shared/http/operations/memory-operations.ts";
 import { toMemory } from "../../shared/memory/memory.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/memory-store.ts";

@@ -1,7 +1,7 @@
 import type { Config } from "../../shared/config.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { memoryOperations } from "../../shared/http/operations/memories.ts";
+import { memoryOperations } from "../../shared/http/operations/memory-operations.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import type { Recall } from "../../shared/memory/memory.ts";
 import { toMemory } from "../../shared/memory/memory.ts";

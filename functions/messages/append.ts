@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { messageOperations } from "../../shared/http/operations/messages.ts";
+import { messageOperations } from "../../shared/http/operations/message-operations.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { findMessages } from "../../shared/session/find-messages.ts";
 import { positionOf, type ShownMessage, toMessage } from "../../shared/session/message.ts";

@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { messageOperations } from "../../shared/http/operations/messages.ts";
+import { messageOperations } from "../../shared/http/operations/message-operations.ts";
 import { deleteMessage } from "../../shared/session/delete-message.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";

@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { messageOperations } from "../../shared/http/operations/messages.ts";
+import { messageOperations } from "../../shared/http/operations/message-operations.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";

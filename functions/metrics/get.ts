@@ -1,7 +1,7 @@
 import { toInstant } from "../../shared/clock.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { metricsOperations } from "../../shared/http/operations/metrics.ts";
+import { metricOperations } from "../../shared/http/operations/metric-operations.ts";
 import { checkRange } from "../../shared/http/range.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
@@ -18,7 +18,7 @@ interface Dependencies extends HttpDependencies {
 
 /** GET /v1/metrics */
 export function createGetMetrics(deps: Dependencies) {
-  return createHttpHandler(metricsOperations.getMetrics, deps, async ({ query }) => {
+  return createHttpHandler(metricOperations.getMetrics, deps, async ({ query }) => {
     const { granularity, from, to = toInstant(deps.clock()), name, by, ...dimensions } = query;
     checkRange({ from, to });
     const data = await queryMetrics(deps, {

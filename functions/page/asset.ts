@@ -3,7 +3,7 @@ import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { AppError } from "../../shared/errors.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
-import { webOperations } from "../../shared/http/operations/web.ts";
+import { webOperations } from "../../shared/http/operations/web-operations.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { lazyStreamHandler, openHttp } from "../compose.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
-import { webOperations } from "../../shared/http/operations/web.ts";
+import { webOperations } from "../../shared/http/operations/web-operations.ts";
 import { createStreamHandler } from "../../shared/http/stream-handler.ts";
 import { type PageSettings, pageHeaders, renderPage } from "../../shared/page/page.ts";
 import { lazyStreamHandler, openHttp } from "../compose.ts";

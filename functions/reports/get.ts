@@ -1,7 +1,7 @@
 import { AppError } from "../../shared/errors.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { reportsOperations } from "../../shared/http/operations/reports.ts";
+import { reportOperations } from "../../shared/http/operations/report-operations.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { buildReport, checkMonth } from "../../shared/reports/build-report.ts";
@@ -17,7 +17,7 @@ interface Dependencies extends HttpDependencies {
 
 /** GET /v1/reports/{month}: the stored report, or the report so far if the month has not ended. */
 export function createGetReport(deps: Dependencies) {
-  return createHttpHandler(reportsOperations.getReport, deps, async ({ params: { month } }) => {
+  return createHttpHandler(reportOperations.getReport, deps, async ({ params: { month } }) => {
     checkMonth(deps, month);
     const report = (await deps.reports.find(month)) ?? (await buildReport(deps, month));
     if (report.figures.requests === 0 && report.days.length === 0) {

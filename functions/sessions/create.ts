@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createSession } from "../../shared/session/create-session.ts";

@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { matchesEtag } from "../../shared/http/headers.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
 import { showSession } from "../../shared/session/read-session.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";

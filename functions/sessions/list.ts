@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "../../shared/http/cursor.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";

@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { sessionOperations } from "../../shared/http/operations/sessions.ts";
+import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { resetSession } from "../../shared/session/reset-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";

@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { createOpenapi } from "../../shared/http/openapi.ts";
-import { systemOperations } from "../../shared/http/operations/system.ts";
+import { systemOperations } from "../../shared/http/operations/system-operations.ts";
 import { lazyHandler, openHttp } from "../compose.ts";
 
 /** GET /openapi.json */

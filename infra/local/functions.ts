@@ -2,7 +2,7 @@ import { functionName } from "./assembly/physical.ts";
 import { labelOf, type Resolver } from "./assembly/resolve.ts";
 import type { AsynchronousSettings } from "./lambda/asynchronous.ts";
 import { type Credentials, lambdaEnvironment, type ServiceEndpoints } from "./lambda/environment.ts";
-import { createFunction, type LambdaFunction } from "./lambda/function.ts";
+import { createFunction, type LambdaFunction } from "./lambda/lambda-function.ts";
 import { readLogLine } from "./lambda/log-line.ts";
 import type { Log } from "./log.ts";
 

@@ -8,7 +8,7 @@ import type { Access } from "./iam/access.ts";
 import { invokePermission } from "./iam/permissions.ts";
 import type { Permission } from "./iam/statement.ts";
 import type { AsynchronousInvoker } from "./lambda/asynchronous.ts";
-import type { LambdaFunction } from "./lambda/function.ts";
+import type { LambdaFunction } from "./lambda/lambda-function.ts";
 import type { Log } from "./log.ts";
 
 interface TriggerOptions {

@@ -4,8 +4,8 @@ import { Code } from "aws-cdk-lib/aws-lambda";
 import { readOptions } from "../stage.ts";
 import { ApiStack } from "./api.ts";
 import { DataStack } from "./data.ts";
-import type { CodeProvider } from "./function.ts";
 import { JobsStack } from "./jobs.ts";
+import type { CodeProvider } from "./memocha-function.ts";
 import { addNag } from "./nag.ts";
 import { ObservabilityStack } from "./observability.ts";
 

@@ -8,7 +8,7 @@ import type { Construct } from "constructs";
 import { upkeep } from "../../shared/retention/policy.ts";
 import type { Trigger } from "../function-spec.ts";
 import { type FunctionName, functions } from "../functions.ts";
-import { MemochaFunction, type Runtimes } from "./function.ts";
+import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
 import { acknowledge } from "./nag.ts";
 
 /** The functions that the table's stream and schedules invoke, and their dead-letter queue. */

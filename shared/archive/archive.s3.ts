@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
 import type { Condition } from "../s3/upload-object.ts";
 import type { Archive, ArchivedHeader } from "../session/archive.ts";
-import { createWriter, parseLines } from "./format.ts";
+import { createWriter, parseLines } from "./archived-lines.ts";
 import type { Objects } from "./objects.s3.ts";
 import { formerUserPart, userPart } from "./user-part.ts";
 

@@ -1,4 +1,4 @@
-import type { MessageLine, SessionLine } from "./format.ts";
+import type { MessageLine, SessionLine } from "./archived-lines.ts";
 
 /** An archive object, as the listing of its day shows it. */
 export interface ArchivedObject {

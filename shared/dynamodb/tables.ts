@@ -118,7 +118,7 @@ export const conversations = {
   ]),
 } as const satisfies TableSpec;
 
-/** Metrics, their aggregates, events and the state of jobs: see `shared/metrics/keys.ts`. */
+/** Metrics, their aggregates, events and the state of jobs: see `shared/metrics/metric-keys.ts`. */
 export const metrics = {
   partitionKey: "pk",
   sortKey: "sk",

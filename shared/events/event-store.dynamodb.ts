@@ -1,6 +1,6 @@
 import { toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
-import { eventKey, eventPartition, eventShards } from "../metrics/keys.ts";
+import { eventKey, eventPartition, eventShards } from "../metrics/metric-keys.ts";
 import { toRawItem } from "../metrics/recorder.dynamodb.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";

@@ -1,14 +1,14 @@
-import { chatOperations } from "./operations/chat.ts";
-import { eventsOperations } from "./operations/events.ts";
-import { fileOperations } from "./operations/files.ts";
-import { mcpOperations } from "./operations/mcp.ts";
-import { memoryOperations } from "./operations/memories.ts";
-import { messageOperations } from "./operations/messages.ts";
-import { metricsOperations } from "./operations/metrics.ts";
-import { reportsOperations } from "./operations/reports.ts";
-import { sessionOperations } from "./operations/sessions.ts";
-import { systemOperations } from "./operations/system.ts";
-import { webOperations } from "./operations/web.ts";
+import { chatOperations } from "./operations/chat-operations.ts";
+import { eventOperations } from "./operations/event-operations.ts";
+import { fileOperations } from "./operations/file-operations.ts";
+import { mcpOperations } from "./operations/mcp-operations.ts";
+import { memoryOperations } from "./operations/memory-operations.ts";
+import { messageOperations } from "./operations/message-operations.ts";
+import { metricOperations } from "./operations/metric-operations.ts";
+import { reportOperations } from "./operations/report-operations.ts";
+import { sessionOperations } from "./operations/session-operations.ts";
+import { systemOperations } from "./operations/system-operations.ts";
+import { webOperations } from "./operations/web-operations.ts";
 
 export type { Access, Operation } from "./operations/operation.ts";
 
@@ -21,9 +21,9 @@ export const operations = {
   ...sessionOperations,
   ...messageOperations,
   ...chatOperations,
-  ...metricsOperations,
-  ...eventsOperations,
-  ...reportsOperations,
+  ...metricOperations,
+  ...eventOperations,
+  ...reportOperations,
   ...memoryOperations,
   ...fileOperations,
   ...webOperations,

@@ -1,4 +1,4 @@
-import type { MessageLine, SessionLine } from "../archive/format.ts";
+import type { MessageLine, SessionLine } from "../archive/archived-lines.ts";
 import type { Row } from "./tables.ts";
 
 interface SessionFacts {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Table } from "../dynamodb/table.ts";
-import { jobKey } from "./keys.ts";
+import { jobKey } from "./metric-keys.ts";
 
 const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import { dimensionKey, type RawMetric } from "./aggregate.ts";
 import { decodeDistinct, encodeDistinct } from "./distinct.ts";
-import { aggregateKey, aggregatePartition, jobKey, RAW_SHARDS, rawPartition } from "./keys.ts";
+import { aggregateKey, aggregatePartition, jobKey, RAW_SHARDS, rawPartition } from "./metric-keys.ts";
 import type { MetricStore, Windowed } from "./metric-store.ts";
 import { decodeSketch, encodeSketch } from "./sketch.ts";
 import { type Granularity, startOf, windowOf, windowsBetween } from "./window.ts";

@@ -4,8 +4,8 @@ import { hashUser } from "../hash.ts";
 import { log } from "../log.ts";
 import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
-import { rawKey } from "./keys.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
+import { rawKey } from "./metric-keys.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** Milliseconds that a caller waits for its metrics. The write continues after that while the function runs. */

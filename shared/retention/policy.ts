@@ -7,7 +7,7 @@ type Place = { item: string } | { object: string };
 export interface RetentionRule {
   /** Name of the record in the documentation. */
   record: string;
-  /** Where the record is stored. `shared/dynamodb/keys.ts` and `shared/metrics/keys.ts` list the kinds of items. */
+  /** Where the record is stored. `shared/dynamodb/keys.ts` and `shared/metrics/metric-keys.ts` list the kinds of items. */
   place: Place;
   /** Seconds from the last write of the record until it is deleted; `null` = not deleted by age. */
   seconds: number | null;

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Fault } from "../support/faults.ts";
+import type { Fault } from "../support/create-faults.ts";
 import { type Api, startApi } from "../support/start-api.ts";
 
 let api: Api;

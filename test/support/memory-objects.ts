@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
-import { parseLines } from "../../shared/archive/format.ts";
+import { parseLines } from "../../shared/archive/archived-lines.ts";
 import type { Objects } from "../../shared/archive/objects.s3.ts";
 import type { Condition } from "../../shared/s3/upload-object.ts";
 

@@ -38,10 +38,10 @@ import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch } from "../../shared/memory/recall.ts";
+import { createFaults } from "./create-faults.ts";
 import { createRouter } from "./create-router.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
 import { type Engines, startEngines } from "./engines.ts";
-import { createFaults } from "./faults.ts";
 import { createMemoryWorld, type MemoryWorld } from "./memory-world.ts";
 
 export const ORIGIN = "https://chat.example.com";

@@ -5,7 +5,7 @@ import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
-import { parseLines } from "../../shared/archive/format.ts";
+import { parseLines } from "../../shared/archive/archived-lines.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";

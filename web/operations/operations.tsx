@@ -10,8 +10,8 @@ import { TopBar } from "../ui/top-bar.tsx";
 import { Chart } from "./chart.tsx";
 import { Cleanup } from "./cleanup.tsx";
 import { Headlines } from "./headlines.tsx";
+import { MonthlyReport } from "./monthly-report.tsx";
 import { type Dashboard, readDashboard } from "./read-dashboard.ts";
-import { MonthlyReport } from "./report.tsx";
 import { type RangeName, ranges } from "./series.ts";
 
 interface OperationsProps {

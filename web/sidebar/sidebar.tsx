@@ -8,7 +8,7 @@ import { CloseIcon, PlusIcon, SearchIcon } from "../ui/icons.tsx";
 import { useSeen } from "../ui/use-seen.ts";
 import { PersonMenu } from "./person-menu.tsx";
 import { SessionItem } from "./session-item.tsx";
-import type { StatusFilter } from "./sessions.ts";
+import type { StatusFilter } from "./use-sessions.ts";
 
 const FILTERS: readonly StatusFilter[] = ["all", "active", "archived"];
 

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { type Host, type StartOptions, startHost } from "../../local/index.ts";
-import { startModels } from "./models.ts";
+import { startModels } from "./start-models.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 

@@ -1,7 +1,7 @@
 import { functionName } from "../assembly/physical.ts";
 import type { Resource } from "../assembly/resolve.ts";
 import { compilePolicy, type Statement } from "../iam/statement.ts";
-import type { LambdaFunction } from "../lambda/function.ts";
+import type { LambdaFunction } from "../lambda/lambda-function.ts";
 import type { ProxyEvent } from "./event.ts";
 import type { GatewayResponseKind } from "./gateway-response.ts";
 

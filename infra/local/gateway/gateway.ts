@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { LambdaFunction } from "../lambda/function.ts";
+import type { LambdaFunction } from "../lambda/lambda-function.ts";
 import { createAuthorize } from "./authorize.ts";
 import { encodeBody, isBinary, JSON_TYPE, readBody } from "./body.ts";
 import { createEvent, methodArn } from "./event.ts";

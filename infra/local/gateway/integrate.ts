@@ -1,4 +1,4 @@
-import type { InvokeResult, LambdaFunction } from "../lambda/function.ts";
+import type { InvokeResult, LambdaFunction } from "../lambda/lambda-function.ts";
 import { isBinary } from "./body.ts";
 import { answer, type Exchange, withIds } from "./exchange.ts";
 import { type ProxyResponse, readProxyResponse } from "./proxy-response.ts";

@@ -1,4 +1,4 @@
-import type { InvokeResult, LambdaFunction } from "./function.ts";
+import type { InvokeResult, LambdaFunction } from "./lambda-function.ts";
 
 /** Milliseconds before the first and the second retry of an asynchronous invocation, as on Lambda. */
 const RETRY_DELAYS = [60_000, 120_000];

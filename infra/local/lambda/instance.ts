@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from "./messages.ts";
+import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 /** Milliseconds to load a bundle at most. Lambda allows 10 s and then retries once. */
 const INIT_LIMIT = 20_000;

@@ -4,8 +4,8 @@ import { invokePermission } from "../iam/permissions.ts";
 import type { Listening } from "../listen.ts";
 import { parseJson, ServiceError, startService } from "../start-service.ts";
 import type { AsynchronousInvoker } from "./asynchronous.ts";
-import type { LambdaFunction } from "./function.ts";
-import { exceedsPayload } from "./messages.ts";
+import type { LambdaFunction } from "./lambda-function.ts";
+import { exceedsPayload } from "./worker-messages.ts";
 
 const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?(?:\?.*)?$/;
 

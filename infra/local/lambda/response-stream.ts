@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { type Handler, STREAMING } from "./load-handler.ts";
-import type { FromWorker } from "./messages.ts";
+import type { FromWorker } from "./worker-messages.ts";
 
 /** Unconsumed bytes of a response after which its writer must wait. */
 const WINDOW_BYTES = 256 * 1024;

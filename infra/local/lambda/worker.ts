@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { format, inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadHandler } from "./load-handler.ts";
+import { createResponseStreams, isStreaming } from "./response-stream.ts";
 import {
   exceedsPayload,
   type FromWorker,
@@ -9,8 +10,7 @@ import {
   type LogLevel,
   type ToWorker,
   type WorkerSetup,
-} from "./messages.ts";
-import { createResponseStreams, isStreaming } from "./response-stream.ts";
+} from "./worker-messages.ts";
 
 // The entry of a function's worker thread: a small version of Lambda's Node.js runtime.
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Span } from "./blobs.ts";
 import { type Body, checksumHeaders, type Digests, digesting, openBody, readDocument } from "./body.ts";
 import { isoDate } from "./bucket-operations.ts";
+import { checkDelete } from "./check-request.ts";
 import type { Store } from "./object-store.ts";
 import {
   deleteObject as deleteKey,
@@ -14,7 +15,6 @@ import {
   setMetadata,
   writeConditions,
 } from "./objects.ts";
-import { checkDelete } from "./permissions.ts";
 import { checkKey, decode, type S3Request } from "./request.ts";
 import type { Operation } from "./routes.ts";
 import { S3Error } from "./s3-error.ts";

@@ -7,6 +7,7 @@ import {
   putBucketLifecycle,
   putBucketVersioning,
 } from "./bucket-operations.ts";
+import type { S3Access } from "./check-request.ts";
 import {
   abortMultipartUpload,
   completeMultipartUpload,
@@ -24,7 +25,6 @@ import {
   responseHeaders,
 } from "./object-operations.ts";
 import type { Store } from "./object-store.ts";
-import type { S3Access } from "./permissions.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import { notImplemented } from "./s3-error.ts";
 import type { Signed } from "./signature.ts";

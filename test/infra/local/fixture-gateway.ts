@@ -3,7 +3,7 @@ import { createResolver } from "../../../infra/local/assembly/resolve.ts";
 import { createFunctions } from "../../../infra/local/functions.ts";
 import { createGateway, type RequestLog } from "../../../infra/local/gateway/gateway.ts";
 import { buildApi } from "../../../infra/local/gateway/rest-api.ts";
-import type { LogLevel } from "../../../infra/local/lambda/messages.ts";
+import type { LogLevel } from "../../../infra/local/lambda/worker-messages.ts";
 import { listen } from "../../../infra/local/listen.ts";
 import { type Fixture, temporaryDirectory, writeAssembly } from "./fixture-assembly.ts";
 

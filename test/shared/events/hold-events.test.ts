@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Table } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../../shared/events/hold-events.ts";
-import { eventShards } from "../../../shared/metrics/keys.ts";
+import { eventShards } from "../../../shared/metrics/metric-keys.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 
 const NOW = Date.parse("2026-11-21T03:30:00.000Z");

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { createWriter, type MessageLine, type SessionLine } from "../../../shared/archive/format.ts";
+import { createWriter, type MessageLine, type SessionLine } from "../../../shared/archive/archived-lines.ts";
 import { createSessionRows } from "../../../shared/lake/session-rows.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import { forkAt, LINEAR, placeOf } from "../../../shared/session/tree.ts";

@@ -5,8 +5,8 @@ import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import type { Limits, Reservation, ReserveRequest } from "../../../shared/limits/limits.ts";
 import { planOf } from "../../../shared/limits/plans.ts";
+import { createFaults } from "../../support/create-faults.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createFaults } from "../../support/faults.ts";
 
 const MIDNIGHT = Date.parse("2026-11-22T00:00:00.000Z");
 const DAY = 86_400_000;

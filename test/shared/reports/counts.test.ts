@@ -18,9 +18,9 @@ import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
 import type { Report } from "../../../shared/reports/report.ts";
 import { createReportStore } from "../../../shared/reports/report-store.s3.ts";
 import { createChatWorld, createInstance } from "../../support/chat-world.ts";
+import { createFaults } from "../../support/create-faults.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createFaults } from "../../support/faults.ts";
 import { startChatServer } from "../../support/start-chat-server.ts";
 import { createWorld, type World } from "../../support/world.ts";
 

@@ -4,6 +4,7 @@
  */
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { TableSpec } from "../../../shared/dynamodb/tables.ts";
+import { type Lag, REPLICA } from "./create-views.ts";
 import { invalid } from "./errors.ts";
 import { attributeOf, compileUpdate, type Item } from "./expressions.ts";
 import { query, searchVectors } from "./read.ts";
@@ -17,7 +18,6 @@ import {
   type Write,
 } from "./table-data.ts";
 import { copyOf, isEqual } from "./values.ts";
-import { type Lag, REPLICA } from "./views.ts";
 
 /** Maximum of items in one call. */
 const MAX_BATCH_GET = 100;

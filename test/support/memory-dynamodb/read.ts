@@ -1,10 +1,10 @@
 /** Query and SearchVectors over a table in memory. */
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { REPLICA } from "./create-views.ts";
 import { invalid } from "./errors.ts";
 import { compileCondition, type Item, type Placeholders } from "./expressions.ts";
 import { type Expressions, placeholdersOf, project, type TableData } from "./table-data.ts";
 import { itemSize } from "./values.ts";
-import { REPLICA } from "./views.ts";
 
 /** Maximum of bytes that one Query reads. */
 const MAX_PAGE = 1024 * 1024;

@@ -1,5 +1,6 @@
 /** One table in memory: items sorted by key, every change for the stream, and deletions by TTL. */
 import type { TableSpec } from "../../../shared/dynamodb/tables.ts";
+import { createViews, type Lag } from "./create-views.ts";
 import { conditionFailed, invalid, transactionCanceled } from "./errors.ts";
 import {
   attributeOf,
@@ -11,7 +12,6 @@ import {
   placeholdersIn,
 } from "./expressions.ts";
 import { copyOf, isEqual, itemSize } from "./values.ts";
-import { createViews, type Lag } from "./views.ts";
 
 /** Maximum of bytes in one item. */
 const MAX_ITEM = 400 * 1024;

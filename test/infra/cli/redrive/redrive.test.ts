@@ -13,7 +13,7 @@ import { redriveQueue } from "../../../../infra/cli/redrive/redrive-queue.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "../../../../infra/local/events/sqs.ts";
-import { clientOf, ensureStreamed, put, quiet } from "../../local/dynamodb/table.ts";
+import { clientOf, ensureStreamed, put, quiet } from "../../local/dynamodb/streamed-table.ts";
 
 const ARCHIVE = "arn:aws:lambda:us-east-1:000000000000:function:Memocha-dev-Jobs-jobsarchiveFunction1A2B";
 const RECONCILE = "Memocha-dev-Jobs-jobsreconcileFunction3C4D";

@@ -2,7 +2,7 @@ import { DescribeTableCommand, DescribeTimeToLiveCommand, type DynamoDBClient } 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
-import { clientOf, quiet, streamed } from "./table.ts";
+import { clientOf, quiet, streamed } from "./streamed-table.ts";
 
 let dynamo: Dynamo;
 let client: DynamoDBClient;

@@ -11,7 +11,7 @@ import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-prox
 import { TTL_SERVICE } from "../../../../infra/local/dynamodb/sweeper.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
 import { startFakeDynamoDbLocal } from "./fake-dynamodb-local.ts";
-import { clientOf, put, quiet, streamed } from "./table.ts";
+import { clientOf, put, quiet, streamed } from "./streamed-table.ts";
 
 const credentials = { accessKeyId: "mine", secretAccessKey: "secret" };
 const vectors = {

@@ -10,7 +10,7 @@ import { findBinary } from "../../../../infra/local/dynamodb/engine.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
 import { isAlive } from "../../../../infra/local/running-host.ts";
-import { clientOf, ensureStreamed, put, quiet } from "./table.ts";
+import { clientOf, ensureStreamed, put, quiet } from "./streamed-table.ts";
 
 let directory: string;
 let running: Dynamo[];

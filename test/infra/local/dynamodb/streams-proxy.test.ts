@@ -7,7 +7,7 @@ import {
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
-import { clientOf, ensureStreamed, put, quiet } from "./table.ts";
+import { clientOf, ensureStreamed, put, quiet } from "./streamed-table.ts";
 
 let dynamo: Dynamo;
 let proxy: Awaited<ReturnType<typeof startStreamsProxy>>;

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createSweeper } from "../../../../infra/local/dynamodb/sweeper.ts";
-import { clientOf, quiet } from "./table.ts";
+import { clientOf, quiet } from "./streamed-table.ts";
 
 let directory: string;
 let dynamo: Dynamo;

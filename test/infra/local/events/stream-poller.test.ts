@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
 import { type StreamPoller, startStreamPoller } from "../../../../infra/local/events/stream-poller.ts";
-import { clientOf, ensureStreamed, put, quiet } from "../dynamodb/table.ts";
+import { clientOf, ensureStreamed, put, quiet } from "../dynamodb/streamed-table.ts";
 
 let directory: string;
 let dynamo: Dynamo;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createAsynchronousInvoker } from "../../../../infra/local/lambda/asynchronous.ts";
-import type { LambdaFunction } from "../../../../infra/local/lambda/function.ts";
+import type { LambdaFunction } from "../../../../infra/local/lambda/lambda-function.ts";
 
 let invoked = 0;
 const warnings: string[] = [];

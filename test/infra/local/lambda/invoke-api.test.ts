@@ -1,8 +1,8 @@
 import { InvokeCommand, LambdaClient, ResourceNotFoundException } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAsynchronousInvoker } from "../../../../infra/local/lambda/asynchronous.ts";
-import type { LambdaFunction } from "../../../../infra/local/lambda/function.ts";
 import { startInvokeApi } from "../../../../infra/local/lambda/invoke-api.ts";
+import type { LambdaFunction } from "../../../../infra/local/lambda/lambda-function.ts";
 import type { Listening } from "../../../../infra/local/listen.ts";
 
 const events: string[] = [];

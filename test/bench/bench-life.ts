@@ -9,7 +9,7 @@ import { loadIssuerKey } from "../../infra/local/issuer/issuer-key.ts";
 import { signToken } from "../../infra/local/issuer/sign-token.ts";
 import { startCapacityProxy } from "./support/capacity-proxy.ts";
 import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
-import { type HostProcess, startHostProcess } from "./support/host.ts";
+import { type HostProcess, startHostProcess } from "./support/host-process.ts";
 import { takeLakeStock } from "./support/lake-stock.ts";
 import { mebibytes, printTable } from "./support/print-table.ts";
 import { countRequests, printRequests } from "./support/requests.ts";

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { startModels } from "../../../../infra/cli/start/models.ts";
+import { startModels } from "../../../../infra/cli/start/start-models.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -25,7 +25,7 @@ const metricRowSchema = z
 
 const dimension = z.string().max(128).optional().meta({ description: "Only aggregates with this dimension." });
 
-export const metricsOperations = {
+export const metricOperations = {
   getMetrics: {
     method: "GET",
     path: "/v1/metrics",

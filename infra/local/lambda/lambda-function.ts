@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Call, type Instance, type Outcome, type StreamSink, startInstance } from "./instance.ts";
-import { exceedsPayload, type FunctionError, type LogLevel } from "./messages.ts";
+import { exceedsPayload, type FunctionError, type LogLevel } from "./worker-messages.ts";
 
 /** Workers per function with `--isolate`. Further invocations wait. */
 const MAX_ISOLATED_INSTANCES = 10;

@@ -2,7 +2,7 @@ import { texts } from "../texts.ts";
 import { Dialog } from "./dialog.tsx";
 
 /** The list of keys. */
-export function Keys({ onClose }: { onClose: () => void }) {
+export function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={texts.keys.title} onClose={onClose}>
       <dl class="keys">

@@ -2,7 +2,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { lambdaEnvironment } from "../../../../infra/local/lambda/environment.ts";
-import { createFunction, type FunctionSpec, type LambdaFunction } from "../../../../infra/local/lambda/function.ts";
+import {
+  createFunction,
+  type FunctionSpec,
+  type LambdaFunction,
+} from "../../../../infra/local/lambda/lambda-function.ts";
 import { temporaryDirectory } from "../fixture-assembly.ts";
 
 const { directory, remove } = temporaryDirectory();

@@ -1,10 +1,7 @@
-import { existsSync, readdirSync } from "node:fs";
-import path from "node:path";
+import { readdirSync } from "node:fs";
 
 const [name, ...args] = process.argv.slice(2);
-const names = readdirSync(import.meta.dirname)
-  .filter((file) => /^[a-z-]+\.ts$/.test(file) && file !== "main.ts")
-  .map((file) => path.basename(file, ".ts"));
+const names = readdirSync(import.meta.dirname).flatMap((file) => /^bench-([a-z-]+)\.ts$/.exec(file)?.[1] ?? []);
 
 const USAGE = `Runs a benchmark. Benchmarks print counts, and ratios within one run.
 
@@ -20,7 +17,7 @@ if (name === "--help" || name === "-h") {
   process.stdout.write(USAGE);
 } else if (name === undefined) {
   for (const each of ["sessions", "cold"]) await run(each, []);
-} else if (existsSync(path.join(import.meta.dirname, `${name}.ts`)) && names.includes(name)) {
+} else if (names.includes(name)) {
   await run(name, args);
 } else {
   process.stderr.write(`There is no benchmark "${name}".\n\n${USAGE}`);
@@ -28,6 +25,6 @@ if (name === "--help" || name === "-h") {
 }
 
 async function run(bench: string, benchArgs: string[]): Promise<void> {
-  const module = (await import(`./${bench}.ts`)) as { run(args: string[]): Promise<void> };
+  const module = (await import(`./bench-${bench}.ts`)) as { run(args: string[]): Promise<void> };
   await module.run(benchArgs);
 }

@@ -1,7 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createWriter, parseLines } from "../../../shared/archive/format.ts";
+import { createWriter, parseLines } from "../../../shared/archive/archived-lines.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../../shared/session/message.ts";
 import type { ArchiveRef } from "../../../shared/session/session.ts";

@@ -2,7 +2,7 @@ import { createEventSchema, eventSchema } from "../../events/event.ts";
 import type { Operation } from "./operation.ts";
 
 /** Events that clients report about a user or a session. */
-export const eventsOperations = {
+export const eventOperations = {
   createEvent: {
     method: "POST",
     path: "/v1/events",

@@ -3,7 +3,7 @@ import { reportSchema } from "../../reports/report.ts";
 import type { Operation } from "./operation.ts";
 
 /** Monthly reports for admins. */
-export const reportsOperations = {
+export const reportOperations = {
   getReport: {
     method: "GET",
     path: "/v1/reports/{month}",
