@@ -124,4 +124,18 @@ it("no folder of shared/ imports itself through other folders", () => {
   expect([...imports.keys()]).toEqual([]);
 });
 
+it("a base name stands at most twice outside functions/", () => {
+  const sources = new Set(globSync("{functions,infra,shared,web}/**/*.{ts,tsx}", { cwd: root }).map(stemOf));
+  const files = globSync("{infra,shared,test,web}/**/*.{css,mjs,ts,tsx}", { cwd: root });
+  const byName = Map.groupBy(
+    // A test has the name of the source that it mirrors: the two count once.
+    files.filter((file) => !(file.endsWith(".test.ts") && sources.has(stemOf(path.relative("test", file))))),
+    (file) => path.basename(file).replace(/(\.test)?\.\w+$/, ""),
+  );
+  expect([...byName.values()].filter((same) => same.length > 2)).toEqual([]);
+});
+
+/** The path without the endings of the file's name: "shared/archive/archive" for "shared/archive/archive.s3.ts". */
+const stemOf = (file: string): string => file.replace(/\.[^/]*$/, "");
+
 const topOf = (file: string): string => file.split(path.sep)[0] ?? "";
