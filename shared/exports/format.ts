@@ -1,0 +1,126 @@
+import type { MessagePart } from "../session/parts.ts";
+import type { Message, Session } from "../session/schema.ts";
+
+/**
+ * The format of an export: a zip. JSON Lines of one kind are in numbered files, which are one text in the order of their names.
+ *
+ *   sessions-000001.jsonl, …       a `SessionLine`, then its `MessageLine`s; sessions in the order of their ids
+ *   files-000001.jsonl, …          `FileLine`s, the newest first
+ *   files/<id>…                    the contents of the files, at the `path` of their lines
+ *   memories-000001.jsonl, …       memories as `GET /v1/memories` lists them. They are made from messages, so an import makes them again
+ *   events-000001.jsonl, …         events as `POST /v1/events` answers them, the oldest first
+ *   states-000001.jsonl, …         `StateLine`s, in the order of the sessions
+ *   conversations-000001.html, …   the sessions for people to read
+ *   usage.json                     today's usage, as in `GET /v1/usage`
+ *   manifest.json                  a `Manifest`
+ *
+ * The lines of sessions depend only on what a client can store again: the same sessions give the same bytes. An import sends the messages
+ * of a session in their order with all fields, and then makes `head_id` the head. Times of the service itself are in `StateLine`s.
+ */
+export const FORMAT = { format: "memocha-export", version: 1 } as const;
+
+export const MANIFEST = "manifest.json";
+
+/** The kinds of numbered files. */
+export type Series = "sessions" | "files" | "memories" | "events" | "states" | "conversations";
+
+export const isSeries = (name: string, series: Series): boolean =>
+  name.startsWith(`${series}-`) && name.endsWith(series === "conversations" ? ".html" : ".jsonl");
+
+export function seriesName(series: Series, n: number): string {
+  return `${series}-${String(n).padStart(6, "0")}.${series === "conversations" ? "html" : "jsonl"}`;
+}
+
+export type SessionLine = { type: "session" } & Pick<
+  Session,
+  "id" | "title" | "created_at" | "ttl_seconds" | "pinned" | "head_id" | "metadata"
+>;
+
+/** A message of the session whose line came last. Its parent, if it has one, has an earlier line. */
+export type MessageLine = { type: "message" } & Omit<Message, "session_id">;
+
+/** What the service says of a session at the time of the export. An import ignores it. */
+export type StateLine = Pick<Session, "id" | "status" | "updated_at" | "expires_at" | "archived_at" | "message_count">;
+
+export interface FileLine {
+  /** The `file_id` in parts of messages. */
+  id: string;
+  filename: string;
+  media_type: string;
+  bytes: number;
+  sha256?: string;
+  created_at: string;
+  /** The session whose messages name it. */
+  session_id?: string;
+  /** The content's path in the zip. The content is missing if the file was deleted during the export. */
+  path: string;
+}
+
+export interface Counts {
+  sessions: number;
+  messages: number;
+  memories: number;
+  events: number;
+  files: number;
+}
+
+export interface Manifest {
+  format: (typeof FORMAT)["format"];
+  version: number;
+  /** Id and time of the export. */
+  id: string;
+  created_at: string;
+  user_id: string;
+  counts: Counts;
+  /** Every other file in the zip. `sha256` is in hex. */
+  entries: { path: string; bytes: number; sha256: string }[];
+}
+
+export function toSessionLine(session: Session): SessionLine {
+  const { id, title, created_at, ttl_seconds, pinned, head_id, metadata } = session;
+  return { type: "session", id, title, created_at, ttl_seconds, pinned, head_id, metadata };
+}
+
+/** `message` as `toMessage` gives it, whose fields have an order. */
+export function toMessageLine({ session_id: _session, parts, usage, ...message }: Message): MessageLine {
+  return {
+    type: "message",
+    ...message,
+    ...(parts && { parts: parts.map(toOrderedPart) }),
+    ...(usage && { usage: inOrder(usage, ["input_tokens", "output_tokens", "cost_usd"]) }),
+  };
+}
+
+export function toStateLine(session: Session): StateLine {
+  const { id, status, updated_at, expires_at, archived_at, message_count } = session;
+  return { id, status, updated_at, expires_at, ...(archived_at && { archived_at }), message_count };
+}
+
+/** The path of a file's content: its id, and as much of its name as is safe in every file system. */
+export function contentPath({ id, filename }: { id: string; filename: string }): string {
+  return `files/${id}-${filename.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(-80)}`;
+}
+
+/** A turn stores parts in another order of their fields than a client does. */
+const PART_FIELDS = [
+  "type",
+  "text",
+  "file_id",
+  "media_type",
+  "filename",
+  "tool_call_id",
+  "name",
+  "input",
+  "output",
+  "is_error",
+  "url",
+  "title",
+  "data",
+] as const;
+
+const toOrderedPart = (part: MessagePart): MessagePart => inOrder(part, PART_FIELDS);
+
+/** The value with its fields in this order, which are all that it has. */
+function inOrder<T extends object>(value: T, fields: readonly string[]): T {
+  return Object.fromEntries(fields.flatMap((name) => (name in value ? [[name, value[name as keyof T]]] : []))) as T;
+}
