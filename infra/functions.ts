@@ -178,7 +178,7 @@ export const functions = {
     table: [...lifecycle, "BatchGetItem"],
     indexes: ["sessions_by_activity", "memories_by_time"],
     archive: archiveWrite,
-    files: purge,
+    files: [...archiveRead, ...purge],
     searches: true,
     embeds: true,
     issuer: true,

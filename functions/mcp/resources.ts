@@ -1,4 +1,7 @@
-import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
+import { type McpServer, type ReadResourceResult, ResourceTemplate } from "@modelcontextprotocol/server";
+import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
+import { findFile, listFiles } from "../../shared/files/manage-files.ts";
+import { isText } from "../../shared/files/prompt-files.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { toMessage } from "../../shared/session/message.ts";
 import { notFound, showSession } from "../../shared/session/read-session.ts";
@@ -7,45 +10,90 @@ import { toSession } from "../../shared/session/session.ts";
 import type { Caller, McpDependencies } from "./server.ts";
 import { adviceOn } from "./tools.ts";
 
-/** Sessions that are offered, and messages that one reading of a session shows: the newest. */
-const MAX_SESSIONS = 50;
+/** Sessions and files that are offered, and messages that one reading of a session shows: the newest. */
+const MAX_LISTED = 50;
 const MAX_MESSAGES = 100;
+
+/** Bytes of a file that one reading carries. A Lambda's answer has 6 MB at most, of which base64 takes 4 for these 3. */
+const MAX_FILE_BYTES = 3 * 1024 * 1024;
 
 const JSON_TYPE = "application/json";
 
-/** Registers what a client can attach to a conversation: the user's sessions. */
+/** Registers what a client can attach to a conversation: the user's sessions and files. */
 export function registerResources(server: McpServer, deps: McpDependencies, { user }: Caller): void {
-  const list = async () => {
-    const now = deps.clock();
-    const { records } = await deps.sessions.list(user, { status: "all", order: "desc", limit: MAX_SESSIONS, now });
-    return {
-      resources: records.map(({ id, title, updated_at }) => ({
-        uri: `memocha://sessions/${encodeURIComponent(id)}`,
-        name: title ?? id,
-        description: `Conversation, last activity ${updated_at}`,
-        mimeType: JSON_TYPE,
-      })),
+  /** `read` gets the id in the address, and gives the content. Its errors reach the client as advice. */
+  function resource(
+    name: string,
+    description: string,
+    list: () => Promise<{ id: string; name: string; description: string; mimeType: string; size?: number }[]>,
+    read: (id: string) => Promise<{ mimeType: string } & ({ text: string } | { blob: string })>,
+  ): void {
+    const address = `memocha://${name}s/`;
+    const listAll = async () => {
+      const found = await list();
+      return { resources: found.map(({ id, ...rest }) => ({ uri: address + encodeURIComponent(id), ...rest })) };
     };
-  };
-  server.registerResource(
+    server.registerResource(
+      name,
+      new ResourceTemplate(`${address}{id}`, { list: listAll }),
+      { description },
+      async ({ href: uri }, { id }): Promise<ReadResourceResult> => {
+        try {
+          return { contents: [{ uri, ...(await read(decodeURIComponent(String(id)))) }] };
+        } catch (error) {
+          throw new Error(adviceOn(error));
+        }
+      },
+    );
+  }
+
+  resource(
     "session",
-    new ResourceTemplate("memocha://sessions/{id}", { list }),
-    { title: "Session", description: "A conversation with its newest messages, oldest first", mimeType: JSON_TYPE },
-    async (uri, { id }) => {
-      try {
-        const name = decodeURIComponent(String(id));
-        if (!ID.test(name)) throw notFound();
-        const target = { user, id: name };
-        const record = await showSession(deps, target);
-        const { messages } = await listMessages(deps, target, { order: "desc", limit: MAX_MESSAGES });
-        const shown = {
-          session: toSession(record, deps.clock()),
-          messages: messages.toReversed().map((message) => toMessage(message, name)),
-        };
-        return { contents: [{ uri: uri.href, mimeType: JSON_TYPE, text: JSON.stringify(shown) }] };
-      } catch (error) {
-        throw new Error(adviceOn(error));
+    "A conversation with its newest messages, oldest first",
+    async () => {
+      const query = { status: "all", order: "desc", limit: MAX_LISTED, now: deps.clock() } as const;
+      const { records } = await deps.sessions.list(user, query);
+      return records.map(({ id, title, updated_at }) => {
+        return { id, name: title ?? id, description: `Conversation, last activity ${updated_at}`, mimeType: JSON_TYPE };
+      });
+    },
+    async (id) => {
+      if (!ID.test(id)) throw notFound();
+      const target = { user, id };
+      const record = await showSession(deps, target);
+      const { messages } = await listMessages(deps, target, { order: "desc", limit: MAX_MESSAGES });
+      const shown = {
+        session: toSession(record, deps.clock()),
+        messages: messages.toReversed().map((message) => toMessage(message, id)),
+      };
+      return { mimeType: JSON_TYPE, text: JSON.stringify(shown) };
+    },
+  );
+
+  resource(
+    "file",
+    "A file of a conversation",
+    async () => {
+      const { files } = await listFiles(deps.uploads, user, { limit: MAX_LISTED });
+      return files.filter(isReady).map(({ id, filename, media_type, bytes, created_at }) => {
+        const description = `File, uploaded ${created_at}`;
+        return { id, name: filename, description, mimeType: media_type, size: bytes };
+      });
+    },
+    async (id) => {
+      const file = await findFile(deps.uploads, user, id);
+      if (!isReady(file) || file.bytes > MAX_FILE_BYTES) {
+        const { filename, bytes, status } = file;
+        const url = isReady(file) ? await deps.uploads.objects.signDownload(file, URL_SECONDS) : null;
+        return { mimeType: JSON_TYPE, text: JSON.stringify({ filename, bytes, status, url }) };
       }
+      const content = Buffer.from(await deps.uploads.objects.read(file));
+      const mimeType = file.media_type;
+      return isText(file)
+        ? { mimeType, text: content.toString("utf8").toWellFormed() }
+        : { mimeType, blob: content.toString("base64") };
     },
   );
 }
+
+const isReady = ({ status }: FileRecord): boolean => status === "ready";

@@ -1,4 +1,5 @@
 import { McpServer } from "@modelcontextprotocol/server";
+import type { FileDependencies } from "../../shared/files/manage-files.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import type { HttpRequest } from "../../shared/http/http-request.ts";
 import type { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
@@ -9,6 +10,7 @@ import { registerTools } from "./tools.ts";
 
 export interface McpDependencies extends HttpDependencies, Stores {
   recall: Recall;
+  uploads: FileDependencies;
   /** Forgets one memory of a user. Throws `not_found`. */
   forget(user: string, memory: string): Promise<void>;
   /** Seconds of idleness after which a session expires that a tool creates. */

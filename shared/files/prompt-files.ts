@@ -40,6 +40,11 @@ export function isImage({ media_type }: Pick<FilePart, "media_type">): boolean {
   return IMAGE.test(media_type);
 }
 
+/** Whether the content of the file is text. */
+export function isText({ media_type }: Pick<FilePart, "media_type">): boolean {
+  return TEXT.test(media_type);
+}
+
 /** Tokens of a part that is no text: an estimate. */
 export function fileTokens(part: Exclude<PromptPart, { type: "text" }>): number {
   if (part.type === "image_url") return IMAGE_TOKENS;
@@ -92,7 +97,7 @@ export async function readPromptFiles(
 const isPdf = ({ media_type }: Pick<FilePart, "media_type">): boolean => media_type === "application/pdf";
 
 const isReadable = (file: FileRecord): boolean =>
-  isImage(file) || isPdf(file) || (TEXT.test(file.media_type) && file.bytes <= MAX_TEXT_BYTES);
+  isImage(file) || isPdf(file) || (isText(file) && file.bytes <= MAX_TEXT_BYTES);
 
 function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): PromptPart | undefined {
   const { filename, media_type } = file;

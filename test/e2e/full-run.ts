@@ -206,6 +206,7 @@ async function files(api: Api, { expireFile }: Operator): Promise<void> {
   );
   const { url } = (await api("GET", `/v1/files/${unused}`)).body;
   await api("GET", "/v1/files");
+  await readResource(api, `memocha://files/${unused}`);
   await api("DELETE", `/v1/files/${deleted}`);
   await api("POST", "/v1/sessions", { id: "filed" });
   await say("filed", { type: "file", file_id: named }, { type: "file", file_id: late });
@@ -321,6 +322,13 @@ async function useTool(api: Api, name: string, args: object) {
   const { body } = await api("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params });
   expect(body.result.isError, JSON.stringify(body)).toBeUndefined();
   return body.result.structuredContent;
+}
+
+/** Lists the resources of the MCP server and reads one. */
+async function readResource(api: Api, uri: string) {
+  await api("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "resources/list" });
+  const { body } = await api("POST", "/mcp", { jsonrpc: "2.0", id: 2, method: "resources/read", params: { uri } });
+  expect(body.result.contents, JSON.stringify(body)).toMatchObject([{ uri }]);
 }
 
 /** What an agent does over MCP, also with a session that is archived. */

@@ -121,6 +121,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     deleteMemories: createDeleteMemories({ ...http, memories: world.memories }),
     callMcp: createCallMcp({
       ...posts,
+      uploads: files,
       recall: createSearch(world.deps),
       forget: (user, memory) => forgetMemory(world.memories, user, memory),
       verify: readToken,

@@ -112,6 +112,37 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
     await expect(client.readResource({ uri: "memocha://sessions/none" })).rejects.toThrow("no such session");
   });
 
+  it("offers uploaded files as resources: text as text, others in base64, and large ones by their URL", async () => {
+    const client = await connect(user, revision);
+    const upload = async (filename: string, media_type: string, content: Uint8Array) => {
+      const { body } = await api.post("/v1/files", { filename, media_type, bytes: content.length }, { user });
+      await fetch(body.upload.url, { method: "PUT", headers: body.upload.headers, body: Buffer.from(content) });
+      return `memocha://files/${body.id}`;
+    };
+    const read = async (uri: string) => (await client.readResource({ uri })).contents[0] as { text: string };
+    const note = await upload("note.txt", "text/plain", Buffer.from("Grüße"));
+    const image = await upload("dot.png", "image/png", Buffer.from([0x89, 0x50, 0xff]));
+    const large = await upload("large.txt", "text/plain", Buffer.alloc(3 * 1024 * 1024 + 1, "x"));
+    const empty = await api.post("/v1/files", { filename: "late.txt", media_type: "text/plain", bytes: 4 }, { user });
+
+    const { resources } = await client.listResources();
+    const listed = new Map(resources.map(({ uri, name, mimeType, size }) => [uri, { name, mimeType, size }]));
+    expect(listed.get(note)).toEqual({ name: "note.txt", mimeType: "text/plain", size: 7 });
+    expect([...listed.keys()].filter((uri) => uri.includes("/files/")).sort()).toEqual([large, image, note].sort());
+
+    expect(await read(note)).toEqual({ uri: note, mimeType: "text/plain", text: "Grüße" });
+    expect(await read(image)).toEqual({ uri: image, mimeType: "image/png", blob: "iVD/" });
+    const { url, ...about } = JSON.parse((await read(large)).text);
+    expect(about).toEqual({ filename: "large.txt", bytes: 3 * 1024 * 1024 + 1, status: "ready" });
+    expect((await fetch(url)).status).toBe(200);
+    const late = JSON.parse((await read(`memocha://files/${empty.body.id}`)).text);
+    expect(late).toMatchObject({ status: "uploading", url: null });
+    const other = await connect(`eve-${revision}`, revision);
+    await expect(other.readResource({ uri: note })).rejects.toThrow("no such file");
+    expect((await other.listResources()).resources).toEqual([]);
+    await expect(client.readResource({ uri: "memocha://files/..%2Fx" })).rejects.toThrow("no such file");
+  });
+
   it("says what is wrong with arguments and cursors, as a result that the model can act on", async () => {
     const client = await connect(user, revision);
     const wrong = async (name: string, args: Record<string, unknown>) => {
@@ -270,10 +301,12 @@ describe("a request to /mcp", () => {
     );
     const args = fc.dictionary(keys, values, { maxKeys: 4 });
     const methods = fc.constantFrom("tools/call", "tools/call", "resources/read", "initialize", "tools/list", "x");
-    const request = fc.record({ method: methods, name: fc.constantFrom(...names), arguments: args, uri: ids });
+    const kind = fc.constantFrom("sessions", "files", "x");
+    const request = fc.record({ method: methods, name: fc.constantFrom(...names), arguments: args, kind, uri: ids });
     await fc.assert(
       fc.asyncProperty(request, async ({ method, ...params }) => {
-        const body = { jsonrpc: "2.0", id: 1, method, params: { ...params, uri: `memocha://sessions/${params.uri}` } };
+        const uri = `memocha://${params.kind}/${params.uri}`;
+        const body = { jsonrpc: "2.0", id: 1, method, params: { ...params, uri } };
         const reply = await api.post("/mcp", body, { user: "eve" });
         expect(reply.status).toBeLessThan(500);
         expect(reply.text).not.toContain("TOP-SECRET");
