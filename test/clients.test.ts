@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { build } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startMemocha } from "../infra/cli/start/start-memocha.ts";
@@ -108,13 +109,13 @@ describe("a program in docs/clients.md", () => {
     expect(await run("branches")).toBe("Name a river.\nThe Po");
   });
 
-  it("runs the client's tools to the end: tools", async () => {
+  it.each(["tools", "openai-tools"])("runs the client's tools to the end: %s", async (name) => {
     fake.next({
       pieces: callDeltas([{ id: "call-1", name: "weather", input: '{"city":"Rome"}' }]),
       finish: "tool_calls",
     });
     fake.next({ text: "It has 21 degrees." });
-    expect(await run("tools")).toBe("It has 21 degrees.");
+    expect(await run(name)).toBe("It has 21 degrees.");
     expect(fake.requests.at(-1)!.messages.at(-1)).toMatchObject({ role: "tool", tool_call_id: "call-1" });
   });
 
@@ -126,5 +127,25 @@ describe("a program in docs/clients.md", () => {
     fake.next({ text: "one two", hang: "mid-stream" });
     expect(await run("stop")).toMatch(/^\{ stopped: true, message_id: '[0-9a-f-]{36}' \}\nstopped$/);
     expect(fake.requests.at(-1)).toMatchObject({ isCut: true });
+  });
+});
+
+describe("the MCP SDK's client over HTTP", () => {
+  it.each(["2026-07-28", "2025-06-18"])("calls tools and reads resources at revision %s", async (revision) => {
+    const client = new Client(
+      { name: "test", version: "1.0.0" },
+      revision === "2026-07-28" ? { versionNegotiation: { mode: { pin: revision } } } : {},
+    );
+    const authorization = `Bearer ${await host.token({ user: revision })}`;
+    const requestInit = { headers: { authorization } };
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${host.url}/mcp`), { requestInit }));
+    expect((await client.listTools()).tools).toHaveLength(6);
+    const messages = [{ role: "user", content: "hello" }];
+    await client.callTool({ name: "append_messages", arguments: { session_id: "agent", messages } });
+    const { resources } = await client.listResources();
+    expect(resources.map(({ uri }) => uri)).toEqual(["memocha://sessions/agent"]);
+    const { contents } = await client.readResource({ uri: "memocha://sessions/agent" });
+    expect(contents).toMatchObject([{ text: expect.stringContaining('"hello"') }]);
+    await client.close();
   });
 });
