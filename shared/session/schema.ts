@@ -96,6 +96,25 @@ export const patchSessionSchema = z
 
 export const roleSchema = z.enum(["system", "user", "assistant", "tool"]);
 
+const tokensSchema = z.int().min(0);
+
+/** What a message of the assistant also says. */
+const answerFields = {
+  model: textSchema.max(200, "must be at most 200 characters").optional(),
+  usage: z
+    .strictObject({ input_tokens: tokensSchema, output_tokens: tokensSchema, cost_usd: z.number().min(0).optional() })
+    .optional(),
+  status: z
+    .enum(["complete", "incomplete", "stopped"])
+    .optional()
+    .meta({ description: "`stopped` = a client stopped it." }),
+  finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
+    description:
+      "`tool_calls` = the model waits for results of tools. Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
+  }),
+  latency_ms: z.int().min(0).optional().meta({ description: "From the question to the end of the answer." }),
+} as const;
+
 export const messageSchema = z
   .object({
     id: idSchema,
@@ -107,22 +126,7 @@ export const messageSchema = z
     parts: z.array(partSchema).optional().meta({ description: "Absent when the message is a single text." }),
     created_at: z.iso.datetime(),
     metadata: z.record(z.string(), z.json()).optional(),
-    model: z.string().optional(),
-    usage: z
-      .object({
-        input_tokens: z.int(),
-        output_tokens: z.int(),
-        cost_usd: z.number().optional(),
-      })
-      .optional(),
-    status: z.enum(["complete", "incomplete", "stopped"]).optional().meta({
-      description: "Of an answer. `stopped` = a client stopped it.",
-    }),
-    finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
-      description:
-        "`tool_calls` = the model waits for results of tools. Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
-    }),
-    latency_ms: z.int().optional().meta({ description: "From the question to the end of the answer." }),
+    ...answerFields,
   })
   .meta({ id: "Message" });
 
@@ -139,9 +143,18 @@ export const messageInputSchema = z
     }),
     created_at: createdAtSchema.optional(),
     metadata: metadataSchema.optional(),
+    ...answerFields,
   })
   .check(checkBody)
+  .check(checkAnswer)
   .meta({ id: "MessageInput" });
+
+/** Only a message of the assistant can have the fields of an answer. */
+function checkAnswer({ value, issues }: z.core.ParsePayload<{ role: Role }>): void {
+  if (value.role === "assistant") return;
+  const field = Object.keys(answerFields).find((name) => name in value);
+  if (field) issues.push({ code: "custom", input: value, path: [field], message: "is only for role assistant" });
+}
 
 export const appendMessagesSchema = z
   .union([

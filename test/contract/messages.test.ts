@@ -37,6 +37,29 @@ describe("appending", () => {
     expect(await read(id)).toEqual(body.data);
   });
 
+  it("an answer of another system keeps what is said of it, and another role cannot have it", async () => {
+    const id = await session();
+    const answer = {
+      model: "gpt-4",
+      usage: { input_tokens: 5, output_tokens: 7, cost_usd: 0.25 },
+      status: "stopped",
+      finish_reason: "length",
+      latency_ms: 1200,
+    };
+    const { body } = await append(id, { role: "assistant", content: "half", ...answer });
+    expect(body.data[0]).toMatchObject(answer);
+    expect(await read(id)).toEqual(body.data);
+    for (const [field, value] of Object.entries(answer)) {
+      const refused = await append(id, { role: "user", content: "x", [field]: value });
+      expect([refused.status, refused.body.errors[0]]).toEqual([
+        400,
+        { path: field, message: "is only for role assistant" },
+      ]);
+    }
+    expect((await append(id, { role: "assistant", content: "x", usage: { input_tokens: -1 } })).status).toBe(400);
+    expect(await count(id)).toBe(1);
+  });
+
   it("parts keeps them and returns their text as content", async () => {
     const id = await session();
     const parts = [
