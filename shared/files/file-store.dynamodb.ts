@@ -15,11 +15,19 @@ import type { FileStore } from "./file-store.ts";
 /** Files in the table `conversations`. */
 export function createFileStore(table: Table): FileStore {
   return {
-    async add({ user_id, ...file }) {
-      await table.put({
+    async add({ user_id, ...file }, reuseAt) {
+      const isNew = "attribute_not_exists(pk)";
+      const { done } = await table.put({
         Item: { ...fileKey(user_id, file.id), ...file },
-        ConditionExpression: "attribute_not_exists(pk)",
+        ...(reuseAt === undefined
+          ? { ConditionExpression: isNew }
+          : {
+              ConditionExpression: `${isNew} OR #status = :deleted OR expires_at <= :now`,
+              ExpressionAttributeNames: { "#status": "status" },
+              ExpressionAttributeValues: { ":deleted": "deleted", ":now": toSeconds(reuseAt) },
+            }),
       });
+      return done;
     },
 
     async find(user, ids, now) {

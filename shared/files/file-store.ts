@@ -12,8 +12,11 @@ export interface FileUse {
 
 /** What is known of files beside their content. Reads are strongly consistent, and show no deleted or expired file. */
 export interface FileStore {
-  /** Stores a new file; a repeat changes nothing. */
-  add(file: FileRecord): Promise<void>;
+  /**
+   * Stores a new file; false when its id is in use. With `reuseAt` (epoch milliseconds), an id is free again as soon as its file is
+   * deleted or has expired.
+   */
+  add(file: FileRecord, reuseAt?: number): Promise<boolean>;
   /** In any order. `now` is in epoch milliseconds. */
   find(user: string, ids: readonly string[], now: number): Promise<FileRecord[]>;
   /** A page of a user's files, the newest first. `after` is the id at which the page before ended. */

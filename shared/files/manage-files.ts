@@ -1,6 +1,7 @@
 import { type Clock, toInstant, toSeconds } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { timeOrderedId } from "../session/message.ts";
+import { timeOf, timeOrderedId } from "../session/message.ts";
+import { MAX_AHEAD } from "../session/schema.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
@@ -13,29 +14,44 @@ export interface FileDependencies {
   clock: Clock;
 }
 
-type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & { sha256?: string | undefined };
+type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & {
+  id?: string | undefined;
+  sha256?: string | undefined;
+};
 
-/** Stores a file whose content is still to come. The same request always gives the same file. */
+/**
+ * Stores a file whose content is still to come. The same request always gives the same file, and so does the same id.
+ * Throws `conflict` when another file has the id.
+ */
 export async function createFile(
   { files }: Pick<FileDependencies, "files">,
   user_id: string,
-  { filename, media_type, bytes, sha256 }: FileInput,
+  { id, filename, media_type, bytes, sha256 }: FileInput,
   request: RequestIdentity,
   n = 0,
 ): Promise<FileRecord> {
+  const created = id === undefined ? request.at : timeOf(id);
+  if (created > request.at + MAX_AHEAD) {
+    const message = "its time must be at most 24 hours in the future";
+    throw new AppError("validation_failed", `id: ${message}`, { fields: [{ path: "id", message }] });
+  }
   const file: FileRecord = {
     user_id,
-    id: timeOrderedId(request, n),
+    id: id ?? timeOrderedId(request, n),
     filename,
     media_type,
     bytes,
     ...(sha256 === undefined ? {} : { sha256 }),
     status: "uploading",
-    created_at: toInstant(request.at),
+    created_at: toInstant(created),
     expires_at: toSeconds(request.at) + UNUSED_SECONDS,
   };
-  await files.add(file);
-  return file;
+  const isNew = await files.add(file, id === undefined ? undefined : request.at);
+  if (isNew || id === undefined) return file;
+  const [stored] = await files.find(user_id, [id], request.at);
+  const isSame = stored?.filename === filename && stored.media_type === media_type && stored.sha256 === sha256;
+  if (!isSame || stored.bytes !== bytes) throw new AppError("conflict", `another file with the id ${id} exists`);
+  return stored;
 }
 
 /** Finds one file. Throws `not_found`. */

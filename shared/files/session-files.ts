@@ -101,6 +101,8 @@ export function createSessionFiles(deps: Dependencies): SessionFiles {
     },
 
     async removeContent(user, id) {
+      // The id may belong to a file that was stored again meanwhile.
+      if ((await files.find(user, [id], clock())).length > 0) return;
       await (await open()).objects.remove({ user_id: user, id });
     },
   };

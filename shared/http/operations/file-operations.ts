@@ -20,6 +20,10 @@ const bytesSchema = z.int().min(1).max(MAX_FILE_BYTES, `must be at most ${MAX_FI
 
 const fileInputSchema = z
   .strictObject({
+    id: z.uuidv7().optional().meta({
+      description:
+        "To store a file again under the id that it had: it needs `sha256`. A repeat gives the same file. Its `created_at` is the time in the id.",
+    }),
     filename: filenameSchema,
     media_type: mediaTypeSchema,
     bytes: bytesSchema.meta({ description: "The exact size: an upload of another size is refused." }),
@@ -29,6 +33,10 @@ const fileInputSchema = z
       .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 hash in hex")
       .optional()
       .meta({ description: "Of the content, in hex. An upload with another hash is refused." }),
+  })
+  .refine(({ id, sha256 }) => id === undefined || sha256 !== undefined, {
+    path: ["sha256"],
+    message: "is missing: a file with an id needs it",
   })
   .meta({ id: "FileCreate" });
 

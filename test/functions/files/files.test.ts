@@ -88,6 +88,47 @@ describe("a new file", () => {
     expect([status, body.errors[0].path]).toEqual([400, path]);
   });
 
+  describe("with an id", () => {
+    const id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    const again = (more: object = {}) => api.post("/v1/files", input({ id, sha256: hashOf(TEXT), ...more }));
+    const created_at = "2023-06-30T03:34:18.518Z";
+
+    it("has the id and its time, an upload URL for an hour, and is the same for a repeat", async () => {
+      const { status, body } = await again();
+      expect([status, body.id]).toEqual([201, id]);
+      const left = Date.parse(body.upload.expires_at) - api.world.stores.clock();
+      expect(left).toBeGreaterThan(3_598_000);
+      expect((await again()).body.id).toBe(id);
+      expect((await send(body)).status).toBe(200);
+      expect((await api.get(`/v1/files/${id}`)).body).toMatchObject({ id, status: "ready", created_at });
+      expect((await again({ filename: "b.txt" })).status).toBe(409);
+      expect((await again({ sha256: hashOf("x") })).status).toBe(409);
+    });
+
+    it("can be stored again after it was deleted, and keeps its content when DynamoDB reports the old deletion", async () => {
+      await api.del(`/v1/files/${id}`);
+      expect(await isStored(id)).toBe(false);
+      const { body } = await again({ filename: "b.txt" });
+      expect((await send(body)).status).toBe(200);
+      const record = {
+        eventName: "REMOVE",
+        userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
+        dynamodb: { Keys: marshall(fileKey("ann", id)), SequenceNumber: "1" },
+      } as unknown as DynamoDBRecord;
+      expect(await api.world.archiveJob({ Records: [record] })).toEqual({ batchItemFailures: [] });
+      expect(await isStored(id)).toBe(true);
+    });
+
+    it.each([
+      ["sha256", { sha256: undefined }],
+      ["id", { id: "01890a5d-ac96-474b-bcce-b302099a8057" }],
+      ["id", { id: "f1890a5d-ac96-774b-bcce-b302099a8057" }],
+    ])("is refused with 400 that names %s for %j", async (path, more) => {
+      const { status, body } = await again(more);
+      expect([status, body.errors[0].path]).toEqual([400, path]);
+    });
+  });
+
   it("of 25 MB is accepted", async () => {
     expect((await api.post("/v1/files", input({ bytes: 25 * 1024 * 1024 }))).status).toBe(201);
   });
