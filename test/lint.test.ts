@@ -49,6 +49,48 @@ const allowed = [
   'export const format = "uuid";',
 ];
 
+/** File, then what it imports. */
+const forbiddenImports: [file: string, imported: string][] = [
+  ["shared/session/a.ts", "../memory/memory.ts"],
+  ["shared/session/b.dynamodb.ts", "../chat/turn.ts"],
+  ["shared/memory/a.ts", "../chat/turn.ts"],
+  ["shared/chat/protocols/a.ts", "../../http/problem.ts"],
+  ["shared/no-row-yet/a.ts", "../session/schema.ts"],
+  ["shared/hash.ts", "./session/schema.ts"],
+  ["shared/memory/b.ts", "../../functions/compose.ts"],
+  ["shared/memory/c.ts", "../../infra/functions.ts"],
+  ["shared/memory/d.ts", "../../test/support/start-api.ts"],
+  ["shared/memory/e.ts", "@aws-sdk/client-dynamodb"],
+  ["shared/llm/a.ts", "openai/resources"],
+  ["functions/jobs/a.ts", "@aws-sdk/lib-dynamodb"],
+  ["functions/jobs/b.ts", "../../infra/functions.ts"],
+  ["functions/jobs/c.ts", "../../shared/http/operations.ts"],
+  ["infra/stacks/a.ts", "../../functions/compose.ts"],
+  ["infra/cli/top/a.ts", "../../local/start-host.ts"],
+  ["infra/stage.ts", "./local/start-host.ts"],
+  ["infra/local/a.ts", "../functions.ts"],
+  ["infra/local/s3/a.ts", "../../functions.ts"],
+  ["infra/local/s3/deep/a.ts", "../../../functions.ts"],
+  ["web/chat/a.tsx", "../../functions/compose.ts"],
+];
+const allowedImports: [file: string, imported: string][] = [
+  ["shared/memory/f.ts", "../session/schema.ts"],
+  ["shared/memory/g.ts", "../retention/policy.ts"],
+  ["shared/memory/h.ts", "../errors.ts"],
+  ["shared/chat/protocols/b.ts", "../../session/schema.ts"],
+  ["shared/chat/protocols/c.ts", "../turn.ts"],
+  ["shared/http/c.ts", "./operations/operation.ts"],
+  ["shared/memory/i.dynamodb.ts", "@aws-sdk/lib-dynamodb"],
+  ["shared/llm/b.openai.ts", "openai"],
+  ["functions/jobs/d.ts", "../../shared/session/schema.ts"],
+  ["functions/sessions/a.ts", "../../shared/http/operations/session-operations.ts"],
+  ["infra/stacks/b.ts", "../functions.ts"],
+  ["infra/cli/top/b.ts", "../../local/index.ts"],
+  ["infra/local/s3/b.ts", "../log.ts"],
+  ["web/chat/b.tsx", "../../shared/http/operations.ts"],
+  ["test/infra/a.ts", "../../functions/compose.ts"],
+];
+
 /** Where the machine may be asked. */
 const providers = ["shared/clock.ts", "shared/random.ts", "functions/compose.ts"];
 
@@ -68,6 +110,7 @@ beforeAll(() => {
   for (const name of [...providers, "shared/session/clock.ts", "functions/jobs/random.ts"]) {
     write(name, forbidden[0] ?? "");
   }
+  for (const [name, imported] of [...forbiddenImports, ...allowedImports]) write(name, `import "${imported}";`);
   const biome = path.join(root, "node_modules/.bin/biome");
   const { stdout, error } = spawnSync(biome, ["lint", "--reporter=github", "--max-diagnostics=none"], {
     cwd: directory,
@@ -100,6 +143,12 @@ describe("lint, in shared/ and functions/,", () => {
     expect(found).toContain("shared/session/clock.ts");
     expect(found).toContain("functions/jobs/random.ts");
   });
+});
+
+describe("lint of imports", () => {
+  it.each(forbiddenImports)("refuses that %s imports %s", (name) => expect(found).toContain(name));
+
+  it.each(allowedImports)("lets %s import %s", (name) => expect(found).not.toContain(name));
 });
 
 it("no folder of shared/ imports itself through other folders", () => {
