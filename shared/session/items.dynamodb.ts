@@ -149,7 +149,7 @@ export function toMessageItem({ user, id }: SessionId, generation: number, messa
     ...(parts ? { parts: toJson(parts) } : { content }),
     ...(branch ? { branch } : {}),
     ...(message.keyed ? { id: messageId } : {}),
-    ...(status === undefined || status === ANSWERED ? {} : { status }),
+    ...(status === undefined || (status === ANSWERED && usage) ? {} : { status }),
     ...(usage ? { usage: [usage.input_tokens, usage.output_tokens, usage.cost_usd] } : {}),
     ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
   };

@@ -92,6 +92,8 @@ export function planMessages(inputs: readonly Resolved<MessageInput>[], request:
     const message = {
       ...withoutUndefined(rest),
       ...bodyOf({ content, parts }),
+      // The store does so too: an answer with usage is complete unless it says otherwise.
+      ...(rest.usage && { status: rest.status ?? "complete" }),
       created_at: created_at ?? toInstant(request.at),
     };
     return id === undefined ? { ...message, id: order } : { ...message, id, order, keyed: true };

@@ -60,6 +60,18 @@ describe("appending", () => {
     expect(await count(id)).toBe(1);
   });
 
+  it("an answer comes back with the status that was given, and with usage alone it is complete", async () => {
+    const id = await session();
+    const usage = { input_tokens: 1, output_tokens: 2 };
+    const given = [{ status: "complete" }, { usage }, { status: "complete", usage }, {}];
+    const { body } = await append(id, {
+      messages: given.map((more) => ({ role: "assistant", content: "yes", ...more })),
+    });
+    const statuses = ["complete", "complete", "complete", undefined];
+    expect(body.data.map(({ status }: { status?: string }) => status)).toEqual(statuses);
+    expect(await read(id)).toEqual(body.data);
+  });
+
   it("parts keeps them and returns their text as content", async () => {
     const id = await session();
     const parts = [
