@@ -29,7 +29,7 @@ import { meteredEmbedding, meteredSearches } from "../shared/memory/metered.ts";
 import { createRecall, recallNothing } from "../shared/memory/recall.ts";
 import type { MemoryDependencies } from "../shared/memory/remember.ts";
 import { troubleLine } from "../shared/metrics/trouble.ts";
-import { clock, openArchiveLater, openHttp, openRecorder, openStores, openTable } from "./compose.ts";
+import { clock, fileObjectsOpener, openHttp, openRecorder, openStores, openTable } from "./compose.ts";
 
 // Joins the ports and adapters of chat and memory. Like compose.ts, importing it creates nothing.
 
@@ -40,7 +40,7 @@ export type ChatHandlerDependencies = FollowDependencies & ChatDependencies & { 
 export function openFollow(config: Config, table: Table = openTable(config)): FollowDependencies {
   return {
     ...openHttp(config),
-    ...openStores(config, table, openArchiveLater(config)),
+    ...openStores(config, table),
     idempotency: createIdempotencyStore(table),
     turns: createTurnStore(table),
   };
@@ -50,8 +50,7 @@ export function openFollow(config: Config, table: Table = openTable(config)): Fo
 export function openChat(config: Config): ChatHandlerDependencies {
   const table = openTable(config);
   const files = createFileStore(table);
-  const openObjects = async () =>
-    (await import("../shared/files/file-objects.s3.ts")).openFileObjects(config.ARCHIVE_BUCKET);
+  const openObjects = fileObjectsOpener(config);
   return {
     ...openFollow(config, table),
     limits: createLimits(table),

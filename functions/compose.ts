@@ -1,15 +1,14 @@
 import { executionModeStreamifyResponse } from "@middy/core/executionModeStreamifyResponse";
 import { createArchive } from "../shared/archive/archive.s3.ts";
 import { createArchivedDays } from "../shared/archive/archived-days.s3.ts";
-import { openObjects } from "../shared/archive/objects.s3.ts";
 import type { FileUrls } from "../shared/chat/ui-chat.ts";
 import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
 import { createDynamoDB } from "../shared/dynamodb/create-dynamodb.ts";
 import { createTable, type Table } from "../shared/dynamodb/table.ts";
 import { URL_SECONDS } from "../shared/files/file.ts";
-import { openFileObjects } from "../shared/files/file-objects.s3.ts";
 import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
+import type { FileObjects } from "../shared/files/file-store.ts";
 import type { FileDependencies } from "../shared/files/manage-files.ts";
 import { createSessionFiles } from "../shared/files/session-files.ts";
 import type { HttpDependencies } from "../shared/http/chain.ts";
@@ -29,6 +28,7 @@ import type { Archive } from "../shared/session/archive.ts";
 import { createMessageStore } from "../shared/session/messages.dynamodb.ts";
 import { createSessionStore } from "../shared/session/store.dynamodb.ts";
 import type { Stores } from "../shared/session/store.ts";
+import { openFileObjects } from "./s3-objects.ts";
 
 // Joins ports and adapters for the handlers. Importing this file creates nothing, so that a bundle contains only the adapters that
 // its handler opens.
@@ -90,15 +90,16 @@ export function openIdempotentHttp(config: Config, table: Table): HttpDependenci
   return { ...openHttp(config), idempotency: createIdempotencyStore(table) };
 }
 
-/** The archive, for functions that use it in every call. */
+/** The archive. It loads the S3 client at its first use. */
 export function openArchive({ ARCHIVE_BUCKET }: Config): Archive {
-  return createArchive(async () => openObjects(ARCHIVE_BUCKET));
+  return createArchive(async () => (await import("./s3-objects.ts")).openObjects(ARCHIVE_BUCKET));
 }
 
-/** The archive, for functions that rarely use it. They load the S3 client, a separate file of the bundle, at its first use. */
-export function openArchiveLater({ ARCHIVE_BUCKET }: Config): Archive {
-  return createArchive(async () => (await import("../shared/archive/objects.s3.ts")).openObjects(ARCHIVE_BUCKET));
-}
+/** Opens the contents of files, with the S3 client, at the first use. */
+export const fileObjectsOpener =
+  ({ ARCHIVE_BUCKET }: Config) =>
+  async (): Promise<FileObjects> =>
+    (await import("./s3-objects.ts")).openFileObjects(ARCHIVE_BUCKET);
 
 /** Dependencies of the operations on files. */
 export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDependencies {
@@ -111,10 +112,9 @@ export function openFiles({ ARCHIVE_BUCKET }: Config, table: Table): FileDepende
 }
 
 /** Signs URLs of files that are named by messages. */
-export function openFileUrls({ ARCHIVE_BUCKET }: Config, table: Table): FileUrls {
+export function openFileUrls(config: Config, table: Table): FileUrls {
   return async (user, ids) => {
-    const { openFileObjects } = await import("../shared/files/file-objects.s3.ts");
-    const objects = openFileObjects(ARCHIVE_BUCKET);
+    const objects = await fileObjectsOpener(config)();
     const files = await createFileStore(table).find(user, ids, clock());
     const urls = await Promise.all(files.map((file) => objects.signDownload(file, URL_SECONDS)));
     return new Map(files.map(({ id }, n) => [id, urls[n] ?? ""]));
@@ -122,7 +122,7 @@ export function openFileUrls({ ARCHIVE_BUCKET }: Config, table: Table): FileUrls
 }
 
 /** All stores of a session. */
-export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Archive): Stores {
+export function openStores(config: Config, table: Table): Stores {
   const sessions = createSessionStore(table);
   return {
     sessions,
@@ -131,10 +131,10 @@ export function openStores({ ARCHIVE_BUCKET }: Config, table: Table, archive: Ar
     files: createSessionFiles({
       files: createFileStore(table),
       sessions,
-      openObjects: async () => (await import("../shared/files/file-objects.s3.ts")).openFileObjects(ARCHIVE_BUCKET),
+      openObjects: fileObjectsOpener(config),
       clock,
     }),
-    archive,
+    archive: openArchive(config),
     clock,
   };
 }

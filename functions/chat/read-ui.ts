@@ -3,7 +3,7 @@ import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openFileUrls, openHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openFileUrls, openHttp, openStores, openTable } from "../compose.ts";
 
 type Dependencies = HttpDependencies & Stores & { fileUrls: FileUrls };
 
@@ -16,6 +16,6 @@ export function createReadUiChat(deps: Dependencies) {
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  const stores = openStores(config, table, openArchiveLater(config));
+  const stores = openStores(config, table);
   return createReadUiChat({ ...openHttp(config), ...stores, fileUrls: openFileUrls(config, table) });
 });

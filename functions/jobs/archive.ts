@@ -10,7 +10,7 @@ import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
 import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 
 /** Sessions archived at once. */
 const PARALLEL = 10;
@@ -99,9 +99,5 @@ function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createArchiveJob(
-    openStores(config, table, openArchive(config)),
-    createChangedDays(table),
-    openRecorder(config),
-  );
+  return createArchiveJob(openStores(config, table), createChangedDays(table), openRecorder(config));
 });

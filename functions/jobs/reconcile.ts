@@ -3,7 +3,7 @@ import { counted } from "../../shared/counted.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openStores, openTable } from "../compose.ts";
 import { recordSuccess } from "./middleware.ts";
 
 /** Milliseconds that a run leaves unused, for the sessions that it is at. */
@@ -22,9 +22,5 @@ export const createReconcileJob =
   };
 
 export const handler = lazyHandler((config) => {
-  return recordSuccess(
-    "jobs-reconcile",
-    config,
-    createReconcileJob(openStores(config, openTable(config), openArchiveLater(config))),
-  );
+  return recordSuccess("jobs-reconcile", config, createReconcileJob(openStores(config, openTable(config))));
 });

@@ -6,7 +6,7 @@ import {
   reembed,
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
-import { lazyHandler, openArchive, openRecorder, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 import { configuredSpace, createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 /** Milliseconds at the end of a run in which no session is begun. */
@@ -37,7 +37,7 @@ export const handler = lazyHandler((config) => {
   return createReembedJob(
     {
       ...openMemories(config, table, createOpenAIEmbedderLater),
-      stores: openStores(config, table, openArchive(config)),
+      stores: openStores(config, table),
       wanted: { a: configuredSpace(config, "a"), b: configuredSpace(config, "b") },
     },
     openRecorder(config),

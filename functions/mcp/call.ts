@@ -4,7 +4,7 @@ import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
-import { lazyHandler, openArchiveLater, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 import { type Caller, createMcpServer, type McpDependencies } from "./server.ts";
 
@@ -53,7 +53,7 @@ export const handler = lazyHandler((config) => {
   const memories = openMemories(config, table, createOpenAIEmbedderLater);
   return createCallMcp({
     ...openIdempotentHttp(config, table),
-    ...openStores(config, table, openArchiveLater(config)),
+    ...openStores(config, table),
     uploads: openFiles(config, table),
     recall: config.MEMORY ? createSearch(memories) : recallNothing,
     forget: (user, memory) => forgetMemory(memories.memories, user, memory),

@@ -6,7 +6,7 @@ import { findMessages } from "../../shared/session/find-messages.ts";
 import { positionOf, type ShownMessage, toMessage } from "../../shared/session/message.ts";
 import { refuseFuture } from "../../shared/session/schema.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 
 /** POST /v1/sessions/{id}/messages */
 export function createAppendMessages(deps: HttpDependencies & Stores) {
@@ -41,6 +41,6 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createAppendMessages({
     ...openIdempotentHttp(config, table),
-    ...openStores(config, table, openArchiveLater(config)),
+    ...openStores(config, table),
   });
 });

@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { messageOperations } from "../../shared/http/operations/message-operations.ts";
 import { deleteMessage } from "../../shared/session/delete-message.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openHttp, openStores, openTable } from "../compose.ts";
 
 /** DELETE /v1/sessions/{id}/messages/{message_id} */
 export const createDeleteMessage = (deps: HttpDependencies & Stores) =>
@@ -13,6 +13,6 @@ export const createDeleteMessage = (deps: HttpDependencies & Stores) =>
   });
 
 export const handler = lazyHandler((config) => {
-  const stores = openStores(config, openTable(config), openArchiveLater(config));
+  const stores = openStores(config, openTable(config));
   return createDeleteMessage({ ...openHttp(config), ...stores });
 });

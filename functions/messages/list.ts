@@ -6,7 +6,7 @@ import { checkRange } from "../../shared/http/range.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { POSITION, positionOf, toMessage } from "../../shared/session/message.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openHttp, openStores, openTable } from "../compose.ts";
 
 const BRANCH = /^\d{1,4}$/;
 
@@ -34,6 +34,6 @@ export function createListMessages(deps: HttpDependencies & Stores) {
 export const handler = lazyHandler((config) => {
   return createListMessages({
     ...openHttp(config),
-    ...openStores(config, openTable(config), openArchiveLater(config)),
+    ...openStores(config, openTable(config)),
   });
 });

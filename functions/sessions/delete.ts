@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchive, openHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openHttp, openStores, openTable } from "../compose.ts";
 
 /** DELETE /v1/sessions/{id} */
 export function createDeleteSession(deps: HttpDependencies & Stores) {
@@ -14,5 +14,5 @@ export function createDeleteSession(deps: HttpDependencies & Stores) {
 }
 
 export const handler = lazyHandler((config) => {
-  return createDeleteSession({ ...openHttp(config), ...openStores(config, openTable(config), openArchive(config)) });
+  return createDeleteSession({ ...openHttp(config), ...openStores(config, openTable(config)) });
 });

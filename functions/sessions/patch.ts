@@ -4,7 +4,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openHttp, openStores, openTable } from "../compose.ts";
 import { sessionResponse } from "./session-response.ts";
 
 /** PATCH /v1/sessions/{id} */
@@ -19,6 +19,6 @@ export function createPatchSession(deps: HttpDependencies & Stores) {
 export const handler = lazyHandler((config) => {
   return createPatchSession({
     ...openHttp(config),
-    ...openStores(config, openTable(config), openArchiveLater(config)),
+    ...openStores(config, openTable(config)),
   });
 });

@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { resetSession } from "../../shared/session/reset-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchiveLater, openIdempotentHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/reset */
@@ -24,6 +24,6 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createResetSession({
     ...openIdempotentHttp(config, table),
-    ...openStores(config, table, openArchiveLater(config)),
+    ...openStores(config, table),
   });
 });

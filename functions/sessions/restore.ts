@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { restoreSession } from "../../shared/session/restore-session.ts";
 import type { Stores } from "../../shared/session/store.ts";
-import { lazyHandler, openArchive, openIdempotentHttp, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";
 
 /** POST /v1/sessions/{id}/restore */
@@ -24,6 +24,6 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createRestoreSession({
     ...openIdempotentHttp(config, table),
-    ...openStores(config, table, openArchive(config)),
+    ...openStores(config, table),
   });
 });

@@ -15,8 +15,7 @@ const root = path.resolve(import.meta.dirname, "../..");
 const LAZY_MODULES = [
   "gpt-tokenizer/encoding/cl100k_base",
   "gpt-tokenizer/encoding/o200k_base",
-  "./shared/archive/objects.s3.ts",
-  "./shared/files/file-objects.s3.ts",
+  "./functions/s3-objects.ts",
   "./shared/memory/embedder.openai.ts",
 ];
 const LAZY_IMPORT = new RegExp(`/(${LAZY_MODULES.map((module) => RegExp.escape(path.basename(module))).join("|")})$`);

@@ -6,7 +6,6 @@ import {
   HeadObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { createS3 } from "../s3/create-s3.ts";
 import { type Condition, uploadObject } from "../s3/upload-object.ts";
 
 /** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */
@@ -29,7 +28,3 @@ export function createObjects(s3: S3Client, Bucket: string) {
 }
 
 export type Objects = ReturnType<typeof createObjects>;
-
-export function openObjects(bucket: string): Objects {
-  return createObjects(createS3(), bucket);
-}

@@ -9,15 +9,9 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { userPart } from "../archive/user-part.ts";
 import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
-import { createS3 } from "../s3/create-s3.ts";
 import { statusOf, translate } from "../s3/translate.ts";
 import { attachmentOf, type FileRecord, servedType } from "./file.ts";
 import type { FileObjects } from "./file-store.ts";
-
-/** The client signs no checksum of its own, because it does not know the content that a client will upload. */
-export function openFileObjects(bucket: string): FileObjects {
-  return createFileObjects(createS3({ requestChecksumCalculation: "WHEN_REQUIRED" }), bucket);
-}
 
 /** The content of files, as objects `files/<user>/<file>` in a bucket. */
 export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {
@@ -44,7 +38,7 @@ export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {
     async signUpload(file, seconds) {
       const url = await getSignedUrl(
         s3,
-        // IfNoneMatch: whoever has the URL cannot replace the content later.
+        // IfNoneMatch: the holder of the URL cannot replace the content later.
         new PutObjectCommand({ ...contentOf(file), IfNoneMatch: "*" }),
         {
           expiresIn: seconds,

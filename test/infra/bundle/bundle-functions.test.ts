@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,15 +16,10 @@ interface RawSourceMap {
 }
 
 const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
-const S3 = "objects.s3.mjs";
-const FILES = "file-objects.s3.mjs";
+const S3 = "s3-objects.mjs";
 
-/** Functions that use S3 whenever they run, so that its client is in their bundle. */
-const ALWAYS_S3 =
-  "jobs-lake jobs-export jobs-housekeeping jobs-archive jobs-reembed sessions-delete sessions-restore system-health";
-
-/** Functions that read the archive without the rest of a session. */
-const ARCHIVE_ONLY = "jobs-lake jobs-housekeeping system-health";
+/** Functions that read the archive only with clients of their own, which are in their bundle. */
+const OWN_S3 = ["jobs-lake", "jobs-housekeeping"];
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-bundle-"));
 const names = Object.entries(functions as Record<string, FunctionSpec>);
@@ -35,13 +33,12 @@ describe("a function's bundle", () => {
     expect(statSync(path.join(directory, name, "index.mjs")).size).toBeLessThanOrEqual(1_200_000);
   });
 
-  it("has beside it the tokenizers' tables if it asks models, S3 clients and OpenAI's SDK if few requests need them, and nothing else", () => {
+  it("has beside it the tokenizers' tables if it asks models, the S3 client and OpenAI's SDK if few requests need them, and nothing else", () => {
     for (const [name, { streams, archive, embeds, chat }] of names) {
       const beside = [
         ...(streams && chat === "ask" ? TABLES : []),
         ...(embeds && chat !== "ask" ? ["embedder.openai.mjs"] : []),
-        ...(archive && !ALWAYS_S3.split(" ").includes(name) ? [S3] : []),
-        ...(archive && !ARCHIVE_ONLY.split(" ").includes(name) ? [FILES] : []),
+        ...(archive && !OWN_S3.includes(name) ? [S3] : []),
       ];
       expect([name, modulesOf(name)]).toEqual([name, [...beside, "index.mjs"].sort()]);
     }
@@ -55,10 +52,25 @@ describe("a function's bundle", () => {
   });
 
   it("can load the S3 client beside it", async () => {
-    const { createObjects } = await import(pathToFileURL(path.join(directory, "chat-turn", S3)).href);
-    const send = vi.fn(async () => ({ ETag: "etag" }));
-    expect(await createObjects({ send }, "bucket").head("key")).toEqual({ ETag: "etag" });
-    expect(send).toHaveBeenCalledWith(expect.objectContaining({ input: { Bucket: "bucket", Key: "key" } }));
+    const server = createServer((request, response) => response.setHeader("etag", `etag of ${request.url}`).end());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    vi.stubEnv("AWS_ENDPOINT_URL_S3", `http://127.0.0.1:${port}`);
+    vi.stubEnv("AWS_REGION", "eu-west-1");
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "id");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+    try {
+      const { openObjects, openFileObjects } = await import(pathToFileURL(path.join(directory, "chat-turn", S3)).href);
+      expect(await openObjects("bucket").head("key")).toMatchObject({ ETag: "etag of /bucket/key" });
+      const file = { user_id: "ann", id: "f1", filename: "a.txt", media_type: "text/plain" };
+      expect(await openFileObjects("bucket").signDownload(file, 60)).toContain(
+        `http://127.0.0.1:${port}/bucket/files/`,
+      );
+    } finally {
+      vi.unstubAllEnvs();
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   it.each(TABLES)("can load %s beside it", async (file) => {
