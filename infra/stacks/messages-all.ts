@@ -16,7 +16,11 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
   { name: "created_at", type: "string", comment: "ISO 8601, UTC" },
   { name: "metadata", type: "string", comment: "as in messages" },
   { name: "model", type: "string", comment: "as in messages" },
-  { name: "usage", type: "struct<input_tokens:int,output_tokens:int,cost_usd:double>", comment: "as in messages" },
+  {
+    name: "usage",
+    type: "struct<input_tokens:int,cached_input_tokens:int,output_tokens:int,cost_usd:double>",
+    comment: "as in messages",
+  },
   { name: "status", type: "string", comment: "as in messages" },
   { name: "latency_ms", type: "int", comment: "as in messages" },
 ];
@@ -36,6 +40,7 @@ export function messagesAll({ content }: { content: boolean }): string {
     content_chars: "cast(length(r.content) as integer)",
     created_at: "cast(replace(replace(r.created_at, 'T', ' '), 'Z', '') as timestamp)",
     input_tokens: "r.usage.input_tokens",
+    cached_input_tokens: "r.usage.cached_input_tokens",
     output_tokens: "r.usage.output_tokens",
     cost_usd: "r.usage.cost_usd",
   };

@@ -157,7 +157,7 @@ function messageLine(
   const { session_key, generation, session_id } = identity;
   const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
   const { latency_ms, branch, client_id, keyed, order } = message;
-  const { input_tokens, output_tokens, cost_usd } = usage ?? {};
+  const { input_tokens, cached_input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
     session_key,
@@ -174,7 +174,7 @@ function messageLine(
     created_at,
     metadata,
     model,
-    usage: usage && { input_tokens, output_tokens, cost_usd },
+    usage: usage && { input_tokens, cached_input_tokens, output_tokens, cost_usd },
     status,
     finish_reason,
     latency_ms,

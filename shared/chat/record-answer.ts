@@ -68,7 +68,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       ...body,
       created_at: toInstant(timeOf(turn.answer)),
       model: answer.model,
-      usage: { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens, cost_usd: cost },
+      usage: { ...usage, cost_usd: cost },
       ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(body, reason)),
       latency_ms: latency,
     };

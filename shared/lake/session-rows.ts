@@ -51,6 +51,7 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         created_at: created,
         model: message.model ?? null,
         input_tokens: message.usage?.input_tokens ?? null,
+        cached_input_tokens: message.usage?.cached_input_tokens ?? null,
         output_tokens: message.usage?.output_tokens ?? null,
         cost_usd: message.usage?.cost_usd ?? null,
         status: message.status ?? null,

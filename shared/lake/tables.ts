@@ -48,6 +48,11 @@ export const tables = {
       { name: "created_at", type: "timestamp", comment: "when it was said, UTC" },
       { name: "model", type: "string", comment: "the model that wrote it" },
       { name: "input_tokens", type: "int", comment: "tokens of the prompt that it answers" },
+      {
+        name: "cached_input_tokens",
+        type: "int",
+        comment: "how many of them the provider read from its cache; null = none, or not known",
+      },
       { name: "output_tokens", type: "int", comment: "tokens of the answer" },
       { name: "cost_usd", type: "double", comment: "US dollars, by the price of the model when it answered" },
       {

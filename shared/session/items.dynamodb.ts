@@ -150,7 +150,7 @@ export function toMessageItem({ user, id }: SessionId, generation: number, messa
     ...(branch ? { branch } : {}),
     ...(message.keyed ? { id: messageId } : {}),
     ...(status === undefined || (status === ANSWERED && usage) ? {} : { status }),
-    ...(usage ? { usage: [usage.input_tokens, usage.output_tokens, usage.cost_usd] } : {}),
+    ...(usage ? { usage: toUsageItem(usage) } : {}),
     ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
   };
 }
@@ -159,18 +159,31 @@ export function fromMessageItem(item: Item): MessageRecord {
   const { pk: _pk, sk, metadata, usage, parts: partsText, ...rest } = item;
   const parts = fromJson<MessagePart[] | undefined>(partsText, undefined);
   const [created_at = "", order = ""] = parseMessageKey(String(sk)).position.split("#");
-  const [input_tokens = 0, output_tokens = 0, cost_usd] = (usage ?? []) as number[];
   return {
     id: order,
     ...(rest as unknown as Omit<MessageRecord, "id" | "created_at">),
     ...(parts ? { content: textOf(parts), parts } : {}),
     created_at,
     ...(item.keyed ? { order } : {}),
-    ...(usage ? { usage: { input_tokens, output_tokens, ...(cost_usd === undefined ? {} : { cost_usd }) } } : {}),
+    ...(usage ? { usage: fromUsageItem(usage as (number | null)[]) } : {}),
     ...(usage && item.status === undefined ? { status: ANSWERED } : {}),
     ...(metadata === undefined ? {} : { metadata: fromJson(metadata, {}) }),
   };
 }
+
+type Usage = NonNullable<MessageRecord["usage"]>;
+
+const toUsageItem = ({ input_tokens, output_tokens, cost_usd, cached_input_tokens: cached }: Usage) =>
+  cached === undefined
+    ? [input_tokens, output_tokens, cost_usd]
+    : [input_tokens, output_tokens, cost_usd ?? null, cached];
+
+const fromUsageItem = ([input_tokens, output_tokens, cost_usd, cached]: (number | null)[]): Usage => ({
+  input_tokens: input_tokens ?? 0,
+  output_tokens: output_tokens ?? 0,
+  ...(typeof cached === "number" ? { cached_input_tokens: cached } : {}),
+  ...(typeof cost_usd === "number" ? { cost_usd } : {}),
+});
 
 /** The status of an answer of a model that says nothing else. */
 const ANSWERED = "complete";

@@ -102,7 +102,14 @@ const tokensSchema = z.int().min(0);
 const answerFields = {
   model: textSchema.max(200, "must be at most 200 characters").optional(),
   usage: z
-    .strictObject({ input_tokens: tokensSchema, output_tokens: tokensSchema, cost_usd: z.number().min(0).optional() })
+    .strictObject({
+      input_tokens: tokensSchema,
+      cached_input_tokens: tokensSchema.optional().meta({
+        description: "Of the input tokens, those that the provider read from its cache. Absent = none, or not known.",
+      }),
+      output_tokens: tokensSchema,
+      cost_usd: z.number().min(0).optional(),
+    })
     .optional(),
   status: z
     .enum(["complete", "incomplete", "stopped"])

@@ -206,11 +206,12 @@ function logprobsOf(pieces: readonly AnswerPiece[]): object | null {
 const finishReasonOf = ({ finish_reason = "stop" }: MessageRecord): string => finish_reason;
 
 function completionUsage({ usage }: MessageRecord) {
-  const { input_tokens = 0, output_tokens = 0, cost_usd = 0 } = usage ?? {};
+  const { input_tokens = 0, cached_input_tokens = 0, output_tokens = 0, cost_usd = 0 } = usage ?? {};
   return {
     prompt_tokens: input_tokens,
     completion_tokens: output_tokens,
     total_tokens: input_tokens + output_tokens,
+    prompt_tokens_details: { cached_tokens: cached_input_tokens },
     cost_usd,
   };
 }

@@ -96,7 +96,10 @@ describe("an archived session", () => {
         name: fc.string({ unit: "grapheme", minLength: 1 }),
         metadata: fc.constantFrom({}, { a: [1, null, { b: "\n" }] }),
         model: fc.string(),
-        usage: fc.record({ input_tokens: fc.nat(), output_tokens: fc.nat() }),
+        usage: fc.record(
+          { input_tokens: fc.nat(), cached_input_tokens: fc.nat(), output_tokens: fc.nat(), cost_usd: fc.nat() },
+          { requiredKeys: ["input_tokens", "output_tokens"] },
+        ),
         status: fc.constantFrom("complete", "incomplete"),
         finish_reason: fc.constantFrom("stop", "length", "content_filter"),
         parts: fc.constantFrom([{ type: "data", name: "x", data: [{ a: "\u2028" }] }]),

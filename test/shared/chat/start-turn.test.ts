@@ -96,7 +96,12 @@ describe("a turn", () => {
     const specOf = () => ({ context: 8192, input: 1, cached: 0.5, output: 2 });
     await runTurn({ ...chat.deps, specOf }, request("good morning"));
     const { messages } = await listMessages(chat.deps, session(), { order: "asc", limit: 10 });
-    expect(messages[1]?.usage).toEqual({ input_tokens: 100, output_tokens: 4, cost_usd: 0.000078 });
+    expect(messages[1]?.usage).toEqual({
+      input_tokens: 100,
+      cached_input_tokens: 60,
+      output_tokens: 4,
+      cost_usd: 0.000078,
+    });
     expect(chat.metrics.at(-1)?.measures).toMatchObject({ input_tokens: 100, cached_input_tokens: 60 });
   });
 

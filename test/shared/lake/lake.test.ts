@@ -61,6 +61,7 @@ describe("a session that is archived", () => {
       created_at: "2026-11-21 12:00:00",
       model: null,
       input_tokens: null,
+      cached_input_tokens: null,
       output_tokens: null,
       cost_usd: null,
       status: null,

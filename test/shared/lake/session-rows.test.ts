@@ -81,6 +81,17 @@ describe("the rows of a session", () => {
     ]);
   });
 
+  it("say how many tokens of a prompt came from the provider's cache", async () => {
+    const usage = { input_tokens: 100, cached_input_tokens: 60, output_tokens: 4 };
+    const rows = rowsOf(
+      await linesOf([message(1, { usage }), message(2, { usage: { input_tokens: 9, output_tokens: 1 } })]),
+    );
+    expect(rows.map((row) => [row.input_tokens, row.cached_input_tokens])).toEqual([
+      [100, 60],
+      [9, null],
+    ]);
+  });
+
   it("hold parts as JSON, and no content where the lake has none", async () => {
     const parts = [{ type: "reasoning" as const, text: "hm" }];
     const lines = await linesOf([message(1), message(2, { content: "", parts })]);

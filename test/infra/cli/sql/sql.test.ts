@@ -69,6 +69,7 @@ const message = (position: number, content: string): Row<"messages"> => ({
   created_at: Date.parse(`${today}T00:00:00.000Z`) + position,
   model: null,
   input_tokens: null,
+  cached_input_tokens: null,
   output_tokens: null,
   cost_usd: null,
   status: null,
