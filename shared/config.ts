@@ -49,7 +49,10 @@ const json = <T extends z.ZodMiniType>(schema: T, otherwise: z.infer<T>) =>
 const atLeast = (least: number) => z.int().check(z.minimum(least));
 const price = z.number().check(z.minimum(0));
 const plans = z.record(z.string(), z.object({ requests_per_minute: atLeast(0), tokens_per_day: atLeast(0) }));
-const prices = z.record(z.string(), z.partial(z.object({ context: atLeast(1), input: price, output: price })));
+const prices = z.record(
+  z.string(),
+  z.partial(z.object({ context: atLeast(1), input: price, cached: price, output: price })),
+);
 
 /**
  * The environment of the functions. The template (`infra/stacks/`) sets only these variables; the AWS SDK reads its own.

@@ -1,4 +1,5 @@
 import { toInstant, withPatience } from "../clock.ts";
+import { sha256 } from "../hash.ts";
 import { LOCK_MARGIN } from "../idempotency/attempt.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
@@ -8,7 +9,7 @@ import { randomId } from "../random.ts";
 import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
 import type { InputPart } from "../session/parts.ts";
 import { resolveFiles } from "../session/resolve-files.ts";
-import type { RequestIdentity } from "../session/session.ts";
+import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
 import { earlierTurn } from "./follow-turn.ts";
@@ -82,7 +83,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     const asked = opened.history.findLast(({ role }) => role === "user")?.content ?? "";
     const recalled = await (recalling ?? recallMemories(deps, request, asked));
     const promptFor = await createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
-    const answer = await askModel(deps, request, promptFor, watch);
+    const answer = await askModel(deps, request, promptFor, cacheKeyOf(opened.record), watch);
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
     const prompt = await promptFor(answer.model);
@@ -206,11 +207,16 @@ async function createPrompts(
 const timeLeft = ({ settings, clock }: ChatDependencies, { deadline }: TurnRequest): number =>
   Math.min(settings.totalTimeout, deadline - STORE_MARGIN - clock());
 
+/** The same for all turns of a session, also after it was restored. Nobody can tell the user or the session from it. */
+const cacheKeyOf = ({ user_id, id, created_at }: SessionRecord): string =>
+  sha256(JSON.stringify(["prompt cache", user_id, id, created_at])).slice(0, 32);
+
 /** Asks the model within the time that is left. A client may stop the turn before the first token: then the answer is empty. */
 async function askModel(
   deps: ChatDependencies,
   request: TurnRequest,
   promptFor: PromptFor,
+  cacheKey: string,
   watch: TurnWatch,
 ): Promise<ModelAnswer> {
   try {
@@ -218,6 +224,7 @@ async function askModel(
       model: request.model,
       parameters: request.parameters,
       promptFor,
+      cacheKey,
       firstTokenWithin: Math.min(timeLeft(deps, request), deps.settings.firstTokenTimeout),
       signal: watch.signal,
     });

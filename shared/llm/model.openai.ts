@@ -118,8 +118,10 @@ async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
   }
 }
 
-function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { parameters }: ModelRequest) {
+function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { parameters, cacheKey }: ModelRequest) {
   return {
+    // Servers that speak OpenAI's API may reject a parameter that they do not know.
+    ...(target.isOpenAI && cacheKey ? { prompt_cache_key: cacheKey } : {}),
     ...parameters,
     model: target.model,
     messages: messages as OpenAI.ChatCompletionMessageParam[],

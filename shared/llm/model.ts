@@ -32,6 +32,8 @@ export interface ModelRequest {
   promptFor(model: string): Promise<ModelPrompt>;
   /** Parameters of OpenAI's chat completions that reach the provider as they are: `temperature`, `tools`, `stop` and so on. */
   parameters?: Readonly<Record<string, unknown>> | undefined;
+  /** Names the conversation, so that a provider finds its cache again. It says nothing of the user. */
+  cacheKey?: string;
   /** Milliseconds within which the first token must arrive. */
   firstTokenWithin: number;
   signal: AbortSignal;

@@ -18,8 +18,9 @@ export interface ModelSpec {
 }
 
 /**
- * Known models, by the beginning of their names: dated versions cost what their family costs. Prices are OpenAI's list prices
- * (https://openai.com/api/pricing) and are overridden by `CHAT_PRICES`.
+ * Known models, by the beginning of their names: dated versions cost what their family costs. `CHAT_PRICES` overrides prices. They are
+ * OpenAI's list prices (https://developers.openai.com/api/docs/pricing), compared in November 2026 with the price table of LiteLLM
+ * (https://github.com/BerriAI/litellm, `model_prices_and_context_window.json`). A model without `cached` has no lower price for a cache.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
   "gpt-5-mini": { context: 400_000, input: 0.25, cached: 0.025, output: 2, encoding: "o200k_base", images: true },
@@ -48,7 +49,7 @@ const embeddingPrices: Readonly<Record<string, number>> = {
 
 /** What a deployment knows better, by the beginning of a model's name. */
 export type ModelOverrides = Readonly<
-  Record<string, { [K in "context" | "input" | "output"]?: ModelSpec[K] | undefined }>
+  Record<string, { [K in "context" | "input" | "cached" | "output"]?: ModelSpec[K] | undefined }>
 >;
 
 /** A model that is not listed, most likely a self-hosted one. */
@@ -62,7 +63,7 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
       .sort((a, b) => b.length - a.length)[0];
     return name === undefined ? undefined : table[name];
   };
-  const { context, input, output } = find(overrides) ?? {};
+  const { context, input, cached, output } = find(overrides) ?? {};
   const known = find(knownModels) ?? UNKNOWN;
   return {
     ...known,
@@ -70,7 +71,7 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
     input: input ?? known.input,
     output: output ?? known.output,
     // The listed price belongs to the listed price of the prompt.
-    ...(input === undefined ? {} : { cached: undefined }),
+    ...(input === undefined && cached === undefined ? {} : { cached }),
   };
 }
 

@@ -19,6 +19,8 @@ describe("a model's price and context", () => {
     const overrides = { "gpt-5": { input: 9 }, "gpt-5-mini": { context: 1000 } };
     expect(specOf("gpt-5-mini-x", overrides)).toEqual({ ...knownModels["gpt-5-mini"], context: 1000 });
     expect(specOf("gpt-5", overrides)).toMatchObject({ input: 9, cached: undefined, output: 10 });
+    expect(specOf("gpt-5", { "gpt-5": { input: 9, cached: 2 } })).toMatchObject({ input: 9, cached: 2, output: 10 });
+    expect(specOf("gpt-5", { "gpt-5": { cached: 1 } })).toMatchObject({ input: 1.25, cached: 1, output: 10 });
   });
 
   it("make a cost that is exact to a billionth of a dollar", () => {

@@ -59,16 +59,16 @@ describe("a model", () => {
   });
 
   it.each([
-    [true, { max_completion_tokens: 100 }],
+    [true, { max_completion_tokens: 100, prompt_cache_key: "conversation" }],
     [false, { max_tokens: 100 }],
-  ])("gets the parameters, the speakers and the limit of its answer (OpenAI's own: %s)", async (isOpenAI, limit) => {
+  ])("gets the parameters, the speakers and the limit of its answer (OpenAI's own: %s)", async (isOpenAI, own) => {
     const model = createOpenAIModel(async () => "key", { connect: 10_000, firstToken: 10_000 });
     const target = { provider: "p", baseUrl: fake.url, model: "m", isOpenAI };
     const messages = [{ role: "user" as const, content: "hi", name: "Ann" }];
     const events = await model(
       target,
       { messages, tokens: 1, maxOutputTokens: 100 },
-      ask("", { parameters: { temperature: 0.5, stop: ["."] } }),
+      ask("", { parameters: { temperature: 0.5, stop: ["."] }, cacheKey: "conversation" }),
     );
     await said({ model: "m", events });
     const { at: _at, isCut: _isCut, sent: _sent, authorization: _authorization, ...body } = fake.requests[0]!;
@@ -79,7 +79,7 @@ describe("a model", () => {
       stream_options: { include_usage: true },
       temperature: 0.5,
       stop: ["."],
-      ...limit,
+      ...own,
     });
   });
 
