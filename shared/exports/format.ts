@@ -87,7 +87,7 @@ export function toMessageLine({ session_id: _session, parts, usage, ...message }
     type: "message",
     ...message,
     ...(parts && { parts: parts.map(toOrderedPart) }),
-    ...(usage && { usage: inOrder(usage, ["input_tokens", "output_tokens", "cost_usd"]) }),
+    ...(usage && { usage: inOrder(usage, ["input_tokens", "cached_input_tokens", "output_tokens", "cost_usd"]) }),
   };
 }
 
