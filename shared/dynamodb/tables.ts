@@ -38,6 +38,9 @@ export const SESSIONS_DUE = "sessions_due";
 /** Memories of a user by id, and so by time. */
 export const MEMORIES_BY_TIME = "memories_by_time";
 
+/** Events of a user by time. Only events have `user_id`. */
+export const EVENTS_BY_USER = "events_by_user";
+
 /** A vector index of memories: its slot, and the dimensions of its vectors. */
 export interface VectorPlace {
   slot: "a" | "b";
@@ -124,5 +127,11 @@ export const metrics = {
   sortKey: "sk",
   ttl: "expires_at",
   streamed: false,
-  indexes: {},
+  indexes: {
+    [EVENTS_BY_USER]: {
+      partitionKey: "user_id",
+      sortKey: "sk",
+      nonKeyAttributes: ["id", "type", "session_id", "message_id", "value", "name", "metadata", "created_at"],
+    },
+  },
 } as const satisfies TableSpec;

@@ -1,5 +1,6 @@
 import { toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
+import { EVENTS_BY_USER } from "../dynamodb/tables.ts";
 import { eventKey, eventPartition, eventShards } from "../metrics/metric-keys.ts";
 import { toRawItem } from "../metrics/recorder.dynamodb.ts";
 import { retention } from "../retention/policy.ts";
@@ -27,6 +28,18 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): Ev
 
     async *ofDay(day) {
       for await (const items of itemsOf(table, day)) yield items.map(fromItem);
+    },
+
+    async *ofUser(user, after = "") {
+      const pages = table.pages({
+        IndexName: EVENTS_BY_USER,
+        KeyConditionExpression: "user_id = :user AND sk > :after",
+        ExpressionAttributeValues: { ":user": user, ":after": after },
+      });
+      for await (const { items } of pages) {
+        const last = items.at(-1);
+        if (last) yield { events: items.map(fromItem), last: String(last.sk) };
+      }
     },
 
     async hold(day, until) {

@@ -60,6 +60,34 @@ async function sweep(): Promise<string[]> {
   return expired.filter(({ pk }) => String(pk).startsWith("E#")).map(({ id }) => String(id));
 }
 
+describe("the events of a user", () => {
+  it("are listed by time without those of others, and the list goes on where it ended", async () => {
+    const { events } = ports();
+    const whole = {
+      session_id: "s",
+      message_id: "m",
+      value: 1.5,
+      name: "n",
+      metadata: { a: [1] },
+      created_at: "2026-03-01T12:00:00.000Z",
+    };
+    await happens("later", "2026-03-02");
+    await events.add({ id: "first", user_id: "ann", type: "feedback", ...whole });
+    await events.add({ id: "other", user_id: "bob", type: "feedback", ...whole });
+    const list = async (after?: string) => {
+      const found = [];
+      for await (const page of events.ofUser("ann", after)) found.push(...page.events);
+      return found;
+    };
+    expect(await list()).toEqual([
+      { id: "first", user_id: "ann", type: "feedback", ...whole },
+      { id: "later", user_id: "ann", type: "custom", created_at: "2026-03-02T12:00:00.000Z" },
+    ]);
+    expect((await list("2026-03-01T12:00:00.000Z#first")).map(({ id }) => id)).toEqual(["later"]);
+    for await (const { last } of events.ofUser("ann")) expect(last).toBe("2026-03-02T12:00:00.000Z#later");
+  });
+});
+
 describe("an event that TTL deletes", () => {
   it("is in the lake from the day after it was created, and stays there", async () => {
     await happens("one", "2026-03-01");
