@@ -14,6 +14,8 @@ interface MessageQuery extends Omit<RangeQuery, "path"> {
   pinned?: number | undefined;
 }
 
+type Readable = Pick<Stores, "sessions" | "messages" | "archive" | "clock">;
+
 interface MessagePage<M = MessageRecord> {
   messages: M[];
   /** Whether the next page, after the last of these, holds any. */
@@ -26,17 +28,17 @@ interface MessagePage<M = MessageRecord> {
 const CLOSE_TO_EXPIRY = 10_000;
 
 /** A page of a session's messages with their parents, wherever they are. Throws `not_found`, and `validation_failed` for `branch`. */
-export function listMessages(stores: Stores, session: SessionId, query: MessageQuery) {
+export function listMessages(stores: Readable, session: SessionId, query: MessageQuery) {
   return readPage(stores, session, query, withParents);
 }
 
 /** A page of a session's messages. Throws as `listMessages` does. */
-export function readMessages(stores: Stores, session: SessionId, query: MessageQuery) {
+export function readMessages(stores: Readable, session: SessionId, query: MessageQuery) {
   return readPage(stores, session, query, async (_source, { messages }) => messages);
 }
 
 function readPage<M extends MessageRecord | ShownMessage>(
-  stores: Stores,
+  stores: Readable,
   session: SessionId,
   query: MessageQuery,
   complete: (source: MessageSource, range: MessageRange) => Promise<M[]>,
@@ -93,7 +95,7 @@ const isSafe = (state: SessionState, now: number): boolean =>
 
 /** Whether no message of the generation that was read can have been deleted until now. */
 async function isStillHot(
-  stores: Stores,
+  stores: Readable,
   session: SessionId,
   read: Exclude<SessionState, { kind: "none" }>,
 ): Promise<boolean> {

@@ -1,0 +1,214 @@
+import type { Clock } from "../clock.ts";
+import { AppError } from "../errors.ts";
+import type { EventStore } from "../events/event.ts";
+import { type FileDependencies, listFiles } from "../files/manage-files.ts";
+import { toMemory } from "../memory/memory.ts";
+import type { MemoryReader } from "../memory/memory-store.ts";
+import { listMemories } from "../memory/read-memories.ts";
+import { listMessages } from "../session/list-messages.ts";
+import { positionOf, toMessage } from "../session/message.ts";
+import { showSession } from "../session/read-session.ts";
+import type { Session } from "../session/schema.ts";
+import { type SessionId, type SessionRecord, toSession } from "../session/session.ts";
+import type { Stores } from "../session/store.ts";
+import { isOn, LINEAR, pathOf } from "../session/tree.ts";
+import {
+  type Counts,
+  contentPath,
+  type FileLine,
+  type Series,
+  toMessageLine,
+  toSessionLine,
+  toStateLine,
+} from "./format.ts";
+import { messageSection, sessionHeading } from "./readable.ts";
+
+/** Messages of one page. A page also ends at `MAX_PAGE_BYTES`. */
+const PAGE = 500;
+/** Sessions that are read at the same time. */
+const PARALLEL = 8;
+/** Attempts to read a session that changes meanwhile. The last one is taken as it is. */
+const ATTEMPTS = 3;
+
+/** How far the collection has come. */
+export interface Cursor {
+  section: keyof typeof sections;
+  /** Where the section goes on: after this id of a file, a session, a memory or an event. */
+  after?: string;
+  /** The session of which the messages up to a position are collected. */
+  inside?: { id: string; position: string };
+}
+
+export const START: Cursor = { section: "files" };
+
+/** What is collected in one step, and the cursor after it. */
+export interface Piece {
+  lines: [Series, string][];
+  contents: { path: string; content: Uint8Array }[];
+  counts: Partial<Counts>;
+  next: Cursor | null;
+}
+
+export interface CollectPorts {
+  stores: Pick<Stores, "sessions" | "messages" | "archive" | "clock">;
+  files: Pick<FileDependencies, "files" | "objects" | "sessions" | "clock">;
+  memories: Pick<MemoryReader, "list" | "find" | "summary">;
+  events: Pick<EventStore, "ofUser">;
+  clock: Clock;
+}
+
+/**
+ * Collects everything that is stored of a user, from a cursor on. Each session is as it is when it is read; what others write meanwhile may
+ * be missing. Sessions are in the order of their ids, which no write changes.
+ */
+export async function* collect(ports: CollectPorts, user: string, cursor: Cursor): AsyncGenerator<Piece> {
+  const names = Object.keys(sections) as Cursor["section"][];
+  for (const section of names.slice(names.indexOf(cursor.section))) {
+    yield* sections[section](ports, user, section === cursor.section ? cursor : { section });
+    const following = names[names.indexOf(section) + 1];
+    yield { ...EMPTY, next: following === undefined ? null : { section: following } };
+  }
+}
+
+const EMPTY = { lines: [], contents: [], counts: {} };
+
+const sections = { files: collectFiles, sessions: collectSessions, memories: collectMemories, events: collectEvents };
+
+async function* collectFiles({ files }: CollectPorts, user: string, { after }: Cursor): AsyncGenerator<Piece> {
+  for (let last = after, more = true; more; ) {
+    const page = await listFiles(files, user, { limit: 100, after: last });
+    for (const file of page.files.filter(({ status }) => status === "ready")) {
+      const { id, filename, media_type, bytes, sha256, created_at, session } = file;
+      const next = { section: "files", after: id } as const;
+      const content = await files.objects.read(file).catch(goneIsNull);
+      if (!content) continue;
+      const path = contentPath(file);
+      const about = { id, filename, media_type, bytes, ...(sha256 && { sha256 }), created_at };
+      const line: FileLine = { ...about, ...(session && { session_id: session }), path };
+      yield { lines: [["files", toLine(line)]], contents: [{ path, content }], counts: { files: 1 }, next };
+    }
+    last = page.last;
+    more = last !== undefined;
+  }
+}
+
+async function* collectSessions(ports: CollectPorts, user: string, cursor: Cursor): AsyncGenerator<Piece> {
+  const { inside, after = "" } = cursor;
+  const ids = (await sessionIds(ports, user)).filter((id) => id > (inside?.id ?? after));
+  if (inside) yield* restOf(ports, { user, id: inside.id }, inside.position);
+  while (ids.length > 0) {
+    const group = ids.splice(0, PARALLEL);
+    const pages = await Promise.all(group.map((id) => firstPage(ports, { user, id }).catch(goneIsNull)));
+    for (const [n, id] of group.entries()) {
+      const page = pages[n];
+      if (!page) continue;
+      yield page;
+      if (page.next?.inside) yield* restOf(ports, { user, id }, page.next.inside.position);
+    }
+  }
+}
+
+/** All ids, sorted. They take about 100 bytes each in memory. */
+async function sessionIds({ stores }: CollectPorts, user: string): Promise<string[]> {
+  const ids = new Set<string>();
+  const query = { status: "all", order: "asc", limit: 500, now: stores.clock() } as const;
+  for (let after: { updated_at: string; id: string } | undefined, more = true; more; ) {
+    const page = await stores.sessions.list(user, { ...query, ...(after && { after }) });
+    // A session that is written to meanwhile moves to the end of this list, so it may come twice.
+    for (const { id } of page.records) ids.add(id);
+    after = page.records.at(-1);
+    more = page.more;
+  }
+  return [...ids].sort();
+}
+
+/** The session with its first messages. Throws `not_found`. */
+async function firstPage({ stores }: CollectPorts, session: SessionId): Promise<Piece> {
+  for (let attempt = 1; ; attempt++) {
+    const record = await showSession(stores, session);
+    const { lines, counts, next } = await pageOf(stores, session, record, undefined);
+    const shown = toSession(record, stores.clock());
+    // If all messages are here, they must be those that the session counts. Otherwise a write came in between.
+    if (!next.inside && counts.messages !== shown.message_count && attempt < ATTEMPTS) continue;
+    return {
+      lines: [...headingLines(shown), ...lines],
+      contents: [],
+      counts: { sessions: 1, ...counts },
+      next,
+    };
+  }
+}
+
+function headingLines(session: Session): Piece["lines"] {
+  return [
+    ["sessions", toLine(toSessionLine(session))],
+    ["states", toLine(toStateLine(session))],
+    ["conversations", sessionHeading(session)],
+  ];
+}
+
+/** The messages of a long session after its first page. It ends early if the session is deleted meanwhile. */
+async function* restOf({ stores }: CollectPorts, session: SessionId, position: string): AsyncGenerator<Piece> {
+  for (let after: string | undefined = position; after !== undefined; ) {
+    const record = await showSession(stores, session).catch(goneIsNull);
+    const page: Awaited<ReturnType<typeof pageOf>> | null =
+      record && (await pageOf(stores, session, record, after).catch(goneIsNull));
+    if (!page) return;
+    yield { ...page, contents: [] };
+    after = page.next.inside?.position;
+  }
+}
+
+async function pageOf(
+  stores: CollectPorts["stores"],
+  session: SessionId,
+  record: SessionRecord,
+  after: string | undefined,
+) {
+  const query = { order: "asc", branch: "all", limit: PAGE, after } as const;
+  const { messages, more } = await listMessages(stores, session, query);
+  const path = pathOf(await treeOf(stores, session, record));
+  const last = messages.at(-1);
+  const next: Cursor = { section: "sessions", after: session.id };
+  if (more && last) next.inside = { id: session.id, position: positionOf(last) };
+  const lines = messages.flatMap((message): Piece["lines"] => {
+    const shown = toMessage(message, session.id);
+    return [
+      ["sessions", toLine(toMessageLine(shown))],
+      ["conversations", messageSection(shown, isOn(path, message))],
+    ];
+  });
+  return { lines, counts: { messages: messages.length }, next };
+}
+
+async function treeOf({ messages }: Pick<Stores, "messages">, session: SessionId, record: SessionRecord) {
+  if (record.archive) return record.archive.tree ?? LINEAR;
+  return record.branch === undefined ? LINEAR : messages.tree(session, record.generation);
+}
+
+async function* collectMemories({ memories }: CollectPorts, user: string, { after }: Cursor): AsyncGenerator<Piece> {
+  for (let last = after, more = true; more; ) {
+    const page = await listMemories(memories, user, { limit: 100, after: last });
+    last = page.last;
+    more = last !== undefined;
+    const lines = page.records.map((record): [Series, string] => ["memories", toLine(toMemory(record))]);
+    const next: Cursor = { section: "memories", ...(last && { after: last }) };
+    if (more) yield { lines, contents: [], counts: { memories: lines.length }, next };
+    else yield { lines, contents: [], counts: { memories: lines.length }, next: { section: "events" } };
+  }
+}
+
+async function* collectEvents({ events }: CollectPorts, user: string, { after }: Cursor): AsyncGenerator<Piece> {
+  for await (const { events: page, last } of events.ofUser(user, after)) {
+    const lines = page.map(({ user_id: _user, ...event }): [Series, string] => ["events", toLine(event)]);
+    yield { lines, contents: [], counts: { events: lines.length }, next: { section: "events", after: last } };
+  }
+}
+
+const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
+
+/** What was deleted since it was listed is not exported. */
+function goneIsNull(error: unknown): null {
+  if (error instanceof AppError && error.code === "not_found") return null;
+  throw error;
+}
