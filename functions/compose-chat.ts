@@ -29,7 +29,7 @@ import { meteredEmbedding, meteredSearches } from "../shared/memory/metered.ts";
 import { createRecall, recallNothing } from "../shared/memory/recall.ts";
 import type { MemoryDependencies } from "../shared/memory/remember.ts";
 import { troubleLine } from "../shared/metrics/trouble.ts";
-import { clock, fileObjectsOpener, openHttp, openRecorder, openStores, openTable } from "./compose.ts";
+import { clock, fileObjectsOpener, openHttp, openRecorder, openStores, openTable, openUngatedTable } from "./compose.ts";
 
 // Joins the ports and adapters of chat and memory. Like compose.ts, importing it creates nothing.
 
@@ -41,7 +41,7 @@ export function openFollow(config: Config, table: Table = openTable(config)): Fo
   return {
     ...openHttp(config),
     ...openStores(config, table),
-    idempotency: createIdempotencyStore(table),
+    idempotency: createIdempotencyStore(openUngatedTable(config)),
     turns: createTurnStore(table),
   };
 }
@@ -53,7 +53,7 @@ export function openChat(config: Config): ChatHandlerDependencies {
   const openObjects = fileObjectsOpener(config);
   return {
     ...openFollow(config, table),
-    limits: createLimits(table),
+    limits: createLimits(openUngatedTable(config)),
     plans: config.PLANS,
     model: openModel(config, table),
     isOffered: (model) => isOffered(targetSettings(config), model),

@@ -5,6 +5,7 @@ import type { FileUrls } from "../shared/chat/ui-chat.ts";
 import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
 import { createDynamoDB } from "../shared/dynamodb/create-dynamodb.ts";
+import { gateWrites } from "../shared/dynamodb/gate-writes.ts";
 import { createTable, type Table } from "../shared/dynamodb/table.ts";
 import { URL_SECONDS } from "../shared/files/file.ts";
 import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
@@ -23,6 +24,7 @@ import { createSessionMemories } from "../shared/memory/forget.ts";
 import { createMemoryStore } from "../shared/memory/memory-store.dynamodb.ts";
 import { createRecorder } from "../shared/metrics/recorder.dynamodb.ts";
 import type { Recorder } from "../shared/metrics/recorder.ts";
+import { createPersonStore } from "../shared/privacy/person.dynamodb.ts";
 import { createS3 } from "../shared/s3/create-s3.ts";
 import type { Archive } from "../shared/session/archive.ts";
 import { createMessageStore } from "../shared/session/messages.dynamodb.ts";
@@ -64,12 +66,20 @@ function openNamedTable(name: string): Table {
   return createTable(dynamodb, name);
 }
 
-export function openTable({ CONVERSATIONS_TABLE }: Config): Table {
+export function openTable(config: Config): Table {
+  return gateWrites(openUngatedTable(config));
+}
+
+/**
+ * The table for idempotency records, limits and the records of persons. A request writes them while it reads the person's record, so
+ * that the check takes no further round trip. They hold no content.
+ */
+export function openUngatedTable({ CONVERSATIONS_TABLE }: Config): Table {
   return openNamedTable(CONVERSATIONS_TABLE);
 }
 
 export function openMetricsTable({ METRICS_TABLE }: Config): Table {
-  return openNamedTable(METRICS_TABLE);
+  return gateWrites(openNamedTable(METRICS_TABLE));
 }
 
 /** One recorder per function instance: it writes the metrics of LLM, embedding and search calls with the metric of the request. */
@@ -82,12 +92,17 @@ export function openRecorder(config: Config): Recorder {
 
 /** Dependencies of every HTTP handler. */
 export function openHttp(config: Config): HttpDependencies {
-  return { clock, corsOrigins: config.CORS_ORIGINS, recorder: openRecorder(config) };
+  return {
+    clock,
+    corsOrigins: config.CORS_ORIGINS,
+    recorder: openRecorder(config),
+    persons: createPersonStore(openUngatedTable(config)),
+  };
 }
 
 /** Dependencies of the handlers of POST operations. */
-export function openIdempotentHttp(config: Config, table: Table): HttpDependencies {
-  return { ...openHttp(config), idempotency: createIdempotencyStore(table) };
+export function openIdempotentHttp(config: Config): HttpDependencies {
+  return { ...openHttp(config), idempotency: createIdempotencyStore(openUngatedTable(config)) };
 }
 
 /** The archive. It loads the S3 client at its first use. */

@@ -159,7 +159,7 @@ export const functions = {
   }),
 
   "files-create": http("functions/files/create.ts", "createFile", {
-    table: [...idempotency, "BatchGetItem"],
+    table: [...idempotency, "GetItem", "BatchGetItem"],
     files: ["PutObject"],
   }),
   "files-list": http("functions/files/list.ts", "listFiles", {

@@ -8,6 +8,7 @@ export const statusOf = {
   not_found: 404,
   model_not_found: 404,
   conflict: 409,
+  being_erased: 409,
   precondition_failed: 412,
   payload_too_large: 413,
   unsupported_media_type: 415,

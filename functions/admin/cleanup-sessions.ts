@@ -21,5 +21,5 @@ export function createCleanupSessions(deps: Dependencies) {
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createCleanupSessions({ ...openIdempotentHttp(config, table), sessions: createSessionStore(table) });
+  return createCleanupSessions({ ...openIdempotentHttp(config), sessions: createSessionStore(table) });
 });

@@ -16,6 +16,6 @@ export function createStopChat(deps: HttpDependencies & StopDependencies) {
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  const http = openIdempotentHttp(config, table);
+  const http = openIdempotentHttp(config);
   return createStopChat({ ...http, sessions: createSessionStore(table), turns: createTurnStore(table) });
 });

@@ -30,7 +30,7 @@ export function createCreateEvent(deps: Dependencies) {
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createCreateEvent({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     events: createEventStore(openMetricsTable(config)),
     sessions: createSessionStore(table),
   });

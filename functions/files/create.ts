@@ -37,5 +37,5 @@ async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createCreateFile({ ...openIdempotentHttp(config, table), ...openFiles(config, table) });
+  return createCreateFile({ ...openIdempotentHttp(config), ...openFiles(config, table) });
 });

@@ -52,7 +52,7 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   const memories = openMemories(config, table, createOpenAIEmbedderLater);
   return createCallMcp({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     ...openStores(config, table),
     uploads: openFiles(config, table),
     recall: config.MEMORY ? createSearch(memories) : recallNothing,

@@ -48,7 +48,7 @@ export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
   const memories = openMemories(config, table, createOpenAIEmbedderLater);
   const recall = config.MEMORY ? createSearch(memories) : recallNothing;
-  return { ...openIdempotentHttp(config, table), ...memories, recall };
+  return { ...openIdempotentHttp(config), ...memories, recall };
 }
 
 export const handler = lazyHandler((config) => createSearchMemories(openSearch(config)));

@@ -40,7 +40,7 @@ const answerOf = (messages: readonly ShownMessage[], session: string) => ({
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createAppendMessages({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     ...openStores(config, table),
   });
 });

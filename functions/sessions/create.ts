@@ -40,7 +40,7 @@ export function createCreateSession(deps: Dependencies) {
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createCreateSession({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     sessions: createSessionStore(table),
     memories: createSessionMemories(createMemoryStore(table, clock)),
     defaultTtlSeconds: config.SESSION_TTL_SECONDS,

@@ -23,7 +23,7 @@ export function createResetSession(deps: HttpDependencies & Stores) {
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createResetSession({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     ...openStores(config, table),
   });
 });

@@ -23,7 +23,7 @@ export function createRestoreSession(deps: HttpDependencies & Stores) {
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createRestoreSession({
-    ...openIdempotentHttp(config, table),
+    ...openIdempotentHttp(config),
     ...openStores(config, table),
   });
 });

@@ -159,6 +159,11 @@ export function idempotencyKey(user: string, digest: string): Key {
   return { pk: `${userKey(user)}#K#${digest}`, sk: "K" };
 }
 
+/** What a user has chosen, and whether an erasure of the user's data runs. */
+export function personKey(user: string): Key {
+  return { pk: userKey(user), sk: "P" };
+}
+
 /** The usage of a user: requests and tokens. */
 export function limitsKey(user: string): Key {
   return { pk: `${userKey(user)}#L`, sk: "L" };

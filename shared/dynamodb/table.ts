@@ -90,8 +90,8 @@ interface VectorSearch {
  *   every other error is a wrong call and becomes `internal`.
  */
 export interface Table {
-  /** Reads one item, strongly consistent. */
-  get(key: Key): Promise<Item | null>;
+  /** Reads one item. @default strongly consistent, which costs twice as much */
+  get(key: Key, options?: { consistent?: boolean }): Promise<Item | null>;
   /** Reads one page of a query. */
   query(input: Unnamed<QueryCommandInput>): Promise<Page>;
   /** Reads all pages of a query, each when the caller asks for it. */
@@ -115,8 +115,8 @@ export function createTable(client: DynamoDBDocumentClient, TableName: string): 
   };
 
   return {
-    async get(Key) {
-      const { Item } = await translated(client.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+    async get(Key, { consistent = true } = {}) {
+      const { Item } = await translated(client.send(new GetCommand({ TableName, Key, ConsistentRead: consistent })));
       return Item ?? null;
     },
 

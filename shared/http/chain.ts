@@ -7,13 +7,15 @@ import { AppError } from "../errors.ts";
 import type { IdempotencyStore } from "../idempotency/idempotency-store.ts";
 import { inRequest } from "../log.ts";
 import type { Recorder } from "../metrics/recorder.ts";
+import { newPerson, type Person, type PersonStore } from "../privacy/person.ts";
+import { refuseWrites } from "../privacy/refuse-writes.ts";
 import type { NewId } from "../random.ts";
 import { answers } from "./answers.ts";
 import { authenticate } from "./authenticate.ts";
 import { baseUrlOf, headerOf, requestIdOf } from "./headers.ts";
 import type { HttpContext, HttpRequest } from "./http-request.ts";
 import { measure } from "./measure.ts";
-import type { Operation } from "./operations/operation.ts";
+import { type Operation, writesForUser } from "./operations/operation.ts";
 import { parseRequest } from "./parse-request.ts";
 import type { TokenVerifier } from "./verify-token.ts";
 
@@ -29,6 +31,8 @@ export interface HttpDependencies {
   newId?: NewId;
   /** Needed by operations that check the token themselves. */
   verify?: TokenVerifier;
+  /** Tells what a user has chosen, and whether the user's data is being erased. @default every user is new */
+  persons?: Pick<PersonStore, "find">;
   /** Takes the metric of each request. @default nothing is recorded */
   recorder?: Recorder;
   /** How the answer leaves the function. @default as a value; on Lambda, streaming functions pass another mode */
@@ -50,7 +54,7 @@ export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity"
 /** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
 export function createChain<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, recorder, executionMode, verify }: HttpDependencies,
+  { clock, corsOrigins, recorder, executionMode, verify, persons }: HttpDependencies,
   run: (request: ParsedRequest<O>, context: HttpContext, event: APIGatewayProxyEvent) => Promise<Result>,
 ): HttpHandler {
   const chain = middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>({
@@ -72,7 +76,11 @@ export function createChain<O extends Operation>(
     .use(authenticate(operation, clock, verify))
     .use(parseRequest(operation))
     .handler(async (event, context) => {
-      const { status, headers, body, done } = await run(requestOf(operation, event, context, clock()), context, event);
+      const { status, headers, body, done } = await run(
+        requestOf(operation, event, context, clock(), persons),
+        context,
+        event,
+      );
       context.work = done;
       // Lambda's response stream takes a Readable in place of text.
       return { statusCode: status, headers, body: body as string };
@@ -81,13 +89,24 @@ export function createChain<O extends Operation>(
   return (event, ...rest) => inRequest({ id: requestIdOf(event) }, () => chain(event, ...rest));
 }
 
+/** Runs the work of an operation. Throws `being_erased`. */
+export function runOperation<T>(
+  operation: Operation,
+  { person }: Pick<ParsedRequest<Operation>, "person">,
+  work: () => Promise<T>,
+): Promise<T> {
+  return writesForUser(operation) ? refuseWrites(person(), work) : work();
+}
+
 function requestOf<O extends Operation>(
   operation: O,
   event: APIGatewayProxyEvent,
   context: HttpContext,
   now: number,
+  persons?: Pick<PersonStore, "find">,
 ): ParsedRequest<O> {
   const { user, plan, params, query, body, meter } = context;
+  let person: Promise<Person> | undefined;
   const remaining = context.getRemainingTimeInMillis();
   const header = (name: string) => headerOf(event, name);
   return {
@@ -98,6 +117,10 @@ function requestOf<O extends Operation>(
     body,
     path: event.requestContext.path,
     baseUrl: baseUrlOf(event),
+    person: () => {
+      person ??= user === "" || !persons ? Promise.resolve(newPerson) : persons.find(user);
+      return person;
+    },
     header,
     repeatable: {
       user,

@@ -2,7 +2,14 @@ import { isFinal } from "../idempotency/attempt.ts";
 import type { KeptAnswer } from "../idempotency/idempotency-store.ts";
 import { type Answer, runOnce } from "../idempotency/run-once.ts";
 import type { RequestIdentity } from "../session/session.ts";
-import { createChain, type HttpDependencies, type HttpHandler, type ParsedRequest, TIMEOUT_MARGIN } from "./chain.ts";
+import {
+  createChain,
+  type HttpDependencies,
+  type HttpHandler,
+  type ParsedRequest,
+  runOperation,
+  TIMEOUT_MARGIN,
+} from "./chain.ts";
 import { requestIdOf } from "./headers.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -37,7 +44,9 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
     const run = async (identity: RequestIdentity): Promise<Answer> => {
       let answer: Answer;
       try {
-        answer = toAnswer(await serve({ ...request, identity } as HttpRequest<O>));
+        answer = toAnswer(
+          await runOperation(operation, request, () => serve({ ...request, identity } as HttpRequest<O>)),
+        );
       } catch (error) {
         if (!isFinal(error)) throw error;
         answer = problemAnswer(error, requestIdOf(event), operation.isOpenAI);

@@ -2,6 +2,7 @@ import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type * as z from "zod";
 import type { Repeatable } from "../idempotency/attempt.ts";
+import type { Person } from "../privacy/person.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { Observed, RequestMeter } from "./measure.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -21,6 +22,8 @@ export interface HttpRequest<O extends Operation> {
   user: string;
   /** The plan that the token names; empty = none. */
   plan: string;
+  /** Reads what the user has chosen, once per request. */
+  person(): Promise<Person>;
   params: Part<O, "params">;
   query: Part<O, "query">;
   body: Part<O, "body">;

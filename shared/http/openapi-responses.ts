@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { ZodOpenApiResponsesObject } from "zod-openapi";
 import { type ErrorCode, statusOf } from "../errors.ts";
-import type { Operation } from "./operations/operation.ts";
+import { type Operation, writesForUser } from "./operations/operation.ts";
 import type { ResponseHeader } from "./response-headers.ts";
 
 const EVERYWHERE: readonly ResponseHeader[] = [
@@ -76,10 +76,10 @@ const REFUSAL_HEADERS: Record<string, readonly ResponseHeader[]> = {
 /** Refusals that are kept for repeats with the same Idempotency-Key. */
 const KEPT = new Set(["400", "404", "409", "413"]);
 
-/** Describes the refusals by status. The gateway answers some 401, 403, 413, 429, 500 and 503 itself, without a function. */
 /** Whether the operation reads an Idempotency-Key, which belongs to a user. */
 const isRepeatable = ({ method, access }: Operation): boolean => method === "POST" && access !== "public";
 
+/** Describes the refusals by status. The gateway answers some 401, 403, 413, 429, 500 and 503 itself, without a function. */
 function refusalsOf(operation: Operation): Record<string, string> {
   const { access, params, body, refusals } = operation;
   return {
@@ -94,12 +94,21 @@ function refusalsOf(operation: Operation): Record<string, string> {
               : "X-User-Id needs a token with the scope act-as.",
         }),
     ...(params ? { "404": "The user has nothing with this id." } : {}),
-    ...(isRepeatable(operation) ? { "409": "The first request with this Idempotency-Key is still running." } : {}),
     ...(body ? { "413": "The body is too large." } : {}),
     ...(isRepeatable(operation) ? { "422": "The Idempotency-Key was used for another request." } : {}),
     "429": "Too many requests.",
     "500": "The service failed. Its logs contain the cause under the request id.",
     "503": "Retry after the seconds in Retry-After.",
     ...refusals,
+    ...conflictsOf(operation),
   };
+}
+
+function conflictsOf(operation: Operation): Record<string, string> {
+  const reasons = [
+    ...(operation.refusals?.[409] ? [operation.refusals[409]] : []),
+    ...(isRepeatable(operation) ? ["The first request with this Idempotency-Key is still running."] : []),
+    ...(writesForUser(operation) ? ["The data of the user is being erased."] : []),
+  ];
+  return reasons.length > 0 ? { "409": reasons.join(" ") } : {};
 }

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { randomId } from "../random.ts";
-import { createChain, type HttpDependencies, type HttpHandler } from "./chain.ts";
+import { createChain, type HttpDependencies, type HttpHandler, runOperation } from "./chain.ts";
 import { type HttpResponse, toAnswer } from "./http-handler.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -24,7 +24,8 @@ export function createStreamHandler<O extends Operation>(
 ): HttpHandler {
   const { clock, newId = randomId } = deps;
   return createChain(operation, deps, async (parsed) => {
-    const response = await serve({ ...parsed, identity: { seed: newId(), at: clock() } } as HttpRequest<O>);
+    const request = { ...parsed, identity: { seed: newId(), at: clock() } } as HttpRequest<O>;
+    const response = await runOperation(operation, request, () => serve(request));
     if (!("stream" in response)) return toAnswer(response);
     const { stream, ...rest } = response;
     return { ...rest, body: Readable.from(stream) };

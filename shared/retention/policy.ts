@@ -90,6 +90,12 @@ export const retention = {
     seconds: 2 * DAY,
     note: "Rate limits and token budgets count with it. One item per user.",
   },
+  person: {
+    record: "choices of a user, and a running erasure",
+    place: { item: "person" },
+    seconds: null,
+    note: "One item per user who has switched memory off, or whose data is being erased. Deleted at the end of an erasure.",
+  },
   provider: {
     record: "state of a model provider",
     place: { item: "provider" },

@@ -5,6 +5,7 @@ import { createTable } from "../../shared/dynamodb/table.ts";
 import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
+import { refuseWrites } from "../../shared/privacy/refuse-writes.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { costTable, SESSION, type Units } from "../support/cost-table.ts";
 import { type Engines, startEngines } from "../support/engines.ts";
@@ -49,7 +50,10 @@ export async function measureUnits(engines: Engines): Promise<Units> {
       for (let n = 0; n < SESSION; n++) {
         const request = { seed: `${id} ${n}`, at: world.stores.clock() + n };
         const message = { role: n % 2 === 0 ? "user" : "assistant", content: kilobyte(random) } as const;
-        await appendMessages(world.stores, { user: USER, id }, [message], request);
+        // As the handler does.
+        await refuseWrites(world.persons.find(USER), () =>
+          appendMessages(world.stores, { user: USER, id }, [message], request),
+        );
       }
     }
   });

@@ -160,7 +160,7 @@ describe("a refusal", () => {
   it("with Retry-After is not kept, and a failure is not kept either", async () => {
     const [key, id] = [fresh("key"), await session()];
     const append = () => api.post(`/v1/sessions/${id}/messages`, { role: "user", content: "x" }, keyed(key));
-    api.faults.next({ operation: "GetItem", when: "before", name: "ThrottlingException", attempts: 4 });
+    api.faults.next({ operation: "GetItem", when: "before", name: "ThrottlingException", attempts: 8 });
     const failed = (await append()).status;
     // The claim ends at once, so the repeat does not wait until it expires.
     expect([failed, (await append()).status]).toEqual([503, 201]);

@@ -11,6 +11,7 @@ import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { createGetMetrics } from "../../functions/metrics/get.ts";
 import { createGetReport } from "../../functions/reports/get.ts";
+import { personKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createOpenapi } from "../../shared/http/openapi.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
@@ -54,7 +55,7 @@ beforeAll(async () => {
   fake.always({ text: "one two" });
   const others: ApiOptions["others"] = (world, http, engines) => {
     const { deps } = createChatWorld(world, fake.url);
-    const chat = { ...deps, ...http, idempotency: createIdempotencyStore(world.table), plans: PLANS };
+    const chat = { ...deps, ...http, idempotency: createIdempotencyStore(world.ungated), plans: PLANS };
     const metrics = { ...http, store: createMetricStore(createTable(engines.dynamodb, engines.metricsTable)) };
     return {
       chat: createChat(chat),
@@ -227,8 +228,10 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
   },
   409: async (id) => {
     const [example, options] = [await examples[id](), keyed(fresh("key"))];
-    // The first attempt dies after it began; for the store it is still running. A turn looks at its provider first.
-    await api.world.crashing("events" in operations[id] ? 1 : 0, "after", () =>
+    if (operations[id].method !== "POST") return whileErasing(() => send(id, example));
+    // The first attempt dies after it began; for the store it is still running. A turn looks at the person's record and
+    // at its provider first.
+    await api.world.crashing("events" in operations[id] ? 2 : 0, "after", () =>
       send(id, example, { ...options, remaining: 60_000 }),
     );
     const waiting = send(id, example, options);
@@ -245,6 +248,12 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
     return send(id, await examples[id](), options);
   },
 };
+
+/** Sends a request while the data of its user is being erased. */
+async function whileErasing(request: () => Promise<Reply>): Promise<Reply> {
+  await api.world.ungated.put({ Item: { ...personKey("ann"), erasing: "an erasure" } });
+  return request().finally(() => api.world.ungated.put({ Item: personKey("ann") }));
+}
 
 /** The provider does not accept the deployment's key. */
 refusals[502] = async (id) => {

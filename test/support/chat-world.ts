@@ -93,7 +93,7 @@ export function createChatWorld(world: World, url: string, settings: Partial<Cha
   const deps: ChatDependencies = {
     ...world.stores,
     turns: createTurnStore(world.table),
-    limits: createLimits(world.table),
+    limits: createLimits(world.ungated),
     model: createInstance(world.table, { url }),
     isOffered: (model) => model !== "nobody",
     specOf: () => ({ context: 8192, input: 1, output: 2 }),

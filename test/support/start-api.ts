@@ -29,6 +29,7 @@ import { createResetSession } from "../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
+import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
@@ -97,9 +98,9 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     vi.spyOn(console, "log").mockImplementation(() => undefined),
   ];
   const { stores, table } = world;
-  const metrics = createTable(engines.dynamodb, engines.metricsTable);
-  const http = { clock: stores.clock, corsOrigins: [ORIGIN] };
-  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
+  const metrics = gateWrites(createTable(engines.dynamodb, engines.metricsTable));
+  const http = { clock: stores.clock, corsOrigins: [ORIGIN], persons: world.persons };
+  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(world.ungated) };
   const files = { ...posts, files: world.files, objects: world.fileObjects };
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
     getHealth: createHealth({ ...http, ...stores, tryWrite: createWriteProbe(table, stores.clock), version: VERSION }),

@@ -65,11 +65,12 @@ export async function startChatServer(
   deps: ChatDependencies,
   others: Partial<Record<OperationId, HttpHandler>> = {},
 ) {
-  const { table, stores } = world;
+  const { ungated, persons, stores } = world;
   const all = {
     ...deps,
     corsOrigins: [],
-    idempotency: createIdempotencyStore(table),
+    idempotency: createIdempotencyStore(ungated),
+    persons,
     plans: PLANS,
     executionMode,
   };

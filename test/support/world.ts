@@ -7,6 +7,7 @@ import { createArchiveJob } from "../../functions/jobs/archive.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { parseLines } from "../../shared/archive/archived-lines.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
+import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createFileObjects } from "../../shared/files/file-objects.s3.ts";
@@ -15,6 +16,7 @@ import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
@@ -51,7 +53,8 @@ export function createWorld(engines: Engines) {
 
   engines.setClock(() => now);
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
-  const table = createTable(faulty(engines.dynamodb as never), engines.tableName);
+  const ungated = createTable(faulty(engines.dynamodb as never), engines.tableName);
+  const table = gateWrites(ungated);
   const plainTable = createTable(engines.dynamodb, engines.tableName);
   const memories = createMemoryStore(table, () => now);
   const files = createFileStore(table);
@@ -75,6 +78,9 @@ export function createWorld(engines: Engines) {
     fileObjects,
     memories,
     table,
+    /** For idempotency records, limits and the records of persons. */
+    ungated,
+    persons: createPersonStore(ungated),
     s3,
     archiveJob,
     advance: (milliseconds: number) => {

@@ -11,6 +11,8 @@ export interface Operation {
   access: Access;
   /** The handler checks the token itself, so that its 401 can say where clients get one. Otherwise the authorizer does. */
   checksToken?: true;
+  /** Erases a user. It also runs while the user's data is being erased. */
+  erases?: true;
   summary: string;
   params?: z.ZodObject;
   query?: z.ZodObject;
@@ -29,4 +31,9 @@ export interface Operation {
   headers?: readonly ResponseHeader[];
   /** Reasons for refusals by status, besides those of every operation of its kind. */
   refusals?: Readonly<Record<number, string>>;
+}
+
+/** Whether the operation may write data of its user. It is refused while the user's data is being erased. */
+export function writesForUser({ method, access, erases }: Operation): boolean {
+  return method !== "GET" && access === "user" && !erases;
 }

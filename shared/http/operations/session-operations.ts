@@ -14,7 +14,7 @@ export const sessionOperations = {
     headers: ["etag", "location"],
     refusals: {
       404: "The session was deleted since the first request with this Idempotency-Key.",
-      409: "The id is in use, or the first request with this Idempotency-Key is still running.",
+      409: "The id is in use.",
     },
   },
   listSessions: {

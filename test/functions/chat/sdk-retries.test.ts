@@ -37,7 +37,7 @@ beforeAll(async () => {
 beforeEach(() => {
   fake.reset();
   id = `session-${count++}`;
-  records = vi.spyOn(world.table, "put");
+  records = vi.spyOn(world.ungated, "put");
   return () => records.mockRestore();
 });
 afterAll(async () => {

@@ -100,7 +100,7 @@ const expected: Record<string, string[]> = {
     "dynamodb BatchWriteItem GetItem PutItem on table",
     "dynamodb Query on index memories_by_time",
   ],
-  "files-create": [`dynamodb BatchGetItem ${idempotency} on table`, "s3 PutObject on files/*"],
+  "files-create": [`dynamodb BatchGetItem GetItem ${idempotency} on table`, "s3 PutObject on files/*"],
   "files-list": ["dynamodb GetItem Query UpdateItem on table", "s3 GetObject on files/*", filesList],
   "files-get": ["dynamodb BatchGetItem GetItem UpdateItem on table", "s3 GetObject on files/*", filesList],
   "files-delete": ["dynamodb BatchGetItem GetItem UpdateItem on table", "s3 DeleteObject on files/*"],

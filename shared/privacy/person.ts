@@ -1,0 +1,18 @@
+/** What a person has chosen, and whether an erasure of the person's data runs. */
+export interface Person {
+  /** Whether messages become memories and are recalled. */
+  memory: boolean;
+  /** The id of the running erasure; absent = none runs. */
+  erasing?: string;
+}
+
+/** A user without a record. */
+export const newPerson: Person = { memory: true };
+
+/** The records of persons. Only an erasure sets `erasing`, together with its receipt. */
+export interface PersonStore {
+  /** Reads a record with half a read unit. A change shows after a moment, usually less than a second. */
+  find(user: string): Promise<Person>;
+  /** Stores the choice. Throws `being_erased`. */
+  setMemory(user: string, memory: boolean): Promise<Person>;
+}
