@@ -29,7 +29,15 @@ import { meteredEmbedding, meteredSearches } from "../shared/memory/metered.ts";
 import { createRecall, recallNothing } from "../shared/memory/recall.ts";
 import type { MemoryDependencies } from "../shared/memory/remember.ts";
 import { troubleLine } from "../shared/metrics/trouble.ts";
-import { clock, fileObjectsOpener, openHttp, openRecorder, openStores, openTable, openUngatedTable } from "./compose.ts";
+import {
+  clock,
+  fileObjectsOpener,
+  openHttp,
+  openRecorder,
+  openStores,
+  openTable,
+  openUngatedTable,
+} from "./compose.ts";
 
 // Joins the ports and adapters of chat and memory. Like compose.ts, importing it creates nothing.
 
