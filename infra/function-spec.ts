@@ -15,8 +15,10 @@ export interface FunctionSpec {
   searches?: boolean;
   /** Whether the function calls the embedding model. */
   embeds?: boolean;
-  /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. */
-  chat?: "ask" | "plans";
+  /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. `providers`: it only names the providers. */
+  chat?: "ask" | "plans" | "providers";
+  /** Whether the function looks into the dead-letter queue. */
+  deadLetters?: boolean;
   /** Whether the function serves the page. The option `page=false` leaves it out. */
   page?: boolean;
   /** Whether the function knows who issues the tokens, as the authorizer does. */
@@ -27,7 +29,7 @@ export interface FunctionSpec {
   archive?: readonly ArchiveAction[];
   /** S3 actions on objects below `files/`. */
   files?: readonly ("GetObject" | "PutObject" | "DeleteObject" | "ListBucket")[];
-  /** S3 actions on objects below `lake/`. A function with any of them also reads the key of the users' hashes. */
+  /** S3 actions on objects below `lake/`. A function that reads or writes them also reads the key of the users' hashes. */
   lake?: readonly ArchiveAction[];
   /** S3 actions on objects below `reports/`. */
   reports?: readonly ("GetObject" | "PutObject" | "ListBucket")[];
@@ -83,6 +85,11 @@ export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec
   // Calls to the embedding model, and searches, write several metrics at a time.
   if (embeds) actions.add("BatchWriteItem");
   return [...actions.union(new Set(metrics))];
+}
+
+/** Whether a function reads the key of the users' hashes in the lake. */
+export function readsLakeKey({ lake = [] }: FunctionSpec): boolean {
+  return lake.some((action) => action !== "ListBucket");
 }
 
 const batches = { batchSize: 100, window: 1, retries: 10 };

@@ -79,6 +79,13 @@ export const functions = {
     table: ["Query", "PutItem"],
     archive: ["ListBucket"],
   }),
+  "system-state": http("functions/system/state.ts", "getState", {
+    table: ["Query"],
+    indexes: ["sessions_due"],
+    metrics: ["Query", "UpdateItem"],
+    chat: "providers",
+    deadLetters: true,
+  }),
   "system-openapi": http("functions/system/openapi.ts", "getOpenapi"),
 
   "page-get": http("functions/page/get.ts", "getPage", { page: true, streams: true, memory: 256 }),
@@ -246,6 +253,15 @@ export const functions = {
     ...folding,
     table: ["GetItem", "BatchGetItem"],
     archive: ["ListBucket"],
+  }),
+  "jobs-measure": scheduled("functions/jobs/measure.ts", "cron(15 0 * * ? *)", {
+    table: ["DescribeTable"],
+    metrics: ["DescribeTable", "BatchWriteItem", "UpdateItem"],
+    archive: ["ListBucket"],
+    files: ["ListBucket"],
+    lake: ["ListBucket"],
+    reports: ["ListBucket"],
+    timeout: 900,
   }),
   // Jobs of a month run daily, so that the run of the second day repeats a failed run of the first.
   "jobs-report": scheduled("functions/jobs/report.ts", "cron(0 1 * * ? *)", {

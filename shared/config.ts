@@ -130,6 +130,8 @@ const schema = z.object({
   PAGE_ORIGINS: list,
   /** Where S3 is instead of AWS: the local host sets it, and the SDK reads it too. The page uploads files there. */
   AWS_ENDPOINT_URL_S3: text(""),
+  /** URL of the queue of events on which a function failed. */
+  DEAD_LETTERS_URL: text(""),
   /** Monthly cost of models in USD above which an alarm is raised. */
   MONTHLY_BUDGET_USD: z._default(z.coerce.number().check(z.minimum(0)), 100),
   /** Name of the stage, a dimension of its metrics. */

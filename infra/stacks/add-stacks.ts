@@ -24,8 +24,8 @@ export function addStacks(app: App, code: CodeProvider) {
 
   const data = new DataStack(app, id("Data"), { options });
   const runtime = { options, data, code };
-  const api = new ApiStack(app, id("Api"), runtime);
   const jobs = new JobsStack(app, id("Jobs"), runtime);
+  const api = new ApiStack(app, id("Api"), { ...runtime, deadLetters: jobs.deadLetters });
   const observability = new ObservabilityStack(app, id("Observability"), { options, data, api, jobs });
 
   Tags.of(app).add("project", "memocha");

@@ -12,7 +12,9 @@ import {
   RestApi,
   TokenAuthorizer,
 } from "aws-cdk-lib/aws-apigateway";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import { type Operation, operations } from "../../shared/http/operations.ts";
 import type { FunctionSpec } from "../function-spec.ts";
@@ -52,11 +54,16 @@ const accessLogFields = {
   error: "$context.error.responseType",
 } as const;
 
+interface ApiProps extends Runtimes, StackProps {
+  /** The queue of events on which a function failed. */
+  deadLetters: Queue;
+}
+
 /** The HTTP API: one REST API with a function per operation, and an authorizer for all operations that are not public. */
 export class ApiStack extends Stack {
   readonly api: RestApi;
 
-  constructor(scope: Construct, id: string, props: Runtimes & StackProps) {
+  constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id, props);
     const { options } = props;
     this.api = this.restApi(options);
@@ -68,7 +75,13 @@ export class ApiStack extends Stack {
       const { trigger } = spec;
       if (trigger.kind !== "http" || (spec.page && !options.page)) continue;
       const operation: Operation = operations[trigger.operation];
-      const { lambda } = new MemochaFunction(this, name, props);
+      const { lambda, role } = new MemochaFunction(this, name, props);
+      if (spec.deadLetters) {
+        const { queueArn, queueUrl } = props.deadLetters;
+        lambda.addEnvironment("DEAD_LETTERS_URL", queueUrl);
+        const actions = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+        role.addToPolicy(new PolicyStatement({ sid: "DeadLetters", actions, resources: [queueArn] }));
+      }
       if (page && name === "page-get") page.configure(lambda);
       if (page && spec.issuer) page.configureMcp(lambda);
       if (operation.checksToken) page?.accept(lambda);

@@ -1,6 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Config } from "../../shared/config.ts";
-import { type FunctionSpec, metricsActionsOf } from "../function-spec.ts";
+import { type FunctionSpec, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
 import { functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -25,8 +25,11 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
         }
       : {}),
     ...(spec.chat === "ask" ? options.chat : {}),
+    ...(spec.chat === "providers" ? pick(options.chat, ["OPENAI_BASE_URL", "CHAT_MODEL", "CHAT_FALLBACKS"]) : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
-    ...(spec.lake ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) } : {}),
+    ...(readsLakeKey(spec)
+      ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) }
+      : {}),
     ...((archive ?? files ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" || spec.issuer
       ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience }

@@ -5,7 +5,7 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
-import { type FunctionSpec, metricsActionsOf } from "../function-spec.ts";
+import { type FunctionSpec, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
 import { type FunctionName, functions } from "../functions.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -125,7 +125,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
     const conditions = { StringLikeIfExists: { "s3:prefix": group.keys } };
     allow(`List${group.sid}`, ["s3:ListBucket"], [buckets.archive.bucketArn], conditions);
   }
-  if (spec.lake) allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
+  if (readsLakeKey(spec)) allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
   if (data.key && statements.length) allow("Key", KEY_ACTIONS, [data.key.keyArn]);
   const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
   if (modelKey) allow("ModelKey", ["secretsmanager:GetSecretValue"], [modelKey]);

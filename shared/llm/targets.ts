@@ -68,6 +68,12 @@ export function targetsOf({ baseUrl, model, fallbacks }: TargetSettings, asked =
   return [first, ...others.filter((other) => other.model !== first.model || other.baseUrl !== first.baseUrl)];
 }
 
+/** The providers of a deployment, by the URL of its models and its fallbacks. */
+export function providersOf(baseUrl: string, fallbacks: readonly string[]): string[] {
+  const targets = targetsOf({ baseUrl, model: "", fallbacks, prices: {} });
+  return [...new Set(targets.map(({ provider }) => provider))];
+}
+
 function createTarget(model: string, baseUrl: string): Target {
   const { host } = new URL(baseUrl);
   return { provider: host, baseUrl, model, isOpenAI: host === "api.openai.com" };

@@ -16,6 +16,7 @@ export const allowedSilence = {
   "jobs-export": 26 * HOUR,
   "jobs-report": 26 * HOUR,
   "jobs-lake": 3 * HOUR,
+  "jobs-measure": 26 * HOUR,
   "jobs-housekeeping": 15 * 24 * HOUR,
 } as const;
 

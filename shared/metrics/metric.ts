@@ -12,6 +12,8 @@ export const vocabulary = {
   // Calls to a provider. The built-in embedding has no metric, because it takes less time than writing one.
   "embedding.call": { dimensions: ["model"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
   "search.call": { dimensions: [], measures: ["duration_ms", "results"] },
+  // A size that is measured daily. `max` of a window is the size; `sum` adds up repeated measurements and means nothing.
+  "store.size": { dimensions: ["store"], measures: ["bytes", "items"] },
   "session.end": { dimensions: [], measures: ["length_s", "messages"] },
   "event.feedback": { dimensions: ["event"], measures: ["value"] },
   "event.conversion": { dimensions: ["event"], measures: ["value"] },
@@ -52,6 +54,8 @@ const PRECISION: Record<Measure, number> = {
   sessions: 1,
   messages: 1,
   results: 1,
+  bytes: 1,
+  items: 1,
   length_s: 1,
   value: 1e6,
 };

@@ -181,7 +181,11 @@ export function createSessionStore(table: Table): SessionStore {
 
     async *due(by) {
       for await (const items of watched(table, by)) {
-        yield items.map(({ pk, sk }) => ({ ...parseSessionKey(String(pk)), ...parseTombstoneKey(String(sk)) }));
+        yield items.map(({ pk, sk, due_at }) => ({
+          ...parseSessionKey(String(pk)),
+          ...parseTombstoneKey(String(sk)),
+          due_at: String(due_at),
+        }));
       }
     },
 

@@ -116,7 +116,7 @@ export interface SessionStore {
   countActive(): Promise<number>;
 }
 
-export type Due = SessionId & { tombstone?: number };
+export type Due = SessionId & { tombstone?: number; due_at: string };
 
 export interface AppendRequest {
   /** The header as it was read. */

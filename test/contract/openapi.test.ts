@@ -11,12 +11,16 @@ import { createResumeChat } from "../../functions/chat/stream.ts";
 import { createGetUsage } from "../../functions/chat/usage.ts";
 import { createGetMetrics } from "../../functions/metrics/get.ts";
 import { createGetReport } from "../../functions/reports/get.ts";
+import { createGetState } from "../../functions/system/state.ts";
 import { personKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createOpenapi } from "../../shared/http/openapi.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { responseHeaders } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
+import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
+import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
+import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { pageHandlers } from "../functions/page/page-handlers.ts";
@@ -70,6 +74,15 @@ beforeAll(async () => {
       ...pageHandlers(http),
       listModels: createListModels({ ...http, targets: TARGETS, providerModels: async () => [] }),
       getMetrics: createGetMetrics(metrics),
+      getState: createGetState({
+        ...http,
+        book: createJobBook(createTable(engines.dynamodb, engines.metricsTable), http.clock),
+        sessions: world.stores.sessions,
+        changes: createChangedDays(world.table),
+        store: createProviderStore(world.table),
+        providers: ["models.example"],
+        deadLetters: async () => ({ count: 0, oldest: null }),
+      }),
       getReport: createGetReport({
         ...metrics,
         reports: { find: async (month) => (month === "2026-10" ? reportOf(metrics, month) : null) },
@@ -102,6 +115,7 @@ interface Example {
 /** Prepares each operation, and returns a request that succeeds. */
 const examples: Record<OperationId, () => Promise<Example>> = {
   getHealth: async () => ({ url: "/health" }),
+  getState: async () => ({ url: "/v1/state" }),
   getOpenapi: async () => ({ url: "/openapi.json" }),
   createSession: async () => ({ url: "/v1/sessions", body: { id: fresh("made") } }),
   listSessions: async () => ({ url: "/v1/sessions" }),

@@ -34,7 +34,8 @@ export async function useEverything(host: Host): Promise<void> {
     await memories(api, operator);
     await limbo(api, operator);
     await metrics(api, operator);
-    for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch"]) await operator.run(job);
+    for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch", "jobs-measure"]) await operator.run(job);
+    await api("GET", "/v1/state");
   } finally {
     operator.close();
   }

@@ -47,6 +47,7 @@ const defaults: Config = {
   PAGE_CLIENT_ID: "",
   PAGE_ORIGINS: [],
   AWS_ENDPOINT_URL_S3: "",
+  DEAD_LETTERS_URL: "",
   MONTHLY_BUDGET_USD: 100,
   MEMOCHA_STAGE: "local",
   MEMOCHA_VERSION: "0.0.0",

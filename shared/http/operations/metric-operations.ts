@@ -40,8 +40,9 @@ export const metricOperations = {
       plan: dimension,
       model: dimension,
       event: dimension,
+      store: dimension,
       by: z
-        .enum(["none", "route", "status", "plan", "model", "event"])
+        .enum(["none", "route", "status", "plan", "model", "event", "store"])
         .optional()
         .meta({ description: "Merge aggregates that differ in other dimensions only; `none`: all of a window." }),
     }),

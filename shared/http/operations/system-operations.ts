@@ -13,6 +13,39 @@ const healthSchema = z
   })
   .meta({ id: "Health" });
 
+const waitingSchema = z.object({
+  count: z.int(),
+  oldest_at: z.iso.datetime().nullable().meta({ description: "Since when the oldest waits; null = nothing waits." }),
+});
+
+const stateSchema = z
+  .object({
+    active_sessions: z.int(),
+    jobs: z.array(
+      z.object({
+        name: z.string(),
+        succeeded_at: z.iso.datetime().nullable().meta({ description: "The last success; null = none yet." }),
+        late: z.boolean().meta({ description: "Whether the last success is too long ago." }),
+      }),
+    ),
+    providers: z
+      .array(
+        z.object({
+          name: z.string().meta({ description: "The host of the provider's API." }),
+          circuit: z.enum(["closed", "open"]).meta({ description: "`open`: the provider fails and is not called." }),
+          failures: z.int().meta({ description: "Outages in a row." }),
+          opened_at: z.iso.datetime().nullable(),
+        }),
+      )
+      .meta({ description: "The configured providers of chat models." }),
+    waiting: z.object({
+      dead_letters: waitingSchema.meta({ description: "Events on which a function failed after all retries." }),
+      sessions: waitingSchema.meta({ description: "Sessions to archive or to clean up; counted up to 1,000." }),
+      lake_days: waitingSchema.meta({ description: "Days of the lake to build." }),
+    }),
+  })
+  .meta({ id: "State" });
+
 export const systemOperations = {
   getHealth: {
     method: "GET",
@@ -20,6 +53,13 @@ export const systemOperations = {
     access: "public",
     summary: "Check the service and its stores",
     answers: { 200: healthSchema, 503: healthSchema },
+  },
+  getState: {
+    method: "GET",
+    path: "/v1/state",
+    access: "admin",
+    summary: "Jobs, circuits of providers and everything that waits, as it is now",
+    answers: { 200: stateSchema },
   },
   getOpenapi: {
     method: "GET",

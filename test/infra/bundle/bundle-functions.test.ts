@@ -19,7 +19,7 @@ const TABLES = ["cl100k_base.mjs", "o200k_base.mjs"];
 const S3 = "s3-objects.mjs";
 
 /** Functions that read the archive only with clients of their own, which are in their bundle. */
-const OWN_S3 = ["jobs-lake", "jobs-housekeeping"];
+const OWN_S3 = ["jobs-lake", "jobs-housekeeping", "jobs-measure"];
 
 const directory = mkdtempSync(path.join(tmpdir(), "memocha-bundle-"));
 const names = Object.entries(functions as Record<string, FunctionSpec>);

@@ -43,9 +43,11 @@ describe("each function", () => {
         ...(metricsActionsOf(spec).length ? ["METRICS_TABLE"] : []),
         ...(spec.chat === "ask" ? ["CHAT_MODEL"] : []),
         ...(spec.chat === "plans" ? ["PLANS"] : []),
+        ...(spec.chat === "providers" ? ["CHAT_MODEL"] : []),
+        ...(spec.deadLetters ? ["DEAD_LETTERS_URL"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
         ...(spec.archive || spec.files || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
-        ...(spec.lake ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
+        ...(spec.lake && name !== "jobs-measure" ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
         ...(spec.trigger.kind === "http" && spec.trigger.operation === "getPage"
           ? ["OIDC_ISSUER", "PAGE_CLIENT_ID", "PAGE_ORIGINS"]

@@ -6,6 +6,7 @@ import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
 const archiveList = "s3 ListBucket on bucket where s3:prefix, if there is one, is archive/*";
+const lakeList = "s3 ListBucket on bucket where s3:prefix, if there is one, is lake/*";
 const reportsList = "s3 ListBucket on bucket where s3:prefix, if there is one, is reports/*";
 const archiveRead = ["s3 GetObject on archive/*", archiveList];
 const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject on archive/*", archiveList];
@@ -26,6 +27,12 @@ const everyone = [
 const expected: Record<string, string[]> = {
   "auth-authorizer": [],
   "system-health": ["dynamodb PutItem Query on table", archiveList],
+  "system-state": [
+    "dynamodb Query on table",
+    "dynamodb Query on index sessions_due",
+    "dynamodb PutItem Query UpdateItem on metrics",
+    "sqs GetQueueAttributes ReceiveMessage on dead letters",
+  ],
   "system-openapi": [],
   "page-get": [],
   "page-asset": [],
@@ -126,7 +133,7 @@ const expected: Record<string, string[]> = {
     "dynamodb DeleteItem Query UpdateItem on table",
     ...archiveRead,
     "s3 AbortMultipartUpload DeleteObject GetObject PutObject on lake/*",
-    "s3 ListBucket on bucket where s3:prefix, if there is one, is lake/*",
+    lakeList,
     "secretsmanager GetSecretValue on the key of users' hashes",
     "sqs SendMessage on dead letters",
   ],
@@ -154,8 +161,17 @@ const expected: Record<string, string[]> = {
   "jobs-export": [
     "dynamodb GetItem Query UpdateItem on metrics",
     "s3 AbortMultipartUpload GetObject PutObject on lake/*",
-    "s3 ListBucket on bucket where s3:prefix, if there is one, is lake/*",
+    lakeList,
     "secretsmanager GetSecretValue on the key of users' hashes",
+    "sqs SendMessage on dead letters",
+  ],
+  "jobs-measure": [
+    "dynamodb DescribeTable on table",
+    "dynamodb BatchWriteItem DescribeTable UpdateItem on metrics",
+    archiveList,
+    filesList,
+    lakeList,
+    reportsList,
     "sqs SendMessage on dead letters",
   ],
   "jobs-housekeeping": [
@@ -270,6 +286,7 @@ function describeResource(resource: unknown): string {
   if (/^\{"Fn::ImportValue":"[^"]*Metrics\w+Arn\w+"\}$/.test(text)) return "metrics";
   if (/^\{"Fn::ImportValue":"[^"]*Conversations\w+Arn\w+"\}$/.test(text)) return "table";
   if (/^\{"Fn::GetAtt":\["\w+Logs\w+","Arn"\]\}$/.test(text)) return "its log group";
+  if (/^\{"Fn::ImportValue":"[^"]*DeadLetters\w+Arn\w+"\}$/.test(text)) return "dead letters";
   if (/^\{"Fn::GetAtt":\["DeadLetters\w+","Arn"\]\}$/.test(text)) return "dead letters";
   return text;
 }
