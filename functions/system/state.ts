@@ -1,6 +1,6 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
-import { systemOperations } from "../../shared/http/operations/system.ts";
+import { systemOperations } from "../../shared/http/operations/system-operations.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createProviderStore } from "../../shared/llm/providers.dynamodb.ts";
 import { providersOf } from "../../shared/llm/targets.ts";
