@@ -1,18 +1,28 @@
 import { type Clock, toInstant } from "../clock.ts";
-import type { ChangedDays } from "../lake/lake.ts";
-import type { ProviderStore } from "../llm/provider-store.ts";
-import type { SessionStore } from "../session/store.ts";
 import type { DeadLetters } from "./dead-letters.aws.ts";
 import type { JobBook } from "./job-book.ts";
 
 /** Due sessions are counted up to this number. */
 const MAX_DUE = 1000;
 
+interface DueSessions {
+  /** Yields the sessions that are due before an instant (ISO 8601), page by page. */
+  due(by: string): AsyncIterable<readonly { due_at: string }[]>;
+  /** Counts the active sessions. */
+  countActive(): Promise<number>;
+}
+
+interface Circuits {
+  /** Outages in a row of a provider, and the epoch milliseconds at which its circuit was opened; `null` = closed. */
+  breaker(provider: string): Promise<{ failures: number; openedAt: number | null }>;
+}
+
 export interface StatePorts {
   book: Pick<JobBook, "all">;
-  sessions: Pick<SessionStore, "due" | "countActive">;
-  changes: Pick<ChangedDays, "due">;
-  store: Pick<ProviderStore, "breaker">;
+  sessions: DueSessions;
+  /** The days that the lake must build at `now` (epoch ms). */
+  changes: { due(now: number): Promise<readonly { day: string }[]> };
+  store: Circuits;
   /** The names of the configured providers of models. */
   providers: readonly string[];
   deadLetters(): Promise<DeadLetters>;
@@ -43,7 +53,7 @@ export async function readState(ports: StatePorts) {
   };
 }
 
-async function dueSessions(sessions: Pick<SessionStore, "due">, now: number) {
+async function dueSessions(sessions: DueSessions, now: number) {
   const found = { count: 0, oldest_at: null as string | null };
   for await (const page of sessions.due(toInstant(now))) {
     for (const { due_at } of page) {
@@ -55,7 +65,7 @@ async function dueSessions(sessions: Pick<SessionStore, "due">, now: number) {
   return found;
 }
 
-async function readProvider(store: Pick<ProviderStore, "breaker">, name: string) {
+async function readProvider(store: Circuits, name: string) {
   const { failures, openedAt } = await store.breaker(name);
   const circuit: "open" | "closed" = openedAt === null ? "closed" : "open";
   return { name, circuit, failures, opened_at: instant(openedAt) };
