@@ -67,8 +67,11 @@ const archiveRecords = [
   // A session is deleted.
   { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
 ];
-/** New messages. */
-const messageRecords = [{ eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } }];
+/** New messages, and changes of trees, after which other messages may be current. */
+const rememberRecords = [
+  { eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } },
+  { eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: [{ prefix: "T#" }] } } } },
+];
 
 /**
  * Every function of the system. The stacks, the bundler, the permission tests and the cold-start benchmark read this table.
@@ -216,8 +219,9 @@ export const functions = {
     files: purge,
     metrics: ["PutItem", "BatchWriteItem"],
   }),
-  "jobs-remember": onStream("functions/jobs/remember.ts", messageRecords, 4, {
-    table: ["GetItem", "Query", "PutItem", "BatchGetItem", "ConditionCheckItem"],
+  "jobs-remember": onStream("functions/jobs/remember.ts", rememberRecords, 4, {
+    table: ["GetItem", "Query", "PutItem", "DeleteItem", "BatchGetItem", "ConditionCheckItem"],
+    archive: archiveRead,
     embeds: true,
   }),
   "jobs-lake": scheduled("functions/jobs/lake.ts", "rate(1 hour)", {

@@ -1,19 +1,22 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { logFailure } from "../../shared/log.ts";
-import { fromMessageImage } from "../../shared/memory/items.dynamodb.ts";
-import type { Captured } from "../../shared/memory/memory.ts";
-import { type MemoryDependencies, remember } from "../../shared/memory/remember.ts";
+import { type BranchChange, type FollowDependencies, followBranch } from "../../shared/memory/follow-branch.ts";
+import { fromImages, type StreamEntry } from "../../shared/memory/items.dynamodb.ts";
+import { remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
-import { lazyHandler, openRecorder, openTable } from "../compose.ts";
+import { lazyHandler, openArchiveLater, openRecorder, openStores, openTable } from "../compose.ts";
 import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 /** Users whose messages are remembered in parallel. */
 const PARALLEL = 4;
 
-/** Stream consumer: turns new messages into memories, so that the requests that wrote them do not wait for it. */
-export function createRememberJob(deps: MemoryDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) {
+/**
+ * Stream consumer: turns new messages into memories, so that the requests that wrote them do not wait for it. When another branch of a
+ * session becomes current, its messages are the ones that are remembered.
+ */
+export function createRememberJob(deps: FollowDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const pending = [...Map.groupBy(Records.map(read), ({ captured }) => captured.session.user)];
+    const pending = [...Map.groupBy(Records.map(read), ({ user }) => user)];
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
     await Promise.all(Array.from({ length: PARALLEL }, work));
     await recorder.flush();
@@ -23,10 +26,11 @@ export function createRememberJob(deps: MemoryDependencies, recorder: Pick<Recor
       for (let next = pending.shift(); next; next = pending.shift()) {
         const [user, entries] = next;
         try {
+          for (const change of changesOf(entries)) await followBranch(deps, change);
           await remember(
             deps,
             user,
-            entries.map(({ captured }) => captured),
+            entries.flatMap(({ captured }) => captured ?? []),
           );
         } catch (error) {
           logFailure(error, { job: "remember", user });
@@ -37,12 +41,20 @@ export function createRememberJob(deps: MemoryDependencies, recorder: Pick<Recor
   };
 }
 
-function read({ dynamodb }: DynamoDBRecord): { itemIdentifier: string; captured: Captured } {
-  if (!dynamodb?.NewImage) throw new Error("the record has no new image");
-  return {
-    itemIdentifier: dynamodb.SequenceNumber ?? "",
-    captured: fromMessageImage(dynamodb.NewImage as Parameters<typeof fromMessageImage>[0]),
-  };
+interface Entry extends StreamEntry {
+  itemIdentifier: string;
+}
+
+function read({ dynamodb }: DynamoDBRecord): Entry {
+  const { SequenceNumber: itemIdentifier = "", NewImage, OldImage } = dynamodb ?? {};
+  if (!NewImage) throw new Error("the record has no new image");
+  return { itemIdentifier, ...fromImages(...([NewImage, OldImage] as Parameters<typeof fromImages>)) };
+}
+
+/** One change per session: it begins with the earliest one. */
+function changesOf(entries: readonly Entry[]): BranchChange[] {
+  const changes = entries.flatMap(({ change }) => change ?? []).sort((a, b) => (a.since < b.since ? -1 : 1));
+  return [...new Map(changes.toReversed().map((change) => [change.session.id, change])).values()];
 }
 
 /** For deployments without memory: messages are skipped for ever. */
@@ -50,5 +62,12 @@ const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItem
 
 export const handler = lazyHandler((config): ReturnType<typeof createRememberJob> => {
   if (!config.MEMORY) return rememberNothing;
-  return createRememberJob(openMemories(config, openTable(config), createOpenAIEmbedderLater), openRecorder(config));
+  const table = openTable(config);
+  return createRememberJob(
+    {
+      ...openMemories(config, table, createOpenAIEmbedderLater),
+      stores: openStores(config, table, openArchiveLater(config)),
+    },
+    openRecorder(config),
+  );
 });

@@ -14,7 +14,7 @@ import {
   type SessionId,
   type SessionRecord,
 } from "../session/session.ts";
-import { forkAt, headOf, LINEAR, pathOf, placeOf, type Tree } from "../session/tree.ts";
+import { forkAt, headOf, LINEAR, type Path, pathOf, placeOf, type Tree } from "../session/tree.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import { steppedWindow } from "./prompt.ts";
 import { firstWords } from "./title.ts";
@@ -36,6 +36,8 @@ export interface OpenedTurn {
   history: MessageRecord[];
   /** The branch of the question and the answer. */
   branch: number;
+  /** The path that ends with this branch. */
+  path: Path;
   /** How many messages the session has before `history`. */
   skipped: number;
 }
@@ -113,13 +115,15 @@ export async function openTurn(
     }
     if (outcome.kind === "begun" && !isAgain) onStored?.({ messages: 1 });
     const branch = outcome.kind === "present" ? outcome.branch : place.branch;
-    const read = await historyOf(deps, session, window, place.tree ?? window.tree, branch);
+    const tree = place.tree ?? window.tree;
+    const read = await historyOf(deps, session, window, tree, branch);
     // An earlier attempt at this turn may have stored its question or its answer: they are not history.
     const earlierMessages = read.filter(({ id }) => id !== question.id && id !== answer);
     const head = place.tree ? headOf(place.tree, { ...placeOf(question), branch }) : {};
     const opened = outcome.kind === "begun" ? { ...record, ...head } : record;
     const history = steppedWindow(earlierMessages, record.message_count, deps.settings.maxMessages - 1);
-    return { record: opened, history, branch, skipped: Math.max(0, record.message_count - history.length) };
+    const skipped = Math.max(0, record.message_count - history.length);
+    return { record: opened, history, branch, path: pathOf(tree, branch), skipped };
   });
 }
 

@@ -4,7 +4,7 @@ import { LOCK_MARGIN } from "../idempotency/attempt.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";
-import type { Memory } from "../memory/memory.ts";
+import { type BranchMemory, isOnPath } from "../memory/memory.ts";
 import { randomId } from "../random.ts";
 import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/message.ts";
 import type { InputPart } from "../session/parts.ts";
@@ -175,7 +175,7 @@ async function recallMemories(
   { recall }: ChatDependencies,
   { session, memory }: TurnRequest,
   text: string,
-): Promise<Memory[]> {
+): Promise<BranchMemory[]> {
   if (!recall || !memory || text === "") return [];
   try {
     return await withPatience(MEMORY_PATIENCE, recall(session.user, { text, limit: MEMORIES }), []);
@@ -192,11 +192,15 @@ async function createPrompts(
   reserved: number,
   question: MessageRecord,
   opened: OpenedTurn,
-  recalled: readonly Memory[],
+  recalled: readonly BranchMemory[],
 ): Promise<PromptFor> {
   // A memory of a message that the history shows would say it twice.
   const shown = new Set([question, ...opened.history].map(({ id }) => id));
-  const memories = recalled.filter(({ message_id }) => !shown.has(message_id));
+  // A memory of another branch is removed soon after the branch has changed.
+  const isCurrent = (memory: BranchMemory) => memory.session_id !== request.session.id || isOnPath(opened.path, memory);
+  const memories = recalled
+    .filter((memory) => !shown.has(memory.message_id) && isCurrent(memory))
+    .map(({ branch: _, ...memory }) => memory);
   const messages = [...opened.history, question];
   const hasFiles = messages.some(({ parts }) => parts?.some(({ type }) => type === "file"));
   const files = hasFiles ? await deps.readFiles?.(request.session.user, messages) : undefined;

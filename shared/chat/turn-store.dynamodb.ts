@@ -8,8 +8,8 @@ import {
   isUnchanged,
   TURN_PREFIX,
   toMessageItem,
-  toTreeItem,
   toTurnMark,
+  treeActions,
 } from "../session/items.dynamodb.ts";
 import { madePosition } from "../session/message.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
@@ -30,7 +30,7 @@ export function createTurnStore(table: Table): TurnStore {
       const refusals = await table.transact([
         { Update: beginParameters(request) },
         ...(isAgain ? [] : [{ Put: { Item, ConditionExpression: "attribute_not_exists(pk)" } }]),
-        ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
+        ...(tree ? treeActions(session, generation, tree) : []),
         ...joined,
       ]);
       if (!refusals) return { kind: "begun" };

@@ -6,7 +6,7 @@ import type { Limits } from "../limits/limits.ts";
 import type { NamedPlan } from "../limits/plans.ts";
 import type { AnswerPiece, Model } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
-import type { Memory, Recall } from "../memory/memory.ts";
+import type { BranchMemory, Memory, Recall } from "../memory/memory.ts";
 import type { Recorder } from "../metrics/recorder.ts";
 import type { NewId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
@@ -28,7 +28,7 @@ export interface ChatDependencies extends ChatStores {
   /** Reads the files that messages name. @default the model sees their names */
   readFiles?: ReadFiles;
   /** @default no memories */
-  recall?: Recall | undefined;
+  recall?: Recall<BranchMemory> | undefined;
   recorder: Recorder;
   settings: ChatSettings;
   clock: Clock;

@@ -80,8 +80,10 @@ export function liveTextKey(user: string, session: string, generation: number, i
   return { pk: sessionKey(user, session), sk: `L#${digits(generation)}#${id}` };
 }
 
+export const TREE_PREFIX = "T#";
+
 export function treeKey(user: string, session: string, generation: number): Key {
-  return { pk: sessionKey(user, session), sk: `T#${digits(generation)}` };
+  return { pk: sessionKey(user, session), sk: TREE_PREFIX + digits(generation) };
 }
 
 /** Reads the generation and the position in a message's sort key. Other keys have something else after the generation, or nothing. */

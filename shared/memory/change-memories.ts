@@ -1,5 +1,6 @@
 import { backOff } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { contended } from "../session/retry-contended.ts";
 import type { MemoryRecord } from "./memory.ts";
 import type { Change, MemoryReader, Summary } from "./memory-store.ts";
 
@@ -23,18 +24,19 @@ export async function changeSummary<T>(
   });
 }
 
-/** Changes memories, those that the store refuses left out. Returns how many were changed. */
+/** Changes memories, those that the store refuses left out. Returns how many were changed; `contended` when a tree has changed. */
 export async function changeMemories<T extends MemoryRecord>(
   memories: SummaryReader,
   user: string,
   records: readonly T[],
   change: (pending: readonly T[], summary: Summary) => Promise<Change>,
-): Promise<number> {
+): Promise<number | typeof contended> {
   if (records.length === 0) return 0;
   let pending = records;
-  return await changeSummary(memories, user, async (summary) => {
+  return await changeSummary<number | typeof contended>(memories, user, async (summary) => {
     const result = await change(pending, summary);
     if (result.done) return pending.length;
+    if (result.isStale) return contended;
     pending = pending.filter(({ id }) => !result.refused.has(id));
     return pending.length === 0 ? 0 : undefined;
   });

@@ -1,9 +1,16 @@
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { contended } from "../session/retry-contended.ts";
 import type { SessionMemories } from "../session/store.ts";
 import { changeMemories, changeSummary, countedIn } from "./change-memories.ts";
 import { keyOf, type MemoryRecord } from "./memory.ts";
-import { MAX_PER_CHANGE, type MemoryReader, type MemoryStore, type MemoryWriter } from "./memory-store.ts";
+import {
+  MAX_PER_CHANGE,
+  type MemoryReader,
+  type MemoryStore,
+  type MemoryWriter,
+  type Removal,
+} from "./memory-store.ts";
 import { withMemories } from "./statistics.ts";
 
 /** Forgotten memories that are listed and deleted at a time. */
@@ -19,9 +26,7 @@ export function createSessionMemories(memories: MemoryStore): SessionMemories {
     async forget(session, below) {
       for await (const { records, forgotten } of memories.ofSession(session)) {
         const gone = records.filter(({ generation }) => generation < below);
-        for (let start = 0; start < gone.length; start += MAX_PER_CHANGE) {
-          await remove(memories, session.user, gone.slice(start, start + MAX_PER_CHANGE), false);
-        }
+        await removeMemories(memories, session.user, gone);
         // A name prevents that its message becomes a memory again. Messages of older generations cannot, so delete their names.
         const names = forgotten.filter(({ generation }) => generation < below);
         await memories.erase(names.map(({ id }) => ({ session, id })));
@@ -30,10 +35,11 @@ export function createSessionMemories(memories: MemoryStore): SessionMemories {
 
     async forgetMessages(session, ids) {
       for await (const { records } of memories.ofSession(session)) {
-        const gone = records.filter(({ message_id }) => ids.has(message_id));
-        for (let start = 0; start < gone.length; start += MAX_PER_CHANGE) {
-          await remove(memories, session.user, gone.slice(start, start + MAX_PER_CHANGE), false);
-        }
+        await removeMemories(
+          memories,
+          session.user,
+          records.filter(({ message_id }) => ids.has(message_id)),
+        );
       }
     },
   };
@@ -44,7 +50,7 @@ export async function forgetMemory(memories: MemoryReader & MemoryWriter, user: 
   const session = await memories.locate(user, id);
   const [record] = session ? await memories.find([{ session, id }]) : [];
   if (!record || record.user_id !== user) throw new AppError("not_found", "no such memory");
-  await remove(memories, user, [record], true);
+  await removeMemories(memories, user, [record], { keepName: true });
 }
 
 /**
@@ -75,16 +81,22 @@ export async function forgetEverything(
   } while (after !== undefined);
 }
 
-async function remove(
+/** Removes memories that are stored. `contended`: the tree of `options.life` has changed, and some of them are still there. */
+export async function removeMemories(
   memories: MemoryReader & MemoryWriter,
   user: string,
   records: readonly MemoryRecord[],
-  keepName: boolean,
-): Promise<void> {
-  await changeMemories(memories, user, records, (pending, summary) => {
-    const statistics = withMemories(summary.statistics, countedIn(summary, pending), -1);
-    return memories.remove(pending, summary, statistics, keepName);
-  });
+  options: Removal = {},
+): Promise<typeof contended | undefined> {
+  for (let start = 0; start < records.length; start += MAX_PER_CHANGE) {
+    const batch = records.slice(start, start + MAX_PER_CHANGE);
+    const removed = await changeMemories(memories, user, batch, (pending, summary) => {
+      const statistics = withMemories(summary.statistics, countedIn(summary, pending), -1);
+      return memories.remove(pending, summary, statistics, options);
+    });
+    if (removed === contended) return contended;
+  }
+  return undefined;
 }
 
 const outOfTime = (): AppError =>

@@ -2,7 +2,9 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { MEMORY_PREFIX, memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { memoryVectorNames, parseMemoryVector, type VectorPlace } from "../dynamodb/tables.ts";
-import { fromMessageItem } from "../session/items.dynamodb.ts";
+import { fromMessageItem, fromTreeItem, isTree } from "../session/items.dynamodb.ts";
+import { divergenceOf } from "../session/tree.ts";
+import type { BranchChange } from "./follow-branch.ts";
 import { type Candidate, type Captured, type MemoryRecord, speakerOf } from "./memory.ts";
 import type { Layout, NewMemory, Slot, Summary, Vectors } from "./memory-store.ts";
 import { noStatistics } from "./statistics.ts";
@@ -34,14 +36,34 @@ export function vectorAttributes(vectors: Vectors): Record<string, number[]> {
   );
 }
 
+type Image = Parameters<typeof unmarshall>[0];
+
 /** The message in the image of a stream record. */
-export function fromMessageImage(image: Parameters<typeof unmarshall>[0]): Captured {
+export function fromMessageImage(image: Image): Captured {
   const item = unmarshall(image);
   return {
     session: parseSessionKey(String(item.pk)),
     generation: parseMessageKey(String(item.sk)).generation,
     message: fromMessageItem(item),
   };
+}
+
+/** What the stream record of a message or of a tree tells. */
+export interface StreamEntry {
+  user: string;
+  captured?: Captured;
+  /** Absent = the current branch is as it was. */
+  change?: BranchChange;
+}
+
+/** Reads the images of a stream record. `before` = that of a tree that was there. */
+export function fromImages(image: Image, before?: Image): StreamEntry {
+  const item = unmarshall(image);
+  const session = parseSessionKey(String(item.pk));
+  const { user } = session;
+  if (!isTree(item)) return { user, captured: fromMessageImage(image) };
+  const position = divergenceOf(fromTreeItem(before && unmarshall(before)), fromTreeItem(item));
+  return position === null ? { user } : { user, change: { session, since: position.split("#")[0] ?? "" } };
 }
 
 /** Attributes that no index needs are one JSON text, because the SDK takes 8 µs per attribute and a search returns 100 memories. */

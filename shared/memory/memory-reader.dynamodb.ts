@@ -1,14 +1,18 @@
 import {
   anchorKey,
+  headerKey,
   memoryKey,
   memoryLayoutKey,
   memorySummaryKey,
   parseSessionKey,
   sessionKey,
+  treeKey,
 } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, memoryVectorIndex, memoryVectorNames } from "../dynamodb/tables.ts";
+import { fromHeaderItem, fromTreeItem } from "../session/items.dynamodb.ts";
 import type { Anchor, SessionId } from "../session/session.ts";
+import { LINEAR, type Tree } from "../session/tree.ts";
 import {
   fromLayoutItem,
   fromMemoryItem,
@@ -21,7 +25,7 @@ import { keyOf, type MemoryRecord } from "./memory.ts";
 import type { MemoryReader } from "./memory-store.ts";
 
 const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectorIndex.nonKeyAttributes];
-const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation"];
+const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "tree_version"];
 
 /** Reads memories of the table `conversations`. */
 export function createMemoryReader(table: Table): MemoryReader {
@@ -93,6 +97,15 @@ export async function findAnchors(table: Table, sessions: readonly SessionId[]):
   const keys = new Map(sessions.map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
   const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
   return new Map(anchors.map((item) => [String(item.pk), item as unknown as Anchor]));
+}
+
+/** Reads the tree of a branched session, wherever its messages are. `generation`: the live one, as it was read. */
+export async function findTree(table: Table, { user, id }: SessionId, generation: number): Promise<Tree> {
+  const tree = await table.get(treeKey(user, id, generation));
+  if (tree) return fromTreeItem(tree);
+  // An archived session has its tree in the stub, which is written before the tree item is deleted. A reset session has none.
+  const header = await table.get(headerKey(user, id));
+  return (header && fromHeaderItem(header).archive?.tree) ?? LINEAR;
 }
 
 /** Whether the session exists and was not reset since. The memories of a deleted session are deleted after its anchor. */

@@ -1,6 +1,7 @@
 import { type Clock, toSeconds } from "../clock.ts";
 import {
   anchorKey,
+  type Key,
   MEMORY_PREFIX,
   memoryKey,
   memoryLayoutKey,
@@ -23,9 +24,9 @@ import {
   toMemoryItem,
   vectorAttributes,
 } from "./items.dynamodb.ts";
-import type { MemoryRecord } from "./memory.ts";
-import { createMemoryReader, findAnchors, isOfLivingSession } from "./memory-reader.dynamodb.ts";
-import type { Change, MemoryStore, Summary } from "./memory-store.ts";
+import { type MemoryRecord, timePrefix } from "./memory.ts";
+import { createMemoryReader, findAnchors, findTree, isOfLivingSession } from "./memory-reader.dynamodb.ts";
+import type { Change, Life, MemoryStore, Summary } from "./memory-store.ts";
 import { noStatistics, type TermStatistics } from "./statistics.ts";
 
 /** Memories in the table `conversations`. */
@@ -38,7 +39,13 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
 
     async livesOf(sessions) {
       const anchors = [...(await findAnchors(table, sessions))].filter(([, { state }]) => state !== "deleted");
-      return new Map(anchors.map(([pk, { reset_generation = 0 }]) => [parseSessionKey(pk).id, reset_generation]));
+      const lives = anchors.map(async ([pk, anchor]): Promise<[string, Life]> => {
+        const session = parseSessionKey(pk);
+        const life = { generation: anchor.reset_generation ?? 0, anchor };
+        if (anchor.tree_version === undefined) return [session.id, life];
+        return [session.id, { ...life, tree: await findTree(table, session, anchor.live_generation) }];
+      });
+      return new Map(await Promise.all(lives));
     },
 
     async presentIds(drafts) {
@@ -64,27 +71,29 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
       return items.filter((item) => isMemory(item) && item.id !== id).map(fromMemoryItem);
     },
 
-    async add(user, memories, from, to) {
+    async add(user, memories, lives, from, to) {
       const sessions = [...Map.groupBy(memories, ({ session_id }) => session_id).values()];
       const refusals = await table.transact([
         { Put: summaryPut(user, from, to) },
         ...memories.map((memory) => ({
           Put: { Item: toMemoryItem(memory), ConditionExpression: "attribute_not_exists(pk)" },
         })),
-        ...sessions.map(anchorCheck),
+        ...sessions.map((records) => anchorCheck(records, lives.get(records[0]?.session_id ?? ""))),
       ]);
       if (!refusals) return { done: true };
       const isStored = memories.filter((_, n) => refusals[n + 1]?.failed);
-      const isUnwelcome = sessions.flatMap((records, n) => {
+      const failed = sessions.flatMap((records, n) => {
         const refusal = refusals[n + 1 + memories.length];
-        return refusal?.failed
-          ? records.filter((record) => !isWelcome(record, refusal.item as Anchor | undefined))
-          : [];
+        return refusal?.failed ? [{ records, anchor: refusal.item as Anchor | undefined }] : [];
       });
-      return refused([...isStored, ...isUnwelcome]);
+      const isUnwelcome = failed.flatMap(({ records, anchor }) => records.filter((one) => !isWelcome(one, anchor)));
+      const isStale = failed.some(({ records: [first], anchor }) =>
+        isChanged(anchor, lives.get(first?.session_id ?? "")),
+      );
+      return { ...refused([...isStored, ...isUnwelcome]), isStale };
     },
 
-    async remove(records, from, to, keepName) {
+    async remove(records, from, to, { keepName = false, life }) {
       const user = records[0]?.user_id ?? "";
       const named = keepName
         ? withForgottenMemories(
@@ -101,8 +110,11 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
             ? { Put: { Item: { ...Key, forgotten: true, generation }, ConditionExpression } }
             : { Delete: { Key, ConditionExpression } };
         }),
+        ...(life ? [unchangedCheck(records, life)] : []),
       ]);
-      return refusals ? refused(records.filter((_, n) => refusals[n + 1]?.failed)) : { done: true };
+      if (!refusals) return { done: true };
+      const isStale = refusals[records.length + 1]?.failed === true;
+      return { ...refused(records.filter((_, n) => refusals[n + 1]?.failed)), isStale };
     },
 
     hidingAction({ user, id }, from, forgotten) {
@@ -126,10 +138,14 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
       return done;
     },
 
-    async *ofSession(session) {
+    async *ofSession(session, since) {
       const pages = table.pages({
-        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues: { ":pk": sessionKey(session.user, session.id), ":prefix": MEMORY_PREFIX },
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues: {
+          ":pk": sessionKey(session.user, session.id),
+          ":first": MEMORY_PREFIX + (since ? timePrefix(since) : ""),
+          ":last": `${MEMORY_PREFIX}~`,
+        },
         ConsistentRead: true,
       });
       for await (const { items } of pages) {
@@ -171,7 +187,7 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
   };
 }
 
-const refused = (records: readonly MemoryRecord[]): Change => ({
+const refused = (records: readonly MemoryRecord[]): Exclude<Change, { done: true }> => ({
   done: false,
   refused: new Set(records.map(({ id }) => id)),
 });
@@ -207,23 +223,49 @@ const summaryUnchanged = ({ version }: Summary) =>
     ? { ConditionExpression: "attribute_not_exists(pk)" }
     : { ConditionExpression: "version = :version", ExpressionAttributeValues: { ":version": version } };
 
-/** The session of these memories must exist and have no newer generation than that of their messages. */
-function anchorCheck(records: readonly MemoryRecord[]) {
-  const [first] = records;
-  if (!first) throw new Error("a session without memories");
+/** The session of new memories must exist, with its tree as it was read and no newer generation than that of their messages. */
+function anchorCheck(records: readonly MemoryRecord[], life: Life | undefined) {
+  const tree = sameTree(life);
+  const values = { ":deleted": "deleted", ":generation": Math.min(...records.map(({ generation }) => generation)) };
   return {
     ConditionCheck: {
-      Key: anchorKey(first.user_id, first.session_id),
-      ConditionExpression: "#state <> :deleted AND live_generation <= :generation",
+      Key: anchorKeyOf(records),
+      ConditionExpression: `#state <> :deleted AND live_generation <= :generation AND ${tree.condition}`,
       ExpressionAttributeNames: { "#state": "state" },
-      ExpressionAttributeValues: {
-        ":deleted": "deleted",
-        ":generation": Math.min(...records.map(({ generation }) => generation)),
-      },
+      ExpressionAttributeValues: { ...values, ...tree.values },
     },
   };
 }
 
-/** The condition of `anchorCheck`, for one memory. */
+/** The anchor must be as it was read: then the messages are where they were, and the same ones are current. */
+function unchangedCheck(records: readonly MemoryRecord[], life: Life) {
+  const { condition, values } = sameTree(life);
+  const { state, live_generation } = life.anchor;
+  return {
+    ConditionCheck: {
+      Key: anchorKeyOf(records),
+      ConditionExpression: `#state = :state AND live_generation = :live AND ${condition}`,
+      ExpressionAttributeNames: { "#state": "state" },
+      ExpressionAttributeValues: { ...values, ":state": state, ":live": live_generation },
+    },
+  };
+}
+
+function anchorKeyOf([first]: readonly MemoryRecord[]): Key {
+  if (!first) throw new Error("a session without memories");
+  return anchorKey(first.user_id, first.session_id);
+}
+
+function sameTree(life: Life | undefined): { condition: string; values: Record<string, number> } {
+  const version = life?.anchor.tree_version;
+  return version === undefined
+    ? { condition: "attribute_not_exists(tree_version)", values: {} }
+    : { condition: "tree_version = :tree", values: { ":tree": version } };
+}
+
+const isChanged = (anchor: Anchor | undefined, life: Life | undefined): boolean =>
+  anchor !== undefined && anchor.tree_version !== life?.anchor.tree_version;
+
+/** The condition of `anchorCheck` for one new memory, apart from its tree. */
 const isWelcome = (record: MemoryRecord, anchor: Anchor | undefined): boolean =>
   isOfLivingSession(record, anchor) && (anchor?.live_generation ?? 0) <= record.generation;

@@ -1,6 +1,7 @@
 import type { TransactionAction } from "../dynamodb/table.ts";
 import type { VectorPlace } from "../dynamodb/tables.ts";
-import type { SessionId } from "../session/session.ts";
+import type { Anchor, SessionId } from "../session/session.ts";
+import type { Tree } from "../session/tree.ts";
 import type { Space } from "./embedder.ts";
 import type { Candidate, Draft, MemoryKey, MemoryRecord } from "./memory.ts";
 import type { TermStatistics } from "./statistics.ts";
@@ -64,8 +65,21 @@ export interface SearchRequest {
   period?: string | undefined;
 }
 
-/** Result of an atomic change. If it was not made: the ids that were refused; none = the summary has changed. */
-export type Change = { done: true } | { done: false; refused: ReadonlySet<string> };
+/**
+ * Result of an atomic change. If it was not made: the ids that were refused; none = the summary has changed. `isStale`: the
+ * anchor of a session has changed, so what the change was decided by must be read again.
+ */
+export type Change = { done: true } | { done: false; refused: ReadonlySet<string>; isStale?: boolean };
+
+/** What decides which messages of a session are remembered. */
+export interface Life {
+  /** The generation in which the session was created or last reset. */
+  generation: number;
+  /** The anchor as it was read. */
+  anchor: Pick<Anchor, "state" | "live_generation" | "tree_version">;
+  /** Absent = the session never branched. */
+  tree?: Tree;
+}
 
 /** Memories that one `add` or `remove` takes at most: with the summary and a session each, below the 100 actions of a transaction. */
 export const MAX_PER_CHANGE = 45;
@@ -91,21 +105,34 @@ export interface MemoryReader {
   ofLivingSessions<T extends MemoryRecord>(records: readonly T[]): Promise<T[]>;
 }
 
+export interface Removal {
+  /** Leaves an item that prevents the return of the memories. @default false */
+  keepName?: boolean;
+  /** That of the session of all these memories, whose anchor must not have changed. @default the anchor does not matter */
+  life?: Life;
+}
+
 /** Adds and removes memories. A change also writes the summary, and is made only if the summary is still the one that was read. */
 export interface MemoryWriter {
-  /**
-   * Returns the life of each session that exists, by session id: the generation in which the session was created or last
-   * reset. The sessions must be of one user.
-   */
-  livesOf(sessions: readonly SessionId[]): Promise<Map<string, number>>;
+  /** Returns the life of each session that exists, by session id. The sessions must be of one user. */
+  livesOf(sessions: readonly SessionId[]): Promise<Map<string, Life>>;
   /** Returns the ids that are stored or forgotten. May miss the newest. */
   presentIds(drafts: readonly Draft[]): Promise<Set<string>>;
   /** Returns the memories of a session that precede an id, latest first. */
   preceding(memory: MemoryKey, limit: number): Promise<MemoryRecord[]>;
-  /** Adds memories. Refuses one that is stored or forgotten, or whose session is gone or has a newer generation. */
-  add(user: string, memories: readonly NewMemory[], from: Summary, to: TermStatistics): Promise<Change>;
-  /** Removes memories. `keepName` leaves an item that prevents their return. Refuses one that is not stored. */
-  remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, keepName: boolean): Promise<Change>;
+  /**
+   * Adds memories. Refuses one that is stored or forgotten, or whose session is gone or has a newer generation. `lives`: those of their
+   * sessions, whose trees must not have changed.
+   */
+  add(
+    user: string,
+    memories: readonly NewMemory[],
+    lives: ReadonlyMap<string, Life>,
+    from: Summary,
+    to: TermStatistics,
+  ): Promise<Change>;
+  /** Removes memories. Refuses one that is not stored. */
+  remove(records: readonly MemoryRecord[], from: Summary, to: TermStatistics, options: Removal): Promise<Change>;
   /** Returns the write that names a session as forgotten, for a transaction. */
   hidingAction(session: SessionId, from: Summary, forgotten: ForgottenSession): TransactionAction;
   /** Marks everything captured before `now` (epoch ms) as forgotten; false when the summary has changed. */
@@ -116,8 +143,14 @@ export interface MemoryWriter {
 export interface MemoryMaintenance {
   /** Replaces a layout; false when another one is stored. */
   setLayout(from: Layout | null, to: Layout): Promise<boolean>;
-  /** Yields the memories of a session in order and the names of its forgotten ones, page by page. Strongly consistent. */
-  ofSession(session: SessionId): AsyncIterable<{
+  /**
+   * Yields the memories of a session in order and the names of its forgotten ones, page by page. `since`: only those of messages from
+   * this time on (ISO 8601). Strongly consistent.
+   */
+  ofSession(
+    session: SessionId,
+    since?: string,
+  ): AsyncIterable<{
     records: (MemoryRecord & { places: VectorPlace[] })[];
     forgotten: { id: string; generation: number }[];
   }>;

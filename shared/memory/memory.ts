@@ -1,6 +1,7 @@
 import type { MessageRecord } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
+import { isOn, type Path } from "../session/tree.ts";
 
 /** A message of the user's history, or a part of a long one, as the API shows it. */
 export interface Memory {
@@ -29,8 +30,11 @@ export interface RecallQuery {
   limit: number;
 }
 
+/** A memory with the branch of its message. Absent = 0. */
+export type BranchMemory = Memory & { branch?: number };
+
 /** Finds the memories of a user that say something about a text, best first. */
-export type Recall = (user: string, query: RecallQuery) => Promise<Memory[]>;
+export type Recall<M = Memory> = (user: string, query: RecallQuery) => Promise<M[]>;
 
 /** A captured message. */
 export interface Captured {
@@ -40,7 +44,7 @@ export interface Captured {
 }
 
 /** A memory as it is stored, without its vectors. */
-export interface MemoryRecord extends Omit<Memory, "score"> {
+export interface MemoryRecord extends Omit<BranchMemory, "score"> {
   user_id: string;
   /** Epoch milliseconds at which the message was captured. */
   arrived: number;
@@ -76,8 +80,22 @@ export function keyOf({ user_id, session_id, id }: Pick<MemoryRecord, "user_id" 
   };
 }
 
+/** The beginning of the ids of memories of this time (ISO 8601). */
+export function timePrefix(created_at: string): string {
+  const time = Date.parse(created_at).toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-`;
+}
+
 export function speakerOf({ name, role }: Pick<MemoryRecord, "name" | "role">): string {
   return name ?? role;
+}
+
+/**
+ * Whether the message of a memory is on a path of its session. Of messages with ids that clients chose and with the time of a fork, it
+ * does not know the order.
+ */
+export function isOnPath(path: Path, { message_id, created_at, branch = 0 }: BranchMemory): boolean {
+  return isOn(path, { id: message_id, created_at, branch });
 }
 
 /** The memory as the API shows it. */

@@ -3,7 +3,7 @@ import { type MessageRecord, positionOf } from "../session/message.ts";
 import type { Role } from "../session/schema.ts";
 import type { SessionId } from "../session/session.ts";
 import { chunksOf } from "./chunk.ts";
-import type { Draft } from "./memory.ts";
+import { type Draft, timePrefix } from "./memory.ts";
 import { countTerms, isCourtesy, termsOf } from "./terms.ts";
 
 /** Roles whose messages are remembered: not the instructions to the model, and not the output of tools. */
@@ -23,7 +23,7 @@ const MONTHS = "January February March April May June July August September Octo
  */
 export function planMemories(session: SessionId, life: number, generation: number, message: MessageRecord): Draft[] {
   if (!REMEMBERED.includes(message.role) || message.model === OFFLINE || isCourtesy(message.content)) return [];
-  const { id, role, name, content, created_at } = message;
+  const { id, role, name, content, created_at, branch } = message;
   return chunksOf(content).map((chunk, n) => ({
     user_id: session.user,
     id: memoryId(session, life, message, n),
@@ -33,6 +33,7 @@ export function planMemories(session: SessionId, life: number, generation: numbe
     ...(name === undefined ? {} : { name }),
     content: chunk,
     created_at,
+    ...(branch ? { branch } : {}),
     arrived: arrivalOf(message),
     generation,
     counts: countTerms(termsOf(`${contextOf(name ?? role, created_at)}: ${chunk}`)),
@@ -52,11 +53,10 @@ export function contextOf(speaker: string, created_at: string): string {
  */
 function memoryId({ user, id }: SessionId, life: number, message: MessageRecord, chunk: number): string {
   const { order = message.id } = message;
-  const time = Date.parse(message.created_at).toString(16).padStart(12, "0");
   const place = UUID_V7.test(order) ? order.slice(15, 18) : "000";
   const hash = sha256(JSON.stringify([user, id, life, positionOf(message), chunk]));
   const low = `8${chunk.toString(16).padStart(2, "0")}${hash.slice(0, 13)}`;
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${low.slice(0, 4)}-${low.slice(4)}`;
+  return `${timePrefix(message.created_at)}7${place}-${low.slice(0, 4)}-${low.slice(4)}`;
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;

@@ -3,7 +3,7 @@ import { LEXICAL_MODEL } from "./embedder.lexical.ts";
 import type { Space } from "./embedder.ts";
 import { isForgotten, namesTooMany } from "./forgotten.ts";
 import { createLayoutReader, type EmbedderOf } from "./layout.ts";
-import { type Candidate, type Memory, type Recall, type RecallQuery, toMemory } from "./memory.ts";
+import { type BranchMemory, type Candidate, type Memory, type Recall, type RecallQuery, toMemory } from "./memory.ts";
 import type { MemoryReader, SearchRequest } from "./memory-store.ts";
 import { periodsOf } from "./periods.ts";
 import { type Ranked, rank } from "./rank.ts";
@@ -29,7 +29,7 @@ export interface RecallDependencies {
  * that they, their neighbours and their session share with the query. The summary tells which candidates are deleted although the
  * index still holds them. Two sequential round trips.
  */
-export function createRecall(deps: RecallDependencies): Recall {
+export function createRecall(deps: RecallDependencies): Recall<BranchMemory> {
   const { memories, embedderOf, clock } = deps;
   const readLayout = createLayoutReader(deps);
   return async (user, query) => {
@@ -64,7 +64,8 @@ export function createSearch(deps: RecallDependencies): Recall {
   const recall = createRecall(deps);
   return async (user, query) => {
     const found = await recall(user, query);
-    return found.length > 0 || termsOf(query.text).length > 0 ? found : findPhrase(deps.memories, user, query);
+    if (found.length === 0 && termsOf(query.text).length === 0) return findPhrase(deps.memories, user, query);
+    return found.map(({ branch: _, ...memory }) => memory);
   };
 }
 
@@ -87,7 +88,10 @@ async function findPhrase(memories: MemoryReader, user: string, query: RecallQue
 
 const phraseOf = (text: string): string => ` ${wordsOf(text).join(" ")} `;
 
-const toScored = ({ candidate, score }: Ranked): Memory => toMemory(candidate, score);
+function toScored({ candidate, score }: Ranked): BranchMemory {
+  const { branch } = candidate;
+  return { ...toMemory(candidate, score), ...(branch ? { branch } : {}) };
+}
 
 const isWithin = ({ created_at }: Pick<Memory, "created_at">, { from, to }: RecallQuery): boolean =>
   (from === undefined || created_at >= from) && (to === undefined || created_at < to);

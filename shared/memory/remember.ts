@@ -1,9 +1,12 @@
+import { contended, retryContended } from "../session/retry-contended.ts";
+import { isOn, pathOf } from "../session/tree.ts";
 import { changeMemories, countedIn } from "./change-memories.ts";
 import type { Embedder } from "./embedder.ts";
 import { currentLayout } from "./layout.ts";
-import { type Captured, type Draft, keyOf, type MemoryRecord, speakerOf } from "./memory.ts";
+import { type Captured, type Draft, isOnPath, keyOf, type MemoryRecord, speakerOf } from "./memory.ts";
 import {
   type Change,
+  type Life,
   MAX_PER_CHANGE,
   type MemoryStore,
   type MemoryWriter,
@@ -29,15 +32,28 @@ interface Placed {
 
 /**
  * Turns messages of one user into memories, and returns how many were stored. It may be repeated, and run beside other runs: each memory
- * is stored and counted once, and messages that were deleted or forgotten meanwhile are not stored. Beside what `planMemories` leaves
- * out, the exact repeat of one of the last things that the same speaker said in the same session is not remembered.
+ * is stored and counted once, and messages that were deleted or forgotten meanwhile, or are not on the current branch, are not stored.
+ * Beside what `planMemories` leaves out, the exact repeat of one of the last things that the same speaker said on the same branch is not
+ * remembered.
  */
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
+  let stored = 0;
+  await retryContended(() => rememberAll(deps, user, captured, (count) => (stored += count)));
+  return stored;
+}
+
+async function rememberAll(
+  deps: MemoryDependencies,
+  user: string,
+  captured: readonly Captured[],
+  onStored: (count: number) => void,
+): Promise<typeof contended | undefined> {
   const { memories } = deps;
   const lives = await memories.livesOf(captured.map(({ session }) => session));
   const planned = captured.flatMap(({ session, generation, message }) => {
     const life = lives.get(session.id);
-    return life === undefined || generation < life ? [] : planMemories(session, life, generation, message);
+    if (!life || generation < life.generation || (life.tree && !isOn(pathOf(life.tree), message))) return [];
+    return planMemories(session, life.generation, generation, message);
   });
   // The stream may deliver a message twice in a batch, and each restore writes it again with a newer generation. The store is sure to
   // accept the newest only.
@@ -45,7 +61,7 @@ export async function remember(deps: MemoryDependencies, user: string, captured:
   const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
   const present = await memories.presentIds(drafts);
   const missing = drafts.filter(({ id }) => !present.has(id));
-  if (missing.length === 0) return 0;
+  if (missing.length === 0) return undefined;
 
   const placed = await place(memories, missing, lives);
   const layout = await currentLayout(deps);
@@ -53,18 +69,19 @@ export async function remember(deps: MemoryDependencies, user: string, captured:
     slot,
     embedder: deps.embedderOf(space),
   }));
-  let stored = 0;
   for (let start = 0; start < placed.length; start += MAX_PER_CHANGE) {
     const batch = placed.slice(start, start + MAX_PER_CHANGE);
     const vectors = await embedAll(batch, slots);
     const records = batch.map(({ record }, n) => ({ ...record, vectors: vectors[n] ?? {} }));
-    stored += await changeMemories(memories, user, records, async (pending, summary): Promise<Change> => {
+    const stored = await changeMemories(memories, user, records, async (pending, summary): Promise<Change> => {
       const counted = countedIn(summary, pending);
       if (counted.length < pending.length) return refuseOthers(pending, counted);
-      return memories.add(user, pending, summary, withMemories(summary.statistics, pending, 1));
+      return memories.add(user, pending, lives, summary, withMemories(summary.statistics, pending, 1));
     });
+    if (stored === contended) return contended;
+    onStored(stored);
   }
-  return stored;
+  return undefined;
 }
 
 /** Refuses messages that were captured before everything was forgotten. */
@@ -95,17 +112,18 @@ export async function embedAll(
 async function place(
   memories: Pick<MemoryWriter, "preceding">,
   drafts: readonly Draft[],
-  lives: ReadonlyMap<string, number>,
+  lives: ReadonlyMap<string, Life>,
 ): Promise<Placed[]> {
   const sessions = Map.groupBy(drafts, ({ session_id }) => session_id);
   const placed = await Promise.all(
     [...sessions.values()].map(async (unsorted) => {
       const [first, ...rest] = unsorted.toSorted((a, b) => (a.id < b.id ? -1 : 1));
       if (!first) return [];
-      // Memories of an earlier life will be deleted, so a message that equals one of them is not a repeat.
-      const life = lives.get(first.session_id) ?? 0;
+      // Memories of an earlier life or another branch will be deleted, so a message that equals one of them is not a repeat.
+      const { generation: from = 0, tree } = lives.get(first.session_id) ?? {};
+      const path = tree && pathOf(tree);
       const recent: (Draft & { turn?: number })[] = (await memories.preceding(keyOf(first), RECENT))
-        .filter(({ generation }) => generation >= life)
+        .filter((record) => record.generation >= from && (!path || isOnPath(path, record)))
         .reverse();
       return [first, ...rest].flatMap((draft): Placed[] => {
         if (recent.slice(-RECENT).some((other) => isRepeat(other, draft))) return [];
@@ -120,4 +138,4 @@ async function place(
 }
 
 const isRepeat = (a: Draft, b: Draft): boolean =>
-  a.content === b.content && a.role === b.role && a.name === b.name && a.id !== b.id;
+  a.content === b.content && a.role === b.role && a.name === b.name && a.branch === b.branch && a.id !== b.id;

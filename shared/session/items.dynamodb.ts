@@ -6,10 +6,11 @@ import {
   messageIdKey,
   messageKey,
   parseMessageKey,
+  TREE_PREFIX,
   tombstoneKey,
   treeKey,
 } from "../dynamodb/keys.ts";
-import type { Item } from "../dynamodb/table.ts";
+import type { Item, TransactionAction } from "../dynamodb/table.ts";
 import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import { type MessagePart, textOf } from "./parts.ts";
 import type { Anchor, RunningTurn, SessionId, SessionRecord, Tombstone } from "./session.ts";
@@ -196,11 +197,27 @@ export function toMessageIdItem({ user, id }: SessionId, generation: number, mes
   };
 }
 
-export function toTreeItem({ user, id }: SessionId, generation: number, tree: Tree): Item {
-  return {
-    ...treeKey(user, id, generation),
-    tree: toJson(tree),
+/** The write of a tree. A transaction with it also has to change the anchor: see `TREE_CHANGES`. */
+export function treePut({ user, id }: SessionId, generation: number, tree: Tree) {
+  return { Put: { Item: { ...treeKey(user, id, generation), tree: toJson(tree) } } };
+}
+
+/** Clause of an update of the anchor. */
+export const TREE_CHANGES = "ADD tree_version :one";
+
+/** The writes of a tree, for a transaction that does not change the anchor otherwise. */
+export function treeActions(session: SessionId, generation: number, tree: Tree): TransactionAction[] {
+  const Update = {
+    Key: anchorKey(session.user, session.id),
+    UpdateExpression: TREE_CHANGES,
+    ConditionExpression: "attribute_exists(pk)",
+    ExpressionAttributeValues: { ":one": 1 },
   };
+  return [treePut(session, generation, tree), { Update }];
+}
+
+export function isTree({ sk }: Item): boolean {
+  return String(sk).startsWith(TREE_PREFIX);
 }
 
 export function fromTreeItem(item: Item | null | undefined): Tree {

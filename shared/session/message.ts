@@ -45,7 +45,7 @@ export interface MessageRecord extends Omit<Message, "session_id" | "parent_id">
 }
 
 /** Where a message stands in its session: positions sort as the messages do. */
-export function positionOf(message: MessageRecord): string {
+export function positionOf(message: Pick<MessageRecord, "id" | "order" | "created_at">): string {
   return `${message.created_at}#${message.order ?? message.id}`;
 }
 

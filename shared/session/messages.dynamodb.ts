@@ -10,16 +10,17 @@ import {
   sessionKey,
   treeKey,
 } from "../dynamodb/keys.ts";
-import type { Item, Table } from "../dynamodb/table.ts";
+import type { Table } from "../dynamodb/table.ts";
 import {
   fromHeaderItem,
   fromMessageItem,
   fromTreeItem,
   headChange,
+  isTree,
   isUnchanged,
   toMessageIdItem,
   toMessageItem,
-  toTreeItem,
+  treeActions,
 } from "./items.dynamodb.ts";
 import {
   fitting,
@@ -44,8 +45,6 @@ const MAX_BYTES = 3_000_000;
 // Sort keys `I#…`, `L#…`, `M#…` and `T#…` lie between these; anchor, memories and header do not.
 const FIRST_KEY = "I#";
 const LAST_KEY = "T~";
-
-const TREE_PREFIX = "T#";
 
 /** Messages in the table `conversations`. */
 export function createMessageStore(table: Table): MessageStore {
@@ -88,7 +87,7 @@ export function createMessageStore(table: Table): MessageStore {
 
   return {
     maxPerAppend(messages, from, forks = false) {
-      let actions = forks ? 1 : 0;
+      let actions = forks ? 2 : 0;
       let bytes = 0;
       let to = from;
       for (const message of messages.slice(from)) {
@@ -112,7 +111,7 @@ export function createMessageStore(table: Table): MessageStore {
       const refusals = await table.transact([
         headerUpdate(request),
         ...puts.map(({ item }) => ({ Put: { Item: item, ConditionExpression: "attribute_not_exists(pk)" } })),
-        ...(tree ? [{ Put: { Item: toTreeItem(session, generation, tree) } }] : []),
+        ...(tree ? treeActions(session, generation, tree) : []),
         ...(request.joined ?? []),
       ]);
       if (!refusals) return { kind: "stored" };
@@ -142,7 +141,6 @@ export function createMessageStore(table: Table): MessageStore {
       if (first?.sk !== HEADER) return { record: null, tree: LINEAR, messages: [], more: false, before: null };
       const record = fromHeaderItem(first);
       const live = rest.filter(({ sk }) => parseMessageKey(String(sk)).generation === record.generation);
-      const isTree = ({ sk }: Item) => String(sk).startsWith(TREE_PREFIX);
       const tree = fromTreeItem(live.find(isTree));
       const path = pathOf(tree);
       const onPath = live

@@ -84,6 +84,8 @@ export interface Anchor {
    * an earlier one with the same id. Absent = the session was made by an earlier version and was never reset.
    */
   reset_generation?: number;
+  /** Grows with every change of the tree, so that what was decided by an older tree is not written. Absent = it never branched. */
+  tree_version?: number;
   /** The seed of the request that created the session, by which its retry knows its own. */
   seed: string;
   /** Epoch milliseconds of that request. Absent = the session was made by an earlier version. */

@@ -21,13 +21,15 @@ import {
   fromHeaderItem,
   fromTombstoneItem,
   isUnchanged,
+  TREE_CHANGES,
   toAnchorItem,
   toHeaderItem,
   toTombstoneItem,
-  toTreeItem,
+  treePut,
 } from "./items.dynamodb.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
 import type { ListQuery, SessionStore, Settings, Transition } from "./store.ts";
+import type { Tree } from "./tree.ts";
 
 /** Index entries that a filtered list reads at a time once the first page did not fill up. */
 const FILTERED_PAGE = 500;
@@ -61,11 +63,9 @@ export function createSessionStore(table: Table): SessionStore {
       const shard = shardOf(session.user, session.id);
       const refused = await table.transact([
         headerAction(session, transition),
-        ...(transition.anchor ? [anchorAction(session, transition.anchor, shard)] : []),
+        ...(transition.anchor ? [anchorAction(session, transition.anchor, shard, transition.tree)] : []),
         ...(transition.active === 0 ? [] : [count(shard, transition.active)]),
-        ...(transition.to && transition.tree
-          ? [{ Put: { Item: toTreeItem(session, transition.to.generation, transition.tree) } }]
-          : []),
+        ...(transition.to && transition.tree ? [treePut(session, transition.to.generation, transition.tree)] : []),
         ...(transition.joined ?? []),
       ]);
       return refused === null;
@@ -282,7 +282,12 @@ function settingsAction(record: SessionRecord, { expires_at, metadata, ...patch 
   };
 }
 
-function anchorAction({ user, id }: SessionId, { expect, set }: NonNullable<Transition["anchor"]>, shard: string) {
+function anchorAction(
+  { user, id }: SessionId,
+  { expect, set }: NonNullable<Transition["anchor"]>,
+  shard: string,
+  tree?: Tree,
+) {
   const { metadata, ...rest } = set;
   const values = {
     ...rest,
@@ -297,7 +302,7 @@ function anchorAction({ user, id }: SessionId, { expect, set }: NonNullable<Tran
       Key: anchorKey(user, id),
       UpdateExpression: `SET ${Object.keys(values)
         .map((name) => `#${name} = :${name}`)
-        .join(", ")}`,
+        .join(", ")}${tree ? ` ${TREE_CHANGES}` : ""}`,
       ConditionExpression: conditions.join(" AND "),
       ExpressionAttributeNames: {
         "#state": "state",
@@ -305,6 +310,7 @@ function anchorAction({ user, id }: SessionId, { expect, set }: NonNullable<Tran
       },
       ExpressionAttributeValues: {
         ":gone": "deleted",
+        ...(tree ? { ":one": 1 } : {}),
         ...(expect.newest === undefined ? {} : { ":newest": expect.newest }),
         ...(expect.live === undefined ? {} : { ":live": expect.live }),
         ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),

@@ -33,7 +33,7 @@ export interface Transition {
   };
   /** What it does to the number of active sessions. */
   active: -1 | 0 | 1;
-  /** The tree of the session's messages after it. Absent = the stored one stays, if there is one. */
+  /** The tree of the session's messages after it. Needs `anchor`. Absent = the stored one stays, if there is one. */
   tree?: Tree;
   /** Writes to other items that happen together with the change, or not at all. */
   joined?: readonly TransactionAction[];

@@ -65,7 +65,19 @@ export function wholeTree({ branches }: Tree): Path {
   return new Map(branches.flatMap(({ end = OPEN, removed }, branch) => (removed ? [] : [[branch, end] as const])));
 }
 
-export function isOn(path: Path, message: MessageRecord): boolean {
+/** The position after which the current branches of two trees of a session differ; `null` = they are the same. */
+export function divergenceOf(before: Tree, after: Tree): string | null {
+  const [old, current] = [pathOf(before), pathOf(after)];
+  const changed = [...new Set([...old.keys(), ...current.keys()])].filter((n) => old.get(n) !== current.get(n));
+  const positions = changed.map((n) => {
+    const [first = ""] = [old.get(n) ?? "", current.get(n) ?? ""].sort();
+    // All messages of a branch come after the one that it forked from.
+    return [first, (after.branches[n] ?? before.branches[n])?.from?.position ?? ""].sort()[1] ?? "";
+  });
+  return positions.sort()[0] ?? null;
+}
+
+export function isOn(path: Path, message: Parameters<typeof positionOf>[0] & Pick<MessageRecord, "branch">): boolean {
   return positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
 }
 

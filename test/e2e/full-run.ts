@@ -255,6 +255,7 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
     await api("POST", "/v1/chat/completions", completion);
   };
   await expect.poll(async () => (await search("my dog")).length, { timeout: PATIENCE }).toBeGreaterThan(0);
+  await branches(api);
   // Words that no memory is indexed by.
   await api("POST", "/v1/memories/search", { query: "is it", session_id: "nothing-said" });
   await recall("before");
@@ -268,6 +269,31 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
   await api("DELETE", `/v1/memories/${data[0].id}`);
   await api("DELETE", "/v1/memories");
   await api("DELETE", "/v1/sessions/talk");
+}
+
+/** A session whose memories follow its current branch. */
+async function branches(api: Api): Promise<void> {
+  const id = "branched";
+  const expectFound = async (...texts: string[]) => {
+    const found = async () => {
+      const { body } = await api("POST", "/v1/memories/search", { query: "my cat", session_id: id });
+      return body.data.map(({ content }: { content: string }) => content).sort();
+    };
+    await expect.poll(found, { timeout: PATIENCE }).toEqual(texts);
+  };
+  await api("POST", "/v1/sessions", { id });
+  const messages = ["My cat is called Tom.", "My cat eats tuna."].map((content, n) => ({
+    ...said(content),
+    id: `${n}`,
+  }));
+  await api("POST", `/v1/sessions/${id}/messages`, { messages });
+  await expectFound("My cat eats tuna.", "My cat is called Tom.");
+  await api("POST", `/v1/sessions/${id}/messages`, { ...said("My cat eats mice."), id: "2", parent_id: "0" });
+  await expectFound("My cat eats mice.", "My cat is called Tom.");
+  await api("PATCH", `/v1/sessions/${id}`, { head_id: "1" });
+  await expectFound("My cat eats tuna.", "My cat is called Tom.");
+  await api("DELETE", `/v1/sessions/${id}/messages/1`);
+  await expectFound("My cat is called Tom.");
 }
 
 /** Sessions that TTL has deleted, and every route that reads one or brings one back. */

@@ -160,7 +160,7 @@ export function deploy(world: World, instance: Instance) {
       return { status: answer.statusCode, body: text ? JSON.parse(text) : undefined };
     },
     archiveJob: createArchiveJob(stores, changes, recorder),
-    rememberJob: createRememberJob(remembering),
+    rememberJob: createRememberJob({ ...remembering, stores }),
     reconcile: () => createReconcileJob(stores)({}, context),
     buildLake: () =>
       buildLake(

@@ -15,7 +15,7 @@ import { createWorld } from "./world.ts";
 /** A world with a lake: the builder, the marks of changed days from the table's stream, and DuckDB to query the lake. */
 export async function createLakeWorld(engines: Engines, options: { content?: boolean; maxSessions?: number } = {}) {
   const world = createWorld(engines);
-  const nextRecords = await createStream(engines);
+  const nextRecords = await createStream(engines, "jobs-archive");
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-lake-"));
   const database = await openLakeDatabase(createLakeCopy(engines.s3, engines.bucket, directory), options.content);
   const pseudonym = createPseudonyms("a key");

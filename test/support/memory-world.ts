@@ -5,9 +5,9 @@ import { createRememberJob } from "../../functions/jobs/remember.ts";
 import { sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
 import type { Embedder, Space } from "../../shared/memory/embedder.ts";
+import type { FollowDependencies } from "../../shared/memory/follow-branch.ts";
 import type { MemoryRecord } from "../../shared/memory/memory.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
-import type { MemoryDependencies } from "../../shared/memory/remember.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import type { MessageInput } from "../../shared/session/schema.ts";
@@ -21,7 +21,8 @@ export function createMemoryWorld(
 ) {
   const world = createWorld(engines);
   const { stores } = world;
-  const deps: MemoryDependencies = {
+  const deps: FollowDependencies = {
+    stores,
     memories: world.memories,
     embedderOf,
     defaultSpace: space,

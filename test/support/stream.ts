@@ -5,12 +5,15 @@ import { createStreamReader } from "../../infra/local/dynamodb/stream-reader.ts"
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import type { Engines } from "./engines.ts";
 
-/** Reads the table's stream with the filters of the event source mapping of `jobs-archive`. */
-export async function createStream({ dynamodb, tableName, endpoints }: Engines) {
+/** Reads the table's stream with the filters of the event source mapping of a job. */
+export async function createStream(
+  { dynamodb, tableName, endpoints }: Engines,
+  job: "jobs-archive" | "jobs-remember",
+) {
   const reader = createStreamReader(endpoints.dynamodb);
   const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
   const arn = Table.LatestStreamArn;
-  const filters = functions["jobs-archive"].trigger.filters.map(compileFilter);
+  const filters = functions[job].trigger.filters.map(compileFilter);
   const positions = new Map<string, string>();
 
   /** Returns the records since the last call. */

@@ -122,8 +122,9 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "jobs-remember": [
-    "dynamodb BatchGetItem ConditionCheckItem GetItem PutItem Query on table",
+    "dynamodb BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query on table",
     severalMetrics,
+    ...archiveRead,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",

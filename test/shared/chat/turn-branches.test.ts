@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { askAgain } from "../../../shared/chat/ask-again.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
+import { createRecall } from "../../../shared/memory/recall.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
@@ -73,6 +74,41 @@ describe("a turn that follows an earlier message", () => {
     await ask("edit", { parent: `20-${id}` });
     const limit = chat.deps.settings.maxMessages;
     expect(prompt()).toEqual([...inputs.slice(0, 21).map(({ content }) => content), "edit"].slice(-limit));
+  });
+
+  it("recalls no memory of the branch that it leaves, even before that is removed", async () => {
+    const deps = { ...chat.deps, recall: createRecall(world.deps) };
+    const turn = async (content: string, more: object = {}) => {
+      world.advance(1000);
+      return (await runTurn(deps, turnRequest(deps, "ann", id, content, { ...more, memory: true }))).turn;
+    };
+    const first = await turn("My parrot is called Rio.");
+    await turn("My parrot eats seeds.");
+    await world.deliver("ann", id);
+    const recalled = async (more: object) => (await turn("What about my parrot?", more)).memories;
+    const others = Array.from({ length: 40 }, () => ({ role: "user" as const, content: "!" }));
+    const parent = others.map((_, n) => `filler-${n}-${id}`).at(-1);
+    await appendMessages(
+      deps,
+      session(),
+      others.map((message, n) => ({
+        ...message,
+        id: `filler-${n}-${id}`,
+        ...(n === 0 ? { parent_id: first.id } : {}),
+      })),
+      { seed: "filler", at: world.stores.clock() },
+    );
+    const after = await recalled({ parent });
+    expect(after.map(({ content }) => content)).toContain("My parrot is called Rio.");
+    expect(after.map(({ content }) => content)).not.toContain("My parrot eats seeds.");
+    expect(after.every((memory) => !("branch" in memory))).toBe(true);
+    const other = "elsewhere";
+    await world.create("ann", other, 3600);
+    const { turn: elsewhere } = await runTurn(
+      deps,
+      turnRequest(deps, "ann", other, "And my parrot?", { memory: true }),
+    );
+    expect(elsewhere.memories.map(({ content }) => content)).toContain("My parrot eats seeds.");
   });
 
   it("that is null begins anew", async () => {
