@@ -4,7 +4,7 @@ import { type BranchChange, type FollowDependencies, followBranch } from "../../
 import { fromImages, type StreamEntry } from "../../shared/memory/items.dynamodb.ts";
 import { remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
-import { lazyHandler, openArchiveLater, openRecorder, openStores, openTable } from "../compose.ts";
+import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
 
 /** Users whose messages are remembered in parallel. */
@@ -66,7 +66,7 @@ export const handler = lazyHandler((config): ReturnType<typeof createRememberJob
   return createRememberJob(
     {
       ...openMemories(config, table, createOpenAIEmbedderLater),
-      stores: openStores(config, table, openArchiveLater(config)),
+      stores: openStores(config, table),
     },
     openRecorder(config),
   );
