@@ -6,10 +6,7 @@ import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import type { Engines } from "./engines.ts";
 
 /** Reads the table's stream with the filters of the event source mapping of a job. */
-export async function createStream(
-  { dynamodb, tableName, endpoints }: Engines,
-  job: "jobs-archive" | "jobs-remember",
-) {
+export async function createStream({ dynamodb, tableName, endpoints }: Engines, job: "jobs-archive" | "jobs-remember") {
   const reader = createStreamReader(endpoints.dynamodb);
   const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
   const arn = Table.LatestStreamArn;
