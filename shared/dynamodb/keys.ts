@@ -156,9 +156,14 @@ export function parseSessionKey(pk: string): { user: string; id: string } {
   return { user: decodeURIComponent(user), id: decodeURIComponent(id) };
 }
 
+/** The idempotency records of a user are one partition, so that an erasure finds them. */
+export function idempotencyPartition(user: string): string {
+  return `${userKey(user)}#K`;
+}
+
 /** The record of a request with an `Idempotency-Key`; `digest` is the hash of that key. */
 export function idempotencyKey(user: string, digest: string): Key {
-  return { pk: `${userKey(user)}#K#${digest}`, sk: "K" };
+  return { pk: idempotencyPartition(user), sk: `K#${digest}` };
 }
 
 /** What a user has chosen, and whether an erasure of the user's data runs. */

@@ -7,7 +7,10 @@ import type { Begun, IdempotencyStore } from "./idempotency-store.ts";
 /** The record was neither deleted nor replaced by another request's. */
 const IS_SAME_REQUEST = "seed = :seed";
 
-/** Idempotency records in the table `conversations`, one item each. */
+/**
+ * Idempotency records in the table `conversations`, one item each. Earlier versions stored each in a partition of its own: DynamoDB's TTL
+ * deletes those within a day, and a request that is repeated across the update runs again.
+ */
 export function createIdempotencyStore(table: Pick<Table, "put" | "update">): IdempotencyStore {
   return {
     async begin(user, key, { digest, identity, lockedUntil, now, seconds = retention.idempotency.seconds, replaces }) {

@@ -54,7 +54,7 @@ const requests: Record<string, (user: string) => Promise<() => Promise<Reply>>> 
 async function keptBytes(): Promise<string> {
   let text = "";
   for await (const { Items = [] } of paginateScan({ client: api.engines.dynamodb }, { TableName: "conversations" })) {
-    for (const item of Items.filter(({ pk }) => String(pk).includes("#K#"))) {
+    for (const item of Items.filter(({ pk }) => String(pk).endsWith("#K"))) {
       text += JSON.stringify(item, (_name, value) =>
         value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value,
       );

@@ -185,7 +185,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
     for (const item of table.all()) {
       const [pk, sk] = [String(item.pk), String(item.sk)];
       if (!pk.includes("#S#")) {
-        if (pk.includes("#K#")) fail("an item is left over", `${pk} ${sk}`);
+        if (pk.endsWith("#K")) fail("an item is left over", `${pk} ${sk}`);
         continue;
       }
       const { user, id } = parseSessionKey(pk);

@@ -50,7 +50,7 @@ const stored = async (session = id) =>
     ({ content }) => content,
   );
 const claims = () =>
-  records.mock.calls.filter(([put]: unknown[]) => String(Object(put).Item?.pk).includes("#K#")).length;
+  records.mock.calls.filter(([put]: unknown[]) => String(Object(put).Item?.pk).endsWith("#K")).length;
 
 /** A client whose connection is cut at its first request, after `until` has resolved. `sent` lists its retry counts. */
 function client({

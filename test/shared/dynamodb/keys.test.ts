@@ -46,7 +46,7 @@ const stored: [what: string, key: Key, pk: string, sk: string][] = [
   ["a header", headerKey("ann", "s"), "U#ann#S#s", "Z"],
   ["what is known of a user's memories", memorySummaryKey("a#b%c"), "U#a%23b%25c", "E"],
   ["where vectors are", memoryLayoutKey, "C#memories", "layout"],
-  ["a repeatable request", idempotencyKey("ann", "d1"), "U#ann#K#d1", "K"],
+  ["a repeatable request", idempotencyKey("ann", "d1"), "U#ann#K", "K#d1"],
   ["what a user has used", limitsKey("ann"), "U#ann#L", "L"],
   ["a provider's circuit", providerKey("api.openai.com", "breaker"), "P#api.openai.com", "breaker"],
   ["a counter of sessions", counterKey("07"), "C#active_sessions", "07"],

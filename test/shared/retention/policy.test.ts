@@ -24,7 +24,7 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at === undefined],
   ["unused-file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at !== undefined],
   ["file-use", ({ sk }) => /^F#.{36}#\d{10}#/.test(String(sk))],
-  ["idempotency", ({ pk, sk }) => /^U#.*#K#[0-9a-f]{64}$/.test(String(pk)) && sk === "K"],
+  ["idempotency", ({ pk, sk }) => /^U#.*#K$/.test(String(pk)) && /^K#[0-9a-f]{64}$/.test(String(sk))],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
   ["write-probe", ({ pk }) => pk === "C#write_probe"],
 ];
