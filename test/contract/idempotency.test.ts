@@ -264,12 +264,12 @@ describe("the record of a request with a key", () => {
 
 /** The stored record of a key. */
 async function recordsOf(user: string, key: string): Promise<Record<string, unknown>[]> {
-  const { pk } = idempotencyKey(user, createHash("sha256").update(key).digest("hex"));
+  const { pk, sk } = idempotencyKey(user, createHash("sha256").update(key).digest("hex"));
   const { Items = [] } = await api.engines.dynamodb.send(
     new QueryCommand({
       TableName: "conversations",
-      KeyConditionExpression: "pk = :pk",
-      ExpressionAttributeValues: { ":pk": pk },
+      KeyConditionExpression: "pk = :pk AND sk = :sk",
+      ExpressionAttributeValues: { ":pk": pk, ":sk": sk },
     }),
   );
   return Items;
