@@ -95,6 +95,43 @@ export const listObjectsV2: Operation = async (store, { bucket, query }) => {
   };
 };
 
+/** Every object has one version, as in a bucket without versions: its id is `null`. */
+export const NULL_VERSION = "null";
+
+export const listObjectVersions: Operation = async (store, { bucket, query }) => {
+  requireBucket(store, bucket);
+  const [Prefix, delimiter, after] = ["prefix", "delimiter", "key-marker"].map((name) => query.get(name) ?? "");
+  const { objects, prefixes, next } = listObjects(store, bucket, {
+    prefix: Prefix ?? "",
+    delimiter: delimiter ?? "",
+    after: after ?? "",
+    max: MAX_PAGE,
+  });
+  return {
+    status: 200,
+    body: renderXml("ListVersionsResult", {
+      Name: bucket,
+      Prefix,
+      Delimiter: delimiter || undefined,
+      MaxKeys: MAX_PAGE,
+      IsTruncated: next !== undefined,
+      KeyMarker: after,
+      NextKeyMarker: next,
+      NextVersionIdMarker: next && NULL_VERSION,
+      Version: objects.map(({ key, modified, etag, size }) => ({
+        Key: key,
+        VersionId: NULL_VERSION,
+        IsLatest: true,
+        LastModified: isoDate(modified),
+        ETag: `"${etag}"`,
+        Size: size,
+        StorageClass: "STANDARD",
+      })),
+      CommonPrefixes: prefixes.map((each) => ({ Prefix: each })),
+    }),
+  };
+};
+
 /** ListMultipartUploads, in one page. */
 export const listMultipartUploads: Operation = async (store, { bucket, query }) => {
   requireBucket(store, bucket);

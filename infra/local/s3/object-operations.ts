@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Span } from "./blobs.ts";
 import { type Body, checksumHeaders, type Digests, digesting, openBody, readDocument } from "./body.ts";
-import { isoDate } from "./bucket-operations.ts";
+import { isoDate, NULL_VERSION } from "./bucket-operations.ts";
 import { checkDelete } from "./check-request.ts";
 import type { Store } from "./object-store.ts";
 import {
@@ -100,6 +100,13 @@ export const deleteObject: Operation = async (store, request) => {
   const { bucket, key } = request;
   requireBucket(store, bucket);
   await store.commit((free) => deleteKey(store, free, bucket, key, request.header("if-match")));
+  return { status: 204 };
+};
+
+/** Deletes the only version. As S3 does, it answers 204 also when there is no such version. */
+export const deleteObjectVersion: Operation = async (store, { bucket, key, query }) => {
+  requireBucket(store, bucket);
+  if (query.get("versionId") === NULL_VERSION) await store.commit((free) => deleteKey(store, free, bucket, key));
   return { status: 204 };
 };
 
