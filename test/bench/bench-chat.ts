@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { parseArgs } from "node:util";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
@@ -7,53 +8,97 @@ import { createChatWorld, runTurn, turnRequest } from "../support/chat-world.ts"
 import { startEngines } from "../support/engines.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
 import { createMemoryWorld } from "../support/memory-world.ts";
+import { promptBytes, sharedBeginning } from "../support/shared-beginning.ts";
 import { createWorld } from "../support/world.ts";
 import { type ChatHost, startChatHost } from "./support/chat-host.ts";
+import { type Comparison, compareLatency } from "./support/compare-latency.ts";
 import { meter } from "./support/meter.ts";
 import { format, mebibytes, printTable } from "./support/print-table.ts";
+import { startLangChain } from "./support/start-langchain.ts";
 
-/** The fake provider: milliseconds to the first token, and per token. */
-const FIRST_TOKEN = 200;
-const PER_TOKEN = 20;
 const ANSWER = "word ".repeat(30).trim();
 
-const USAGE = `npm run bench -- chat [--quick]   turns, streamed through the local host against a fake provider
+const USAGE = `npm run bench -- chat [options]   turns, streamed through the local host against a fake provider
 
-  --quick   run every part with few users and turns, to check that it works
+  --part NAME     run one part: cost, window, cache, latency or memory (default: all)
+  --turns N,...   turns that the sessions of the part "latency" have (default 10,100,500)
+  --rates N,...   turns per second that it sends, beside 80 % of what the machine holds (default 10,20)
+  --seconds N     seconds for which it sends each (default 10)
+  --alone         do not compare with LangChain, which npm installs into a temporary folder
+  --quick         run every part with few users and turns, to check that it works
+
+  cost      capacity units of a turn
+  window    one long conversation: the prompt stays within its limit
+  cache     the share of a prompt that a provider's cache can reuse
+  latency   what a turn adds to the provider's first token, and its CPU time, beside LangChain's chat history for DynamoDB
+  memory    the memory of the host before and after many turns
 `;
 
-/** Measures the time that a turn adds to the model's time, and its capacity units, for sessions of different lengths. */
+const options = {
+  help: { type: "boolean", default: false },
+  part: { type: "string" },
+  turns: { type: "string" },
+  rates: { type: "string" },
+  seconds: { type: "string" },
+  alone: { type: "boolean", default: false },
+  quick: { type: "boolean", default: false },
+} as const;
+
+/** Measures the cost of a turn, and the time that it adds to the model's time, for sessions of different lengths. */
 export async function run(args: string[]): Promise<void> {
-  if (args.includes("--help")) {
+  const { help, part, turns, rates, seconds, alone, quick } = parseArgs({ args, options }).values;
+  if (help) {
     process.stdout.write(USAGE);
     return;
   }
-  const isQuick = args.includes("--quick");
-  await capacity(isQuick ? [10, 200] : [10, 2000]);
-  await conversation(isQuick ? 200 : 2000);
-  const fake = await startFakeOpenAI();
-  const host = await startChatHost(fake.url);
+  const isWanted = (name: string) => part === undefined || part === name;
+  const listOf = (text: string | undefined, otherwise: number[]) => text?.split(",").map(Number) ?? otherwise;
+  if (isWanted("cost")) await capacity(quick ? [10, 200] : [10, 2000]);
+  if (isWanted("window")) await conversation(quick ? 200 : 2000);
+  if (isWanted("cache")) await reuse();
+  if (isWanted("latency")) {
+    await latency(
+      {
+        turns: listOf(turns, quick ? [10] : [10, 100, 500]),
+        rates: listOf(rates, quick ? [5] : [10, 20]),
+        seconds: Number(seconds ?? (quick ? 2 : 10)),
+      },
+      !alone,
+    );
+  }
+  if (isWanted("memory")) await endurance(quick ? 200 : 5000);
+}
+
+/** Runs with a host and a provider that answers at once, and ends all processes also when the benchmark is interrupted. */
+async function withHost(
+  work: (host: ChatHost, fake: FakeOpenAI, keep: AsyncDisposableStack) => Promise<void>,
+): Promise<void> {
+  const stack = new AsyncDisposableStack();
+  const interrupt = () => void stack.disposeAsync().finally(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
   try {
-    fake.always({ firstToken: FIRST_TOKEN, perToken: PER_TOKEN, text: ANSWER });
+    const fake = await startFakeOpenAI();
+    stack.defer(() => fake.close());
+    const host = await startChatHost(fake.url);
+    stack.defer(() => host.stop());
+    fake.always({ text: ANSWER });
     await Promise.all(Array.from({ length: 5 }, (_, n) => host.turn(`warm-${n}`)));
-    for (const [users, turns] of isQuick ? QUICK_LOADS : LOADS) await latency(host, fake, users, turns);
-    await lengths(host, isQuick ? [10, 200] : [10, 2000]);
-    await endurance(host, fake, isQuick ? 200 : 5000);
+    await work(host, fake, stack);
   } finally {
-    await host.stop();
-    await fake.close();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
+    await stack.disposeAsync();
   }
 }
 
-/** Number of users at the same time, and of turns of all users. */
-const LOADS = [
-  [100, 600],
-  [300, 900],
-] as const;
-const QUICK_LOADS = [
-  [10, 20],
-  [30, 60],
-] as const;
+function latency(comparison: Comparison, isCompared: boolean): Promise<void> {
+  return withHost(async (host, fake, keep) => {
+    const progress = (text: string) => process.stderr.write(`${text}\n`);
+    if (isCompared) progress("installing LangChain into a temporary folder");
+    const langchain = isCompared ? await startLangChain(fake.url) : null;
+    if (langchain) keep.defer(() => langchain.stop());
+    await compareLatency(comparison, fake.url, host, langchain, progress);
+  });
+}
 
 /** Capacity units of a turn, by the length of its session and the size of its messages, with ids of real length. */
 async function capacity(lengths: readonly number[]): Promise<void> {
@@ -152,95 +197,82 @@ async function conversation(turns: number): Promise<void> {
   }
 }
 
-/** Time to the first token through the host, compared with direct calls of the provider in the same run. */
-async function latency(host: ChatHost, fake: FakeOpenAI, users: number, turns: number): Promise<void> {
-  const name = (user: number) => `user-${users}-${user}`;
-  await Promise.all(Array.from({ length: users }, (_, user) => host.open(name(user))));
-  const direct = await load(users, turns, () => host.direct(fake.url));
-  const through = await load(users, turns, (user) => host.turn(name(user)));
-  const added = [0.5, 0.95, 0.99].map((p) => quantile(through.times, p) - quantile(direct.times, p));
-  printTable(
-    `Time to the first token that a turn adds to the provider's own, in ms: ${users} users, ${format(turns)} turns (200 ms first token, 50 tokens/s, 30 tokens)`,
-    ["", "p50", "p95", "p99", "errors", "turns/s"],
-    [
-      [
-        "direct",
-        ...[0.5, 0.95, 0.99].map((p) => Math.round(quantile(direct.times, p))),
-        direct.errors,
-        direct.perSecond,
-      ],
-      [
-        "through the host",
-        ...[0.5, 0.95, 0.99].map((p) => Math.round(quantile(through.times, p))),
-        through.errors,
-        through.perSecond,
-      ],
-      ["added", ...added.map(Math.round), "", ""],
-    ],
-  );
-}
-
-/** The same for short and long sessions, after the host has remembered their messages. */
-async function lengths(host: ChatHost, messages: readonly number[]): Promise<void> {
-  const usersOf = (length: number) => Array.from({ length: 4 }, (_, n) => `long-${length}-${n}`);
-  for (const length of messages) for (const user of usersOf(length)) await host.fill(user, length);
-  await host.idle();
-  const rows: (string | number)[][] = [];
-  for (const length of messages) {
-    const users = usersOf(length);
-    const { times, errors } = await load(users.length, 80, (n) => host.turn(users[n] ?? ""));
-    const beyond = [0.5, 0.95].map((p) => Math.round(quantile(times, p) - FIRST_TOKEN));
-    rows.push([`${format(length)} messages`, ...beyond, errors]);
+/**
+ * One session: how much of a prompt is the same as the one before it, from its first byte on. Once the window is full, it slides by ten
+ * messages at every fifth turn.
+ */
+async function reuse(): Promise<void> {
+  const engines = await startEngines();
+  const fake = await startFakeOpenAI();
+  try {
+    const world = createMemoryWorld(engines);
+    const { deps } = createChatWorld(world, fake.url, { maxContextTokens: 100_000 });
+    const specOf = () => ({ context: 200_000, input: 1, output: 2 });
+    const recorded = Array.from({ length: MEMORIES }, (_, n) => `What I said of word number ${n}.`);
+    await world.say("bench", "earlier", ...recorded);
+    await world.deliver("bench", "earlier");
+    const rows: (string | number)[][] = [];
+    for (const memory of [false, true]) {
+      const id = `memory-${memory}`;
+      await world.create("bench", id, 0);
+      fake.always({ text: "word ".repeat(200) });
+      fake.requests.length = 0;
+      for (let n = 0; n < 60; n++) {
+        const content = `And what about word number ${n}? ${"Please explain. ".repeat(3)}`;
+        const chat = { ...deps, specOf, recall: world.recall };
+        await runTurn(chat, turnRequest(chat, "bench", id, content, { memory }));
+        world.advance(1000);
+      }
+      const prompts = fake.requests.map(promptBytes);
+      const shares = prompts.slice(1).map((prompt, n) => {
+        const before = prompts[n] ?? "";
+        const shared = sharedBeginning(before, prompt);
+        return { before: shared / before.length, now: shared / prompt.length };
+      });
+      const mean = (of: "before" | "now", from: number, to: number) => {
+        const some = shares.slice(from - 2, to - 1);
+        return `${Math.round((100 * some.reduce((sum, share) => sum + share[of], 0)) / some.length)} %`;
+      };
+      const name = memory ? "with memory" : "without memory";
+      rows.push([`${name}, turns 5 to 15`, mean("before", 5, 15), mean("now", 5, 15), "≥ 90 %"]);
+      rows.push([`${name}, turns 21 to 60`, mean("before", 21, 60), mean("now", 21, 60), "> 70 %"]);
+    }
+    printTable(
+      "Share of a prompt that a provider's cache can reuse (window of 30 messages, full at turn 15)",
+      ["", "of the prompt before", "of this prompt", "bar"],
+      rows,
+    );
+  } finally {
+    await Promise.all([engines.close(), fake.close()]);
   }
-  printTable(
-    "Time to the first token beyond 200 ms, in ms, by the length of the session: 4 users, 80 turns",
-    ["session", "p50", "p95", "errors"],
-    rows,
-  );
 }
 
 /** Memory of the host before and after this number of turns. Answers are short, so that it does not take an hour. */
-async function endurance(host: ChatHost, fake: FakeOpenAI, turns: number): Promise<void> {
-  fake.always({ text: "a short answer" });
-  const warmUp = turns / 5;
-  await load(50, warmUp, (user) => host.turn(`end-${user}`));
-  const before = host.memory();
-  const { errors, perSecond } = await load(50, turns, (user) => host.turn(`end-${user}`));
-  const after = host.memory();
-  printTable(
-    `Memory of the host's process (resident) before and after ${format(turns)} turns of 50 users, after ${format(warmUp)} to warm up`,
-    ["before", "after", "errors", "turns/s"],
-    [[mebibytes(before), mebibytes(after), errors, perSecond]],
-  );
-}
-
-interface Load {
-  /** Milliseconds to the first token. */
-  times: number[];
-  errors: number;
-  perSecond: number;
+function endurance(turns: number): Promise<void> {
+  return withHost(async (host, fake) => {
+    fake.always({ text: "a short answer" });
+    const warmUp = turns / 5;
+    await load(50, warmUp, (user) => host.turn(`end-${user}`));
+    const before = host.memory();
+    const { errors, perSecond } = await load(50, turns, (user) => host.turn(`end-${user}`));
+    const after = host.memory();
+    printTable(
+      `Memory of the host's process (resident) before and after ${format(turns)} turns of 50 users, after ${format(warmUp)} to warm up`,
+      ["before", "after", "errors", "turns/s"],
+      [[mebibytes(before), mebibytes(after), errors, perSecond]],
+    );
+  });
 }
 
 /** Runs turns of all users at the same time, one after the other per user. */
-async function load(users: number, turns: number, turn: (user: number) => Promise<number>): Promise<Load> {
-  const times: number[] = [];
+async function load(users: number, turns: number, turn: (user: number) => Promise<number>) {
   let errors = 0;
   let left = turns;
   const began = performance.now();
   await Promise.all(
     Array.from({ length: users }, async (_, user) => {
-      while (left-- > 0) {
-        await turn(user).then(
-          (time) => times.push(time),
-          () => errors++,
-        );
-      }
+      while (left-- > 0) await turn(user).catch(() => errors++);
     }),
   );
-  return { times, errors, perSecond: turns / ((performance.now() - began) / 1000) };
-}
-
-function quantile(values: readonly number[], p: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
+  return { errors, perSecond: turns / ((performance.now() - began) / 1000) };
 }

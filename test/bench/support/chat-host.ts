@@ -3,27 +3,20 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { loadIssuerKey } from "../../../infra/local/issuer/issuer-key.ts";
 import { signToken } from "../../../infra/local/issuer/sign-token.ts";
-
-/** The host is idle when it has used almost no CPU time, in hundredths of a second, for this number of milliseconds. */
-const IDLE_WINDOW = 2000;
-const IDLE_TICKS = 20;
-const IDLE_LOOKS = 90;
+import { firstToken } from "./first-token.ts";
 
 /** The local host in a process of its own, and functions to run turns. */
 export interface ChatHost {
-  /** Runs a turn in the user's session. Returns the milliseconds to the first token. Rejects unless the answer is complete. */
-  turn(user: string): Promise<number>;
-  /** The same with the provider, without the host. */
-  direct(provider: string): Promise<number>;
+  /** Process ids of the host, which runs the functions, and of the DynamoDB engine. */
+  pids: { server: number; engine: number };
+  /** Runs a turn in the user's session. Resolves when it has ended, with the time of the first token. */
+  turn(user: string, content?: string, memory?: boolean): Promise<number>;
   /** Creates a user's session. Otherwise the user's first turn creates it. */
   open(user: string): Promise<void>;
-  /** Appends this number of messages to a user's session. */
-  fill(user: string, messages: number): Promise<void>;
-  /** Resolves when the host is idle, or after three minutes. */
-  idle(): Promise<void>;
+  /** Appends messages of these texts to a user's session, the first of them the user's. */
+  fill(user: string, contents: readonly string[]): Promise<void>;
   /** Bytes of the host's process, without the process of the DynamoDB engine. */
   memory(): number;
   stop(): Promise<void>;
@@ -69,44 +62,23 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
   };
 
   return {
+    pids: {
+      server: child.pid ?? 0,
+      engine: Number(readFileSync(path.join(data, "dynamodb", "engine.pid"), "utf8")),
+    },
     open: sessionOf,
-    async turn(user) {
+    async turn(user, content = "How are you today?", memory = false) {
       await sessionOf(user);
-      const began = performance.now();
-      const body = { content: "How are you today?", stream: true, memory: false };
-      return await firstToken(await call(user, "/v1/sessions/s/chat", body), began, '"text-delta"', '"finish"');
+      const body = { content, stream: true, memory };
+      return firstToken(await call(user, "/v1/sessions/s/chat", body), '"text-delta"', '"finish"');
     },
-    async direct(base) {
-      const began = performance.now();
-      const body = { model: "bench", stream: true, messages: [{ role: "user", content: "How are you today?" }] };
-      const response = await fetch(`${base}/chat/completions`, { method: "POST", body: JSON.stringify(body) });
-      return await firstToken(response, began, '"content":"word', "[DONE]");
-    },
-    async fill(user, messages) {
+    async fill(user, contents) {
       await sessionOf(user);
-      for (let n = 0; n < messages; n += 99) {
-        const batch = Array.from({ length: Math.min(99, messages - n) }, () => ({
-          role: "user",
-          content: "x".repeat(300),
-        }));
-        const response = await call(user, "/v1/sessions/s/messages", { messages: batch });
+      const messages = contents.map((content, n) => ({ role: n % 2 === 0 ? "user" : "assistant", content }));
+      for (let n = 0; n < messages.length; n += 98) {
+        const response = await call(user, "/v1/sessions/s/messages", { messages: messages.slice(n, n + 98) });
         await response.text();
         if (response.status !== 201) throw new Error(`messages were not stored: ${response.status}`);
-      }
-    },
-    async idle() {
-      const busy = () => {
-        const [utime = 0, stime = 0] = readFileSync(`/proc/${child.pid}/stat`, "utf8")
-          .split(" ")
-          .slice(13, 15)
-          .map(Number);
-        return utime + stime;
-      };
-      for (let looks = 0, before = busy(); looks < IDLE_LOOKS; looks++) {
-        await sleep(IDLE_WINDOW);
-        const now = busy();
-        if (now - before < IDLE_TICKS) return;
-        before = now;
       }
     },
     memory() {
@@ -120,17 +92,4 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
       rmSync(data, { recursive: true, force: true });
     },
   };
-}
-
-async function firstToken(response: Response, began: number, first: string, last: string): Promise<number> {
-  if (response.status !== 200) throw new Error(`answered ${response.status}: ${await response.text()}`);
-  const decoder = new TextDecoder();
-  let text = "";
-  let time = Number.NaN;
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (Number.isNaN(time) && text.includes(first)) time = performance.now() - began;
-  }
-  if (!text.includes(last)) throw new Error("the answer did not come whole");
-  return time;
 }
