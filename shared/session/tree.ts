@@ -35,7 +35,7 @@ export type Path = ReadonlyMap<number, string>;
 const OPEN = "~";
 
 /** Branches of one session. At about 150 bytes each, the tree stays far below the 400 KB of an item. */
-const MAX_BRANCHES = 1000;
+export const MAX_BRANCHES = 1000;
 
 /** The tree of a session that never branched. */
 export const LINEAR: Tree = { branches: [{}], current: 0 };

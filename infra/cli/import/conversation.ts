@@ -1,4 +1,5 @@
-import type { Role } from "../../../shared/session/schema.ts";
+import type { MessagePart } from "../../../shared/session/parts.ts";
+import type { MessageInput } from "../../../shared/session/schema.ts";
 
 /** A conversation in the words of its source: its shape is valid, and `planSession` makes it fit the API's rules. */
 export interface Conversation {
@@ -7,17 +8,43 @@ export interface Conversation {
   title?: string;
   /** Epoch milliseconds. */
   startedAt?: number;
+  pinned?: boolean;
+  ttlSeconds?: number;
+  metadata?: Record<string, unknown>;
   messages: SourceMessage[];
+  /** Nodes of the source's tree that are no messages, by id: their parents. The messages below them follow those above. */
+  skipped?: ReadonlyMap<string, string | null>;
+  /** The source's id of the last message of the current branch. @default the last message of the list */
+  head?: string;
+  /** Messages keep their ids also when the conversation has no branches. */
+  keepsIds?: boolean;
 }
 
-export interface SourceMessage {
-  role: Role;
-  content: string;
-  /** The speaker. */
-  name?: string;
+export interface SourceMessage
+  extends Pick<MessageInput, "role" | "name" | "model" | "usage" | "status" | "finish_reason" | "latency_ms"> {
+  /** The source's id. A message without one follows the message before it. */
+  id?: string;
+  /** The source's id of the message that it follows; `null` = it begins the conversation. Absent = it follows the one before it. */
+  parent?: string | null;
+  content?: string;
+  /** In place of `content`. */
+  parts?: SourcePart[];
   /** Epoch milliseconds; absent when the source has no time. */
   at?: number;
   metadata?: Record<string, unknown>;
+}
+
+/** A part as the API takes it. A file has its content with it. */
+export type SourcePart = Exclude<MessagePart, { type: "file" }> | { type: "file"; file: SourceFile };
+
+export interface SourceFile {
+  /** The id that the file had in Memocha. */
+  id?: string;
+  filename: string;
+  mediaType: string;
+  bytes: number;
+  /** Reads the content. It is called when the file is sent. */
+  read(): Promise<Buffer>;
 }
 
 /** A record that cannot be imported. The import reports it with its place and this reason, counts it and skips it. */

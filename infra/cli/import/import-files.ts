@@ -2,10 +2,12 @@ import type { Clock } from "../../../shared/clock.ts";
 import { counted } from "../../../shared/counted.ts";
 import type { UserChoice } from "./choose-user.ts";
 import { drain } from "./drain.ts";
-import { nameRecord } from "./formats/read-conversation.ts";
-import { createRecordImporter, type Outcome } from "./import-record.ts";
-import { findFiles, type InputFile } from "./read/find-files.ts";
-import { type InputRecord, readRecords } from "./read/read-records.ts";
+import { nameRecord } from "./formats/formats.ts";
+import { joinRecords, type Piece } from "./formats/join-records.ts";
+import { createRecordImporter, type Outcome, type RecordContent } from "./import-record.ts";
+import { createIndex } from "./read/entry.ts";
+import { type Input, openInputs } from "./read/open-inputs.ts";
+import { openTable } from "./read/open-table.ts";
 import {
   type ApiOptions,
   createApiClient,
@@ -17,8 +19,10 @@ import {
 import { emptySummary, MAX_LISTED, type Problem, type Summary } from "./summary.ts";
 
 export interface ImportOptions extends UserChoice {
-  /** Files and directories. */
+  /** Files, directories and zip archives. */
   files: readonly string[];
+  /** A DynamoDB table of LangChain's to read, in the region and at the endpoint that the environment names. */
+  table?: string | undefined;
   /** The API's URL. */
   url: string;
   /** A token for the API, or a function that returns a valid one. */
@@ -27,6 +31,8 @@ export interface ImportOptions extends UserChoice {
   ttlSeconds?: number | undefined;
   /** Number of sessions to send at the same time. @default 8 */
   concurrency?: number | undefined;
+  /** Reads and plans everything, and sends nothing. */
+  dryRun?: boolean | undefined;
   retry?: Partial<RetryPolicy> | undefined;
   /** @default Date.now */
   clock?: Clock | undefined;
@@ -54,8 +60,9 @@ const MAX_FAILURES_IN_A_ROW = 20;
  * @throws Error when a file does not exist or no API answers at `url`.
  */
 export async function importFiles(options: ImportOptions): Promise<Summary> {
-  const files = await findFiles(options.files);
-  const summary = emptySummary(files.reduce((sum, { size }) => sum + size, 0));
+  const opened = await openInputs(options.files);
+  const inputs = options.table === undefined ? opened.inputs : [...opened.inputs, await openTable(options.table)];
+  const summary = emptySummary(inputs.reduce((sum, { bytes }) => sum + bytes, 0));
   const progress = startClock(summary, options.onProgress);
   const stop = new AbortController();
   const stopFor = (reason: string): void => {
@@ -77,34 +84,37 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   const importRecord = createRecordImporter(createApiClient(api), {
     ...options,
     clock: options.clock ?? Date.now,
-    onStored(messages) {
+    onStored(messages, files) {
       summary.messages += messages;
+      summary.files += files;
       progress();
     },
   });
-  const items = readAll(files, (bytes) => {
+  const items = readAll(inputs, (bytes) => {
     summary.read += bytes;
     progress();
   });
   const record = createRecorder(summary, stopFor, options.onProblem);
   try {
-    await checkApi({ ...api, policy: { ...policy, attempts: Math.min(policy.attempts, FIRST_ATTEMPTS) } });
+    const first = { ...policy, attempts: Math.min(policy.attempts, FIRST_ATTEMPTS) };
+    if (!options.dryRun) await checkApi({ ...api, policy: first });
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     await drain(items, { concurrency, maxSize: MAX_PENDING_BYTES, signal: stop.signal }, async (item) => {
-      record(item, await importRecord(item.record.content));
+      record(item, await importRecord(item));
       progress();
     });
   } finally {
     await items.return(undefined);
+    opened.close();
     options.signal?.removeEventListener("abort", interrupt);
     progress();
   }
   return summary;
 }
 
-interface Item {
+interface Item extends RecordContent {
   file: string;
-  record: InputRecord;
+  place: string;
   /** Bytes. */
   size: number;
 }
@@ -117,9 +127,12 @@ function startClock(summary: Summary, onProgress: ImportOptions["onProgress"]): 
   };
 }
 
-async function* readAll(files: readonly InputFile[], onRead: (bytes: number) => void): AsyncGenerator<Item> {
-  for (const { path } of files) {
-    for await (const record of readRecords(path, onRead)) yield { file: path, record, size: record.bytes };
+async function* readAll(inputs: readonly Input[], onRead: (bytes: number) => void): AsyncGenerator<Item> {
+  for (const { file, records, entries } of inputs) {
+    const find = createIndex(entries);
+    for await (const { place, bytes, content } of joinRecords(records(onRead))) {
+      yield { file, place, content, size: bytes, find };
+    }
   }
 }
 
@@ -147,7 +160,10 @@ function createRecorder(
       case "existing":
       case "resumed":
         failuresInARow = 0;
-        if (outcome.kind !== "existing") addChanges(summary, outcome.changes);
+        for (const what of outcome.left) summary.left[what] = (summary.left[what] ?? 0) + 1;
+        if (outcome.kind === "existing") break;
+        addChanges(summary, outcome.changes);
+        summary.branches += outcome.branches;
         break;
       case "bad":
       case "failed":
@@ -164,16 +180,22 @@ function createRecorder(
     stopFor(`${counted(failuresInARow, "conversation")} in a row could not be stored; the last error was: ${reason}`);
   };
 
-  function report({ file, record }: Item, { kind, reason }: Extract<Outcome, { reason: string }>): void {
-    const id = "value" in record.content ? nameRecord(record.content.value) : undefined;
-    const problem: Problem = { kind, file, place: record.place, ...(id !== undefined && { id }), reason };
+  function report({ file, place, content }: Item, { kind, reason }: Extract<Outcome, { reason: string }>): void {
+    const problem: Problem = { kind, file, place, ...nameOf(content), reason };
     if (summary.problems.length < MAX_LISTED) summary.problems.push(problem);
     onProblem?.(problem);
   }
 }
 
-function addChanges({ changes }: Summary, { moved, renamed, mended }: Summary["changes"]): void {
+function nameOf(content: Piece["content"]): { id?: string } {
+  const [record] = "records" in content ? content.records : [];
+  const id = record ? nameRecord(record) : undefined;
+  return id === undefined ? {} : { id };
+}
+
+function addChanges({ changes }: Summary, { moved, renamed, mended, detached }: Summary["changes"]): void {
   changes.moved += moved;
   changes.renamed += renamed;
   changes.mended += mended;
+  changes.detached += detached;
 }

@@ -1,15 +1,15 @@
 import type { Clock } from "../../../shared/clock.ts";
 import { chooseUser, type UserChoice } from "./choose-user.ts";
 import { BadRecord } from "./conversation.ts";
-import { readConversation } from "./formats/read-conversation.ts";
-import { type Changes, checkTimes, planSession } from "./plan-session.ts";
-import type { InputRecord } from "./read/read-records.ts";
+import type { Piece } from "./formats/join-records.ts";
+import { type Changes, checkTimes, type Plan, planSession } from "./plan-session.ts";
+import type { Entry } from "./read/entry.ts";
 import { Interrupted, Refused, type Send, Unreachable } from "./send/api-client.ts";
 import { sendSession } from "./send/send-session.ts";
 
 /** The result of importing one record. */
 export type Outcome =
-  | { kind: "imported" | "existing" | "resumed"; changes: Changes }
+  | { kind: "imported" | "existing" | "resumed"; changes: Changes; branches: number; left: string[] }
   | { kind: "bad"; reason: string }
   /** `cause` tells whether the server refused the request or did not answer. */
   | { kind: "failed"; reason: string; cause: Refused | Unreachable }
@@ -19,25 +19,33 @@ interface RecordOptions extends UserChoice {
   ttlSeconds?: number | undefined;
   clock: Clock;
   /** See `SendOptions`. */
-  onStored: (messages: number) => void;
+  onStored: (messages: number, files: number) => void;
+  /** Plans only: nothing is sent. */
+  dryRun?: boolean | undefined;
+}
+
+/** The records of a conversation, and the files of the export that they are from. */
+export interface RecordContent {
+  content: Piece["content"];
+  find: (name: string) => Entry | undefined;
 }
 
 /** Creates a function that imports a record. It may run for several records at the same time, and does not throw when a record fails. */
-export function createRecordImporter(
-  send: Send,
-  options: RecordOptions,
-): (content: InputRecord["content"]) => Promise<Outcome> {
+export function createRecordImporter(send: Send, options: RecordOptions): (record: RecordContent) => Promise<Outcome> {
   // The same session may be in two files: send it once, then once more.
   const inTurn = createTurns();
-  return async (content) => {
+  return async ({ content, find }) => {
     try {
       if ("problem" in content) return { kind: "bad", reason: content.problem };
-      const user = chooseUser(content.value, options);
-      const plan = planSession(readConversation(content.value), options.ttlSeconds);
+      const left: string[] = [];
+      const leave = (what: string): void => void left.push(what);
+      const user = chooseUser(content.records[0], options);
+      const conversation = content.format.read(content.records, { find, leave });
+      const plan = planSession(conversation, options.ttlSeconds, leave);
       checkTimes(plan, options.clock());
       const key = JSON.stringify([user, plan.session.id]);
-      const kind = await inTurn(key, () => sendSession(plan, { user, send, onStored: options.onStored }));
-      return { kind, changes: plan.changes };
+      const kind = options.dryRun ? count(plan, options) : await inTurn(key, () => store(plan, user));
+      return { kind, changes: plan.changes, branches: plan.branches, left };
     } catch (error) {
       if (error instanceof BadRecord) return { kind: "bad", reason: error.message };
       if (error instanceof Interrupted) return { kind: "interrupted" };
@@ -47,6 +55,15 @@ export function createRecordImporter(
       throw error;
     }
   };
+
+  function store(plan: Plan, user: string | undefined) {
+    return sendSession(plan, { user, send, onStored: options.onStored });
+  }
+}
+
+function count({ messages, files }: Plan, { onStored }: RecordOptions): "imported" {
+  onStored(messages.length, files.size);
+  return "imported";
 }
 
 /** Runs tasks with the same key one after the other, and tasks with different keys at the same time. */

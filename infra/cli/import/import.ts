@@ -2,22 +2,25 @@ import { MAX_TTL_SECONDS } from "../../../shared/session/schema.ts";
 import { failUsage, readInteger, runCommand, UsageError } from "../run-command.ts";
 import { checkUser } from "./choose-user.ts";
 import { findTarget } from "./find-target.ts";
+import { formats } from "./formats/formats.ts";
 import { DEFAULT_CONCURRENCY, importFiles } from "./import-files.ts";
 import { createProgressReport } from "./progress-report.ts";
-import { findFiles } from "./read/find-files.ts";
+import { openInputs } from "./read/open-inputs.ts";
 import { formatSummary, isComplete, type Problem } from "./summary.ts";
 
 const usage = `Imports conversations into Memocha. You can run it again: it resumes, and stores nothing twice.
 
-  npm run import -- FILE... [--user NAME | --user-field FIELD] [--ttl-seconds N] [--concurrency N] [--json]
+  npm run import -- FILE... [--dry-run] [--user NAME | --user-field FIELD] [--ttl-seconds N] [--concurrency N] [--json]
+  npm run import -- --table NAME ...
 
-  FILE                JSON Lines, one conversation per line:
-                        {"session", "title"?, "user"?, "started_at"?,
-                         "messages": [{"role", "content" | "text", "name"?, "created_at" | "ts"?, "metadata"?}]}
-                      or a ChatGPT export: conversations.json, its parts, or their directory.
-                      Files may be compressed with gzip. The command detects the format from the content.
+  FILE                a file, a directory or a zip archive. The command finds out the format from the content:
+${formats.map(({ name }) => `                        ${name}`).join("\n")}
+                      docs/import.md describes them. Files may be compressed with gzip.
                       A session id that the API does not accept is replaced by its hash, a UUID; the session's metadata
                       then has the original id as source_id.
+  --table NAME        read a DynamoDB table of LangChain's DynamoDBChatMessageHistory; region, credentials and endpoint
+                      come from the environment (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB)
+  --dry-run           read everything, say what would be imported and what not, and send nothing
   --url URL           the URL of the API (default: the running local host, or http://127.0.0.1:3000)
   --token JWT         the token (default: MEMOCHA_TOKEN, or a new token for the running local host)
   --user NAME         import all sessions for this user; the token must be the user's, or have the scope act-as
@@ -35,6 +38,8 @@ const options = {
   "user-field": { type: "string" },
   "ttl-seconds": { type: "string" },
   concurrency: { type: "string" },
+  table: { type: "string" },
+  "dry-run": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -46,8 +51,8 @@ const exitCodes =
 const REPEATED_SIGNAL = 1000;
 
 await runCommand({ name: "import", usage, exitCodes, options, allowPositionals: true }, async (values, files) => {
-  const { url, user, "user-field": userField, json, data } = values;
-  if (files.length === 0) throw new UsageError("no file to import is given");
+  const { url, user, "user-field": userField, json, data, table, "dry-run": dryRun } = values;
+  if (files.length === 0 && table === undefined) throw new UsageError("no file to import is given");
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new UsageError(`--url must be an http or https URL, not "${url}"`);
   }
@@ -57,10 +62,10 @@ await runCommand({ name: "import", usage, exitCodes, options, allowPositionals: 
   if (userField === "") throw new UsageError("--user-field must name a field");
   const ttlSeconds = readInteger(values["ttl-seconds"], "--ttl-seconds", 0, MAX_TTL_SECONDS);
   const concurrency = readInteger(values.concurrency, "--concurrency", 1, 256);
-  await findFiles(files).catch(failUsage);
+  (await openInputs(files).catch(failUsage)).close();
   // biome-ignore lint/style/noProcessEnv: every user of the machine can see a token on the command line.
   const token = values.token ?? process.env.MEMOCHA_TOKEN;
-  const target = await findTarget({ url, user, data, token }).catch(failUsage);
+  const target = dryRun ? { url: "", token: "" } : await findTarget({ url, user, data, token }).catch(failUsage);
 
   const report = createProgressReport(process.stderr);
   const stop = stopOnSignals((text) => report.line(text));
@@ -68,6 +73,8 @@ await runCommand({ name: "import", usage, exitCodes, options, allowPositionals: 
     const summary = await importFiles({
       ...target,
       files,
+      table,
+      dryRun,
       userField,
       ttlSeconds,
       concurrency,
@@ -76,7 +83,7 @@ await runCommand({ name: "import", usage, exitCodes, options, allowPositionals: 
       onProblem: (problem) => report.line(formatProblem(problem)),
     });
     report.end();
-    process.stdout.write(`${json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
+    process.stdout.write(`${json ? JSON.stringify(summary) : formatSummary(summary, dryRun)}\n`);
     if (stop.signal.aborted) return INTERRUPTED;
     return isComplete(summary) ? 0 : 1;
   } finally {

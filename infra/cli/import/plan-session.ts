@@ -9,13 +9,15 @@ import {
   refuseFuture,
   type SessionCreate,
 } from "../../../shared/session/schema.ts";
-import { BadRecord, type Conversation, type SourceMessage } from "./conversation.ts";
+import { BadRecord, type Conversation, type SourceFile, type SourceMessage } from "./conversation.ts";
+import { orderMessages } from "./order-messages.ts";
+import { createFileTaker } from "./take-file.ts";
 
 /**
- * Messages per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or not at all, and
- * costs one write. The API accepts one more.
+ * Writes per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or not at
+ * all, and costs one write.
  */
-const MAX_BATCH_MESSAGES = MAX_BATCH - 1;
+const MAX_ACTIONS = MAX_BATCH - 1;
 
 /** Bytes of JSON per batch: half of the server's limit, and less than the limit of a transaction. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
@@ -27,6 +29,14 @@ const MAX_TEXT = 500;
 export interface Plan {
   session: SessionCreate & { id: string };
   messages: MessageInput[];
+  /** Whether messages have ids of their own, so that the API stores none of them twice. */
+  isKeyed: boolean;
+  /** The files of the messages, by the ids that they get. */
+  files: ReadonlyMap<string, SourceFile>;
+  /** The last message of the current branch, if it is not the last one that is sent. */
+  head?: string;
+  /** Branches beside the first one. */
+  branches: number;
   changes: Changes;
 }
 
@@ -37,44 +47,67 @@ export interface Changes {
   renamed: number;
   /** Texts with half of a surrogate pair, which UTF-8 cannot encode, and titles and ids that were too long. */
   mended: number;
+  /** Messages whose parent is not in the conversation, or follows them. */
+  detached: number;
 }
 
 /**
- * Makes a conversation fit the API's rules.
+ * Makes a conversation fit the API's rules. `leave` is told what is left out.
  * @throws BadRecord naming the message and the rule that it breaks.
  */
-export function planSession({ id, title, startedAt, messages }: Conversation, ttlSeconds?: number): Plan {
-  const { times, moved } = orderTimes(messages, startedAt);
+export function planSession(
+  conversation: Conversation,
+  ttlSeconds: number | undefined = conversation.ttlSeconds,
+  leave: (what: string) => void = () => undefined,
+): Plan {
+  const { id, title, startedAt, pinned, metadata, messages, keepsIds = false } = conversation;
+  const { order, parents, head, branches, detached } = orderMessages(conversation);
+  const { times, moved } = orderTimes(messages, order, parents, startedAt);
   const newId = sessionId(id);
-  const changes: Changes = { moved, renamed: newId === id ? 0 : 1, mended: 0 };
-  const mend = (text: string): string => {
-    if (text.isWellFormed()) return text;
-    changes.mended += 1;
-    return text.toWellFormed();
-  };
-  const createdAt = earliest(startedAt, times[0]);
+  const changes: Changes = { moved, renamed: newId === id ? 0 : 1, mended: 0, detached };
+  const mend = createMender(changes);
+  const createdAt = keepsIds ? startedAt : earliest(startedAt, times[order[0] ?? 0]);
+  const isBranched = branches > 0 || head !== order.at(-1);
+  const isKeyed = keepsIds || isBranched || messages.some(({ parts }) => parts?.some(({ type }) => type === "file"));
+  const ids = isKeyed ? messages.map((message, index) => messageId(message.id ?? `#${index}`, newId)) : [];
+  const files = new Map<string, SourceFile>();
+
+  const planned = order.map((index): MessageInput => {
+    const { id: _id, parent: _parent, at: _at, content, parts, name, ...rest } = messages[index] as SourceMessage;
+    const at = times[index];
+    const above = parents[index];
+    const takeFile = createFileTaker(
+      files,
+      { seed: `${newId}\n${ids[index]}`, at: Math.max(0, at ?? createdAt ?? 0) },
+      leave,
+    );
+    return check(messageInputSchema, `messages[${index}]`, {
+      ...(isKeyed && { id: ids[index] }),
+      ...(isBranched && { parent_id: above === undefined ? null : ids[above] }),
+      ...rest,
+      ...(parts && parts.length > 0 ? { parts: mend(parts.map(takeFile)) } : { content: mend(content ?? "") }),
+      ...(name && { name: mend(name) }),
+      ...(at !== undefined && { created_at: new Date(at).toISOString() }),
+    });
+  });
   return {
     session: {
       ...check(createSessionSchema, "session", {
         ...(title !== undefined && { title: cutText(mend(title), changes) }),
-        ...(newId !== id && { metadata: { source_id: cutText(mend(id), changes) } }),
+        ...((newId !== id || metadata) && {
+          metadata: { ...metadata, ...(newId !== id && { source_id: cutText(mend(id), changes) }) },
+        }),
         ...(createdAt !== undefined && { created_at: new Date(createdAt).toISOString() }),
         ...(ttlSeconds !== undefined && { ttl_seconds: ttlSeconds }),
+        ...(pinned && { pinned }),
       }),
       id: newId,
     },
-    messages: separateBatches(
-      messages.map(({ role, content, name, metadata }, index) => {
-        const at = times[index];
-        return check(messageInputSchema, `messages[${index}]`, {
-          role,
-          content: mend(content),
-          ...(name && { name: mend(name) }),
-          ...(at !== undefined && { created_at: new Date(at).toISOString() }),
-          ...(metadata && { metadata }),
-        });
-      }),
-    ),
+    messages: keepsIds ? planned : separateBatches(planned),
+    isKeyed,
+    files,
+    ...(isBranched && head !== order.at(-1) && head !== undefined && { head: ids[head] as string }),
+    branches,
     changes,
   };
 }
@@ -94,8 +127,13 @@ export function checkTimes({ session, messages }: Plan, now: number): void {
 
 /** The source's id if the API accepts it, otherwise its hash, a UUIDv5, which is the same in every run. */
 export function sessionId(sourceId: string): string {
-  return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, v5("memocha:import", NIL));
+  return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, NAMESPACE);
 }
+
+const NAMESPACE = v5("memocha:import", NIL);
+
+const messageId = (sourceId: string, session: string): string =>
+  idSchema.safeParse(sourceId).success ? sourceId : v5(`${session}\n${sourceId}`, NAMESPACE);
 
 export interface Batch {
   /** Index of its first message in the session. */
@@ -118,47 +156,61 @@ export function* batchesFrom(messages: readonly MessageInput[], from: number): G
 
 function endOfBatch(messages: readonly MessageInput[], start: number): number {
   let bytes = 0;
+  // A branch that begins changes the tree.
+  let actions = messages[start]?.parent_id === undefined ? 0 : 1;
   let end = start;
-  for (const message of messages.slice(start, start + MAX_BATCH_MESSAGES)) {
+  for (const message of messages.slice(start, start + MAX_BATCH)) {
     bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-    if (end > start && bytes > MAX_BATCH_BYTES) break;
+    actions += actionsOf(message);
+    if (end > start && (bytes > MAX_BATCH_BYTES || actions > MAX_ACTIONS)) break;
     end += 1;
   }
   return end;
 }
 
+/** Writes of a message in the store: itself, its own id, and its files with their uses. */
+function actionsOf({ id, parts = [] }: MessageInput): number {
+  return (id === undefined ? 1 : 2) + 2 * parts.filter(({ type }) => type === "file").length;
+}
+
 /**
- * Gives each message a time that is not earlier than the one before, because the order of the source matters more than its clock.
+ * Gives each message a time that is not earlier than that of the one before, because the order of the source matters more than its clock.
  * If the source has no times at all, the server sets them.
  */
 function orderTimes(
   messages: readonly SourceMessage[],
+  order: readonly number[],
+  parents: readonly (number | undefined)[],
   startedAt: number | undefined,
 ): { times: (number | undefined)[]; moved: number } {
-  let previous: number | undefined;
+  const times: (number | undefined)[] = messages.map(() => undefined);
   let moved = 0;
   const first = startedAt ?? messages.find(({ at }) => at !== undefined)?.at;
-  const times = messages.map(({ at }) => {
+  for (const index of order) {
+    const at = messages[index]?.at;
+    const parent = parents[index];
+    const previous = parent === undefined ? undefined : times[parent];
     const isEarlier = at !== undefined && previous !== undefined && at < previous;
     if (isEarlier) moved += 1;
-    const next = previous === undefined ? first : previous + 1;
-    previous = at === undefined || isEarlier ? next : at;
-    return previous;
-  });
+    times[index] = at === undefined || isEarlier ? (previous === undefined ? first : previous + 1) : at;
+  }
   return { times, moved };
 }
 
 /**
- * Makes all times of a session with several batches different. The API sorts messages with equal times by their arrival, and two
- * requests arrive in their order only if the server's clocks agree.
+ * Makes the times of a session with several batches different along each branch. The API sorts messages with equal times by their
+ * arrival, and two requests arrive in their order only if the server's clocks agree.
  */
 function separateBatches(messages: MessageInput[]): MessageInput[] {
   const [, second] = batchesFrom(messages, 0);
   if (!second) return messages;
+  const times = new Map<string | null | undefined, number>();
   let previous = Number.NEGATIVE_INFINITY;
   return messages.map((message) => {
     if (message.created_at === undefined) return message;
-    previous = Math.max(Date.parse(message.created_at), previous + 1);
+    const before = message.parent_id === undefined ? previous : (times.get(message.parent_id) ?? 0);
+    previous = Math.max(Date.parse(message.created_at), before + 1);
+    times.set(message.id, previous);
     return { ...message, created_at: new Date(previous).toISOString() };
   });
 }
@@ -173,6 +225,21 @@ function cutText(text: string, changes: Changes): string {
   changes.mended += 1;
   // Do not cut between the halves of a surrogate pair.
   return text.slice(0, text.slice(0, MAX_TEXT).isWellFormed() ? MAX_TEXT : MAX_TEXT - 1);
+}
+
+/** Creates a function that replaces halves of surrogate pairs in all texts of a value. */
+function createMender(changes: Changes): <T>(value: T) => T {
+  const mend = (value: unknown): unknown => {
+    if (typeof value === "string") {
+      if (value.isWellFormed()) return value;
+      changes.mended += 1;
+      return value.toWellFormed();
+    }
+    if (Array.isArray(value)) return value.map(mend);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, mend(inner)]));
+  };
+  return mend as <T>(value: T) => T;
 }
 
 function check<T>(schema: z.ZodType<T>, name: string, value: unknown): T {

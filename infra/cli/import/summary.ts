@@ -29,8 +29,13 @@ export interface Summary {
   failed: number;
   /** Not finished when the run was stopped. */
   interrupted: number;
-  /** Messages stored by this run. */
+  /** Messages and files stored by this run. */
   messages: number;
+  files: number;
+  /** Branches beside the first ones of their conversations. */
+  branches: number;
+  /** What the source has and the import leaves out, with its number. */
+  left: Record<string, number>;
   changes: Changes;
   /** Bytes of input read. */
   read: number;
@@ -51,7 +56,10 @@ export function emptySummary(total: number): Summary {
     failed: 0,
     interrupted: 0,
     messages: 0,
-    changes: { moved: 0, renamed: 0, mended: 0 },
+    files: 0,
+    branches: 0,
+    left: {},
+    changes: { moved: 0, renamed: 0, mended: 0, detached: 0 },
     read: 0,
     total,
     seconds: 0,
@@ -71,18 +79,25 @@ export function isComplete({ bad, failed, stopped }: Summary): boolean {
 }
 
 /** Formats the summary as a table for people. It says what to do next when the import is not complete. */
-export function formatSummary(summary: Summary): string {
-  const { changes, seconds, stopped } = summary;
+export function formatSummary(summary: Summary, dryRun = false): string {
+  const { changes, seconds, stopped, branches, files } = summary;
   const sessions = countSessions(summary);
   const rows: [string, number, string?][] = [
-    ["imported", summary.imported],
-    ["already there", summary.existing],
-    ["resumed", summary.resumed, "begun by an earlier run, completed by this one"],
+    [dryRun ? "sessions to import" : "imported", summary.imported],
+    ...(dryRun
+      ? []
+      : ([
+          ["already there", summary.existing],
+          ["resumed", summary.resumed, "begun by an earlier run, completed by this one"],
+        ] as [string, number, string?][])),
     ["skipped bad records", summary.bad],
-    ["failed", summary.failed],
+    ...(dryRun ? [] : ([["failed", summary.failed]] as [string, number][])),
   ];
   if (summary.interrupted > 0) rows.push(["interrupted", summary.interrupted]);
-  rows.push(["messages stored", summary.messages]);
+  rows.push([dryRun ? "messages" : "messages stored", summary.messages]);
+  if (branches > 0)
+    rows.push(["branches", branches, "edits and other answers, beside the first branch of each session"]);
+  if (files > 0) rows.push([dryRun ? "files" : "files stored", files]);
   if (changes.moved > 0) rows.push(["times moved", changes.moved, "messages older than the one before them"]);
   if (changes.renamed > 0) {
     rows.push([
@@ -92,6 +107,9 @@ export function formatSummary(summary: Summary): string {
     ]);
   }
   if (changes.mended > 0) rows.push(["texts mended", changes.mended, "titles and ids cut, broken characters replaced"]);
+  if (changes.detached > 0)
+    rows.push(["parents missing", changes.detached, "messages that now begin their conversation"]);
+  for (const [what, count] of Object.entries(summary.left)) rows.push(["left out", count, what]);
   const table = alignColumns(
     rows.map(([name, value, note]) => [name, formatCount(value), note && value > 0 ? note : ""]),
     [1],
@@ -99,9 +117,11 @@ export function formatSummary(summary: Summary): string {
   const rate = formatCount(Math.round(sessions / Math.max(seconds, 0.001)));
   return [
     ...table,
-    `${counted(sessions, "session")} in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
+    dryRun
+      ? "Nothing was sent. Run the same command without --dry-run to import."
+      : `${counted(sessions, "session")} in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
     ...(stopped === null ? [] : ["", `Ended early: ${stopped}.`]),
-    ...(isComplete(summary) ? [] : [advise(summary)]),
+    ...(isComplete(summary) || dryRun ? [] : [advise(summary)]),
   ].join("\n");
 }
 

@@ -5,6 +5,7 @@ export type Layout =
   /** `start` is after the array's bracket. `around`: the number of open brackets around the array. */
   | { kind: "array"; start: number; around: 0 | 1 }
   | { kind: "values"; start: number }
+  | { kind: "html" }
   | { kind: "foreign"; problem: string };
 
 /** Bytes at the beginning of a file in which its layout must show. */
@@ -25,6 +26,7 @@ export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   if (first === -1) return final ? { kind: "empty" } : undefined;
   const start = bom + first;
   if (head[start] === 0x5b) return { kind: "array", start: start + 1, around: 0 };
+  if (/^<(!doctype html|html)/i.test(head.toString("latin1", start, start + 20))) return { kind: "html" };
   // Not an object: a bad line, which is reported as one.
   if (head[start] !== 0x7b) return { kind: "lines", start: bom };
   const array = findArray(head, start, "conversations");
@@ -36,8 +38,7 @@ export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
 }
 
 function detectForeign(head: Buffer): string | undefined {
-  if (head.toString("latin1", 0, 4) === "PK\x03\x04")
-    return "a zip archive: unpack it and import its conversations.json";
+  if (head.toString("latin1", 0, 4) === "PK\x03\x04") return "a zip archive in an archive: unpack it first";
   const mark = head.length >= 2 ? head.readUInt16BE(0) : 0;
   return mark === 0xfffe || mark === 0xfeff ? "UTF-16 text: convert it to UTF-8" : undefined;
 }

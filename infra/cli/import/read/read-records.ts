@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { detectLayout, type Layout, SNIFF_BYTES } from "./detect-layout.ts";
+import { readActivities } from "./read-activities.ts";
 import { readBytes } from "./read-bytes.ts";
 import { splitElements } from "./split-elements.ts";
 import { type RawRecord, splitLines } from "./split-lines.ts";
@@ -17,13 +18,17 @@ export interface InputRecord {
  * The records of a file, one at a time in memory. Does not throw: a record that cannot be read is a record with a problem, and so is a
  * file without records.
  */
-export async function* readRecords(file: string, onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
+export async function* readRecords(
+  open: () => AsyncIterable<Buffer>,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<InputRecord> {
   try {
-    const { layout, rest } = await lookAhead(readBytes(file, onRead));
+    const { layout, rest } = await lookAhead(readBytes(open, onRead));
     let count = 0;
-    for await (const raw of split(layout, rest)) {
+    const records = layout.kind === "html" ? readActivities(rest) : parseAll(split(layout, rest));
+    for await (const record of records) {
       count += 1;
-      yield parse(raw);
+      yield record;
     }
     if (count === 0) yield { place: "file", bytes: 0, content: { problem: "the file has no conversation" } };
   } catch (error) {
@@ -54,8 +59,12 @@ async function* after(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenera
   yield* chunks;
 }
 
+async function* parseAll(records: AsyncIterable<RawRecord>): AsyncGenerator<InputRecord> {
+  for await (const record of records) yield parse(record);
+}
+
 async function* split(layout: Layout, chunks: AsyncGenerator<Buffer>): AsyncGenerator<RawRecord> {
-  if (layout.kind === "empty") return;
+  if (layout.kind === "empty" || layout.kind === "html") return;
   if (layout.kind === "foreign") {
     yield { line: 1, content: { problem: layout.problem } };
     await chunks.return(undefined);

@@ -13,6 +13,9 @@ export interface RetryPolicy {
   timeoutMs: number;
 }
 
+/** Times that a request waits because of a rate limit. */
+const MAX_WAITS = 100;
+
 export const defaultRetryPolicy: RetryPolicy = {
   attempts: 7,
   baseMs: 250,
@@ -22,7 +25,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 export interface ApiRequest {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PATCH";
   /** The path from the API's root, with encoded ids. */
   path: string;
   /** The user that the token acts for. */
@@ -33,6 +36,8 @@ export interface ApiRequest {
   accept?: readonly number[];
   /** Statuses after which the request is sent again, beside 408, 429 and 5xx. */
   retry?: readonly number[];
+  /** A signed URL to send `content` to, with these headers, in place of a request to the API. */
+  upload?: { url: string; headers: Record<string, string>; content: Uint8Array };
 }
 
 interface ApiAnswer {
@@ -57,27 +62,32 @@ export interface ApiOptions {
 
 export function createApiClient({ url, token, policy, signal }: ApiOptions): Send {
   return async (request) => {
-    for (let attempt = 1; ; attempt++) {
+    let waits = 0;
+    for (let attempt = 1; ; ) {
       if (signal.aborted) throw new Interrupted();
       const outcome = await attemptOnce(request);
       if ("status" in outcome) return outcome;
-      if (attempt === policy.attempts)
+      if (attempt === policy.attempts || waits === MAX_WAITS)
         throw new Unreachable(`${outcome.reason} (${counted(attempt, "attempt")})`, { cause: outcome.cause });
       const wait = waitBefore(attempt, policy, outcome.asked);
       await delay(wait, undefined, { signal }).catch(() => undefined);
+      // A rate limit is no failure: the request waits until it is its turn.
+      if (outcome.isLimit && outcome.asked > 0) waits += 1;
+      else attempt += 1;
     }
   };
 
   async function attemptOnce(request: ApiRequest): Promise<ApiAnswer | Temporary> {
-    const headers = headersOf(request, await token());
+    const { upload } = request;
+    const headers = upload?.headers ?? headersOf(request, await token());
     // AbortSignal.timeout would keep each request and its body in memory until the timeout.
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(new TimedOut()), policy.timeoutMs);
     try {
-      const response = await fetch(`${url}${request.path}`, {
-        method: request.method,
+      const response = await fetch(upload?.url ?? `${url}${request.path}`, {
+        method: upload ? "PUT" : request.method,
         headers,
-        body: request.body === undefined ? null : JSON.stringify(request.body),
+        body: upload?.content ?? (request.body === undefined ? null : JSON.stringify(request.body)),
         redirect: "error",
         signal: timeout.signal,
       });
@@ -104,6 +114,8 @@ interface Temporary {
   cause?: unknown;
   /** Milliseconds that the server asks the client to wait. */
   asked: number;
+  /** Whether the server limits the rate of requests. */
+  isLimit?: boolean;
 }
 
 function headersOf({ user, body, idempotencyKey }: ApiRequest, token: string): Record<string, string> {
@@ -116,15 +128,17 @@ function headersOf({ user, body, idempotencyKey }: ApiRequest, token: string): R
   };
 }
 
-function judge({ accept = [], retry = [] }: ApiRequest, response: Response, text: string): ApiAnswer | Temporary {
+function judge(request: ApiRequest, response: Response, text: string): ApiAnswer | Temporary {
+  const { accept = [], retry = [], upload } = request;
   const { status, ok } = response;
+  if (ok && upload) return { status, body: undefined };
   // A successful answer that is not JSON was cut off: JSON.parse throws, and the request is sent again.
   if (ok) return { status, body: JSON.parse(text) };
   if (accept.includes(status)) return { status, body: undefined };
   const reason = `${status}: ${detailOf(text) ?? response.statusText}`;
   const isTemporary = status === 408 || status === 429 || status >= 500 || retry.includes(status);
   if (!isTemporary) throw new Refused(status, reason);
-  return { reason, asked: retryAfterOf(response.headers) };
+  return { reason, asked: retryAfterOf(response.headers), isLimit: status === 429 };
 }
 
 /** The error text of a problem+json document. */

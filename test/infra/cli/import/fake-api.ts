@@ -13,6 +13,7 @@ import {
 export interface FakeSession extends SessionCreate {
   status: "active" | "archived";
   messages: MessageInput[];
+  head_id: string | null;
 }
 
 /** A fault of a request: it is not carried out, it is carried out but not answered, or it gets this answer. */
@@ -32,6 +33,8 @@ export interface FakeApi {
   url: string;
   /** Sessions by user and id. */
   users: Map<string, Map<string, FakeSession>>;
+  /** The contents of uploaded files, by user and id. */
+  files: Map<string, string>;
   requests: FakeRequest[];
   /** Decides the fault of each request, except those to /health. */
   fault: (request: FakeRequest) => Fault | undefined;
@@ -59,6 +62,7 @@ export async function startFakeApi(): Promise<FakeApi> {
   const api: FakeApi = {
     url: `http://127.0.0.1:${port}`,
     users: new Map(),
+    files: new Map(),
     requests: [],
     fault: () => undefined,
     before: () => undefined,
@@ -79,6 +83,12 @@ export async function startFakeApi(): Promise<FakeApi> {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const raw = await text(request);
     const path = request.url ?? "";
+    if (path.startsWith("/upload/")) {
+      const id = path.slice("/upload/".length);
+      const status = api.files.has(id) ? 412 : 200;
+      api.files.set(id, api.files.get(id) ?? raw);
+      return void response.writeHead(status).end();
+    }
     if (path === "/health") return reply(response, { status: 200, body: { status: "ok" } });
     const [token, scope] = (request.headers.authorization ?? "").replace("Bearer ", "").split("+");
     const named = request.headers["x-user-id"] as string | undefined;
@@ -121,12 +131,20 @@ export async function startFakeApi(): Promise<FakeApi> {
   function route({ method, path, user, body }: FakeRequest): Answer {
     const sessions = api.users.get(user) ?? new Map<string, FakeSession>();
     api.users.set(user, sessions);
+    if (path === "/v1/files") {
+      const upload = {
+        url: `${api.url}/upload/${user}/${body.id}`,
+        headers: { "content-type": String(body.media_type) },
+      };
+      return { status: 201, body: { id: body.id, upload } };
+    }
     const [, , , encoded, messages] = path.split("/");
     const id = decodeURIComponent(encoded ?? "");
     if (method === "POST" && id === "") return create(sessions, body);
     const session = sessions.get(id);
     if (!session) return problem(404, "no such session");
-    if (method === "GET") {
+    if (method === "PATCH") session.head_id = String(body.head_id);
+    if (method === "GET" || method === "PATCH") {
       return { status: 200, body: { ...session, messages: undefined, message_count: session.messages.length } };
     }
     return messages === "messages" ? append(session, body) : problem(405, "no such route");
@@ -137,7 +155,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     if (!parsed.success) return problem(400, parsed.error.message);
     const id = parsed.data.id ?? "";
     if (sessions.has(id)) return problem(409, "exists");
-    sessions.set(id, { ...parsed.data, status: "active", messages: [] });
+    sessions.set(id, { ...parsed.data, status: "active", messages: [], head_id: null });
     return { status: 201, body: { id, message_count: 0 } };
   }
 
@@ -145,7 +163,9 @@ export async function startFakeApi(): Promise<FakeApi> {
     const parsed = appendMessagesSchema.safeParse(body);
     if (!parsed.success) return problem(400, parsed.error.message);
     const messages = "messages" in parsed.data ? parsed.data.messages : [parsed.data];
-    session.messages.push(...messages);
+    const known = new Set(session.messages.flatMap(({ id: stored }) => stored ?? []));
+    session.messages.push(...messages.filter(({ id: given }) => given === undefined || !known.has(given)));
+    session.head_id = messages.at(-1)?.id ?? null;
     session.status = "active";
     return { status: 201, body: { data: messages } };
   }

@@ -1,3 +1,6 @@
+import type { Source } from "../../../../infra/cli/import/formats/format.ts";
+import { createIndex, type Entry } from "../../../../infra/cli/import/read/entry.ts";
+
 /** One conversation of the plain format, as a line. */
 export function plainLine(session: string, count: number, more: object = {}): string {
   const messages = Array.from({ length: count }, (_, i) => ({
@@ -51,3 +54,18 @@ export function chatgptConversation(id: string, sketches: NodeSketch[], more: ob
     ...more,
   };
 }
+
+/** An export with these files; `left` is what was left out. */
+export function source(entries: Entry[] = []): Source & { left: string[] } {
+  const left: string[] = [];
+  return { find: createIndex(entries), leave: (what) => void left.push(what), left };
+}
+
+/** A file of an export. */
+export const entryOf = (name: string, content: string): Entry => ({
+  name,
+  bytes: Buffer.byteLength(content),
+  async *open() {
+    yield Buffer.from(content);
+  },
+});

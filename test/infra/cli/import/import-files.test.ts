@@ -50,7 +50,7 @@ describe("an import", () => {
 
   test("keeps an id that the API does not accept in the session's metadata, and counts it", async () => {
     const summary = await run([write(plainLine("dev/1", 1) + plainLine("b", 1))]);
-    expect(summary.changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
+    expect(summary.changes).toEqual({ moved: 0, renamed: 1, mended: 0, detached: 0 });
     const sessions = api.users.get("ann")!;
     expect(sessions.get(sessionId("dev/1"))!.metadata).toEqual({ source_id: "dev/1", import_id: expect.any(String) });
     expect(sessions.get("b")!.metadata).toEqual({ import_id: expect.any(String) });

@@ -72,7 +72,7 @@ describe("npm run import", () => {
     const file = createScratch().write("chats.jsonl", `${plainLine("a", 3)}{"session":"b"}\n`);
     const { code, out, err } = await start([file, "--url", api.url]).ended;
     expect(code).toBe(1);
-    expect(err).toBe(`skipped: ${file}, line 2, b: missing messages (or, in a ChatGPT export, mapping)\n`);
+    expect(err).toBe(`skipped: ${file}, line 2, b: missing messages: an array\n`);
     expect(out).toContain("1 record was skipped; the rest is imported.");
   });
 

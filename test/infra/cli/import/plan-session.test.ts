@@ -30,7 +30,7 @@ describe("a session's id", () => {
   test("stays in the metadata when it is replaced, and the change is counted", () => {
     const { session, changes } = plan([], { id: "dev/1_00000" });
     expect(session).toEqual({ id: sessionId("dev/1_00000"), metadata: { source_id: "dev/1_00000" } });
-    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 0 });
+    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 0, detached: 0 });
     expect(plan([], { id: "dev-1" })).toMatchObject({ session: { id: "dev-1" }, changes: { renamed: 0 } });
     expect(plan([], { id: "dev-1" }).session).not.toHaveProperty("metadata");
   });
@@ -38,7 +38,7 @@ describe("a session's id", () => {
   test("is cut in the metadata when it is too long", () => {
     const { session, changes } = plan([], { id: "\u0000".repeat(5000) });
     expect(session.metadata).toEqual({ source_id: "\u0000".repeat(500) });
-    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 1 });
+    expect(changes).toEqual({ moved: 0, renamed: 1, mended: 1, detached: 0 });
   });
 });
 

@@ -1,8 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { readChatgptConversation } from "../../../../../infra/cli/import/formats/chatgpt.ts";
-import { chatgptConversation, node } from "../fixtures.ts";
+import { readChatgptConversation as readConversation } from "../../../../../infra/cli/import/formats/chatgpt.ts";
+import { planSession } from "../../../../../infra/cli/import/plan-session.ts";
+import { chatgptConversation, entryOf, node, source } from "../fixtures.ts";
 
-const contents = (record: Record<string, unknown>): string[] =>
+const readChatgptConversation = (record: Record<string, unknown>, from = source()) => readConversation(record, from);
+/** What is stored: each message as "parent > content". */
+const stored = (record: Record<string, unknown>): string[] => {
+  const { messages } = planSession(readChatgptConversation(record));
+  const contents = new Map(messages.map(({ id, content }) => [id, content]));
+  return messages.map(({ content, parent_id: parent }) => {
+    return parent === undefined ? `${content}` : `${parent === null ? "" : contents.get(parent)} > ${content}`;
+  });
+};
+const headOf = (record: Record<string, unknown>): unknown => {
+  const { messages, head } = planSession(readChatgptConversation(record));
+  return (head === undefined ? messages.at(-1) : messages.find(({ id }) => id === head))?.content;
+};
+
+const contents = (record: Record<string, unknown>): (string | undefined)[] =>
   readChatgptConversation(record).messages.map(({ content }) => content);
 
 describe("a ChatGPT conversation", () => {
@@ -20,10 +35,12 @@ describe("a ChatGPT conversation", () => {
       title: "Chat c1",
       startedAt: 1_700_000_000_000,
       messages: [
-        { role: "user", content: "Hello", at: 1_700_000_000_500 },
-        { role: "assistant", content: "Hi", metadata: { model: "gpt-4" } },
-        { role: "tool", content: "Found", name: "browser" },
+        { id: "n1", parent: "n0", role: "user", content: "Hello", at: 1_700_000_000_500 },
+        { id: "n2", parent: "n1", role: "assistant", content: "Hi", model: "gpt-4" },
+        { id: "n3", parent: "n2", role: "tool", content: "Found", name: "browser" },
       ],
+      skipped: new Map([["n0", null]]),
+      head: "n3",
     });
   });
 
@@ -36,30 +53,100 @@ describe("a ChatGPT conversation", () => {
   };
 
   test.each([
-    ["the current node's branch", "old", ["question", "old answer"]],
-    ["the newest leaf's without a current node", null, ["question", "new answer"]],
-    ["the newest leaf's when the current node leads nowhere", "gone", ["question", "new answer"]],
-  ])("is %s", (_, current, expected) => {
-    expect(contents({ id: "c", mapping: branches, current_node: current })).toEqual(expected);
+    ["the current node", "old", "old answer"],
+    ["the newest leaf without a current node", null, "new answer"],
+    ["the newest leaf when the current node leads nowhere", "gone", "new answer"],
+  ])("has all branches, and ends at %s", (_, current, head) => {
+    const record = { id: "c", mapping: branches, current_node: current };
+    expect(stored(record)).toEqual([
+      " > question",
+      "question > old answer",
+      "question > new answer",
+      "old answer > thanks",
+    ]);
+    expect(headOf(record)).toBe(head);
   });
 
-  test("ends its branch at a cycle, and at an unknown parent", () => {
+  test("breaks a cycle, and begins again at an unknown parent", () => {
     const cycle = {
       a: node("a", { role: "user", parts: ["a"], parent: "b" }),
       b: node("b", { role: "assistant", parts: ["b"], parent: "a" }),
     };
-    expect(contents({ id: "c", mapping: cycle, current_node: "b" })).toEqual(["a", "b"]);
-    expect(contents({ id: "c", mapping: cycle, current_node: null })).toHaveLength(2);
+    expect(stored({ id: "c", mapping: cycle, current_node: "b" })).toEqual(["a", "b"]);
     const dangling = { a: node("a", { role: "user", parts: ["a"], parent: "gone" }), b: null };
-    expect(contents({ id: "c", mapping: dangling, current_node: "a" })).toEqual(["a"]);
+    const { messages, changes } = planSession(
+      readChatgptConversation({ id: "c", mapping: dangling, current_node: "a" }),
+    );
+    expect([messages.length, changes.detached]).toEqual([1, 1]);
+  });
+
+  test("has calls of tools with their results, and thoughts as reasoning", () => {
+    const conversation = readChatgptConversation(
+      chatgptConversation("c", [
+        { role: "user", parts: ["Plot it"] },
+        {
+          role: "assistant",
+          content: { content_type: "thoughts", thoughts: [{ summary: "Plan", content: "Use x." }] },
+        },
+        { role: "assistant", content: { content_type: "code", text: "plot()" }, recipient: "python" },
+        {
+          role: "tool",
+          author: { role: "tool", name: "python" },
+          content: { content_type: "execution_output", text: "ok" },
+        },
+        { role: "assistant", content: { content_type: "code", text: '{"q":1}' }, recipient: "browser" },
+        { role: "assistant", parts: ["Done"] },
+      ]),
+    );
+    expect(conversation.messages.map(({ role, content, parts }) => [role, parts ?? content])).toEqual([
+      ["user", "Plot it"],
+      ["assistant", [{ type: "reasoning", text: "Plan\nUse x." }]],
+      ["assistant", [{ type: "tool_call", tool_call_id: "n2", name: "python", input: "plot()" }]],
+      ["tool", [{ type: "tool_result", tool_call_id: "n2", name: "python", output: "ok" }]],
+      ["assistant", [{ type: "tool_call", tool_call_id: "n4", name: "browser", input: { q: 1 } }]],
+      ["assistant", "Done"],
+    ]);
+  });
+
+  test("has the files of the export, found by the beginnings of their names, and counts those that are not there", async () => {
+    const from = source([
+      entryOf("file-abc-photo.png", "PNG"),
+      entryOf("file_0001.dat", "WEBP"),
+      entryOf("dalle/file-d1-x.webp", "D"),
+    ]);
+    const pointer = (id: string) => ({ content_type: "image_asset_pointer", asset_pointer: id });
+    const parts = [
+      pointer("file-service://file-abc"),
+      pointer("sediment://file_0001"),
+      pointer("sediment://file_gone"),
+      "See",
+    ];
+    const attachments = [
+      { id: "file-abc", name: "me.png", mime_type: "image/png" },
+      { id: "file-d1", name: "plan.pdf", mime_type: "application/pdf" },
+      { id: "file-no", name: "lost.txt" },
+    ];
+    const content = { content_type: "multimodal_text", parts };
+    const record = chatgptConversation("c", [{ role: "user", content, metadata: { attachments } }]);
+    const [message] = readChatgptConversation(record, from).messages;
+    const read = message?.parts?.map((part) =>
+      part.type === "file" ? [part.file.filename, part.file.mediaType, part.file.bytes] : part,
+    );
+    expect(read).toEqual([
+      { type: "text", text: "[image]\nSee" },
+      ["me.png", "image/png", 3],
+      ["file_0001.dat", "application/octet-stream", 4],
+      ["plan.pdf", "application/pdf", 1],
+      { type: "text", text: "[file: lost.txt]" },
+    ]);
+    expect(from.left).toEqual(Array(2).fill("files that are not in the export"));
   });
 
   test.each([
     ["without a message", {}],
     ["with an empty text", { role: "system", parts: [""] }],
     ["hidden from the user", { role: "user", parts: ["x"], metadata: { is_visually_hidden_from_conversation: true } }],
-    ["for a tool", { role: "assistant", content: { content_type: "code", text: "search()" }, recipient: "browser" }],
-    ["of thoughts", { role: "assistant", content: { content_type: "thoughts", thoughts: [{ content: "hm" }] } }],
+    ["of empty thoughts", { role: "assistant", content: { content_type: "thoughts", thoughts: [] } }],
     ["of a recap", { role: "assistant", content: { content_type: "reasoning_recap", content: "Thought" } }],
     [
       "with the user's profile",

@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { readRecords } from "../../../../../infra/cli/import/read/read-records.ts";
@@ -10,7 +11,7 @@ async function read(content: string | Uint8Array): Promise<unknown[]> {
   const count = (more: number): void => {
     bytes += more;
   };
-  for await (const { place, content } of readRecords(file, count)) {
+  for await (const { place, content } of readRecords(() => createReadStream(file, { highWaterMark: 65536 }), count)) {
     found.push("value" in content ? content.value : `${place}: ${content.problem}`);
   }
   expect(bytes).toBe(content.length);
@@ -65,8 +66,8 @@ describe("the records of a file", () => {
     expect(rest.at(-1)).toBe("file: cannot be read: unexpected end of file");
   });
 
-  test("are not read from a zip archive", async () => {
-    expect(await read("PK\u0003\u0004rest")).toEqual([expect.stringMatching(/zip archive: unpack it/)]);
+  test("are not read from a zip archive in an archive", async () => {
+    expect(await read("PK\u0003\u0004rest")).toEqual([expect.stringMatching(/zip archive in an archive: unpack it/)]);
   });
 
   test("are not read ahead of the caller", async () => {
@@ -75,9 +76,12 @@ describe("the records of a file", () => {
     let read = 0;
     let taken = 0;
     let ahead = 0;
-    const records = readRecords(file, (bytes) => {
-      read += bytes;
-    });
+    const records = readRecords(
+      () => createReadStream(file, { highWaterMark: 65536 }),
+      (bytes) => {
+        read += bytes;
+      },
+    );
     for await (const { bytes } of records) {
       taken += bytes + 1;
       // Enough time for a reader that reads ahead.

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { readPlainRecord } from "../../../../../infra/cli/import/formats/json-lines.ts";
+import { readPlainRecord as readRecord } from "../../../../../infra/cli/import/formats/plain.ts";
+import { source } from "../fixtures.ts";
+
+const readPlainRecord = (record: Record<string, unknown>) => readRecord(record, source());
 
 test("a record keeps the fields that the API has", () => {
   const conversation = readPlainRecord({
@@ -32,7 +35,7 @@ test("a record keeps the fields that the API has", () => {
         metadata: { source_id: "m1", lang: "en" },
       },
       { role: "assistant", content: "Right away", at: 1_700_000_002_000 },
-      { role: "user", content: "See\n[image]" },
+      { role: "user", content: "See\n\n[image]" },
     ],
   });
 });

@@ -1,0 +1,62 @@
+import type { InputRecord } from "../read/read-records.ts";
+import { type Format, isObject, type JsonObject } from "./format.ts";
+import { findFormat, UNKNOWN } from "./formats.ts";
+import { fromExtendedJson } from "./mongodb.ts";
+
+/** The records of one conversation, or why there are none. */
+export interface Piece {
+  /** The place of the first record. */
+  place: string;
+  /** Bytes of JSON. */
+  bytes: number;
+  content: { format: Format; records: JsonObject[] } | { problem: string };
+}
+
+/** Bytes of the records of one conversation. The import holds them in memory. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Finds the format of each record of a file, and joins the records of a conversation. If the first record is of no known format, the file
+ * is one problem.
+ */
+export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGenerator<Piece> {
+  let open: (Piece & { content: { format: Format; records: JsonObject[] } }) | undefined;
+  let isKnown = false;
+  const end = function* (problem?: string): Generator<Piece> {
+    if (open) yield problem === undefined ? open : { ...open, content: { problem } };
+    open = undefined;
+  };
+  for await (const { place, bytes, content } of records) {
+    if ("problem" in content) {
+      const isIncomplete = open?.content.format.needsAll;
+      yield* end(isIncomplete ? `not imported, because a record of it cannot be read: ${place}` : undefined);
+      yield { place, bytes, content };
+      continue;
+    }
+    const value = isObject(content.value) && "_id" in content.value ? fromExtendedJson(content.value) : content.value;
+    const format = isObject(value) ? findFormat(value) : undefined;
+    if (!format || !isObject(value)) {
+      yield* end();
+      if (!isKnown) return yield { place: "file", bytes, content: { problem: isObject(value) ? UNKNOWN : NO_OBJECT } };
+      yield { place, bytes, content: { problem: isObject(value) ? UNKNOWN : NO_OBJECT } };
+      continue;
+    }
+    isKnown = true;
+    if (open?.content.format === format && format.continues?.(open.content.records, value)) {
+      open.bytes += bytes;
+      // The records that are too many are not kept.
+      if (open.bytes <= MAX_BYTES) open.content.records.push(value);
+      continue;
+    }
+    yield* flush();
+    open = { place, bytes, content: { format, records: [value] } };
+    if (!format.continues) yield* flush();
+  }
+  yield* flush();
+
+  function* flush(): Generator<Piece> {
+    yield* end(open && open.bytes > MAX_BYTES ? `larger than ${MAX_BYTES} bytes` : undefined);
+  }
+}
+
+const NO_OBJECT = "not a JSON object";

@@ -1,0 +1,36 @@
+import type { SourceMessage, SourcePart } from "../conversation.ts";
+import { toBody } from "./content-parts.ts";
+
+/**
+ * Splits an answer whose parts hold results of tools: the results become messages of the role `tool`, between those of the assistant, as
+ * the API has them. The last message keeps the id, so that the messages below follow it.
+ */
+export function splitAnswer(message: SourceMessage, parts: readonly SourcePart[]): SourceMessage[] {
+  const groups: SourcePart[][] = [];
+  for (const part of parts) {
+    const group = groups.at(-1);
+    if (group && isResult(group[0]) === isResult(part)) group.push(part);
+    else groups.push([part]);
+  }
+  const { id, parent, role, name, at, model, usage, status, finish_reason, ...rest } = message;
+  const ids = groups.map((_, n) => (id === undefined || n === groups.length - 1 ? id : `${id}-${n + 1}`));
+  return groups.map((group, n): SourceMessage => {
+    const isLast = n === groups.length - 1;
+    const isTool = isResult(group[0]) && role === "assistant";
+    const own = ids[n];
+    const above = n === 0 ? parent : ids[n - 1];
+    return {
+      role: isTool ? "tool" : role,
+      ...(own !== undefined && { id: own }),
+      ...(above !== undefined && { parent: above }),
+      ...(at !== undefined && { at }),
+      ...toBody(group),
+      ...(!isTool && { ...(name !== undefined && { name }), ...(model !== undefined && { model }) }),
+      ...(isLast && rest),
+      ...(isLast &&
+        !isTool && { ...(usage && { usage }), ...(status && { status }), ...(finish_reason && { finish_reason }) }),
+    };
+  });
+}
+
+const isResult = (part: SourcePart | undefined): boolean => part?.type === "tool_result";

@@ -1,0 +1,133 @@
+import { createReadStream } from "node:fs";
+import { open, readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { isSeries, MANIFEST } from "../../../../shared/exports/format.ts";
+import type { Entry } from "./entry.ts";
+import { openZip } from "./open-zip.ts";
+import { CHUNK_BYTES } from "./read-bytes.ts";
+import { type InputRecord, readRecords } from "./read-records.ts";
+
+/** A file with conversations. */
+export interface Input {
+  /** For reports: its path, and for a file in a zip archive its path there. */
+  file: string;
+  /** Bytes that will be read. */
+  bytes: number;
+  /** Reads its records. `onRead` is called with the number of bytes that were read. */
+  records(onRead: (bytes: number) => void): AsyncGenerator<InputRecord>;
+  /** The files beside it, in its directory or archive. */
+  entries: readonly Entry[];
+}
+
+export interface Inputs {
+  inputs: Input[];
+  close(): void;
+}
+
+const EXPORT = /(^|\/)conversations[^/]*\.jsonl?(\.gz)?$/i;
+const ACTIVITY = /(^|\/)my ?activity\.(json|html)$/i;
+const ANY_JSON = /\.(json|jsonl|ndjson)(\.gz)?$/i;
+
+/**
+ * Opens the files to import, in the given order. A directory or a zip archive stands for the files of an export in it: Memocha's series
+ * of sessions, or `conversations*.json`, or `MyActivity.json` and `.html`, or else all of its JSON files. They come in the order of their
+ * numbers.
+ * @throws Error that names a file which does not exist or cannot be opened.
+ */
+export async function openInputs(given: readonly string[]): Promise<Inputs> {
+  const opened: Inputs[] = [];
+  const close = (): void => {
+    for (const each of opened) each.close();
+  };
+  try {
+    for (const each of given) opened.push(await openInput(each));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { inputs: opened.flatMap(({ inputs }) => inputs), close };
+}
+
+async function openInput(given: string): Promise<Inputs> {
+  const stats = await stat(given).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === "ENOENT" ? `${given}: no such file` : `${given}: ${error.message}`, {
+      cause: error,
+    });
+  });
+  if (stats.isDirectory()) {
+    const entries = await listDirectory(given);
+    const inputs = chooseInputs(entries, (name) => path.join(given, name));
+    if (inputs.length === 0) throw new Error(`${given}: no .json or .jsonl file in this directory`);
+    return { inputs, close: () => undefined };
+  }
+  if (!stats.isFile()) throw new Error(`${given}: neither a file nor a directory`);
+  if (!(await isZip(given))) {
+    const entry = fileEntry(given, given, stats.size);
+    return { inputs: [toInput(given, [entry], [])], close: () => undefined };
+  }
+  const { entries, close } = await openZip(given).catch((error: Error) => {
+    throw new Error(`${given}: ${error.message}`, { cause: error });
+  });
+  const inputs = chooseInputs(entries, (name) => `${given}: ${name}`);
+  if (inputs.length > 0) return { inputs, close };
+  close();
+  throw new Error(`${given}: no .json or .jsonl file in this archive`);
+}
+
+function chooseInputs(entries: readonly Entry[], show: (name: string) => string): Input[] {
+  const numbered = entries.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const series = sessionsOf(numbered);
+  if (series) return [toInput(show(series[0]?.name ?? ""), series, entries)];
+  const files = numbered.filter(({ name }) => !name.startsWith("__MACOSX/"));
+  const named = (pattern: RegExp, isFlat = false) =>
+    files.filter(({ name }) => pattern.test(name) && !(isFlat && name.includes("/")));
+  const chosen = [named(EXPORT), named(ACTIVITY), named(ANY_JSON, true), named(ANY_JSON)];
+  return (chosen.find((each) => each.length > 0) ?? []).map((each) => toInput(show(each.name), [each], entries));
+}
+
+/** An input whose records are one text in several files. */
+function toInput(file: string, texts: readonly Entry[], entries: readonly Entry[]): Input {
+  const bytes = texts.reduce((sum, each) => sum + each.bytes, 0);
+  return { file, bytes, entries, records: (onRead) => readRecords(() => concatenate(texts), onRead) };
+}
+
+/** The files of the sessions of one of Memocha's exports: they are one text. */
+function sessionsOf(entries: readonly Entry[]): Entry[] | undefined {
+  const root = entries
+    .find(({ name }) => name === MANIFEST || name.endsWith(`/${MANIFEST}`))
+    ?.name.slice(0, -MANIFEST.length);
+  if (root === undefined) return undefined;
+  const series = entries.filter(({ name }) => name.startsWith(root) && isSeries(name.slice(root.length), "sessions"));
+  return series.length > 0 ? series : undefined;
+}
+
+async function* concatenate(entries: readonly Entry[]): AsyncGenerator<Buffer> {
+  for (const entry of entries) yield* entry.open();
+}
+
+async function listDirectory(directory: string): Promise<Entry[]> {
+  const found = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = found.filter((each) => each.isFile()).map((each) => path.join(each.parentPath, each.name));
+  return Promise.all(
+    files.map(async (file) => {
+      const name = path.relative(directory, file).split(path.sep).join("/");
+      return fileEntry(file, name, (await stat(file)).size);
+    }),
+  );
+}
+
+const fileEntry = (file: string, name: string, bytes: number): Entry => ({
+  name,
+  bytes,
+  open: () => createReadStream(file, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>,
+});
+
+async function isZip(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.readUInt32BE(0) === 0x504b0304;
+  } finally {
+    await handle.close();
+  }
+}
