@@ -65,21 +65,20 @@ export function openSampler({ url, endpoints, outputs }: FoundHost<(typeof TOP_O
 async function readRecent(table: Table, now: number): Promise<Sample["recent"]> {
   const since = toInstant(now - LOOK_BACK * 1000);
   const hours = new Set([since.slice(0, 13), toInstant(now).slice(0, 13)]);
-  const found = await Promise.all(
-    [...hours].flatMap((hour) =>
-      rawShards.map(async (shard) => {
-        const { items } = await table.query({
-          KeyConditionExpression: "pk = :pk AND sk >= :since",
-          ExpressionAttributeValues: { ":pk": rawPartition(hour, shard), ":since": since },
-        });
-        return items.map((item) => ({
-          ...(item as unknown as RawMetric),
-          at: Date.parse(String(item.sk).split("#")[0] ?? ""),
-        }));
-      }),
-    ),
-  );
-  return found.flat();
+  const found: Sample["recent"] = [];
+  const readShard = async (hour: string, shard: number) => {
+    const pages = table.pages({
+      KeyConditionExpression: "pk = :pk AND sk >= :since",
+      ExpressionAttributeValues: { ":pk": rawPartition(hour, shard), ":since": since },
+    });
+    for await (const { items } of pages) {
+      for (const { sk, ...metric } of items as unknown as (RawMetric & { sk: string })[]) {
+        found.push({ ...metric, at: Date.parse(sk.split("#")[0] ?? "") });
+      }
+    }
+  };
+  await Promise.all([...hours].flatMap((hour) => rawShards.map((shard) => readShard(hour, shard))));
+  return found;
 }
 
 /** Counts hot and archived sessions, with the index that the reconciler reads. */

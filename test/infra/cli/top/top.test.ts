@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../../shared/dynamodb/table.ts";
-import { createRecorder } from "../../../../shared/metrics/recorder.dynamodb.ts";
+import { createRecorder, toRawItem } from "../../../../shared/metrics/recorder.dynamodb.ts";
 import { createWorld } from "../../../support/world.ts";
 import { command, type RunningHost, startRunningHost } from "../running-host.ts";
 
@@ -55,6 +55,16 @@ describe("npm run top", () => {
         .split(/ +/);
     expect(row("GET /v1/sessions")).toEqual(["10", "1", "5.0", "9.0", "9.0"]);
     expect(row("llm gpt-5")).toEqual(["1", "0", "1234.5", "1234.5", "1234.5"]);
+  });
+
+  it("counts every call of a minute whose records fill more than one page per shard", async () => {
+    const table = createTable(host.engines.dynamodb, host.engines.metricsTable);
+    const call = { kind: "llm.call", dimensions: { model: "large" }, measures: { duration_ms: 1 } } as const;
+    // DynamoDB ends a page after 1 MB.
+    const padded = () => ({ ...toRawItem(call, Date.now()), padding: "x".repeat(300_000) });
+    await table.batchWrite(Array.from({ length: 48 }, padded), []);
+    const { lines } = await top("--data", host.data, "--once");
+    expect(lines.find((line) => line.startsWith("llm large"))).toMatch(/^llm large +48 /);
   });
 
   it("refuses an option that it does not know with exit code 2", async () => {
