@@ -4,6 +4,8 @@ import type { OperationId } from "../shared/http/operations.ts";
 export interface FunctionSpec {
   /** The source file, relative to the project's root. */
   entry: string;
+  /** The name of the handler in that file. @default "handler" */
+  handler?: string;
   trigger: Trigger;
   /** DynamoDB actions on the table `conversations`, without the `dynamodb:` prefix. */
   table?: readonly TableAction[];

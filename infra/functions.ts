@@ -280,10 +280,10 @@ export const functions = {
     memory: 1024,
     timeout: 900,
   }),
-  "jobs-fold-hourly": scheduled("functions/jobs/fold-hourly.ts", "cron(5 * * * ? *)", folding),
-  "jobs-fold-daily": scheduled("functions/jobs/fold-daily.ts", "cron(20 0 * * ? *)", folding),
+  "jobs-fold-hourly": scheduled("functions/jobs/fold.ts", "cron(5 * * * ? *)", { ...folding, handler: "hourly" }),
+  "jobs-fold-daily": scheduled("functions/jobs/fold.ts", "cron(20 0 * * ? *)", { ...folding, handler: "daily" }),
   // Daily, like jobs-report.
-  "jobs-fold-monthly": scheduled("functions/jobs/fold-monthly.ts", "cron(35 0 * * ? *)", folding),
+  "jobs-fold-monthly": scheduled("functions/jobs/fold.ts", "cron(35 0 * * ? *)", { ...folding, handler: "monthly" }),
   "jobs-watch": scheduled("functions/jobs/watch.ts", "rate(5 minutes)", {
     table: ["Query"],
     indexes: ["sessions_due"],

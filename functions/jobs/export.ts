@@ -1,4 +1,3 @@
-import type { Context } from "aws-lambda";
 import { toInstant } from "../../shared/clock.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
@@ -12,6 +11,7 @@ import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
+import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
 const AGAIN = 2;
@@ -30,12 +30,11 @@ interface Dependencies {
 
 /** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. */
 export function createExportJob(deps: Dependencies) {
-  return async (event: { from?: string }, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const now = deps.clock();
-    const deadline = now + context.getRemainingTimeInMillis() - MARGIN;
+  return async (event: { from?: string }, context: Running): Promise<void> => {
+    const deadline = deadlineOf(deps.clock, context, MARGIN);
     const ports = await deps.open();
     const through = (await ports.store.checkpoint("export"))?.through;
-    for (const day of daysOf(now, through, event.from)) {
+    for (const day of daysOf(deps.clock(), through, event.from)) {
       if (deps.clock() > deadline) return;
       const rows = await exportDay(ports, day);
       log("info", { job: "export", day, ...rows });

@@ -1,4 +1,3 @@
-import type { Context } from "aws-lambda";
 import { createArchivedDays } from "../../shared/archive/archived-days.s3.ts";
 import { auditArchive } from "../../shared/archive/audit-archive.ts";
 import { counted } from "../../shared/counted.ts";
@@ -9,7 +8,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
-import { recordSuccess } from "./middleware.ts";
+import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which nothing is checked. */
 const MARGIN = 30_000;
@@ -21,8 +20,8 @@ type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditAr
  * the archive has objects of sessions that the table does not know.
  */
 export function createHousekeepingJob(deps: Dependencies) {
-  return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const deadline = deps.clock() + context.getRemainingTimeInMillis() - MARGIN;
+  return async (_event: unknown, context: Running): Promise<void> => {
+    const deadline = deadlineOf(deps.clock, context, MARGIN);
     const job = "housekeeping";
     const held = await holdEvents(deps);
     const audit = await auditArchive(deps, deadline, ({ session: { user, id }, day }) =>

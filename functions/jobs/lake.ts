@@ -1,4 +1,3 @@
-import type { Context } from "aws-lambda";
 import * as z from "zod";
 import { counted } from "../../shared/counted.ts";
 import type { BuildPorts } from "../../shared/lake/build-day.ts";
@@ -6,7 +5,7 @@ import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
-import { recordSuccess } from "./middleware.ts";
+import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which no day is begun. */
 const MARGIN = 300_000;
@@ -19,8 +18,8 @@ const requestSchema = z.looseObject({
 /** Schedule: builds the partitions of days whose archive objects have changed. Fails when a day could not be built. */
 const createLakeJob =
   (open: () => Promise<BuildPorts & { changes: ChangedDays }>, clock: () => number) =>
-  async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const deadline = clock() + context.getRemainingTimeInMillis() - MARGIN;
+  async (event: unknown, context: Running): Promise<void> => {
+    const deadline = deadlineOf(clock, context, MARGIN);
     const ports = await open();
     const { rebuild } = requestSchema.parse(event ?? {});
     if (rebuild) await ports.changes.mark(rebuild === "all" ? await ports.archived.days() : rebuild);

@@ -1,3 +1,5 @@
+import type { Context } from "aws-lambda";
+import type { Clock } from "../../shared/clock.ts";
 import type { Config } from "../../shared/config.ts";
 import { createJobBook, type JobName } from "../../shared/metrics/job-book.ts";
 import { clock, openMetricsTable } from "../compose.ts";
@@ -13,4 +15,12 @@ export function recordSuccess<A extends unknown[]>(
     await job(...args);
     await book.succeeded(name);
   };
+}
+
+/** What Lambda tells a running function about its time. */
+export type Running = Pick<Context, "getRemainingTimeInMillis">;
+
+/** The time, in epoch milliseconds, from which a job begins nothing new. `margin`: milliseconds to finish what it has begun. */
+export function deadlineOf(clock: Clock, context: Running, margin: number): number {
+  return clock() + context.getRemainingTimeInMillis() - margin;
 }

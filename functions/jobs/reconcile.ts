@@ -1,10 +1,9 @@
-import type { Context } from "aws-lambda";
 import { counted } from "../../shared/counted.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openStores, openTable } from "../compose.ts";
-import { recordSuccess } from "./middleware.ts";
+import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds that a run leaves unused, for the sessions that it is at. */
 const MARGIN = 30_000;
@@ -12,8 +11,8 @@ const MARGIN = 30_000;
 /** Schedule: finishes what archivers, restores and deletions have left. Fails when a session could not be finished. */
 export const createReconcileJob =
   (stores: Stores) =>
-  async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const deadline = stores.clock() + context.getRemainingTimeInMillis() - MARGIN;
+  async (_event: unknown, context: Running): Promise<void> => {
+    const deadline = deadlineOf(stores.clock, context, MARGIN);
     const result = await reconcile(stores, deadline, (error, { user, id }) =>
       logFailure(error, { job: "reconcile", user, session: id }),
     );

@@ -1,4 +1,3 @@
-import type { Context } from "aws-lambda";
 import {
   type ReembedDependencies,
   type ReembedOptions,
@@ -8,6 +7,7 @@ import {
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 import { configuredSpace, createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which no session is begun. */
 const MARGIN = 60_000;
@@ -20,13 +20,10 @@ interface Request extends ReembedOptions {
 /** Invoked by `npm run reembed`, repeatedly until all is done. */
 const createReembedJob =
   (deps: ReembedDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
-  async (
-    { seconds = Number.POSITIVE_INFINITY, ...options }: Request,
-    context: Pick<Context, "getRemainingTimeInMillis">,
-  ): Promise<ReembedResult> => {
-    const time = Math.min(seconds * 1000, context.getRemainingTimeInMillis() - MARGIN);
+  async ({ seconds = Number.POSITIVE_INFINITY, ...options }: Request, context: Running): Promise<ReembedResult> => {
+    const deadline = Math.min(deps.clock() + seconds * 1000, deadlineOf(deps.clock, context, MARGIN));
     try {
-      return await reembed(deps, deps.clock() + time, options);
+      return await reembed(deps, deadline, options);
     } finally {
       await recorder.flush();
     }

@@ -76,7 +76,7 @@ export class MemochaFunction extends Construct {
     this.lambda = new LambdaFunction(this, "Function", {
       description: `Memocha ${options.stage.name}: ${name}`,
       code: code(name),
-      handler: "index.handler",
+      handler: `index.${spec.handler ?? "handler"}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: spec.memory ?? 512,

@@ -10,12 +10,13 @@ const deployed = (name: string, type = "AWS::Lambda::Function") =>
   onlyResource(name.startsWith("jobs-") ? jobs : api, type, `/${name}/`);
 
 describe("each function", () => {
-  it.each(specs)("has the memory and timeout of its spec: %s", (name, { memory = 512, timeout = 29 }) => {
+  it.each(specs)("has the handler, memory and timeout of its spec: %s", (name, spec) => {
+    const { handler = "handler", memory = 512, timeout = 29 } = spec;
     const { Properties } = deployed(name);
     expect(Properties).toMatchObject({
       Architectures: ["arm64"],
       Runtime: "nodejs24.x",
-      Handler: "index.handler",
+      Handler: `index.${handler}`,
       MemorySize: memory,
       Timeout: timeout,
       TracingConfig: { Mode: "Active" },
