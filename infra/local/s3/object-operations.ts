@@ -40,6 +40,9 @@ export const responseHeaders = systemHeaders.map((name) => `response-${name}`);
 export const getObject: Operation = async (store, request) => {
   const { bucket, key, query } = request;
   const object = findObject(store, bucket, key);
+  if ((query.get("versionId") ?? NULL_VERSION) !== NULL_VERSION) {
+    throw new S3Error("NoSuchVersion", "The specified version does not exist.");
+  }
   const { headers, user, checksum, tags = [] } = object.metadata;
   const found = { etag: `"${object.etag}"`, "last-modified": new Date(object.modified).toUTCString() };
   const ifMatch = request.header("if-match");
