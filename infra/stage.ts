@@ -74,7 +74,7 @@ export interface Options {
 }
 
 const stageNames = ["dev", "prod"] as const;
-export type StageName = (typeof stageNames)[number];
+type StageName = (typeof stageNames)[number];
 
 const stages: Record<StageName, Omit<Stage, "name">> = {
   dev: {

@@ -6,7 +6,7 @@ import type { Identity } from "./sign-in.ts";
 // The types of requests and answers are those of the schemas that the API checks requests with.
 type Operation = (typeof operations)[keyof typeof operations];
 type RouteOf<O> = O extends { method: infer M extends string; path: infer P extends string } ? `${M} ${P}` : never;
-export type Route = RouteOf<Operation>;
+type Route = RouteOf<Operation>;
 type OperationOf<R> = Operation extends infer O
   ? O extends Operation
     ? RouteOf<O> extends R

@@ -1,12 +1,10 @@
 // Numbers and times as people read them, in the reader's zone.
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
 
 export const formatTime = (instant: string): string => time.format(new Date(instant));
-export const formatDate = (instant: string): string => date.format(new Date(instant));
 export const formatDateTime = (instant: string): string => dateAndTime.format(new Date(instant));
 export const formatMonth = (instant: string): string => month.format(new Date(instant));
 
@@ -24,12 +22,6 @@ export const formatCost = (dollars: number): string =>
     : `$${dollars.toLocaleString("en", { maximumSignificantDigits: 2, maximumFractionDigits: 9 })}`;
 
 export const formatPercent = (share: number): string => `${formatNumber(Math.round(share * 1000) / 10)} %`;
-
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
-  return `${formatNumber(bytes / 1000 ** power)} ${units[power]}`;
-}
 
 /** Midnight of a day in the reader's zone, in epoch milliseconds; `days` before today. */
 export function midnight(days = 0): number {

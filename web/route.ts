@@ -8,7 +8,7 @@ export interface Location {
   filters: URLSearchParams;
 }
 
-export function parseHash(hash: string): Location {
+function parseHash(hash: string): Location {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
   const filters = new URLSearchParams(query);

@@ -2,7 +2,7 @@ import type { AnswerOf } from "./api.ts";
 import type { RecalledMemory } from "./chat/events.ts";
 
 export type Session = AnswerOf<"GET /v1/sessions/{id}">;
-export type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
+type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
 
 export type Part = NonNullable<StoredMessage["parts"]>[number];
 

@@ -14,7 +14,7 @@ const common = {
   help: { type: "boolean", short: "h", default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
-export interface Command<Options> {
+interface Command<Options> {
   /** As in `npm run <name>`. */
   name: string;
   /** The text of `--help`, without the options of every command and the exit codes. */

@@ -157,7 +157,7 @@ export function parseSessionKey(pk: string): { user: string; id: string } {
 }
 
 /** The idempotency records of a user are one partition, so that an erasure finds them. */
-export function idempotencyPartition(user: string): string {
+function idempotencyPartition(user: string): string {
   return `${userKey(user)}#K`;
 }
 

@@ -7,7 +7,7 @@ export interface Sample {
   questions: Question[];
 }
 
-export interface Turn {
+interface Turn {
   id: string;
   role: "user" | "assistant";
   name: string;
@@ -15,7 +15,7 @@ export interface Turn {
   created_at: string;
 }
 
-export interface Question {
+interface Question {
   text: string;
   category: number;
   /** Ids of the turns that answer it. */

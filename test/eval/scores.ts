@@ -6,7 +6,7 @@ export interface Found {
 
 export const CUTOFFS = [5, 10, 20] as const;
 
-export interface Scores {
+interface Scores {
   questions: number;
   /** Percent of the evidence of a question that is among the first k, averaged over questions; by cutoff. */
   recall: number[];

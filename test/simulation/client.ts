@@ -276,7 +276,7 @@ export function createClient(world: World, history: History) {
 export type Client = ReturnType<typeof createClient>;
 
 /** A word that nobody else says. Six letters are what a search looks at. */
-export const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
+const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
 
 /** What was said, in an answer of any operation. */
 function textsIn(body: unknown): string[] {

@@ -54,7 +54,7 @@ const SPACE = { model: LEXICAL_MODEL, dimensions: VECTORS.dimensions };
 const REQUEST_TIME = 29_000;
 const JOB_TIME = 300_000;
 
-export const PLANS = { free: { requests_per_minute: 0, tokens_per_day: 60_000 } };
+const PLANS = { free: { requests_per_minute: 0, tokens_per_day: 60_000 } };
 
 export interface ApiRequest {
   operation: OperationId;

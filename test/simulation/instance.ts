@@ -11,7 +11,7 @@ import type { Timeline } from "./timeline.ts";
  * `repeated`: the SDK sends the call twice, because the first answer is lost. `crash-before`, `crash-after`: the instance dies.
  * `stalled`: the instance does nothing for a while before the call.
  */
-export const FAULTS = [
+const FAULTS = [
   "throttled",
   "lost-before",
   "lost-after",
@@ -43,7 +43,7 @@ export interface Call<T> {
   hasToken?: boolean;
 }
 
-export interface InstanceOptions {
+interface InstanceOptions {
   /** Tells it from all others of the life: its random numbers follow from it. */
   name: string;
   /** Milliseconds by which its clock is ahead. */

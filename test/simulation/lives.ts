@@ -6,12 +6,12 @@ import { type Cut, nothing, type Plan, planLife, without } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { stamp } from "./world.ts";
 
-export interface Failure {
+interface Failure {
   seed: number;
   violations: Violation[];
 }
 
-export interface Share {
+interface Share {
   /** Seed of the first life; the next one has the next number, `step` further on. */
   seed: number;
   lives: number;
@@ -19,7 +19,7 @@ export interface Share {
 }
 
 /** What a thread tells: that so many more lives have been lived, or one that failed. */
-export type News = { lives: number } | { failure: Failure };
+type News = { lives: number } | { failure: Failure };
 
 /** Seeds that a life may have. */
 export const MAX_SEED = 2 ** 31;

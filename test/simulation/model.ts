@@ -16,7 +16,7 @@ export interface Violation {
 const SKEW = 4000;
 
 /** Which text it is: of which action, which of its messages, and whether it is the model's answer. */
-export interface Told {
+interface Told {
   action: number;
   n: number;
   isAnswer: boolean;

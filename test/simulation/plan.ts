@@ -3,7 +3,7 @@ import { type Random, randomOf } from "../support/random.ts";
 import type { Fault } from "./instance.ts";
 import { faultsOf, type Weather } from "./world.ts";
 
-export const KINDS = [
+const KINDS = [
   "create",
   "append",
   "chat",
@@ -25,7 +25,7 @@ export const KINDS = [
   "build",
 ] as const;
 
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 /** How often each kind is drawn, in relation to the others. */
 const WEIGHTS: Record<Kind, number> = {

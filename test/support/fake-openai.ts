@@ -69,7 +69,7 @@ export interface FakeRequest {
 }
 
 /** A message that the fake got. Its content is text, unless the test sends parts or tool calls. */
-export interface FakeMessage {
+interface FakeMessage {
   role: string;
   content: string;
   name?: string;

@@ -22,7 +22,7 @@ import { createRouter } from "./create-router.ts";
 import { expectDocumented, servedBy } from "./documented.ts";
 import type { World } from "./world.ts";
 
-export const PLANS: Plans = {
+const PLANS: Plans = {
   free: { requests_per_minute: 0, tokens_per_day: 0 },
   tiny: { requests_per_minute: 1, tokens_per_day: 0 },
 };

@@ -3,7 +3,7 @@ import type { Part } from "../types.ts";
 type Json = Extract<Part, { type: "tool_call" }>["input"];
 
 /** A part of the AI SDK's UI message stream, as far as the page uses it. */
-export type StreamPart =
+type StreamPart =
   | { type: "start"; messageId: string; messageMetadata?: { model?: string } }
   | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
   | { type: "tool-input-available"; toolCallId: string; toolName: string; input: Json }

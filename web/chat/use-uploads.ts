@@ -7,7 +7,7 @@ import type { Draft, Message } from "../types.ts";
 /** Bytes of a file at most, by the API's contract. */
 const MAX_BYTES = 25 * 1000 * 1000;
 
-export interface Upload {
+interface Upload {
   key: number;
   name: string;
   media_type: string;

@@ -16,7 +16,7 @@ export function ticksOf(most: number): number[] {
   return Array.from({ length: count + 1 }, (_, n) => Number((n * step).toPrecision(12)));
 }
 
-export interface EndLabel {
+interface EndLabel {
   name: string;
   y: number;
   index: number;

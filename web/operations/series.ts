@@ -73,5 +73,5 @@ export function groupBy(span: Span, rows: readonly Row[], dimension: string, pic
     .sort((a, b) => total(b.values) - total(a.values));
 }
 
-export const total = (values: readonly (number | null)[]): number =>
+const total = (values: readonly (number | null)[]): number =>
   values.reduce<number>((sum, value) => sum + (value ?? 0), 0);

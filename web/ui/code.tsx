@@ -39,7 +39,7 @@ export function Code({ text, language }: { text: string; language: string }) {
 }
 
 /** Cuts code into comments, strings, numbers, keywords and the rest. It knows what many languages have in common. */
-export function highlight(text: string, language: string): { kind: Kind; text: string }[] {
+function highlight(text: string, language: string): { kind: Kind; text: string }[] {
   if (PLAIN.test(language)) return [{ kind: "plain", text }];
   const comment = HASH.test(language)
     ? "#[^\\n]*"

@@ -24,7 +24,6 @@ export const MoreIcon = icon("M5 12h.01M12 12h.01M19 12h.01");
 export const PinIcon = icon("M9 4h6l-1 6 3 4H7l3-4zM12 14v6");
 export const LeftIcon = icon("M14 6l-6 6 6 6");
 export const RightIcon = icon("M10 6l6 6-6 6");
-export const DownArrowIcon = icon("M12 5v14M6 13l6 6 6-6");
 export const PaperclipIcon = icon(
   "M19 11l-8 8a4.5 4.5 0 0 1-6.5-6.5l8.5-8.5a3 3 0 0 1 4.5 4.5l-8.5 8.5a1.5 1.5 0 0 1-2-2l7.5-7.5",
 );

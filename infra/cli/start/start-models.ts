@@ -2,7 +2,7 @@ import { chatVariables } from "../../stacks/chat-settings.ts";
 import { startOfflineModel } from "./offline-model/start-offline-model.ts";
 
 /** The models that functions call on this machine. */
-export interface Models {
+interface Models {
   /** Returns the variables that replace those of a function's template. */
   variables(template: Record<string, string>, engines: { vectors: boolean }): Record<string, string>;
   close(): Promise<void>;

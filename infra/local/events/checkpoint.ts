@@ -9,7 +9,7 @@ const schema = z.object({
   shards: z.record(z.string(), z.string()),
 });
 
-export interface Checkpoint {
+interface Checkpoint {
   get(shardId: string): string | undefined;
   /** Stores the position of a shard before it returns. */
   set(shardId: string, sequenceNumber: string): void;

@@ -31,7 +31,7 @@ export interface Delivery {
 }
 
 /** The outcome of the invocations so far. */
-export interface Outcome {
+interface Outcome {
   invokeCount: number;
   threw: boolean;
 }

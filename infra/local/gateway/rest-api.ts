@@ -32,7 +32,7 @@ export interface Method {
   throttle: TokenBucket | undefined;
 }
 
-export type Integration =
+type Integration =
   | { kind: "lambda"; functionName: string; streaming: boolean; timeout: number }
   | { kind: "mock"; mock: MockSpec }
   /** The gateway answers 500 to every request. */

@@ -39,7 +39,7 @@ interface Entry extends Call {
   timer?: NodeJS.Timeout;
 }
 
-export interface InstanceOptions {
+interface InstanceOptions {
   setup: WorkerSetup;
   environment: Record<string, string>;
   /** Heap limit in megabytes. V8 ends only this worker when it exceeds the limit. */

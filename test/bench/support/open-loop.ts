@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-export interface Load {
+interface Load {
   /** Milliseconds from the planned time of each request to its first token. */
   times: number[];
   errors: number;

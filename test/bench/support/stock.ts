@@ -6,7 +6,7 @@ import { sessionKey } from "../../../shared/dynamodb/keys.ts";
 import type { Written } from "./conversations.ts";
 
 /** The stored conversations, in the archive and in the table, compared with the expected ones. */
-export interface Stock {
+interface Stock {
   /** Sessions with an archive object. */
   archivedSessions: number;
   /** Messages in the archive, and in the table. */

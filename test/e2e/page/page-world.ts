@@ -10,7 +10,7 @@ import { startBrowser } from "../../support/start-browser.ts";
 /** Milliseconds that the page may take for anything: the machine is shared with other tests. */
 const PATIENCE = 20_000;
 
-export interface OpenOptions extends BrowserContextOptions {
+interface OpenOptions extends BrowserContextOptions {
   user?: string;
   admin?: boolean;
   /** The view to open. @default a new chat */

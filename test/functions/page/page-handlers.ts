@@ -4,7 +4,7 @@ import { createGetPage } from "../../../functions/page/get.ts";
 import type { HttpDependencies } from "../../../shared/http/chain.ts";
 
 export const SCRIPT = 'console.log("page");';
-export const ISSUER = "https://login.example.com/tenant";
+const ISSUER = "https://login.example.com/tenant";
 
 /** The functions of a page that consists of one script. */
 export function pageHandlers(http: HttpDependencies) {

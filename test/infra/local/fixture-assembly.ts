@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TemplateResource } from "../../../infra/local/assembly/read-assembly.ts";
 
-export interface FixtureRoute {
+interface FixtureRoute {
   method: string;
   path: string;
   function?: string;

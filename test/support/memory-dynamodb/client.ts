@@ -30,7 +30,7 @@ export interface Command {
   input: object;
 }
 
-export interface MemoryOptions {
+interface MemoryOptions {
   /** Delays changes of replicas and indexes. @default no delay */
   lag?: (table: string, ...change: Parameters<Lag>) => void;
   /** Called with every change, like the stream. */
@@ -133,8 +133,6 @@ export function createMemoryDynamoDB(specs: Record<string, TableSpec>, { lag, on
     }
   }
 }
-
-export type MemoryDynamoDB = ReturnType<typeof createMemoryDynamoDB>;
 
 function mapOf<T, R>(requests: Record<string, T>, work: (name: string, request: T) => R): Record<string, R> {
   return Object.fromEntries(Object.entries(requests).map(([name, request]) => [name, work(name, request)]));

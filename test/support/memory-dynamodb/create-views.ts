@@ -16,7 +16,7 @@ const atOnce: Lag = (_view, _key, apply) => apply();
 /** Items by partition and by their keys in the table. */
 type Partitions = Map<string, Map<string, Item>>;
 
-export interface View {
+interface View {
   /** Items of a partition, in the order of their sort keys. */
   partition(value: string): Item[];
 }

@@ -8,7 +8,7 @@ export interface Placeholders {
   value(token: string): unknown;
 }
 
-export type Condition = (item: Item, placeholders: Placeholders) => boolean;
+type Condition = (item: Item, placeholders: Placeholders) => boolean;
 type Operand = (item: Item, placeholders: Placeholders) => unknown;
 
 const TOKEN = /\s*([#:]?[A-Za-z_][A-Za-z0-9_]*|<>|<=|>=|[=<>(),+-])/y;
@@ -31,7 +31,7 @@ const updates = new Map<string, UpdateStep[]>();
 /** A condition, filter or key condition. */
 export const compileCondition = (text: string): Condition => cached(conditions, text, () => parseWhole(text, parseOr));
 
-export interface UpdateStep {
+interface UpdateStep {
   clause: "SET" | "REMOVE" | "ADD";
   /** The attribute's name or its placeholder. */
   path: string;

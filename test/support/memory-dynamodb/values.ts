@@ -39,7 +39,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
 }
 
 /** Approximate bytes of a value, as DynamoDB counts them. */
-export function sizeOf(value: unknown): number {
+function sizeOf(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (typeof value === "number") return Math.ceil(String(value).length / 2) + 1;
   if (value instanceof Uint8Array) return value.length;
