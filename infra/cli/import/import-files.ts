@@ -154,13 +154,14 @@ function createRecorder(
 ): (item: Item, outcome: Outcome) => void {
   let failuresInARow = 0;
   return (item, outcome) => {
+    if ("left" in outcome) for (const what of outcome.left) summary.left[what] = (summary.left[what] ?? 0) + 1;
+    if (outcome.kind === "none") return;
     summary[outcome.kind] += 1;
     switch (outcome.kind) {
       case "imported":
       case "existing":
       case "resumed":
         failuresInARow = 0;
-        for (const what of outcome.left) summary.left[what] = (summary.left[what] ?? 0) + 1;
         if (outcome.kind === "existing") break;
         addChanges(summary, outcome.changes);
         summary.branches += outcome.branches;

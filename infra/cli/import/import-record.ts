@@ -10,6 +10,8 @@ import { sendSession } from "./send/send-session.ts";
 /** The result of importing one record. */
 export type Outcome =
   | { kind: "imported" | "existing" | "resumed"; changes: Changes; branches: number; left: string[] }
+  /** The records have nothing to import. */
+  | { kind: "none"; left: string[] }
   | { kind: "bad"; reason: string }
   /** `cause` tells whether the server refused the request or did not answer. */
   | { kind: "failed"; reason: string; cause: Refused | Unreachable }
@@ -41,6 +43,7 @@ export function createRecordImporter(send: Send, options: RecordOptions): (recor
       const leave = (what: string): void => void left.push(what);
       const user = chooseUser(content.records[0], options);
       const conversation = content.format.read(content.records, { find, leave });
+      if (!conversation) return { kind: "none", left };
       const plan = planSession(conversation, options.ttlSeconds, leave);
       checkTimes(plan, options.clock());
       const key = JSON.stringify([user, plan.session.id]);

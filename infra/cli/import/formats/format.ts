@@ -20,10 +20,11 @@ export interface Format {
   /** Whether a record is of this format. The formats are asked in the order of their list. */
   recognises(record: JsonObject): boolean;
   /**
-   * Reads a conversation from its records: one, unless the format has `continues`.
+   * Reads a conversation from its records: one, unless the format has `continues`. `undefined`: there is nothing to import in them, and
+   * `leave` was told why.
    * @throws BadRecord naming the field.
    */
-  read(records: readonly JsonObject[], source: Source): Conversation;
+  read(records: readonly JsonObject[], source: Source): Conversation | undefined;
   /** Whether a record belongs to the same conversation as the records before it. Absent = each record is a conversation. */
   continues?(records: readonly JsonObject[], record: JsonObject): boolean;
   /** A conversation is not imported if a record of it cannot be read. */

@@ -31,10 +31,10 @@ const OTHER =
   /^(Created|Used|Added|Gave|Selected|Shared|Deleted|Viewed|Visited|Searched|Edited|Pinned|Renamed|Exported|Updated) /;
 const ATTACHED = /\s*(Attached \d+ files?\.?|\d+ attachments?\.)[\s\S]*$/;
 
-function readActivities(records: readonly JsonObject[], source: Source): Conversation {
+function readActivities(records: readonly JsonObject[], source: Source): Conversation | undefined {
   const turns = records.toReversed().flatMap((record) => readTurn(record, source));
   const [first] = turns;
-  if (!first) throw new BadRecord("no prompt to Gemini");
+  if (!first) return undefined;
   return {
     id: `gemini-${first.at}`,
     title: first.prompt.split("\n", 1)[0]?.slice(0, 100) ?? "",

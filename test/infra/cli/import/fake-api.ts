@@ -155,7 +155,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     if (!parsed.success) return problem(400, parsed.error.message);
     const id = parsed.data.id ?? "";
     if (sessions.has(id)) return problem(409, "exists");
-    sessions.set(id, { ...parsed.data, status: "active", messages: [], head_id: null });
+    sessions.set(id, { metadata: {}, ...parsed.data, status: "active", messages: [], head_id: null });
     return { status: 201, body: { id, message_count: 0 } };
   }
 
