@@ -1,0 +1,53 @@
+/** Units that are repeated to texts on which a pattern could take more than linear time, or find very much. */
+const UNITS: Record<string, string> = {
+  "one letter": "a",
+  "one digit": "7",
+  spaces: " ",
+  "at signs": "@",
+  "letters and at signs": "a@",
+  "dots and at signs": "a.@.a",
+  "e-mail without an end": "aaaa.bbbb@cccc-dddd-eeee",
+  "e-mail with many labels": "a@b.c.d.e.f.g.h.1",
+  colons: ":",
+  "hexadecimal and colons": "fe80:",
+  "dots and digits": "1.",
+  "addresses of four parts": "1.2.3.4 ",
+  "digits and spaces": "1 2 34 567 ",
+  "digits of nine": "123456782 ",
+  "digits of eleven": "12345678901 ",
+  "digits of thirteen": "4006381333931 ",
+  "digits of sixteen": "4242424242424242 ",
+  "groups of four": "4242 4242 ",
+  "groups of three": "123-456-",
+  "formatted ids": "123.456.789-01 ",
+  "letters and digits": "ABCDEF12A12A123A ",
+  "begun IBANs": "DE89 3704 0044 ",
+  "begun IBANs without spaces": "GB82WEST1234",
+  "plus signs and digits": "+1 234 567 89",
+  "phone numbers": "+1 202 555 0123, ",
+  parentheses: "(020) ",
+  "open parentheses": "((((",
+  "announced numbers": "tel 0123 456 789 ",
+  "words that announce": "telephone number call my number ",
+  "words of ids": "bsn nhs cpf 123456782 ",
+  "begun keys": "sk-",
+  "begun keys with a boundary": "sk-aaaaaaaaaaaaaaaaaaa ",
+  "begun JSON Web Tokens": "eyJhbGciOiJIUzI1NiJ9.eyJ",
+  "begun private keys": "-----BEGIN PRIVATE KEY-----\n",
+  "dashes of private keys": "-----BEGIN ",
+  "names of secrets": "secret=token:password = ",
+  "URLs with a colon": "://a:b",
+  "URLs with many colons": "://a:",
+  bearers: "bearer bearer ",
+  "letters of other scripts": "電話番号",
+  JSON: '{"a":[1,2,{"b":"c"}],"d":"e"},',
+  prose: "The quick brown fox jumps over the lazy dog, and nothing here is personal. ",
+};
+
+/** Texts of about this many characters, by what they hold. */
+export function badTexts(length: number): [name: string, text: string][] {
+  return Object.entries(UNITS).map(([name, unit]) => [
+    name,
+    unit.repeat(Math.ceil(length / unit.length)).slice(0, length),
+  ]);
+}
