@@ -3,6 +3,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Node } from "constructs";
 import * as z from "zod";
 import type { VectorPlace } from "../shared/dynamodb/tables.ts";
+import { type LakeContent, lakeContents } from "../shared/lake/lake-content.ts";
 import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
 import { chatContext, chatEnvironment } from "./stacks/chat-settings.ts";
@@ -52,8 +53,8 @@ export interface Options {
   /** Whether the user pool has a client for chat backends that act for their users. Cognito charges for each such client. */
   backendClient: boolean;
   corsOrigins: readonly string[];
-  /** Whether the lake has the content of messages. Otherwise it has their length, time, tokens and cost only. */
-  lakeContent: boolean;
+  /** What the lake holds of the content of messages. `none` = only their length, time, tokens and cost. */
+  lakeContent: LakeContent;
   alarmEmail: string | undefined;
   /** Environment variables of functions: models, plans and limits. */
   chat: Record<string, string>;
@@ -177,7 +178,9 @@ const schema = z
       )
       .default([]),
     dashboard: flag.default(true),
-    lakeContent: flag.default(true),
+    lakeContent: z
+      .enum(lakeContents, { error: ({ input }) => `must be full, redacted or none, not ${input}` })
+      .default("redacted"),
     cmk: flag.default(false),
     waf: flag.default(false),
   })

@@ -122,8 +122,8 @@ const schema = z.object({
   LLM_QUEUE_PATIENCE: milliseconds(20_000),
   /** ARN of the secret with the key of the user hashes in the lake. */
   LAKE_KEY_SECRET: text(""),
-  /** Whether messages in the lake have their content, or only its length, time, tokens and cost. */
-  LAKE_CONTENT: z._default(z.stringbool(), true),
+  /** What the lake holds of what was said. `none` = only its length, time, tokens and cost. */
+  LAKE_CONTENT: z._default(z.enum(["full", "redacted", "none"]), "redacted"),
   /** The client of the issuer with which the page signs in. */
   PAGE_CLIENT_ID: text(""),
   /** Origins that the page may call beside its own and the issuer's: the issuer's other hosts, and the store of files. */

@@ -2,6 +2,7 @@ import { Aws, CfnOutput, type Stack } from "aws-cdk-lib";
 import { CfnNamedQuery, CfnWorkGroup } from "aws-cdk-lib/aws-athena";
 import { CfnDatabase, CfnTable } from "aws-cdk-lib/aws-glue";
 import type { IKey } from "aws-cdk-lib/aws-kms";
+import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
 import type { Options } from "../stage.ts";
 import type { Buckets } from "./buckets.ts";
@@ -74,6 +75,7 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
   }
   new CfnOutput(stack, "LakeDatabaseName", { value: database.ref });
   new CfnOutput(stack, "AthenaWorkgroupName", { value: workgroup.ref });
+  new CfnOutput(stack, "LakeContent", { value: options.lakeContent });
 }
 
 /** Construct ids. CloudFormation replaces a table whose id changes. */
@@ -159,10 +161,10 @@ function rawTable(buckets: Buckets): CfnTable.TableInputProperty {
 }
 
 /** The view `messages_all`, in the form that Athena writes into the catalog. */
-function view(schema: string, content: boolean): CfnTable.TableInputProperty {
+function view(schema: string, content: LakeContent): CfnTable.TableInputProperty {
   const columns = [...tables.messages.columns, { ...day, type: "string" as const }];
   const definition = {
-    originalSql: messagesAll({ content }),
+    originalSql: messagesAll(content),
     catalog: "awsdatacatalog",
     schema,
     columns: columns.map(({ name, type }) => ({ name, type: athenaTypes[type] })),

@@ -27,9 +27,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "ask" ? options.chat : {}),
     ...(spec.chat === "providers" ? pick(options.chat, ["OPENAI_BASE_URL", "CHAT_MODEL", "CHAT_FALLBACKS"]) : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
-    ...(readsLakeKey(spec)
-      ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: String(options.lakeContent) }
-      : {}),
+    ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: options.lakeContent } : {}),
     ...((archive ?? files ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
     ...(trigger.kind === "authorizer" || spec.issuer
       ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience }

@@ -1,3 +1,4 @@
+import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { tables } from "../../shared/lake/tables.ts";
 
 /** Columns of the table `archive_lines`: fields of the archive's lines, with their types for Athena. Users are left out. */
@@ -28,9 +29,9 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
 /**
  * The view `messages_all`, in SQL for both Athena and DuckDB: the rows of `messages`, and the messages of the archive that the lake does not
  * have yet. It skips a session whose generation the lake has, and a message that the lake has of an earlier generation. Users and positions
- * are unknown until the lake is built.
+ * are unknown until the lake is built. So is their content, unless the lake holds all of it, because SQL cannot redact.
  */
-export function messagesAll({ content }: { content: boolean }): string {
+export function messagesAll(content: LakeContent): string {
   const names = [...tables.messages.columns.map(({ name }) => name), "dt"];
   const raw: Record<string, string> = {
     user_hash: "cast(null as varchar)",
@@ -44,7 +45,9 @@ export function messagesAll({ content }: { content: boolean }): string {
     output_tokens: "r.usage.output_tokens",
     cost_usd: "r.usage.cost_usd",
   };
-  const hidden = tables.messages.columns.flatMap((column) => ("content" in column && !content ? [column.name] : []));
+  const hidden = tables.messages.columns.flatMap((column) =>
+    "content" in column && content !== "full" ? [column.name] : [],
+  );
   for (const name of hidden) raw[name] = "cast(null as varchar)";
   return `select ${names.join(", ")}
 from messages

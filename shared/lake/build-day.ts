@@ -5,6 +5,7 @@ import { sha256 } from "../hash.ts";
 import { prefetch } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import type { ChangedDay, Lake, PartitionWriter } from "./lake.ts";
+import type { LakeContent } from "./lake-content.ts";
 import { createSessionRows } from "./session-rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
@@ -17,7 +18,7 @@ const READ_AHEAD = 24;
 /** Attempts at a day whose archive objects change while it is built. */
 const MAX_ATTEMPTS = 4;
 
-/** Part of every fingerprint. Increase it when the same archive objects must give other files. */
+/** Part of every fingerprint. Increase it when the same archive objects must give other files, as after a change of the redaction. */
 const FORMAT = 2;
 
 /** Milliseconds. */
@@ -26,8 +27,7 @@ const MESSAGES_AGE = retention.lakeMessages.seconds * 1000;
 interface LakeSettings {
   /** Returns the hash that replaces a user in the lake. */
   pseudonym: (user: string) => string;
-  /** Whether columns of content are filled. */
-  content: boolean;
+  content: LakeContent;
   /** @default MAX_SESSIONS */
   maxSessions?: number;
 }
@@ -180,8 +180,11 @@ const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n$
 
 /** Covers everything that a file depends on: the objects, the columns, the settings and the key of the users' hashes. */
 function fingerprintOf(table: ArchiveTable, { pseudonym, content }: LakeSettings, digest: string): string {
-  const columns = tables[table].columns.map(({ name, type }) => [name, type]);
-  return sha256(JSON.stringify([FORMAT, [columns, content, pseudonym("")], digest]));
+  const { columns } = tables[table];
+  const shown = columns.some((column) => "content" in column) ? content : null;
+  return sha256(
+    JSON.stringify([FORMAT, [columns.map(({ name, type }) => [name, type]), shown, pseudonym("")], digest]),
+  );
 }
 
 /**

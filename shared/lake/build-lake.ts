@@ -15,7 +15,7 @@ interface LakeRun {
 }
 
 /**
- * Builds the partitions of all changed days, oldest first. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
+ * Builds the partitions of all changed days, oldest first. When the lake is to hold other content, it builds the messages of all days again. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
  * its partitions are stored, so the next run builds what this one has not.
  */
 export async function buildLake(
@@ -23,8 +23,12 @@ export async function buildLake(
   deadline: number,
   report: (day: string, error: unknown) => void,
 ): Promise<LakeRun> {
-  const { changes, clock } = ports;
+  const { archived, changes, clock, settings } = ports;
   const run: LakeRun = { days: 0, partitions: 0, rows: 0, failed: 0, complete: true };
+  if ((await changes.findContent()) !== settings.content) {
+    await changes.markMessages(await archived.days());
+    await changes.setContent(settings.content);
+  }
   for (const changed of await changes.due(clock())) {
     if (clock() > deadline) return { ...run, complete: false };
     run.days++;

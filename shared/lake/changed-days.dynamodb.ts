@@ -1,4 +1,4 @@
-import { lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
+import { lakeContentKey, lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
@@ -15,6 +15,35 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
           ExpressionAttributeValues: { ":token": newId() },
         });
       }
+    },
+
+    async markMessages(days) {
+      for (const day of days) {
+        await table.update({
+          Key: lakeDayKey(day),
+          UpdateExpression: "SET #token = :token, due = :now",
+          // A day that has changed is built whole.
+          ConditionExpression: "attribute_not_exists(pk) OR attribute_exists(due)",
+          ExpressionAttributeNames: { "#token": "token" },
+          ExpressionAttributeValues: { ":token": newId(), ":now": 0 },
+        });
+      }
+    },
+
+    async findContent() {
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": lakeContentKey.pk },
+      });
+      return items[0] ? String(items[0].content) : null;
+    },
+
+    async setContent(content) {
+      await table.update({
+        Key: lakeContentKey,
+        UpdateExpression: "SET content = :content",
+        ExpressionAttributeValues: { ":content": content },
+      });
     },
 
     async due(now) {

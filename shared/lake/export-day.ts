@@ -6,6 +6,7 @@ import { seriesNames } from "../metrics/metric.ts";
 import type { MetricStore } from "../metrics/metric-store.ts";
 import { toMetricRow } from "../metrics/query-metrics.ts";
 import type { Lake } from "./lake.ts";
+import { type LakeContent, showJson, showText } from "./lake-content.ts";
 import type { Row } from "./tables.ts";
 
 export interface ExportPorts {
@@ -14,8 +15,7 @@ export interface ExportPorts {
   store: MetricStore;
   /** Returns the hash of a user, who is named as in the keys of the archive. */
   pseudonym(user: string): string;
-  /** Whether columns of content are filled. */
-  content: boolean;
+  content: LakeContent;
 }
 
 type Exported = "events" | "aggregates";
@@ -64,13 +64,14 @@ async function* eventRows({ events, pseudonym, content }: ExportPorts, day: stri
       yield {
         event_id: event.id,
         type: event.type,
-        name: event.name ?? null,
+        // A name is not content, but clients choose it.
+        name: showText(event.name, content === "full" ? "full" : "redacted"),
         user_hash: pseudonym(userOfPart(userPart(event.user_id))),
         session_id: event.session_id ?? null,
         message_id: event.message_id ?? null,
         value: event.value ?? null,
         created_at: Date.parse(event.created_at),
-        metadata: content && event.metadata ? JSON.stringify(event.metadata) : null,
+        metadata: showJson(event.metadata, content),
       };
     }
   }

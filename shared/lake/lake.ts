@@ -1,3 +1,4 @@
+import type { LakeContent } from "./lake-content.ts";
 import type { Row, TableName } from "./tables.ts";
 
 /** The version of a partition that is stored, and what it was built from. */
@@ -28,12 +29,12 @@ export interface PartitionWriter<T extends TableName> {
   abort(): Promise<void>;
 }
 
-/** A day whose archive objects have changed since its partitions were built, or whose messages have reached their age. */
+/** A day whose archive objects have changed since its partitions were built, or whose messages must be built again. */
 export interface ChangedDay {
   day: string;
   /** Changes with every change of the day. */
   token: string;
-  /** True when no object has changed, but messages have reached their age. */
+  /** True when no object has changed, but messages have reached their age or must have other content. Summaries are not built then. */
   aged: boolean;
 }
 
@@ -41,6 +42,12 @@ export interface ChangedDay {
 export interface ChangedDays {
   /** Marks days as changed. */
   mark(days: Iterable<string>): Promise<void>;
+  /** Marks days whose messages must be built again, although the archive has not changed. */
+  markMessages(days: Iterable<string>): Promise<void>;
+  /** Reads for which content all days were last marked; `null` = they never were. */
+  findContent(): Promise<string | null>;
+  /** Stores for which content all days are marked. */
+  setContent(content: LakeContent): Promise<void>;
   /** Returns the days that are due at `now` (epoch ms). */
   due(now: number): Promise<ChangedDay[]>;
   /** Ends a change, unless the day has changed again. The day is due again at `next` (epoch ms), or never. */

@@ -1,12 +1,12 @@
 import type { MessageLine, SessionLine } from "../archive/archived-lines.ts";
+import { type LakeContent, showJson, showText } from "./lake-content.ts";
 import type { Row } from "./tables.ts";
 
 interface SessionFacts {
   userHash: string;
   /** Epoch milliseconds. */
   archivedAt: number;
-  /** Whether columns of content are filled. */
-  content: boolean;
+  content: LakeContent;
 }
 
 /** Makes the rows of one session, line by line; `summary` is complete once all its lines were given. */
@@ -44,9 +44,9 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         is_current: message.is_current ?? true,
         position: summary.message_count,
         role: message.role,
-        name: content ? (message.name ?? null) : null,
-        content: content ? message.content : null,
-        parts: content && message.parts ? JSON.stringify(message.parts) : null,
+        name: showText(message.name, content),
+        content: showText(message.content, content),
+        parts: showJson(message.parts, content),
         content_chars: codePoints(message.content),
         created_at: created,
         model: message.model ?? null,
@@ -56,7 +56,7 @@ export function createSessionRows(line: SessionLine, { userHash, archivedAt, con
         cost_usd: message.usage?.cost_usd ?? null,
         status: message.status ?? null,
         latency_ms: message.latency_ms ?? null,
-        metadata: content && message.metadata ? JSON.stringify(message.metadata) : null,
+        metadata: showJson(message.metadata, content),
       };
       previous = message.id;
       summary.message_count++;

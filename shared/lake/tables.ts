@@ -6,7 +6,7 @@ export interface Column {
   type: ColumnType;
   /** What it is and in which unit: shown in the Glue catalog and in `docs/analysts.md`. */
   comment: string;
-  /** What people said or what describes it: left out (`null`) when the lake is to hold no content. */
+  /** What people said or what describes it: as the option `lakeContent` says. */
   content?: true;
   /** Worth a Bloom filter: looked up by value, and sorted by nothing. */
   lookup?: true;

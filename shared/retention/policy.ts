@@ -212,6 +212,12 @@ export const retention = {
     seconds: null,
     note: "One per day. Deleted when the day is built and has no messages that will reach their age.",
   },
+  lakeContent: {
+    record: "content that the lake's days are built with",
+    place: { item: "lake-content" },
+    seconds: null,
+    note: "One item: the option lakeContent. When it changes, all days are built again.",
+  },
   lakeMessages: {
     record: "interactions (lake messages)",
     place: { object: "lake/messages/" },

@@ -43,7 +43,7 @@ const defaults: Config = {
   LLM_TOKENS_PER_MINUTE: 0,
   LLM_QUEUE_PATIENCE: 20_000,
   LAKE_KEY_SECRET: "",
-  LAKE_CONTENT: true,
+  LAKE_CONTENT: "redacted",
   PAGE_CLIENT_ID: "",
   PAGE_ORIGINS: [],
   AWS_ENDPOINT_URL_S3: "",
@@ -71,7 +71,7 @@ describe("the configuration", () => {
       CHAT_FALLBACKS: "model-b,,model-c@https://other.example/v1",
       CHAT_PRICES: '{"model-a": {"input": 1.5, "cached": 0.5}}',
       PLANS: '{"free": {"requests_per_minute": 5, "tokens_per_day": 0}}',
-      LAKE_CONTENT: "false",
+      LAKE_CONTENT: "none",
       MONTHLY_BUDGET_USD: "0.5",
     });
     expect(config).toMatchObject({
@@ -80,7 +80,7 @@ describe("the configuration", () => {
       CHAT_FALLBACKS: ["model-b", "model-c@https://other.example/v1"],
       CHAT_PRICES: { "model-a": { input: 1.5, cached: 0.5 } },
       PLANS: { free: { requests_per_minute: 5, tokens_per_day: 0 } },
-      LAKE_CONTENT: false,
+      LAKE_CONTENT: "none",
       MONTHLY_BUDGET_USD: 0.5,
     });
   });
@@ -101,7 +101,7 @@ describe("the configuration", () => {
     ["CHAT_MODEL", "", ">=1 characters"],
     ["CHAT_PRICES", "{", "must be JSON"],
     ["PLANS", '{"free": {"requests_per_minute": 5}}', "expected number"],
-    ["LAKE_CONTENT", "perhaps", "expected one of"],
+    ["LAKE_CONTENT", "false", "expected one of"],
   ])("does not take %s=%s", (name, value, why) => {
     expect(() => loadWith({ [name]: value })).toThrow(name);
     expect(() => loadConfig()).toThrow(why);

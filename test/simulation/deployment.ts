@@ -168,7 +168,7 @@ export function deploy(world: World, instance: Instance) {
           archived: archivedDaysOf(bucket, instance),
           lake: lakeOf(bucket, instance),
           changes,
-          settings: { pseudonym: (user) => user, content: true },
+          settings: { pseudonym: (user) => user, content: "full" },
           clock,
         },
         clock() + JOB_TIME,

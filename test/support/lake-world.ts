@@ -7,19 +7,20 @@ import { createArchivedDays } from "../../shared/archive/archived-days.s3.ts";
 import { buildLake } from "../../shared/lake/build-lake.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
+import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import type { Engines } from "./engines.ts";
 import { createStream } from "./stream.ts";
 import { createWorld } from "./world.ts";
 
 /** A world with a lake: the builder, the marks of changed days from the table's stream, and DuckDB to query the lake. */
-export async function createLakeWorld(engines: Engines, options: { content?: boolean; maxSessions?: number } = {}) {
+export async function createLakeWorld(engines: Engines, options: { content?: LakeContent; maxSessions?: number } = {}) {
   const world = createWorld(engines);
   const nextRecords = await createStream(engines, "jobs-archive");
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-lake-"));
   const database = await openLakeDatabase(createLakeCopy(engines.s3, engines.bucket, directory), options.content);
   const pseudonym = createPseudonyms("a key");
-  const { content = true, ...rest } = options;
+  const { content = "full", ...rest } = options;
   const ports = {
     archived: createArchivedDays(world.s3, engines.bucket),
     lake: createLake(world.s3, engines.bucket),

@@ -1,6 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance, ResultReturnType } from "@duckdb/node-api";
 import accessors from "@duckdb/node-api/lib/vectors/dataAccessors.js";
 import { counted } from "../../../shared/counted.ts";
+import type { LakeContent } from "../../../shared/lake/lake-content.ts";
 import { type ColumnType, type TableName, tableNames, tables } from "../../../shared/lake/tables.ts";
 import { archiveLines, messagesAll } from "../../stacks/messages-all.ts";
 import type { LakeCopy } from "./lake-copy.ts";
@@ -23,7 +24,7 @@ interface LakeDatabase {
 }
 
 /** Opens DuckDB with the lake's tables and views, which have the same names as in Athena. */
-export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<LakeDatabase> {
+export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "full"): Promise<LakeDatabase> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
@@ -36,7 +37,7 @@ export async function openLakeDatabase(copy: LakeCopy, content = true): Promise<
   };
   for (const table of tableNames) await define(table, parquetView(table, []));
   await define("archive_lines", rawView([]));
-  await define("messages_all", messagesAll({ content }));
+  await define("messages_all", messagesAll(content));
 
   return {
     async *query(sql, parameters = []) {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { S3Client } from "@aws-sdk/client-s3";
+import type { LakeContent } from "../../../shared/lake/lake-content.ts";
 import { engineClient } from "../../local/index.ts";
 import { namedQueries } from "../../stacks/named-queries.ts";
 import { alignColumns } from "../align-columns.ts";
@@ -51,10 +52,10 @@ await runCommand({ name: "sql", usage, options, allowPositionals: true }, async 
   const output: OutputFormat = values.json ? "json" : values.csv ? "csv" : "table";
   const sql = readQuery(values, positionals);
 
-  const { endpoints, outputs } = findHost(values.data, ["ArchiveBucketName"]);
+  const { endpoints, outputs } = findHost(values.data, ["ArchiveBucketName", "LakeContent"]);
   const s3 = new S3Client({ ...engineClient(endpoints.s3), forcePathStyle: true });
   const copy = createLakeCopy(s3, outputs.ArchiveBucketName, path.join(values.data, "sql"));
-  const database = await openLakeDatabase(copy);
+  const database = await openLakeDatabase(copy, outputs.LakeContent as LakeContent);
   try {
     const run = async (text: string, parameters: readonly string[], write: (text: string) => void) => {
       let separator = "";

@@ -10,8 +10,16 @@ const [bucket = ""] = process.argv.slice(2);
 const s3 = createS3();
 const archived = createArchivedDays(s3, bucket);
 const due: ChangedDay[] = (await archived.days()).map((day) => ({ day, token: day, aged: false }));
-const changes = { mark: async () => undefined, due: async () => due, settle: async () => undefined };
-const settings = { pseudonym: createPseudonyms("benchmark"), content: true };
+const nothing = async () => undefined;
+const changes = {
+  mark: nothing,
+  markMessages: nothing,
+  findContent: async () => "full",
+  setContent: nothing,
+  due: async () => due,
+  settle: nothing,
+};
+const settings = { pseudonym: createPseudonyms("benchmark"), content: "full" as const };
 
 const start = performance.now();
 const ports = { archived, lake: createLake(s3, bucket), changes, settings, clock: Date.now };

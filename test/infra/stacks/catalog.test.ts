@@ -58,8 +58,8 @@ describe("the catalog", () => {
     expect(names).not.toContain("user_id");
   });
 
-  it.each([true, false])("has the view in Athena's format, with content: %s", (content) => {
-    const stack = content ? data : synthesize({ stage: "prod", lakeContent: "false" }).data;
+  it.each(["full", "redacted", "none"] as const)("has the view in Athena's format, with content: %s", (lakeContent) => {
+    const stack = lakeContent === "redacted" ? data : synthesize({ stage: "prod", lakeContent }).data;
     const [view] = Object.values(resourcesOf(stack, "AWS::Glue::Table"))
       .map(({ Properties }) => Properties.TableInput)
       .filter(({ TableType }) => TableType === "VIRTUAL_VIEW");
@@ -68,7 +68,7 @@ describe("the catalog", () => {
     expect(definition).toMatchObject({
       catalog: "awsdatacatalog",
       schema: "memocha_prod",
-      originalSql: messagesAll({ content }),
+      originalSql: messagesAll(lakeContent),
     });
     expect(definition.columns.map(({ name }: { name: string }) => name)).toEqual(
       view.StorageDescriptor.Columns.map(({ Name }: { Name: string }) => Name),

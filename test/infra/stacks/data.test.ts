@@ -248,6 +248,7 @@ describe("outputs", () => {
       "ArchiveBucketName",
       "AthenaWorkgroupName",
       "ConversationsTableName",
+      "LakeContent",
       "LakeDatabaseName",
       "MetricsTableName",
       "UserPoolClientId",

@@ -144,7 +144,7 @@ async function report(): Promise<void> {
   }
   const { pseudonym } = lake;
   for (let ago = 30; ago > 0; ago--) {
-    await exportDay({ store, events, lake: lake.ports.lake, pseudonym, content: true }, dayOf(ago));
+    await exportDay({ store, events, lake: lake.ports.lake, pseudonym, content: "full" }, dayOf(ago));
   }
 
   async function fold(granularity: "hour" | "day", now: number, from: string): Promise<void> {

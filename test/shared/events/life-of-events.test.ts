@@ -37,7 +37,7 @@ async function exporting(event: { from?: string } = {}, days = 1000): Promise<vo
   const pseudonym = createPseudonyms("key");
   let looks = 0;
   await createExportJob({
-    open: async () => ({ ...ports(), lake, pseudonym, content: true }),
+    open: async () => ({ ...ports(), lake, pseudonym, content: "full" }),
     book: { succeeded: async () => undefined },
     // A second passes with each day.
     clock: () => now + 1000 * looks++,

@@ -81,7 +81,7 @@ function createPorts(objects: ArchivedObject[]) {
         })();
       },
     },
-    settings: { pseudonym: createPseudonyms("key"), content: true },
+    settings: { pseudonym: createPseudonyms("key"), content: "full" },
   };
   const rows = (table: string) => partitions.get(table)?.rows.length;
   return { ports, state, partitions, log, rows };
@@ -200,14 +200,15 @@ describe("the build of a day", () => {
   });
 
   it.each([
-    ["content is left out", { content: false }],
-    ["users have other hashes", { pseudonym: createPseudonyms("another key") }],
-  ])("is repeated when %s from now on", async (_what, settings) => {
+    ["content is redacted", { content: "redacted" as const }, ["messages"]],
+    ["content is left out", { content: "none" as const }, ["messages"]],
+    ["users have other hashes", { pseudonym: createPseudonyms("another key") }, ["messages", "session_summaries"]],
+  ])("is repeated when %s from now on", async (_what, settings, changed) => {
     const { ports } = createPorts([objectOf("a")]);
     await buildDay(ports, due, NOW);
     expect((await buildDay(ports, due, NOW)).changed).toEqual([]);
     ports.settings = { ...ports.settings, ...settings };
-    expect((await buildDay(ports, due, NOW)).changed).toEqual(["messages", "session_summaries"]);
+    expect((await buildDay(ports, due, NOW)).changed).toEqual(changed);
   });
 });
 
@@ -217,6 +218,9 @@ describe("a run of the lake builder", () => {
     const settled: string[] = [];
     const changes = {
       mark: async () => undefined,
+      markMessages: async () => undefined,
+      findContent: async () => "full",
+      setContent: async () => undefined,
       due: async () => ["2026-11-19", "2026-11-20", "2026-11-21"].map((day) => ({ day, token: "t", aged: false })),
       settle: async ({ day }: { day: string }) => void settled.push(day),
     };
@@ -233,6 +237,9 @@ describe("a run of the lake builder", () => {
     const settled: string[] = [];
     const changes = {
       mark: async () => undefined,
+      markMessages: async () => undefined,
+      findContent: async () => "full",
+      setContent: async () => undefined,
       due: async () => ["2026-11-19", "2026-11-20"].map((day) => ({ day, token: "t", aged: false })),
       settle: async ({ day }: { day: string }) => void settled.push(day),
     };

@@ -175,10 +175,10 @@ describe("a session that is archived", () => {
 });
 
 describe("a run of the lake builder on real engines", () => {
-  it("with no changed day makes one call", async () => {
+  it("with no changed day makes two calls: the content and the marks", async () => {
     await lake.build();
     const calls = await lake.world.counting(() => lake.build());
-    expect(calls).toBe(1);
+    expect(calls).toBe(2);
   });
 
   it("writes only the partitions whose objects changed", async () => {
@@ -245,7 +245,7 @@ describe("a run of the lake builder on real engines", () => {
         `select session_id, message_count from session_summaries where session_id in ('${old}', '${other}') order by 1`,
       );
     expect(await summaries()).toEqual([old, other].toSorted().map((session_id) => ({ session_id, message_count: 2 })));
-    expect(await lake.world.counting(() => lake.build())).toBe(1);
+    expect(await lake.world.counting(() => lake.build())).toBe(2);
 
     // Then another session of the day changes, so the day is built from the remaining archive objects.
     await deleteSession(lake.world.stores, { user: "ann", id: other });
@@ -255,9 +255,41 @@ describe("a run of the lake builder on real engines", () => {
   });
 });
 
+describe("a lake that is redacted from now on", () => {
+  it("builds the messages of all days again, also when a run ends before it has stored that", async () => {
+    const world = await createLakeWorld(engines);
+    try {
+      const id = fresh("redacted");
+      const session = { user: "ann", id };
+      const request = { seed: id, at: world.world.stores.clock() };
+      await world.world.create("ann", id, 60, 0);
+      await appendMessages(world.world.stores, session, { role: "user", content: "I am ann@example.com" }, request);
+      world.world.advance(61_000);
+      await world.world.archiveJob({ Records: [(await world.world.sweep("ann", id))!] });
+      await world.deliver();
+      await world.build();
+      const of = (table: string) => world.sql(`select content from ${table} where session_id = '${id}'`);
+      expect(await of("messages")).toEqual([{ content: "I am ann@example.com" }]);
+
+      world.ports.settings.content = "redacted";
+      const { setContent } = world.ports.changes;
+      world.ports.changes.setContent = async () => {
+        throw new Error("the function ended");
+      };
+      await expect(world.build()).rejects.toThrow("ended");
+      world.ports.changes.setContent = setContent;
+      expect((await world.build()).partitions).toBeGreaterThan(0);
+      expect(await of("messages")).toEqual([{ content: "I am [email]" }]);
+      expect(await world.build()).toMatchObject({ days: 0, partitions: 0 });
+    } finally {
+      world.close();
+    }
+  });
+});
+
 describe("a lake without content", () => {
   it("has lengths and times, but no text", async () => {
-    const bare = await createLakeWorld(engines, { content: false });
+    const bare = await createLakeWorld(engines, { content: "none" });
     try {
       const id = fresh("bare");
       await bare.archived("cat", id, 1);

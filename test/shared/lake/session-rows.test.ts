@@ -1,6 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { createWriter, type MessageLine, type SessionLine } from "../../../shared/archive/archived-lines.ts";
+import type { LakeContent } from "../../../shared/lake/lake-content.ts";
 import { createSessionRows } from "../../../shared/lake/session-rows.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import { forkAt, LINEAR, placeOf } from "../../../shared/session/tree.ts";
@@ -36,7 +37,7 @@ async function linesOf(messages: readonly MessageRecord[], tree = LINEAR): Promi
   return lines.map((line) => JSON.parse(line)) as [SessionLine, ...MessageLine[]];
 }
 
-function rowsOf([session, ...messages]: [SessionLine, ...MessageLine[]], content = true) {
+function rowsOf([session, ...messages]: [SessionLine, ...MessageLine[]], content: LakeContent = "full") {
   const rows = createSessionRows(session, { userHash: "u", archivedAt: 0, content });
   return messages.map((line) => rows.message(line));
 }
@@ -96,9 +97,25 @@ describe("the rows of a session", () => {
     const parts = [{ type: "reasoning" as const, text: "hm" }];
     const lines = await linesOf([message(1), message(2, { content: "", parts })]);
     expect(rowsOf(lines).map((row) => row.parts)).toEqual([null, JSON.stringify(parts)]);
-    expect(rowsOf(lines, false).map((row) => [row.content, row.parts])).toEqual([
+    expect(rowsOf(lines, "none").map((row) => [row.content, row.parts])).toEqual([
       [null, null],
       [null, null],
     ]);
+  });
+
+  it("hold no personal data where the lake is redacted, and lengths of what was said", async () => {
+    const said = "I am ann@example.com";
+    const parts = [
+      { type: "tool_call" as const, tool_call_id: "c", name: "send", input: { to: "ann@example.com", n: 1 } },
+      { type: "text" as const, text: said },
+    ];
+    const more = { content: said, parts, name: "ann@example.com", metadata: { ip: "203.0.113.9", plan: "pro" } };
+    const [row] = rowsOf(await linesOf([message(1, more)]), "redacted");
+    expect(row).toMatchObject({ content: "I am [email]", name: "[email]", content_chars: said.length });
+    expect(JSON.parse(row?.parts ?? "")).toEqual([
+      { type: "tool_call", tool_call_id: "c", name: "send", input: { to: "[email]", n: 1 } },
+      { type: "text", text: "I am [email]" },
+    ]);
+    expect(row?.metadata).toBe('{"ip":"[ip]","plan":"pro"}');
   });
 });

@@ -169,6 +169,28 @@ describe("the mark of a changed day", () => {
   });
 });
 
+describe("the content of the lake's days", () => {
+  const changes = () => createChangedDays(createTable(engines.dynamodb, engines.tableName));
+
+  it("is unknown at first, and then what was stored last", async () => {
+    expect(await changes().findContent()).toBeNull();
+    await changes().setContent("full");
+    await changes().setContent("redacted");
+    expect(await changes().findContent()).toBe("redacted");
+  });
+
+  it("marks days without a change for their messages only, and leaves changed days as they are", async () => {
+    const [quiet, aging, changed] = [freshDay(), freshDay(), freshDay()];
+    await changes().mark([aging, changed]);
+    const of = async (day: string, now: number) => (await changes().due(now)).find((each) => each.day === day);
+    await changes().settle((await of(aging, 0))!, 5000);
+    await changes().markMessages([quiet, aging, changed]);
+    expect(await of(quiet, 1)).toMatchObject({ aged: true });
+    expect(await of(aging, 1)).toMatchObject({ aged: true });
+    expect(await of(changed, 1)).toMatchObject({ aged: false });
+  });
+});
+
 describe("a user's hash", () => {
   it("depends on the user and the key only, however many other users were hashed before", () => {
     const pseudonym = createPseudonyms("key");

@@ -163,7 +163,7 @@ describe("the export into the lake", () => {
     const lake = createLake(engines.s3, engines.bucket);
     const pseudonym = createPseudonyms("key");
     now = Date.parse("2026-10-02T00:50:00.000Z");
-    await createExportJob({ ...ports(), open: async () => ({ ...ports(), lake, pseudonym, content: true }) })(
+    await createExportJob({ ...ports(), open: async () => ({ ...ports(), lake, pseudonym, content: "full" }) })(
       {},
       CONTEXT,
     );

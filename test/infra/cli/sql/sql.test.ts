@@ -37,7 +37,7 @@ beforeAll(async () => {
       pid: directory === stopped ? 2 ** 22 + 1 : process.pid,
       url: "",
       endpoints: { s3: server.url },
-      outputs: { ArchiveBucketName },
+      outputs: { ArchiveBucketName, LakeContent: "full" },
     };
     mkdirSync(directory);
     writeFileSync(path.join(directory, "host.json"), JSON.stringify(host));
