@@ -27,8 +27,8 @@ import type { Recorder } from "../shared/metrics/recorder.ts";
 import { createPersonStore } from "../shared/privacy/person.dynamodb.ts";
 import { createS3 } from "../shared/s3/create-s3.ts";
 import type { Archive } from "../shared/session/archive.ts";
-import { createMessageStore } from "../shared/session/messages.dynamodb.ts";
-import { createSessionStore } from "../shared/session/store.dynamodb.ts";
+import { createMessageStore } from "../shared/session/message-store.dynamodb.ts";
+import { createSessionStore } from "../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../shared/session/store.ts";
 import { openFileObjects } from "./s3-objects.ts";
 

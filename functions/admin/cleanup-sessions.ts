@@ -3,7 +3,7 @@ import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
 import { DAY } from "../../shared/retention/policy.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 

@@ -3,7 +3,7 @@ import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { chatOperations } from "../../shared/http/operations/chat-operations.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 
 /** POST /v1/sessions/{id}/stop */

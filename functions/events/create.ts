@@ -4,7 +4,7 @@ import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { eventOperations } from "../../shared/http/operations/event-operations.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openIdempotentHttp, openMetricsTable, openTable } from "../compose.ts";
 

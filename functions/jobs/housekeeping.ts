@@ -6,7 +6,7 @@ import { holdEvents } from "../../shared/events/hold-events.ts";
 import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
 

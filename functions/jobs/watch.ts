@@ -3,7 +3,7 @@ import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { troubleLine } from "../../shared/metrics/trouble.ts";
 import { type WatchDependencies, watch } from "../../shared/metrics/watch.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 
 /** Schedule: logs the state of the system, and one line for each problem that must raise an alarm. */

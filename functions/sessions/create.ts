@@ -5,7 +5,7 @@ import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { refuseFuture } from "../../shared/session/schema.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionMemories, SessionStore } from "../../shared/session/store.ts";
 import { clock, lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
 import { type KeptSession, keepSession, repeatSession, sessionResponse } from "./session-response.ts";

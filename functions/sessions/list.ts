@@ -5,7 +5,7 @@ import { sessionOperations } from "../../shared/http/operations/session-operatio
 import { checkRange, INSTANT, isInRange } from "../../shared/http/range.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { lazyHandler, openHttp, openTable } from "../compose.ts";
 

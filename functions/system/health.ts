@@ -3,7 +3,7 @@ import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { systemOperations } from "../../shared/http/operations/system-operations.ts";
 import type { Archive } from "../../shared/session/archive.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";
 import { clock, lazyHandler, openArchive, openHttp, openTable } from "../compose.ts";
 

@@ -7,7 +7,7 @@ import { providersOf } from "../../shared/llm/targets.ts";
 import { createDeadLetters } from "../../shared/metrics/dead-letters.aws.ts";
 import { createJobBook } from "../../shared/metrics/job-book.ts";
 import { readState, type StatePorts } from "../../shared/metrics/read-state.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import { clock, lazyHandler, openHttp, openMetricsTable, openTable } from "../compose.ts";
 
 /** GET /v1/state */

@@ -40,8 +40,8 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
-import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { archivedDaysOf, type Bucket, filesOf, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";

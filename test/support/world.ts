@@ -19,8 +19,8 @@ import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts"
 import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
-import { createMessageStore } from "../../shared/session/messages.dynamodb.ts";
-import { createSessionStore } from "../../shared/session/store.dynamodb.ts";
+import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import type { Engines } from "./engines.ts";
 

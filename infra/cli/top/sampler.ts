@@ -5,7 +5,7 @@ import { toInstant } from "../../../shared/clock.ts";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import type { RawMetric } from "../../../shared/metrics/aggregate.ts";
 import { rawPartition, rawShards } from "../../../shared/metrics/metric-keys.ts";
-import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../../shared/session/session-store.dynamodb.ts";
 import { engineClient } from "../../local/index.ts";
 import type { FoundHost } from "../find-host.ts";
 

@@ -8,7 +8,7 @@ import { listMemories } from "../../../shared/memory/read-memories.ts";
 import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
 import { timeOrderedId } from "../../../shared/session/message.ts";
-import { createSessionStore } from "../../../shared/session/store.dynamodb.ts";
+import { createSessionStore } from "../../../shared/session/session-store.dynamodb.ts";
 import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
 import { NOON } from "../../support/world.ts";
 

@@ -1,0 +1,198 @@
+import {
+  ANCHOR,
+  anchorKey,
+  counterPartition,
+  headerKey,
+  type Key,
+  parseSessionKey,
+  parseTombstoneKey,
+  shardOf,
+  shards,
+  tombstoneKey,
+} from "../dynamodb/keys.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
+import { SESSIONS_DUE } from "../dynamodb/tables.ts";
+import { withFirstPage } from "../prefetch.ts";
+import {
+  fromAnchorItem,
+  fromHeaderItem,
+  fromTombstoneItem,
+  toAnchorItem,
+  toHeaderItem,
+  toTombstoneItem,
+  treePut,
+} from "./items.dynamodb.ts";
+import { listSessions } from "./list-sessions.dynamodb.ts";
+import {
+  anchorAction,
+  countAction,
+  headerAction,
+  isTombstoneOf,
+  settingsAction,
+  titleActions,
+} from "./session-writes.dynamodb.ts";
+import type { SessionStore } from "./store.ts";
+
+/** Sessions in the table `conversations`. */
+export function createSessionStore(table: Table): SessionStore {
+  return {
+    async find({ user, id }) {
+      const item = await table.get(headerKey(user, id));
+      return item && fromHeaderItem(item);
+    },
+
+    async findAnchor({ user, id }) {
+      const item = await table.get(anchorKey(user, id));
+      return item && fromAnchorItem(item);
+    },
+
+    async create(record, anchor, over) {
+      const shard = shardOf(record.user_id, record.id);
+      const condition = over ? isTombstoneOf(over.generation) : { ConditionExpression: "attribute_not_exists(pk)" };
+      const refused = await table.transact([
+        { Put: { Item: toHeaderItem(record), ConditionExpression: "attribute_not_exists(pk)" } },
+        { Put: { Item: toAnchorItem(anchor, shard), ...condition } },
+        ...(over ? [{ Put: { Item: toTombstoneItem(over, shard) } }] : []),
+        countAction(shard, 1),
+      ]);
+      return refused === null;
+    },
+
+    async transit(session, transition) {
+      const shard = shardOf(session.user, session.id);
+      const refused = await table.transact([
+        headerAction(session, transition),
+        ...(transition.anchor ? [anchorAction(session, transition.anchor, shard, transition.tree)] : []),
+        ...(transition.active === 0 ? [] : [countAction(shard, transition.active)]),
+        ...(transition.to && transition.tree ? [treePut(session, transition.to.generation, transition.tree)] : []),
+        ...(transition.joined ?? []),
+      ]);
+      return refused === null;
+    },
+
+    async setSettings(record, settings, now, anchor) {
+      const session = { user: record.user_id, id: record.id };
+      const refused = await table.transact([
+        settingsAction(record, settings, now),
+        anchorAction(session, anchor, shardOf(session.user, session.id)),
+      ]);
+      return refused === null;
+    },
+
+    async giveTitle(record, title, of, now) {
+      const refused = await table.transact(titleActions(record, title, of, now));
+      return refused === null;
+    },
+
+    async nextGeneration({ user, id }, live, dueAt) {
+      const outcome = await table.update({
+        Key: anchorKey(user, id),
+        UpdateExpression: "SET cleanup = :true, due_at = :due, due_shard = :shard ADD generation :one",
+        ConditionExpression: "live_generation = :live AND #state <> :deleted",
+        ExpressionAttributeNames: { "#state": "state" },
+        ExpressionAttributeValues: {
+          ":live": live,
+          ":true": true,
+          ":due": dueAt,
+          ":shard": shardOf(user, id),
+          ":one": 1,
+          ":deleted": "deleted",
+        },
+        ReturnValues: "UPDATED_OLD",
+      });
+      if (!outcome.done) return null;
+      return { generation: Number(outcome.item?.generation) + 1, cleanup: outcome.item?.cleanup === true };
+    },
+
+    async schedule({ user, id }, dueAt, newest) {
+      await table.update({
+        Key: anchorKey(user, id),
+        UpdateExpression: "SET cleanup = :false, due_at = :due, due_shard = :shard",
+        ConditionExpression: "generation = :newest AND #state <> :deleted",
+        ExpressionAttributeNames: { "#state": "state" },
+        ExpressionAttributeValues: {
+          ":false": false,
+          ":due": dueAt,
+          ":shard": shardOf(user, id),
+          ":newest": newest,
+          ":deleted": "deleted",
+        },
+      });
+    },
+
+    async findTombstone({ user, id }, generation) {
+      const item = await table.get(tombstoneKey(user, id, generation));
+      return item && fromTombstoneItem(item);
+    },
+
+    async markPurged({ user_id, id, generation }, dueAt) {
+      const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues } = isTombstoneOf(generation);
+      const mark = (Key: Key) =>
+        table.update({
+          Key,
+          UpdateExpression: "SET purged = :true, due_at = :due, due_shard = :shard REMOVE title, title_of, metadata",
+          ConditionExpression,
+          ExpressionAttributeNames,
+          ExpressionAttributeValues: {
+            ...ExpressionAttributeValues,
+            ":true": true,
+            ":due": dueAt,
+            ":shard": shardOf(user_id, id),
+          },
+        });
+      const { done } = await mark(anchorKey(user_id, id));
+      // It may have moved while it was being purged.
+      if (!done) await mark(tombstoneKey(user_id, id, generation));
+    },
+
+    async removeTombstone({ user_id, id, generation, moved }) {
+      const Key = moved ? tombstoneKey(user_id, id, generation) : anchorKey(user_id, id);
+      await table.transact([{ Delete: { Key, ...isTombstoneOf(generation) } }]);
+    },
+
+    list: (user, query) => listSessions(table, user, query),
+
+    async *due(by) {
+      for await (const items of watched(table, by)) {
+        yield items.map(({ pk, sk, due_at }) => ({
+          ...parseSessionKey(String(pk)),
+          ...parseTombstoneKey(String(sk)),
+          due_at: String(due_at),
+        }));
+      }
+    },
+
+    async *all() {
+      for await (const items of watched(table)) {
+        yield items.filter(({ sk }) => sk === ANCHOR).map(({ pk }) => parseSessionKey(String(pk)));
+      }
+    },
+
+    async findMany(sessions) {
+      const items = await table.batchGet(sessions.map(({ user, id }) => headerKey(user, id)));
+      return items.map(fromHeaderItem);
+    },
+
+    async countActive() {
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": counterPartition },
+      });
+      return items.reduce((sum, item) => sum + Number(item.n), 0);
+    },
+  };
+}
+
+/** Anchors and tombstones by when they are due, up to `by` (ISO 8601) when it is there. */
+async function* watched(table: Table, by?: string): AsyncIterable<Item[]> {
+  const pagesOf = (shard: string) =>
+    table.pages({
+      IndexName: SESSIONS_DUE,
+      KeyConditionExpression: by ? "due_shard = :shard AND due_at <= :by" : "due_shard = :shard",
+      ExpressionAttributeValues: { ":shard": shard, ...(by ? { ":by": by } : {}) },
+    });
+  // Usually nothing is due: one round trip shows that for all shards.
+  for (const pages of await Promise.all(shards.map((shard) => withFirstPage(pagesOf(shard))))) {
+    for await (const { items } of pages) if (items.length > 0) yield items;
+  }
+}
