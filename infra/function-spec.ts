@@ -11,8 +11,10 @@ export interface FunctionSpec {
   table?: readonly TableAction[];
   /** DynamoDB actions on the table `metrics`, beside those that `metricsActionsOf` adds. */
   metrics?: readonly TableAction[];
-  /** DynamoDB indexes that the function queries. */
+  /** Indexes of the table `conversations` that the function queries. */
   indexes?: readonly string[];
+  /** Indexes of the table `metrics` that the function queries. */
+  metricIndexes?: readonly string[];
   /** Whether the function searches memories. It may use all vector indexes, because re-embedding switches them at any time. */
   searches?: boolean;
   /** Whether the function calls the embedding model. */
@@ -31,6 +33,8 @@ export interface FunctionSpec {
   archive?: readonly ArchiveAction[];
   /** S3 actions on objects below `files/`. */
   files?: readonly ("GetObject" | "PutObject" | "DeleteObject" | "ListBucket")[];
+  /** S3 actions on objects below `exports/`. */
+  exports?: readonly ArchiveAction[];
   /** S3 actions on objects below `lake/`. A function that reads or writes them also reads the key of the users' hashes. */
   lake?: readonly ArchiveAction[];
   /** S3 actions on objects below `reports/`. */

@@ -67,6 +67,8 @@ const archiveRecords = [
   // A session is deleted.
   { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
 ];
+/** An export begins, or its next run. */
+const exportRecords = [{ eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: ["X"] } } } }];
 /** New messages, and changes of trees, after which other messages may be current. */
 const rememberRecords = [
   { eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } },
@@ -202,6 +204,8 @@ export const functions = {
     table: [...idempotency, "BatchGetItem"],
     indexes: ["sessions_due"],
   }),
+  "exports-create": http("functions/exports/create.ts", "createExport", { table: [...idempotency, "GetItem"] }),
+  "exports-get": http("functions/exports/get.ts", "getExport", { table: ["GetItem"], exports: ["GetObject"] }),
   "events-create": http("functions/events/create.ts", "createEvent", {
     table: [...idempotency, "GetItem"],
     metrics: ["BatchWriteItem"],
@@ -224,6 +228,21 @@ export const functions = {
     archive: archiveRead,
     embeds: true,
   }),
+  // One export at a time, each as long as a function may run.
+  "jobs-build-export": on(
+    "functions/jobs/build-export.ts",
+    { kind: "stream", filters: exportRecords, batchSize: 1, window: 0, retries: 4, parallelism: 10 },
+    {
+      table: ["GetItem", "BatchGetItem", "Query", "UpdateItem"],
+      indexes: ["sessions_by_activity", "memories_by_time"],
+      metricIndexes: ["events_by_user"],
+      archive: archiveRead,
+      files: archiveRead,
+      exports: archiveWrite,
+      memory: 1024,
+      timeout: 900,
+    },
+  ),
   "jobs-lake": scheduled("functions/jobs/lake.ts", "rate(1 hour)", {
     table: ["Query", "UpdateItem", "DeleteItem"],
     archive: archiveRead,

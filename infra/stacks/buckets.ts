@@ -73,13 +73,14 @@ const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: D
 /** Lifecycle rules for the objects of the retention policy, and for old versions. */
 function archiveRules(): LifecycleRule[] {
   const rows: [string, RetentionRule][] = Object.entries(retention);
-  const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds }]): LifecycleRule[] =>
+  const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds, versionSeconds }]): LifecycleRule[] =>
     "object" in place && (seconds !== null || coldAfterSeconds !== undefined)
       ? [
           {
             id,
             prefix: place.object,
             ...(seconds === null ? {} : { expiration: Duration.seconds(seconds) }),
+            ...(versionSeconds === undefined ? {} : { noncurrentVersionExpiration: Duration.seconds(versionSeconds) }),
             ...(coldAfterSeconds === undefined
               ? {}
               : {

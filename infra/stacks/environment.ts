@@ -16,7 +16,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),
     ...(spec.entry === functions["jobs-watch"].entry ? { MONTHLY_BUDGET_USD: String(options.monthlyBudgetUsd) } : {}),
-    ...(metricsActionsOf(spec).length ? { METRICS_TABLE: data.metrics.tableName } : {}),
+    ...(metricsActionsOf(spec).length || spec.metricIndexes ? { METRICS_TABLE: data.metrics.tableName } : {}),
     ...(spec.embeds
       ? {
           EMBEDDING_MODEL: options.embeddingModel,
@@ -28,7 +28,9 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "providers" ? pick(options.chat, ["OPENAI_BASE_URL", "CHAT_MODEL", "CHAT_FALLBACKS"]) : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
     ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: options.lakeContent } : {}),
-    ...((archive ?? files ?? spec.reports ?? spec.lake) ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName } : {}),
+    ...((archive ?? files ?? spec.exports ?? spec.reports ?? spec.lake)
+      ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName }
+      : {}),
     ...(trigger.kind === "authorizer" || spec.issuer
       ? { OIDC_ISSUER: data.oidc.issuer, OIDC_AUDIENCE: data.oidc.audience }
       : {}),

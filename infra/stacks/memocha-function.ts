@@ -36,6 +36,12 @@ const objectGroups = [
     reason: "Users upload files at any time, so their keys are not known at deployment.",
   },
   {
+    sid: "Exports",
+    spec: "exports",
+    keys: `${retention.export.place.object}*`,
+    reason: "Users ask for exports at any time, so their keys are not known at deployment.",
+  },
+  {
     sid: "Reports",
     spec: "reports",
     keys: `${retention.report.place.object}*`,
@@ -112,6 +118,10 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   allow("Table", tableActions(spec.table ?? []), [table.tableArn]);
   allow("Metrics", tableActions(metricsActionsOf(spec)), [data.metrics.tableArn]);
   if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
+  if (spec.metricIndexes?.length) {
+    const arns = spec.metricIndexes.map((name) => `${data.metrics.tableArn}/index/${name}`);
+    allow("MetricIndexes", ["dynamodb:Query"], arns);
+  }
   if (spec.searches) {
     // A statement of its own, because DynamoDB's condition keys do not apply to this action.
     const names = vectorIndexesOf(options).map((vectors) => memoryVectorNames(vectors).index);

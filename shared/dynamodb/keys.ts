@@ -176,6 +176,17 @@ export function limitsKey(user: string): Key {
   return { pk: `${userKey(user)}#L`, sk: "L" };
 }
 
+const exportsPartition = (user: string): string => `${userKey(user)}#X`;
+
+export function exportKey(user: string, id: string): Key {
+  return { pk: exportsPartition(user), sk: `X#${id}` };
+}
+
+/** The item that names the latest export of a user. */
+export function latestExportKey(user: string): Key {
+  return { pk: exportsPartition(user), sk: "X" };
+}
+
 /** The state of an LLM provider that all instances share; `provider` is its host. */
 export function providerKey(provider: string, what: "breaker" | "queue"): Key {
   return { pk: `P#${provider}`, sk: what };

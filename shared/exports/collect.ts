@@ -17,10 +17,11 @@ import {
   contentPath,
   type FileLine,
   type Series,
+  toEventLine,
   toMessageLine,
   toSessionLine,
   toStateLine,
-} from "./format.ts";
+} from "./export-format.ts";
 import { messageSection, sessionHeading } from "./readable.ts";
 
 /** Messages of one page. A page also ends at `MAX_PAGE_BYTES`. */
@@ -200,7 +201,7 @@ async function* collectMemories({ memories }: CollectPorts, user: string, { afte
 
 async function* collectEvents({ events }: CollectPorts, user: string, { after }: Cursor): AsyncGenerator<Piece> {
   for await (const { events: page, last } of events.ofUser(user, after)) {
-    const lines = page.map(({ user_id: _user, ...event }): [Series, string] => ["events", toLine(event)]);
+    const lines = page.map((event): [Series, string] => ["events", toLine(toEventLine(event))]);
     yield { lines, contents: [], counts: { events: lines.length }, next: { section: "events", after: last } };
   }
 }

@@ -1,6 +1,6 @@
 import type { MessagePart } from "../session/parts.ts";
 import type { Message, Session } from "../session/schema.ts";
-import { contentPath } from "./format.ts";
+import { contentPath } from "./export-format.ts";
 
 /** The parts of an HTML page of sessions. It holds no scripts, and loads nothing from outside of the export. */
 export const PAGE_START = `<!doctype html>

@@ -1,5 +1,6 @@
 import { chatOperations } from "./operations/chat-operations.ts";
 import { eventOperations } from "./operations/event-operations.ts";
+import { exportOperations } from "./operations/export-operations.ts";
 import { fileOperations } from "./operations/file-operations.ts";
 import { mcpOperations } from "./operations/mcp-operations.ts";
 import { memoryOperations } from "./operations/memory-operations.ts";
@@ -25,6 +26,7 @@ export const operations = {
   ...eventOperations,
   ...reportOperations,
   ...memoryOperations,
+  ...exportOperations,
   ...fileOperations,
   ...webOperations,
   ...mcpOperations,

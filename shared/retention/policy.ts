@@ -13,6 +13,8 @@ export interface RetentionRule {
   seconds: number | null;
   /** Seconds until an object moves to a colder storage class. */
   coldAfterSeconds?: number;
+  /** Seconds until an older version of an object is deleted. @default `upkeep.recovery` */
+  versionSeconds?: number;
   /** The reason, or what deletes the record if age does not. */
   note: string;
 }
@@ -126,6 +128,25 @@ export const retention = {
     place: { item: "file-use" },
     seconds: null,
     note: "Ids only. Deleted with its message or session.",
+  },
+  export: {
+    record: "export of a user's data",
+    place: { object: "exports/" },
+    seconds: 7 * DAY,
+    versionSeconds: DAY,
+    note: "A zip with everything of one user. Its older versions are deleted after a day.",
+  },
+  exportRecord: {
+    record: "state of an export",
+    place: { item: "export" },
+    seconds: 7 * DAY,
+    note: "One item per export: status, size, checksum and counts. No content.",
+  },
+  latestExport: {
+    record: "name of a user's latest export",
+    place: { item: "latest-export" },
+    seconds: 7 * DAY,
+    note: "One item per user, so that one export runs at a time.",
   },
   memory: {
     record: "memory: text, vector and terms",

@@ -12,7 +12,7 @@ import { createGetUsage } from "../../functions/chat/usage.ts";
 import { createGetMetrics } from "../../functions/metrics/get.ts";
 import { createGetReport } from "../../functions/reports/get.ts";
 import { createGetState } from "../../functions/system/state.ts";
-import { personKey } from "../../shared/dynamodb/keys.ts";
+import { exportKey, latestExportKey, personKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createOpenapi } from "../../shared/http/openapi.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
@@ -164,6 +164,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
     return { url: `/v1/memories/${(await api.get("/v1/memories")).body.data[0].id}` };
   },
   deleteMemories: async () => ({ url: "/v1/memories" }),
+  createExport: async () => ({ url: "/v1/exports" }),
+  getExport: async () => ({ url: `/v1/exports/${(await api.post("/v1/exports")).body.id}` }),
   createFile: async () => ({ url: "/v1/files", body: fileInput }),
   listFiles: async () => ({ url: "/v1/files" }),
   getFile: async () => ({ url: await file() }),
@@ -229,6 +231,12 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
       );
     }
     if (id === "getReport") return send(id, { url: "/v1/reports/2026-09" });
+    if (id === "createExport") {
+      const options = keyed(fresh("key"));
+      const { body } = await api.post("/v1/exports", undefined, options);
+      await api.world.ungated.batchWrite([], [exportKey("ann", body.id), latestExportKey("ann")]);
+      return api.post("/v1/exports", undefined, options);
+    }
     const example = await examples[id]();
     if (NEED_NO_SESSION.has(id)) return send(id, { ...example, url: example.url.replace(/[^/]+-\d+/, "%20") });
     if (!["createSession", "createCompletion", "sendUiChat", "createFile"].includes(id)) {

@@ -30,6 +30,7 @@ export async function useEverything(host: Host): Promise<void> {
     await files(api, operator);
     await answers(api);
     await expired(api, operator);
+    await exports(api);
     await agents(api, operator);
     await memories(api, operator);
     await limbo(api, operator);
@@ -189,6 +190,17 @@ async function everyday(api: Api): Promise<void> {
   await api("DELETE", "/v1/sessions/plain");
   await api("POST", "/admin/cleanup-sessions?days=7");
   await api("GET", "/v1/usage");
+}
+
+/** An export of sessions, archived ones too, and of a file. */
+async function exports(api: Api): Promise<void> {
+  const file = { filename: "notes.txt", media_type: "text/plain", bytes: 4 };
+  const { url, headers } = (await api("POST", "/v1/files", file)).body.upload;
+  expect((await fetch(url, { method: "PUT", headers, body: "kept" })).status).toBe(200);
+  const { body } = await api("POST", "/v1/exports");
+  const read = async () => (await api("GET", `/v1/exports/${body.id}`)).body;
+  await expect.poll(async () => (await read()).status, { timeout: PATIENCE }).toBe("ready");
+  expect((await fetch((await read()).url)).status).toBe(200);
 }
 
 /** Uploads, a session that names them, and what becomes of them. */

@@ -5,6 +5,8 @@ import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
 import { createCreateEvent } from "../../functions/events/create.ts";
+import { createCreateExport } from "../../functions/exports/create.ts";
+import { createGetExport } from "../../functions/exports/get.ts";
 import { createCreateFile } from "../../functions/files/create.ts";
 import { createDeleteFile } from "../../functions/files/delete.ts";
 import { createGetFile } from "../../functions/files/get.ts";
@@ -33,6 +35,8 @@ import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
+import { createExportObjects } from "../../shared/exports/export-objects.s3.ts";
+import { createExportStore } from "../../shared/exports/export-store.dynamodb.ts";
 import type { HttpDependencies, HttpHandler } from "../../shared/http/chain.ts";
 import type { Operation, OperationId } from "../../shared/http/operations.ts";
 import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
@@ -102,6 +106,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
   const http = { clock: stores.clock, corsOrigins: [ORIGIN], persons: world.persons };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(world.ungated) };
   const files = { ...posts, files: world.files, objects: world.fileObjects };
+  const exports = createExportStore(table);
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
     getHealth: createHealth({ ...http, ...stores, tryWrite: createWriteProbe(table, stores.clock), version: VERSION }),
     getOpenapi: createGetOpenapi({ ...http, version: VERSION }),
@@ -139,6 +144,8 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     }),
     registerClient: createRegisterClient({ ...http, clientId: "public-client", redirectUrls: REDIRECT_URLS }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
+    createExport: createCreateExport({ ...posts, exports }),
+    getExport: createGetExport({ ...http, exports, objects: createExportObjects(world.s3, engines.bucket) }),
     createFile: createCreateFile(files),
     listFiles: createListFiles(files),
     getFile: createGetFile(files),

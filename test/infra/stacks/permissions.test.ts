@@ -159,6 +159,21 @@ const expected: Record<string, string[]> = {
     reportsList,
     "sqs SendMessage on dead letters",
   ],
+  "exports-create": [`dynamodb GetItem ${idempotency} on table`],
+  "exports-get": ["dynamodb GetItem on table", "s3 GetObject on exports/*"],
+  "jobs-build-export": [
+    "dynamodb BatchGetItem GetItem Query UpdateItem on table",
+    "dynamodb Query on index memories_by_time, index sessions_by_activity",
+    "dynamodb Query on index events_by_user",
+    ...archiveRead,
+    "s3 GetObject on files/*",
+    filesList,
+    "s3 AbortMultipartUpload DeleteObject GetObject PutObject on exports/*",
+    "s3 ListBucket on bucket where s3:prefix, if there is one, is exports/*",
+    "dynamodb DescribeStream GetRecords GetShardIterator on stream",
+    "dynamodb ListStreams on *",
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-export": [
     "dynamodb GetItem Query UpdateItem on metrics",
     "s3 AbortMultipartUpload GetObject PutObject on lake/*",
@@ -279,6 +294,7 @@ function describeResource(resource: unknown): string {
   if (index) return `index ${index}`;
   if (/Archive\w+"\},"\/archive\/\*"/.test(text)) return "archive/*";
   if (/Archive\w+"\},"\/files\/\*"/.test(text)) return "files/*";
+  if (/Archive\w+"\},"\/exports\/\*"/.test(text)) return "exports/*";
   if (/Archive\w+"\},"\/reports\/\*"/.test(text)) return "reports/*";
   if (/Archive\w+"\},"\/lake\/\*"/.test(text)) return "lake/*";
   if (/^\{"Fn::ImportValue":"[^"]*LakeKey\w+"\}$/.test(text)) return "the key of users' hashes";

@@ -2,6 +2,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { createExportWorld } from "../../support/export-world.ts";
 import { type Api, startApi } from "../../support/start-api.ts";
 
 let api: Api;
@@ -25,6 +26,8 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["unused-file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at !== undefined],
   ["file-use", ({ sk }) => /^F#.{36}#\d{10}#/.test(String(sk))],
   ["idempotency", ({ pk, sk }) => /^U#.*#K$/.test(String(pk)) && /^K#[0-9a-f]{64}$/.test(String(sk))],
+  ["export", ({ sk }) => /^X#[0-9a-f-]{36}$/.test(String(sk))],
+  ["latest-export", ({ sk }) => sk === "X"],
   ["counter", ({ pk }) => pk === "C#active_sessions"],
   ["write-probe", ({ pk }) => pk === "C#write_probe"],
 ];
@@ -60,6 +63,8 @@ describe("the retention policy", () => {
     const file = { type: "file", data: "data:text/plain,kept" };
     await post("/v1/sessions/hot/messages", { role: "user", parts: [file] });
     await post("/v1/files", { filename: "a", media_type: "text/plain", bytes: 1 });
+    await post("/v1/exports");
+    await createExportWorld(api).deliver("ann");
     await api.get("/health", { user: null });
     await post("/v1/sessions", { id: "gone", ttl_seconds: 86_400 });
     world.advance(61_000);
@@ -81,7 +86,7 @@ describe("the retention policy", () => {
     expect([...seen].sort()).toEqual(KINDS.map(([kind]) => kind).sort());
 
     const { Contents = [] } = await api.engines.s3.send(new ListObjectsV2Command({ Bucket: api.engines.bucket }));
-    expect(Contents).toHaveLength(2);
+    expect(Contents).toHaveLength(3);
     for (const { Key = "" } of Contents) {
       expect(rules.filter(({ place }) => "object" in place && Key.startsWith(place.object))).toHaveLength(1);
     }

@@ -2,7 +2,7 @@ import { BadRecord, type Conversation } from "../conversation.ts";
 import type { Format, JsonObject, Source } from "./format.ts";
 import { readPlainRecord } from "./plain.ts";
 
-/** Memocha's own export: the line of a session, then the lines of its messages. See `shared/exports/format.ts`. */
+/** Memocha's own export: the line of a session, then the lines of its messages. See `shared/exports/export-format.ts`. */
 export const memocha: Format = {
   name: "Memocha's export",
   recognises: ({ type }) => type === "session" || type === "message",

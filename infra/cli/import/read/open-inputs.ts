@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { isSeries, MANIFEST } from "../../../../shared/exports/format.ts";
+import { isSeries, MANIFEST } from "../../../../shared/exports/export-format.ts";
 import type { Entry } from "./entry.ts";
 import { openZip } from "./open-zip.ts";
 import { CHUNK_BYTES } from "./read-bytes.ts";

@@ -1,3 +1,4 @@
+import type { Event } from "../events/event.ts";
 import type { MessagePart } from "../session/parts.ts";
 import type { Message, Session } from "../session/schema.ts";
 
@@ -94,6 +95,11 @@ export function toMessageLine({ session_id: _session, parts, usage, ...message }
 export function toStateLine(session: Session): StateLine {
   const { id, status, updated_at, expires_at, archived_at, message_count } = session;
   return { id, status, updated_at, expires_at, ...(archived_at && { archived_at }), message_count };
+}
+
+/** The store gives the fields of an event in any order. */
+export function toEventLine(event: Event): Event {
+  return inOrder(event, ["id", "type", "session_id", "message_id", "value", "name", "metadata", "created_at"]);
 }
 
 /** The path of a file's content: its id, and as much of its name as is safe in every file system. */

@@ -1,0 +1,77 @@
+import type { Context, DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
+import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
+import { type BuildDependencies, buildExport, cleanUp } from "../../shared/exports/build-export.ts";
+import { openExportObjects } from "../../shared/exports/export-objects.s3.ts";
+import { createExportStore } from "../../shared/exports/export-store.dynamodb.ts";
+import type { ExportStore } from "../../shared/exports/export-store.ts";
+import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
+import { logFailure } from "../../shared/log.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { randomId } from "../../shared/random.ts";
+import { clock, lazyHandler, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
+
+/** Milliseconds at the end of a run in which nothing more is collected. */
+const MARGIN = 90_000;
+
+/** Runs of the job that may end early, one after the other, until the export has failed. */
+const MAX_ATTEMPTS = 5;
+
+interface Dependencies extends BuildDependencies {
+  exports: Pick<ExportStore, "find" | "attempt" | "goOn" | "end">;
+}
+
+/** Stream consumer: builds the zip of an export. What does not fit one run is for the next one. */
+export function createBuildExportJob(deps: Dependencies) {
+  return async (
+    { Records }: DynamoDBStreamEvent,
+    context: Pick<Context, "getRemainingTimeInMillis">,
+  ): Promise<DynamoDBBatchResponse> => {
+    const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+    for (const record of Records) {
+      const { user, id } = exportOf(record);
+      try {
+        await build(deps, user, id, deps.clock() + context.getRemainingTimeInMillis() - MARGIN);
+      } catch (error) {
+        logFailure(error, { job: "build-export", user });
+        batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
+      }
+    }
+    return { batchItemFailures };
+  };
+}
+
+async function build(deps: Dependencies, user: string, id: string, deadline: number): Promise<void> {
+  const record = await deps.exports.attempt(user, id);
+  if (!record) return cleanUp(deps.objects, { user_id: user, id });
+  try {
+    if ((await buildExport(deps, record, deadline)) === "more") await deps.exports.goOn(user, id);
+  } catch (error) {
+    // The error leaves a dead letter, which raises an alarm.
+    if (record.attempts >= MAX_ATTEMPTS) {
+      await deps.exports.end(user, id, null);
+      await cleanUp(deps.objects, record);
+    }
+    throw error;
+  }
+}
+
+function exportOf({ dynamodb }: DynamoDBRecord): { user: string; id: string } {
+  return { user: parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user, id: dynamodb?.NewImage?.id?.S ?? "" };
+}
+
+export const handler = lazyHandler((config) => {
+  const table = openTable(config);
+  const limits = createLimits(table);
+  return createBuildExportJob({
+    exports: createExportStore(table),
+    objects: openExportObjects(config.ARCHIVE_BUCKET),
+    stores: openStores(config, table),
+    files: openFiles(config, table),
+    memories: createMemoryStore(table, clock),
+    events: createEventStore(openMetricsTable(config)),
+    usage: async (user) => limits.usage(user, clock()),
+    newId: randomId,
+    clock,
+  });
+});

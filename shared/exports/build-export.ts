@@ -1,0 +1,233 @@
+import { createHash } from "node:crypto";
+import { createSHA256 } from "hash-wasm";
+import { AppError } from "../errors.ts";
+import { type CollectPorts, type Cursor, collect, type Piece, START } from "./collect.ts";
+import { type Counts, FORMAT, MANIFEST, type Manifest, type Series, seriesName } from "./export-format.ts";
+import type { ExportRecord, ExportResult, ExportStore } from "./export-store.ts";
+import { PAGE_END, PAGE_START } from "./readable.ts";
+import { packFile, type ZipEntry, zipDirectory } from "./zip.ts";
+
+/** Bytes of a part of the upload, or a little more. S3 takes 10,000 parts, so a zip can have 80 GB and more. */
+const PART = 8 * 1024 * 1024;
+/** Characters of lines that are packed as one file. */
+const LINES = 4 * 1024 * 1024;
+
+/** How far an export has come. A run of the job goes on where the one before it has saved this. */
+export interface Progress {
+  /** The run that saved it. */
+  run: string;
+  saves: number;
+  upload: string;
+  /** ETags of the parts. */
+  parts: string[];
+  /** Bytes of the zip in the parts. */
+  bytes: number;
+  /** State of the SHA-256 of these bytes, base64. */
+  hash: string;
+  /** Bytes of the zip that are in no part yet, base64. */
+  pending: string;
+  /** `null` = everything is collected. */
+  cursor: Cursor | null;
+  entries: (ZipEntry & { sha256: string })[];
+  numbers: Partial<Record<Series, number>>;
+  counts: Counts;
+  /** All parts are there. */
+  result?: ExportResult;
+}
+
+export type ExportPlace = Pick<ExportRecord, "user_id" | "id">;
+
+/** The zips of exports, and the progress of those that run. */
+export interface ExportObjects {
+  readProgress(place: ExportPlace): Promise<{ progress: Progress; etag: string } | null>;
+  /** Returns the new ETag; `null` when the stored progress is another one than `etag` says (`null` = there is none). */
+  writeProgress(place: ExportPlace, progress: Progress, etag: string | null): Promise<string | null>;
+  removeProgress(place: ExportPlace): Promise<void>;
+  beginUpload(place: ExportPlace): Promise<string>;
+  /** Stores part `n`, from 1 on, and returns its ETag. May be repeated. */
+  putPart(place: ExportPlace, upload: string, n: number, bytes: Uint8Array): Promise<string>;
+  /** May be repeated. False when the upload is gone, or its parts are others. */
+  completeUpload(place: ExportPlace, upload: string, etags: readonly string[]): Promise<boolean>;
+  abortUpload(place: ExportPlace, upload: string): Promise<void>;
+  removeZip(place: ExportPlace): Promise<void>;
+  /** A URL that serves the zip as a download. */
+  sign(place: ExportPlace, filename: string, seconds: number): Promise<string>;
+}
+
+export interface BuildDependencies extends CollectPorts {
+  exports: Pick<ExportStore, "find" | "end">;
+  objects: ExportObjects;
+  /** Today's usage of a user. */
+  usage(user: string): Promise<object>;
+  newId(): string;
+}
+
+/**
+ * Builds the zip of an export, from where the run before has come, until `deadline` (epoch ms). Another run that begins meanwhile takes
+ * over. `more`: a further run has to go on. `over`: there is nothing to do any more.
+ */
+export async function buildExport(
+  deps: BuildDependencies,
+  record: ExportRecord,
+  deadline: number,
+): Promise<"more" | "over"> {
+  const { objects, clock } = deps;
+  const claimed = await claim(deps, record);
+  if (!claimed) return "over";
+  const { progress } = claimed;
+  let { etag } = claimed;
+  const zip = await openZip(progress);
+
+  /** False = another run has taken over, or an erasure has deleted the export. */
+  const save = async (): Promise<boolean> => {
+    zip.save();
+    progress.saves++;
+    const written = await objects.writeProgress(record, progress, etag);
+    // The write may have been made although its answer was lost: then the SDK's second attempt was refused.
+    const stored = written ?? (await findOwn(objects, record, progress));
+    if (stored !== null) etag = stored;
+    return stored !== null;
+  };
+  const upload = async (): Promise<void> => {
+    const part = await objects.putPart(record, progress.upload, progress.parts.length + 1, zip.content());
+    zip.taken(part);
+  };
+
+  if (progress.cursor) {
+    for await (const piece of collect(deps, record.user_id, progress.cursor)) {
+      zip.add(piece);
+      const isLate = piece.next !== null && clock() >= deadline;
+      if (zip.size() < PART && !isLate) continue;
+      zip.packLines();
+      if (zip.size() >= PART) await upload();
+      if (!(await save())) return "over";
+      if (isLate) return "more";
+    }
+  }
+  if (!progress.result) {
+    zip.packLines();
+    zip.addFile("usage.json", Buffer.from(`${JSON.stringify(await deps.usage(record.user_id))}\n`));
+    zip.addFile(MANIFEST, Buffer.from(`${JSON.stringify(manifestOf(record, progress), null, 2)}\n`));
+    zip.addDirectory();
+    await upload();
+    progress.result = { bytes: progress.bytes, sha256: zip.digest(), counts: progress.counts };
+    if (!(await save())) return "over";
+  }
+  if (!(await objects.completeUpload(record, progress.upload, progress.parts))) {
+    await objects.removeProgress(record);
+    throw new AppError("unavailable", "the upload of the export is gone: it begins anew", { retryAfter: 1 });
+  }
+  // An erasure may have deleted the export meanwhile.
+  if (!(await deps.exports.end(record.user_id, record.id, progress.result))) await objects.removeZip(record);
+  await objects.removeProgress(record);
+  return "over";
+}
+
+/** Deletes what an export that does not run any more has left beside its zip. */
+export async function cleanUp(objects: ExportObjects, place: ExportPlace): Promise<void> {
+  const stored = await objects.readProgress(place);
+  if (!stored) return;
+  await objects.abortUpload(place, stored.progress.upload);
+  await objects.removeProgress(place);
+}
+
+/** Marks the progress as this run's, so that an earlier run that is still alive stops. `null`: another run was faster. */
+async function claim({ exports, objects, newId }: BuildDependencies, place: ExportPlace) {
+  const run = newId();
+  const stored = await objects.readProgress(place);
+  const progress = stored
+    ? { ...stored.progress, run, saves: 0 }
+    : newProgress(run, await objects.beginUpload(place), (await createSHA256()).init().save());
+  const etag =
+    (await objects.writeProgress(place, progress, stored?.etag ?? null)) ?? (await findOwn(objects, place, progress));
+  // Another run may have ended the export, and deleted its progress, before this one looked for it.
+  const isMine = etag !== null && (stored || (await exports.find(place.user_id, place.id))?.status === "running");
+  if (isMine) return { progress, etag };
+  if (!stored) await objects.abortUpload(place, progress.upload);
+  if (etag !== null) await objects.removeProgress(place);
+  return null;
+}
+
+function newProgress(run: string, upload: string, hash: Uint8Array): Progress {
+  const counts = { sessions: 0, messages: 0, memories: 0, events: 0, files: 0 };
+  const empty = { saves: 0, parts: [], bytes: 0, pending: "", entries: [], numbers: {} };
+  return { run, upload, hash: Buffer.from(hash).toString("base64"), cursor: START, counts, ...empty };
+}
+
+/** The ETag of the stored progress if it is this one. */
+async function findOwn(objects: ExportObjects, place: ExportPlace, { run, saves }: Progress): Promise<string | null> {
+  const stored = await objects.readProgress(place);
+  return stored && stored.progress.run === run && stored.progress.saves === saves ? stored.etag : null;
+}
+
+function manifestOf({ id, created_at, user_id }: ExportRecord, { counts, entries }: Progress): Manifest {
+  const files = entries.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }));
+  return { ...FORMAT, id, created_at, user_id, counts, entries: files };
+}
+
+/** The zip as far as it is in no part: what is added to it is in `progress` after `save`. */
+async function openZip(progress: Progress) {
+  const hash = (await createSHA256()).load(Buffer.from(progress.hash, "base64"));
+  let pieces: Buffer[] = progress.pending === "" ? [] : [Buffer.from(progress.pending, "base64")];
+  let size = pieces[0]?.length ?? 0;
+  const lines = new Map<Series, string>();
+
+  const push = (bytes: Buffer): void => {
+    pieces.push(bytes);
+    size += bytes.length;
+  };
+
+  const addFile = (path: string, content: Uint8Array): void => {
+    const { entry, bytes } = packFile(path, content, progress.bytes + size);
+    progress.entries.push({ ...entry, sha256: createHash("sha256").update(content).digest("hex") });
+    for (const piece of bytes) push(piece);
+  };
+
+  const pack = (series: Series): void => {
+    const text = lines.get(series);
+    if (!text) return;
+    lines.delete(series);
+    const number = (progress.numbers[series] ?? 0) + 1;
+    progress.numbers[series] = number;
+    addFile(seriesName(series, number), Buffer.from(series === "conversations" ? PAGE_START + text + PAGE_END : text));
+  };
+
+  const content = (): Buffer => {
+    pieces = [Buffer.concat(pieces)];
+    return pieces[0] as Buffer;
+  };
+
+  return {
+    size: () => size,
+    content,
+    addFile,
+    add(piece: Piece): void {
+      for (const [series, line] of piece.lines) {
+        const text = (lines.get(series) ?? "") + line;
+        lines.set(series, text);
+        if (text.length >= LINES) pack(series);
+      }
+      for (const { path, content: file } of piece.contents) addFile(path, file);
+      for (const [name, n] of Object.entries(piece.counts)) progress.counts[name as keyof Counts] += n;
+      progress.cursor = piece.next;
+    },
+    packLines(): void {
+      for (const series of [...lines.keys()]) pack(series);
+    },
+    addDirectory: () => push(zipDirectory(progress.entries, progress.bytes + size)),
+    /** Everything until now is in a part. */
+    taken(etag: string): void {
+      hash.update(content());
+      progress.parts.push(etag);
+      progress.bytes += size;
+      pieces = [];
+      size = 0;
+    },
+    save(): void {
+      // The hash has no state any more once it has given its digest.
+      if (!progress.result) progress.hash = Buffer.from(hash.save()).toString("base64");
+      progress.pending = content().toString("base64");
+    },
+    digest: () => hash.digest("hex"),
+  };
+}
