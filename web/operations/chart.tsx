@@ -1,4 +1,5 @@
-import { useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { texts } from "../texts.ts";
 import { DataTable } from "./data-table.tsx";
 import { endLabels, ticksOf } from "./scale.ts";
@@ -15,11 +16,10 @@ interface ChartProps {
   empty: string;
 }
 
-/** Pixels of the drawing; it grows with its place. */
-const WIDTH = 640;
+/** Pixels of the drawing before its place is measured. */
+const FIRST_WIDTH = 480;
 const HEIGHT = 200;
 const LEFT = 56;
-const RIGHT = 72;
 const TOP = 12;
 const BOTTOM = 28;
 
@@ -53,6 +53,9 @@ interface DrawingProps extends Omit<ChartProps, "empty"> {
 
 function Drawing({ title, kind, span, series, format, at, onPoint }: DrawingProps) {
   const { starts } = span;
+  const place = useRef<HTMLDivElement>(null);
+  const width = useWidth(place);
+  const right = labelRoom(series);
   const tops = starts.map((_, n) =>
     kind === "bars"
       ? series.reduce((sum, { values }) => sum + (values[n] ?? 0), 0)
@@ -60,18 +63,18 @@ function Drawing({ title, kind, span, series, format, at, onPoint }: DrawingProp
   );
   const ticks = ticksOf(Math.max(...tops));
   const most = ticks.at(-1) ?? 1;
-  const step = (WIDTH - LEFT - RIGHT) / starts.length;
+  const step = (width - LEFT - right) / starts.length;
   const x = (n: number) => LEFT + step * (n + 0.5);
   const y = (value: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / most);
   const move = (by: number) => onPoint(Math.min(starts.length - 1, Math.max(0, (at ?? starts.length - 1) + by)));
   const point = (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
-    const { left, width } = event.currentTarget.getBoundingClientRect();
-    const n = Math.floor((((event.clientX - left) / width) * WIDTH - LEFT) / step);
+    const n = Math.floor((event.clientX - event.currentTarget.getBoundingClientRect().left - LEFT) / step);
     onPoint(n >= 0 && n < starts.length ? n : undefined);
   };
   return (
     <div
       class="drawing"
+      ref={place}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move through the windows
       tabIndex={0}
       role="img"
@@ -84,31 +87,50 @@ function Drawing({ title, kind, span, series, format, at, onPoint }: DrawingProp
       onBlur={() => onPoint(undefined)}
     >
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         aria-hidden="true"
         onPointerMove={point}
         onPointerLeave={() => onPoint(undefined)}
       >
         {ticks.map((tick) => (
           <g key={tick}>
-            <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(tick)} y2={y(tick)} />
+            <line class="grid" x1={LEFT} x2={width - right} y1={y(tick)} y2={y(tick)} />
             <text x={LEFT - 8} y={y(tick) + 4} class="end">
               {format(tick)}
             </text>
           </g>
         ))}
-        <TimeAxis span={span} x={x} />
+        <TimeAxis span={span} x={x} most={width < 400 ? 3 : 5} />
         {at !== undefined && <line class="pointer" x1={x(at)} x2={x(at)} y1={TOP} y2={HEIGHT - BOTTOM} />}
         {kind === "bars" ? <Bars {...{ series, starts, x, y, step }} /> : <Lines {...{ series, x, y }} />}
         {endLabels(series, kind, y).map(({ name, y, index }) => (
-          <text key={name} x={WIDTH - RIGHT + 8} y={y + 4} class={`s${index}`}>
+          <text key={name} x={width - right + 8} y={y + 4} class={`s${index}`}>
             {name}
           </text>
         ))}
       </svg>
-      {at !== undefined && <Tooltip {...{ span, series, format, at }} side={x(at) > WIDTH / 2 ? "left" : "right"} />}
+      {at !== undefined && <Tooltip {...{ span, series, format, at }} side={x(at) > width / 2 ? "left" : "right"} />}
     </div>
   );
+}
+
+/** The width of an element in pixels, so that texts keep their size on narrow screens. */
+function useWidth(ref: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(FIRST_WIDTH);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth || FIRST_WIDTH));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [ref]);
+  return width;
+}
+
+/** Pixels that the names at the ends of lines need. */
+function labelRoom(series: Series[]): number {
+  const longest = Math.max(0, ...series.map(({ name }) => name.length));
+  return Math.min(120, 16 + longest * 7);
 }
 
 interface Scales {
@@ -120,7 +142,7 @@ function Lines({ series, x, y }: Scales & { series: Series[] }) {
   return (
     <>
       {series.map(({ name, values }, index) => (
-        <path key={name} class={`line s${index}`} d={pathOf(values, x, y)} />
+        <path key={name} class={`curve s${index}`} d={pathOf(values, x, y)} />
       ))}
     </>
   );
@@ -156,8 +178,9 @@ function pathOf(values: readonly (number | null)[], x: Scales["x"], y: Scales["y
     .join("");
 }
 
-function TimeAxis({ span, x }: { span: Span; x: Scales["x"] }) {
-  const every = Math.max(1, Math.ceil(span.starts.length / 5));
+/** The times below a chart, `most` at most. */
+function TimeAxis({ span, x, most }: { span: Span; x: Scales["x"]; most: number }) {
+  const every = Math.max(1, Math.ceil(span.starts.length / most));
   return (
     <>
       {span.starts.map((start, n) =>

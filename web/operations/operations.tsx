@@ -13,6 +13,8 @@ import { Headlines } from "./headlines.tsx";
 import { MonthlyReport } from "./monthly-report.tsx";
 import { type Dashboard, readDashboard } from "./read-dashboard.ts";
 import { type RangeName, ranges } from "./series.ts";
+import { SystemState } from "./state.tsx";
+import { Stores } from "./stores.tsx";
 
 interface OperationsProps {
   filters: URLSearchParams;
@@ -45,14 +47,6 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
   return (
     <div class="view">
       <TopBar title={words.title} onOpenSidebar={onOpenSidebar}>
-        <label>
-          <span class="hidden">{words.range}</span>
-          <select value={range} onChange={({ currentTarget }) => filter({ from: currentTarget.value })}>
-            {Object.keys(ranges).map((name) => (
-              <option value={name}>{words.ranges[name as RangeName]}</option>
-            ))}
-          </select>
-        </label>
         <button type="button" onClick={load}>
           {words.refresh}
         </button>
@@ -65,17 +59,28 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
         {dashboard && (
           <>
             <Headlines headlines={dashboard.headlines} />
-            <label class="row">
-              {words.route}
-              <select value={route ?? ""} onChange={({ currentTarget }) => filter({ route: currentTarget.value })}>
-                <option value="">{words.allRoutes}</option>
-                {dashboard.routes.map((name) => (
-                  <option value={name}>{name}</option>
-                ))}
-              </select>
-            </label>
-            <Charts dashboard={dashboard} />
+            <div class="filters">
+              <label class="row">
+                {words.range}
+                <select value={range} onChange={({ currentTarget }) => filter({ from: currentTarget.value })}>
+                  {Object.keys(ranges).map((name) => (
+                    <option value={name}>{words.ranges[name as RangeName]}</option>
+                  ))}
+                </select>
+              </label>
+              <label class="row">
+                {words.route}
+                <select value={route ?? ""} onChange={({ currentTarget }) => filter({ route: currentTarget.value })}>
+                  <option value="">{words.allRoutes}</option>
+                  {dashboard.routes.map((name) => (
+                    <option value={name}>{name}</option>
+                  ))}
+                </select>
+              </label>
+            </div>
             <div class="charts">
+              <Charts dashboard={dashboard} range={range} />
+              <SystemState refreshed={dashboard} />
               <MonthlyReport />
               <Cleanup />
             </div>
@@ -86,12 +91,12 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
   );
 }
 
-function Charts({ dashboard }: { dashboard: Dashboard }) {
+function Charts({ dashboard, range }: { dashboard: Dashboard; range: RangeName }) {
   const { charts, noRequests, noAnswers, noSessions } = texts.operations;
   const { span } = dashboard;
   const common = { span } as const;
   return (
-    <div class="charts">
+    <>
       <Chart
         {...common}
         title={charts.requests}
@@ -148,6 +153,7 @@ function Charts({ dashboard }: { dashboard: Dashboard }) {
         format={formatNumber}
         empty={noRequests}
       />
-    </div>
+      <Stores range={range} />
+    </>
   );
 }

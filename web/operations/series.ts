@@ -38,7 +38,7 @@ export function spanOf(name: RangeName, now: number): Span {
   return { starts, granularity, from: new Date(starts[0] ?? last).toISOString(), to: new Date(now).toISOString() };
 }
 
-type By = "none" | "status" | "model" | "route";
+type By = "none" | "status" | "model" | "route" | "store";
 
 /** Reads one series of a span. */
 export async function readSeries(

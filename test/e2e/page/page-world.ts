@@ -1,3 +1,5 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import axe, { type AxeResults } from "axe-core";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { vi } from "vitest";
@@ -32,6 +34,9 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
   });
   const [host, browser] = await Promise.all([starting, startBrowser()]);
   const { url } = host;
+  const client = { region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };
+  const lambda = new LambdaClient({ ...client, endpoint: host.endpoints.lambda });
+  const dynamodb = new DynamoDBClient({ ...client, endpoint: host.endpoints.dynamodb });
 
   return {
     url,
@@ -56,7 +61,24 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
       });
       return response.status === 204 ? undefined : await response.json();
     },
+    /** Runs a job, and fails when it fails. */
+    async run(job: string, event: object = {}): Promise<void> {
+      const names = host.names("AWS::Lambda::Function");
+      const logicalId = Object.keys(names).find((id) => id.startsWith(`${job.replaceAll("-", "")}Function`));
+      const input = { FunctionName: names[logicalId ?? ""], Payload: JSON.stringify(event) };
+      const { FunctionError, Payload } = await lambda.send(new InvokeCommand(input));
+      if (FunctionError) throw new Error(`${job}: ${Buffer.from(Payload ?? []).toString()}`);
+    },
+    /** The client of the host's DynamoDB, and the names of the tables by the beginning of their logical ids. */
+    dynamodb,
+    tableOf(prefix: "Conversations" | "Metrics"): string {
+      const names = host.names("AWS::DynamoDB::GlobalTable");
+      const all = { ...names, ...host.names("AWS::DynamoDB::Table") };
+      return all[Object.keys(all).find((id) => id.startsWith(prefix)) ?? ""] ?? "";
+    },
     async close() {
+      lambda.destroy();
+      dynamodb.destroy();
       await browser.close();
       await host.stop();
       await fake.close();

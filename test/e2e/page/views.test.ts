@@ -108,7 +108,15 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await chart.locator(".tooltip", { hasText: "UTC" }).waitFor();
     await chart.getByRole("button", { name: "As a table" }).click();
     expect(await chart.locator("tbody tr").count()).toBeGreaterThan(0);
+    await page.locator(".card", { hasText: "What waits" }).getByText("Dead letters").waitFor();
+    expect(await page.locator(".card", { hasText: "Providers of models" }).locator("tbody tr").count()).toBe(1);
+    expect(await page.locator(".card", { hasText: "Last success" }).locator("tbody tr").count()).toBeGreaterThan(5);
+    await page.getByText("Not measured yet.").first().waitFor();
+    await world.run("jobs-measure");
     await page.getByLabel("Range").selectOption("24h");
+    const stored = page.locator(".card", { hasText: "What is stored" });
+    await page.reload();
+    await stored.locator("tbody tr", { hasText: "conversations" }).waitFor();
     await expect.poll(() => page.url()).toContain("from=24h");
     await page.getByRole("button", { name: "Count them" }).click();
     await page.getByText("0 sessions have been idle").waitFor();

@@ -1,0 +1,78 @@
+import { useEffect, useState } from "preact/hooks";
+import { useApp } from "../app-context.ts";
+import { formatBytes, formatNumber } from "../format.ts";
+import { texts } from "../texts.ts";
+import { Chart } from "./chart.tsx";
+import { groupBy, type RangeName, readSeries, type Series, type Span, spanOf } from "./series.ts";
+
+interface Stored {
+  span: Span;
+  bytes: Series[];
+  items: Series[];
+}
+
+/** What each store holds, and how it grows. A job measures the stores once a day. */
+export function Stores({ range }: { range: RangeName }) {
+  const { api } = useApp();
+  const [stored, setStored] = useState<Stored>();
+  const { stores: words } = texts.operations;
+  useEffect(() => {
+    const span = spanOf(range === "90d" ? "90d" : "30d", Date.now());
+    const read = async (name: string) =>
+      groupBy(span, await readSeries(api, span, name, "store", undefined), "store", ({ max }) => max);
+    Promise.all([read("store.size"), read("store.size.items")]).then(
+      ([bytes, items]) => setStored({ span, bytes, items }),
+      () => {},
+    );
+  }, [api, range]);
+  if (!stored) return null;
+  const { span, bytes, items } = stored;
+  return (
+    <>
+      <Chart title={words.title} kind="bars" span={span} series={bytes} format={formatBytes} empty={words.empty} />
+      <section class="card">
+        <h2>{words.table}</h2>
+        {items.length === 0 ? (
+          <p class="empty">{words.empty}</p>
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                {words.columns.map((name, n) => (
+                  <th key={name} scope="col" class={n > 0 ? "right" : undefined}>
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((item) => (
+                <Row key={item.name} items={item} bytes={bytes.find(({ name }) => name === item.name)} />
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </>
+  );
+}
+
+function Row({ items, bytes }: { items: Series; bytes: Series | undefined }) {
+  const sizes = measured(bytes);
+  const [first, last] = [sizes.at(-2), sizes.at(-1)];
+  const growth = first === undefined || last === undefined ? undefined : last - first;
+  return (
+    <tr>
+      <th scope="row">{items.name}</th>
+      <td class="right">{formatNumber(measured(items).at(-1) ?? 0)}</td>
+      <td class="right">{last === undefined ? texts.operations.none : formatBytes(last)}</td>
+      <td class="right">{growth === undefined ? texts.operations.none : signed(growth)}</td>
+    </tr>
+  );
+}
+
+const signed = (bytes: number): string => `${bytes < 0 ? "−" : "+"}${formatBytes(Math.abs(bytes))}`;
+
+/** The sizes of the days that have one. */
+const measured = (series: Series | undefined): number[] =>
+  series?.values.filter((value): value is number => Boolean(value)) ?? [];
