@@ -1,5 +1,4 @@
 import type { AnswerOf } from "./api.ts";
-import type { RecalledMemory } from "./chat/events.ts";
 
 export type Session = AnswerOf<"GET /v1/sessions/{id}">;
 type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
@@ -7,10 +6,10 @@ type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
 export type Part = NonNullable<StoredMessage["parts"]>[number];
 
 /** A message as the page shows it. */
-export interface Message extends StoredMessage {
-  /** Known while the page that has asked is open. */
-  memories?: RecalledMemory[];
-}
+export type Message = StoredMessage;
+
+/** A memory, as the API shows it. */
+export type Remembered = AnswerOf<"GET /v1/memories">["data"][number];
 
 /** What a person sends. */
 export interface Draft {
@@ -24,6 +23,5 @@ export interface LiveAnswer {
   text: string;
   reasoning: string;
   parts: Part[];
-  memories: RecalledMemory[];
   model: string | undefined;
 }

@@ -5,7 +5,7 @@ import { memoryOperations } from "../../shared/http/operations/memory-operations
 import { toMemory } from "../../shared/memory/memory.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { MemoryStore } from "../../shared/memory/memory-store.ts";
-import { listMemories } from "../../shared/memory/read-memories.ts";
+import { findByIds, listMemories } from "../../shared/memory/read-memories.ts";
 import { clock, lazyHandler, openHttp, openTable } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {
@@ -14,7 +14,11 @@ interface Dependencies extends HttpDependencies {
 
 /** GET /v1/memories */
 export function createListMemories(deps: Dependencies) {
-  return createHttpHandler(memoryOperations.listMemories, deps, async ({ user, query: { limit, cursor } }) => {
+  return createHttpHandler(memoryOperations.listMemories, deps, async ({ user, query: { limit, cursor, ids } }) => {
+    if (ids) {
+      const found = await findByIds(deps.memories, user, ids);
+      return { status: 200, body: { data: found.map((record) => toMemory(record)), next_cursor: null } };
+    }
     const scope = ["memories", user];
     const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { records, last } = await listMemories(deps.memories, user, { limit, after });

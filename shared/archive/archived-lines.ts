@@ -156,7 +156,7 @@ function messageLine(
 ): object {
   const { session_key, generation, session_id } = identity;
   const { id, role, name, content, parts, created_at, metadata, model, usage, status, finish_reason } = message;
-  const { latency_ms, branch, client_id, keyed, order } = message;
+  const { latency_ms, memory_ids, branch, client_id, keyed, order } = message;
   const { input_tokens, cached_input_tokens, output_tokens, cost_usd } = usage ?? {};
   return {
     type: "message",
@@ -178,6 +178,7 @@ function messageLine(
     status,
     finish_reason,
     latency_ms,
+    memory_ids,
     client_id,
     keyed,
     order,

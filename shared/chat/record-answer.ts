@@ -19,7 +19,8 @@ const SAVE_EVERY = 2000;
 
 interface Recording extends Omit<Ending, "answer"> {
   answer: ModelAnswer;
-  prompt: ModelPrompt;
+  /** With the memories that it contains. */
+  prompt: ModelPrompt & { memories: readonly { id: string }[] };
   reservation: Reservation;
   /** Name of the plan. */
   plan: string;
@@ -71,6 +72,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       usage: { ...usage, cost_usd: cost },
       ...(problem === undefined && reason === undefined ? { status: "stopped" } : outcomeOf(body, reason)),
       latency_ms: latency,
+      ...(prompt.memories.length > 0 ? { memory_ids: prompt.memories.map(({ id }) => id) } : {}),
     };
     if (problem instanceof ModelError) logModelFailure(problem, { model: answer.model }, prompt);
     const settling = deps.limits.settle(reservation, usage, cost);

@@ -37,3 +37,18 @@ export async function findMemories(
   const found = new Map(records.filter((record) => !isForgotten(summary, record)).map((record) => [record.id, record]));
   return wanted.flatMap(({ id }) => found.get(id) ?? []);
 }
+
+/** Finds a user's memories by their ids, in the given order. Omits those that are not stored or are forgotten. */
+export async function findByIds(
+  memories: Pick<MemoryReader, "summary" | "find" | "locate">,
+  user: string,
+  ids: readonly string[],
+): Promise<MemoryRecord[]> {
+  const located = await Promise.all(
+    ids.map(async (id) => {
+      const session = await memories.locate(user, id);
+      return session ? [{ session_id: session.id, id }] : [];
+    }),
+  );
+  return await findMemories(memories, user, located.flat());
+}

@@ -142,7 +142,7 @@ export function isUnchanged(record: SessionRecord, now: number) {
  * byte. For the same reason, `usage` is stored as an array of numbers, and `content` only if there are no parts.
  */
 export function toMessageItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
-  const { metadata, usage, status, id: messageId, content, parts, branch, ...others } = message;
+  const { metadata, usage, status, id: messageId, content, parts, branch, memory_ids, ...others } = message;
   const { created_at: _at, order: _order, parent_id: _parent, ...rest } = others as Partial<ShownMessage>;
   return {
     ...messageKey(user, id, generation, positionOf(message)),
@@ -152,12 +152,13 @@ export function toMessageItem({ user, id }: SessionId, generation: number, messa
     ...(message.keyed ? { id: messageId } : {}),
     ...(status === undefined || (status === ANSWERED && usage) ? {} : { status }),
     ...(usage ? { usage: toUsageItem(usage) } : {}),
+    ...(memory_ids ? { memory_ids: packIds(memory_ids) } : {}),
     ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
   };
 }
 
 export function fromMessageItem(item: Item): MessageRecord {
-  const { pk: _pk, sk, metadata, usage, parts: partsText, ...rest } = item;
+  const { pk: _pk, sk, metadata, usage, parts: partsText, memory_ids, ...rest } = item;
   const parts = fromJson<MessagePart[] | undefined>(partsText, undefined);
   const [created_at = "", order = ""] = parseMessageKey(String(sk)).position.split("#");
   return {
@@ -168,9 +169,24 @@ export function fromMessageItem(item: Item): MessageRecord {
     ...(item.keyed ? { order } : {}),
     ...(usage ? { usage: fromUsageItem(usage as (number | null)[]) } : {}),
     ...(usage && item.status === undefined ? { status: ANSWERED } : {}),
+    ...(memory_ids ? { memory_ids: unpackIds(String(memory_ids)) } : {}),
     ...(metadata === undefined ? {} : { metadata: fromJson(metadata, {}) }),
   };
 }
+
+/** Bytes of a UUID. */
+const UUID_BYTES = 16;
+
+/** UUIDs in 22 characters each instead of 36. */
+const packIds = (ids: readonly string[]): string =>
+  Buffer.from(ids.join("").replaceAll("-", ""), "hex").toString("base64url");
+
+const unpackIds = (text: string): string[] => {
+  const bytes = Buffer.from(text, "base64url");
+  return Array.from({ length: bytes.length / UUID_BYTES }, (_, n) =>
+    bytes.toString("hex", n * UUID_BYTES, (n + 1) * UUID_BYTES).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
+  );
+};
 
 type Usage = NonNullable<MessageRecord["usage"]>;
 

@@ -60,7 +60,7 @@ export interface ShownMessage extends MessageRecord {
 /** The message as the API shows it. */
 export function toMessage(message: ShownMessage, session_id: string): Message {
   const { id, parent_id, role, name, content, parts, created_at, metadata, model, usage } = message;
-  const { status, finish_reason, latency_ms } = message;
+  const { status, finish_reason, latency_ms, memory_ids } = message;
   return withoutUndefined({
     id,
     session_id,
@@ -76,6 +76,7 @@ export function toMessage(message: ShownMessage, session_id: string): Message {
     status,
     finish_reason,
     latency_ms,
+    memory_ids,
   }) as Message;
 }
 

@@ -134,6 +134,9 @@ export const messageSchema = z
     created_at: z.iso.datetime(),
     metadata: z.record(z.string(), z.json()).optional(),
     ...answerFields,
+    memory_ids: z.array(idSchema).optional().meta({
+      description: "The memories that the model was given for this answer. Absent = none.",
+    }),
   })
   .meta({ id: "Message" });
 

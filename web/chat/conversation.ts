@@ -95,11 +95,7 @@ export function createConversation(options: Options): Conversation {
       api.call("GET /v1/sessions/{id}", { params, signal }),
       api.call("GET /v1/sessions/{id}/messages", { params, query, signal }),
     ]);
-    const known = new Map(state.messages.map((message) => [message.id, message]));
-    const newest = (page.data as Message[]).reverse().map((message) => {
-      const memories = message.memories ?? known.get(message.id)?.memories;
-      return memories ? { ...message, memories } : message;
-    });
+    const newest = (page.data as Message[]).reverse();
     // Keep the earlier pages if they are of the same branch.
     const at = state.messages.findIndex((message) => message.id === newest[0]?.id);
     const messages = at > 0 ? [...state.messages.slice(0, at), ...newest] : newest;
@@ -162,7 +158,7 @@ export function createConversation(options: Options): Conversation {
 
   /** Shows a stream of an answer, and the stored answer at its end. */
   async function consume(response: Response): Promise<void> {
-    let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], memories: [], model: undefined };
+    let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], model: undefined };
     let failed: string | undefined;
     let isOver = false;
     update({ live, failure: undefined });
@@ -181,7 +177,6 @@ export function createConversation(options: Options): Conversation {
           onAccepted();
         } else if (part.type === "text-delta") live = { ...live, text: live.text + part.delta };
         else if (part.type === "reasoning-delta") live = { ...live, reasoning: live.reasoning + part.delta };
-        else if (part.type === "data-memories") live = { ...live, memories: part.data };
         else if (part.type === "tool-input-available") {
           const { toolCallId: tool_call_id, toolName: name, input } = part;
           live = { ...live, parts: [...live.parts, { type: "tool_call", tool_call_id, name, input }] };
@@ -229,15 +224,12 @@ export function createConversation(options: Options): Conversation {
         isStopping: false,
       });
     }
-    const messages = state.messages.map((message) =>
-      message.id === live.id ? { ...message, memories: live.memories } : message,
-    );
-    const answer = messages.find((message) => message.id === live.id);
+    const answer = state.messages.find((message) => message.id === live.id);
     const failure =
       failed !== undefined && !answer
         ? { error: new ApiError(500, { detail: failed }), again: () => update({ failure: undefined }) }
         : undefined;
-    update({ messages, live: undefined, sending: undefined, isStopping: false, failure });
+    update({ live: undefined, sending: undefined, isStopping: false, failure });
     onAnswered(state.session, answer);
   }
 

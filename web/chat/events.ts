@@ -8,20 +8,9 @@ type StreamPart =
   | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
   | { type: "tool-input-available"; toolCallId: string; toolName: string; input: Json }
   | { type: "tool-output-available"; toolCallId: string; output: Json }
-  | { type: "data-memories"; data: RecalledMemory[] }
   | { type: "finish" }
   | { type: "abort" }
   | { type: "error"; errorText: string };
-
-/** A memory that an answer was given. */
-export interface RecalledMemory {
-  id: string;
-  session_id: string;
-  message_id: string;
-  role: string;
-  content: string;
-  created_at: string;
-}
 
 const DATA = /^data: ?(.*)$/;
 

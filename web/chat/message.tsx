@@ -132,7 +132,7 @@ type LineProps = Pick<MessageProps, "message" | "conversation" | "versions" | "i
 
 /** Time, model, tokens, cost, versions and actions. */
 function Line({ message, conversation, versions, isBusy, onEdit, onWhy }: LineProps) {
-  const { role, content, created_at, model, usage, memories } = message;
+  const { role, content, created_at, model, usage, memory_ids = [] } = message;
   const isAnswer = role === "assistant";
   const canBranch = message.parent_id !== undefined && !isBusy;
   return (
@@ -168,7 +168,7 @@ function Line({ message, conversation, versions, isBusy, onEdit, onWhy }: LinePr
         </button>
       )}
       {isAnswer && <Thumbs message={message} />}
-      {isAnswer && <WhyButton count={memories?.length ?? 0} onWhy={onWhy} />}
+      {isAnswer && <WhyButton count={memory_ids.length} onWhy={onWhy} />}
     </footer>
   );
 }

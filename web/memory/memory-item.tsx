@@ -1,16 +1,16 @@
 import { ApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
-import type { RecalledMemory } from "../chat/events.ts";
 import { formatDateTime } from "../format.ts";
 import { sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
+import type { Remembered } from "../types.ts";
 
 /** Characters and lines beyond which a memory may scroll. */
 const LONG = 200;
 const HIGH = 5;
 
 interface MemoryItemProps {
-  memory: RecalledMemory;
+  memory: Remembered;
   /** Takes it out of the list. */
   onTake: () => void;
   onPutBack: () => void;

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { asApiError } from "../chat/conversation.ts";
-import type { RecalledMemory } from "../chat/events.ts";
 import { texts } from "../texts.ts";
+import type { Remembered } from "../types.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
@@ -13,7 +13,7 @@ import { MemoryItem } from "./memory-item.tsx";
 const PAGE = 30;
 
 interface Found {
-  memories: RecalledMemory[];
+  memories: Remembered[];
   /** What they were searched by; empty = all memories, newest first. */
   query: string;
   cursor: string | null;

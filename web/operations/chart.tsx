@@ -20,6 +20,8 @@ interface ChartProps {
 const FIRST_WIDTH = 480;
 const HEIGHT = 200;
 const LEFT = 56;
+/** Pixels of a time below the chart, with a gap. */
+const TIME_WIDTH = 76;
 const TOP = 12;
 const BOTTOM = 28;
 
@@ -100,7 +102,7 @@ function Drawing({ title, kind, span, series, format, at, onPoint }: DrawingProp
             </text>
           </g>
         ))}
-        <TimeAxis span={span} x={x} most={width < 400 ? 3 : 5} />
+        <TimeAxis span={span} x={x} most={Math.min(5, Math.floor((width - LEFT - right) / TIME_WIDTH))} />
         {at !== undefined && <line class="pointer" x1={x(at)} x2={x(at)} y1={TOP} y2={HEIGHT - BOTTOM} />}
         {kind === "bars" ? <Bars {...{ series, starts, x, y, step }} /> : <Lines {...{ series, x, y }} />}
         {endLabels(series, kind, y).map(({ name, y, index }) => (
@@ -180,7 +182,7 @@ function pathOf(values: readonly (number | null)[], x: Scales["x"], y: Scales["y
 
 /** The times below a chart, `most` at most. */
 function TimeAxis({ span, x, most }: { span: Span; x: Scales["x"]; most: number }) {
-  const every = Math.max(1, Math.ceil(span.starts.length / most));
+  const every = Math.max(1, Math.ceil(span.starts.length / Math.max(1, most)));
   return (
     <>
       {span.starts.map((start, n) =>

@@ -3,6 +3,9 @@ import { idSchema, instantSchema, roleSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { page, pageQuery } from "./parameters.ts";
 
+/** Memories that a request finds by their ids: all that an answer can have been given. */
+const MAX_IDS = 20;
+
 const memorySchema = z
   .object({
     id: idSchema,
@@ -26,6 +29,15 @@ const searchSchema = z
   })
   .meta({ id: "MemorySearch" });
 
+/** Ids in a query, separated by commas. */
+const idsSchema = z
+  .string()
+  .transform((text) => text.split(","))
+  .pipe(z.array(idSchema).min(1).max(MAX_IDS, `must be at most ${MAX_IDS} ids`))
+  .meta({
+    description: `Only these memories, in this order: at most ${MAX_IDS} ids, separated by commas. Omits those that are forgotten.`,
+  });
+
 export const memoryOperations = {
   searchMemories: {
     method: "POST",
@@ -39,8 +51,8 @@ export const memoryOperations = {
     method: "GET",
     path: "/v1/memories",
     access: "user",
-    summary: "List memories, the latest first",
-    query: z.object(pageQuery),
+    summary: "List memories, the latest first, or find memories by their ids",
+    query: z.object({ ...pageQuery, ids: idsSchema.optional() }),
     answers: { 200: page(memorySchema) },
   },
   deleteMemory: {

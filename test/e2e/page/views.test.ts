@@ -74,6 +74,8 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await remember("curious", "My cat is called Momo.");
     const page = await world.open({ user: "curious" });
     await ask(page, "What is my cat called?");
+    await page.getByText("1 memory").waitFor();
+    await page.reload();
     await page.getByText("1 memory").click();
     await page.locator(".drawer .pre", { hasText: "Momo" }).waitFor();
     await page.getByRole("link", { name: "Show where it was said" }).click();
@@ -91,6 +93,10 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await page.getByLabel("Type “forget”").fill("forget");
     await yes.click();
     await page.getByText("Nothing is remembered yet.").waitFor();
+    await page.goBack();
+    await page.goBack();
+    await page.getByText("1 memory").click();
+    await page.getByText("A memory that is forgotten by now.").waitFor();
     expect(await world.call("curious", "GET", "/v1/memories")).toMatchObject({ data: [] });
     await page.context().close();
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { memorySummaryKey } from "../../../shared/dynamodb/keys.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
-import { listMemories } from "../../../shared/memory/read-memories.ts";
+import { findByIds, listMemories } from "../../../shared/memory/read-memories.ts";
 import { createSearch } from "../../../shared/memory/recall.ts";
 import { noStatistics, withMemories } from "../../../shared/memory/statistics.ts";
 import { retention } from "../../../shared/retention/policy.ts";
@@ -347,7 +347,12 @@ describe("forgetting", () => {
     await expect(forgetMemory(world.memories, "somebody else", memory!.id)).rejects.toMatchObject({
       code: "not_found",
     });
+    const { records } = await listMemories(world.memories, user, { limit: 10 });
+    const ids = records.map(({ id }) => id).reverse();
+    const byIds = async (of = user) => (await findByIds(world.memories, of, ids)).map(({ id }) => id);
+    expect([await byIds(), await byIds("somebody else")]).toEqual([ids, []]);
     await forgetMemory(world.memories, user, memory!.id);
+    expect(await byIds()).toEqual(ids.filter((id) => id !== memory!.id));
     const left = [FACTS[0], FACTS[2]];
     expect(await world.find(user, "peanuts allergic")).toEqual([]);
     await expectExactStatistics("s1");
