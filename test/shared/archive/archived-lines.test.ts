@@ -102,6 +102,7 @@ describe("an archived session", () => {
         ),
         status: fc.constantFrom("complete", "incomplete"),
         finish_reason: fc.constantFrom("stop", "length", "content_filter"),
+        memory_ids: fc.array(fc.uuid(), { minLength: 1 }),
         parts: fc.constantFrom([{ type: "data", name: "x", data: [{ a: "\u2028" }] }]),
         keyed: fc.constant(true),
         order: fc.uuid(),
