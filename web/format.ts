@@ -23,6 +23,12 @@ export const formatCost = (dollars: number): string =>
 
 export const formatPercent = (share: number): string => `${formatNumber(Math.round(share * 1000) / 10)} %`;
 
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  return `${formatNumber(bytes / 1000 ** power)} ${units[power]}`;
+}
+
 /** Midnight of a day in the reader's zone, in epoch milliseconds; `days` before today. */
 export function midnight(days = 0): number {
   const day = new Date();
