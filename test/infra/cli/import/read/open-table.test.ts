@@ -54,7 +54,7 @@ async function sessionsIn(table: string): Promise<string[]> {
 test("all pages of a table of Python's class are read", async () => {
   await createTable("SessionTable", "SessionId");
   for (let n = 0; n < 60; n++)
-    await put("SessionTable", { SessionId: `s${n}`, History: history(`hello ${n}`), n: 2 ** 60 });
+    await put("SessionTable", { SessionId: `s${n}`, History: history(`hello ${n}`), n: 2n ** 60n });
   expect(await sessionsIn("SessionTable")).toEqual(Array.from({ length: 60 }, (_, n) => `s${n}: hello ${n}`).sort());
 });
 
