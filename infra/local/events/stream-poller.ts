@@ -155,6 +155,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
       const late = sleep(STOP_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined);
       await Promise.race([polling, late]);
       timer.abort();
+      checkpoint.save();
     },
   };
 }
