@@ -76,7 +76,8 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     };
     if (problem instanceof ModelError) logModelFailure(problem, { model: answer.model }, prompt);
     const settling = deps.limits.settle(reservation, usage, cost);
-    const measuring = deps.recorder.record({
+    // The metric of the request takes it along.
+    deps.recorder.note({
       kind: "llm.call",
       dimensions: { model: answer.model, plan },
       measures: { duration_ms: latency, first_token_ms: firstToken, ...usage, cost_usd: cost },
@@ -84,7 +85,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       user: turn.user,
     });
     const finishing = finishTurn(deps, { ...recording, answer: message });
-    const [stored] = await Promise.allSettled([finishing, settling, measuring]);
+    const [stored] = await Promise.allSettled([finishing, settling]);
     if (stored.status === "rejected") throw stored.reason;
     if (problem === undefined) live.end(stored.value);
     else live.fail(brokenOff(problem));

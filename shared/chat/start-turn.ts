@@ -114,7 +114,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     await giveBack();
     const known = toAppError(error);
     if (known.code === "unavailable" || known.code === "bad_gateway")
-      await recordFailure(deps, request, began, known.code);
+      noteFailure(deps, request, began, known.code);
     throw known;
   }
 }
@@ -238,8 +238,8 @@ async function askModel(
   }
 }
 
-function recordFailure(deps: ChatDependencies, request: TurnRequest, began: number, error: string): Promise<void> {
-  return deps.recorder.record({
+function noteFailure(deps: ChatDependencies, request: TurnRequest, began: number, error: string): void {
+  deps.recorder.note({
     kind: "llm.call",
     dimensions: { model: request.model ?? deps.settings.model, plan: request.plan.name },
     measures: { duration_ms: deps.clock() - began },

@@ -105,7 +105,7 @@ async function askForTitle(
     const usage = given.usage ?? { input_tokens: tokens, output_tokens: estimateTokens(given.text) };
     const cost = costOf(specOf(given.model), usage);
     await limits.settle(reservation, usage, cost);
-    await recorder.record({
+    recorder.note({
       kind: "llm.call",
       dimensions: { model: given.model, plan: plan.name },
       measures: { duration_ms: clock() - began, ...usage, cost_usd: cost },

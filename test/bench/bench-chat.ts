@@ -131,6 +131,8 @@ async function capacity(lengths: readonly number[]): Promise<void> {
       fake.always({ text: content });
       const say = async () => {
         await runTurn(deps, turnRequest(deps, place.user, place.id, content, { memory }));
+        // The metric of a turn is written with that of its request.
+        await recorder.flush();
         world.advance(1000);
       };
       // Fill the context window.
