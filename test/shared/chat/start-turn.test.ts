@@ -155,7 +155,8 @@ describe("a turn", () => {
     const costs: number[][] = [];
     for (const length of [10, 40, 400]) {
       const place = { user, id: randomUUID() };
-      const say = (content: string) => runTurn(deps, turnRequest(deps, user, place.id, content));
+      // The metric of a turn is written with that of its request.
+      const say = (content: string) => runTurn(deps, turnRequest(deps, user, place.id, content)).then(recorder.flush);
       await world.create(user, place.id, 3600);
       for (let n = 0; n < length; n += 10) {
         const messages = Array.from({ length: 10 }, () => ({ role: "user" as const, content: text }));
@@ -163,8 +164,7 @@ describe("a turn", () => {
       }
       fake.always({ text: text });
       for (let n = 0; n < 4; n++, world.advance(1000)) await say(text);
-      // The metric of a turn is written with that of its request.
-      const usage = await measure(() => say(text).then(recorder.flush));
+      const usage = await measure(() => say(text));
       costs.push([usage.wru, usage.rru]);
       expect(fake.requests.at(-1)!.messages.length).toBeGreaterThan(Math.min(21, length + 9));
     }
@@ -200,10 +200,11 @@ describe("a turn", () => {
     const place = { user, id: randomUUID() };
     await world.create(user, place.id, 3600, 40);
     fake.always({ text: "word ".repeat(60) });
-    const say = () => runTurn(deps, turnRequest(deps, user, place.id, "number ".repeat(43), { memory: true }));
+    const request = () => turnRequest(deps, user, place.id, "number ".repeat(43), { memory: true });
+    const say = () => runTurn(deps, request()).then(recorder.flush);
     for (let n = 0; n < 4; n++, world.advance(1000)) await say();
     await world.find(user, "anything");
-    const { wru, rru } = await measure(() => say().then(recorder.flush));
+    const { wru, rru } = await measure(say);
     // What is known of the user's memories is a read unit. Where vectors are is another one, once in 5 s.
     expect([wru, rru]).toEqual([11, 4]);
   });
