@@ -113,8 +113,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     if (opened && question) await abandonTurn(deps, turnId(opened), opened.record, question);
     await giveBack();
     const known = toAppError(error);
-    if (known.code === "unavailable" || known.code === "bad_gateway")
-      noteFailure(deps, request, began, known.code);
+    if (known.code === "unavailable" || known.code === "bad_gateway") noteFailure(deps, request, began, known.code);
     throw known;
   }
 }
