@@ -25,6 +25,7 @@ import { createMemoryStore } from "../shared/memory/memory-store.dynamodb.ts";
 import { createRecorder } from "../shared/metrics/recorder.dynamodb.ts";
 import type { Recorder } from "../shared/metrics/recorder.ts";
 import { createPersonStore } from "../shared/privacy/person.dynamodb.ts";
+import { setPeriods } from "../shared/retention/periods.ts";
 import { createS3 } from "../shared/s3/create-s3.ts";
 import type { Archive } from "../shared/session/archive.ts";
 import { createMessageStore } from "../shared/session/message-store.dynamodb.ts";
@@ -38,11 +39,17 @@ import { openFileObjects } from "./s3-objects.ts";
 /** The clock of the machine. */
 export const clock: Clock = Date.now;
 
+function openConfig(): Config {
+  const config = loadConfig();
+  setPeriods(config.RETENTION);
+  return config;
+}
+
 /** Creates the handler at its first call, so that importing its file reads no environment and opens no client. */
 export function lazyHandler<A extends unknown[], R>(create: (config: Config) => (...args: A) => R): (...args: A) => R {
   let handler: ((...args: A) => R) | undefined;
   return (...args) => {
-    handler ??= create(loadConfig());
+    handler ??= create(openConfig());
     return handler(...args);
   };
 }

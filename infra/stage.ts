@@ -4,6 +4,7 @@ import type { Node } from "constructs";
 import * as z from "zod";
 import type { VectorPlace } from "../shared/dynamodb/tables.ts";
 import { type LakeContent, lakeContents } from "../shared/lake/lake-content.ts";
+import { type Periods, type Policy, parsePeriods, withPeriods } from "../shared/retention/periods.ts";
 import { retention } from "../shared/retention/policy.ts";
 import { MAX_TTL_SECONDS } from "../shared/session/schema.ts";
 import { chatContext, chatEnvironment } from "./stacks/chat-settings.ts";
@@ -38,6 +39,10 @@ export interface Options {
   stage: Stage;
   /** Seconds without activity after which a session is archived; 0 = never. */
   sessionTtlSeconds: number;
+  /** Periods of retention that differ from the policy. */
+  periods: Periods;
+  /** The policy of retention with these periods. */
+  policy: Policy;
   /** An OpenID Connect issuer that replaces the Cognito user pool. */
   oidc: { issuer: string; audience: string } | undefined;
   /** Whether the API serves the page. */
@@ -121,7 +126,7 @@ const origins = z
 const schema = z
   .object({
     stage: z.enum(stageNames, { error: ({ input }) => `must be dev or prod (-c stage=dev), not ${input}` }),
-    sessionTtlSeconds: z.coerce.number().int().min(0).max(MAX_TTL_SECONDS).default(retention.session.seconds),
+    sessionTtlSeconds: z.coerce.number().int().min(0).max(MAX_TTL_SECONDS).optional(),
     oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
     oidcAudience: z.string().min(1).optional(),
     backendClient: flag.default(false),
@@ -217,10 +222,14 @@ export function readOptions(node: Node): Options {
   const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, node.tryGetContext(name)])));
   if (!parsed.success) throw new Error(`Invalid context options:\n${z.prettifyError(parsed.error)}`);
 
+  const periods = readPeriods(node, parsed.data.sessionTtlSeconds);
   const { stage, oidcIssuer, oidcAudience, pageClientId, throttleRate, throttleBurst, ...rest } = parsed.data;
   const defaults = stages[stage];
   return {
     ...rest,
+    periods,
+    policy: withPeriods(periods),
+    sessionTtlSeconds: rest.sessionTtlSeconds ?? periods.session ?? retention.session.seconds,
     chat: chatEnvironment(rest),
     stage: {
       ...defaults,
@@ -231,4 +240,19 @@ export function readOptions(node: Node): Options {
     pageClientId: pageClientId ?? oidcAudience ?? "",
     alarmEmail: rest.alarmEmail,
   };
+}
+
+const RETENTION_PREFIX = "retention.";
+
+/** Reads the options like `retention.archive=90d`. */
+function readPeriods(node: Node, sessionTtlSeconds: number | undefined): Periods {
+  const context: Record<string, unknown> = node.getAllContext();
+  const texts = Object.entries(context).flatMap(([name, text]) =>
+    name.startsWith(RETENTION_PREFIX) ? [[name.slice(RETENTION_PREFIX.length), text]] : [],
+  );
+  const periods = parsePeriods(Object.fromEntries(texts));
+  if (periods.session !== undefined && sessionTtlSeconds !== undefined) {
+    throw new Error("Invalid context options:\nretention.session and sessionTtlSeconds are the same: give one of them");
+  }
+  return periods;
 }

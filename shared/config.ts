@@ -122,6 +122,8 @@ const schema = z.object({
   LLM_QUEUE_PATIENCE: milliseconds(20_000),
   /** ARN of the secret with the key of the user hashes in the lake. */
   LAKE_KEY_SECRET: text(""),
+  /** Periods of retention that the deployment has chosen, in seconds; JSON. See `retention/periods.ts`. */
+  RETENTION: json(z.record(z.string(), atLeast(1)), {}),
   /** What the lake holds of what was said. `none` = only its length, time, tokens and cost. */
   LAKE_CONTENT: z._default(z.enum(["full", "redacted", "none"]), "redacted"),
   /** The client of the issuer with which the page signs in. */

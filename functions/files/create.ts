@@ -1,6 +1,6 @@
 import { toInstant } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
-import { type FileRecord, UNUSED_SECONDS, URL_SECONDS } from "../../shared/files/file.ts";
+import { type FileRecord, URL_SECONDS, unusedSeconds } from "../../shared/files/file.ts";
 import { createFile, type FileDependencies } from "../../shared/files/manage-files.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
@@ -28,7 +28,7 @@ export function createCreateFile(deps: Dependencies) {
 
 async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
   // The id of a file that is stored again holds the time of the first one.
-  const begun = Math.max(Date.parse(file.created_at), ((file.expires_at ?? 0) - UNUSED_SECONDS) * 1000);
+  const begun = Math.max(Date.parse(file.created_at), ((file.expires_at ?? 0) - unusedSeconds()) * 1000);
   const expires = begun + URL_SECONDS * 1000;
   // A repeat gives the first answer, so its URL ends when the first URL does.
   const seconds = Math.max(1, Math.floor((expires - clock()) / 1000));

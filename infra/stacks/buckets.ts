@@ -13,13 +13,15 @@ import {
   StorageClass,
 } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
-import { type RetentionRule, retention, upkeep } from "../../shared/retention/policy.ts";
+import type { Policy } from "../../shared/retention/periods.ts";
+import type { RetentionRule } from "../../shared/retention/policy.ts";
 import type { Stage } from "../stage.ts";
 import { acknowledge } from "./nag.ts";
 
 interface BucketsProps {
   stage: Stage;
   key: IKey | undefined;
+  policy: Policy;
 }
 
 /** The bucket of the archive, which is the record of truth, and the bucket of Athena's query results. */
@@ -27,10 +29,10 @@ export class Buckets extends Construct {
   readonly archive: Bucket;
   readonly queryResults: Bucket;
 
-  constructor(scope: Construct, id: string, { stage, key }: BucketsProps) {
+  constructor(scope: Construct, id: string, { stage, key, policy }: BucketsProps) {
     super(scope, id);
     // Dev has no access logs: S3 delivers them for hours, also into a bucket that `cdk destroy` has just emptied.
-    const accessLogs = stage.durable ? accessLogsBucket(this, stage) : undefined;
+    const accessLogs = stage.durable ? accessLogsBucket(this, stage, policy) : undefined;
     const logging = (prefix: string): BucketProps =>
       accessLogs ? { serverAccessLogsBucket: accessLogs as IBucket, serverAccessLogsPrefix: prefix } : {};
 
@@ -39,13 +41,15 @@ export class Buckets extends Construct {
       ...logging("archive/"),
       // Versions can be restored for as long as the table's point-in-time recovery. After that, deleted data is gone.
       versioned: true,
-      lifecycleRules: archiveRules(),
+      lifecycleRules: archiveRules(policy),
       cors: [browserUploads],
     });
     this.queryResults = new Bucket(this, "QueryResults", {
       ...secured(stage, key),
       ...logging("query-results/"),
-      lifecycleRules: [{ id: "results", expiration: Duration.seconds(upkeep.queryResults), ...abandonedUploads }],
+      lifecycleRules: [
+        { id: "results", expiration: Duration.seconds(policy.upkeep.queryResults), ...abandonedUploads },
+      ],
     });
 
     if (!accessLogs) {
@@ -71,7 +75,7 @@ const browserUploads: CorsRule = {
 const abandonedUploads: LifecycleRule = { abortIncompleteMultipartUploadAfter: Duration.days(1) };
 
 /** Lifecycle rules for the objects of the retention policy, and for old versions. */
-function archiveRules(): LifecycleRule[] {
+function archiveRules({ retention, upkeep }: Policy): LifecycleRule[] {
   const rows: [string, RetentionRule][] = Object.entries(retention);
   const byPrefix = rows.flatMap(([id, { place, seconds, coldAfterSeconds, versionSeconds }]): LifecycleRule[] =>
     "object" in place && (seconds !== null || coldAfterSeconds !== undefined)
@@ -106,7 +110,7 @@ function archiveRules(): LifecycleRule[] {
   ];
 }
 
-function accessLogsBucket(scope: Construct, stage: Stage): Bucket {
+function accessLogsBucket(scope: Construct, stage: Stage, { upkeep }: Policy): Bucket {
   return new Bucket(scope, "AccessLogs", {
     // S3 delivers access logs only to a bucket with S3-managed encryption.
     ...secured(stage, undefined),

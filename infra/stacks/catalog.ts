@@ -4,6 +4,8 @@ import { CfnDatabase, CfnTable } from "aws-cdk-lib/aws-glue";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
+import type { Policy } from "../../shared/retention/periods.ts";
+import { DAY } from "../../shared/retention/policy.ts";
 import type { Options } from "../stage.ts";
 import type { Buckets } from "./buckets.ts";
 import { archiveLines, messagesAll } from "./messages-all.ts";
@@ -39,7 +41,7 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
     table.addDependency(database);
     return table;
   };
-  for (const name of tableNames) addTable(tableIds[name], parquetTable(name, buckets));
+  for (const name of tableNames) addTable(tableIds[name], parquetTable(name, buckets, options));
   addTable("LakeArchiveLines", rawTable(buckets));
   addTable("LakeMessagesAll", view(databaseName, options.lakeContent));
 
@@ -106,7 +108,7 @@ const athenaTypes: Record<ColumnType, string> = {
 const day = { name: "dt", comment: "the day on which the session was created, or it happened, UTC, like 2026-11-21" };
 
 /** Partition projection: Athena computes the partitions from the calendar, so they need not be registered. */
-const projection = (location: string) => ({
+const projection = (location: string, first = FIRST_DAY) => ({
   EXTERNAL: "TRUE",
   "projection.enabled": "true",
   "projection.dt.type": "date",
@@ -114,11 +116,11 @@ const projection = (location: string) => ({
   "projection.dt.interval": "1",
   "projection.dt.interval.unit": "DAYS",
   // One day ahead, because a session's time may be up to 24 hours in the future.
-  "projection.dt.range": `${FIRST_DAY},NOW+1DAYS`,
+  "projection.dt.range": `${first},NOW+1DAYS`,
   "storage.location.template": `${location}dt=\${dt}/`,
 });
 
-function parquetTable(name: TableName, buckets: Buckets): CfnTable.TableInputProperty {
+function parquetTable(name: TableName, buckets: Buckets, { policy }: Options): CfnTable.TableInputProperty {
   const location = buckets.archive.s3UrlForObject(`lake/${name}/`);
   const { comment, columns } = tables[name];
   return {
@@ -126,7 +128,7 @@ function parquetTable(name: TableName, buckets: Buckets): CfnTable.TableInputPro
     description: comment,
     tableType: "EXTERNAL_TABLE",
     partitionKeys: [{ ...day, type: "string" }],
-    parameters: { ...projection(location), classification: "parquet" },
+    parameters: { ...projection(location, firstDayOf(name, policy)), classification: "parquet" },
     storageDescriptor: {
       location,
       inputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -139,6 +141,15 @@ function parquetTable(name: TableName, buckets: Buckets): CfnTable.TableInputPro
       })),
     },
   };
+}
+
+/**
+ * The day of an event is that on which it came. An operator can export it again for as long as the table has it, and the object counts its
+ * age from then. Sessions can be archived years after the day on which they were created.
+ */
+function firstDayOf(name: TableName, { retention }: Policy): string {
+  if (name !== "events") return FIRST_DAY;
+  return `NOW-${Math.ceil((retention.event.seconds + retention.lakeEvents.seconds) / DAY)}DAYS`;
 }
 
 /** The lines of the archive, for messages that the lake does not have yet. They are gzipped JSON, so a query reads whole objects. */

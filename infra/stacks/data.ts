@@ -18,7 +18,7 @@ import {
   type TableSpec,
   type VectorIndexSpec,
 } from "../../shared/dynamodb/tables.ts";
-import { DAY, upkeep } from "../../shared/retention/policy.ts";
+import { DAY } from "../../shared/retention/policy.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
 import { addCatalog } from "./catalog.ts";
@@ -59,7 +59,7 @@ export class DataStack extends Stack {
       options,
     );
     this.metrics = this.tableOf("Metrics", metrics, options);
-    this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key });
+    this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key, policy: options.policy });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
     this.lakeKey = this.secretOf("LakeKey", options);
     this.identity = options.oidc ? undefined : this.userPool(options);
@@ -68,12 +68,15 @@ export class DataStack extends Stack {
       audience: this.identity?.audience ?? "",
     };
 
+    if (Object.keys(options.periods).length > 0) {
+      new CfnOutput(this, "RetentionPeriods", { value: JSON.stringify(options.periods), description: "Seconds" });
+    }
     new CfnOutput(this, "ConversationsTableName", { value: this.table.tableName });
     new CfnOutput(this, "MetricsTableName", { value: this.metrics.tableName });
     new CfnOutput(this, "ArchiveBucketName", { value: this.buckets.archive.bucketName });
   }
 
-  private tableOf(id: string, spec: TableSpec, { stage }: Options): Table {
+  private tableOf(id: string, spec: TableSpec, { stage, policy }: Options): Table {
     const table = new Table(this, id, {
       partitionKey: { name: spec.partitionKey, type: AttributeType.STRING },
       sortKey: { name: spec.sortKey, type: AttributeType.STRING },
@@ -83,7 +86,7 @@ export class DataStack extends Stack {
       // The default key belongs to DynamoDB and is free. The AWS-managed key in KMS is not.
       ...(this.key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: this.key } : {}),
       pointInTimeRecoverySpecification: stage.durable
-        ? { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: upkeep.recovery / DAY }
+        ? { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: policy.upkeep.recovery / DAY }
         : { pointInTimeRecoveryEnabled: false },
       deletionProtection: stage.durable,
       removalPolicy: stage.removalPolicy,

@@ -12,6 +12,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     NODE_OPTIONS: "--enable-source-maps",
     MEMOCHA_VERSION: packageJson.version,
     MEMOCHA_STAGE: options.stage.name,
+    ...(Object.keys(options.periods).length > 0 ? { RETENTION: JSON.stringify(options.periods) } : {}),
     ...((table ?? indexes)
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),

@@ -5,7 +5,6 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
-import { upkeep } from "../../shared/retention/policy.ts";
 import type { Trigger } from "../function-spec.ts";
 import { type FunctionName, functions } from "../functions.ts";
 import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
@@ -22,7 +21,7 @@ export class JobsStack extends Stack {
     this.deadLetters = new Queue(this, "DeadLetters", {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      retentionPeriod: Duration.seconds(upkeep.deadLetters),
+      retentionPeriod: Duration.seconds(props.options.policy.upkeep.deadLetters),
     });
     acknowledge(this.deadLetters, { SQS3: "This is the dead-letter queue." });
 

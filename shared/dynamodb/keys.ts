@@ -203,8 +203,8 @@ export const counterPartition = ACTIVE_SESSIONS;
 /** The days whose lake partitions must be built, one item per day. */
 export const lakeDays = "L#days";
 
-/** The item that names the content with which the lake's days are built. */
-export const lakeContentKey: Key = { pk: "L#content", sk: "content" };
+/** The item that holds the settings with which the lake's days are built. */
+export const lakeBasisKey: Key = { pk: "L#basis", sk: "basis" };
 
 export function lakeDayKey(day: string): Key {
   return { pk: lakeDays, sk: day };

@@ -9,7 +9,7 @@ import {
   sessionKey,
 } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
-import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
+import { type FileRecord, unusedSeconds } from "./file.ts";
 import type { FileStore } from "./file-store.ts";
 
 /** Files in the table `conversations`. */
@@ -65,7 +65,7 @@ export function createFileStore(table: Table): FileStore {
     },
 
     async remove(file, now) {
-      const until = Math.max(toSeconds(Date.parse(file.created_at)) + UNUSED_SECONDS, toSeconds(now));
+      const until = Math.max(toSeconds(Date.parse(file.created_at)) + unusedSeconds(), toSeconds(now));
       const asRead = isAsRead(file);
       const { done, item } = await table.update({
         Key: fileKey(file.user_id, file.id),

@@ -7,7 +7,7 @@ export const MAX_FILE_BYTES = 25 * 1024 * 1024;
 export const URL_SECONDS = 3600;
 
 /** Seconds until a file that no message names is deleted. */
-export const UNUSED_SECONDS = retention.unusedFile.seconds;
+export const unusedSeconds = (): number => retention.unusedFile.seconds;
 
 /** A file as it is stored, without its content. */
 export interface FileRecord {

@@ -4,7 +4,7 @@ import { timeOf, timeOrderedId } from "../session/message.ts";
 import { MAX_AHEAD } from "../session/schema.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
-import { type FileRecord, UNUSED_SECONDS } from "./file.ts";
+import { type FileRecord, unusedSeconds } from "./file.ts";
 import type { FileObjects, FileStore } from "./file-store.ts";
 
 export interface FileDependencies {
@@ -44,7 +44,7 @@ export async function createFile(
     ...(sha256 === undefined ? {} : { sha256 }),
     status: "uploading",
     created_at: toInstant(created),
-    expires_at: toSeconds(request.at) + UNUSED_SECONDS,
+    expires_at: toSeconds(request.at) + unusedSeconds(),
   };
   const isNew = await files.add(file, id === undefined ? undefined : request.at);
   if (isNew || id === undefined) return file;

@@ -22,7 +22,7 @@ const MAX_ATTEMPTS = 4;
 const FORMAT = 2;
 
 /** Milliseconds. */
-const MESSAGES_AGE = retention.lakeMessages.seconds * 1000;
+const messagesAge = (): number => retention.lakeMessages.seconds * 1000;
 
 interface LakeSettings {
   /** Returns the hash that replaces a user in the lake. */
@@ -69,7 +69,7 @@ export async function buildDay(ports: BuildPorts, due: Due, now: number): Promis
 async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }: Due, now: number): Promise<DayBuilt> {
   const [messages, summaries] = await Promise.all([lake.find("messages", day), lake.find("session_summaries", day)]);
   const before = { messages, session_summaries: summaries };
-  const oldest = now - MESSAGES_AGE;
+  const oldest = now - messagesAge();
   const survey = await surveyDay(archived, day, settings, oldest);
   const due: readonly ArchiveTable[] = aged ? ["messages"] : archiveTables;
   const stale = due.filter((table) => (before[table]?.fingerprint ?? "") !== survey.fingerprints[table]);
@@ -93,7 +93,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
     await Promise.allSettled(begun.map((writer) => writer.abort()));
     throw error;
   }
-  const expires = survey.firstArchived === null ? null : survey.firstArchived + MESSAGES_AGE;
+  const expires = survey.firstArchived === null ? null : survey.firstArchived + messagesAge();
   return { changed: stale, rows, expires };
 
   async function writeSession(object: ArchivedObject, lines: AsyncIterable<ArchiveLine[]>): Promise<void> {

@@ -1,3 +1,4 @@
+import { retention } from "../retention/policy.ts";
 import { type BuildPorts, buildDay } from "./build-day.ts";
 import type { ChangedDays } from "./lake.ts";
 
@@ -15,7 +16,7 @@ interface LakeRun {
 }
 
 /**
- * Builds the partitions of all changed days, oldest first. When the lake is to hold other content, it builds the messages of all days again. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
+ * Builds the partitions of all changed days, oldest first. When the lake is to hold other content, or messages for another time, it builds the messages of all days again. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
  * its partitions are stored, so the next run builds what this one has not.
  */
 export async function buildLake(
@@ -25,9 +26,11 @@ export async function buildLake(
 ): Promise<LakeRun> {
   const { archived, changes, clock, settings } = ports;
   const run: LakeRun = { days: 0, partitions: 0, rows: 0, failed: 0, complete: true };
-  if ((await changes.findContent()) !== settings.content) {
+  // The marks say when messages reach their age, so another age needs other marks, too.
+  const basis = `${settings.content} for ${retention.lakeMessages.seconds} s`;
+  if ((await changes.findBasis()) !== basis) {
     await changes.markMessages(await archived.days());
-    await changes.setContent(settings.content);
+    await changes.setBasis(basis);
   }
   for (const changed of await changes.due(clock())) {
     if (clock() > deadline) return { ...run, complete: false };

@@ -1,4 +1,4 @@
-import { lakeContentKey, lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
+import { lakeBasisKey, lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
@@ -30,19 +30,19 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
       }
     },
 
-    async findContent() {
+    async findBasis() {
       const { items } = await table.query({
         KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": lakeContentKey.pk },
+        ExpressionAttributeValues: { ":pk": lakeBasisKey.pk },
       });
-      return items[0] ? String(items[0].content) : null;
+      return items[0] ? String(items[0].basis) : null;
     },
 
-    async setContent(content) {
+    async setBasis(basis) {
       await table.update({
-        Key: lakeContentKey,
-        UpdateExpression: "SET content = :content",
-        ExpressionAttributeValues: { ":content": content },
+        Key: lakeBasisKey,
+        UpdateExpression: "SET basis = :basis",
+        ExpressionAttributeValues: { ":basis": basis },
       });
     },
 

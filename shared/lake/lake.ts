@@ -1,4 +1,3 @@
-import type { LakeContent } from "./lake-content.ts";
 import type { Row, TableName } from "./tables.ts";
 
 /** The version of a partition that is stored, and what it was built from. */
@@ -44,10 +43,10 @@ export interface ChangedDays {
   mark(days: Iterable<string>): Promise<void>;
   /** Marks days whose messages must be built again, although the archive has not changed. */
   markMessages(days: Iterable<string>): Promise<void>;
-  /** Reads for which content all days were last marked; `null` = they never were. */
-  findContent(): Promise<string | null>;
-  /** Stores for which content all days are marked. */
-  setContent(content: LakeContent): Promise<void>;
+  /** Reads what `setBasis` has stored; `null` = nothing. */
+  findBasis(): Promise<string | null>;
+  /** Stores the settings for which all days are marked. */
+  setBasis(basis: string): Promise<void>;
   /** Returns the days that are due at `now` (epoch ms). */
   due(now: number): Promise<ChangedDay[]>;
   /** Ends a change, unless the day has changed again. The day is due again at `next` (epoch ms), or never. */

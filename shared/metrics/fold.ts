@@ -16,11 +16,8 @@ const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
 const FIRST_RUN = { hour: 24, day: 2, month: 1 } as const;
 
 /** Seconds for which the sources of a window are kept. An older window must not be folded again from an incomplete rest. */
-const SOURCE = {
-  hour: retention.rawMetric.seconds,
-  day: retention.hourlyAggregate.seconds,
-  month: retention.dailyAggregate.seconds,
-} as const;
+const sourceSeconds = (granularity: Granularity): number =>
+  ({ hour: retention.rawMetric, day: retention.hourlyAggregate, month: retention.dailyAggregate })[granularity].seconds;
 
 interface Folded {
   granularity: Granularity;
@@ -89,7 +86,7 @@ function firstOf(
     through === null
       ? shift(granularity, newest, 1 - FIRST_RUN[granularity])
       : shift(granularity, through < newest ? through : newest, 1 - REFOLDED[granularity]);
-  const oldest = shift(granularity, windowOf(granularity, toInstant(now - SOURCE[granularity] * 1000)), 1);
+  const oldest = shift(granularity, windowOf(granularity, toInstant(now - sourceSeconds(granularity) * 1000)), 1);
   const wanted = from !== undefined && from < usual ? from : usual;
   if (wanted < oldest) return oldest;
   return wanted;

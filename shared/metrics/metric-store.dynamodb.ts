@@ -8,11 +8,9 @@ import type { MetricStore, Windowed } from "./metric-store.ts";
 import { decodeSketch, encodeSketch } from "./sketch.ts";
 import { type Granularity, startOf, windowOf, windowsBetween } from "./window.ts";
 
-const LIFETIME = {
-  hour: retention.hourlyAggregate.seconds,
-  day: retention.dailyAggregate.seconds,
-  month: retention.monthlyAggregate.seconds,
-} as const;
+const lifetimeOf = (granularity: Granularity): number | null =>
+  ({ hour: retention.hourlyAggregate, day: retention.dailyAggregate, month: retention.monthlyAggregate })[granularity]
+    .seconds;
 
 /** The larger window whose aggregates share a partition. */
 const PARTITION = { hour: "day", day: "month", month: undefined } as const;
@@ -75,7 +73,7 @@ function partitionsOf(granularity: Granularity, series: string, first: string, l
 
 function toItem(granularity: Granularity, row: Windowed): Item {
   const { window, sketch, users, ...rest } = row;
-  const lifetime = LIFETIME[granularity];
+  const lifetime = lifetimeOf(granularity);
   return {
     ...aggregateKey(granularity, row.series, window, dimensionKey(row.dimensions)),
     ...rest,

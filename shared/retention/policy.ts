@@ -11,10 +11,16 @@ export interface RetentionRule {
   place: Place;
   /** Seconds from the last write of the record until it is deleted; `null` = not deleted by age. */
   seconds: number | null;
-  /** Seconds until an object moves to a colder storage class. */
+  /** Seconds until an object moves to Glacier Instant Retrieval. */
   coldAfterSeconds?: number;
   /** Seconds until an older version of an object is deleted. @default `upkeep.recovery` */
   versionSeconds?: number;
+  /** Least seconds that a deployment can choose. @default a day for objects, a minute for items */
+  least?: number;
+  /** Records whose period must not be longer: the tiers before this one. */
+  notShorterThan?: readonly string[];
+  /** The record that has the same period, so that this one has no option of its own. */
+  sameAs?: string;
   /** The reason, or what deletes the record if age does not. */
   note: string;
 }
@@ -23,7 +29,8 @@ const ARCHIVE_SECONDS = 365 * DAY;
 
 /**
  * The retention of every record. Item TTLs, S3 lifecycle rules and `docs/retention.md` are derived from this table; a test fails when
- * something that is stored has no row here.
+ * something that is stored has no row here. A deployment can choose other periods (`periods.ts`), so read a period where it is used, not
+ * when a file is loaded.
  */
 export const retention = {
   session: {
@@ -66,12 +73,14 @@ export const retention = {
     record: "archived stub",
     place: { item: "stub" },
     seconds: ARCHIVE_SECONDS,
+    sameAs: "archive",
     note: "From the day of archiving, like the object that it refers to.",
   },
   idempotency: {
     record: "idempotency record",
     place: { item: "idempotency" },
     seconds: DAY,
+    least: 600,
     note: "A repeated POST returns the first answer during this time. Ten minutes for retries that an SDK makes by itself. Holds ids and times, no content.",
   },
   writeProbe: {
@@ -84,12 +93,14 @@ export const retention = {
     record: "text of a running turn",
     place: { item: "live-text" },
     seconds: 900,
+    least: 300,
     note: "Written during a long answer, for clients that reconnect. Also deleted with its session.",
   },
   limits: {
     record: "usage of a user per day",
     place: { item: "limits" },
     seconds: 2 * DAY,
+    least: 2 * DAY,
     note: "Rate limits and token budgets count with it. One item per user.",
   },
   person: {
@@ -109,7 +120,7 @@ export const retention = {
     place: { object: "files/" },
     seconds: null,
     coldAfterSeconds: 30 * DAY,
-    note: "Deleted with its session, or when a client deletes the file. Glacier Instant Retrieval from day 30.",
+    note: "Deleted with its session, or when a client deletes the file.",
   },
   fileRecord: {
     record: "name, type and size of a file that a message names",
@@ -121,6 +132,7 @@ export const retention = {
     record: "file that no message names, or that was deleted",
     place: { item: "unused-file" },
     seconds: DAY,
+    least: 2 * 3600,
     note: "Its content is deleted with it. Of a deleted file only the id stays, because an upload may still arrive.",
   },
   fileUse: {
@@ -140,12 +152,14 @@ export const retention = {
     record: "state of an export",
     place: { item: "export" },
     seconds: 7 * DAY,
+    sameAs: "export",
     note: "One item per export: status, size, checksum and counts. No content.",
   },
   latestExport: {
     record: "name of a user's latest export",
     place: { item: "latest-export" },
     seconds: 7 * DAY,
+    sameAs: "export",
     note: "One item per user, so that one export runs at a time.",
   },
   memory: {
@@ -170,6 +184,7 @@ export const retention = {
     record: "term statistics of a user without memories",
     place: { item: "empty-memory-summary" },
     seconds: 3600,
+    least: 3600,
     note: "Lists what was forgotten last, because an index may still hold it. No content.",
   },
   memoryLayout: {
@@ -188,18 +203,23 @@ export const retention = {
     record: "raw performance metric",
     place: { item: "raw-metric" },
     seconds: 30 * DAY,
+    least: DAY,
     note: "One item per request, LLM call, embedding call or search. Folded into hourly aggregates.",
   },
   hourlyAggregate: {
     record: "hourly aggregate",
     place: { item: "hourly-aggregate" },
     seconds: 90 * DAY,
+    least: 3 * DAY,
+    notShorterThan: ["rawMetric"],
     note: "From the start of its hour. Folded into daily aggregates.",
   },
   dailyAggregate: {
     record: "daily aggregate",
     place: { item: "daily-aggregate" },
     seconds: 365 * DAY,
+    least: 62 * DAY,
+    notShorterThan: ["hourlyAggregate"],
     note: "From the start of its day. Folded into monthly aggregates.",
   },
   monthlyAggregate: {
@@ -212,6 +232,7 @@ export const retention = {
     record: "event (feedback, conversion, engagement, content, custom)",
     place: { item: "event" },
     seconds: 365 * DAY,
+    least: 3 * DAY,
     note: "Exported to the lake on the next day. An event that is not exported yet is kept until it is. Counts and values stay in the aggregates.",
   },
   jobState: {
@@ -225,7 +246,8 @@ export const retention = {
     place: { object: "archive/" },
     seconds: ARCHIVE_SECONDS,
     coldAfterSeconds: 30 * DAY,
-    note: "One object per session. Glacier Instant Retrieval from day 30.",
+    notShorterThan: ["session", "lakeMessages"],
+    note: "One object per session.",
   },
   lakeDay: {
     record: "mark of a day that the lake must build",
@@ -233,11 +255,11 @@ export const retention = {
     seconds: null,
     note: "One per day. Deleted when the day is built and has no messages that will reach their age.",
   },
-  lakeContent: {
-    record: "content that the lake's days are built with",
-    place: { item: "lake-content" },
+  lakeBasis: {
+    record: "settings that the lake's days are built with",
+    place: { item: "lake-basis" },
     seconds: null,
-    note: "One item: the option lakeContent. When it changes, all days are built again.",
+    note: "One item. When the content of the lake or the period of its messages changes, the messages of all days are built again.",
   },
   lakeMessages: {
     record: "interactions (lake messages)",
@@ -249,12 +271,14 @@ export const retention = {
     record: "session summaries (lake)",
     place: { object: "lake/session_summaries/" },
     seconds: 730 * DAY,
+    notShorterThan: ["lakeMessages"],
     note: "Counts, durations and costs; no text. They outlive their archive objects, unless their day is built again after that.",
   },
   lakeEvents: {
     record: "events (lake)",
     place: { object: "lake/events/" },
     seconds: 730 * DAY,
+    notShorterThan: ["event"],
     note: "Exported daily, a year before they expire in the table.",
   },
   lakeAggregates: {

@@ -70,7 +70,19 @@ describe("the options of a deployment", () => {
     });
   });
 
+  it("have periods of retention, of which that of sessions is sessionTtlSeconds", () => {
+    const options = read({ stage: "dev", "retention.archive": "400d", "retention.session": "14d" });
+    expect(options).toMatchObject({
+      sessionTtlSeconds: 14 * 86_400,
+      periods: { archive: 400 * 86_400, session: 14 * 86_400 },
+      policy: { retention: { stub: { seconds: 400 * 86_400 } } },
+    });
+  });
+
   it.each([
+    [{ stage: "dev", lakeContent: "false" }, "lakeContent", "must be full, redacted or none, not false"],
+    [{ stage: "dev", "retention.archive": "90" }, "retention.archive", "such as 90d"],
+    [{ stage: "dev", "retention.session": "1d", sessionTtlSeconds: "5" }, "sessionTtlSeconds", "give one of them"],
     [{}, "stage", "must be dev or prod (-c stage=dev), not undefined"],
     [{ stage: "test" }, "stage", "must be dev or prod (-c stage=dev), not test"],
     [{ stage: "dev", sessionTtlSeconds: "-1" }, "sessionTtlSeconds", ">=0"],

@@ -43,6 +43,7 @@ const defaults: Config = {
   LLM_TOKENS_PER_MINUTE: 0,
   LLM_QUEUE_PATIENCE: 20_000,
   LAKE_KEY_SECRET: "",
+  RETENTION: {},
   LAKE_CONTENT: "redacted",
   PAGE_CLIENT_ID: "",
   PAGE_ORIGINS: [],

@@ -2,10 +2,16 @@ import { DAY, type RetentionRule, retention } from "../../shared/retention/polic
 
 /** The retention policy as the Markdown table of docs/retention.md. */
 export function retentionTable(): string {
-  const rows = (Object.values(retention) as RetentionRule[]).map(
-    ({ record, seconds, note }) => `| ${record} | ${duration(seconds)} | ${note} |`,
+  const rows = (Object.entries(retention) as [string, RetentionRule][]).map(
+    ([name, { record, seconds, coldAfterSeconds, sameAs = name, note }]) => {
+      const option = seconds === null ? "–" : `\`${sameAs}\``;
+      const cold = coldAfterSeconds
+        ? ` Glacier Instant Retrieval after ${duration(coldAfterSeconds)} (\`${name}.cold\`).`
+        : "";
+      return `| ${record} | ${duration(seconds)} | ${option} | ${note}${cold} |`;
+    },
   );
-  return ["| record | deleted after | |", "|---|---|---|", ...rows, ""].join("\n");
+  return ["| record | deleted after | period | |", "|---|---|---|---|", ...rows, ""].join("\n");
 }
 
 function duration(seconds: number | null): string {

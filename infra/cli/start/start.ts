@@ -1,12 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { createLog, explainError, formatGrants, type Host, type Log } from "../../local/index.ts";
-import { readInteger, runCommand } from "../run-command.ts";
+import { readInteger, runCommand, UsageError } from "../run-command.ts";
 import { startMemocha } from "./start-memocha.ts";
 
 const usage = `Runs Memocha on this machine.
 
   npm start -- [options]
 
+  -c NAME=VALUE       an option of the deployment, as for cdk deploy; may be repeated: -c retention.archive=90d
   --port N            port of the API on 127.0.0.1; 0 = any free one (default 3000)
   --fresh             delete all data first; the key of the token issuer stays, so that earlier tokens stay valid
   --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
@@ -22,6 +23,7 @@ const usage = `Runs Memocha on this machine.
 `;
 
 const options = {
+  context: { type: "string", short: "c", multiple: true, default: [] as string[] },
   port: { type: "string", default: "3000" },
   fresh: { type: "boolean", default: false },
   "ttl-sweep": { type: "string", default: "5" },
@@ -39,6 +41,7 @@ const SAME_SIGNAL = 1_000;
 process.env.TZ = "UTC";
 
 await runCommand({ name: "start", usage, options }, async ({ data, fresh, isolate, grants, verbose, ...values }) => {
+  const context = readContext(values.context);
   const port = readInteger(values.port, "--port", 0, 65_535) ?? 0;
   const ttlSweep = readInteger(values["ttl-sweep"], "--ttl-sweep", 0, 86_400) ?? 0;
   const scheduleEvery = readInteger(values["schedule-every"], "--schedule-every", 1, 86_400);
@@ -77,7 +80,7 @@ await runCommand({ name: "start", usage, options }, async ({ data, fresh, isolat
 
   try {
     const { signal } = starting;
-    host = await startMemocha({ port, data, fresh, ttlSweep, scheduleEvery, isolate, log, signal });
+    host = await startMemocha({ port, data, fresh, ttlSweep, scheduleEvery, isolate, log, signal }, context);
     if (stopping !== undefined) await end(host);
     await greet(host, log);
   } catch (error) {
@@ -88,6 +91,17 @@ await runCommand({ name: "start", usage, options }, async ({ data, fresh, isolat
   }
   return 0;
 });
+
+/** Reads options such as `retention.archive=90d`. */
+function readContext(options: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    options.map((option) => {
+      const at = option.indexOf("=");
+      if (at < 1) throw new UsageError(`-c takes NAME=VALUE, such as -c retention.archive=90d, not ${option}`);
+      return [option.slice(0, at), option.slice(at + 1)];
+    }),
+  );
+}
 
 async function greet({ url, token, issuesTokens }: Host, log: Log): Promise<void> {
   const ready = `ready in ${(performance.now() / 1000).toFixed(1)} s: ${url}`;

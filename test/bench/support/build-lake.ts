@@ -14,8 +14,8 @@ const nothing = async () => undefined;
 const changes = {
   mark: nothing,
   markMessages: nothing,
-  findContent: async () => "full",
-  setContent: nothing,
+  findBasis: async () => null,
+  setBasis: nothing,
   due: async () => due,
   settle: nothing,
 };

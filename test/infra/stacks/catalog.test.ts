@@ -52,6 +52,14 @@ describe("the catalog", () => {
     expect(Number(days) * 86_400_000).toBe(MAX_AHEAD);
   });
 
+  it("lists the days of events from the first one that can still have an object", () => {
+    const rangeOf = (context: Record<string, string>) =>
+      onlyResource(synthesize({ stage: "prod", ...context }).data, "AWS::Glue::Table", "LakeEvents").Properties
+        .TableInput.Parameters["projection.dt.range"];
+    expect(rangeOf({})).toBe("NOW-1095DAYS,NOW+1DAYS");
+    expect(rangeOf({ "retention.event": "10d", "retention.lakeEvents": "20d" })).toBe("NOW-30DAYS,NOW+1DAYS");
+  });
+
   it("has no user ids in the archive's lines", () => {
     const names = inputs.archive_lines.StorageDescriptor.Columns.map(({ Name }: { Name: string }) => Name);
     expect(names).toContain("session_key");

@@ -83,6 +83,33 @@ describe("the archive bucket", () => {
     );
   });
 
+  it("keeps objects, old versions and backups for the periods of the deployment", () => {
+    const periods = {
+      "retention.archive": "400d",
+      "retention.archive.cold": "10d",
+      "retention.recovery": "3d",
+      "retention.queryResults": "2d",
+      "retention.accessLogs": "30d",
+    };
+    const { data } = synthesize({ stage: "prod", ...periods });
+    const rulesOf = (bucket: string): LifecycleRule[] =>
+      onlyResource(data, "AWS::S3::Bucket", `Buckets/${bucket}/`).Properties.LifecycleConfiguration.Rules;
+    expect(rulesOf("Archive").find(({ Prefix }) => Prefix === "archive/")).toMatchObject({
+      ExpirationInDays: 400,
+      Transitions: [{ TransitionInDays: 10 }],
+    });
+    expect(rulesOf("Archive").at(-1)).toMatchObject({ NoncurrentVersionExpiration: { NoncurrentDays: 3 } });
+    expect(rulesOf("QueryResults")[0]).toMatchObject({ ExpirationInDays: 2 });
+    expect(rulesOf("AccessLogs")[0]).toMatchObject({ ExpirationInDays: 30 });
+    expect(
+      onlyResource(data, "AWS::DynamoDB::Table", "/Conversations/").Properties.PointInTimeRecoverySpecification,
+    ).toMatchObject({ RecoveryPeriodInDays: 3 });
+    expect(JSON.parse(data.findOutputs("RetentionPeriods").RetentionPeriods?.Value)).toMatchObject({
+      archive: 400 * DAY,
+      recovery: 3 * DAY,
+    });
+  });
+
   it("keeps old versions as long as the table's backups", () => {
     expect(archive.VersioningConfiguration).toEqual({ Status: "Enabled" });
     expect(rules.find(({ Prefix }) => Prefix === undefined)).toEqual({

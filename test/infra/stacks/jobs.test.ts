@@ -3,6 +3,24 @@ import { functions } from "../../../infra/functions.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { jobs } = synthesize({ stage: "prod" });
+
+describe("the jobs of a deployment with periods of its own", () => {
+  const other = synthesize({ stage: "prod", "retention.archive": "400d", "retention.deadLetters": "3d" });
+
+  it("keep dead letters for its period", () => {
+    const [queue] = Object.values(resourcesOf(other.jobs, "AWS::SQS::Queue"));
+    expect(queue?.Properties.MessageRetentionPeriod).toBe(3 * 86_400);
+  });
+
+  it("read the periods from their environment, as all its functions do", () => {
+    for (const stack of [other.jobs, other.api]) {
+      for (const { Properties } of Object.values(resourcesOf(stack, "AWS::Lambda::Function"))) {
+        const { MEMOCHA_STAGE, RETENTION } = Properties.Environment?.Variables ?? {};
+        if (MEMOCHA_STAGE) expect(JSON.parse(RETENTION)).toEqual({ archive: 400 * 86_400, deadLetters: 3 * 86_400 });
+      }
+    }
+  });
+});
 const deadLetters = { "Fn::GetAtt": [expect.stringMatching(/^DeadLetters/), "Arn"] };
 
 describe("the archiver", () => {

@@ -219,8 +219,8 @@ describe("a run of the lake builder", () => {
     const changes = {
       mark: async () => undefined,
       markMessages: async () => undefined,
-      findContent: async () => "full",
-      setContent: async () => undefined,
+      findBasis: async () => null,
+      setBasis: async () => undefined,
       due: async () => ["2026-11-19", "2026-11-20", "2026-11-21"].map((day) => ({ day, token: "t", aged: false })),
       settle: async ({ day }: { day: string }) => void settled.push(day),
     };
@@ -238,8 +238,8 @@ describe("a run of the lake builder", () => {
     const changes = {
       mark: async () => undefined,
       markMessages: async () => undefined,
-      findContent: async () => "full",
-      setContent: async () => undefined,
+      findBasis: async () => null,
+      setBasis: async () => undefined,
       due: async () => ["2026-11-19", "2026-11-20"].map((day) => ({ day, token: "t", aged: false })),
       settle: async ({ day }: { day: string }) => void settled.push(day),
     };

@@ -272,12 +272,12 @@ describe("a lake that is redacted from now on", () => {
       expect(await of("messages")).toEqual([{ content: "I am ann@example.com" }]);
 
       world.ports.settings.content = "redacted";
-      const { setContent } = world.ports.changes;
-      world.ports.changes.setContent = async () => {
+      const { setBasis } = world.ports.changes;
+      world.ports.changes.setBasis = async () => {
         throw new Error("the function ended");
       };
       await expect(world.build()).rejects.toThrow("ended");
-      world.ports.changes.setContent = setContent;
+      world.ports.changes.setBasis = setBasis;
       expect((await world.build()).partitions).toBeGreaterThan(0);
       expect(await of("messages")).toEqual([{ content: "I am [email]" }]);
       expect(await world.build()).toMatchObject({ days: 0, partitions: 0 });

@@ -169,14 +169,14 @@ describe("the mark of a changed day", () => {
   });
 });
 
-describe("the content of the lake's days", () => {
+describe("the basis of the lake's days", () => {
   const changes = () => createChangedDays(createTable(engines.dynamodb, engines.tableName));
 
   it("is unknown at first, and then what was stored last", async () => {
-    expect(await changes().findContent()).toBeNull();
-    await changes().setContent("full");
-    await changes().setContent("redacted");
-    expect(await changes().findContent()).toBe("redacted");
+    expect(await changes().findBasis()).toBeNull();
+    await changes().setBasis("full for 1 s");
+    await changes().setBasis("redacted for 1 s");
+    expect(await changes().findBasis()).toBe("redacted for 1 s");
   });
 
   it("marks days without a change for their messages only, and leaves changed days as they are", async () => {

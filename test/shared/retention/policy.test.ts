@@ -1,15 +1,10 @@
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { type Periods, setPeriods, withPeriods } from "../../../shared/retention/periods.ts";
+import { DAY, type RetentionRule, retention } from "../../../shared/retention/policy.ts";
 import { createExportWorld } from "../../support/export-world.ts";
 import { type Api, startApi } from "../../support/start-api.ts";
-
-let api: Api;
-beforeAll(async () => {
-  api = await startApi();
-});
-afterAll(() => api.close());
 
 const rules = Object.values(retention) as RetentionRule[];
 
@@ -32,12 +27,37 @@ const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = 
   ["write-probe", ({ pk }) => pk === "C#write_probe"],
 ];
 
+/** Other periods than those of the policy, for every kind of item that the test stores. */
+const others: Periods = {
+  archive: 500 * DAY,
+  "archive.cold": 60 * DAY,
+  idempotency: 7200,
+  writeProbe: 120,
+  unusedFile: 3 * 3600,
+};
+const { retention: usual } = withPeriods({});
+
 describe("the retention policy", () => {
   it("has one row per place", () => {
     const places = rules.map(({ place }) => JSON.stringify(place));
     expect(new Set(places).size).toBe(places.length);
     for (const { seconds, coldAfterSeconds = 0 } of rules)
       expect(seconds ?? Number.POSITIVE_INFINITY).toBeGreaterThan(coldAfterSeconds);
+  });
+});
+
+describe.each([
+  ["as it is", {}],
+  ["with the periods of a deployment", others],
+])("the retention policy, %s,", (_what, periods) => {
+  let api: Api;
+  beforeAll(async () => {
+    setPeriods(periods);
+    api = await startApi();
+  });
+  afterAll(async () => {
+    await api.close();
+    setPeriods(secondsOf(usual));
   });
 
   it("has a row for everything that a session stores, and each item expires as its row says", async () => {
@@ -81,6 +101,10 @@ describe("the retention policy", () => {
         const remaining = item.expires_at === undefined ? null : Number(item.expires_at) - now;
         if (rule?.seconds === null) expect([kind, remaining]).toEqual([kind, null]);
         else expect(remaining).toBeLessThanOrEqual(rule!.seconds!);
+        // Of these, the test knows when they were written.
+        if (["stub", "idempotency", "write-probe", "unused-file"].includes(kind!)) {
+          expect([kind, rule!.seconds! - remaining!]).toEqual([kind, expect.toSatisfy((age: number) => age <= 62)]);
+        }
       }
     }
     expect([...seen].sort()).toEqual(KINDS.map(([kind]) => kind).sort());
@@ -92,3 +116,13 @@ describe("the retention policy", () => {
     }
   });
 });
+
+/** All periods of a policy, by their names. */
+function secondsOf(policy: Record<string, RetentionRule>): Periods {
+  return Object.fromEntries(
+    Object.entries(policy).flatMap(([name, { seconds, coldAfterSeconds }]) => [
+      ...(seconds === null ? [] : [[name, seconds]]),
+      ...(coldAfterSeconds === undefined ? [] : [[`${name}.cold`, coldAfterSeconds]]),
+    ]),
+  );
+}

@@ -27,9 +27,18 @@ describe("npm start", () => {
     [["--frsh"], "Unknown option '--frsh'"],
     [["stray"], "Unexpected argument 'stray'"],
     [["--data="], "--data must name a directory"],
+    [["-c", "retention.archive"], "-c takes NAME=VALUE, such as -c retention.archive=90d, not retention.archive"],
   ])("refuses %j with exit code 2 and a message that says why", async (args, message) => {
     expect(await main(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
+
+  test("refuses an option of the deployment that is wrong, with exit code 1", async () => {
+    const data = path.join(temporary.directory, "refused");
+    const failed = await main("--port", "0", "--data", data, "-c", "retention.archive=1d", "-c", "retention.evnt=3d");
+    const why = "retention.evnt does not exist";
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining(why) });
+    // The CDK app is loaded to find out.
+  }, 120_000);
 
   test("reports a port that is in use, with exit code 1", async () => {
     const taken = await listen(createServer(), 0);
