@@ -8,7 +8,7 @@ import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
 import { loadIssuerKey } from "../../infra/local/issuer/issuer-key.ts";
 import { signToken } from "../../infra/local/issuer/sign-token.ts";
 import { startCapacityProxy } from "./support/capacity-proxy.ts";
-import { type Input, prepareConversations, type Written } from "./support/conversations.ts";
+import { currentOf, type Input, prepareConversations, saidBy, type Written } from "./support/conversations.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
 import { takeLakeStock } from "./support/lake-stock.ts";
 import { mebibytes, printTable } from "./support/print-table.ts";
@@ -32,6 +32,8 @@ interface Options {
   users: number;
   /** Seconds. */
   ttl: number;
+  /** Every n-th conversation gets parts, a file and branches. */
+  branchedEvery: number;
 }
 
 /** Runs every conversation of a JSON Lines file through its whole life in a new host, and compares the result with the file. */
@@ -39,15 +41,24 @@ export async function run(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { users: { type: "string", default: "20" }, ttl: { type: "string", default: "20" } },
+    options: {
+      users: { type: "string", default: "20" },
+      ttl: { type: "string", default: "20" },
+      sessions: { type: "string" },
+      "branched-every": { type: "string", default: "5" },
+    },
   });
   const [file] = positionals;
-  if (!file) throw new Error("npm run bench -- life FILE [--users N] [--ttl SECONDS]");
-  const options = { users: Number(values.users), ttl: Number(values.ttl) };
+  if (!file)
+    throw new Error("npm run bench -- life FILE [--users N] [--ttl SECONDS] [--sessions N] [--branched-every N]");
+  const { users, ttl, sessions, "branched-every": every } = values;
+  const options = { users: Number(users), ttl: Number(ttl), branchedEvery: Number(every) };
+  const most = Number(sessions ?? Number.POSITIVE_INFINITY);
   const scratch = mkdtempSync(path.join(tmpdir(), "memocha-life-"));
   try {
-    const part = await prepareConversations(file, path.join(scratch, "part.jsonl"), options.users, METERED);
-    const whole = await prepareConversations(file, path.join(scratch, "whole.jsonl"), options.users);
+    const metered = { ...options, most: Math.min(most, METERED) };
+    const part = await prepareConversations(file, path.join(scratch, "part.jsonl"), metered);
+    const whole = await prepareConversations(file, path.join(scratch, "whole.jsonl"), { ...options, most });
     await live(path.basename(file), whole, path.join(scratch, "data"), options);
     await liveMetered(part, path.join(scratch, "metered"), options);
   } finally {
@@ -85,6 +96,7 @@ async function live(name: string, input: Input, data: string, options: Options):
       ["", "sessions", "messages"],
       [
         ["in the file", written.length, messages],
+        ["  with tools, a file and branches", input.branched, ""],
         ["imported", summary.imported, summary.messages],
         ["archived", before.archivedSessions, before.archived],
         ["lost", written.length - before.archivedSessions, before.lost],
@@ -96,6 +108,8 @@ async function live(name: string, input: Input, data: string, options: Options):
         ["  of these, wrong", wrong.archived, ""],
         ["restored", restored.length, after.hot],
         ["  of these, wrong", wrong.restored, ""],
+        ["files", "", input.files],
+        ["  lost or doubled", "", Math.abs(before.files - input.files) + Math.abs(after.files - input.files)],
         ["lost after restoring", "", after.lost],
         ["duplicated after restoring", "", after.duplicated],
       ],
@@ -113,7 +127,9 @@ async function live(name: string, input: Input, data: string, options: Options):
         ],
       ],
     );
-    const contents = written.reduce((all, each) => all + Buffer.byteLength(each.contents.join("")), 0);
+    const contents = written
+      .flatMap((each) => each.messages)
+      .reduce((all, { content, parts }) => all + Buffer.byteLength(saidBy(content, parts)), 0);
     printTable(
       "Sizes",
       ["", ""],
@@ -129,6 +145,8 @@ async function live(name: string, input: Input, data: string, options: Options):
     const difference = await printRequests(host.url, data, requests.made());
     const faults =
       Math.abs(difference) +
+      Math.abs(before.files - input.files) +
+      Math.abs(after.files - input.files) +
       lake.lost +
       lake.duplicated +
       before.lost +
@@ -206,17 +224,60 @@ async function untilArchived(host: HostProcess): Promise<number> {
   }
 }
 
-/** Whether the API returns all messages of the conversation in order. */
-async function readsBack(host: HostProcess, data: string, { user, session, contents }: Written): Promise<boolean> {
-  const found: string[] = [];
+interface Shown {
+  id: string;
+  parent_id: string | null;
+  content: string;
+  parts?: Record<string, unknown>[];
+}
+
+/** Whether the API returns the current branch in order, all messages with their parents, and the contents of files. */
+async function readsBack(host: HostProcess, data: string, written: Written): Promise<boolean> {
+  const { user, session, messages } = written;
+  const current = await listMessages(host, data, written, "current");
+  const all = await listMessages(host, data, written, "all");
+  const said = new Map(all.map(({ id, content, parts }) => [id, saidBy(content, parts)]));
+  const pairs = all.map(({ id, parent_id }) => [said.get(id), parent_id === null ? null : said.get(parent_id)]);
+  const expected = messages.map(({ content, parts, parent }) => {
+    const above = parent === undefined ? undefined : messages[parent];
+    return [saidBy(content, parts), above ? saidBy(above.content, above.parts) : null];
+  });
+  const isSame =
+    JSON.stringify(current.map(({ content, parts }) => saidBy(content, parts))) ===
+      JSON.stringify(currentOf(written)) &&
+    JSON.stringify(pairs.map((pair) => JSON.stringify(pair)).sort()) ===
+      JSON.stringify(expected.map((pair) => JSON.stringify(pair)).sort());
+  if (!isSame) say(`${user}/${session} differs`);
+  const ids = all.flatMap(({ parts = [] }) =>
+    parts.flatMap(({ file_id }) => (typeof file_id === "string" ? [file_id] : [])),
+  );
+  const contents = await Promise.all(ids.map((id) => readFile(host, data, user, id)));
+  return isSame && JSON.stringify(contents) === JSON.stringify(messages.flatMap(({ file }) => file ?? []));
+}
+
+async function listMessages(
+  host: HostProcess,
+  data: string,
+  { user, session }: Written,
+  branch: string,
+): Promise<Shown[]> {
+  const found: Shown[] = [];
   let cursor: string | null = null;
   do {
     const query: string = cursor === null ? "" : `&cursor=${cursor}`;
-    const page = await call(host, data, user, "GET", `/v1/sessions/${session}/messages?limit=100${query}`);
-    found.push(...(page.data as { content: string }[]).map(({ content }) => content));
+    const route = `/v1/sessions/${session}/messages?limit=100&branch=${branch}${query}`;
+    const page = await call(host, data, user, "GET", route);
+    found.push(...(page.data as Shown[]));
     cursor = page.next_cursor as string | null;
   } while (cursor !== null);
-  return JSON.stringify(found) === JSON.stringify(contents);
+  return found;
+}
+
+async function readFile(host: HostProcess, data: string, user: string, id: string): Promise<string> {
+  const { url } = await call(host, data, user, "GET", `/v1/files/${id}`);
+  const response = await fetch(String(url));
+  if (!response.ok) throw new Error(`the content of the file ${id}: ${response.status}`);
+  return response.text();
 }
 
 async function call(host: HostProcess, data: string, user: string, method: string, route: string, body?: object) {
@@ -232,6 +293,6 @@ async function call(host: HostProcess, data: string, user: string, method: strin
 const token = async (data: string, user: string, actAs: boolean): Promise<string> =>
   signToken(await loadIssuerKey(data), { user, actAs });
 
-const count = (written: readonly Written[]): number => written.reduce((sum, { contents }) => sum + contents.length, 0);
+const count = (written: readonly Written[]): number => written.reduce((sum, { messages }) => sum + messages.length, 0);
 
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);

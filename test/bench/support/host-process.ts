@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { LakeContent } from "../../../shared/lake/lake-content.ts";
 
 const MAIN = fileURLToPath(new URL("../../../infra/cli/start/start.ts", import.meta.url));
 
@@ -31,6 +32,7 @@ export async function startHostProcess(data: string, environment: Record<string,
     table: String(outputs.ConversationsTableName),
     bucket: String(outputs.ArchiveBucketName),
     lakeFunction: String(outputs.LakeFunctionName),
+    lakeContent: String(outputs.LakeContent) as LakeContent,
     /** The largest memory so far, in bytes. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
     async stop() {

@@ -3,7 +3,9 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { createLakeCopy } from "../../../infra/cli/sql/lake-copy.ts";
 import { openLakeDatabase } from "../../../infra/cli/sql/lake-database.ts";
-import type { Written } from "./conversations.ts";
+import type { LakeContent } from "../../../shared/lake/lake-content.ts";
+import { showJson, showText } from "../../../shared/lake/lake-content.ts";
+import { saidBy, type Written } from "./conversations.ts";
 
 const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
@@ -11,6 +13,7 @@ interface Places {
   endpoints: { s3: string; lambda: string };
   bucket: string;
   lakeFunction: string;
+  lakeContent: LakeContent;
 }
 
 /** Builds the lake, copies it to `directory`, and compares it session by session with the written conversations. */
@@ -29,12 +32,21 @@ export async function takeLakeStock(places: Places, directory: string, written: 
       for await (const { rows } of database.query(sql)) all.push(...rows);
       return all;
     };
-    const rows = await rowsOf("select session_id, content, count(*) from messages group by all");
-    const found = new Map(rows.map(([session, content, count]) => [`${session}\n${content}`, Number(count)]));
+    const rows = await rowsOf("select session_id, is_current, content, parts from messages");
+    const found = new Map<string, number>();
+    const keyOf = (session: string, isCurrent: boolean, content: string | null, parts: string | null) =>
+      JSON.stringify([session, isCurrent, saidBy(content ?? "", parts === null ? null : JSON.parse(parts))]);
+    for (const [session, isCurrent, content, parts] of rows as [string, boolean, string | null, string | null][]) {
+      const key = keyOf(session, isCurrent, content, parts);
+      found.set(key, (found.get(key) ?? 0) + 1);
+    }
     const stock = { sessions: 0, messages: 0, lost: 0, duplicated: 0 };
-    for (const { session, contents } of written) {
-      for (const content of contents) {
-        const key = `${session}\n${content}`;
+    for (const { session, messages, current } of written) {
+      const onBranch = new Set(current);
+      for (const [index, { content, parts }] of messages.entries()) {
+        // The lake may hold content without personal data.
+        const shown = [showText(content, places.lakeContent), showJson(parts, places.lakeContent)] as const;
+        const key = keyOf(session, onBranch.has(index), ...shown);
         const left = found.get(key) ?? 0;
         if (left === 0) stock.lost++;
         else found.set(key, left - 1);

@@ -3,7 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { sessionKey } from "../../../shared/dynamodb/keys.ts";
-import type { Written } from "./conversations.ts";
+import { saidBy, type Written } from "./conversations.ts";
 
 /** The stored conversations, in the archive and in the table, compared with the expected ones. */
 interface Stock {
@@ -17,6 +17,8 @@ interface Stock {
   duplicated: number;
   objects: number;
   bytes: number;
+  /** Contents of files. */
+  files: number;
 }
 
 interface Places {
@@ -33,8 +35,19 @@ const client = { region: "us-east-1", credentials: { accessKeyId: "local", secre
 /** Reads the whole archive, and the table per session, and compares them message by message with the written conversations. */
 export async function takeStock({ endpoints, table, bucket }: Places, written: readonly Written[]): Promise<Stock> {
   const expected = new Map<string, Map<string, number>>();
-  for (const { user, session, contents } of written) expected.set(`${user}/${session}`, countOf(contents));
-  const stock: Stock = { archivedSessions: 0, archived: 0, hot: 0, lost: 0, duplicated: 0, objects: 0, bytes: 0 };
+  for (const { user, session, messages } of written) {
+    expected.set(`${user}/${session}`, countOf(messages.map(({ content, parts }) => saidBy(content, parts))));
+  }
+  const stock: Stock = {
+    archivedSessions: 0,
+    archived: 0,
+    hot: 0,
+    lost: 0,
+    duplicated: 0,
+    objects: 0,
+    bytes: 0,
+    files: 0,
+  };
   const take = (owner: string, content: string) => {
     const left = expected.get(owner)?.get(content) ?? 0;
     if (left === 0) stock.duplicated++;
@@ -42,7 +55,8 @@ export async function takeStock({ endpoints, table, bucket }: Places, written: r
   };
 
   const s3 = new S3Client({ ...client, endpoint: endpoints.s3, forcePathStyle: true });
-  for await (const { key, size } of objectsOf(s3, bucket)) {
+  for await (const _file of objectsOf(s3, bucket, "files/")) stock.files++;
+  for await (const { key, size } of objectsOf(s3, bucket, "archive/")) {
     stock.objects++;
     stock.bytes += size;
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -53,7 +67,7 @@ export async function takeStock({ endpoints, table, bucket }: Places, written: r
     const [header, ...messages] = lines.map((line) => JSON.parse(line));
     stock.archivedSessions++;
     stock.archived += messages.length;
-    for (const { content } of messages) take(`${header.user_id}/${header.id}`, content);
+    for (const { content, parts } of messages) take(`${header.user_id}/${header.id}`, saidBy(content, parts));
   }
   s3.destroy();
 
@@ -87,15 +101,17 @@ async function* messagesOf(dynamodb: DynamoDBDocumentClient, table: string, pk: 
         ExclusiveStartKey,
       }),
     );
-    for (const { content } of page.Items ?? []) yield String(content);
+    for (const { content, parts } of page.Items ?? []) {
+      yield saidBy(String(content), parts === undefined ? undefined : JSON.parse(String(parts)));
+    }
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey);
 }
 
-async function* objectsOf(s3: S3Client, Bucket: string): AsyncIterable<{ key: string; size: number }> {
+async function* objectsOf(s3: S3Client, Bucket: string, Prefix: string): AsyncIterable<{ key: string; size: number }> {
   let ContinuationToken: string | undefined;
   do {
-    const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: "archive/", ContinuationToken }));
+    const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }));
     for (const { Key = "", Size = 0 } of page.Contents ?? []) yield { key: Key, size: Size };
     ContinuationToken = page.NextContinuationToken;
   } while (ContinuationToken);
