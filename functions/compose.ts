@@ -18,13 +18,16 @@ import type { BuildPorts } from "../shared/lake/build-day.ts";
 import { createChangedDays } from "../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../shared/lake/lake.s3.ts";
 import type { ChangedDays } from "../shared/lake/lake.ts";
-import { readLakeKey } from "../shared/lake/lake-key.aws.ts";
 import { createPseudonyms } from "../shared/lake/pseudonyms.ts";
 import { createSessionMemories } from "../shared/memory/forget.ts";
 import { createMemoryStore } from "../shared/memory/memory-store.dynamodb.ts";
 import { createRecorder } from "../shared/metrics/recorder.dynamodb.ts";
 import type { Recorder } from "../shared/metrics/recorder.ts";
+import { createErasureStore } from "../shared/privacy/erasure-store.dynamodb.ts";
 import { createPersonStore } from "../shared/privacy/person.dynamodb.ts";
+import { createPrivacyKey, type PrivacyKey } from "../shared/privacy/receipt.ts";
+import type { ErasureDependencies } from "../shared/privacy/request-erasure.ts";
+import { readSecret } from "../shared/read-secret.aws.ts";
 import { setPeriods } from "../shared/retention/periods.ts";
 import { createS3 } from "../shared/s3/create-s3.ts";
 import type { Archive } from "../shared/session/archive.ts";
@@ -161,6 +164,25 @@ export function openStores(config: Config, table: Table): Stores {
   };
 }
 
+/** Reads the key of the users' hashes in the lake. */
+export function readLakeKey({ LAKE_KEY_SECRET }: Config): Promise<string> {
+  return readSecret(LAKE_KEY_SECRET, "the key of the users' hashes");
+}
+
+/** Opens the key that signs receipts of erasures. The secret is read at the first call. */
+export function openPrivacyKey({ PRIVACY_KEY_SECRET }: Config): () => Promise<PrivacyKey> {
+  let key: PrivacyKey | undefined;
+  return async () => {
+    key ??= createPrivacyKey(await readSecret(PRIVACY_KEY_SECRET, "the key of the receipts"));
+    return key;
+  };
+}
+
+/** Dependencies of the operations on erasures. */
+export function openErasures(config: Config): ErasureDependencies {
+  return { erasures: createErasureStore(openUngatedTable(config)), openKey: openPrivacyKey(config), clock };
+}
+
 /** Dependencies of the jobs that build the lake. The secret key of the user hashes is read once, at the first call. */
 export function openLake(config: Config, table: Table): () => Promise<BuildPorts & { changes: ChangedDays }> {
   const s3 = createS3();
@@ -171,7 +193,7 @@ export function openLake(config: Config, table: Table): () => Promise<BuildPorts
   };
   let key: string | undefined;
   return async () => {
-    key ??= await readLakeKey(config.LAKE_KEY_SECRET);
+    key ??= await readLakeKey(config);
     return { ...ports, settings: { pseudonym: createPseudonyms(key), content: config.LAKE_CONTENT } };
   };
 }

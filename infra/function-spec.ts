@@ -21,6 +21,8 @@ export interface FunctionSpec {
   embeds?: boolean;
   /** `ask`: the function calls chat models, and reads the secret with their key. `plans`: it only reads the plans of users. `providers`: it only names the providers. */
   chat?: "ask" | "plans" | "providers";
+  /** Whether the function reads the secret that signs receipts of erasures. */
+  privacyKey?: boolean;
   /** Whether the function looks into the dead-letter queue. */
   deadLetters?: boolean;
   /** Whether the function serves the page. The option `page=false` leaves it out. */
@@ -32,7 +34,7 @@ export interface FunctionSpec {
   /** S3 actions on objects below `archive/`, without the `s3:` prefix; `ListBucket` is on the bucket itself. */
   archive?: readonly ArchiveAction[];
   /** S3 actions on objects below `files/`. */
-  files?: readonly ("GetObject" | "PutObject" | "DeleteObject" | "ListBucket")[];
+  files?: readonly ArchiveAction[];
   /** S3 actions on objects below `exports/`. */
   exports?: readonly ArchiveAction[];
   /** S3 actions on objects below `lake/`. A function that reads or writes them also reads the key of the users' hashes. */
@@ -82,7 +84,18 @@ type TableAction =
   | "ConditionCheckItem"
   | "DescribeTable";
 
-type ArchiveAction = "GetObject" | "PutObject" | "DeleteObject" | "AbortMultipartUpload" | "ListBucket";
+type ArchiveAction =
+  | "GetObject"
+  | "GetObjectVersion"
+  | "PutObject"
+  | "DeleteObject"
+  | "DeleteObjectVersion"
+  | "AbortMultipartUpload"
+  | BucketAction;
+
+/** S3 actions on the bucket. A policy allows them for a prefix. */
+export const bucketActions = ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"] as const;
+type BucketAction = (typeof bucketActions)[number];
 
 /** DynamoDB actions on the table `metrics`: functions write metrics of requests and of calls to the embedding model. */
 export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec): readonly TableAction[] {
@@ -93,9 +106,13 @@ export function metricsActionsOf({ trigger, embeds, metrics = [] }: FunctionSpec
   return [...actions.union(new Set(metrics))];
 }
 
+export function isBucketAction(action: string): boolean {
+  return (bucketActions as readonly string[]).includes(action);
+}
+
 /** Whether a function reads the key of the users' hashes in the lake. */
 export function readsLakeKey({ lake = [] }: FunctionSpec): boolean {
-  return lake.some((action) => action !== "ListBucket");
+  return lake.some((action) => !isBucketAction(action));
 }
 
 const batches = { batchSize: 100, window: 1, retries: 10 };

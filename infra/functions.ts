@@ -5,6 +5,14 @@ const archiveRead = ["GetObject", "ListBucket"] as const;
 // S3 needs GetObject for HEAD, and for deletes and overwrites with If-Match.
 const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
+/** Actions to delete objects for good, with all their versions. */
+const eraseObjects = [
+  "ListBucketVersions",
+  "ListBucketMultipartUploads",
+  "DeleteObjectVersion",
+  "AbortMultipartUpload",
+] as const;
+
 /** Actions to archive, restore or delete a session. */
 const lifecycle = [
   "GetItem",
@@ -217,6 +225,12 @@ export const functions = {
     memory: 1024,
   }),
 
+  "erasures-create": http("functions/erasures/create.ts", "createErasure", {
+    table: [...idempotency, "GetItem"],
+    privacyKey: true,
+  }),
+  "erasures-get": http("functions/erasures/get.ts", "getErasure", { table: ["GetItem"], privacyKey: true }),
+
   "jobs-archive": onStream("functions/jobs/archive.ts", archiveRecords, 10, {
     table: guarded,
     archive: archiveWrite,
@@ -269,6 +283,18 @@ export const functions = {
     archive: archiveWrite,
     files: purge,
     metrics: ["UpdateItem"],
+    memory: 1024,
+    timeout: 900,
+  }),
+  "jobs-erase": scheduled("functions/jobs/erase.ts", "rate(1 minute)", {
+    table: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"],
+    indexes: ["sessions_by_activity", "sessions_due", "memories_by_time"],
+    metrics: ["BatchWriteItem", "UpdateItem"],
+    metricIndexes: ["events_by_user"],
+    archive: eraseObjects,
+    files: eraseObjects,
+    lake: [...archiveWrite, "GetObjectVersion", "DeleteObjectVersion", "ListBucketVersions"],
+    privacyKey: true,
     memory: 1024,
     timeout: 900,
   }),

@@ -2,7 +2,6 @@ import { toInstant } from "../../shared/clock.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
-import { readLakeKey } from "../../shared/lake/lake-key.aws.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
@@ -10,7 +9,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
-import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
+import { clock, lazyHandler, openMetricsTable, readLakeKey } from "../compose.ts";
 import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
@@ -66,7 +65,7 @@ export const handler = lazyHandler((config) => {
         lake: createLake(createS3(), config.ARCHIVE_BUCKET),
         events: createEventStore(table),
         store: createMetricStore(table),
-        pseudonym: createPseudonyms(await readLakeKey(config.LAKE_KEY_SECRET)),
+        pseudonym: createPseudonyms(await readLakeKey(config)),
         content: config.LAKE_CONTENT,
       };
       return ports;

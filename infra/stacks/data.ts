@@ -37,6 +37,8 @@ export class DataStack extends Stack {
   readonly key: Key | undefined;
   /** The key of the users' hashes in the lake. */
   readonly lakeKey: Secret;
+  /** The key that signs receipts of erasures. */
+  readonly privacyKey: Secret;
   /** The issuer and audience of the tokens that the API accepts. */
   readonly oidc: { issuer: string; audience: string };
   /** The user pool, unless the deployment has another issuer. */
@@ -61,7 +63,14 @@ export class DataStack extends Stack {
     this.metrics = this.tableOf("Metrics", metrics, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key, policy: options.policy });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
-    this.lakeKey = this.secretOf("LakeKey", options);
+    this.lakeKey = this.secretOf("LakeKey", options, {
+      description: "Memocha: key of the hashes that stand for users in the lake",
+      reason: "A rotated key would change the hash of every user in the lake.",
+    });
+    this.privacyKey = this.secretOf("PrivacyKey", options, {
+      description: "Memocha: key that signs receipts of erasures, and hashes the users in them",
+      reason: "A rotated key would make users unable to find their receipts.",
+    });
     this.identity = options.oidc ? undefined : this.userPool(options);
     this.oidc = options.oidc ?? {
       issuer: this.identity?.pool.userPoolProviderUrl ?? "",
@@ -116,14 +125,18 @@ export class DataStack extends Stack {
   }
 
   /** A secret with a random value, which CloudFormation generates. */
-  private secretOf(id: string, { stage }: Options): Secret {
+  private secretOf(
+    id: string,
+    { stage }: Options,
+    { description, reason }: { description: string; reason: string },
+  ): Secret {
     const secret = new Secret(this, id, {
-      description: "Memocha: key of the hashes that stand for users in the lake",
+      description,
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
       ...(this.key ? { encryptionKey: this.key } : {}),
       removalPolicy: stage.removalPolicy,
     });
-    acknowledge(secret, { SMG4: "A rotated key would change the hash of every user in the lake." });
+    acknowledge(secret, { SMG4: reason });
     return secret;
   }
 

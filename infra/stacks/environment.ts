@@ -29,6 +29,8 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "providers" ? pick(options.chat, ["OPENAI_BASE_URL", "CHAT_MODEL", "CHAT_FALLBACKS"]) : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
     ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: options.lakeContent } : {}),
+    ...(spec.privacyKey ? { PRIVACY_KEY_SECRET: data.privacyKey.secretArn } : {}),
+    ...(spec.entry === functions["jobs-erase"].entry ? { LONGEST_REQUEST: String(longestRequest()) } : {}),
     ...((archive ?? files ?? spec.exports ?? spec.reports ?? spec.lake)
       ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName }
       : {}),
@@ -38,6 +40,15 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(trigger.kind === "http" ? { CORS_ORIGINS: options.corsOrigins.join(",") } : {}),
   };
   return environment as Record<string, string>;
+}
+
+/** Seconds by which the clocks of functions may differ, and that a request takes to reach its function. */
+const SKEW = 30;
+
+/** Seconds after which every request that is running now has ended. */
+function longestRequest(): number {
+  const all: FunctionSpec[] = Object.values(functions);
+  return Math.max(...all.filter(({ trigger }) => trigger.kind === "http").map(({ timeout = 29 }) => timeout)) + SKEW;
 }
 
 function pick(all: Record<string, string>, names: readonly string[]): Record<string, string> {

@@ -5,7 +5,7 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
-import { type FunctionSpec, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
+import { type FunctionSpec, isBucketAction, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
 import { type FunctionName, functions } from "../functions.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -130,12 +130,13 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   for (const group of objectGroups) {
     const actions: readonly string[] = spec[group.spec] ?? [];
     allow(group.sid, objectActions(actions), [buckets.archive.arnForObjects(group.keys)]);
-    if (!actions.includes("ListBucket")) continue;
+    const listing = actions.filter(isBucketAction).map((action) => `s3:${action}`);
     // IfExists, because HEAD on the bucket has no prefix, and neither has S3's check whether to answer 404 or 403.
     const conditions = { StringLikeIfExists: { "s3:prefix": group.keys } };
-    allow(`List${group.sid}`, ["s3:ListBucket"], [buckets.archive.bucketArn], conditions);
+    allow(`List${group.sid}`, listing, [buckets.archive.bucketArn], conditions);
   }
   if (readsLakeKey(spec)) allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
+  if (spec.privacyKey) allow("PrivacyKey", ["secretsmanager:GetSecretValue"], [data.privacyKey.secretArn]);
   if (data.key && statements.length) allow("Key", KEY_ACTIONS, [data.key.keyArn]);
   const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
   if (modelKey) allow("ModelKey", ["secretsmanager:GetSecretValue"], [modelKey]);
@@ -143,7 +144,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
 }
 
 function objectActions(actions: readonly string[] = []): string[] {
-  return actions.filter((action) => action !== "ListBucket").map((action) => `s3:${action}`);
+  return actions.filter((action) => !isBucketAction(action)).map((action) => `s3:${action}`);
 }
 
 /** Actions that DynamoDB and S3 need to read and write data under a customer-managed key. */

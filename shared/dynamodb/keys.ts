@@ -157,7 +157,7 @@ export function parseSessionKey(pk: string): { user: string; id: string } {
 }
 
 /** The idempotency records of a user are one partition, so that an erasure finds them. */
-function idempotencyPartition(user: string): string {
+export function idempotencyPartition(user: string): string {
   return `${userKey(user)}#K`;
 }
 
@@ -171,12 +171,27 @@ export function personKey(user: string): Key {
   return { pk: userKey(user), sk: "P" };
 }
 
+/** The receipt of an erasure. It names no user. */
+export function receiptKey(id: string): Key {
+  return { pk: `X#${id}`, sk: "X" };
+}
+
+/** The erasures that are not over, one item each. They name their users. */
+export const openErasures = "X#open";
+
+export function openErasureKey(id: string): Key {
+  return { pk: openErasures, sk: id };
+}
+
 /** The usage of a user: requests and tokens. */
 export function limitsKey(user: string): Key {
   return { pk: `${userKey(user)}#L`, sk: "L" };
 }
 
-const exportsPartition = (user: string): string => `${userKey(user)}#X`;
+/** The exports of a user are one partition. */
+export function exportsPartition(user: string): string {
+  return `${userKey(user)}#X`;
+}
 
 export function exportKey(user: string, id: string): Key {
   return { pk: exportsPartition(user), sk: `X#${id}` };

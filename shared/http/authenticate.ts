@@ -28,6 +28,7 @@ export function authenticate({ access, checksToken }: Operation, clock: Clock, v
     before: async ({ event, context }) => {
       const claims = checksToken ? await claimsOf(event, verify) : ((event.requestContext.authorizer ?? {}) as Claims);
       context.plan = claims.plan ?? "";
+      context.isAdmin = claims.admin === "true";
       context.user = access === "public" ? "" : userOf(claims, headerOf(event, "x-user-id"), access, clock());
       if (context.user === "") return;
       context.meter.setUser(context.user);

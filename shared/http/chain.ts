@@ -105,13 +105,14 @@ function requestOf<O extends Operation>(
   now: number,
   persons?: Pick<PersonStore, "find">,
 ): ParsedRequest<O> {
-  const { user, plan, params, query, body, meter } = context;
+  const { user, plan, isAdmin, params, query, body, meter } = context;
   let person: Promise<Person> | undefined;
   const remaining = context.getRemainingTimeInMillis();
   const header = (name: string) => headerOf(event, name);
   return {
     user,
     plan,
+    isAdmin,
     params,
     query,
     body,

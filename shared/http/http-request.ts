@@ -22,6 +22,8 @@ export interface HttpRequest<O extends Operation> {
   user: string;
   /** The plan that the token names; empty = none. */
   plan: string;
+  /** Whether the token is of the group `admin`. */
+  isAdmin: boolean;
   /** Reads what the user has chosen, once per request. */
   person(): Promise<Person>;
   params: Part<O, "params">;
@@ -47,6 +49,7 @@ export interface HttpContext extends Context, Parts {
   meter: RequestMeter;
   user: string;
   plan: string;
+  isAdmin: boolean;
   /** Resolves when the work of the request is over, which may be after its answer. */
   work?: Promise<void> | undefined;
 }

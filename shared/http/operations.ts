@@ -1,4 +1,5 @@
 import { chatOperations } from "./operations/chat-operations.ts";
+import { erasureOperations } from "./operations/erasure-operations.ts";
 import { eventOperations } from "./operations/event-operations.ts";
 import { exportOperations } from "./operations/export-operations.ts";
 import { fileOperations } from "./operations/file-operations.ts";
@@ -30,6 +31,7 @@ export const operations = {
   ...fileOperations,
   ...webOperations,
   ...mcpOperations,
+  ...erasureOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

@@ -17,6 +17,7 @@ export const allowedSilence = {
   "jobs-report": 26 * HOUR,
   "jobs-lake": 3 * HOUR,
   "jobs-measure": 26 * HOUR,
+  "jobs-erase": HOUR,
   "jobs-housekeeping": 15 * 24 * HOUR,
 } as const;
 

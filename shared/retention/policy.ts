@@ -109,6 +109,18 @@ export const retention = {
     seconds: null,
     note: "One item per user who has switched memory off, or whose data is being erased. Deleted at the end of an erasure.",
   },
+  erasureReceipt: {
+    record: "receipt of an erasure",
+    place: { item: "erasure-receipt" },
+    seconds: 400 * DAY,
+    note: "Counts per store, signed. The user is a keyed hash.",
+  },
+  openErasure: {
+    record: "erasure that is not over",
+    place: { item: "open-erasure" },
+    seconds: null,
+    note: "Names the user. Deleted an hour after the request, when no signed URL can upload a file any more.",
+  },
   provider: {
     record: "state of a model provider",
     place: { item: "provider" },

@@ -110,6 +110,7 @@ async function reportOf(metrics: Parameters<typeof buildReport>[0], month: strin
 interface Example {
   url: string;
   body?: unknown;
+  claims?: Record<string, string>;
 }
 
 /** Prepares each operation, and returns a request that succeeds. */
@@ -172,6 +173,12 @@ const examples: Record<OperationId, () => Promise<Example>> = {
   deleteFile: async () => ({ url: await file() }),
   getPage: async () => ({ url: "/" }),
   getAsset: async () => ({ url: "/assets/main-1.js" }),
+  createErasure: async () => ({ url: "/v1/erasures", body: { user_id: fresh("erased") }, claims: { admin: "true" } }),
+  getErasure: async () => {
+    const claims = { admin: "true" };
+    const { body } = await api.post("/v1/erasures", { user_id: fresh("erased") }, { claims });
+    return { url: `/v1/erasures/${body.id}`, claims };
+  },
   callMcp: async () => ({ url: "/mcp", body: { jsonrpc: "2.0", id: 1, method: "ping" } }),
   getAuthorizationServer: async () => ({ url: "/.well-known/oauth-authorization-server" }),
   registerClient: async () => ({ url: "/oauth/register", body: { redirect_uris: ["http://localhost:1/callback"] } }),
@@ -200,9 +207,9 @@ async function session(): Promise<string> {
   return `/v1/sessions/${id}`;
 }
 
-const send = (id: OperationId, { url, body }: Example, options: Call = {}): Promise<Reply> => {
+const send = (id: OperationId, { url, body, claims: own }: Example, options: Call = {}): Promise<Reply> => {
   const { method, access } = operations[id];
-  const claims = { admin: String(access === "admin"), ...options.claims };
+  const claims = { admin: String(access === "admin"), ...own, ...options.claims };
   return api.call(method, url, { body, user: access === "public" ? null : "ann", ...options, claims });
 };
 const keyed = (key: string): Call => ({ headers: { "Idempotency-Key": key } });

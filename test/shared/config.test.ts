@@ -44,6 +44,8 @@ const defaults: Config = {
   LLM_QUEUE_PATIENCE: 20_000,
   LAKE_KEY_SECRET: "",
   RETENTION: {},
+  PRIVACY_KEY_SECRET: "",
+  LONGEST_REQUEST: 330,
   LAKE_CONTENT: "redacted",
   PAGE_CLIENT_ID: "",
   PAGE_ORIGINS: [],

@@ -4,6 +4,8 @@ import { text } from "node:stream/consumers";
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
+import { createCreateErasure } from "../../functions/erasures/create.ts";
+import { createGetErasure } from "../../functions/erasures/get.ts";
 import { createCreateEvent } from "../../functions/events/create.ts";
 import { createCreateExport } from "../../functions/exports/create.ts";
 import { createGetExport } from "../../functions/exports/get.ts";
@@ -43,6 +45,8 @@ import { SECURITY_HEADERS } from "../../shared/http/response-headers.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch } from "../../shared/memory/recall.ts";
+import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
+import { createPrivacyKey } from "../../shared/privacy/receipt.ts";
 import { createFaults } from "./create-faults.ts";
 import { createRouter } from "./create-router.ts";
 import { expectDocumented, type Served, servedBy } from "./documented.ts";
@@ -105,6 +109,8 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
   const metrics = gateWrites(createTable(engines.dynamodb, engines.metricsTable));
   const http = { clock: stores.clock, corsOrigins: [ORIGIN], persons: world.persons };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(world.ungated) };
+  const key = createPrivacyKey("a secret");
+  const erasing = { erasures: createErasureStore(world.ungated), openKey: async () => key };
   const files = { ...posts, files: world.files, objects: world.fileObjects };
   const exports = createExportStore(table);
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
@@ -146,6 +152,8 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
     createExport: createCreateExport({ ...posts, exports }),
     getExport: createGetExport({ ...http, exports, objects: createExportObjects(world.s3, engines.bucket) }),
+    createErasure: createCreateErasure({ ...posts, ...erasing }),
+    getErasure: createGetErasure({ ...http, ...erasing }),
     createFile: createCreateFile(files),
     listFiles: createListFiles(files),
     getFile: createGetFile(files),

@@ -82,6 +82,8 @@ export function createWorld(engines: Engines) {
     ungated,
     persons: createPersonStore(ungated),
     s3,
+    /** Wraps a client, so that a crash can happen before or after each of its calls. */
+    faulty,
     archiveJob,
     advance: (milliseconds: number) => {
       now += milliseconds;

@@ -47,6 +47,8 @@ describe("each function", () => {
         ...(spec.chat === "providers" ? ["CHAT_MODEL"] : []),
         ...(spec.deadLetters ? ["DEAD_LETTERS_URL"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
+        ...(spec.privacyKey ? ["PRIVACY_KEY_SECRET"] : []),
+        ...(name === "jobs-erase" ? ["LONGEST_REQUEST"] : []),
         ...(spec.archive || spec.files || spec.exports || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.lake && name !== "jobs-measure" ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
@@ -57,6 +59,10 @@ describe("each function", () => {
         ...(spec.trigger.kind === "authorizer" || spec.issuer ? ["OIDC_ISSUER", "OIDC_AUDIENCE"] : []),
       ].sort(),
     );
+  });
+
+  it("tells the erasure job how long the longest request runs", () => {
+    expect(deployed("jobs-erase").Properties.Environment.Variables.LONGEST_REQUEST).toBe("330");
   });
 
   it("has the TTL of sessions in its environment", () => {

@@ -13,6 +13,7 @@ const archiveWrite = ["s3 AbortMultipartUpload DeleteObject GetObject PutObject 
 const filesList = "s3 ListBucket on bucket where s3:prefix, if there is one, is files/*";
 const filesPurge = "s3 DeleteObject on files/*";
 const idempotency = "PutItem UpdateItem";
+const privacyKey = "secretsmanager GetSecretValue on the key of receipts";
 /** Actions to write metrics of several calls or sessions at a time. */
 const severalMetrics = "dynamodb BatchWriteItem PutItem on metrics";
 const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
@@ -190,6 +191,23 @@ const expected: Record<string, string[]> = {
     reportsList,
     "sqs SendMessage on dead letters",
   ],
+  "erasures-create": [`dynamodb GetItem ${idempotency} on table`, privacyKey],
+  "erasures-get": ["dynamodb GetItem on table", privacyKey],
+  "jobs-erase": [
+    "dynamodb BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
+    "dynamodb BatchWriteItem UpdateItem on metrics",
+    "dynamodb Query on index events_by_user",
+    ...["archive/*", "files/*"].flatMap((keys) => [
+      `s3 AbortMultipartUpload DeleteObjectVersion on ${keys}`,
+      `s3 ListBucketMultipartUploads ListBucketVersions on bucket where s3:prefix, if there is one, is ${keys}`,
+    ]),
+    "s3 AbortMultipartUpload DeleteObject DeleteObjectVersion GetObject GetObjectVersion PutObject on lake/*",
+    "s3 ListBucket ListBucketVersions on bucket where s3:prefix, if there is one, is lake/*",
+    "secretsmanager GetSecretValue on the key of users' hashes",
+    privacyKey,
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-housekeeping": [
     folding,
     "dynamodb BatchGetItem GetItem on table",
@@ -298,6 +316,7 @@ function describeResource(resource: unknown): string {
   if (/Archive\w+"\},"\/reports\/\*"/.test(text)) return "reports/*";
   if (/Archive\w+"\},"\/lake\/\*"/.test(text)) return "lake/*";
   if (/^\{"Fn::ImportValue":"[^"]*LakeKey\w+"\}$/.test(text)) return "the key of users' hashes";
+  if (/^\{"Fn::ImportValue":"[^"]*PrivacyKey\w+"\}$/.test(text)) return "the key of receipts";
   if (/^\{"Fn::ImportValue":"[^"]*Archive\w+"\}$/.test(text)) return "bucket";
   if (/^\{"Fn::ImportValue":"[^"]*ConversationsBC\w+StreamArn\w+"\}$/.test(text)) return "stream";
   if (/^\{"Fn::ImportValue":"[^"]*Metrics\w+Arn\w+"\}$/.test(text)) return "metrics";

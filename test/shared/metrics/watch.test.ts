@@ -58,8 +58,8 @@ it("the watch job logs one line while there is no problem, from the first minute
 it("the watch job reports jobs that are late, and gives a new deployment time for their first runs", async () => {
   now += 2 * HOUR;
   const [gauges, trouble] = await watching();
-  expect(gauges!.jobs_late).toEqual(["jobs-reconcile", "jobs-fold-hourly"]);
-  expect(trouble).toMatchObject({ JobsLate: 2, stage: "prod" });
+  expect(gauges!.jobs_late).toEqual(["jobs-reconcile", "jobs-fold-hourly", "jobs-erase"]);
+  expect(trouble).toMatchObject({ JobsLate: 3, stage: "prod" });
   await succeedAll();
   expect(await watching()).toHaveLength(1);
   now += 27 * HOUR;

@@ -1,0 +1,79 @@
+import { counted } from "../../shared/counted.ts";
+import { createLake } from "../../shared/lake/lake.s3.ts";
+import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
+import { log, logFailure } from "../../shared/log.ts";
+import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
+import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
+import { eraseLakeRows } from "../../shared/privacy/erase-lake.ts";
+import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
+import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { type RunDependencies, runErasures } from "../../shared/privacy/run-erasures.ts";
+import { randomId } from "../../shared/random.ts";
+import { createS3 } from "../../shared/s3/create-s3.ts";
+import {
+  clock,
+  lazyHandler,
+  openErasures,
+  openMetricsTable,
+  openPrivacyKey,
+  openStores,
+  openTable,
+  readLakeKey,
+} from "../compose.ts";
+import { deadlineOf, type Running } from "./middleware.ts";
+
+/** Milliseconds at the end of a run in which no step is begun. */
+const MARGIN = 90_000;
+
+/** Milliseconds after the longest request that an erasure may take: usually some minutes. Then an alarm is raised. */
+const OVERDUE = 3_600_000;
+
+interface Dependencies {
+  open(): Promise<RunDependencies>;
+  book: Pick<JobBook, "succeeded">;
+}
+
+/** Schedule: works on the erasures that are not over. A run after which one is overdue is no success, so that an alarm is raised. */
+export function createEraseJob({ open, book }: Dependencies) {
+  return async (_event: unknown, context: Running): Promise<void> => {
+    const deps = await open();
+    const deadline = deadlineOf(deps.clock, context, MARGIN);
+    const completed = await runErasures(deps, deadline, (error, id) =>
+      logFailure(error, { job: "erase", erasure: id }),
+    );
+    const running = (await deps.erasures.open()).filter(({ stage }) => stage !== "late");
+    const overdue = running.filter(({ since }) => deps.clock() > since + deps.grace + OVERDUE);
+    if (completed + running.length > 0) log("info", { job: "erase", completed, running: running.length });
+    if (overdue.length === 0) return book.succeeded("jobs-erase");
+    log("error", { job: "erase", message: `${counted(overdue.length, "erasure")} should have ended an hour ago` });
+  };
+}
+
+export const handler = lazyHandler((config) => {
+  const [table, metrics, s3] = [openTable(config), openMetricsTable(config), createS3()];
+  const versions = createVersions(s3, config.ARCHIVE_BUCKET);
+  const lake = createLake(s3, config.ARCHIVE_BUCKET);
+  const stores = openStores(config, table);
+  let deps: RunDependencies | undefined;
+  return createEraseJob({
+    async open() {
+      if (deps) return deps;
+      const pseudonym = createPseudonyms(await readLakeKey(config));
+      deps = {
+        ...openErasures(config),
+        erasersOf: (user) => [
+          eraseSessions(table, stores, user),
+          ...eraseItems(table, metrics, user),
+          ...eraseObjects(versions, user),
+          eraseLakeRows(versions, lake, pseudonym, user),
+        ],
+        eraseUploads: (user, since) => eraseUploads(versions, user, since),
+        openKey: openPrivacyKey(config),
+        newId: randomId,
+        grace: config.LONGEST_REQUEST * 1000,
+      };
+      return deps;
+    },
+    book: createJobBook(metrics, clock),
+  });
+});

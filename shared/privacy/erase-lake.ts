@@ -1,0 +1,153 @@
+import { zstdDecompressSync } from "node:zlib";
+import { type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import pMap from "p-map";
+import { userOfPart, userPart } from "../archive/user-part.ts";
+import type { Lake } from "../lake/lake.ts";
+import { type Column, type Row, tables } from "../lake/tables.ts";
+import type { Version, Versions } from "./erase-objects.s3.ts";
+import type { Eraser } from "./erasure.ts";
+
+/** Partitions that are searched at once. */
+const PARALLEL = 8;
+
+/** The tables that have rows of users. */
+const TABLES = ["messages", "session_summaries", "events"] as const;
+type Table = (typeof TABLES)[number];
+
+const compressors = { ZSTD: (page: Uint8Array) => zstdDecompressSync(page) };
+
+interface Found {
+  table: Table;
+  day: string;
+  version: Version;
+}
+
+/**
+ * Erases the rows of a user from the lake at once. A partition is written again without them, so that rows whose sources are gone stay.
+ * Older versions that have rows of the user are deleted. The next build of the day gives the same rows.
+ */
+export function eraseLakeRows(
+  versions: Versions,
+  lake: Lake,
+  pseudonym: (user: string) => string,
+  user: string,
+): Eraser {
+  const hash = pseudonym(userOfPart(userPart(user)));
+  /** Versions without the user. A version never changes, but the local S3 has one version only. */
+  const clean = new Set<string>();
+  let found: Found[] = [];
+
+  return {
+    async search() {
+      let rows = 0;
+      found = [];
+      const all = await Promise.all(
+        TABLES.map(async (table) => (await versions.list(`lake/${table}/`)).map((version) => ({ table, version }))),
+      );
+      await pMap(
+        all.flat().filter(({ version }) => version.bytes > 0 && !clean.has(nameOf(version))),
+        async ({ table, version }) => {
+          const count = await countRows(version);
+          if (count > 0) found.push({ table, version, day: /dt=([^/]+)/.exec(version.key)?.[1] ?? "" });
+          else if (version.id !== "null") clean.add(nameOf(version));
+          rows += count;
+        },
+        { concurrency: PARALLEL },
+      );
+      return { "rows of the lake": rows };
+    },
+
+    async erase(_isFinal, isOver) {
+      for (const { table, day, version } of found) {
+        if (isOver()) return false;
+        if (version.isLatest && !(await rewrite(table, day, version))) continue;
+        // The local S3 has replaced the version; S3 keeps it until it is deleted.
+        if (version.id !== "null" || !version.isLatest) await versions.remove(version);
+      }
+      return true;
+    },
+  };
+
+  async function countRows(version: Version): Promise<number> {
+    const file = fileOf(version);
+    const metadata = await parquetMetadataAsync(file);
+    let count = 0;
+    for (const [rowStart, rowEnd] of groupsWith(metadata, hash)) {
+      const rows = await parquetReadObjects({ file, metadata, compressors, columns: ["user_hash"], rowStart, rowEnd });
+      count += rows.filter(({ user_hash }) => user_hash === hash).length;
+    }
+    return count;
+  }
+
+  /** Writes a partition without the rows of the user. False when another builder has replaced it meanwhile. */
+  async function rewrite(table: Table, day: string, version: Version): Promise<boolean> {
+    const stored = await lake.find(table, day);
+    if (!stored) return true;
+    const file = fileOf(version);
+    const metadata = await parquetMetadataAsync(file);
+    const writer = lake.begin(table, day, stored.fingerprint, stored.etag);
+    let kept = 0;
+    try {
+      for (const [rowStart, rowEnd] of groupsOf(metadata)) {
+        for (const row of await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd })) {
+          if (row.user_hash === hash) continue;
+          await writer.add(toRow(table, row));
+          kept++;
+        }
+      }
+      if (kept > 0) return await writer.commit();
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await writer.abort();
+    return lake.remove(table, day, stored.etag);
+  }
+
+  function fileOf(version: Version) {
+    return {
+      byteLength: version.bytes,
+      async slice(start: number, end = version.bytes) {
+        const bytes = await versions.read(version, start, end);
+        return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+      },
+    };
+  }
+}
+
+const nameOf = ({ key, id }: Version): string => `${key}?${id}`;
+
+type Rows = [start: number, end: number];
+
+function groupsOf({ row_groups }: FileMetaData): Rows[] {
+  let start = 0;
+  return row_groups.map(({ num_rows }) => {
+    const rows: Rows = [start, start + Number(num_rows)];
+    [, start] = rows;
+    return rows;
+  });
+}
+
+/** The row groups that may have the user, by the statistics of the column. */
+function groupsWith(metadata: FileMetaData, hash: string): Rows[] {
+  return groupsOf(metadata).filter((_rows, n) => {
+    const column = metadata.row_groups[n]?.columns.find(
+      ({ meta_data }) => meta_data?.path_in_schema[0] === "user_hash",
+    );
+    const { min_value, max_value } = column?.meta_data?.statistics ?? {};
+    return (
+      min_value === undefined || max_value === undefined || (String(min_value) <= hash && hash <= String(max_value))
+    );
+  });
+}
+
+/** A row as the writer takes it. Files of earlier versions lack columns. */
+function toRow<T extends Table>(table: T, row: Record<string, unknown>): Row<T> {
+  const columns: readonly Column[] = tables[table].columns;
+  return Object.fromEntries(
+    columns.map(({ name, type }) => {
+      const value = row[name] ?? null;
+      return [name, type === "timestamp" && value !== null ? Number(value) : value];
+    }),
+  ) as Row<T>;
+}

@@ -1,0 +1,143 @@
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import pMap from "p-map";
+import { formerUserPart, userPart } from "../archive/user-part.ts";
+import { retention } from "../retention/policy.ts";
+import { translate } from "../s3/translate.ts";
+import type { Eraser } from "./erasure.ts";
+
+/** Calls under way at once. */
+const PARALLEL = 16;
+
+/** A version of an object, or a mark that the object was deleted. */
+export interface Version {
+  key: string;
+  id: string;
+  isLatest: boolean;
+  /** 0 = a delete marker. */
+  bytes: number;
+}
+
+/** Lists all versions of the objects below a prefix, and deletes single ones. */
+export function createVersions(s3: S3Client, Bucket: string) {
+  const call = <T>(answer: Promise<T>): Promise<T> =>
+    answer.catch((error: unknown) => {
+      throw translate(error, "bucket");
+    });
+
+  async function* pages(Prefix: string, Delimiter?: string) {
+    let KeyMarker: string | undefined;
+    let VersionIdMarker: string | undefined;
+    do {
+      const page = await call(
+        s3.send(new ListObjectVersionsCommand({ Bucket, Prefix, Delimiter, KeyMarker, VersionIdMarker })),
+      );
+      yield page;
+      [KeyMarker, VersionIdMarker] = [page.NextKeyMarker, page.NextVersionIdMarker];
+    } while (KeyMarker !== undefined);
+  }
+
+  return {
+    /** The prefixes one level below a prefix. */
+    async folders(prefix: string): Promise<string[]> {
+      const all: string[] = [];
+      for await (const { CommonPrefixes = [] } of pages(prefix, "/"))
+        all.push(...CommonPrefixes.map((each) => each.Prefix ?? ""));
+      return all;
+    },
+
+    async list(prefix: string): Promise<Version[]> {
+      const all: Version[] = [];
+      for await (const { Versions = [], DeleteMarkers = [] } of pages(prefix)) {
+        const markers = DeleteMarkers.map((marker) => ({ ...marker, Size: 0 }));
+        for (const { Key = "", VersionId = "null", IsLatest = false, Size = 0 } of [...Versions, ...markers]) {
+          all.push({ key: Key, id: VersionId, isLatest: IsLatest, bytes: Size });
+        }
+      }
+      return all;
+    },
+
+    /** Uploads in parts that have not ended. Their parts are stored. */
+    async uploads(prefix: string): Promise<{ key: string; id: string }[]> {
+      const { Uploads = [] } = await call(s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix })));
+      return Uploads.map(({ Key = "", UploadId = "" }) => ({ key: Key, id: UploadId }));
+    },
+
+    async read({ key, id }: Pick<Version, "key" | "id">, start: number, end: number): Promise<Uint8Array> {
+      const Range = `bytes=${start}-${end - 1}`;
+      const { Body } = await call(s3.send(new GetObjectCommand({ Bucket, Key: key, VersionId: id, Range })));
+      return call((Body as NonNullable<typeof Body>).transformToByteArray());
+    },
+
+    async remove({ key, id }: Pick<Version, "key" | "id">): Promise<void> {
+      await call(s3.send(new DeleteObjectCommand({ Bucket, Key: key, VersionId: id })));
+    },
+
+    async abort({ key, id }: { key: string; id: string }): Promise<void> {
+      await s3.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: id })).catch((error: unknown) => {
+        // Ended meanwhile.
+        if ((error as Error).name !== "NoSuchUpload") throw translate(error, "bucket");
+      });
+    },
+  };
+}
+
+export type Versions = ReturnType<typeof createVersions>;
+
+/** Erases the objects below a user's prefixes, with all their versions. Everything below `archive/dt=<day>/<user>/` is the user's. */
+export function eraseObjects(versions: Versions, user: string): Eraser[] {
+  const parts = [...new Set([userPart(user), formerUserPart(user)])];
+  const archived = async () => {
+    const days = await versions.folders(`${retention.archive.place.object}dt=`);
+    return days.flatMap((day) => parts.map((part) => `${day}${part}/`));
+  };
+  return [
+    eraserOf(versions, "archived sessions", archived),
+    eraserOf(versions, "contents of files", async () => [filesOf(user)]),
+  ];
+}
+
+/** Erases contents of files that were uploaded late, with URLs that were signed before `since` (epoch ms). */
+export async function eraseUploads(versions: Versions, user: string, since: number): Promise<void> {
+  const before = since.toString(16).padStart(12, "0");
+  const late = (await versions.list(filesOf(user))).filter(({ key }) => timeOf(key) < before);
+  await pMap(late, (version) => versions.remove(version), { concurrency: PARALLEL });
+}
+
+const filesOf = (user: string): string => `${retention.file.place.object}${userPart(user)}/`;
+
+/** The time in the id of a file, which is a UUIDv7: 12 hexadecimal digits. */
+const timeOf = (key: string): string =>
+  key
+    .slice(key.lastIndexOf("/") + 1)
+    .replace("-", "")
+    .slice(0, 12);
+
+function eraserOf(versions: Versions, name: string, prefixes: () => Promise<string[]>): Eraser {
+  let found: (() => Promise<void>)[] = [];
+  return {
+    async search() {
+      const lists = await pMap(
+        await prefixes(),
+        async (prefix) => [
+          ...(await versions.list(prefix)).map((version) => () => versions.remove(version)),
+          ...(await versions.uploads(prefix)).map((upload) => () => versions.abort(upload)),
+        ],
+        { concurrency: PARALLEL },
+      );
+      found = lists.flat();
+      return { [name]: found.length };
+    },
+
+    async erase(_isFinal, isOver) {
+      await pMap(found, async (remove) => (isOver() ? undefined : remove()), { concurrency: PARALLEL });
+      return !isOver();
+    },
+  };
+}

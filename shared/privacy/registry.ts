@@ -1,0 +1,252 @@
+import { toInstant } from "../clock.ts";
+import { URL_SECONDS } from "../files/file.ts";
+import { DAY, retention, upkeep } from "../retention/policy.ts";
+import type { Receipt } from "./erasure.ts";
+
+/** Seconds for which the logs of a durable stage are kept: three months. */
+const LOGS = 90 * DAY;
+
+/** Something that is stored of a person. */
+export interface Place {
+  /** The name in receipts and in docs/privacy.md. */
+  name: string;
+  /** The rows of the retention table that it covers. */
+  records: readonly (keyof typeof retention)[];
+  holds: string;
+  /** How the data of one user is found, also by the search at the end. */
+  found: string;
+  erased: string;
+  /** What an erasure cannot reach at once. */
+  later?: {
+    why: string;
+    /** Seconds until it is gone, from the end of the erasure; null = it stays, or the operator has to act. */
+    seconds: () => number | null;
+    /** Counts from the beginning of the erasure instead. */
+    fromBeginning?: true;
+  };
+}
+
+const BY_PARTITION =
+  "Query of the partition of each session, which the indexes sessions_by_activity and sessions_due list";
+
+/** Every place with data of a person. A test fails when something that is stored has no row here and is not `impersonal`. */
+export const places = [
+  {
+    name: "sessions",
+    records: ["session", "stub", "anchor", "tree"],
+    holds: "Titles, metadata, times and settings of sessions, active and archived",
+    found: BY_PARTITION,
+    erased: "Made a tombstone at once, so that late writes are refused; deleted",
+  },
+  {
+    name: "traces of deleted sessions",
+    records: ["tombstone"],
+    holds: "Ids of sessions that were deleted during the last hour",
+    found: BY_PARTITION,
+    erased: "Deleted last, when no earlier request runs any more",
+  },
+  {
+    name: "messages",
+    records: ["message", "messageId", "liveText"],
+    holds: "What was said, on all branches; ids that clients chose; text of running turns",
+    found: BY_PARTITION,
+    erased: "Deleted",
+  },
+  {
+    name: "memories",
+    records: ["memory", "forgottenMemory"],
+    holds: "Text, vector and terms of remembered messages; ids of forgotten ones",
+    found: BY_PARTITION,
+    erased: "Deleted, from the vector indexes too",
+  },
+  {
+    name: "statistics of memories",
+    records: ["memorySummary", "emptyMemorySummary"],
+    holds: "Counts of hashed terms; memories that the index memories_by_time still lists",
+    found: "Query of the item and of the index memories_by_time",
+    erased: "Deleted",
+  },
+  {
+    name: "files",
+    records: ["fileRecord", "unusedFile"],
+    holds: "Names, types and sizes of files",
+    found: "Query of the user's partition of files",
+    erased: "Deleted",
+  },
+  {
+    name: "uses of files",
+    records: ["fileUse"],
+    holds: "Which message names which file",
+    found: BY_PARTITION,
+    erased: "Deleted",
+  },
+  {
+    name: "contents of files",
+    records: ["file"],
+    holds: "What the user uploaded",
+    found: "Versions of objects below files/<user>/, and unfinished uploads",
+    erased: "Every version deleted, unfinished uploads aborted",
+  },
+  {
+    name: "archived sessions",
+    records: ["archive"],
+    holds: "Whole sessions, as JSON Lines",
+    found: "Versions of objects below archive/dt=<day>/<user>/ of every day, and unfinished uploads",
+    erased: "Every version deleted, unfinished uploads aborted",
+  },
+  {
+    name: "rows of the lake",
+    records: ["lakeMessages", "lakeSessions", "lakeEvents"],
+    holds: "Messages, session summaries and events, with a keyed hash of the user",
+    found: "The column user_hash of every partition, current and older versions",
+    erased: "The partition is written again without the rows at once; older versions with rows are deleted",
+  },
+  {
+    name: "events",
+    records: ["event"],
+    holds: "Feedback, conversions and other events, with their metadata",
+    found: "Query of the index events_by_user",
+    erased: "Deleted",
+  },
+  {
+    name: "idempotency records",
+    records: ["idempotency"],
+    holds: "Hashes of keys and requests, ids and times",
+    found: "Query of the user's partition",
+    erased: "Deleted",
+    later: { why: "Requests that were refused during the erasure leave one. It holds no content.", seconds: () => retention.idempotency.seconds },
+  },
+  {
+    name: "usage",
+    records: ["limits"],
+    holds: "Requests and tokens per minute and day",
+    found: "The user's item",
+    erased: "Deleted",
+    later: { why: "Chat requests that were refused during the erasure are counted.", seconds: () => retention.limits.seconds },
+  },
+  {
+    name: "choices",
+    records: ["person"],
+    holds: "Whether memory is on, and the id of the running erasure",
+    found: "The user's item",
+    erased: "Deleted together with the signing of the receipt",
+  },
+  {
+    name: "late uploads",
+    records: ["openErasure"],
+    holds: "The user's id, to erase what is uploaded with URLs that were signed before the erasure",
+    found: "The item of the erasure",
+    erased: "The contents are erased by a last run, and then the item",
+    later: {
+      why: "URLs that were signed before the erasure can still upload a file. A last run erases it.",
+      seconds: () => URL_SECONDS + 900,
+      fromBeginning: true,
+    },
+  },
+  {
+    name: "receipts",
+    records: ["erasureReceipt"],
+    holds: "Counts per store, and a keyed hash of the user",
+    found: "By its id",
+    erased: "Not erased: it shows that the erasure took place",
+    later: { why: "The receipt holds a keyed hash of the user and no content.", seconds: () => retention.erasureReceipt.seconds },
+  },
+  {
+    name: "raw metrics",
+    records: ["rawMetric"],
+    holds: "Duration and status per request, with a hash of the user",
+    found: "Not by user",
+    erased: "By age",
+    later: { why: "Metrics of requests hold a hash of the user and no content.", seconds: () => retention.rawMetric.seconds },
+  },
+  {
+    name: "counts of users",
+    records: ["hourlyAggregate", "dailyAggregate", "monthlyAggregate"],
+    holds: "The smallest hashes of users of an hour, day or month, to count different users",
+    found: "Not by user",
+    erased: "By age; those of months stay",
+    later: {
+      why: "Counts of different users of a month hold hashes of some users and nothing about them.",
+      seconds: () => null,
+    },
+  },
+  {
+    name: "stream records",
+    records: [],
+    holds: "Changes of the table conversations",
+    found: "Not by user",
+    erased: "DynamoDB deletes them after a day",
+    later: { why: "The stream of the table keeps every change for a day.", seconds: () => DAY },
+  },
+  {
+    name: "backups",
+    records: [],
+    holds: "The tables, at any time of the last days (point-in-time recovery)",
+    found: "Not by user",
+    erased: "By age. After a restore, erase the user again",
+    later: { why: "Backups of the tables cannot be changed.", seconds: () => upkeep.recovery },
+  },
+  {
+    name: "logs",
+    records: [],
+    holds: "Lines with a hash of the user; no content",
+    found: "By the hash",
+    erased: "By age",
+    later: { why: "Logs hold a hash of the user and no content.", seconds: () => LOGS },
+  },
+  {
+    name: "access logs",
+    records: [],
+    holds: "Keys of objects that were read or written. Keys of the archive and of files contain the user's id",
+    found: "Not by user",
+    erased: "By age",
+    later: { why: "S3 access logs hold keys of objects, which contain the user's id.", seconds: () => upkeep.accessLogs },
+  },
+  {
+    name: "query results",
+    records: [],
+    holds: "Results of Athena queries of analysts",
+    found: "Not by user",
+    erased: "By age",
+    later: { why: "Results of earlier Athena queries may hold rows of the user.", seconds: () => upkeep.queryResults },
+  },
+  {
+    name: "dead letters",
+    records: [],
+    holds: "Positions in the stream and events of schedules; no user",
+    found: "Not by user",
+    erased: "By age",
+  },
+  {
+    name: "account",
+    records: [],
+    holds: "The sign-in: e-mail address and password",
+    found: "By the user's id, in the user pool",
+    erased: "By the operator: `aws cognito-idp admin-delete-user`, or at the issuer of the tokens",
+    later: { why: "The account belongs to the issuer of the tokens. The operator deletes it there.", seconds: () => null },
+  },
+] as const satisfies readonly Place[];
+
+/** Rows of the retention table that hold nothing of a person. */
+export const impersonal: readonly (keyof typeof retention)[] = [
+  "writeProbe",
+  "provider",
+  "memoryLayout",
+  "counter",
+  "jobState",
+  "lakeDay",
+  "lakeAggregates",
+  "report",
+];
+
+/** What a receipt says about data that the erasure could not reach. Instants are in epoch milliseconds. */
+export function remainsOf({ since, now }: { since: number; now: number }): Receipt["remains"] {
+  const all: readonly Place[] = places;
+  return all.flatMap(({ name, later }) => {
+    if (!later) return [];
+    const { why, fromBeginning } = later;
+    const seconds = later.seconds();
+    const until = seconds === null ? null : toInstant((fromBeginning ? since : now) + seconds * 1000);
+    return [{ name, why, until }];
+  });
+}

@@ -1,0 +1,153 @@
+import { type Clock, toInstant } from "../clock.ts";
+import { URL_SECONDS } from "../files/file.ts";
+import type { NewId } from "../random.ts";
+import type { Eraser, ErasureStore, OpenErasure, Receipt } from "./erasure.ts";
+import type { PrivacyKey } from "./receipt.ts";
+import { remainsOf } from "./registry.ts";
+
+/** Erasures that one run works on at once. */
+const PARALLEL = 4;
+
+/** Milliseconds for which a worker has an erasure. It renews that between two steps. After a crash, another worker takes over. */
+const LEASE = 120_000;
+
+/** Milliseconds that a step may take, so that the lease is renewed in time. */
+const STEP = 60_000;
+
+/** Passes over all stores in one run. Each one has found something. */
+const MAX_PASSES = 10;
+
+/** After this number of passes, records of requests that were refused meanwhile are named in the receipt instead of erased again. */
+const PATIENCE = 3;
+const OF_REFUSED_REQUESTS = new Set(["idempotency records", "usage"]);
+
+/** Milliseconds after which URLs that were signed before the erasure are invalid, with a margin for an upload that has begun. */
+const LATE = (URL_SECONDS + 900) * 1000;
+
+export interface RunDependencies {
+  erasures: ErasureStore;
+  erasersOf(user: string): readonly Eraser[];
+  /** Erases contents of files whose upload URLs were signed before `since` (epoch ms). */
+  eraseUploads(user: string, since: number): Promise<void>;
+  openKey: () => Promise<Pick<PrivacyKey, "sign" | "subjectOf">>;
+  clock: Clock;
+  newId: NewId;
+  /** Milliseconds after which every request that began before an erasure has ended. */
+  grace: number;
+}
+
+/**
+ * Works on all erasures that are not over, until `deadline` (epoch ms). What a store holds is its own progress: what is erased is not found
+ * again. So a run may end at any point, and another one goes on. Returns how many receipts were signed.
+ */
+export async function runErasures(
+  deps: RunDependencies,
+  deadline: number,
+  report: (error: unknown, id: string) => void,
+): Promise<number> {
+  const { erasures, clock } = deps;
+  const holder = deps.newId();
+  const waiting = (await erasures.open()).filter((erasure) => clock() >= dueAt(erasure, deps.grace));
+  let completed = 0;
+  await Promise.all(
+    Array.from({ length: PARALLEL }, async () => {
+      for (let one = waiting.shift(); one && clock() < deadline; one = waiting.shift()) {
+        const { id } = one;
+        try {
+          if (!(await erasures.lease(id, holder, clock(), clock() + LEASE))) continue;
+          if (await advance(deps, one, holder, deadline)) completed++;
+          await erasures.release(id, holder);
+        } catch (error) {
+          report(error, id);
+        }
+      }
+    }),
+  );
+  return completed;
+}
+
+/** Epoch milliseconds from which on there is something to do. */
+function dueAt({ stage, since }: OpenErasure, grace: number): number {
+  return since + { sweep: 0, check: grace, late: LATE }[stage];
+}
+
+/** Works on one erasure. Returns whether its receipt was signed. */
+async function advance(
+  deps: RunDependencies,
+  erasure: OpenErasure,
+  holder: string,
+  deadline: number,
+): Promise<boolean> {
+  const { erasures, clock } = deps;
+  if (erasure.stage === "late") {
+    await deps.eraseUploads(erasure.user, erasure.since);
+    await erasures.close(erasure.id);
+    return false;
+  }
+  const checked: Record<string, { remaining: number; at: number }> = {};
+  const save = () => erasures.save(erasure, holder, clock() + LEASE);
+  const erasers = deps.erasersOf(erasure.user);
+  if (erasure.stage === "sweep") {
+    if ((await pass(false)) === "over") return false;
+    erasure.stage = "check";
+    if (!(await save()) || clock() < dueAt(erasure, deps.grace)) return false;
+  }
+  for (let n = 0; n < MAX_PASSES; n++) {
+    const found = await pass(true);
+    if (found === "over") return false;
+    if (found.every((name) => n >= PATIENCE && OF_REFUSED_REQUESTS.has(name))) return complete();
+  }
+  return false;
+
+  /** Searches every store once, and erases what is found. Returns the names of what was found. */
+  async function pass(isFinal: boolean): Promise<string[] | "over"> {
+    const names: string[] = [];
+    for (const eraser of erasers) {
+      for (let isErased = false; !isErased; ) {
+        if (clock() > deadline) return "over";
+        const stored = await eraser.search(isFinal);
+        for (const [name, count] of Object.entries(stored)) {
+          note(name, count);
+          checked[name] = { remaining: count, at: clock() };
+          if (count > 0) names.push(name);
+        }
+        if (!(await save())) return "over";
+        if (Object.values(stored).every((count) => count === 0)) break;
+        const until = Math.min(deadline, clock() + STEP);
+        isErased = await eraser.erase(isFinal, () => clock() > until);
+        if (isErased)
+          for (const [name, count] of Object.entries(erasure.counts)) if (name in stored) count.erased = count.found;
+      }
+    }
+    return (await save()) ? names : "over";
+  }
+
+  /** Notes that a store holds a number of things. What an earlier step has erased stays found. */
+  function note(name: string, stored: number): void {
+    const { found = 0, erased = 0 } = erasure.counts[name] ?? {};
+    const total = Math.max(found, erased + stored);
+    erasure.counts[name] = { found: total, erased: total - stored };
+  }
+
+  async function complete(): Promise<boolean> {
+    const key = await deps.openKey();
+    const now = clock();
+    const stores = Object.entries(checked).map(([name, { remaining, at }]) => {
+      const found = Math.max(erasure.counts[name]?.found ?? 0, remaining);
+      return { name, found, erased: found - remaining, remaining, checked_at: toInstant(at) };
+    });
+    const receipt: Omit<Receipt, "signature"> = {
+      id: erasure.id,
+      status: "complete",
+      subject: key.subjectOf(erasure.user),
+      requested_at: toInstant(requestedAt(erasure.id)),
+      completed_at: toInstant(now),
+      stores,
+      remains: remainsOf({ since: erasure.since, now }),
+    };
+    return erasures.complete(erasure, key.sign(receipt), holder);
+  }
+}
+
+/** The time in the id, which is a UUIDv7. */
+const requestedAt = (id: string): number => Number.parseInt(id.replace("-", "").slice(0, 12), 16);

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isSigned } from "../../../shared/privacy/receipt.ts";
+import { type Engines, startEngines } from "../../support/engines.ts";
+import { createErasureWorld } from "../../support/erasure-world.ts";
+import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
+
+let engines: Engines;
+let world: MemoryWorld;
+let erasing: ReturnType<typeof createErasureWorld>;
+beforeAll(async () => {
+  engines = await startEngines();
+  world = createMemoryWorld(engines);
+  erasing = createErasureWorld(engines, world);
+});
+afterAll(() => engines.close());
+
+describe("an erasure", () => {
+  it("erases sessions, messages and memories, and ends with a signed receipt", async () => {
+    await world.say("ann", "s", "My cat is called Momo.", "My dog is called Rex.");
+    await world.deliver("ann", "s");
+    await world.say("bob", "s", "My bird is called Polly.");
+    const receipt = await erasing.erase("ann");
+    expect(receipt.status).toBe("complete");
+    expect(
+      receipt.stores.filter(({ found }) => found > 0).map(({ name, found, erased }) => [name, found, erased]),
+    ).toEqual([
+      ["sessions", 1, 1],
+      ["traces of deleted sessions", 1, 1],
+      ["messages", 2, 2],
+      ["memories", 2, 2],
+      ["statistics of memories", 1, 1],
+    ]);
+    expect(isSigned(receipt)).toBe(true);
+    expect(await world.hot("bob", "s")).toEqual(["My bird is called Polly."]);
+    expect(await world.stores.sessions.countActive()).toBe(1);
+  });
+});
