@@ -293,6 +293,7 @@ export const functions = {
     metricIndexes: ["events_by_user"],
     archive: eraseObjects,
     files: eraseObjects,
+    exports: eraseObjects,
     lake: [...archiveWrite, "GetObjectVersion", "DeleteObjectVersion", "ListBucketVersions"],
     privacyKey: true,
     memory: 1024,

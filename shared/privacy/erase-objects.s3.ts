@@ -97,7 +97,9 @@ export function eraseObjects(versions: Versions, user: string): Eraser[] {
     const days = await versions.folders(`${retention.archive.place.object}dt=`);
     return days.flatMap((day) => parts.map((part) => `${day}${part}/`));
   };
+  const exports = async () => [`${retention.export.place.object}${userPart(user)}/`];
   return [
+    eraserOf(versions, "contents of exports", exports),
     eraserOf(versions, "archived sessions", archived),
     eraserOf(versions, "contents of files", async () => [filesOf(user)]),
   ];

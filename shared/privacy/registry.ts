@@ -88,6 +88,20 @@ export const places = [
     erased: "Every version deleted, unfinished uploads aborted",
   },
   {
+    name: "exports",
+    records: ["exportRecord", "latestExport"],
+    holds: "Status, size and counts of exports",
+    found: "Query of the user's partition of exports",
+    erased: "Deleted",
+  },
+  {
+    name: "contents of exports",
+    records: ["export"],
+    holds: "Everything of the user, as a zip",
+    found: "Versions of objects below exports/<user>/, and unfinished uploads",
+    erased: "Every version deleted, unfinished uploads aborted",
+  },
+  {
     name: "archived sessions",
     records: ["archive"],
     holds: "Whole sessions, as JSON Lines",

@@ -198,7 +198,7 @@ const expected: Record<string, string[]> = {
     "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
     "dynamodb BatchWriteItem UpdateItem on metrics",
     "dynamodb Query on index events_by_user",
-    ...["archive/*", "files/*"].flatMap((keys) => [
+    ...["archive/*", "files/*", "exports/*"].flatMap((keys) => [
       `s3 AbortMultipartUpload DeleteObjectVersion on ${keys}`,
       `s3 ListBucketMultipartUploads ListBucketVersions on bucket where s3:prefix, if there is one, is ${keys}`,
     ]),
