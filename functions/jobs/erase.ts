@@ -1,4 +1,5 @@
 import { counted } from "../../shared/counted.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log, logFailure } from "../../shared/log.ts";
@@ -54,6 +55,7 @@ export const handler = lazyHandler((config) => {
   const versions = createVersions(s3, config.ARCHIVE_BUCKET);
   const lake = createLake(s3, config.ARCHIVE_BUCKET);
   const stores = openStores(config, table);
+  const files = createFileStore(table);
   let deps: RunDependencies | undefined;
   return createEraseJob({
     async open() {
@@ -67,7 +69,7 @@ export const handler = lazyHandler((config) => {
           ...eraseObjects(versions, user),
           eraseLakeRows(versions, lake, pseudonym, user),
         ],
-        eraseUploads: (user, since) => eraseUploads(versions, user, since),
+        eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
         openKey: openPrivacyKey(config),
         newId: randomId,
         grace: config.LONGEST_REQUEST * 1000,

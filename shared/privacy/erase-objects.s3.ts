@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import pMap from "p-map";
 import { formerUserPart, userPart } from "../archive/user-part.ts";
+import type { FileStore } from "../files/file-store.ts";
 import { retention } from "../retention/policy.ts";
 import { translate } from "../s3/translate.ts";
 import type { Eraser } from "./erasure.ts";
@@ -105,21 +106,25 @@ export function eraseObjects(versions: Versions, user: string): Eraser[] {
   ];
 }
 
-/** Erases contents of files that were uploaded late, with URLs that were signed before `since` (epoch ms). */
-export async function eraseUploads(versions: Versions, user: string, since: number): Promise<void> {
-  const before = since.toString(16).padStart(12, "0");
-  const late = (await versions.list(filesOf(user))).filter(({ key }) => timeOf(key) < before);
+/**
+ * Erases contents of files that were uploaded late, with URLs that were signed before the erasure: contents without a record. A file that the
+ * user has stored since has one, also under an earlier id.
+ */
+export async function eraseUploads(
+  versions: Versions,
+  files: Pick<FileStore, "find">,
+  user: string,
+  now: number,
+): Promise<void> {
+  const all = await versions.list(filesOf(user));
+  const known = new Set((await files.find(user, all.map(idOf), now)).map(({ id }) => id));
+  const late = all.filter((version) => !known.has(idOf(version)));
   await pMap(late, (version) => versions.remove(version), { concurrency: PARALLEL });
 }
 
 const filesOf = (user: string): string => `${retention.file.place.object}${userPart(user)}/`;
 
-/** The time in the id of a file, which is a UUIDv7: 12 hexadecimal digits. */
-const timeOf = (key: string): string =>
-  key
-    .slice(key.lastIndexOf("/") + 1)
-    .replace("-", "")
-    .slice(0, 12);
+const idOf = ({ key }: Version): string => key.slice(key.lastIndexOf("/") + 1);
 
 function eraserOf(versions: Versions, name: string, prefixes: () => Promise<string[]>): Eraser {
   let found: (() => Promise<void>)[] = [];

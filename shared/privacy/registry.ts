@@ -128,7 +128,10 @@ export const places = [
     holds: "Hashes of keys and requests, ids and times",
     found: "Query of the user's partition",
     erased: "Deleted",
-    later: { why: "Requests that were refused during the erasure leave one. It holds no content.", seconds: () => retention.idempotency.seconds },
+    later: {
+      why: "Requests that were refused during the erasure leave one. It holds no content.",
+      seconds: () => retention.idempotency.seconds,
+    },
   },
   {
     name: "usage",
@@ -136,7 +139,10 @@ export const places = [
     holds: "Requests and tokens per minute and day",
     found: "The user's item",
     erased: "Deleted",
-    later: { why: "Chat requests that were refused during the erasure are counted.", seconds: () => retention.limits.seconds },
+    later: {
+      why: "Chat requests that were refused during the erasure are counted.",
+      seconds: () => retention.limits.seconds,
+    },
   },
   {
     name: "choices",
@@ -163,7 +169,10 @@ export const places = [
     holds: "Counts per store, and a keyed hash of the user",
     found: "By its id",
     erased: "Not erased: it shows that the erasure took place",
-    later: { why: "The receipt holds a keyed hash of the user and no content.", seconds: () => retention.erasureReceipt.seconds },
+    later: {
+      why: "The receipt holds a keyed hash of the user and no content.",
+      seconds: () => retention.erasureReceipt.seconds,
+    },
   },
   {
     name: "raw metrics",
@@ -171,7 +180,10 @@ export const places = [
     holds: "Duration and status per request, with a hash of the user",
     found: "Not by user",
     erased: "By age",
-    later: { why: "Metrics of requests hold a hash of the user and no content.", seconds: () => retention.rawMetric.seconds },
+    later: {
+      why: "Metrics of requests hold a hash of the user and no content.",
+      seconds: () => retention.rawMetric.seconds,
+    },
   },
   {
     name: "counts of users",
@@ -214,7 +226,10 @@ export const places = [
     holds: "Keys of objects that were read or written. Keys of the archive and of files contain the user's id",
     found: "Not by user",
     erased: "By age",
-    later: { why: "S3 access logs hold keys of objects, which contain the user's id.", seconds: () => upkeep.accessLogs },
+    later: {
+      why: "S3 access logs hold keys of objects, which contain the user's id.",
+      seconds: () => upkeep.accessLogs,
+    },
   },
   {
     name: "query results",
@@ -237,7 +252,10 @@ export const places = [
     holds: "The sign-in: e-mail address and password",
     found: "By the user's id, in the user pool",
     erased: "By the operator: `aws cognito-idp admin-delete-user`, or at the issuer of the tokens",
-    later: { why: "The account belongs to the issuer of the tokens. The operator deletes it there.", seconds: () => null },
+    later: {
+      why: "The account belongs to the issuer of the tokens. The operator deletes it there.",
+      seconds: () => null,
+    },
   },
 ] as const satisfies readonly Place[];
 

@@ -27,8 +27,8 @@ const LATE = (URL_SECONDS + 900) * 1000;
 export interface RunDependencies {
   erasures: ErasureStore;
   erasersOf(user: string): readonly Eraser[];
-  /** Erases contents of files whose upload URLs were signed before `since` (epoch ms). */
-  eraseUploads(user: string, since: number): Promise<void>;
+  /** Erases contents of files that were uploaded with URLs from before the erasure. */
+  eraseUploads(user: string): Promise<void>;
   openKey: () => Promise<Pick<PrivacyKey, "sign" | "subjectOf">>;
   clock: Clock;
   newId: NewId;
@@ -80,7 +80,7 @@ async function advance(
 ): Promise<boolean> {
   const { erasures, clock } = deps;
   if (erasure.stage === "late") {
-    await deps.eraseUploads(erasure.user, erasure.since);
+    await deps.eraseUploads(erasure.user);
     await erasures.close(erasure.id);
     return false;
   }

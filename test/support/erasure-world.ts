@@ -35,7 +35,7 @@ export function createErasureWorld(engines: Engines, world: World) {
       ...eraseObjects(versions, user),
       eraseLakeRows(versions, lake, pseudonym, user),
     ],
-    eraseUploads: (user, since) => eraseUploads(versions, user, since),
+    eraseUploads: (user) => eraseUploads(versions, world.files, user, stores.clock()),
     openKey: async () => key,
     clock: stores.clock,
     newId: () => `run ${runs++}`,
