@@ -11,9 +11,9 @@ import { formerUserPart, userPart } from "./user-part.ts";
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
 /**
- * The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket, which the first call opens: most
- * requests need none. For users whose id begins with `_` or `.`, earlier versions wrote objects under another key. Those objects are
- * read where they are, replaced when the session is archived again, and deleted with it.
+ * The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket. The first call opens the bucket, because
+ * most requests do not use it. For users whose id begins with `_` or `.`, earlier versions wrote objects under another key. Such an
+ * object is read under that key, replaced when its session is archived again, and deleted with its session.
  */
 export function createArchive(open: () => Promise<Objects>): Archive {
   let opened: Promise<Objects> | undefined;
@@ -32,7 +32,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     }
   };
 
-  /** Uploads unless something is in the way that the condition does not allow; then `null`. */
+  /** Uploads an object; `null` when the condition does not hold. */
   const upload = async (key: string, header: ArchivedHeader, body: AsyncIterable<Buffer>, condition: Condition) => {
     const { upload: send } = await objects();
     try {
@@ -40,7 +40,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
       const { ETag } = await send(key, Readable.from(body, { objectMode: false }), metadata, condition);
       return ETag ?? null;
     } catch (error) {
-      // 409: another conditional write of the same key was under way.
+      // 409: another conditional write of the same key was running.
       if (statusOf(error) === 412 || statusOf(error) === 409) return null;
       throw translate(error, "archive");
     }
@@ -50,7 +50,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     try {
       await (await objects()).remove(key, etag);
     } catch (error) {
-      // Gone already, or replaced by a newer one: either way this one is no longer there.
+      // The object was already deleted or replaced by a newer one.
       if (statusOf(error) !== 404 && statusOf(error) !== 412) throw translate(error, "archive");
     }
   };
@@ -59,7 +59,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
     async write(header, messages) {
       const former = formerKeyOf(header);
       const left = former ? await head(former) : null;
-      // A stub may already name the object of this generation, so that one stays where it is.
+      // Keep an object of the same generation, because a stub may already name it.
       const key = former && left?.generation === header.live_generation ? former : keyOf(header);
       let condition: Condition = { IfNoneMatch: "*" };
       for (;;) {
@@ -68,7 +68,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
         if (!etag) {
           const present = await head(key);
           if (present?.generation === header.live_generation) {
-            // What was not sent still has to be read, to know where its chunks are.
+            // Read the rest that was not sent, because the stub needs the offsets of all chunks.
             for await (const _ of writer.rest());
             etag = present.etag;
           } else if (present && present.generation > header.live_generation) {

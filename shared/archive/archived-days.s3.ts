@@ -7,7 +7,7 @@ import { statusOf, translate } from "../s3/translate.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./archived-days.ts";
 import { userOfPart } from "./user-part.ts";
 
-/** Compressed bytes up to which an object is read whole. Gzip compresses at most a thousandfold, so that is 64 MB of text. */
+/** Compressed bytes up to which an object is read whole. Gzip compresses at most by the factor 1,000, so this is at most 64 MB of text. */
 const WHOLE = 64 * 1024;
 
 /** The archive's days as prefixes `archive/dt=<day>/` of a bucket. */
@@ -45,7 +45,7 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
     },
 
     async open(object) {
-      // A large object is fetched when its lines are read, so that one that waits holds no connection.
+      // Fetch a large object only when its lines are read, so that a waiting object holds no connection.
       if (object.bytes > WHOLE) return streamLines(() => get(object));
       const bytes = await (await get(object))?.transformToByteArray().catch(fail);
       return allLines(bytes ?? new Uint8Array());

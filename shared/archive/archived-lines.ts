@@ -5,13 +5,12 @@ import type { MessageRecord } from "../session/message.ts";
 import type { Chunk } from "../session/session.ts";
 import { createTally, isOn, pathOf, placeOf, type Tree } from "../session/tree.ts";
 
-/** Bytes of JSON Lines in one chunk, about: what reading one page of an archived session has to fetch and unpack. */
+/** Approximate bytes of JSON Lines in one chunk. Reading one page of an archived session fetches and unpacks that much. */
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Writes a session as gzipped JSON Lines: the session first, then its messages. Every chunk is a gzip member of its
- * own, and members one after the other are one gzip file (RFC 1952, section 2.2), so the object can be read whole by
- * any tool and in parts by its chunks.
+ * Writes a session as gzipped JSON Lines: the session first, then its messages. Each chunk is a separate gzip member, and a sequence of
+ * members is a valid gzip file (RFC 1952, section 2.2). So any tool can read the whole object, and Memocha can read single chunks.
  */
 export function createWriter(header: ArchivedHeader) {
   const chunks: Chunk[] = [];
@@ -49,17 +48,17 @@ export function createWriter(header: ArchivedHeader) {
   }
 
   return {
-    /** The object's bytes. A reader that stops early leaves the rest to `rest`. */
+    /** The object's bytes. If the reader stops early, `rest` has the other bytes. */
     body(messages: AsyncIterable<MessageRecord[]>): AsyncIterable<Buffer> {
       source = generate(messages)[Symbol.asyncIterator]();
-      // No `return`: the upload that gives up must not end the source.
+      // No `return`, because an upload that stops must not end the source.
       return { [Symbol.asyncIterator]: () => ({ next: () => iterator().next() }) };
     },
-    /** What `body` has not given out yet. */
+    /** The bytes that `body` has not yielded yet. */
     rest(): AsyncIterable<Buffer> {
       return { [Symbol.asyncIterator]: () => ({ next: () => iterator().next() }) };
     },
-    /** What was written; complete once the source has ended. */
+    /** The chunks and counts of the written messages. Complete when the source has ended. */
     result: () => ({ chunks, bytes, ...tally.result }),
   };
 
@@ -69,7 +68,7 @@ export function createWriter(header: ArchivedHeader) {
   }
 }
 
-/** A line of an archived session that is not a message: the first one. */
+/** The first line of an archived session. */
 export interface SessionLine extends LineIdentity {
   type: "session";
   user_id: string;
@@ -89,20 +88,20 @@ export interface SessionLine extends LineIdentity {
 export interface MessageLine extends LineIdentity, Omit<MessageRecord, "client_id" | "keyed" | "order"> {
   type: "message";
   session_id: string;
-  /** Absent = an earlier version wrote the line: then it follows the line before it, and is on the current branch. */
+  /** Absent = an earlier version wrote the line. Then the message follows the previous line and is on the current branch. */
   parent_id?: string | null;
-  /** Whether it is on the current branch. */
+  /** Whether the message is on the current branch. */
   is_current?: boolean;
 }
 
-/** Whose line it is, for those who must tell sessions apart without knowing users. */
+/** Identifies the session of a line to readers that must not know its user. */
 interface LineIdentity {
-  /** Unique among all sessions of all users, and says nothing of either: 32 hexadecimal digits. */
+  /** 32 hexadecimal digits, unique among all sessions of all users. They do not reveal the user or the session id. */
   session_key: string;
   generation: number;
 }
 
-/** The messages in unpacked JSON Lines. */
+/** Reads the messages in unpacked JSON Lines. */
 export function parseLines(bytes: Uint8Array): MessageRecord[] {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString("utf8")
@@ -124,13 +123,13 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
 function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): LineIdentity & { session_id: string } {
-  // The seed is what keeps the key from being guessed: ids and users alone could be tried out.
+  // The secret seed protects the hash: without it, an attacker could try users and ids.
   const digest = sha256(JSON.stringify([seed, user_id, id]));
   return { session_key: digest.slice(0, 32), generation: live_generation, session_id: id };
 }
 
-// The fields are named one by one: DynamoDB gives an item's attributes in any order, and the same session must always
-// give the same bytes.
+// Fields are listed one by one, because DynamoDB returns attributes in any order, and the same session must always result in the same
+// bytes.
 function sessionLine({ session_key, generation }: LineIdentity, header: ArchivedHeader): object {
   const { user_id, id, title, title_of, metadata, created_at, ttl_seconds, pinned } = header;
   const { branches, current } = header.tree;

@@ -7,11 +7,11 @@ import { isHashed } from "./user-part.ts";
 const BATCH = 100;
 
 interface Audit {
-  /** Archive objects that were looked at. */
+  /** Archive objects that were checked. */
   objects: number;
-  /** Of these, those of sessions that the table does not know. */
+  /** Objects of sessions that are not in the table. */
   orphans: number;
-  /** False when the time was up first. */
+  /** False when the deadline stopped the run. */
   complete: boolean;
 }
 
@@ -21,9 +21,9 @@ interface Found {
 }
 
 /**
- * Looks for archive objects of sessions that are not in the table: rests of deleted ones that somebody has brought back,
- * or all that is left of sessions that a table restored from a backup has forgotten. Which of the two is for people to say,
- * so nothing is deleted. Objects of users whose ids are too long for a key are passed over. Stops at `deadline` (epoch ms).
+ * Finds archive objects of sessions that are not in the table. Either an operator has restored objects of deleted sessions, or the table
+ * was restored from a backup that lacks the sessions. Only an operator can tell which, so nothing is deleted. Skips objects of users
+ * whose ids are too long for a key. Stops at `deadline` (epoch ms).
  */
 export async function auditArchive(
   ports: {
@@ -56,7 +56,7 @@ export async function auditArchive(
     for (const found of batch) {
       audit.objects++;
       if (known.has(nameOf(found.session, found.day))) continue;
-      // Between its expiry and its stub a session has an anchor only.
+      // Between the deletion of its header and the write of its stub, a session has only an anchor.
       const anchor = await sessions.findAnchor(found.session);
       if (anchor?.created_at.startsWith(found.day)) continue;
       audit.orphans++;
@@ -67,5 +67,5 @@ export async function auditArchive(
 
 const idIn = (key: string): string => decodeURIComponent(key.slice(key.lastIndexOf("/") + 1, -".jsonl.gz".length));
 
-/** A session of the same id may have been created anew on another day. */
+/** A later session with the same id may belong to another day. */
 const nameOf = ({ user, id }: SessionId, created: string): string => JSON.stringify([user, id, created.slice(0, 10)]);

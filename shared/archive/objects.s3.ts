@@ -13,11 +13,11 @@ export function createObjects(s3: S3Client, Bucket: string) {
   return {
     head: (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key })),
 
-    /** Some bytes of an object, only if its ETag is still this one. */
+    /** Reads a range of an object if it still has this ETag. */
     read: async (Key: string, IfMatch: string, Range: string) =>
       (await s3.send(new GetObjectCommand({ Bucket, Key, IfMatch, Range }))).Body?.transformToByteArray(),
 
-    /** In several parts, if it is large. */
+    /** Uploads a large object in several parts. */
     upload: (Key: string, Body: Readable, Metadata: Record<string, string>, condition: Condition) =>
       uploadObject(s3, { Bucket, Key, ContentType: "application/gzip", Metadata }, condition, Body),
 

@@ -1,7 +1,7 @@
 import { callAfter, callEvery } from "../clock.ts";
 import type { TurnId, TurnStore } from "./turn-store.ts";
 
-/** Milliseconds between two looks for a stop: the provider's connection is closed within a second. A look is one read unit. */
+/** Milliseconds between two checks for a stop, so that the provider's connection is closed within a second. A check costs one read unit. */
 const LOOK_EVERY = 500;
 
 /** Ends the model's call when its time is over or a client stops the turn. */
@@ -19,13 +19,13 @@ export function watchTurn(turns: Pick<TurnStore, "isStopped">, turn: TurnId, mil
   const controller = new AbortController();
   let isStopped = false;
   const cancelTimeout = callAfter(milliseconds, () => controller.abort());
-  // A look that fails is repeated soon.
+  // A failed check is repeated soon.
   const stopLooking = callEvery(LOOK_EVERY, () => void look().catch(() => undefined));
   return { signal: controller.signal, isStopped: () => isStopped, end };
 
   async function look(): Promise<void> {
     if (controller.signal.aborted || !(await turns.isStopped(turn))) return;
-    // The time may have run out during the look: then the answer broke off.
+    // The time may have run out during the check. Then the answer broke off.
     isStopped = !controller.signal.aborted;
     controller.abort();
     stopLooking();

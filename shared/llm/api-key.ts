@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
 import { ModelError } from "./model-error.ts";
 
-/** Milliseconds that a key is kept: how long after a rotation the old one may still be used. */
+/** Milliseconds for which a key is cached: after a rotation, the old key is used for at most this long. */
 const MAX_AGE = 300_000;
 
-/** Milliseconds after which a secret that could not be read again is tried once more. */
+/** Milliseconds until the next attempt to read a secret that could not be read. */
 const RETRY = 30_000;
 
 /** Reads the text of a secret. */
@@ -12,7 +12,7 @@ export type ReadSecret = (id: string) => Promise<string>;
 
 /**
  * The API key of a provider, from the environment or from a secret. Either holds the key itself or, for several providers, a JSON
- * object of hosts and keys. The secret is read once in five minutes; when it cannot be, the last one read is used. Throws a
+ * object of hosts and keys. The secret is read once in five minutes; when that fails, the last known value is used. Throws a
  * `ModelError` when there is none.
  */
 export function createApiKeys(

@@ -8,9 +8,9 @@ const CACHE = 5000;
 const CLOSED: BreakerState = { failures: 0, openedAt: null };
 
 interface BreakerSettings {
-  /** Outages in a row that open the circuit. */
+  /** Consecutive outages that open the circuit. */
   threshold: number;
-  /** Milliseconds for which it stays open before one call may try. */
+  /** Milliseconds for which it stays open before a trial call is allowed. */
   openFor: number;
   /** Maximum milliseconds of the trial call. After that, the instance that makes it counts as dead. */
   probeFor: number;
@@ -25,9 +25,9 @@ export interface Breaker {
 
 /**
  * A circuit breaker for each provider. All instances share its state, because a function instance serves one request at a time and would
- * never see enough outages by itself. Outages in a row open the circuit. Once it has been open for a while, one call may try: any answer of
- * the provider closes the circuit, also a refusal; an outage keeps it open; a call that ended without either lets the next one try. When
- * the store fails, calls go through.
+ * never see enough outages by itself. Consecutive outages open the circuit. After a while, one trial call is allowed: any answer of the
+ * provider closes the circuit, also a refusal; an outage keeps it open; if the call ended without either, the next call is the trial.
+ * When the store fails, all calls are allowed.
  */
 export function createBreaker(
   store: ProviderStore,
@@ -63,7 +63,7 @@ export function createBreaker(
     }
   }
 
-  /** Makes this call the one that tries an open circuit; `null` = another one has closed it. Throws for all other calls. */
+  /** Makes this call the trial call of an open circuit; `null` = another call has closed the circuit. Throws for all other calls. */
   async function startProbe(provider: string, openedAt: number): Promise<number | null> {
     const now = clock();
     if (now - openedAt < openFor) throw broken(provider, openedAt);

@@ -8,7 +8,7 @@ const QUOTATION = 12;
 /** Characters of the shortest message that is removed where it is quoted whole. */
 const SHORTEST = 4;
 
-/** Tells the operators what a provider answered instead of an answer, without what it quotes of the conversation. */
+/** Logs a provider's error for operators, without the text that it quotes from the conversation. */
 export function logModelFailure(
   { message, failure, status, said }: ModelError,
   target: { provider?: string; model: string },

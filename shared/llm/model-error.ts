@@ -48,7 +48,7 @@ export function givenUp(cause: unknown): ModelError {
   return new ModelError("unusable", "the turn was given up", { cause });
 }
 
-/** Whether asking the same provider again may help. */
+/** Whether another call to the same provider may succeed. */
 export function isRetryable(error: unknown): error is ModelError {
   return error instanceof ModelError && (error.failure === "busy" || error.failure === "down");
 }
@@ -63,10 +63,10 @@ export function isAnswer(error: unknown): boolean {
   return error instanceof ModelError && error.status !== undefined && !isOutage(error);
 }
 
-/** Seconds after which a client may come back at the latest: it may meet another provider, or a provider that has changed its mind. */
+/** Maximum seconds that a client is told to wait: by then another provider may answer, or the same one may accept the request. */
 const MAX_RETRY_AFTER = 60;
 
-/** Turns any error of a turn into one for the client: its own mistake, the deployment's mistake, or a request to try again later. */
+/** Turns any error of a turn into one for the client: a bad request, a wrong configuration, or a request to try again later. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof ModelError)) return new AppError("internal", "the turn failed", { cause: error });

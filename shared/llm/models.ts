@@ -1,19 +1,19 @@
 import type { ModelUsage } from "./model.ts";
 import type { Encoding } from "./tokenizer.ts";
 
-/** What a model takes and costs. */
+/** The limits and prices of a model. */
 export interface ModelSpec {
   /** Tokens that prompt and answer may have together. */
   context: number;
   /** USD for a million tokens of the prompt. */
   input: number;
-  /** USD for a million tokens of the prompt that the provider reads from its cache. Absent = as much as the others. */
+  /** USD for a million tokens of the prompt that the provider reads from its cache. Absent = the same price as other tokens. */
   cached?: number | undefined;
   /** USD for a million tokens of the answer. */
   output: number;
   /** Absent = unknown. */
   encoding?: Encoding;
-  /** Whether it takes images. Those that do take PDF, too. Absent = unknown. */
+  /** Whether the model accepts images, and then also PDF. Absent = unknown. */
   images?: boolean;
 }
 
@@ -40,22 +40,22 @@ export const knownModels: Readonly<Record<string, ModelSpec>> = {
   offline: { context: 128_000, input: 0, output: 0, images: false },
 };
 
-/** USD for a million tokens of text, of OpenAI's embedding models: what no turn may be sent to. */
+/** USD for a million tokens of text, for OpenAI's embedding models. Turns may not use them. */
 const embeddingPrices: Readonly<Record<string, number>> = {
   "text-embedding-3-small": 0.02,
   "text-embedding-3-large": 0.13,
   "text-embedding-ada-002": 0.1,
 };
 
-/** What a deployment knows better, by the beginning of a model's name. */
+/** Corrections of a deployment, by the beginning of a model's name. */
 export type ModelOverrides = Readonly<
   Record<string, { [K in "context" | "input" | "cached" | "output"]?: ModelSpec[K] | undefined }>
 >;
 
-/** A model that is not listed, most likely a self-hosted one. */
+/** For a model that is not listed, most likely a self-hosted one. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
 
-/** What is known of a model; `overrides` come first, and the longest name that fits wins. */
+/** The limits and prices of a model. `overrides` take precedence, and the longest matching name wins. */
 export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec {
   const find = <T>(table: Readonly<Record<string, T>>): T | undefined => {
     const name = Object.keys(table)
@@ -70,7 +70,7 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
     context: context ?? known.context,
     input: input ?? known.input,
     output: output ?? known.output,
-    // The listed price belongs to the listed price of the prompt.
+    // The listed price for cached tokens is valid only with the listed price for the prompt.
     ...(input === undefined && cached === undefined ? {} : { cached }),
   };
 }
@@ -86,7 +86,7 @@ export function costOf(
   { input_tokens, cached_input_tokens = 0, output_tokens }: ModelUsage,
 ): number {
   const prompt = (input_tokens - cached_input_tokens) * input + cached_input_tokens * cached;
-  // Round to billionths, so that no binary fractions show.
+  // Round to billionths, to remove errors of binary fractions.
   return Math.round((prompt + output_tokens * output) * 1000) / 1e9;
 }
 

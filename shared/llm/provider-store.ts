@@ -1,28 +1,29 @@
-/** What all instances know of a provider's circuit breaker. */
+/** The state of a provider's circuit breaker, shared by all instances. */
 export interface BreakerState {
-  /** Outages in a row. */
+  /** Consecutive outages. */
   failures: number;
   /** Epoch milliseconds at which the circuit was opened; `null` = closed. */
   openedAt: number | null;
 }
 
-/** What the function's instances share about the providers of models. */
+/** State of model providers that all function instances share. */
 export interface ProviderStore {
   breaker(provider: string): Promise<BreakerState>;
-  /** Counts an outage at `now`; returns the number of outages in a row. */
+  /** Counts an outage at `now`; returns the number of consecutive outages. */
   countFailure(provider: string, now: number): Promise<number>;
   /** Opens the circuit, or keeps it open from now on. */
   open(provider: string, now: number): Promise<void>;
   close(provider: string): Promise<void>;
   /**
-   * Lets one call try an open circuit until `until` (epoch ms). `taken`: another call is trying. `closed`: the circuit is no longer open.
+   * Claims the trial call of an open circuit until `until` (epoch ms). `taken`: another call has the claim. `closed`: the circuit is no
+   * longer open.
    */
   claimProbe(provider: string, now: number, until: number): Promise<"claimed" | "taken" | "closed">;
-  /** Ends the try that was claimed until `until`, so that another call may try. */
+  /** Ends the claim until `until`, so that another call may be the trial call. */
   endProbe(provider: string, until: number): Promise<void>;
   /**
-   * Takes a place in the provider's queue, `cost` milliseconds long. Gives the epoch milliseconds at which it comes, or, when that
-   * is later than `latest`, refuses with when it would. After a pause, what falls within `burst` milliseconds may come at once.
+   * Takes a slot of `cost` milliseconds in the provider's queue. Returns the epoch milliseconds at which the slot begins. If that is later
+   * than `latest`, takes no slot and returns when it would begin. After a pause, slots of `burst` milliseconds may begin at once.
    */
   takePlace(
     provider: string,

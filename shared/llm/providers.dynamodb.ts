@@ -5,17 +5,17 @@ import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
 import type { ProviderStore } from "./provider-store.ts";
 
-/** Attempts at a queue in which others take places at the same time. */
+/** Attempts to take a slot in a queue that other instances change at the same time. */
 const MAX_ATTEMPTS = 5;
 
-/** Circuit breakers and queues of providers in the table `conversations`: an item each. */
+/** Circuit breakers and queues of providers in the table `conversations`, each with an item of its own. */
 export function createProviderStore(table: Table): ProviderStore {
   const expiry = (now: number) => toSeconds(now) + retention.provider.seconds;
 
   return {
     async breaker(provider) {
       const { pk, sk } = providerKey(provider, "breaker");
-      // A moment late is early enough, and costs half.
+      // An eventually consistent read costs half, and a state of a moment ago is good enough.
       const { items } = await table.query({
         KeyConditionExpression: "pk = :pk AND sk = :sk",
         ExpressionAttributeValues: { ":pk": pk, ":sk": sk },
@@ -78,7 +78,7 @@ export function createProviderStore(table: Table): ProviderStore {
     async takePlace(provider, { cost, now, burst, latest }) {
       const key = providerKey(provider, "queue");
       const expires = { ":expires": expiry(now) };
-      // `next` is when the queue is empty. While there is one, a place at its end is one unconditional addition.
+      // `next` is the time at which the queue is empty. While it is in the future, taking a slot is one unconditional addition.
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         const joined = await table.update({
           Key: key,

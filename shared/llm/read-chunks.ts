@@ -2,16 +2,16 @@ import type { AnswerPiece, FinishReason, ModelUsage } from "./model.ts";
 import { isTokenCount } from "./tokens.ts";
 
 export interface ChunkReader {
-  /** Takes the next chunk of a stream of chat completions, and gives the pieces of the answer in it. */
+  /** Reads the next chunk of a stream of chat completions, and returns the pieces of the answer in it. */
   take(chunk: unknown): AnswerPiece[];
-  /** Gives the rest that was held back. */
+  /** Returns the rest that was held back. */
   end(): AnswerPiece[];
   /** Why the provider says that the answer ended; absent until it does. */
   reason(): FinishReason | undefined;
   usage(): ModelUsage | null;
 }
 
-/** Characters that the id and the name of a tool call have at most. */
+/** Maximum characters of the id and the name of a tool call. */
 const MAX_ID = 256;
 const MAX_NAME = 128;
 
@@ -97,12 +97,12 @@ function sourceOf({ type, url_citation }: Json): AnswerPiece[] {
   return [{ kind: "source", url: textOf(url).toWellFormed(), ...named }];
 }
 
-/** Reasons that mean something to clients; a model that gives another one has stopped by itself. */
+/** Reasons that clients know. Any other reason is reported as `stop`. */
 const finishReasons = new Map<unknown, FinishReason>(
   (["length", "content_filter", "tool_calls"] as const).map((reason) => [reason, reason]),
 );
 
-/** What the provider has counted; `null` when it cannot be true, so that the caller estimates it. */
+/** The provider's token counts; `null` when they are impossible, so that the caller estimates them. */
 function usageOf({ prompt_tokens: input, completion_tokens: output, prompt_tokens_details }: Json): ModelUsage | null {
   if (!isTokenCount(input) || !isTokenCount(output)) return null;
   const { cached_tokens: cached } = objectOf(prompt_tokens_details);

@@ -20,8 +20,8 @@ export interface Resilience {
 }
 
 /**
- * A model that retries with full jitter, and not before the provider's `Retry-After`. If a target does not answer, the next one is
- * asked. Nothing is retried after the first token.
+ * A model that retries with full jitter, and not before the provider's `Retry-After`. If a target does not answer, it asks the next one.
+ * It does not retry after the first token.
  */
 export function createResilientModel(deps: Resilience): Model {
   return {
@@ -87,7 +87,7 @@ async function askTarget(
   }
 }
 
-/** A model that the client has not named is the deployment's: its absence is no mistake of the client. */
+/** If the client named no model, the deployment's model is missing. That is not an error of the client. */
 function deploymentsFault(error: unknown): unknown {
   if (!(error instanceof ModelError) || error.failure !== "unknown_model") return error;
   const { message, status, said } = error;
@@ -97,7 +97,7 @@ function deploymentsFault(error: unknown): unknown {
 const isFinal = ({ failure }: ModelError, isAskedFor: boolean): boolean =>
   failure === "refused" || (failure === "unknown_model" && isAskedFor);
 
-/** Of two problems, the one after which a retry makes sense first. */
+/** Returns the error that allows the earlier retry. */
 function sooner(a: unknown, b: unknown): unknown {
   const wait = (error: unknown) => {
     if (!(error instanceof ModelError)) return 0;

@@ -3,21 +3,21 @@ export type Encoding = "o200k_base" | "cl100k_base";
 
 export type CountTokens = (text: string) => number;
 
-/** Characters in a row after which a word, or a blank, is cut: the library's time grows with their square, and no token is longer. */
+/** Longer words, and longer runs of blanks, are cut: the library's time grows with the square of their length, and no token is longer. */
 const LONGEST_RUN = 128;
 
 const RUNS = new RegExp(`\\S{${LONGEST_RUN}}|\\s{${LONGEST_RUN}}`, "gu");
 
-// An encoding is megabytes of ranks: it lies beside the bundle, and is loaded by the first turn that has to know.
+// An encoding has megabytes of data. It is a file beside the bundle, and the first turn that needs exact counts loads it.
 const libraries = {
   o200k_base: () => import("gpt-tokenizer/encoding/o200k_base"),
   cl100k_base: () => import("gpt-tokenizer/encoding/cl100k_base"),
 } as const;
 
-/** Counts as the models of an encoding do, runs longer than a token's longest by a token or so too many. Takes a moment at first. */
+/** Counts tokens as the models of an encoding do; for cut words, the count is slightly too high. The first call takes longer. */
 export async function loadTokenizer(encoding: Encoding): Promise<CountTokens> {
   const { countTokens } = await libraries[encoding]();
-  // What looks like a special token is text like any other.
+  // Treat special tokens in the text as ordinary text.
   const asText = { disallowedSpecial: new Set<string>() };
   return (text) => {
     let tokens = 0;

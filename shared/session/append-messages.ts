@@ -13,22 +13,22 @@ import { expiryOf, isExpired, isLaterThan, type OpenAppend, type RequestIdentity
 import type { OnStored, Stores } from "./store.ts";
 import { placeOf } from "./tree.ts";
 
-/** A hot session as it was read, and where messages go in it. */
+/** A hot session as it was read, and the function that places messages in it. */
 interface Hot {
   record: SessionRecord;
-  /** Gives those of the messages their places that are not stored yet. */
+  /** Places the messages that are not stored yet. */
   place(planned: readonly Planned[], stored: ReadonlyMap<string, MessageRecord>): Placed;
 }
 
 /**
- * Captures messages, in order; an archived session is restored first. A message whose id exists is not stored again
- * and comes back as it is. What fits one transaction is all or nothing; a larger append that broke off is taken up
- * where it stopped when it is repeated, with an Idempotency-Key or without. `input` is the request's list of messages, or its only one;
- * `paths` are the paths of the list's messages in the request, if they are others.
+ * Stores messages in order. An archived session is restored first. A message whose id exists is not stored again, and is returned as it
+ * is stored. Messages that fit one transaction are stored all or none. If a larger append stops in between, a repeat of the request
+ * continues there, with or without an Idempotency-Key. `input` is the request's list of messages, or its only message. `paths` are the
+ * paths of the messages in the request, if they are not `messages.<n>.`.
  *
- * Messages without `parent_id` follow the end of the current branch, and concurrent appends all stay on it. A `parent_id` is exact: a
- * message begins a branch if another write has followed its parent first. Throws `not_found`, `validation_failed`, and
- * `payload_too_large` for messages that no answer could hold.
+ * Messages without `parent_id` follow the end of the current branch, and concurrent appends all stay on that branch. A `parent_id` is
+ * exact: if another message follows the parent already, the message begins a branch. Throws `not_found`, `validation_failed`, and
+ * `payload_too_large` for messages that do not fit an answer.
  */
 export async function appendMessages(
   stores: Stores,
@@ -102,7 +102,7 @@ export async function appendMessages(
   return all.flatMap(({ id }) => shown.find((message) => message.id === id) ?? []);
 }
 
-/** The session, hot, for messages that follow the end of the current branch. */
+/** Reads or restores the session, for messages that follow the end of the current branch. */
 async function readActive(stores: Stores, session: SessionId, requestedAt: number): Promise<Hot> {
   const state = await readSession(stores, session, requestedAt);
   if (state.kind === "none") throw notFound();
@@ -117,7 +117,7 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
   };
 }
 
-/** The session, hot, with the parents that messages name. Throws `validation_failed` when one of them is not there. */
+/** Reads or restores the session and finds the parents that messages name. Throws `validation_failed` when one does not exist. */
 function readExact(stores: Stores, session: SessionId, planned: readonly Planned[], requestedAt: number): Promise<Hot> {
   return retryContended(async () => {
     const { record, tree, messages } = await stores.messages.window(session, 1);
@@ -126,7 +126,7 @@ function readExact(stores: Stores, session: SessionId, planned: readonly Planned
     if (state.kind === "none" || (isHot && isLaterThan(record, requestedAt))) throw notFound();
     const source = await openMessages(stores, session, state, isHot ? tree : undefined);
     const head = messages[0] ? placeOf(messages[0]) : null;
-    // A bad request changes nothing, so the parents are looked for before the session is restored.
+    // Find the parents before restoring, because a bad request must change nothing.
     const parents = await findParents(source.locate, planned, isHot ? head : null);
     if (!isHot) {
       await restoreSession(stores, session);
@@ -136,13 +136,13 @@ function readExact(stores: Stores, session: SessionId, planned: readonly Planned
   });
 }
 
-/** The append of just this that broke off, or a new one. */
+/** The unfinished append of the same messages, or a new one. */
 function openAppend(record: SessionRecord, inputs: readonly MessageInput[], request: RequestIdentity): OpenAppend {
   const digest = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
   return record.open_append?.digest === digest ? record.open_append : { ...request, digest };
 }
 
-/** Tells the messages their parents. `record`: the header before. `isNew`: all of them were stored now, one after the other. */
+/** Adds the parents to messages. `record`: the header before the append. `isNew`: this append stored all of them, one after the other. */
 async function shownOf(
   stores: Stores,
   session: SessionId,

@@ -7,22 +7,22 @@ import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./ses
 import type { Stores } from "./store.ts";
 import { LINEAR } from "./tree.ts";
 
-/** What `archiveSession` did, or found. */
+/** The result of `archiveSession`. */
 type Archived = "archived" | "already archived" | "stale" | "deleted";
 
-/** What is known of the session that has expired: its header as DynamoDB deleted it, or its anchor. */
+/** The expired session: the header that DynamoDB deleted, or the anchor. */
 type Expired = SessionRecord | Anchor;
 
 /**
- * Archives a session whose header DynamoDB has deleted: writes the object, then the stub, then deletes the messages.
- * Each step may run again, at any point and beside another run, and changes nothing the second time: the object is a
- * function of a generation that nobody can write to any more, only one stub can take the place of no header, and only
- * messages of the archived generation and older ones are deleted.
+ * Archives a session whose header DynamoDB has deleted: writes the object, then the stub, then deletes the messages. Each step may run
+ * again at any time, also in parallel, and changes nothing the second time: no request can write to the archived generation any more, so
+ * that the object is always the same; the stub is written only if there is no header or stub; and only messages of the archived
+ * generation and older ones are deleted.
  */
 export function archiveSession(stores: Stores, expired: Expired): Promise<Archived> {
   const session = { user: expired.user_id, id: expired.id };
   const generation = "live_generation" in expired ? expired.live_generation : expired.generation;
-  /** The object that an attempt has written whose stub could not be. */
+  /** The object of an attempt that could not write its stub. */
   let written: ArchiveRef | undefined;
   return retryContended<Archived>(async () => {
     const state = await readSession(stores, session);
@@ -66,18 +66,18 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     });
     if (!done) return contended;
     await clearHot(stores, stub);
-    // What was left over before is for the reconciler, which looks soon.
+    // The reconciler deletes older leftovers soon.
     if (!anchor.cleanup) await stores.sessions.schedule(session, dueAfterStub(stub), anchor.generation);
     return "archived";
   });
 }
 
-/** When the reconciler removes what is left of a stub: DynamoDB deletes an expired item days late at times. ISO 8601. */
+/** When the reconciler removes an expired stub itself, because DynamoDB may delete it days late. ISO 8601. */
 export function dueAfterStub(stub: SessionRecord): string {
   return toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
 }
 
-/** Deletes the hot copy of an archived session, and any older one. */
+/** Deletes the messages of the archived generation and of older ones. */
 function clearHot({ messages }: Stores, stub: SessionRecord): Promise<void> {
   return messages.clear({ user: stub.user_id, id: stub.id }, (generation) => generation > stub.generation);
 }

@@ -2,7 +2,7 @@ import type { MessageRecord } from "./message.ts";
 import type { Anchor, ArchiveRef } from "./session.ts";
 import type { Tally, Tree } from "./tree.ts";
 
-/** What is archived of a session beside its messages: what its anchor says. */
+/** What the archive stores of a session beside its messages: attributes of the anchor. */
 export type ArchivedHeader = Pick<
   Anchor,
   | "user_id"
@@ -20,32 +20,32 @@ export type ArchivedHeader = Pick<
 /** An object in the archive. */
 interface ArchivedObject {
   etag: string;
-  /** The generation of the messages in it. */
+  /** The generation of its messages. */
   generation: number;
 }
 
-/** The archive: the record of truth of every session that is no longer hot. */
+/** The archive. For sessions that are no longer hot, it is the source of truth. */
 export interface Archive {
   /**
-   * Stores a session whole, or nothing of it. Each generation is written once: when it is there, nothing is written;
-   * an older one is replaced, and a newer one is kept (`null`). `messages` starts the reading of the messages, in order, and
-   * may be called again. Deleted messages, by the tree, are left out.
+   * Stores a session, all or nothing. Each generation is written once: an object of the same generation stays as it is, an older one is
+   * replaced, and a newer one is kept (returns `null`). `messages` starts to read the messages in order, and may be called again.
+   * Messages that the tree says are deleted are left out.
    */
   write(
     header: ArchivedHeader,
     messages: () => AsyncIterable<MessageRecord[]>,
   ): Promise<({ ref: ArchiveRef } & Tally) | null>;
-  /** The messages of one chunk, in order. Throws `not_found` when the object is gone. */
+  /** Reads the messages of one chunk, in order. Throws `not_found` when the object is gone. */
   readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
-  /** The session's object, if there is one. Two where an earlier version has left one beside it. */
+  /** Finds the session's object, if there is one. Finds two if an earlier version left one under its former key. */
   find(session: { user_id: string; id: string; created_at: string }): Promise<ArchivedObject[]>;
-  /** Deletes the session's object, only if its ETag is still this one. */
+  /** Deletes the session's object if it still has this ETag. */
   remove(session: { user_id: string; id: string; created_at: string }, etag: string): Promise<void>;
   /** Throws when the archive cannot be reached. */
   ping(): Promise<void>;
 }
 
-/** Every message of an archived session, in order, a chunk at a time. */
+/** Reads all messages of an archived session in order, one chunk at a time. */
 export async function* readArchive(
   archive: Pick<Archive, "readChunk">,
   ref: ArchiveRef,

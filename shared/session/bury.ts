@@ -2,9 +2,9 @@ import { type Anchor, dueSoon, type SessionRecord, type Tombstone } from "./sess
 import type { Stores } from "./store.ts";
 
 /**
- * Ends the existence of a session at once, for every reader: header or stub (`record`) goes, the anchor becomes a tombstone, and
- * nothing that was said is found any more. What is left of it is for `purgeSession`. `null` = the session has changed since
- * `anchor` and `record` were read, and nothing happened.
+ * Makes a session invisible with one write: it deletes the header or stub (`record`), turns the anchor into a tombstone, and hides the
+ * memories from searches. `purgeSession` deletes the rest. `null`: the session has changed since `anchor` and `record` were read, so
+ * nothing was written.
  */
 export async function bury(
   { sessions, memories, clock }: Pick<Stores, "sessions" | "memories" | "clock">,

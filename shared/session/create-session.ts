@@ -20,8 +20,8 @@ import type { OnStored, Stores } from "./store.ts";
 type NewSession = SessionCreate & Pick<SessionRecord, "title_of">;
 
 /**
- * Creates a session; a retry of the same request gives the session that the first attempt made. Throws `conflict` when the id
- * is in use, and `not_found` when the session that the first attempt made was deleted since.
+ * Creates a session. A retry of the request gets the session that the first attempt created. Throws `conflict` when the id is in use,
+ * and `not_found` when the session of the first attempt has been deleted.
  */
 export function createSession(
   stores: Pick<Stores, "sessions" | "memories" | "clock">,
@@ -52,13 +52,13 @@ export function createSession(
       return contended;
     }
     const stored = await sessions.find(session);
-    // An archive that has reached its age does not exist any more: its id is free, whatever DynamoDB has not deleted yet.
+    // An expired archive no longer exists: its id is free, even if DynamoDB has not deleted its items yet.
     if (stateOf(stored, anchor, clock()).kind === "none") {
       await bury(stores, anchor, stored);
       return contended;
     }
     if (anchor.seed === request.seed && stored) return stored;
-    throw new AppError("conflict", `a session with the id ${id} exists`);
+    throw new AppError("conflict", `a session with the id ${id} exists: choose another id`);
   });
 }
 

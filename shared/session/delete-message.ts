@@ -39,7 +39,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     }
     const now = stores.clock();
     const isCut = tree.current !== source.tree.current;
-    // The question that gave the title may never have been stored: such a title goes when no message is left.
+    // The question that the title was made from may not be stored. Then delete the title with the last message.
     const losesTitle = gone.some((one) => one.id === record.title_of) || (isCut && !head && record.title_of);
     const untitled = losesTitle ? { title: null, title_of: null } : {};
     const { head_id: _id, head_at: _at, ...rest } = record;
@@ -64,7 +64,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
   await removeDeleted(stores, session, record.generation, tree, gone);
 }
 
-/** The running turns that go on, and the number of messages without the deleted ones. Other turns end: their answers are deleted. */
+/** The turns that keep running, and the message count without the deleted messages. The other turns end: their answers are deleted. */
 function withoutTurns(
   { turns = {}, message_count }: SessionRecord,
   gone: readonly MessageRecord[],
@@ -83,7 +83,7 @@ function withoutTurns(
   return { message_count: count, ...(all.length > 0 ? { turns: Object.fromEntries(left) } : {}) };
 }
 
-/** Deletes messages that the tree says are deleted, and what was made of them. May be repeated. */
+/** Deletes the stored messages that the tree says are deleted, with their memories and files. May be repeated. */
 export async function removeDeleted(
   { messages, memories, files }: Pick<Stores, "messages" | "memories" | "files">,
   session: SessionId,

@@ -7,8 +7,8 @@ import type { SessionId } from "./session.ts";
 import type { Stores } from "./store.ts";
 
 /**
- * Deletes a session everywhere. From the first write on it does not exist for anyone; what of its messages, memories or its
- * archive object a fault leaves, or is still there at `deadline` (epoch ms), the reconciler deletes. Throws `not_found`.
+ * Deletes a session. The first write makes it invisible. If a fault, or `deadline` (epoch ms), stops the rest, the reconciler deletes the
+ * remaining messages, memories, files and archive object. Throws `not_found`.
  */
 export async function deleteSession(
   stores: Stores,

@@ -2,7 +2,7 @@ import type { SessionId } from "./session.ts";
 import type { Stores, Transition } from "./store.ts";
 
 /**
- * The change of an anchor when its session gets another expiry: the reconciler looks at `dueAt`, or earlier when something was left over.
+ * Plans the change of the anchor for another expiry: the reconciler checks the session at `dueAt`, or earlier if it must clean up.
  * `null`: the session does not exist.
  */
 export async function dueChange(

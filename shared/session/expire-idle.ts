@@ -6,8 +6,8 @@ import type { Stores } from "./store.ts";
 const PARALLEL = 10;
 
 /**
- * Lets every session expire now that is not pinned and was last written to before `idleSince` (epoch ms). Stops at
- * `deadline` (epoch ms); what is left is found again by the next call. A preview counts the sessions and changes nothing.
+ * Makes every session expire now that is not pinned and whose last write was before `idleSince` (epoch ms). Stops at `deadline` (epoch
+ * ms); the next call finds the remaining sessions. A preview counts the sessions and changes nothing.
  */
 export async function expireIdle(
   { sessions, clock }: Pick<Stores, "sessions" | "clock">,
@@ -31,7 +31,7 @@ export async function expireIdle(
   }
   return { expired, complete: true };
 
-  // A session that is written to in between is not idle: its version has changed, and it is left alone.
+  // A session that another request has written to is not idle. Its version has changed, so this write fails.
   function expire(from: SessionRecord): Promise<boolean> {
     const session: SessionId = { user: from.user_id, id: from.id };
     const to = { ...from, expires_at: toSeconds(clock()), version: from.version + 1 };

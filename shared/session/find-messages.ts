@@ -8,7 +8,7 @@ import type { Stores } from "./store.ts";
 /** Instants whose messages are read at the same time. */
 const PARALLEL = 8;
 
-/** Messages by their positions, in that order, wherever the session is. Throws `not_found` when one of them is not there. */
+/** Finds messages by their positions, and returns them in that order, hot or archived. Throws `not_found` when one does not exist. */
 export async function findMessages(
   stores: Stores,
   session: SessionId,
@@ -21,12 +21,12 @@ export async function findMessages(
   }
   return positions.map((position) => {
     const message = found.get(position);
-    if (!message) throw new AppError("not_found", "a message of the first request was deleted since");
+    if (!message) throw new AppError("not_found", "a message of the first request has been deleted");
     return message;
   });
 }
 
-/** Those of the messages that are there; all of them were created at the same instant. */
+/** Finds messages that were created at the same time. */
 async function findSimultaneous(
   stores: Stores,
   session: SessionId,
@@ -51,5 +51,5 @@ async function findSimultaneous(
   }
 }
 
-/** ISO 8601. */
+/** The time in a position, ISO 8601. */
 const instantOf = (position: string): string => position.slice(0, position.indexOf("#"));

@@ -20,7 +20,7 @@ import { LINEAR, type Place, type Tree } from "./tree.ts";
 const toJson = (value: unknown): string => JSON.stringify(value);
 const fromJson = <T>(text: unknown, absent: T): T => (typeof text === "string" ? (JSON.parse(text) as T) : absent);
 
-/** Attributes of a header that name turns under way start with this. */
+/** The beginning of the names of attributes that stand for running turns in a header. */
 export const TURN_PREFIX = "turn_";
 
 export function toHeaderItem(record: SessionRecord): Item {
@@ -89,7 +89,7 @@ export function fromAnchorItem(item: Item): Anchor {
   };
 }
 
-/** A tombstone under its own key: no content, and looked at soon unless it was purged before. */
+/** A tombstone under its own key. It has no content, and the reconciler checks it soon unless it was purged before. */
 export function toTombstoneItem(
   { user_id, id, created_at, generation, purged, due_at }: Tombstone & Pick<Anchor, "due_at">,
   shard: string,
@@ -205,7 +205,7 @@ const fromUsageItem = ([input_tokens, output_tokens, cost_usd, cached]: (number 
 /** The status of an answer of a model that says nothing else. */
 const ANSWERED = "complete";
 
-/** The item that keeps a client's message id unique; it names the message's sort key. */
+/** The item that keeps a client's message id unique. It contains the message's sort key. */
 export function toMessageIdItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
   return {
     ...messageIdKey(user, id, generation, message.id),
@@ -250,7 +250,7 @@ export function headChange(record: SessionRecord, last: Place | undefined, fork?
   if (last && fork) {
     return { sets: [...sets, "branch = :fork"], conditions: [], values: { ...values, ":fork": fork.current } };
   }
-  // An earlier version stored no head: then every message is as old as the last write, as far as is known.
+  // Earlier versions stored no head. Then assume that the last message is as old as the last write.
   const head = record.head_at ?? (record.message_count > 0 ? record.updated_at : "");
   if (!last || last.branch !== (record.branch ?? 0) || last.position <= head) {
     return { sets: [], conditions: [], values: {} };

@@ -10,7 +10,7 @@ import { type Path, pathOf, placeOf, wholeTree } from "./tree.ts";
 interface MessageQuery extends Omit<RangeQuery, "path"> {
   /** `current`, `all`, or the id of the message at which the path ends. @default current */
   branch?: string;
-  /** The branch that is listed as `current`, whatever has become current since. */
+  /** The branch to list as `current`, even if another branch has become current since the first page. */
   pinned?: number | undefined;
 }
 
@@ -18,21 +18,21 @@ type Readable = Pick<Stores, "sessions" | "messages" | "archive" | "clock">;
 
 interface MessagePage<M = MessageRecord> {
   messages: M[];
-  /** Whether the next page, after the last of these, holds any. */
+  /** Whether another page follows. */
   more: boolean;
-  /** The branch that was the current one, unless another was asked for. */
+  /** The branch that was listed as `current`. */
   branch: number;
 }
 
-/** Milliseconds before its expiry from which on a session may be archived while it is being read. */
+/** Milliseconds before its expiry in which a session may be archived while a request reads it. */
 const CLOSE_TO_EXPIRY = 10_000;
 
-/** A page of a session's messages with their parents, wherever they are. Throws `not_found`, and `validation_failed` for `branch`. */
+/** Reads one page of messages with their parents, hot or archived. Throws `not_found`, and `validation_failed` for `branch`. */
 export function listMessages(stores: Readable, session: SessionId, query: MessageQuery) {
   return readPage(stores, session, query, withParents);
 }
 
-/** A page of a session's messages. Throws as `listMessages` does. */
+/** Reads one page of messages without their parents. Throws the errors of `listMessages`. */
 export function readMessages(stores: Readable, session: SessionId, query: MessageQuery) {
   return readPage(stores, session, query, async (_source, { messages }) => messages);
 }
@@ -82,18 +82,18 @@ async function pathFor(source: MessageSource, { branch = "current", pinned }: Me
   return pathOf(source.tree, placeOf(end).branch, placeOf(end).position);
 }
 
-/** The refusal of a field that names a message which the session does not have. */
+/** The error for a field that names a message which the session does not have. */
 export function noSuchMessage(path: string): AppError {
   return new AppError("validation_failed", `${path}: names no message of this session`, {
     fields: [{ path, message: "names no message of this session" }],
   });
 }
 
-/** Whether nobody can have begun to move the messages when `state` was read: an object in the archive is read whole or not at all. */
+/** Whether no other function can have moved the messages since `state` was read. An archive object is read whole or not at all. */
 const isSafe = (state: SessionState, now: number): boolean =>
   state.kind === "archived" || (state.kind === "active" && !isExpired(state.record, now + CLOSE_TO_EXPIRY));
 
-/** Whether no message of the generation that was read can have been deleted until now. */
+/** Whether all messages of the generation that was read are still stored. */
 async function isStillHot(
   stores: Readable,
   session: SessionId,

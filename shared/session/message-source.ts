@@ -4,7 +4,7 @@ import type { ArchiveRef, SessionId, SessionState } from "./session.ts";
 import type { MessageRange, RangeQuery, Stores } from "./store.ts";
 import { isOn, LINEAR, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
 
-/** The messages of a session, wherever they were when its state was read. */
+/** Reads the messages of a session from the table or from the archive. */
 export interface MessageSource {
   tree: Tree;
   range(query: RangeQuery): Promise<MessageRange>;
@@ -12,7 +12,7 @@ export interface MessageSource {
   locate(id: string): Promise<MessageRecord | null>;
 }
 
-/** Opens the messages of a session that exists. `known`: its tree, if that was read. */
+/** Opens the messages of an existing session. `known`: its tree, if the caller has read it. */
 export async function openMessages(
   { messages, archive }: Pick<Stores, "messages" | "archive">,
   session: SessionId,
@@ -89,7 +89,7 @@ async function readRange(archive: Archive, ref: ArchiveRef, query: RangeQuery): 
 
 const isPresent = (value: string | undefined): value is string => value !== undefined;
 
-/** Tells each message of a range the message before it on its branch. Reads more only when the range does not tell. */
+/** Adds to each message of a range the message that it follows. Reads more only if the range does not contain that message. */
 export async function withParents(
   { tree, range }: MessageSource,
   {

@@ -36,13 +36,13 @@ import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
 import { isOn, LINEAR, type Place, pathOf, placeOf } from "./tree.ts";
 
-/** Actions of one TransactWriteItems call, less the header's. */
+/** Actions of one TransactWriteItems call, without the header's. */
 const MAX_ACTIONS = 99;
 
 /** Bytes of messages in one transaction: DynamoDB takes 4 MB of items, keys and attribute names included. */
 const MAX_BYTES = 3_000_000;
 
-// Sort keys `I#…`, `L#…`, `M#…` and `T#…` lie between these; anchor, memories and header do not.
+// The sort keys `I#…`, `L#…`, `M#…` and `T#…` are between these. Anchor, memories and header are not.
 const FIRST_KEY = "I#";
 const LAST_KEY = "T~";
 
@@ -58,7 +58,7 @@ export function createMessageStore(table: Table): MessageStore {
     const { low, high } = bounds(generation, query);
     const isAscending = query.order === "asc";
     const messages: MessageRecord[] = [];
-    // Ascending, the message that the page starts after comes first.
+    // In ascending order, the first item is the message `after` which the page starts.
     let before: MessageRecord | null | undefined = isAscending && !query.after && !query.from ? null : undefined;
     if (low > high) return { messages, more: false, before };
     let bytes = 0;
@@ -91,7 +91,7 @@ export function createMessageStore(table: Table): MessageStore {
       let bytes = 0;
       let to = from;
       for (const message of messages.slice(from)) {
-        // A file is updated, and its use is noted.
+        // A file takes two actions: its update, and the item of its use.
         actions += (message.keyed ? 2 : 1) + 2 * filesOf(message);
         bytes += sizeOf(message);
         if (to > from && (actions > MAX_ACTIONS || bytes > MAX_BYTES)) break;
@@ -119,7 +119,7 @@ export function createMessageStore(table: Table): MessageStore {
       for (const [n, { message, item }] of puts.entries()) {
         const refusal = refusals[n + 1];
         if (!refusal?.failed) continue;
-        // The item that was in the way is the message itself or, under the id's key, the name of it.
+        // The existing item is the message itself or, under the id's key, the item that names the message.
         const stored =
           "message" in item
             ? await table.get({ pk: String(item.pk), sk: String(refusal.item?.message) })
@@ -152,7 +152,7 @@ export function createMessageStore(table: Table): MessageStore {
         const before = onPath[messages.length] ?? null;
         return { record, tree, messages, more: before !== null, before };
       }
-      // Large messages, other branches, or what a reset has not deleted yet: ask for the current branch alone.
+      // Large messages, other branches, or messages that a reset has not deleted yet: read the current branch only.
       return { record, tree, ...(await range(session, record.generation, { order: "desc", limit, path })) };
     },
 
@@ -172,7 +172,7 @@ export function createMessageStore(table: Table): MessageStore {
       const named = await table.get(messageIdKey(user, id, generation, message));
       if (named) return find({ pk: sessionKey(user, id), sk: String(named.message) });
       if (!UUID_V7.test(message)) return null;
-      // The id was made for a message whose time the client chose, so only the end of the key is known.
+      // The client chose the time of this message, so only the end of its key is known.
       const { low, high } = bounds(generation, { order: "asc" });
       const keysOnly = { ProjectionExpression: "pk, sk, keyed" };
       for await (const { items } of table.pages({ ...between(session, low, high), ...keysOnly })) {
@@ -215,7 +215,7 @@ export function createMessageStore(table: Table): MessageStore {
 
 const filesOf = ({ parts = [] }: MessageRecord): number => parts.filter(({ type }) => type === "file").length;
 
-/** Moves the header on, provided that it is still the live, unexpired one that was read. */
+/** Updates the header if it is still the live, unexpired one that was read. */
 function headerUpdate({ record, messages, tree, exact, now, expiresAt, open }: AppendRequest) {
   const sets = ["updated_at = :updated"];
   const removes: string[] = [];
@@ -259,7 +259,7 @@ function headerUpdate({ record, messages, tree, exact, now, expiresAt, open }: A
 
 const byPosition = (a: Place, b: Place): number => (a.position < b.position ? -1 : 1);
 
-/** The sort keys between which a query's messages lie, both inclusive. Ascending, the message at `after` is among them. */
+/** The first and last sort key of a query. In ascending order, they include the message at `after`. */
 function bounds(
   generation: number,
   { order, after, from, to }: Pick<RangeQuery, "order" | "after" | "from" | "to">,
@@ -267,7 +267,7 @@ function bounds(
   const prefix = messagePrefix(generation);
   const lows = [""];
   const highs = ["~"];
-  // A position starts with its time, so that `from` and `to`, times alone, sort before all positions of their instant.
+  // A position starts with its time, so that the times `from` and `to` sort before all positions of the same time.
   if (from) lows.push(from);
   if (to) highs.push(to);
   if (after && order === "asc") lows.push(after);
@@ -275,6 +275,6 @@ function bounds(
   return { low: prefix + (lows.sort().at(-1) ?? ""), high: prefix + (highs.sort()[0] ?? "") };
 }
 
-// What sorts just below a position: positions are of one alphabet, between `!` and `~`.
+// The greatest text below a position: positions have only characters between `!` and `~`.
 const before = (position: string): string =>
   `${position.slice(0, -1)}${String.fromCharCode(position.charCodeAt(position.length - 1) - 1)}~`;

@@ -8,12 +8,12 @@ import type { RequestIdentity } from "./session.ts";
 /** Bytes of messages in one page of a list: a Lambda function answers with 6 MB at most. */
 export const MAX_PAGE_BYTES = 5_000_000;
 
-/** Bytes of a message in an answer, about: as JSON inside of the JSON that a function returns, where quotes are escaped twice. */
+/** Approximate bytes of a message in an answer: a function returns JSON within JSON, so that quotes are escaped twice. */
 export function sizeInAnswer(message: MessageRecord): number {
   return Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
 }
 
-/** The first messages, of which one page holds `limit` at most, and at least one. */
+/** The first messages that fit one page: at most `limit`, and at least one. */
 export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
   let bytes = 0;
   const end = messages.findIndex((message, n) => {
@@ -32,27 +32,27 @@ export function sizeOf({ content, parts, metadata }: MessageRecord): number {
   );
 }
 
-/** A message as it is stored, hot and archived. */
+/** A message as hot sessions and archives store it. */
 export interface MessageRecord extends Omit<Message, "session_id" | "parent_id"> {
   /** Absent = 0. */
   branch?: number;
-  /** The client chose the id, so it is kept unique. */
+  /** The client chose the id, so the store keeps it unique. */
   keyed?: boolean;
-  /** The id that a client gives this message, where messages of several branches may have the same. It is not unique. */
+  /** The client's own id of this message. It is not unique: messages of several branches may have the same. */
   client_id?: string;
-  /** Breaks ties of `created_at` by the order of arrival: the id, unless the client chose that. */
+  /** Orders messages with the same `created_at` by their arrival. It is the id, unless the client chose the id. */
   order?: string;
 }
 
-/** Where a message stands in its session: positions sort as the messages do. */
+/** The sort value of a message in its session: positions sort in the order of the messages. */
 export function positionOf(message: Pick<MessageRecord, "id" | "order" | "created_at">): string {
   return `${message.created_at}#${message.order ?? message.id}`;
 }
 
-/** What a position looks like. */
+/** The form of a position. */
 export const POSITION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}$/;
 
-/** A message with the message before it. Archive lines hold `parent_id`; of a hot message it follows from the ones around it. */
+/** A message with the id of the message that it follows. Archive lines store `parent_id`; for hot messages it is computed. */
 export interface ShownMessage extends MessageRecord {
   parent_id: string | null;
 }
@@ -80,12 +80,12 @@ export function toMessage(message: ShownMessage, session_id: string): Message {
   }) as Message;
 }
 
-/** Whether the provider failed before the answer's end. An answer that was ended at its limit has a `finish_reason`. */
+/** Whether the provider failed before the end of the answer. An answer that reached its token limit has a `finish_reason`. */
 export function hasBrokenOff({ status, finish_reason }: MessageRecord): boolean {
   return status === "incomplete" && finish_reason === undefined;
 }
 
-/** The messages that a request appends, with ids and times; the same request always gives the same. */
+/** The messages that a request appends, with ids and times. A retry of the request gets the same ones. */
 export function planMessages(inputs: readonly Resolved<MessageInput>[], request: RequestIdentity): MessageRecord[] {
   return inputs.map((input, n) => {
     const order = timeOrderedId(request, n);
@@ -93,7 +93,7 @@ export function planMessages(inputs: readonly Resolved<MessageInput>[], request:
     const message = {
       ...withoutUndefined(rest),
       ...bodyOf({ content, parts }),
-      // The store does so too: an answer with usage is complete unless it says otherwise.
+      // As in the store: an answer with usage and without a status is complete.
       ...(rest.usage && { status: rest.status ?? "complete" }),
       created_at: created_at ?? toInstant(request.at),
     };
@@ -102,7 +102,7 @@ export function planMessages(inputs: readonly Resolved<MessageInput>[], request:
 }
 
 /**
- * A UUIDv7 (RFC 9562, section 5.7) that is a function of the request and of `n`, the place in its batch: 48 bits of
+ * A UUIDv7 (RFC 9562, section 5.7) that depends only on the request and on `n`, the index in its batch: 48 bits of
  * milliseconds, `n` in `rand_a` so that a batch keeps its order, and a hash of the seed in `rand_b`.
  */
 export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string {
@@ -113,30 +113,30 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }
 
-/** Places of a turn's question and answer among the messages that a request creates: after any history that it brings. */
+/** Indexes of a turn's question and answer in the batch of its request: after all messages of history in the request. */
 export const QUESTION = 0xffe;
 export const ANSWER = 0xfff;
 
-/** Whether a message is the question of the turn with this answer: their ids differ in the place, and in the hash. */
+/** Whether a message is the question of the turn with this answer: both ids have the same time and different indexes. */
 export const isQuestionOf = ({ id }: MessageRecord, answer: string): boolean =>
   UUID_V7.test(id) && id.slice(0, 18) === `${answer.slice(0, 15)}${QUESTION.toString(16)}`;
 
 export const isAnswerOf = ({ id }: MessageRecord, answer: string): boolean => id === answer;
 
-/** What made ids look like. */
+/** The form of ids that `timeOrderedId` makes. */
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The position of a message whose id was made for it at the time that it was created. */
+/** The position of a message whose id `timeOrderedId` made: the id contains the time of the message. */
 export function madePosition(id: string): string {
   return `${toInstant(timeOf(id))}#${id}`;
 }
 
-/** Epoch milliseconds in a time-ordered id. */
+/** The epoch milliseconds that a time-ordered id contains. */
 export function timeOf(id: string): number {
   return Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
 }
 
-// `exactOptionalPropertyTypes` tells an absent property from an undefined one; so does the store.
+// The store distinguishes an absent property from an undefined one, as `exactOptionalPropertyTypes` does.
 export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;

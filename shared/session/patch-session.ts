@@ -11,12 +11,12 @@ import { dueAfter, etagOf, expiryOf, type SessionId, type SessionRecord } from "
 import type { Stores } from "./store.ts";
 import { planSwitch } from "./switch-branch.ts";
 
-/** Attempts at a patch that expect the very version that was read. Later ones let other writes come in between. */
+/** Attempts that require the version that was read. Later attempts allow other writes in between. */
 const EXACT_ATTEMPTS = 1;
 
 /**
- * Changes title, metadata, lifetime or the current branch. A hot session's expiry moves on, as with every write. An archived one stays
- * archived, and the changes hold when it is restored; only another branch restores it. Throws `not_found`, `precondition_failed`,
+ * Changes title, metadata, lifetime or the current branch. Like every write, it restarts the idle time of a hot session. An archived
+ * session stays archived and keeps the changes; only a change of the branch restores it. Throws `not_found`, `precondition_failed`, and
  * `validation_failed` for a `head_id` that names no message.
  */
 export function patchSession(
@@ -36,16 +36,19 @@ export function patchSession(
     }
     const now = stores.clock();
     if (matches && !matches(etagOf(state.record, now))) {
-      throw new AppError("precondition_failed", "the session has changed: its ETag is not the one in If-Match");
+      throw new AppError(
+        "precondition_failed",
+        "the session has changed since the ETag in If-Match: read it and try again",
+      );
     }
     const change = patch.head_id === undefined ? null : await planSwitch(stores, session, state, patch.head_id);
     if (change && state.kind === "archived") {
-      // Its archive says which messages are current, so another branch can be current only once it is hot.
+      // The archive object stores the current branch, so the session must be hot to change it.
       await restoreSession(stores, session);
       return contended;
     }
     const to = { ...patched(state.record, patch, state.kind === "active", now), ...change?.header };
-    // With the same lifetime the session expires when the reconciler expects it, as after any other write.
+    // If the lifetime stays the same, the reconciler's time stays right, as after any other write.
     const movesExpiry = state.kind === "active" && (patch.ttl_seconds !== undefined || patch.pinned !== undefined);
     const due = movesExpiry ? await dueChange(stores, session, dueAfter(to, now)) : { expect: {}, set: {} };
     if (!due) return contended;

@@ -5,15 +5,15 @@ import type { MessageSource } from "./message-source.ts";
 import type { MessageInput } from "./schema.ts";
 import { forkAt, type Place, placeOf, type Tree } from "./tree.ts";
 
-/** A message of a request, as it was sent and as it is stored. */
+/** A message as the request sends it and as the store keeps it. */
 export interface Planned {
   input: MessageInput;
   message: MessageRecord;
-  /** Path of the message in the request's body, with a dot at its end. */
+  /** Path of the message in the request's body, ending with a dot. */
   path: string;
 }
 
-/** The messages that some of the planned ones name as their parents, by id. Throws `validation_failed` naming the field. */
+/** Finds the messages that planned messages name as their parents, by id. Throws `validation_failed` that names the field. */
 export async function findParents(
   locate: MessageSource["locate"],
   planned: readonly Planned[],
@@ -31,16 +31,16 @@ export async function findParents(
   return found;
 }
 
-/** Messages with their branches, and the tree to store with the first ones of them if they begin branches. */
+/** Messages with their branches, and the tree to store with them if they begin branches. */
 export interface Placed {
   messages: MessageRecord[];
   treeOf(first: readonly MessageRecord[]): { tree?: Tree };
 }
 
 /**
- * Gives each message its place in the tree. A message without `parent_id` follows the one before it in the request; the first one
- * follows `head`. A message whose parent is not the last one of the current branch begins a branch, which becomes the current one.
- * `present`: those that are stored already. Throws `validation_failed` naming the field.
+ * Gives each message its branch. A message without `parent_id` follows the previous message of the request; the first one follows
+ * `head`. A message whose parent is not the end of the current branch begins a branch, which becomes the current one. `present`: messages
+ * that are stored already. Throws `validation_failed` that names the field.
  */
 export function placeMessages(
   given: Tree,
@@ -86,7 +86,7 @@ export function placeMessages(
   }
 }
 
-/** The time of a message that follows another one. The server's own time may be too early, because clocks differ. */
+/** The time of a message that follows another. The server's time may be before the other message's time, because clocks differ. */
 function followed(
   parent: Place | null,
   message: MessageRecord,

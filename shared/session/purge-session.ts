@@ -5,14 +5,14 @@ import type { SessionRecord, Tombstone } from "./session.ts";
 import type { Stores } from "./store.ts";
 
 /**
- * Milliseconds that the tombstone of a deleted session stays after a purge: requests that were writing to the session when it
- * was deleted have ended by then, and the reconciler purges once more.
+ * Milliseconds that the tombstone of a deleted session stays after a purge. By then, requests that were writing to the session have ended,
+ * and the reconciler purges again.
  */
 const TOMBSTONE = 3_600_000;
 
 /**
- * Deletes what a deleted session has left: messages, memories, files and archive object. May be repeated, at any later time: it
- * touches no generation after the tombstone's, which is a later session's with the same id.
+ * Deletes the messages, memories, files and archive object of a deleted session. May be repeated at any later time: it deletes no
+ * generation after the tombstone's, because that belongs to a later session with the same id.
  */
 export async function purgeSession(stores: Stores, tombstone: Tombstone): Promise<void> {
   const session = { user: tombstone.user_id, id: tombstone.id };
@@ -25,12 +25,12 @@ export async function purgeSession(stores: Stores, tombstone: Tombstone): Promis
   await stores.sessions.markPurged(tombstone, toInstant(stores.clock() + TOMBSTONE));
 }
 
-/** Deletes what is left of an archived session whose stub DynamoDB's TTL has deleted. */
+/** Deletes an archived session whose stub DynamoDB's TTL has deleted. */
 export async function purgeExpiredArchive(stores: Stores, stub: SessionRecord): Promise<void> {
   const session = { user: stub.user_id, id: stub.id };
   const tombstone = await retryContended<Tombstone>(async () => {
     const anchor = await stores.sessions.findAnchor(session);
-    // The record of the deletion may be late: an earlier purge has ended, or the id is a later session's by now.
+    // The stream record may be late: an earlier run has purged the session, or the id belongs to a later session.
     if (anchor?.state !== "archived" || anchor.live_generation !== stub.generation) return stub;
     return (await bury(stores, anchor, await stores.sessions.find(session))) ?? contended;
   });

@@ -12,8 +12,8 @@ import type { Stores } from "./store.ts";
 import { createTally, headOf, type Tally, type Tree } from "./tree.ts";
 
 /**
- * What a session is right now. One strongly consistent read of a session that is hot or archived. A request that writes says when
- * it began (epoch ms): for it, a session that was created later does not exist.
+ * Reads the current state of a session. A hot or archived session takes one strongly consistent read. A request that writes passes the
+ * time at which it began (epoch ms), because a session that was created later does not exist for that request.
  */
 export async function readSession(
   stores: Pick<Stores, "sessions" | "clock">,
@@ -33,11 +33,11 @@ async function currentState(
   if (record) return stateOf(record, null, clock());
   const anchor = await sessions.findAnchor(session);
   if (!anchor || anchor.state === "deleted") return stateOf(null, anchor, clock());
-  // The archiver may have written the stub between the two reads.
+  // The archiver may have written the stub between the reads of header and anchor.
   return stateOf(await sessions.find(session), anchor, clock());
 }
 
-/** The session's record, whatever its state. Throws `not_found`. */
+/** Reads the session's record in any state. Throws `not_found`. */
 export async function showSession(
   stores: Pick<Stores, "sessions" | "messages" | "clock">,
   session: SessionId,
@@ -53,7 +53,7 @@ export async function showSession(
   return recordOf(state.anchor, tally.result, tree, stores.clock());
 }
 
-/** The record with its head, which earlier versions did not store. That of a session they archived is known once it is restored. */
+/** Adds the head, which earlier versions did not store. For a session that they archived, the head stays unknown until a restore. */
 async function withHead(
   { messages }: Pick<Stores, "messages">,
   session: SessionId,
@@ -65,8 +65,8 @@ async function withHead(
 }
 
 /**
- * Whether reading the archive failed because the session was restored, archived again or deleted since its stub was read: then
- * the session has to be read again. An object that the stub still names and that is gone all the same is another matter.
+ * Whether reading the archive failed because the session was restored, archived again or deleted after its stub was read. Then the caller
+ * must read the session again. If the stub still names the missing object, the answer is false: the object is lost.
  */
 export async function hasLeftArchive(
   stores: Pick<Stores, "sessions" | "clock">,
@@ -83,7 +83,7 @@ export function notFound(): AppError {
   return new AppError("not_found", "no such session");
 }
 
-/** The stub that a session in limbo will have, as far as its anchor and messages tell. */
+/** The stub that the archiver will write for a session in limbo, computed from its anchor and messages. */
 export function recordOf(anchor: Anchor, tally: Tally, tree: Tree, now: number): SessionRecord {
   return {
     user_id: anchor.user_id,
@@ -100,7 +100,7 @@ export function recordOf(anchor: Anchor, tally: Tally, tree: Tree, now: number):
     pinned: anchor.pinned,
     message_count: tally.messageCount,
     ...headOf(tree, tally.head),
-    // Any version that the session had before is smaller than a time.
+    // A time is greater than every earlier version of the session.
     version: now,
     generation: anchor.live_generation,
     ...(anchor.begun === undefined ? {} : { begun: anchor.begun }),

@@ -6,27 +6,27 @@ import { purgeSession } from "./purge-session.ts";
 import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
 import type { Due, Stores } from "./store.ts";
 
-/** Sessions looked at at once. */
+/** Sessions that are checked in parallel. */
 const PARALLEL = 8;
 
-/** Milliseconds until another look at an expired session that DynamoDB has not deleted yet. */
+/** Milliseconds until the next check of an expired session that DynamoDB has not deleted yet. */
 const TTL_LAG = 6 * 3_600_000;
 
 interface Reconciliation {
   looked: number;
-  /** Sessions that an archiver had left: what should be 0. */
+  /** Sessions that the archiver had missed. Should be 0. */
   archived: number;
   cleaned: number;
   deleted: number;
   failed: number;
-  /** False when the deadline came first; the next run goes on. */
+  /** False when the deadline stopped the run. The next run continues. */
   complete: boolean;
 }
 
 /**
- * Looks at every session that is due and finishes what something left: sessions whose TTL deletion got lost, hot
- * copies of archived sessions, archive objects of active ones, rests of deleted ones. Its cost grows with the sessions
- * that are due, not with the table. Stops at `deadline` (epoch ms).
+ * Checks every session that is due and finishes interrupted work: sessions whose TTL record was lost, hot copies of archived sessions,
+ * archive objects of active sessions, remaining data of deleted sessions. Its cost grows with the number of due sessions, not with the
+ * table. Stops at `deadline` (epoch ms).
  */
 export async function reconcile(
   stores: Stores,
@@ -62,7 +62,7 @@ async function finish(
   if (moved !== undefined) return finishPurge(stores, await sessions.findTombstone(session, moved));
   const anchor = await sessions.findAnchor(session);
   if (!anchor) return "nothing";
-  // Looked for before the session is read: an object that is written later is not one that was left over.
+  // Search before reading the session, because an object that is written later is no leftover.
   const strays = anchor.cleanup ? await archive.find(anchor) : [];
   const now = stores.clock();
   const found = await sessions.find(session);
@@ -72,7 +72,7 @@ async function finish(
       return (await archiveSession(stores, anchor)) === "archived" ? "archived" : "nothing";
 
     case "none":
-      // A tombstone, or the anchor of an archive that has reached its age.
+      // A tombstone, or the anchor of an expired archive.
       return finishPurge(stores, anchor.state === "deleted" ? anchor : await bury(stores, anchor, found));
 
     case "active":
@@ -101,7 +101,7 @@ async function finish(
         await sessions.schedule(session, dueAt, anchor.generation);
         return "nothing";
       }
-      // A restore that is still writing loses its claim with this, so that nothing it has written is deleted under it.
+      // Take a new generation, so that a restore that is still writing fails and cannot make deleted messages live.
       const next = await sessions.nextGeneration(session, record.generation, dueAt);
       if (!next) return "nothing";
       const { generation } = next;
@@ -113,7 +113,7 @@ async function finish(
   }
 }
 
-/** Purges a deleted session, and once more later: then its tombstone goes as well. */
+/** Purges a deleted session. The second purge, some time later, also removes the tombstone. */
 async function finishPurge(stores: Stores, tombstone: Tombstone | null): Promise<"nothing" | "deleted"> {
   if (!tombstone) return "nothing";
   await purgeSession(stores, tombstone);
@@ -121,7 +121,7 @@ async function finishPurge(stores: Stores, tombstone: Tombstone | null): Promise
   return "deleted";
 }
 
-/** Finishes a reset that broke off: what was said before it is forgotten, wherever the session is now. */
+/** Finishes an interrupted reset: deletes the memories and files from before it, in any state of the session. */
 async function forgetBeforeReset({ memories, files }: Stores, session: SessionId, anchor: Anchor): Promise<void> {
   if (anchor.reset_generation === undefined) return;
   await memories.forget(session, anchor.reset_generation);

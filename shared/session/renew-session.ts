@@ -6,9 +6,9 @@ import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from 
 import type { Stores } from "./store.ts";
 
 /**
- * Gives a session a new generation of messages: those of its archive, or none. It is written beside the old one, which
- * stays the valid one until the header changes; only then are the old one and the archive object deleted. A run that is
- * interrupted leaves messages that nobody sees, and the reconciler deletes them.
+ * Gives a session a new generation of messages: the archived messages, or none. The new generation is written beside the old one. The
+ * change of the header makes it valid; only then are the old generation and the archive object deleted. An interrupted run leaves
+ * invisible messages, which the reconciler deletes.
  */
 export async function renewSession(
   stores: Stores,
@@ -24,7 +24,7 @@ export async function renewSession(
   const now = stores.clock();
   const { archive: ref, archived_at: _archivedAt, open_append: _openAppend, turns: _turns, ...kept } = from;
   const { branch: _branch, head_id: _headId, head_at: _headAt, ...empty } = kept;
-  // A title that was made from the messages goes with them.
+  // Delete a title that was made from the messages together with them.
   const untitled = from.title_of ? { title: null, title_of: null } : {};
   const to: SessionRecord = {
     ...(messages === "keep" ? kept : { ...empty, ...untitled }),
@@ -61,12 +61,12 @@ export async function renewSession(
   await stores.messages.clear(session, (other) => (done ? other >= generation : other !== generation));
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);
-  // What an earlier run has left is not known here: that is for the reconciler, which looks soon.
+  // If an earlier run left something, keep the reconciler's early check.
   if (!next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
   return to;
 }
 
-/** Stores the archived messages as a generation. False when the session has left the archive meanwhile. */
+/** Copies the archived messages to a generation. False when another request has restored or deleted the session meanwhile. */
 async function copyArchive(
   stores: Stores,
   session: SessionId,

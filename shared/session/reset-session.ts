@@ -6,8 +6,8 @@ import type { RequestIdentity, SessionId, SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
 /**
- * Empties a session and keeps it, hot, wherever it was. A retry of the same request leaves alone what has been written
- * since. Throws `not_found`.
+ * Deletes all messages of a session and leaves it hot. A retry of the request keeps what was written after the first attempt. Throws
+ * `not_found`.
  */
 export function resetSession(
   stores: Stores,

@@ -2,12 +2,12 @@ import type { InputPart, MessagePart } from "./parts.ts";
 import type { RequestIdentity, SessionId } from "./session.ts";
 import type { SessionFiles } from "./store.ts";
 
-/** A message of a request, with its parts as they are stored. */
+/** A message of a request with its stored parts. */
 export type Resolved<T> = Omit<T, "parts"> & { parts?: MessagePart[] };
 
 /**
- * Gives the messages of a request their file parts as they are stored. Messages without files cost nothing. `pathOf` gives the path of a
- * message in the request. Throws `validation_failed`.
+ * Replaces the file parts in the messages of a request by the stored ones. Messages without files need no call. `pathOf` gives the path of
+ * a message in the request. Throws `validation_failed`.
  */
 export async function resolveFiles<T extends { parts?: InputPart[] | undefined }>(
   files: Pick<SessionFiles, "resolve">,

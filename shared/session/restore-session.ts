@@ -7,7 +7,7 @@ import { contended, retryContended } from "./retry-contended.ts";
 import { dueAfter, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
-/** Brings a session back whole, wherever it is; a hot one is left as it is. Throws `not_found`. */
+/** Makes a session hot with all its messages. A hot session stays as it is. Throws `not_found`. */
 export function restoreSession(stores: Stores, session: SessionId): Promise<SessionRecord> {
   return retryContended(async () => {
     const state = await readSession(stores, session);

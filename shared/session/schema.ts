@@ -11,7 +11,7 @@ export const MAX_TTL_SECONDS = 3650 * 86_400;
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
 
-/** What an id looks like: what survives in a URL, a key and a file name as it is. */
+/** Ids have only characters that need no escaping in URLs, keys and file names. */
 export const ID = /^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,127}$/;
 
 export const idSchema = z.string().regex(ID, "must be 1 to 128 letters, digits or any of . _ : @ = + -").meta({
@@ -27,7 +27,7 @@ export const instantSchema = z.iso
   })
   .refine((value) => {
     const year = new Date(value).getUTCFullYear();
-    // What is no time at all has been said above.
+    // The check above has reported an invalid time already.
     return Number.isNaN(year) || (year >= 1970 && year <= 9999);
   }, "must lie between the years 1970 and 9999")
   .transform((value) => new Date(value).toISOString())
@@ -98,7 +98,7 @@ export const roleSchema = z.enum(["system", "user", "assistant", "tool"]);
 
 const tokensSchema = z.int().min(0);
 
-/** What a message of the assistant also says. */
+/** Fields that only messages of the assistant have. */
 const answerFields = {
   model: textSchema.max(200, "must be at most 200 characters").optional(),
   usage: z
@@ -159,7 +159,7 @@ export const messageInputSchema = z
   .check(checkAnswer)
   .meta({ id: "MessageInput" });
 
-/** Only a message of the assistant can have the fields of an answer. */
+/** Rejects fields of an answer in messages of other roles. */
 function checkAnswer({ value, issues }: z.core.ParsePayload<{ role: Role }>): void {
   if (value.role === "assistant") return;
   const field = Object.keys(answerFields).find((name) => name in value);

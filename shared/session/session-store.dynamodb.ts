@@ -141,7 +141,7 @@ export function createSessionStore(table: Table): SessionStore {
           },
         });
       const { done } = await mark(anchorKey(user_id, id));
-      // It may have moved while it was being purged.
+      // The tombstone may have moved during the purge.
       if (!done) await mark(tombstoneKey(user_id, id, generation));
     },
 
@@ -183,7 +183,7 @@ export function createSessionStore(table: Table): SessionStore {
   };
 }
 
-/** Anchors and tombstones by when they are due, up to `by` (ISO 8601) when it is there. */
+/** Reads anchors and tombstones in the order in which they are due, up to `by` (ISO 8601) if it is given. */
 async function* watched(table: Table, by?: string): AsyncIterable<Item[]> {
   const pagesOf = (shard: string) =>
     table.pages({

@@ -8,7 +8,7 @@ export interface SessionRecord {
   id: string;
   status: "active" | "archived";
   title: string | null;
-  /** Id of the last message that the title was made from, so that it goes with the message. Absent or `null` = a client set the title. */
+  /** Id of the last message that the title was made from: deleting that message deletes the title. Absent or `null` = a client set it. */
   title_of?: string | null;
   metadata: Record<string, unknown>;
   /** ISO 8601. */
@@ -17,7 +17,7 @@ export interface SessionRecord {
   updated_at: string;
   /** ISO 8601; stubs only. */
   archived_at?: string;
-  /** Epoch seconds at which DynamoDB may delete this item; `null` = never. A stub's is that of its archive. */
+  /** Epoch seconds at which DynamoDB may delete this item; `null` = never. For a stub, the time at which its archive expires. */
   expires_at: number | null;
   /** Seconds of idleness after which the session expires; 0 = never. */
   ttl_seconds: number;
@@ -25,25 +25,25 @@ export interface SessionRecord {
   message_count: number;
   /** The current branch. Absent = the session never branched, so that it has no tree. */
   branch?: number;
-  /** Id and position of the current branch's last message. Absent = there is none, or an earlier version wrote it. */
+  /** Id and position of the current branch's last message. Absent = there is no message, or an earlier version wrote the header. */
   head_id?: string;
   head_at?: string;
   /** Grows with every write: the source of the ETag. */
   version: number;
   /**
-   * The hot copy that is valid; of a stub, the one that was archived. No two copies under the same session id have the same
-   * generation, also when the session was deleted and created again: see `firstGeneration`.
+   * The generation of the valid hot copy; in a stub, of the archived copy. A generation is never used twice for a session id, not
+   * even when the session was deleted and created again: see `firstGeneration`.
    */
   generation: number;
   /** Epoch milliseconds of the request that created it. Absent = the session was made by an earlier version. */
   begun?: number;
-  /** Where the archived session is; stubs only. */
+  /** The archive object; stubs only. */
   archive?: ArchiveRef;
-  /** An append in several transactions that has begun and not ended. */
+  /** An append that needs several transactions and has not finished. */
   open_append?: OpenAppend;
   /** Running turns by the ids of their answers. For each of them one message is stored that is not in `message_count` yet. */
   turns?: Record<string, RunningTurn>;
-  /** The seed of the request that emptied it last, by which a retry of that knows that it is done. */
+  /** The seed of the last request that reset the session, so that a retry of the request changes nothing. */
   reset_by?: string;
 }
 
@@ -62,8 +62,8 @@ export interface OpenAppend {
 }
 
 /**
- * What exists of a session from its creation to its deletion, wherever its messages are. The reconciler finds the
- * session by it, and a session whose header DynamoDB has deleted is known by it until the stub is written.
+ * The item that a session has from its creation to its deletion, wherever its messages are. The reconciler finds sessions by their
+ * anchors. Between the deletion of an expired header and the write of its stub, only the anchor shows that the session exists.
  */
 export interface Anchor {
   user_id: string;
@@ -76,7 +76,7 @@ export interface Anchor {
   created_at: string;
   ttl_seconds: number;
   pinned: boolean;
-  /** The last generation given out; only its holder may make it the live one. */
+  /** The newest generation. Only the request that took it may make it the live one. */
   generation: number;
   live_generation: number;
   /**
@@ -84,23 +84,23 @@ export interface Anchor {
    * an earlier one with the same id. Absent = the session was made by an earlier version and was never reset.
    */
   reset_generation?: number;
-  /** Grows with every change of the tree, so that what was decided by an older tree is not written. Absent = it never branched. */
+  /** Grows with every change of the tree, so that a write planned with an older tree fails. Absent = the session never branched. */
   tree_version?: number;
-  /** The seed of the request that created the session, by which its retry knows its own. */
+  /** The seed of the request that created the session, so that a retry recognizes its own session. */
   seed: string;
   /** Epoch milliseconds of that request. Absent = the session was made by an earlier version. */
   begun?: number;
   /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */
   due_at?: string;
-  /** Something may be left over: an older generation, an object of a session that is active again. */
+  /** The reconciler must delete leftovers, such as an older generation, or the archive object of a session that is active again. */
   cleanup: boolean;
-  /** Deleted only: nothing is left but this tombstone. */
+  /** Deleted sessions only: everything but this tombstone is deleted. */
   purged?: boolean;
 }
 
 /**
- * A deleted session of which something may be left: its anchor, or a copy of it once the id is in use again. It names what
- * is deleted by generation, so that nothing of a later session with the same id is touched.
+ * A deleted session whose data may not be deleted completely: its anchor, or a copy of the anchor when the id is in use again. Its
+ * generation says which data to delete, so that a later session with the same id loses nothing.
  */
 export interface Tombstone {
   user_id: string;
@@ -109,11 +109,11 @@ export interface Tombstone {
   /** The last generation of the session. */
   generation: number;
   purged?: boolean;
-  /** It is stored under a key of its own, because the anchor is that of a later session. */
+  /** The tombstone has a key of its own, because the anchor belongs to a later session. */
   moved?: boolean;
 }
 
-/** What a session is at an instant. `limbo`: DynamoDB has deleted the header, the archiver has not yet come. */
+/** The state of a session at one time. `limbo`: DynamoDB has deleted the header, and the archiver has not written the stub yet. */
 export type SessionState =
   | { kind: "active"; record: SessionRecord }
   | { kind: "expired"; record: SessionRecord }
@@ -121,12 +121,12 @@ export type SessionState =
   | { kind: "limbo"; anchor: Anchor }
   | { kind: "none"; anchor?: Anchor };
 
-/** An expired record counts as expired from its second on, whether or not DynamoDB has deleted it. */
+/** A record is expired from the second of `expires_at` on, even if DynamoDB deletes it later. */
 export function isExpired(record: { expires_at: number | null }, now: number): boolean {
   return record.expires_at !== null && record.expires_at <= toSeconds(now);
 }
 
-/** The state that header (or stub) and anchor amount to at `now` (epoch ms). */
+/** The state at `now` (epoch ms) of the session with this header (or stub) and this anchor. */
 export function stateOf(record: SessionRecord | null, anchor: Anchor | null, now: number): SessionState {
   if (record?.status === "active") return { kind: isExpired(record, now) ? "expired" : "active", record };
   if (record?.status === "archived" && !isExpired(record, now)) return { kind: "archived", record };
@@ -134,7 +134,7 @@ export function stateOf(record: SessionRecord | null, anchor: Anchor | null, now
   return anchor ? { kind: "none", anchor } : { kind: "none" };
 }
 
-/** Epoch seconds at which a session that is written to at `now` (epoch ms) expires; `null` = never. */
+/** Epoch seconds at which a session expires whose last write is at `now` (epoch ms); `null` = never. */
 export function expiryOf(
   { ttl_seconds, pinned }: { ttl_seconds: number; pinned: boolean },
   now: number,
@@ -142,13 +142,13 @@ export function expiryOf(
   return pinned || ttl_seconds === 0 ? null : toSeconds(now) + ttl_seconds;
 }
 
-/** Where the numbering of generations starts: 2024-01-01T00:00:00Z in epoch milliseconds. */
+/** Generations count seconds from here: 2024-01-01T00:00:00Z in epoch milliseconds. */
 const FIRST_GENERATION_AT = 1_704_067_200_000;
 
 /**
  * The first generation of a session that is created at `now` (epoch ms): whole seconds since 2024, and always above the
- * generations of `earlier`, a deleted session with the same id. Each restore and reset adds 1, far less than one per second,
- * so a generation is unique for the id even when nothing is left of the earlier session. As 32 bits, it lasts until 2092.
+ * generations of `earlier`, a deleted session with the same id. Each restore and each reset adds 1, and they happen far less than once
+ * per second. So a generation is unique for the id even when all data of the earlier session is gone. 32 bits last until 2092.
  */
 export function firstGeneration(now: number, earlier?: { generation: number }): number {
   return Math.max(toSeconds(now - FIRST_GENERATION_AT), (earlier?.generation ?? 0) + 1);
@@ -158,8 +158,8 @@ export function firstGeneration(now: number, earlier?: { generation: number }): 
 const CLOCK_SKEW = 5000;
 
 /**
- * Whether a session was created after a request had begun (epoch ms of its first attempt). Then the request is meant for an
- * earlier session with the same id: it was repeated late, or its function was frozen in between.
+ * Whether a session was created after the first attempt of a request began (`at`, epoch ms). Then the request means an earlier session
+ * with the same id: the client repeated it late, or Lambda froze its function.
  */
 export function isLaterThan({ begun = 0 }: { begun?: number }, at: number): boolean {
   return begun > at + CLOCK_SKEW;
@@ -167,19 +167,19 @@ export function isLaterThan({ begun = 0 }: { begun?: number }, at: number): bool
 
 const HOUR = 3600;
 
-/** Seconds until the reconciler looks again at a session that never expires. */
+/** Seconds until the reconciler checks a session again that never expires. */
 const NEVER_EXPIRING = 30 * 86_400;
 
 /**
- * When the reconciler looks after a session that expires at `expires_at`: an hour later, or one more of its own
- * lifetime when that is shorter. ISO 8601.
+ * When the reconciler checks a session that expires at `expires_at`: one hour later, or one lifetime of the session later if that is
+ * shorter. ISO 8601.
  */
 export function dueAfter(record: { expires_at: number | null; ttl_seconds: number }, now: number): string {
   if (record.expires_at === null) return toInstant(now + NEVER_EXPIRING * 1000);
   return toInstant((record.expires_at + Math.min(HOUR, Math.max(1, record.ttl_seconds))) * 1000);
 }
 
-/** When the reconciler looks after a change that is made of several steps: no request runs for so long. ISO 8601. */
+/** When the reconciler checks a change of several steps. No request runs that long. ISO 8601. */
 export function dueSoon(now: number): string {
   return toInstant(now + 15 * 60_000);
 }
@@ -205,14 +205,14 @@ export function toSession(record: SessionRecord, now: number): Session {
   return session;
 }
 
-/** Strong ETag: changes with every write and when the session expires, and never repeats for a session id. */
+/** The strong ETag. It changes with every write and when the session expires, and never repeats for a session id. */
 export function etagOf(record: SessionRecord, now: number): string {
   return `"${record.generation}-${record.version}-${record.status === "archived" || isExpired(record, now) ? "archived" : "active"}"`;
 }
 
-/** The request on whose behalf something is written; a retry of it has the same seed and time. */
+/** Identifies the request that causes a write. A retry has the same seed and time. */
 export interface RequestIdentity {
-  /** Unguessable; ids made for the request derive from it. */
+  /** A secret from which the ids are derived that are made for the request. */
   seed: string;
   /** Epoch milliseconds of the first attempt. */
   at: number;
@@ -223,15 +223,15 @@ export interface SessionId {
   id: string;
 }
 
-/** An archived session: where it is and how to find a message in it. */
+/** Names the archive object of a session, and says where its messages are in it. */
 export interface ArchiveRef {
-  /** Object key; a function of the session alone. */
+  /** Object key. It depends on the session only. */
   key: string;
-  /** ETag of the object, so that one is never taken for another. */
+  /** ETag of the object, so that a reader notices a replaced object. */
   etag: string;
   /** Bytes of the object. */
   bytes: number;
-  /** The parts that can be read on their own, in order. */
+  /** The parts that can be read separately, in order. */
   chunks: Chunk[];
   /** Absent = the session never branched. */
   tree?: Tree;

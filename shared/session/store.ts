@@ -6,14 +6,14 @@ import type { InputPart, MessagePart } from "./parts.ts";
 import type { Anchor, OpenAppend, RequestIdentity, SessionId, SessionRecord, Tombstone } from "./session.ts";
 import type { Path, Tree } from "./tree.ts";
 
-/** A change of what a session is: its header or stub goes from one record to another, or to nothing, at once. */
+/** A change of a session's state in one transaction: its header or stub is created, replaced or deleted. */
 export interface Transition {
-  /** What must still be there, by generation and version; `null` = no header and no stub may be there. */
+  /** The record that must still be stored, with the same generation and version; `null` = there must be no header and no stub. */
   from: SessionRecord | null;
   to: SessionRecord | null;
-  /** What the anchor must be, and becomes. Absent = it is not touched. */
+  /** The condition on the anchor and its change. Absent = the anchor is not touched. */
   anchor?: {
-    /** Conditions. `newest` is the generation that must still be the last one given out. */
+    /** Conditions. `newest`: this generation must still be the newest one. */
     expect: { newest?: number; live?: number };
     set: Partial<
       Pick<
@@ -31,15 +31,15 @@ export interface Transition {
       >
     >;
   };
-  /** What it does to the number of active sessions. */
+  /** The change of the number of active sessions. */
   active: -1 | 0 | 1;
-  /** The tree of the session's messages after it. Needs `anchor`. Absent = the stored one stays, if there is one. */
+  /** The new tree of the session's messages. Needs `anchor`. Absent = a stored tree stays. */
   tree?: Tree;
-  /** Writes to other items that happen together with the change, or not at all. */
+  /** Writes to other items in the same transaction. */
   joined?: readonly TransactionAction[];
 }
 
-/** A change of a session's settings, and when the session expires after it. */
+/** The settings of a session, and its expiry. */
 export interface Settings {
   title: string | null;
   title_of: null;
@@ -64,21 +64,21 @@ export interface ListQuery {
   now: number;
 }
 
-/** Headers, stubs and anchors of sessions. A stale read never comes back from `find` or `findAnchor`. */
+/** Headers, stubs and anchors of sessions. `find` and `findAnchor` are strongly consistent. */
 export interface SessionStore {
-  /** The header or stub. */
+  /** Finds the header or stub. */
   find(session: SessionId): Promise<SessionRecord | null>;
   findAnchor(session: SessionId): Promise<Anchor | null>;
   /**
-   * Stores a new session; false when the id is taken. `over`: the tombstone of an earlier session with the same id, which moves
-   * to a key of its own.
+   * Stores a new session; false when the id is in use. `over`: the tombstone of an earlier session with the same id, which moves to a
+   * key of its own.
    */
   create(record: SessionRecord, anchor: Anchor, over?: Anchor): Promise<boolean>;
-  /** Carries the change out whole; false when something was not as expected and nothing happened. */
+  /** Applies the change; false when a condition failed, so that nothing was written. */
   transit(session: SessionId, transition: Transition): Promise<boolean>;
   /**
-   * Gives the settings that `patch` names to a hot session that may be written to meanwhile, and moves its expiry on. False when
-   * it is no longer hot, or when its lifetime or generation is not as it was read.
+   * Changes settings and the expiry of a hot session. Other requests may write to the session meanwhile. False when the session is no
+   * longer hot, or when its lifetime or generation has changed since it was read.
    */
   setSettings(
     record: SessionRecord,
@@ -86,33 +86,33 @@ export interface SessionStore {
     now: number,
     anchor: NonNullable<Transition["anchor"]>,
   ): Promise<boolean>;
-  /** Gives a hot session a title that was made from messages; false when it has one by now. `of`: the id of the last of them. */
+  /** Gives a hot session a title that was made from messages; false when it has a title. `of`: the id of the last of the messages. */
   giveTitle(record: SessionRecord, title: string, of: string, now: number): Promise<boolean>;
   /**
-   * Gives out the next generation and has the reconciler look at `dueAt`. `cleanup`: something was left over already.
-   * `null` when `live` is not the live generation of the session, or when it does not exist.
+   * Takes the next generation, and makes the reconciler check the session at `dueAt`. `cleanup`: a cleanup was pending before. `null` when
+   * `live` is not the live generation, or when the session does not exist.
    */
   nextGeneration(
     session: SessionId,
     live: number,
     dueAt: string,
   ): Promise<{ generation: number; cleanup: boolean } | null>;
-  /** When the reconciler looks again, with nothing left over; changes nothing once a newer generation was given out. */
+  /** Ends the cleanup and sets when the reconciler checks the session again. Changes nothing if a newer generation was taken. */
   schedule(session: SessionId, dueAt: string, newest: number): Promise<void>;
-  /** The tombstone of a deleted session whose id is in use again. */
+  /** Finds the tombstone of a deleted session whose id is in use again. */
   findTombstone(session: SessionId, generation: number): Promise<Tombstone | null>;
-  /** Marks a deleted session as purged: its tombstone stays until `dueAt`. */
+  /** Marks a deleted session as purged. Its tombstone stays until `dueAt`. */
   markPurged(tombstone: Tombstone, dueAt: string): Promise<void>;
   /** Removes the tombstone of a deleted session. */
   removeTombstone(tombstone: Tombstone): Promise<void>;
   list(user: string, query: ListQuery): Promise<{ records: SessionRecord[]; more: boolean }>;
-  /** Sessions that the reconciler has to look at by then (ISO 8601), and tombstones that have moved, by their generation. */
+  /** Reads the sessions that are due for the reconciler by then (ISO 8601), and moved tombstones, named by their generation. */
   due(by: string): AsyncIterable<Due[]>;
-  /** All sessions. */
+  /** Reads the ids of all sessions. */
   all(): AsyncIterable<SessionId[]>;
-  /** Headers and stubs of many sessions, in any order; eventually consistent. */
+  /** Finds headers and stubs of many sessions, in any order; eventually consistent. */
   findMany(sessions: readonly SessionId[]): Promise<SessionRecord[]>;
-  /** How many sessions are hot. */
+  /** Counts the hot sessions. */
   countActive(): Promise<number>;
 }
 
@@ -125,13 +125,13 @@ export interface AppendRequest {
   /** Epoch milliseconds. */
   now: number;
   expiresAt: number | null;
-  /** Remembered until the append that it belongs to is whole; `null` = forgotten now. */
+  /** Stores the state of an append of several transactions; `null` = removes it, because the append is complete. */
   open?: OpenAppend | null;
-  /** The tree with the branches on which the messages begin; its current one becomes the session's. Needs `exact`. */
+  /** The tree with the branches that the messages begin. Its current branch becomes the session's. Needs `exact`. */
   tree?: Tree;
-  /** Nothing may have been written to the session since `record` was read. */
+  /** The session must not have changed since `record` was read. */
   exact?: boolean;
-  /** Writes to other items that happen together with the append, or not at all. */
+  /** Writes to other items in the same transaction. */
   joined?: readonly TransactionAction[];
 }
 
@@ -144,65 +144,65 @@ export interface RangeQuery {
   /** ISO 8601; exclusive. */
   to?: string | undefined;
   limit: number;
-  /** Other messages are left out. */
+  /** Only messages on this path are returned. */
   path: Path;
 }
 
 export interface MessageRange {
   messages: MessageRecord[];
-  /** Whether the next page holds any. */
+  /** Whether another page follows. */
   more: boolean;
-  /** The message on the path right before the earliest of these; `null` = there is none, undefined = not known. */
+  /** The message on the path before the earliest of these; `null` = there is none, undefined = not known. */
   before: MessageRecord | null | undefined;
 }
 
 /** The messages of hot sessions. Reads are strongly consistent. */
 export interface MessageStore {
-  /** How many of the messages from index `from` on one `append` can take; at least one. `forks`: it stores a tree, too. */
+  /** How many messages, from index `from` on, one `append` can store; at least one. `forks`: it also stores a tree. */
   maxPerAppend(messages: readonly MessageRecord[], from: number, forks?: boolean): number;
   /**
-   * Stores messages and moves the header on, all or nothing. `stale`: the header is not as it was read. `present`:
-   * nothing was stored because these are there already, keyed by the id asked for.
+   * Stores messages and updates the header, all or nothing. `stale`: the header has changed since it was read. `present`: nothing was
+   * stored, because these messages exist already, by the requested id.
    */
   append(
     request: AppendRequest,
   ): Promise<{ kind: "stored" | "stale" } | { kind: "present"; messages: Map<string, MessageRecord> }>;
-  /** The header or stub, and of the live generation its tree and the newest messages of the current branch, newest first, in one query. */
+  /** Reads, in one query, the header or stub, the tree, and the newest messages of the current branch, newest first. */
   window(session: SessionId, limit: number): Promise<MessageRange & { record: SessionRecord | null; tree: Tree }>;
   range(session: SessionId, generation: number, query: RangeQuery): Promise<MessageRange>;
-  /** The tree of a generation: `LINEAR` if it never branched. */
+  /** Reads the tree of a generation: `LINEAR` if it never branched. */
   tree(session: SessionId, generation: number): Promise<Tree>;
-  /** Finds a message by its id, on any branch, deleted ones as well that are still stored. */
+  /** Finds a stored message by its id, on any branch, also a deleted one. */
   locate(session: SessionId, generation: number, id: string): Promise<MessageRecord | null>;
-  /** All messages of a generation in order, a page at a time: of all branches, deleted ones as well that are still stored. */
+  /** Reads all stored messages of a generation in order, of all branches, also deleted ones, page by page. */
   all(session: SessionId, generation: number): AsyncIterable<MessageRecord[]>;
-  /** Stores messages of a generation that is not live yet; may be repeated. */
+  /** Stores messages of a generation that is not live yet. May be repeated. */
   put(session: SessionId, generation: number, messages: readonly MessageRecord[]): Promise<void>;
-  /** Deletes messages of a generation; may be repeated. */
+  /** Deletes messages of a generation. May be repeated. */
   remove(session: SessionId, generation: number, messages: readonly MessageRecord[]): Promise<void>;
-  /** Deletes the messages and trees of all generations that `keep` does not name; may be repeated. */
+  /** Deletes the messages and trees of all generations for which `keep` returns false. May be repeated. */
   clear(session: SessionId, keep: (generation: number) => boolean): Promise<void>;
 }
 
-/** What is remembered of sessions, as far as the life of a session needs it. */
+/** The memories of sessions: what session operations need of them. */
 export interface SessionMemories {
   /**
-   * Prepares the write that hides what was said in generations before `below` from every search. It takes effect together
-   * with the transition that it joins, or not at all. `now` is in epoch milliseconds.
+   * Prepares the write that hides the memories of generations before `below` from every search. The caller adds it to its own
+   * transaction. `now` is in epoch milliseconds.
    */
   hide(session: SessionId, below: number, now: number): Promise<TransactionAction>;
-  /** Deletes the memories of generations before `below`. May be repeated, and run beside another. */
+  /** Deletes the memories of generations before `below`. May be repeated, also in parallel. */
   forget(session: SessionId, below: number): Promise<void>;
-  /** Deletes the memories of messages, by their ids. May be repeated, and run beside another. */
+  /** Deletes the memories of messages, by their ids. May be repeated, also in parallel. */
   forgetMessages(session: SessionId, ids: ReadonlySet<string>): Promise<void>;
 }
 
-/** The files that messages name, as far as the life of a session needs them. */
+/** The files that messages name: what session operations need of them. */
 export interface SessionFiles {
   /**
-   * Gives the parts of messages as they are stored: file parts get the type and name of their file, and `data:` URLs become files. The
-   * same request always gives the same. `path` is that of the message in the request. Throws `validation_failed`, naming each part
-   * whose file cannot be used.
+   * Turns the parts of a request's messages into stored parts: file parts get the type and name of their file, and `data:` URLs become
+   * files. A retry of the request gets the same parts. `path` is the message's path in the request. Throws `validation_failed` that names
+   * each part whose file cannot be used.
    */
   resolve(
     session: SessionId,
@@ -210,23 +210,23 @@ export interface SessionFiles {
     request: RequestIdentity,
   ): Promise<MessagePart[][]>;
   /**
-   * Prepares the writes by which messages take their files, each for one session only. They join the write of the messages. Throws
-   * `validation_failed` like `resolve`.
+   * Prepares the writes that tie the files of messages to this session, because a file belongs to one session only. The caller adds them
+   * to the transaction that stores the messages. Throws `validation_failed` like `resolve`.
    */
   taking(
     session: SessionId,
     generation: number,
     messages: readonly { message: MessageRecord; path: string }[],
   ): Promise<TransactionAction[]>;
-  /** Deletes the files that only these messages of the session name. May be repeated. */
+  /** Deletes the files that no other message of the session names. May be repeated. */
   release(session: SessionId, messages: readonly string[]): Promise<void>;
-  /** Deletes the files that only messages of generations before `below` name. May be repeated. */
+  /** Deletes the files that no message of generation `below` or later names. May be repeated. */
   forget(session: SessionId, below: number): Promise<void>;
   /** Deletes the content of a file that DynamoDB's TTL has deleted. May be repeated. */
   removeContent(user: string, id: string): Promise<void>;
 }
 
-/** What the life of a session needs. An operation asks for the part of it that it uses. */
+/** All ports of session operations. An operation asks for those that it uses. */
 export interface Stores {
   sessions: SessionStore;
   messages: MessageStore;
@@ -236,11 +236,11 @@ export interface Stores {
   clock: Clock;
 }
 
-/** What an operation has stored for the first time: what was there already does not count. */
+/** How many sessions and messages an operation has stored. Those that existed before do not count. */
 export interface Stored {
   sessions?: number;
   messages?: number;
 }
 
-/** Called as soon as something is stored, so that it counts also when the operation fails after that. */
+/** Called as soon as something is stored, so that it is counted even if the operation fails later. */
 export type OnStored = (stored: Stored) => void;

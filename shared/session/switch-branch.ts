@@ -4,7 +4,7 @@ import type { SessionId, SessionRecord, SessionState } from "./session.ts";
 import type { Stores } from "./store.ts";
 import { forkAt, headOf, moveFork, pathOf, placeOf, type Tree } from "./tree.ts";
 
-/** What a switch changes. */
+/** The changes of header and tree for a switch. */
 interface BranchSwitch {
   header: Pick<SessionRecord, "branch" | "head_id" | "head_at">;
   tree: Tree;
@@ -26,7 +26,7 @@ export async function planSwitch(
   const place = placeOf(message);
   const { branch, position } = place;
   const later = await range({ order: "asc", after: position, limit: 1, path: pathOf(tree, branch) });
-  // A branch whose end was deleted is never continued, because what is written to it counts as deleted, too.
+  // Never continue a branch whose end was deleted, because new messages on it would count as deleted.
   const isEnd = later.messages.length === 0 && tree.branches[branch]?.end === undefined;
   if (isEnd && branch === tree.current) return null;
   const { head_id, turns } = state.record;

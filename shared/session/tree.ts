@@ -2,33 +2,33 @@ import { AppError } from "../errors.ts";
 import { type MessageRecord, positionOf } from "./message.ts";
 
 /**
- * The messages of a session lie on branches. On a branch they are ordered by position, and each follows the one before it. The first
- * message of a branch follows the message at which the branch forked. So no message stores its parent, and a session that never
- * branched stores no tree.
+ * The branches of a session. Each message is on one branch. On a branch, messages are ordered by position, and each follows the previous
+ * one. The first message of a branch follows the message at which the branch forked. So a message needs no stored parent, and a session
+ * that never branched needs no stored tree.
  */
 export interface Tree {
   branches: Branch[];
-  /** The branch that is listed and continued by default. */
+  /** The branch that lists show, and that new messages continue, by default. */
   current: number;
 }
 
 interface Branch {
-  /** The message at which it forked; absent = it begins the conversation anew. */
+  /** The message at which the branch forked. Absent = the branch starts the conversation again from the beginning. */
   from?: Place;
-  /** Position of its last message. Later messages are deleted, whatever is still stored. */
+  /** Position of its last message. Later messages count as deleted, even while they are still stored. */
   end?: string;
   /** All of its messages are deleted. */
   removed?: true;
 }
 
-/** Where a message lies. */
+/** The branch and position of a message. */
 export interface Place {
   branch: number;
   position: string;
   id: string;
 }
 
-/** A part of a tree: the last position that belongs to it, by branch. */
+/** A selection of messages: for each of its branches, the last position that belongs to it. */
 export type Path = ReadonlyMap<number, string>;
 
 /** Sorts after every position. */
@@ -81,7 +81,7 @@ export function isOn(path: Path, message: Parameters<typeof positionOf>[0] & Pic
   return positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
 }
 
-/** The tree with a new branch that continues from a message (`null` = begins anew), as its current one. Throws `conflict` when it is full. */
+/** Adds a branch that continues from a message (`null` = the beginning) and makes it current. Throws `conflict` at the limit. */
 export function forkAt({ branches }: Tree, from: Place | null): Tree {
   if (branches.length >= MAX_BRANCHES) {
     throw new AppError(
@@ -92,14 +92,14 @@ export function forkAt({ branches }: Tree, from: Place | null): Tree {
   return { branches: [...branches, from ? { from } : {}], current: branches.length };
 }
 
-/** The tree whose current branch, which has no messages yet, continues from another message. */
+/** Makes the current branch, which must be empty, continue from another message. */
 export function moveFork({ branches, current }: Tree, from: Place): Tree {
   return { branches: branches.map((branch, n) => (n === current ? { from } : branch)), current };
 }
 
 /**
- * The tree without a message and all that follow it. `parent`: the message before it, which becomes the head if the current branch
- * loses its end.
+ * Removes a message and all messages that follow it, on every branch. `parent`: the previous message, which becomes the head if the
+ * current branch loses its last message.
  */
 export function cutAt(tree: Tree, { branch: cut, position }: Place, parent: Place | null): Tree {
   const end = parent?.branch === cut ? parent.position : undefined;
@@ -124,7 +124,7 @@ export interface Tally {
   head: Place | null;
 }
 
-/** Counts messages that come in order. `add` says whether the message counts: it was not deleted. */
+/** Counts messages that are added in order. `add` returns false for a deleted message, which it does not count. */
 export function createTally(tree: Tree): { result: Tally; add(message: MessageRecord): boolean } {
   const [whole, current] = [wholeTree(tree), pathOf(tree)];
   const result: Tally = { messageCount: 0, last: null, head: null };
@@ -140,7 +140,7 @@ export function createTally(tree: Tree): { result: Tally; add(message: MessageRe
   };
 }
 
-/** What a header or stub says of the tree. */
+/** The attributes of a header or stub that depend on the tree. */
 export function headOf(tree: Tree, head: Place | null): { branch?: number; head_id?: string; head_at?: string } {
   return {
     ...(tree.branches.length > 1 ? { branch: tree.current } : {}),
