@@ -53,9 +53,10 @@ interface Opening {
 
 /** Reads the header and the newest messages in one strongly consistent Query. `null`: the session is not hot. */
 export async function readWindow(deps: ChatDependencies, session: SessionId): Promise<Window | null> {
-  const { record, tree, messages } = await deps.messages.window(session, historyLimit(deps));
+  // The store also returns the message before the ones it is asked for.
+  const { record, tree, messages, before } = await deps.messages.window(session, historyLimit(deps) - 1);
   if (record?.status !== "active" || isExpired(record, deps.clock())) return null;
-  return { record, tree, messages: messages.toReversed() };
+  return { record, tree, messages: [...(before ? [before] : []), ...messages.toReversed()] };
 }
 
 /** Messages to read. The last one is needed also when the model is to see none. */

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable } from "../../shared/dynamodb/table.ts";
+import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import { meter, type Usage } from "../bench/support/meter.ts";
+import { createChatWorld, createInstance } from "../support/chat-world.ts";
+import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { type Api, startApi } from "../support/start-api.ts";
+import { startChatServer } from "../support/start-chat-server.ts";
 
 let api: Api;
 let measure: (work: () => Promise<unknown>) => Promise<Usage>;
@@ -85,5 +90,50 @@ describe("the consumed capacity of a request", () => {
     expect(usage.operations).toEqual(operations);
     expect(usage.wru).toBeLessThanOrEqual(wru);
     expect(usage.rru).toBeLessThanOrEqual(rru);
+  });
+
+  it("a chat turn takes at most 15 WRU and 10 RRU when its window is full of messages of 1 KB", async () => {
+    const { engines, world } = api;
+    const fake = await startFakeOpenAI();
+    fake.always({ text: KILOBYTE });
+    const { deps } = createChatWorld(world, fake.url, { maxContextTokens: 20_000 });
+    const recorder = createRecorder(createTable(engines.dynamodb, engines.metricsTable), world.stores.clock);
+    // The request's metric is written after its answer.
+    let recorded = Promise.withResolvers<void>();
+    const server = await startChatServer(world, {
+      ...deps,
+      specOf: () => ({ context: 32_000, input: 1, output: 2 }),
+      recorder: { ...recorder, record: (metric) => recorder.record(metric).then(recorded.resolve) },
+      // It looks at the circuit of its provider once, and not every 5 s.
+      model: createInstance(world.table, { url: fake.url, clock: () => 0 }),
+    });
+    const say = async () => {
+      recorded = Promise.withResolvers();
+      world.advance(1000);
+      const response = await fetch(`${server.url}/v1/sessions/chat/chat`, {
+        method: "POST",
+        headers: { authorization: "Bearer user", "content-type": "application/json" },
+        body: JSON.stringify({ content: KILOBYTE, memory: false }),
+      });
+      expect(response.status, await response.text()).toBe(200);
+      await recorded.promise;
+    };
+    try {
+      for (let n = 0; n < 16; n++) await say();
+      const turn = await measure(say);
+      // The user's choices, the window, the question, the budget and its settlement, the answer, the header, and two metrics in one call.
+      expect(turn.operations).toEqual({
+        GetItem: 1,
+        Query: 1,
+        TransactWriteItems: 1,
+        UpdateItem: 3,
+        PutItem: 1,
+        BatchWriteItem: 1,
+      });
+      expect(turn.wru).toBeLessThanOrEqual(15);
+      expect(turn.rru).toBeLessThanOrEqual(10);
+    } finally {
+      await Promise.all([server.close(), fake.close()]);
+    }
   });
 });
