@@ -1,48 +1,12 @@
 /** Runs a whole operation of one actor at every call that the operation of another makes, for all pairs, on one session. */
-import { marshall } from "@aws-sdk/util-dynamodb";
-import type { DynamoDBRecord } from "aws-lambda";
 import { describe, expect, it, vi } from "vitest";
-import { createArchiveJob } from "../../../functions/jobs/archive.ts";
-import { createArchive } from "../../../shared/archive/archive.s3.ts";
-import { startTurn } from "../../../shared/chat/start-turn.ts";
-import type { ChatDependencies } from "../../../shared/chat/turn.ts";
-import { createTurnStore } from "../../../shared/chat/turn-store.dynamodb.ts";
-import { headerKey, sessionKey } from "../../../shared/dynamodb/keys.ts";
-import { createTable, type Item } from "../../../shared/dynamodb/table.ts";
-import { conversations } from "../../../shared/dynamodb/tables.ts";
-import { AppError } from "../../../shared/errors.ts";
-import { createFileStore } from "../../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../../shared/files/session-files.ts";
-import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
-import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
-import { createSessionMemories } from "../../../shared/memory/forget.ts";
-import { fromMessageImage } from "../../../shared/memory/items.dynamodb.ts";
-import type { Captured } from "../../../shared/memory/memory.ts";
-import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
-import { createRecall } from "../../../shared/memory/recall.ts";
-import { type MemoryDependencies, remember } from "../../../shared/memory/remember.ts";
-import { noRecorder } from "../../../shared/metrics/recorder.ts";
-import { appendMessages } from "../../../shared/session/append-messages.ts";
-import { createSession } from "../../../shared/session/create-session.ts";
 import { deleteMessage } from "../../../shared/session/delete-message.ts";
-import { deleteSession } from "../../../shared/session/delete-session.ts";
-import { expireIdle } from "../../../shared/session/expire-idle.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
-import { createMessageStore } from "../../../shared/session/message-store.dynamodb.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
-import { purgeSession } from "../../../shared/session/purge-session.ts";
-import { showSession } from "../../../shared/session/read-session.ts";
-import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
-import type { Tombstone } from "../../../shared/session/session.ts";
-import { createSessionStore } from "../../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../../shared/session/store.ts";
-import { FREE, SETTINGS } from "../../support/chat-world.ts";
-import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
-import { createMemoryFiles } from "../../support/memory-files.ts";
-import { createMemoryObjects } from "../../support/memory-objects.ts";
-import { NOON } from "../../support/world.ts";
+import { contentsOf, expectConsistent, expectQuiet, ok } from "../../support/session-checks.ts";
+import { createStage, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
 
 vi.spyOn(console, "log").mockImplementation(() => undefined);
 vi.mock("../../../shared/clock.ts", async (original) => ({
@@ -50,216 +14,8 @@ vi.mock("../../../shared/clock.ts", async (original) => ({
   backOff: async () => undefined,
 }));
 
-const SESSION = { user: "ann", id: "shared" };
-const TTL = 60;
-const HOUR = 3_600_000;
-const LONG = Number.POSITIVE_INFINITY;
-
-/** A table and a bucket with one session, and everything that acts on it. */
-function createStage() {
-  let now = NOON;
-  let requests = 0;
-  let questions = 0;
-  let onCall: (() => Promise<void>) | undefined;
-  const inserted: Captured[] = [];
-  let headerExpiry: DynamoDBRecord | undefined;
-  let earlier: Tombstone | undefined;
-
-  const gate = async () => {
-    await onCall?.();
-  };
-  const { client, execute } = createMemoryDynamoDB(
-    { table: conversations },
-    {
-      onChange: (_table, { before, after }) => {
-        if (!before && String(after?.sk).startsWith("M#")) inserted.push(fromMessageImage(marshall(after as Item)));
-      },
-    },
-  );
-  const gated = {
-    send: async (command: never) => {
-      await gate();
-      return execute(command);
-    },
-  } as unknown as typeof client;
-  const table = createTable(gated, "table");
-  const bucket = createMemoryObjects(gate);
-  const clock = () => now;
-  const memories = createMemoryStore(table, clock);
-  const sessions = createSessionStore(table);
-  const stores: Stores = {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(memories),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: async () => createMemoryFiles(gate).objects,
-      clock,
-    }),
-    archive: createArchive(async () => bucket.objects),
-    clock,
-  };
-  const memory: MemoryDependencies = {
-    memories,
-    embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
-    defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
-    clock,
-  };
-  const chat: ChatDependencies = {
-    ...stores,
-    turns: createTurnStore(table),
-    limits: createLimits(table),
-    model: {
-      lookAhead: () => undefined,
-      async ask({ promptFor }) {
-        await promptFor("fake");
-        await gate();
-        return {
-          model: "fake",
-          events: (async function* () {
-            await gate();
-            yield { kind: "text", text: `lantern answer ${requests++}` } as const;
-            yield { kind: "end", reason: "stop", usage: { input_tokens: 2, output_tokens: 2 } } as const;
-          })(),
-        };
-      },
-    },
-    isOffered: () => true,
-    specOf: () => ({ context: 8192, input: 1, output: 2 }),
-    recorder: noRecorder,
-    settings: { ...SETTINGS, sessionTtlSeconds: TTL },
-  };
-  const archiveJob = createArchiveJob(stores, { mark: async () => undefined });
-  const request = () => ({ seed: `request ${requests++}`, at: now });
-
-  const say = (content: string) => appendMessages(stores, SESSION, [{ role: "user", content }], request());
-  const create = () => createSession(stores, SESSION.user, { id: SESSION.id, ttl_seconds: TTL }, request(), TTL);
-  const rememberAll = () => remember(memory, SESSION.user, inserted);
-  const runReconciler = () =>
-    reconcile(stores, LONG, (error) => {
-      throw error;
-    });
-
-  /** What DynamoDB's TTL does to a header or stub that has expired; keeps the stream record. */
-  async function sweep(): Promise<void> {
-    const { Item: item } = execute(getHeader) as { Item?: Item };
-    if (!item || typeof item.expires_at !== "number" || item.expires_at > now / 1000) return;
-    execute(deleteHeader);
-    headerExpiry = {
-      eventName: "REMOVE",
-      userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
-      dynamodb: { Keys: marshall(headerKey(SESSION.user, SESSION.id)) as never, OldImage: marshall(item) as never },
-    };
-  }
-
-  async function archive(): Promise<void> {
-    if (headerExpiry && (await archiveJob({ Records: [headerExpiry] })).batchItemFailures.length > 0) {
-      throw new Error("the archiver failed");
-    }
-  }
-
-  const operations = {
-    append: async () => void (await say(`lantern appended ${requests}`)),
-    chat: async () => {
-      const turn = await startTurn(chat, {
-        session: SESSION,
-        plan: FREE,
-        claims: {
-          claim: async () => ({ kind: "first", identity: request() }),
-          keep: async () => undefined,
-          release: async () => undefined,
-        },
-        question: { role: "user", content: `lantern question ${questions++}` },
-        memory: false,
-        create: true,
-        deadline: now + 50_000,
-      });
-      await turn.done;
-      // The failure of a turn whose answer has begun is told in its events.
-      for await (const event of turn.events()) void event;
-    },
-    restore: async () => void (await restoreSession(stores, SESSION)),
-    reset: async () => void (await resetSession(stores, SESSION, request())),
-    delete: () => deleteSession(stores, SESSION),
-    create: async () => void (await create()),
-    archive,
-    reconcile: async () => void (await runReconciler()),
-    remember: async () => void (await rememberAll()),
-    purge: async () => {
-      if (earlier) await purgeSession(stores, earlier);
-    },
-    expire: async () => {
-      await expireIdle(stores, now, LONG);
-      await sweep();
-    },
-    patch: async () => void (await patchSession(stores, SESSION, { title: "patched" }, undefined)),
-  };
-
-  return {
-    operations,
-    stores,
-    bucket,
-    sweep,
-    archive,
-    create,
-    say,
-    rememberAll,
-    runReconciler,
-    advance: (milliseconds: number) => {
-      now += milliseconds;
-    },
-    /** What a purge that was begun for the session as it is now works on. */
-    async rememberTombstone(): Promise<void> {
-      earlier = (await stores.sessions.findAnchor(SESSION)) ?? undefined;
-    },
-    /** Runs `other` before the nth call of `work`; says whether `work` came so far. */
-    async interleaved<A, B>(n: number, work: () => Promise<A>, other: () => Promise<B>): Promise<[A, B] | null> {
-      let calls = 0;
-      let answer: { value: B } | undefined;
-      onCall = async () => {
-        if (calls++ !== n) return;
-        onCall = undefined;
-        answer = { value: await other() };
-      };
-      const value = await work();
-      onCall = undefined;
-      return answer ? [value, answer.value] : null;
-    },
-    async readable(): Promise<string[] | null> {
-      try {
-        const { messages } = await listMessages(stores, SESSION, { order: "asc", limit: 100 });
-        return messages.map(({ content }) => content);
-      } catch (error) {
-        if (error instanceof AppError && error.code === "not_found") return null;
-        throw error;
-      }
-    },
-    async recalled(): Promise<string[]> {
-      const found = await createRecall(memory)(SESSION.user, { text: "lantern", limit: 50 });
-      return found.map(({ content }) => content);
-    },
-    async items(): Promise<Item[]> {
-      const { items } = await table.query({
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": sessionKey(SESSION.user, SESSION.id) },
-      });
-      return items;
-    },
-  };
-}
-
-type Stage = ReturnType<typeof createStage>;
 type Verb = keyof Stage["operations"];
-
-const getHeader = {
-  constructor: { name: "GetCommand" },
-  input: { TableName: "table", Key: headerKey("ann", "shared") },
-};
-const deleteHeader = {
-  constructor: { name: "DeleteCommand" },
-  input: { TableName: "table", Key: headerKey("ann", "shared") },
-};
+const HOUR = 3_600_000;
 
 /** Where the session is when the two meet. */
 const STATES: Record<string, (stage: Stage) => Promise<void>> = {
@@ -302,19 +58,9 @@ const STATES: Record<string, (stage: Stage) => Promise<void>> = {
   },
 };
 
-const ok = async (work: () => Promise<unknown>): Promise<string> => {
-  try {
-    await work();
-    return "ok";
-  } catch (error) {
-    if (error instanceof AppError) return error.code;
-    throw error;
-  }
-};
-
 /** What both answered, and what can be read after it. */
 async function outcomeOf(stage: Stage, answers: readonly string[]): Promise<string> {
-  const readable = await stage.readable();
+  const readable = await contentsOf(stage);
   return JSON.stringify([...answers, readable?.map(withoutNumber).toSorted()]);
 }
 
@@ -353,53 +99,6 @@ async function splitTurns(state: string, first: Verb, second: Verb): Promise<str
   return outcomes;
 }
 
-async function expectConsistent(stage: Stage, what: string): Promise<void> {
-  const readable = await stage.readable();
-  const recalled = await stage.recalled();
-  expect(
-    recalled.filter((content) => !readable?.includes(content)),
-    `${what}: recalled although deleted`,
-  ).toEqual([]);
-  if (readable) {
-    const { message_count, status } = await showSession(stage.stores, SESSION);
-    expect([status, message_count], `${what}: the header`).toEqual([expect.any(String), readable.length]);
-  }
-}
-
-/** After the reconciler has had its time, nothing is left that should not be there, and everything is remembered. */
-async function expectQuiet(stage: Stage, what: string): Promise<void> {
-  const before = await stage.readable();
-  for (let n = 0; n < 4; n++) {
-    await stage.runReconciler();
-    stage.advance(20 * 60_000);
-    await stage.sweep();
-    await stage.archive();
-  }
-  for (let n = 0; n < 3; n++) {
-    stage.advance(2 * HOUR);
-    await stage.runReconciler();
-  }
-  await stage.rememberAll();
-  await expectConsistent(stage, what);
-  const readable = await stage.readable();
-  expect(readable?.toSorted() ?? null, `${what}: later`).toEqual(before?.toSorted() ?? null);
-  expect((await stage.recalled()).toSorted(), `${what}: remembered`).toEqual((readable ?? []).toSorted());
-
-  const items = await stage.items();
-  const kinds = Object.groupBy(items, ({ sk }) => String(sk).split("#")[0] ?? "");
-  const hot = (kinds.M ?? []).map(({ content }) => String(content)).toSorted();
-  if (!readable) {
-    expect([items.map(({ sk }) => sk), stage.bucket.size()], `${what}: left of a deleted session`).toEqual([[], 0]);
-    return;
-  }
-  const { status } = await showSession(stage.stores, SESSION);
-  const stored = { D: kinds.D?.length ?? 0, hot, cold: stage.bucket.contents().toSorted() };
-  const all = readable.toSorted();
-  const expected = status === "active" ? { hot: all, cold: [] } : { hot: [], cold: all };
-  expect(stored, `${what}: stored`).toEqual({ D: 0, ...expected });
-  expect(await stage.stores.sessions.countActive(), `${what}: active`).toBe(status === "active" ? 1 : 0);
-}
-
 const VERBS: Verb[] = [
   "append",
   "chat",
@@ -430,7 +129,7 @@ describe("a reset that dies after it lost against a message", () => {
     };
     const reset = resetSession({ ...stage.stores, sessions: losing }, SESSION, { seed: "reset" });
     await expect(reset).rejects.toThrow("died");
-    expect((await stage.readable())?.toSorted()).toEqual(["lantern one", "lantern two"]);
+    expect((await contentsOf(stage))?.toSorted()).toEqual(["lantern one", "lantern two"]);
     await expectQuiet(stage, "lost");
   });
 });
@@ -539,7 +238,7 @@ describe("two actors on a session whose title comes from its question", () => {
       await eachMeeting(false, "turn", second, async (stage, what) => {
         const [title, copy] = await titlesOf(stage);
         expect(copy, what).toBe(title);
-        if (title !== null) expect(await stage.readable(), what).toContain(title);
+        if (title !== null) expect(await contentsOf(stage), what).toContain(title);
       });
     },
   );

@@ -1,0 +1,265 @@
+/** A table and a bucket with one session, and everything that acts on it. */
+import { marshall } from "@aws-sdk/util-dynamodb";
+import type { DynamoDBRecord } from "aws-lambda";
+import { createArchiveJob } from "../../functions/jobs/archive.ts";
+import { createRememberJob } from "../../functions/jobs/remember.ts";
+import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { startTurn } from "../../shared/chat/start-turn.ts";
+import type { ChatDependencies, TurnRequest } from "../../shared/chat/turn.ts";
+import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
+import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
+import { createTable, type Item } from "../../shared/dynamodb/table.ts";
+import { conversations } from "../../shared/dynamodb/tables.ts";
+import { AppError } from "../../shared/errors.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
+import { createSessionFiles } from "../../shared/files/session-files.ts";
+import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
+import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
+import type { FollowDependencies } from "../../shared/memory/follow-branch.ts";
+import { createSessionMemories } from "../../shared/memory/forget.ts";
+import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { createRecall } from "../../shared/memory/recall.ts";
+import { noRecorder } from "../../shared/metrics/recorder.ts";
+import { appendMessages } from "../../shared/session/append-messages.ts";
+import { createSession } from "../../shared/session/create-session.ts";
+import { deleteSession } from "../../shared/session/delete-session.ts";
+import { expireIdle } from "../../shared/session/expire-idle.ts";
+import { listMessages } from "../../shared/session/list-messages.ts";
+import type { ShownMessage } from "../../shared/session/message.ts";
+import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
+import { patchSession } from "../../shared/session/patch-session.ts";
+import { purgeSession } from "../../shared/session/purge-session.ts";
+import { reconcile } from "../../shared/session/reconcile.ts";
+import { resetSession } from "../../shared/session/reset-session.ts";
+import { restoreSession } from "../../shared/session/restore-session.ts";
+import type { Tombstone } from "../../shared/session/session.ts";
+import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
+import type { Stores } from "../../shared/session/store.ts";
+import { FREE, SETTINGS } from "./chat-world.ts";
+import { createMemoryDynamoDB } from "./memory-dynamodb/client.ts";
+import { createMemoryFiles } from "./memory-files.ts";
+import { createMemoryObjects } from "./memory-objects.ts";
+import { NOON } from "./world.ts";
+
+export const SESSION = { user: "ann", id: "shared" };
+/** Seconds. */
+export const TTL = 60;
+const LONG = Number.POSITIVE_INFINITY;
+
+/** Creates the stage, whose clock the test moves. */
+export function createStage() {
+  let now = NOON;
+  let requests = 0;
+  let questions = 0;
+  let onCall: (() => Promise<void>) | undefined;
+  const records: DynamoDBRecord[] = [];
+  let headerExpiry: DynamoDBRecord | undefined;
+  let earlier: Tombstone | undefined;
+
+  const gate = async () => {
+    await onCall?.();
+  };
+  const { client, execute } = createMemoryDynamoDB(
+    { table: conversations },
+    {
+      onChange: (_table, { kind, before, after }) => {
+        const isOf = (prefix: string) => String(after?.sk).startsWith(prefix);
+        if (!after || !(isOf("T#") || (isOf("M#") && !before))) return;
+        const images = { NewImage: marshall(after), ...(before ? { OldImage: marshall(before) } : {}) };
+        records.push({ eventName: kind, dynamodb: images as never });
+      },
+    },
+  );
+  const gated = {
+    send: async (command: never) => {
+      await gate();
+      return execute(command);
+    },
+  } as unknown as typeof client;
+  const table = createTable(gated, "table");
+  const bucket = createMemoryObjects(gate);
+  const clock = () => now;
+  const memories = createMemoryStore(table, clock);
+  const sessions = createSessionStore(table);
+  const stores: Stores = {
+    sessions,
+    messages: createMessageStore(table),
+    memories: createSessionMemories(memories),
+    files: createSessionFiles({
+      files: createFileStore(table),
+      sessions,
+      openObjects: async () => createMemoryFiles(gate).objects,
+      clock,
+    }),
+    archive: createArchive(async () => bucket.objects),
+    clock,
+  };
+  const memory: FollowDependencies = {
+    stores,
+    memories,
+    embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
+    defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
+    clock,
+  };
+  const chat: ChatDependencies = {
+    ...stores,
+    turns: createTurnStore(table),
+    limits: createLimits(table),
+    model: {
+      lookAhead: () => undefined,
+      async ask({ promptFor }) {
+        await promptFor("fake");
+        await gate();
+        return {
+          model: "fake",
+          events: (async function* () {
+            await gate();
+            yield { kind: "text", text: `lantern answer ${requests++}` } as const;
+            yield { kind: "end", reason: "stop", usage: { input_tokens: 2, output_tokens: 2 } } as const;
+          })(),
+        };
+      },
+    },
+    isOffered: () => true,
+    specOf: () => ({ context: 8192, input: 1, output: 2 }),
+    recorder: noRecorder,
+    settings: { ...SETTINGS, sessionTtlSeconds: TTL },
+  };
+  const rememberJob = createRememberJob(memory);
+  const archiveJob = createArchiveJob(stores, { mark: async () => undefined });
+  const request = () => ({ seed: `request ${requests++}`, at: now });
+
+  const say = (content: string) => appendMessages(stores, SESSION, [{ role: "user", content }], request());
+  const create = () => createSession(stores, SESSION.user, { id: SESSION.id, ttl_seconds: TTL }, request(), TTL);
+  /** Delivers the records of all messages and trees, most of them once more. */
+  const rememberAll = async () => {
+    const { batchItemFailures } = await rememberJob({ Records: records });
+    if (batchItemFailures.length > 0) throw new Error("a record cannot be remembered");
+  };
+  const runReconciler = () =>
+    reconcile(stores, LONG, (error) => {
+      throw error;
+    });
+
+  /** What DynamoDB's TTL does to a header or stub that has expired; keeps the stream record. */
+  async function sweep(): Promise<void> {
+    const { Item: item } = execute(getHeader) as { Item?: Item };
+    if (!item || typeof item.expires_at !== "number" || item.expires_at > now / 1000) return;
+    execute(deleteHeader);
+    headerExpiry = {
+      eventName: "REMOVE",
+      userIdentity: { type: "Service", principalId: "dynamodb.amazonaws.com" },
+      dynamodb: { Keys: marshall(headerKey(SESSION.user, SESSION.id)) as never, OldImage: marshall(item) as never },
+    };
+  }
+
+  async function archive(): Promise<void> {
+    if (headerExpiry && (await archiveJob({ Records: [headerExpiry] })).batchItemFailures.length > 0) {
+      throw new Error("the archiver failed");
+    }
+  }
+
+  async function turn(content: string, more: Pick<TurnRequest, "parent" | "asked"> = {}): Promise<void> {
+    const running = await startTurn(chat, {
+      session: SESSION,
+      plan: FREE,
+      claims: {
+        claim: async () => ({ kind: "first", identity: request() }),
+        keep: async () => undefined,
+        release: async () => undefined,
+      },
+      question: { role: "user", content },
+      memory: false,
+      create: true,
+      deadline: now + 50_000,
+      ...more,
+    });
+    await running.done;
+    // The failure of a turn whose answer has begun is told in its events.
+    for await (const event of running.events()) void event;
+  }
+
+  const operations = {
+    append: async () => void (await say(`lantern appended ${requests}`)),
+    chat: () => turn(`lantern question ${questions++}`),
+    restore: async () => void (await restoreSession(stores, SESSION)),
+    reset: async () => void (await resetSession(stores, SESSION, request())),
+    delete: () => deleteSession(stores, SESSION),
+    create: async () => void (await create()),
+    archive,
+    reconcile: async () => void (await runReconciler()),
+    remember: async () => void (await rememberAll()),
+    purge: async () => {
+      if (earlier) await purgeSession(stores, earlier);
+    },
+    expire: async () => {
+      await expireIdle(stores, now, LONG);
+      await sweep();
+    },
+    patch: async () => void (await patchSession(stores, SESSION, { title: "patched" }, undefined)),
+  };
+
+  return {
+    operations,
+    stores,
+    bucket,
+    sweep,
+    archive,
+    create,
+    say,
+    turn,
+    rememberAll,
+    runReconciler,
+    advance: (milliseconds: number) => {
+      now += milliseconds;
+    },
+    /** What a purge that was begun for the session as it is now works on. */
+    async rememberTombstone(): Promise<void> {
+      earlier = (await stores.sessions.findAnchor(SESSION)) ?? undefined;
+    },
+    /** Runs `other` before the nth call of `work`; says whether `work` came so far. */
+    async interleaved<A, B>(n: number, work: () => Promise<A>, other: () => Promise<B>): Promise<[A, B] | null> {
+      let calls = 0;
+      let answer: { value: B } | undefined;
+      onCall = async () => {
+        if (calls++ !== n) return;
+        onCall = undefined;
+        answer = { value: await other() };
+      };
+      const value = await work();
+      onCall = undefined;
+      return answer ? [value, answer.value] : null;
+    },
+    /** The messages of the current branch, or of all of them; `null` = there is no session. */
+    async messages(branch: "current" | "all"): Promise<ShownMessage[] | null> {
+      try {
+        return (await listMessages(stores, SESSION, { order: "asc", limit: 100, branch })).messages;
+      } catch (error) {
+        if (error instanceof AppError && error.code === "not_found") return null;
+        throw error;
+      }
+    },
+    async recalled(): Promise<string[]> {
+      const found = await createRecall(memory)(SESSION.user, { text: "lantern", limit: 50 });
+      return found.map(({ content }) => content);
+    },
+    async items(): Promise<Item[]> {
+      const { items } = await table.query({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": sessionKey(SESSION.user, SESSION.id) },
+      });
+      return items;
+    },
+  };
+}
+
+export type Stage = ReturnType<typeof createStage>;
+
+const getHeader = {
+  constructor: { name: "GetCommand" },
+  input: { TableName: "table", Key: headerKey("ann", "shared") },
+};
+const deleteHeader = {
+  constructor: { name: "DeleteCommand" },
+  input: { TableName: "table", Key: headerKey("ann", "shared") },
+};
