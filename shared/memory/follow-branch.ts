@@ -1,6 +1,6 @@
 import { positionOf } from "../session/message.ts";
 import { openMessages } from "../session/message-source.ts";
-import { readSession } from "../session/read-session.ts";
+import { lookAt, readSession } from "../session/read-session.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
 import type { SessionId } from "../session/session.ts";
 import type { Stores } from "../session/store.ts";
@@ -37,13 +37,16 @@ export function followBranch(deps: FollowDependencies, { session, since }: Branc
     if (!life || state.kind === "none") return;
     const remembered: MemoryRecord[] = [];
     for await (const { records } of memories.ofSession(session, since)) remembered.push(...records);
-    const { tree, range } = await openMessages(stores, session, state, life.tree);
+    const source = await openMessages(stores, session, state, life.tree);
+    const path = pathOf(source.tree);
     const generation = state.kind === "limbo" ? state.anchor.live_generation : state.record.generation;
     const current = new Set<string>();
     let after: string | undefined;
     do {
-      const page = await range({ order: "asc", from: since || undefined, after, limit: PAGE, path: pathOf(tree) });
-      const messages = page.messages;
+      const query = { order: "asc", from: since || undefined, after, limit: PAGE, path } as const;
+      const page = await lookAt(stores, session, state, () => source.range(query));
+      if (page === contended) return contended;
+      const { messages } = page;
       for (const { id } of messages) current.add(id);
       await remember(
         deps,
