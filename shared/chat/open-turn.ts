@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import { appendMessages } from "../session/append-messages.ts";
 import { createSession } from "../session/create-session.ts";
 import { noSuchMessage } from "../session/list-messages.ts";
-import type { MessageRecord } from "../session/message.ts";
+import { type MessageRecord, positionOf } from "../session/message.ts";
 import { hotMessages } from "../session/message-source.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
@@ -14,7 +14,7 @@ import {
   type SessionId,
   type SessionRecord,
 } from "../session/session.ts";
-import { forkAt, headOf, LINEAR, type Path, pathOf, placeOf, type Tree } from "../session/tree.ts";
+import { branchFor, forkAt, headOf, LINEAR, type Path, pathOf, placeOf, type Tree } from "../session/tree.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import { steppedWindow } from "./prompt.ts";
 import { firstWords } from "./title.ts";
@@ -76,6 +76,7 @@ export async function openTurn(
   const { session, onStored } = request;
   let window = read;
   let isHistoryStored = false;
+  let meant: number | undefined;
   return retryContended(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
@@ -94,7 +95,8 @@ export async function openTurn(
     const dead = died.filter((turn) => turn.answer !== answer);
     // Collecting may have stored an answer: read the messages again.
     if (dead.some(({ messages }) => messages === 2)) window = (await readWindow(deps, session)) ?? window;
-    const place = await placeTurn(deps, request, window, question, answer);
+    meant ??= window.tree.current;
+    const place = await placeTurn(deps, request, window, { question, answer, meant });
     const placed = place.branch > 0 && !request.asked ? { ...question, branch: place.branch } : question;
     const isAgain = request.asked !== undefined;
     const named = isAgain ? [] : [{ message: placed, path: request.path ?? "" }];
@@ -128,17 +130,18 @@ export async function openTurn(
   });
 }
 
-/** Finds the branch of a turn, and the tree if it begins a new one. */
+/** Finds the branch of a turn, and the tree if it begins a new one. `meant`: the branch that was current at first. */
 async function placeTurn(
   deps: ChatDependencies,
   { session, parent, asked }: TurnRequest,
   { record, tree, messages }: Window,
-  question: MessageRecord,
-  answer: string,
+  { question, answer, meant }: Pick<Opening, "question" | "answer"> & { meant: number },
 ): Promise<Pick<BeginRequest, "branch" | "tree" | "isExact">> {
   const begun = record.turns?.[answer] ?? (asked ? undefined : messages.find(({ id }) => id === question.id));
   if (begun) return { branch: begun.branch ?? 0 };
-  if (parent === undefined && !asked) return { branch: tree.current };
+  if (parent === undefined && !asked) {
+    return { branch: branchFor(tree, meant, positionOf(question), record.head_at) };
+  }
   const follows = asked ? asked.id : (parent ?? null);
   if (follows === (messages.at(-1)?.id ?? null)) return { branch: tree.current, isExact: true };
   const { locate } = hotMessages(deps.messages, session, record.generation, tree);

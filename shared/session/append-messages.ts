@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages, positionOf, type ShownMessage } from "./message.ts";
 import { openMessages, withParents } from "./message-source.ts";
 import { findParents, type Placed, type Planned, placeMessages } from "./place-messages.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { lookAt, notFound, readSession } from "./read-session.ts";
 import { resolveFiles } from "./resolve-files.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
@@ -11,13 +12,16 @@ import type { MessageInput } from "./schema.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
 import { expiryOf, isExpired, isLaterThan, type OpenAppend, type RequestIdentity } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
-import { placeOf } from "./tree.ts";
+import { placeOf, wholeTree } from "./tree.ts";
 
 /** A hot session as it was read, and the function that places messages in it. */
 interface Hot {
   record: SessionRecord;
-  /** Places the messages that are not stored yet. */
-  place(planned: readonly Planned[], stored: ReadonlyMap<string, MessageRecord>): Placed;
+  /** Places the messages that are not stored yet. `found`: stored ones, if nothing may be stored meanwhile. */
+  place(
+    planned: readonly Planned[],
+    stored: ReadonlyMap<string, MessageRecord>,
+  ): Promise<Placed & { found?: ReadonlyMap<string, MessageRecord> }>;
 }
 
 /**
@@ -72,7 +76,10 @@ export async function appendMessages(
     await retryContended(async () => {
       hot ??= await read();
       const { record } = hot;
-      const { messages: rest, treeOf } = hot.place(pending, stored);
+      const { messages: rest, treeOf, found } = await hot.place(pending, stored);
+      for (const [id, message] of found ?? []) stored.set(id, message);
+      present += found?.size ?? 0;
+      if (rest.length === 0) return "present";
       const messages = rest.slice(0, maxPerAppend(rest, 0, isExact));
       const now = stores.clock();
       const named = pending.filter(({ message }) => messages.some(({ id }) => id === message.id));
@@ -84,9 +91,9 @@ export async function appendMessages(
         now,
         expiresAt: expiryOf(record, now),
         ...(open ? { open: messages.length === rest.length ? null : open } : {}),
-        ...(isExact ? { exact: true, ...treeOf(messages) } : {}),
+        ...(isExact || found ? { exact: true, ...treeOf(messages) } : {}),
       });
-      if (isExact || outcome.kind === "stale") hot = null;
+      if (isExact || found || outcome.kind === "stale") hot = null;
       if (outcome.kind === "stale") return contended;
       if (outcome.kind === "present") {
         for (const [id, message] of outcome.messages) stored.set(id, message);
@@ -107,14 +114,44 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
   const state = await readSession(stores, session, requestedAt);
   if (state.kind === "none") throw notFound();
   const record = state.kind === "active" ? state.record : await restoreSession(stores, session);
-  const { branch } = record;
+  const { branch, head_at = "" } = record;
   return {
     record,
-    place(planned, stored) {
-      const messages = planned.flatMap(({ message }) => (stored.has(message.id) ? [] : [message]));
-      return { messages: branch ? messages.map((message) => ({ ...message, branch })) : messages, treeOf: () => ({}) };
+    async place(planned, stored) {
+      const rest = planned.filter(({ message }) => !stored.has(message.id));
+      // Earlier than the first message of its branch, a message would become the parent of that.
+      const early = rest.filter(
+        ({ input, message }) =>
+          branch !== undefined && input.created_at === undefined && positionOf(message) <= head_at,
+      );
+      const found = early.length > 0 ? await findStored(stores, session, record, early) : undefined;
+      const later = () => ({ created_at: toInstant(Date.parse(head_at.split("#")[0] ?? "") + 1) });
+      const messages = rest
+        .filter(({ message }) => !found?.has(message.id))
+        .map((one) => ({ ...one.message, ...(early.includes(one) ? later() : {}), ...(branch ? { branch } : {}) }));
+      return { messages, treeOf: () => ({}), ...(found ? { found } : {}) };
     },
   };
+}
+
+/** Messages that an earlier attempt at their request has stored, perhaps with a later time, by id. */
+async function findStored(
+  { messages }: Pick<Stores, "messages">,
+  session: SessionId,
+  { generation }: SessionRecord,
+  planned: readonly Planned[],
+): Promise<Map<string, MessageRecord>> {
+  const ids = new Set(planned.map(({ message }) => message.id));
+  const path = wholeTree(await messages.tree(session, generation));
+  const from = planned.map(({ message }) => message.created_at).sort()[0];
+  const found: MessageRecord[] = [];
+  for (let after: string | undefined, more = true; more; ) {
+    const page = await messages.range(session, generation, { order: "asc", from, after, limit: 1000, path });
+    found.push(...page.messages.filter(({ id }) => ids.has(id)));
+    after = page.messages.at(-1) && positionOf(page.messages.at(-1) as MessageRecord);
+    more = page.more;
+  }
+  return new Map(found.map((message) => [message.id, message]));
 }
 
 /** Reads or restores the session and finds the parents that messages name. Throws `validation_failed` when one does not exist. */
@@ -124,15 +161,18 @@ function readExact(stores: Stores, session: SessionId, planned: readonly Planned
     const isHot = record?.status === "active" && !isExpired(record, stores.clock());
     const state = isHot ? ({ kind: "active", record } as const) : await readSession(stores, session, requestedAt);
     if (state.kind === "none" || (isHot && isLaterThan(record, requestedAt))) throw notFound();
-    const source = await openMessages(stores, session, state, isHot ? tree : undefined);
     const head = messages[0] ? placeOf(messages[0]) : null;
     // Find the parents before restoring, because a bad request must change nothing.
-    const parents = await findParents(source.locate, planned, isHot ? head : null);
+    const parents = await lookAt(stores, session, state, async () => {
+      const { locate } = await openMessages(stores, session, state, isHot ? tree : undefined);
+      return findParents(locate, planned, isHot ? head : null);
+    });
+    if (parents === contended) return contended;
     if (!isHot) {
       await restoreSession(stores, session);
       return contended;
     }
-    return { record, place: (all, stored) => placeMessages(tree, head, all, parents, stored) };
+    return { record, place: async (all, stored) => placeMessages(tree, head, all, parents, stored) };
   });
 }
 

@@ -2,7 +2,7 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { isAnswerOf, isQuestionOf, type MessageRecord, madePosition } from "./message.ts";
 import { openMessages, withParents } from "./message-source.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { lookAt, notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import { dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
@@ -19,9 +19,14 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
   const { record, tree, gone } = await retryContended(async () => {
     const state = await readSession(stores, session, began);
     if (state.kind === "none") throw notFound();
-    const source = await openMessages(stores, session, state);
-    const message = await source.locate(id);
-    if (!message) throw new AppError("not_found", "no such message");
+    const found = await lookAt(stores, session, state, async () => {
+      const source = await openMessages(stores, session, state);
+      const message = await source.locate(id);
+      if (!message) throw new AppError("not_found", "no such message");
+      return { source, message };
+    });
+    if (found === contended) return contended;
+    const { source, message } = found;
     if (state.kind !== "active") {
       await restoreSession(stores, session);
       return contended;

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { MessageRecord, ShownMessage } from "./message.ts";
 import { hotMessages, type MessageSource, openMessages, withParents } from "./message-source.ts";
-import { hasLeftArchive, notFound, readSession } from "./read-session.ts";
+import { isInPlace, lookAt, notFound, readSession } from "./read-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import { isExpired, type SessionId, type SessionState } from "./session.ts";
 import type { MessageRange, RangeQuery, Stores } from "./store.ts";
@@ -54,7 +54,7 @@ function readPage<M extends MessageRecord | ShownMessage>(
     }
     const state = await readSession(stores, session);
     if (state.kind === "none") throw notFound();
-    try {
+    return lookAt(stores, session, state, async () => {
       const source = await openMessages(stores, session, state);
       const range = await source.range({ ...query, path: await pathFor(source, query) });
       const page = {
@@ -62,12 +62,8 @@ function readPage<M extends MessageRecord | ShownMessage>(
         more: range.more,
         branch: query.pinned ?? source.tree.current,
       };
-      return isSafe(state, stores.clock()) || (await isStillHot(stores, session, state)) ? page : contended;
-    } catch (error) {
-      if (state.kind !== "archived" || !state.record.archive) throw error;
-      if (await hasLeftArchive(stores, session, state.record.archive, error)) return contended;
-      throw error;
-    }
+      return isSafe(state, stores.clock()) || (await isInPlace(stores, session, state)) ? page : contended;
+    });
   });
 }
 
@@ -92,15 +88,3 @@ export function noSuchMessage(path: string): AppError {
 /** Whether no other function can have moved the messages since `state` was read. An archive object is read whole or not at all. */
 const isSafe = (state: SessionState, now: number): boolean =>
   state.kind === "archived" || (state.kind === "active" && !isExpired(state.record, now + CLOSE_TO_EXPIRY));
-
-/** Whether all messages of the generation that was read are still stored. */
-async function isStillHot(
-  stores: Readable,
-  session: SessionId,
-  read: Exclude<SessionState, { kind: "none" }>,
-): Promise<boolean> {
-  const generation = read.kind === "limbo" ? read.anchor.live_generation : read.record.generation;
-  const state = await readSession(stores, session);
-  if (state.kind === "limbo") return state.anchor.live_generation === generation;
-  return (state.kind === "active" || state.kind === "expired") && state.record.generation === generation;
-}

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { archiveSession } from "./archive-session.ts";
 import { dueChange } from "./due-change.ts";
 import { withoutUndefined } from "./message.ts";
-import { notFound, readSession } from "./read-session.ts";
+import { lookAt, notFound, readSession } from "./read-session.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import type { SessionPatch } from "./schema.ts";
@@ -41,7 +41,10 @@ export function patchSession(
         "the session has changed since the ETag in If-Match: read it and try again",
       );
     }
-    const change = patch.head_id === undefined ? null : await planSwitch(stores, session, state, patch.head_id);
+    const head = patch.head_id;
+    const plan = () => (head === undefined ? null : planSwitch(stores, session, state, head));
+    const change = await lookAt(stores, session, state, async () => plan());
+    if (change === contended) return contended;
     if (change && state.kind === "archived") {
       // The archive object stores the current branch, so the session must be hot to change it.
       await restoreSession(stores, session);

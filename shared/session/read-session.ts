@@ -1,13 +1,6 @@
 import { AppError } from "../errors.ts";
-import {
-  type Anchor,
-  type ArchiveRef,
-  isLaterThan,
-  type SessionId,
-  type SessionRecord,
-  type SessionState,
-  stateOf,
-} from "./session.ts";
+import { contended } from "./retry-contended.ts";
+import { type Anchor, isLaterThan, type SessionId, type SessionRecord, type SessionState, stateOf } from "./session.ts";
 import type { Stores } from "./store.ts";
 import { createTally, headOf, type Tally, type Tree } from "./tree.ts";
 
@@ -65,18 +58,38 @@ async function withHead(
 }
 
 /**
- * Whether reading the archive failed because the session was restored, archived again or deleted after its stub was read. Then the caller
- * must read the session again. If the stub still names the missing object, the answer is false: the object is lost.
+ * Looks at the messages of a session whose state was read. Returns `contended` if something is missing because the session was restored,
+ * archived, reset or deleted meanwhile. Then the caller must read the session again. If the session is unchanged, the error is thrown.
  */
-export async function hasLeftArchive(
+export async function lookAt<T>(
   stores: Pick<Stores, "sessions" | "clock">,
   session: SessionId,
-  ref: ArchiveRef,
-  error: unknown,
+  state: SessionState,
+  look: () => Promise<T>,
+): Promise<T | typeof contended> {
+  try {
+    return await look();
+  } catch (error) {
+    const isMissing = error instanceof AppError && (error.code === "not_found" || error.code === "validation_failed");
+    if (isMissing && !(await isInPlace(stores, session, state))) return contended;
+    throw error;
+  }
+}
+
+/** Whether the messages of a session are still where they were when its state was read. They are deleted only after that has changed. */
+export async function isInPlace(
+  stores: Pick<Stores, "sessions" | "clock">,
+  session: SessionId,
+  state: SessionState,
 ): Promise<boolean> {
-  if (!(error instanceof AppError) || error.code !== "not_found") return false;
-  const state = await readSession(stores, session);
-  return state.kind !== "archived" || state.record.archive?.etag !== ref.etag;
+  return whereIs(await readSession(stores, session)) === whereIs(state);
+}
+
+function whereIs(state: SessionState): string {
+  if (state.kind === "none") return "nowhere";
+  if (state.kind === "limbo") return `hot ${state.anchor.live_generation}`;
+  const { generation, archive } = state.record;
+  return state.kind === "archived" ? `archived ${generation} ${archive?.etag}` : `hot ${generation}`;
 }
 
 export function notFound(): AppError {

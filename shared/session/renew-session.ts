@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { readArchive } from "./archive.ts";
-import { hasLeftArchive } from "./read-session.ts";
+import { lookAt } from "./read-session.ts";
 import { contended } from "./retry-contended.ts";
 import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
@@ -70,15 +70,13 @@ export async function renewSession(
 async function copyArchive(
   stores: Stores,
   session: SessionId,
-  { archive: ref }: SessionRecord,
+  from: SessionRecord,
   generation: number,
 ): Promise<boolean> {
+  const { archive: ref } = from;
   if (!ref) return true;
-  try {
+  const copied = await lookAt(stores, session, { kind: "archived", record: from }, async () => {
     for await (const chunk of readArchive(stores.archive, ref)) await stores.messages.put(session, generation, chunk);
-    return true;
-  } catch (error) {
-    if (await hasLeftArchive(stores, session, ref, error)) return false;
-    throw error;
-  }
+  });
+  return copied !== contended;
 }

@@ -74,7 +74,9 @@ export function createSessionStore(table: Table): SessionStore {
       const session = { user: record.user_id, id: record.id };
       const refused = await table.transact([
         settingsAction(record, settings, now),
-        anchorAction(session, anchor, shardOf(session.user, session.id)),
+        ...(Object.keys(anchor.set).length > 0
+          ? [anchorAction(session, anchor, shardOf(session.user, session.id))]
+          : []),
       ]);
       return refused === null;
     },

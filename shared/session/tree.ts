@@ -81,6 +81,15 @@ export function isOn(path: Path, message: Parameters<typeof positionOf>[0] & Pic
   return positionOf(message) <= (path.get(message.branch ?? 0) ?? "");
 }
 
+/**
+ * The branch of a message that goes to the end of the conversation. `meant`: the current branch when the request was first looked at. If
+ * another one has become current with later messages, the message must not come before those, so it stays where it was meant to be.
+ */
+export function branchFor({ branches, current }: Tree, meant: number, position: string, head = ""): number {
+  const { removed, end } = branches[meant] ?? { removed: true };
+  return position > head || removed || end !== undefined ? current : meant;
+}
+
 /** Adds a branch that continues from a message (`null` = the beginning) and makes it current. Throws `conflict` at the limit. */
 export function forkAt({ branches }: Tree, from: Place | null): Tree {
   if (branches.length >= MAX_BRANCHES) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../shared/errors.ts";
-import { hasLeftArchive } from "../../../shared/session/read-session.ts";
+import { lookAt } from "../../../shared/session/read-session.ts";
+import { contended } from "../../../shared/session/retry-contended.ts";
 import type { ArchiveRef, SessionRecord } from "../../../shared/session/session.ts";
 import type { Stores } from "../../../shared/session/store.ts";
 import { NOON } from "../../support/world.ts";
@@ -29,29 +30,31 @@ const { archive: _archive, archived_at: _at, ...rest } = archived;
 const active: SessionRecord = { ...rest, status: "active" };
 
 const gone = new AppError("not_found", "the archive of this session is gone");
+const unknown = new AppError("validation_failed", "no such message");
 const unavailable = new AppError("unavailable", "the archive does not answer");
 
-/** Whether a session has left the archive, given what the table holds after a read of its archive object has failed. */
-function judge(stored: SessionRecord, error: unknown): Promise<boolean> {
+/** How a look at an archived session ends that fails, given what the table holds after that. */
+function look(stored: SessionRecord, error: unknown): Promise<unknown> {
   const sessions = { find: async () => stored, findAnchor: async () => null };
   const stores = { sessions, clock: () => NOON } as unknown as Pick<Stores, "sessions" | "clock">;
-  return hasLeftArchive(stores, SESSION, REF, error);
+  return lookAt(stores, SESSION, { kind: "archived", record: archived }, () => Promise.reject(error));
 }
 
-describe("after a failed read of an archive object, a session", () => {
-  it("has left the archive when it was restored since", async () => {
-    expect(await judge(active, gone)).toBe(true);
+describe("after a failed look at the archive, a session", () => {
+  it("is read again when it was restored since", async () => {
+    expect(await look(active, gone)).toBe(contended);
+    expect(await look(active, unknown)).toBe(contended);
   });
 
-  it("has left the archive when it was restored and archived again as another object", async () => {
-    expect(await judge({ ...archived, archive: { ...REF, etag: '"second"' } }, gone)).toBe(true);
+  it("is read again when it was restored and archived again as another object", async () => {
+    expect(await look({ ...archived, archive: { ...REF, etag: '"second"' } }, gone)).toBe(contended);
   });
 
-  it("has not left the archive when its stub still names the object that is gone", async () => {
-    expect(await judge(archived, gone)).toBe(false);
+  it("is not read again when its stub still names the object that is gone", async () => {
+    await expect(look(archived, gone)).rejects.toBe(gone);
   });
 
-  it.each([unavailable, new Error("a bug")])("has not left the archive after another error: %s", async (error) => {
-    expect(await judge(active, error)).toBe(false);
+  it.each([unavailable, new Error("a bug")])("is not read again after another error: %s", async (error) => {
+    await expect(look(active, error)).rejects.toBe(error);
   });
 });
