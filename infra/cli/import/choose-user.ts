@@ -1,4 +1,5 @@
 import { BadRecord } from "./conversation.ts";
+import { fromExtendedJson } from "./formats/mongodb.ts";
 
 /** Whose the sessions are: one user's, the user's that a field of each record names, or the token's own user's. */
 export interface UserChoice {
@@ -17,7 +18,7 @@ export function checkUser(name: string): string | undefined {
 /** @throws BadRecord when the record does not name a user. */
 export function chooseUser(record: unknown, { user, userField }: UserChoice): string | undefined {
   if (userField === undefined) return user;
-  const name = (record as Record<string, unknown> | null)?.[userField];
+  const name = fromExtendedJson((record as Record<string, unknown> | null)?.[userField]);
   if (typeof name !== "string" && typeof name !== "number")
     throw new BadRecord(`${userField}: missing; it must name the user`);
   const problem = checkUser(String(name));

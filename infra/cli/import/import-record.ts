@@ -51,6 +51,8 @@ export function createRecordImporter(send: Send, options: RecordOptions): (recor
       return { kind, changes: plan.changes, branches: plan.branches, left };
     } catch (error) {
       if (error instanceof BadRecord) return { kind: "bad", reason: error.message };
+      // Functions that call themselves for each level of a value end with this error.
+      if (error instanceof RangeError) return { kind: "bad", reason: "nested too deeply" };
       if (error instanceof Interrupted) return { kind: "interrupted" };
       if (error instanceof Refused || error instanceof Unreachable) {
         return { kind: "failed", reason: error.message, cause: error };

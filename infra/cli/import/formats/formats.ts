@@ -1,7 +1,7 @@
 import { chatgpt } from "./chatgpt.ts";
 import { claude } from "./claude.ts";
 import { fineTuning } from "./fine-tuning.ts";
-import type { Format, JsonObject } from "./format.ts";
+import { type Format, isObject, type JsonObject } from "./format.ts";
 import { gemini } from "./gemini.ts";
 import { langchain } from "./langchain.ts";
 import { librechat } from "./librechat.ts";
@@ -33,7 +33,8 @@ export const UNKNOWN = `not a format that this command knows (${formats.map(({ n
 /** The id of a record, for reports; undefined when a bad record has none. */
 export function nameRecord(record: JsonObject): string | undefined {
   const { session, sessionId, SessionId, conversation_id, conversationId, uuid, id, _id } = record;
-  const named = [session, sessionId, SessionId, conversation_id, conversationId, uuid, id, _id];
+  const document = isObject(_id) ? _id.$oid : _id;
+  const named = [session, sessionId, SessionId, conversation_id, conversationId, uuid, id, document];
   const found = named.find((value) => typeof value === "string" || typeof value === "number");
   return found === undefined ? undefined : String(found);
 }

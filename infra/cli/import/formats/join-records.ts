@@ -1,7 +1,6 @@
 import type { InputRecord } from "../read/read-records.ts";
 import { type Format, isObject, type JsonObject } from "./format.ts";
 import { findFormat, UNKNOWN } from "./formats.ts";
-import { fromExtendedJson } from "./mongodb.ts";
 
 /** The records of one conversation, or why there are none. */
 export interface Piece {
@@ -33,7 +32,7 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
       yield { place, bytes, content };
       continue;
     }
-    const value = isObject(content.value) && "_id" in content.value ? fromExtendedJson(content.value) : content.value;
+    const { value } = content;
     const format = isObject(value) ? findFormat(value) : undefined;
     if (!format || !isObject(value)) {
       yield* end();

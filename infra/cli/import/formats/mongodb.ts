@@ -9,7 +9,7 @@ import { readPlainRecord } from "./plain.ts";
 export const mongodb: Format = {
   name: "MongoDB's mongoexport of sessions",
   recognises: (record) => "_id" in record && first(record, NAMES.messages) !== undefined,
-  read: ([record = {}], source) => readDocument(record, source),
+  read: ([record = {}], source) => readDocument(fromExtendedJson(record) as JsonObject, source),
 };
 
 const NAMES = {

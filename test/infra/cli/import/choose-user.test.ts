@@ -14,6 +14,9 @@ test.each(["", " a", "a ", "a%20b", "a\nb", "ä", "x".repeat(256)])("%j is not a
 
 test("a record's user may be a number, but not missing or invalid", () => {
   expect(chooseUser({ user_id: 42 }, { userField: "user_id" })).toBe("42");
+  expect(chooseUser({ user_id: { $oid: "66326f3f04bed94b7f5be68d" } }, { userField: "user_id" })).toBe(
+    "66326f3f04bed94b7f5be68d",
+  );
   expect(() => chooseUser({}, { userField: "user_id" })).toThrow("user_id: missing");
   expect(() => chooseUser(null, { userField: "user_id" })).toThrow("user_id: missing");
   expect(() => chooseUser({ user_id: "é" }, { userField: "user_id" })).toThrow("user_id: must be");

@@ -26,10 +26,10 @@ test("extended JSON becomes plain JSON", () => {
 
 test("a document of a collection of sessions is read by the common names of its fields", () => {
   const record = {
-    _id: "66326f3f04bed94b7f5be68d",
+    _id: { $oid: "66326f3f04bed94b7f5be68d" },
     userId: "ann",
     title: "Coffee",
-    createdAt: "2024-05-01T16:35:11.530Z",
+    createdAt: { $date: "2024-05-01T16:35:11.530Z" },
     messages: [
       { sender: "Human", text: "One mocha", timestamp: 1_714_581_312_000, _id: "m1" },
       { role: "bot", content: "Right away", metadata: { lang: "en" } },

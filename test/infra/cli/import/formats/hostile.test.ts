@@ -1,0 +1,114 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { BadRecord } from "../../../../../infra/cli/import/conversation.ts";
+import { joinRecords } from "../../../../../infra/cli/import/formats/join-records.ts";
+import { importFiles } from "../../../../../infra/cli/import/import-files.ts";
+import { planSession } from "../../../../../infra/cli/import/plan-session.ts";
+import { readRecords } from "../../../../../infra/cli/import/read/read-records.ts";
+import { appendMessagesSchema, createSessionSchema } from "../../../../../shared/session/schema.ts";
+import { entryOf, source } from "../fixtures.ts";
+import { createScratch } from "../scratch.ts";
+
+/** The conversations of a file: their plans, or the reasons why there are none. Any error but a `BadRecord` is thrown. */
+async function plansIn(content: string) {
+  const found: (ReturnType<typeof planSession> | string)[] = [];
+  for await (const { content: piece } of joinRecords(readRecords(entryOf("x", content).open, () => undefined))) {
+    if ("problem" in piece) found.push(piece.problem);
+    else {
+      try {
+        const conversation = piece.format.read(piece.records, source());
+        found.push(conversation ? planSession(conversation) : "nothing");
+      } catch (error) {
+        if (!(error instanceof BadRecord)) throw error;
+        found.push(error.message);
+      }
+    }
+  }
+  return found;
+}
+
+/** All names of fields that some format knows. */
+const NAMES =
+  "session id uuid _id conversation_id conversationId SessionId sessionId type title name header time created_at started_at createdAt timestamp create_time messages mapping chat_messages chat history History currentId current_node current_leaf_message_uuid head_id message parent parentId parentMessageId parent_message_uuid parent_id children author role sender content content_type parts text thoughts recipient metadata attachments files file data url output tool_calls tool_call function arguments args input call_id tool_call_id additional_kwargs usage model usage_metadata thinking summaries citations details extracted_content file_name asset_pointer safeHtmlItem html products pinned meta tags isCreatedByUser messageId tools weight $oid $date a b c".split(
+    " ",
+  );
+const WORDS =
+  "a b c user assistant tool system human ai all python text code thoughts multimodal_text tool_use tool_result thinking image_url data:image/png;base64,AA== message session Gemini|Prompted|Prompted hi|2024-01-01T00:00:00Z|1e400|{}|[1]|\ud800".split(
+    /[ |]/,
+  );
+
+const value = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 6, depthSize: "large" },
+    fc.constantFrom(...WORDS),
+    fc.constantFrom(null, true, 0, -1, 1.5, 1_700_000_000, 1e300),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 6 }),
+  ),
+})).value;
+
+/** Records with the field that makes a format recognise them. */
+const record = fc
+  .tuple(
+    fc.dictionary(fc.constantFrom(...NAMES), value, { maxKeys: 6 }),
+    fc.constantFrom(
+      "mapping",
+      "chat_messages",
+      "messages",
+      "session",
+      "chat",
+      "History",
+      "conversationId",
+      "safeHtmlItem",
+      "_id",
+      "type",
+    ),
+    fc.oneof(
+      fc.array(fc.dictionary(fc.constantFrom(...NAMES), value, { maxKeys: 8 }), { maxLength: 4 }),
+      fc.dictionary(
+        fc.constantFrom("a", "b", "c", "history"),
+        fc.dictionary(fc.constantFrom(...NAMES), value, { maxKeys: 8 }),
+        { maxKeys: 4 },
+      ),
+      value,
+    ),
+  )
+  .map(([fields, name, inner]) => ({ id: "x", conversationId: "y", ...fields, [name]: inner }));
+
+test("a record of any shape is planned as the API takes it, or is a bad record", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 3 }), async (records) => {
+      for (const plan of await plansIn(JSON.stringify(records))) {
+        if (typeof plan === "string") expect(plan).not.toBe("");
+        else {
+          expect(createSessionSchema.safeParse(plan.session).success).toBe(true);
+          for (const message of plan.messages) expect(appendMessagesSchema.safeParse(message).success).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test.each([
+  [
+    "an array",
+    (deep: string) =>
+      `[{"session":"a","messages":[{"role":"user","parts":[{"type":"data","name":"x","data":${deep}}]}]}]`,
+  ],
+  ["a document of MongoDB", (deep: string) => `{"_id":"a","messages":[],"x":${deep}}`],
+  [
+    "a tool of ChatGPT",
+    (deep: string) =>
+      `{"id":"a","mapping":{"m":{"message":{"author":{"role":"assistant"},"recipient":"x","content":{"text":${JSON.stringify(deep)}}}}}}`,
+  ],
+  ["a line for fine-tuning", (deep: string) => `{"messages":[{"role":"user","content":[{"type":"x","y":${deep}}]}]}`],
+])("%s that is nested 200,000 levels deep is a bad record, and the next one is read", async (_, wrap) => {
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const text = wrap(deep);
+  const isArray = text.startsWith("[");
+  const next = '{"session":"next","messages":[]}';
+  const file = createScratch().write("deep", isArray ? `${text.slice(0, -1)},${next}]` : `${next}\n${text}\n${next}`);
+  const { imported, problems } = await importFiles({ files: [file], url: "", token: "", dryRun: true });
+  expect([imported, problems.map(({ reason }) => reason)]).toEqual([isArray ? 1 : 2, ["nested too deeply"]]);
+});
