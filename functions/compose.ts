@@ -1,6 +1,7 @@
 import { executionModeStreamifyResponse } from "@middy/core/executionModeStreamifyResponse";
 import { createArchive } from "../shared/archive/archive.s3.ts";
 import { createArchivedDays } from "../shared/archive/archived-days.s3.ts";
+import { createAuditOutbox } from "../shared/audit/audit-outbox.dynamodb.ts";
 import type { FileUrls } from "../shared/chat/ui-chat.ts";
 import type { Clock } from "../shared/clock.ts";
 import { type Config, loadConfig } from "../shared/config.ts";
@@ -88,6 +89,15 @@ export function openUngatedTable({ CONVERSATIONS_TABLE }: Config): Table {
   return openNamedTable(CONVERSATIONS_TABLE);
 }
 
+/** The table for the notes of requests. They are also left while a user is being erased. */
+export function openOutboxTable({ AUDIT_OUTBOX_TABLE }: Config): Table {
+  return openNamedTable(AUDIT_OUTBOX_TABLE);
+}
+
+export function openAuditTable({ AUDIT_TABLE }: Config): Table {
+  return openNamedTable(AUDIT_TABLE);
+}
+
 export function openMetricsTable({ METRICS_TABLE }: Config): Table {
   return gateWrites(openNamedTable(METRICS_TABLE));
 }
@@ -107,6 +117,7 @@ export function openHttp(config: Config): HttpDependencies {
     corsOrigins: config.CORS_ORIGINS,
     recorder: openRecorder(config),
     persons: createPersonStore(openUngatedTable(config)),
+    audit: createAuditOutbox(openOutboxTable(config)),
   };
 }
 
@@ -181,6 +192,15 @@ export function openPrivacyKey({ PRIVACY_KEY_SECRET }: Config): () => Promise<Pr
 /** Dependencies of the operations on erasures. */
 export function openErasures(config: Config): ErasureDependencies {
   return { erasures: createErasureStore(openUngatedTable(config)), openKey: openPrivacyKey(config), clock };
+}
+
+/** Opens the function that returns the hash of a user. The secret is read at the first call. */
+export function openPseudonyms(config: Config): () => Promise<(user: string) => string> {
+  let pseudonym: ReturnType<typeof createPseudonyms> | undefined;
+  return async () => {
+    pseudonym ??= createPseudonyms(await readLakeKey(config));
+    return pseudonym;
+  };
 }
 
 /** Dependencies of the jobs that build the lake. The secret key of the user hashes is read once, at the first call. */

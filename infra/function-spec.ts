@@ -1,4 +1,4 @@
-import type { OperationId } from "../shared/http/operations.ts";
+import { type OperationId, operations } from "../shared/http/operations.ts";
 
 /** A function: its source file, its trigger and its permissions. */
 export interface FunctionSpec {
@@ -11,6 +11,12 @@ export interface FunctionSpec {
   table?: readonly TableAction[];
   /** DynamoDB actions on the table `metrics`, beside those that `metricsActionsOf` adds. */
   metrics?: readonly TableAction[];
+  /** DynamoDB actions on the table `audit`, and on its index. */
+  audit?: readonly ("Query" | "PutItem")[];
+  /** DynamoDB actions on the table `audit-outbox`, beside those that `outboxActionsOf` adds. */
+  outbox?: readonly TableAction[];
+  /** Whether the function hashes users as the lake does. */
+  hashesUsers?: true;
   /** Indexes of the table `conversations` that the function queries. */
   indexes?: readonly string[];
   /** Indexes of the table `metrics` that the function queries. */
@@ -61,6 +67,8 @@ interface ScheduleTrigger {
 
 interface StreamTrigger {
   kind: "stream";
+  /** The table whose stream it is. @default conversations */
+  table?: "auditOutbox";
   /** Event filter patterns. Lambda delivers a record that matches any of them. */
   filters: readonly object[];
   batchSize: number;
@@ -111,8 +119,14 @@ export function isBucketAction(action: string): boolean {
 }
 
 /** Whether a function reads the key of the users' hashes in the lake. */
-export function readsLakeKey({ lake = [] }: FunctionSpec): boolean {
-  return lake.some((action) => !isBucketAction(action));
+export function readsLakeKey({ lake = [], hashesUsers }: FunctionSpec): boolean {
+  return hashesUsers === true || lake.some((action) => !isBucketAction(action));
+}
+
+/** DynamoDB actions on the table `audit-outbox`: functions that know their user leave notes. */
+export function outboxActionsOf({ trigger, outbox = [] }: FunctionSpec): readonly TableAction[] {
+  const leavesNotes = trigger.kind === "http" && operations[trigger.operation].access !== "public";
+  return leavesNotes ? ["PutItem", ...outbox] : outbox;
 }
 
 const batches = { batchSize: 100, window: 1, retries: 10 };

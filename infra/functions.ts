@@ -214,6 +214,7 @@ export const functions = {
   }),
   "exports-create": http("functions/exports/create.ts", "createExport", { table: [...idempotency, "GetItem"] }),
   "exports-get": http("functions/exports/get.ts", "getExport", { table: ["GetItem"], exports: ["GetObject"] }),
+  "audit-list": http("functions/audit/list.ts", "listAudit", { audit: ["Query"], hashesUsers: true }),
   "events-create": http("functions/events/create.ts", "createEvent", {
     table: [...idempotency, "GetItem"],
     metrics: ["BatchWriteItem"],
@@ -242,6 +243,20 @@ export const functions = {
     archive: archiveRead,
     embeds: true,
   }),
+  // The only function that writes audit records.
+  "jobs-audit": on(
+    "functions/jobs/audit.ts",
+    {
+      kind: "stream",
+      table: "auditOutbox",
+      filters: [{ eventName: ["INSERT"] }],
+      batchSize: 100,
+      window: 1,
+      retries: 10,
+      parallelism: 1,
+    },
+    { audit: ["PutItem"], outbox: ["Query", "BatchWriteItem"], hashesUsers: true, timeout: 60 },
+  ),
   // One export at a time, each as long as a function may run.
   "jobs-build-export": on(
     "functions/jobs/build-export.ts",
@@ -322,6 +337,7 @@ export const functions = {
   }),
   "jobs-export": scheduled("functions/jobs/export.ts", "cron(50 0 * * ? *)", {
     metrics: checkpointed,
+    audit: ["Query"],
     lake: [...archiveRead, "PutObject", "AbortMultipartUpload"],
     memory: 1024,
     timeout: 900,

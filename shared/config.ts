@@ -62,6 +62,10 @@ const schema = z.object({
   CONVERSATIONS_TABLE: text("conversations"),
   /** Name of the DynamoDB table `metrics`. */
   METRICS_TABLE: text("metrics"),
+  /** Name of the DynamoDB table `audit-outbox`: notes of requests. */
+  AUDIT_OUTBOX_TABLE: text("audit-outbox"),
+  /** Name of the DynamoDB table `audit`. */
+  AUDIT_TABLE: text("audit"),
   /** Name of the S3 bucket with `archive/`, `lake/` and `files/`. */
   ARCHIVE_BUCKET: text("archive"),
   /** Seconds of idleness after which a session is archived; 0 = never. */

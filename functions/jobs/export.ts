@@ -1,3 +1,4 @@
+import { createAuditStore } from "../../shared/audit/audit-store.dynamodb.ts";
 import { toInstant } from "../../shared/clock.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
@@ -9,7 +10,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
-import { clock, lazyHandler, openMetricsTable, readLakeKey } from "../compose.ts";
+import { clock, lazyHandler, openAuditTable, openMetricsTable, readLakeKey } from "../compose.ts";
 import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
@@ -64,6 +65,7 @@ export const handler = lazyHandler((config) => {
       ports ??= {
         lake: createLake(createS3(), config.ARCHIVE_BUCKET),
         events: createEventStore(table),
+        audit: createAuditStore(openAuditTable(config)),
         store: createMetricStore(table),
         pseudonym: createPseudonyms(await readLakeKey(config)),
         content: config.LAKE_CONTENT,

@@ -37,7 +37,7 @@ const destroys = { readOnlyHint: false, destructiveHint: true, idempotentHint: t
 
 /** Registers what a model can do for the caller: search, remember, forget, and read or extend sessions. */
 export function registerTools(server: McpServer, deps: McpDependencies, caller: Caller): void {
-  const { user, identity, observe } = caller;
+  const { user, identity, observe, audit } = caller;
 
   function tool<S extends z.ZodObject>(
     name: string,
@@ -107,6 +107,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
       input: z.strictObject({ memory_id: idSchema.describe("id of a memory that search_memories found") }),
     },
     async ({ memory_id }) => {
+      await audit("memory.delete");
       await deps.forget(user, memory_id);
       return { forgotten: memory_id };
     },

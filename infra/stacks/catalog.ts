@@ -85,6 +85,7 @@ const tableIds: Record<TableName, string> = {
   messages: "LakeMessages",
   session_summaries: "LakeSessionSummaries",
   events: "LakeEvents",
+  audit: "LakeAudit",
   aggregates: "LakeAggregates",
 };
 

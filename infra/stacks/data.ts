@@ -12,6 +12,8 @@ import { Key } from "aws-cdk-lib/aws-kms";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
 import {
+  audit,
+  auditOutbox,
   conversations,
   memoryVectorIndexes,
   metrics,
@@ -33,6 +35,9 @@ interface DataProps extends StackProps {
 export class DataStack extends Stack {
   readonly table: Table;
   readonly metrics: Table;
+  /** Notes of requests, and the audit records that one job makes from them. */
+  readonly auditOutbox: Table;
+  readonly audit: Table;
   readonly buckets: Buckets;
   readonly key: Key | undefined;
   /** The key of the users' hashes in the lake. */
@@ -61,6 +66,8 @@ export class DataStack extends Stack {
       options,
     );
     this.metrics = this.tableOf("Metrics", metrics, options);
+    this.auditOutbox = this.tableOf("AuditOutbox", auditOutbox, options);
+    this.audit = this.tableOf("Audit", audit, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key, policy: options.policy });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
     this.lakeKey = this.secretOf("LakeKey", options, {

@@ -1,6 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Config } from "../../shared/config.ts";
-import { type FunctionSpec, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
+import { type FunctionSpec, metricsActionsOf, outboxActionsOf, readsLakeKey } from "../function-spec.ts";
 import { functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -18,6 +18,8 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
       : {}),
     ...(spec.entry === functions["jobs-watch"].entry ? { MONTHLY_BUDGET_USD: String(options.monthlyBudgetUsd) } : {}),
     ...(metricsActionsOf(spec).length || spec.metricIndexes ? { METRICS_TABLE: data.metrics.tableName } : {}),
+    ...(outboxActionsOf(spec).length ? { AUDIT_OUTBOX_TABLE: data.auditOutbox.tableName } : {}),
+    ...(spec.audit ? { AUDIT_TABLE: data.audit.tableName } : {}),
     ...(spec.embeds
       ? {
           EMBEDDING_MODEL: options.embeddingModel,
@@ -28,7 +30,8 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.chat === "ask" ? options.chat : {}),
     ...(spec.chat === "providers" ? pick(options.chat, ["OPENAI_BASE_URL", "CHAT_MODEL", "CHAT_FALLBACKS"]) : {}),
     ...(spec.chat === "plans" ? { PLANS: options.chat.PLANS ?? "" } : {}),
-    ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn, LAKE_CONTENT: options.lakeContent } : {}),
+    ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn } : {}),
+    ...(readsLakeKey(spec) && spec.lake ? { LAKE_CONTENT: options.lakeContent } : {}),
     ...(spec.privacyKey ? { PRIVACY_KEY_SECRET: data.privacyKey.secretArn } : {}),
     ...(spec.entry === functions["jobs-erase"].entry ? { LONGEST_REQUEST: String(longestRequest()) } : {}),
     ...((archive ?? files ?? spec.exports ?? spec.reports ?? spec.lake)

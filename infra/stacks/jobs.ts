@@ -43,12 +43,12 @@ export class JobsStack extends Stack {
 
   private streamJob(name: FunctionName, trigger: Extract<Trigger, { kind: "stream" }>, props: Runtimes) {
     const job = this.failingJob(name, props);
-    const { table } = props.data;
+    const streamArn = streamArnOf(props.data[trigger.table ?? "table"].tableStreamArn);
     job.role.addToPolicy(
       new PolicyStatement({
         sid: "Stream",
         actions: ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
-        resources: [streamArnOf(table.tableStreamArn)],
+        resources: [streamArn],
       }),
     );
     // Lambda requires ListStreams for a mapping. The action has no resources.
@@ -56,7 +56,7 @@ export class JobsStack extends Stack {
 
     new EventSourceMapping(job, "Stream", {
       target: job.lambda,
-      eventSourceArn: streamArnOf(table.tableStreamArn),
+      eventSourceArn: streamArn,
       startingPosition: StartingPosition.TRIM_HORIZON,
       filters: trigger.filters.map((filter) => FilterCriteria.filter({ ...filter })),
       batchSize: trigger.batchSize,

@@ -3,9 +3,15 @@ import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function as LambdaFunction, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { memoryVectorNames } from "../../shared/dynamodb/tables.ts";
+import { AUDIT_BY_SUBJECT, memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
-import { type FunctionSpec, isBucketAction, metricsActionsOf, readsLakeKey } from "../function-spec.ts";
+import {
+  type FunctionSpec,
+  isBucketAction,
+  metricsActionsOf,
+  outboxActionsOf,
+  readsLakeKey,
+} from "../function-spec.ts";
 import { type FunctionName, functions } from "../functions.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import type { DataStack } from "./data.ts";
@@ -118,6 +124,14 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   allow("Table", tableActions(spec.table ?? []), [table.tableArn]);
   allow("Metrics", tableActions(metricsActionsOf(spec)), [data.metrics.tableArn]);
   if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
+  allow("AuditOutbox", tableActions(outboxActionsOf(spec)), [data.auditOutbox.tableArn]);
+  if (spec.audit) {
+    const arns = [
+      data.audit.tableArn,
+      ...(spec.audit.includes("Query") ? [`${data.audit.tableArn}/index/${AUDIT_BY_SUBJECT}`] : []),
+    ];
+    allow("Audit", tableActions(spec.audit), arns);
+  }
   if (spec.metricIndexes?.length) {
     const arns = spec.metricIndexes.map((name) => `${data.metrics.tableArn}/index/${name}`);
     allow("MetricIndexes", ["dynamodb:Query"], arns);

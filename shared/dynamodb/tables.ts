@@ -121,6 +121,33 @@ export const conversations = {
   ]),
 } as const satisfies TableSpec;
 
+/** Audit records about the data of a user, by time. */
+export const AUDIT_BY_SUBJECT = "audit_by_subject";
+
+/** Notes of requests until their audit records are written. Its stream starts the job that writes them. */
+export const auditOutbox = {
+  partitionKey: "pk",
+  sortKey: "sk",
+  ttl: "expires_at",
+  streamed: true,
+  indexes: {},
+} as const satisfies TableSpec;
+
+/** Audit records. */
+export const audit = {
+  partitionKey: "pk",
+  sortKey: "sk",
+  ttl: "expires_at",
+  streamed: false,
+  indexes: {
+    [AUDIT_BY_SUBJECT]: {
+      partitionKey: "subject",
+      sortKey: "sk",
+      nonKeyAttributes: ["id", "at", "actor", "action", "request_id", "expires_at"],
+    },
+  },
+} as const satisfies TableSpec;
+
 /** Metrics, their aggregates, events and the state of jobs: see `shared/metrics/metric-keys.ts`. */
 export const metrics = {
   partitionKey: "pk",

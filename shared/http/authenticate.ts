@@ -30,6 +30,7 @@ export function authenticate({ access, checksToken }: Operation, clock: Clock, v
       context.plan = claims.plan ?? "";
       context.isAdmin = claims.admin === "true";
       context.user = access === "public" ? "" : userOf(claims, headerOf(event, "x-user-id"), access, clock());
+      context.actor = claims.sub ?? "";
       if (context.user === "") return;
       context.meter.setUser(context.user);
       setRequestUser(context.user);

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import middy, { type Request } from "@middy/core";
 import type { executionModeStandard } from "@middy/core/executionModeStandard";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import type { AuditOutbox } from "../audit/audit-record.ts";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { IdempotencyStore } from "../idempotency/idempotency-store.ts";
@@ -14,6 +15,7 @@ import { answers } from "./answers.ts";
 import { authenticate } from "./authenticate.ts";
 import { baseUrlOf, headerOf, requestIdOf } from "./headers.ts";
 import type { HttpContext, HttpRequest } from "./http-request.ts";
+import { leaveNotes, note } from "./leave-notes.ts";
 import { measure } from "./measure.ts";
 import { type Operation, writesForUser } from "./operations/operation.ts";
 import { parseRequest } from "./parse-request.ts";
@@ -31,6 +33,8 @@ export interface HttpDependencies {
   newId?: NewId;
   /** Needed by operations that check the token themselves. */
   verify?: TokenVerifier;
+  /** Takes the notes of audited requests. @default nothing is noted */
+  audit?: AuditOutbox;
   /** Tells what a user has chosen, and whether the user's data is being erased. @default every user is new */
   persons?: Pick<PersonStore, "find">;
   /** Takes the metric of each request. @default nothing is recorded */
@@ -54,7 +58,7 @@ export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity"
 /** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
 export function createChain<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, recorder, executionMode, verify, persons }: HttpDependencies,
+  { clock, corsOrigins, recorder, executionMode, verify, persons, audit }: HttpDependencies,
   run: (request: ParsedRequest<O>, context: HttpContext, event: APIGatewayProxyEvent) => Promise<Result>,
 ): HttpHandler {
   const chain = middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>({
@@ -76,8 +80,9 @@ export function createChain<O extends Operation>(
     .use(authenticate(operation, clock, verify))
     .use(parseRequest(operation))
     .handler(async (event, context) => {
+      if (audit && context.user !== "") await leaveNotes(operation, audit, context, requestIdOf(event), clock());
       const { status, headers, body, done } = await run(
-        requestOf(operation, event, context, clock(), persons),
+        requestOf(operation, event, context, clock(), persons, audit),
         context,
         event,
       );
@@ -104,8 +109,9 @@ function requestOf<O extends Operation>(
   context: HttpContext,
   now: number,
   persons?: Pick<PersonStore, "find">,
+  audit?: AuditOutbox,
 ): ParsedRequest<O> {
-  const { user, plan, isAdmin, params, query, body, meter } = context;
+  const { actor, user, plan, isAdmin, params, query, body, meter } = context;
   let person: Promise<Person> | undefined;
   const remaining = context.getRemainingTimeInMillis();
   const header = (name: string) => headerOf(event, name);
@@ -123,6 +129,7 @@ function requestOf<O extends Operation>(
       return person;
     },
     header,
+    audit: async (action) => audit?.leave(note({ actor, action, subject: user, request_id: requestIdOf(event) }, now)),
     repeatable: {
       user,
       key: operation.method === "POST" ? header("idempotency-key") : undefined,

@@ -1,6 +1,7 @@
 import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type * as z from "zod";
+import type { AuditAction } from "../audit/audit-record.ts";
 import type { Repeatable } from "../idempotency/attempt.ts";
 import type { Person } from "../privacy/person.ts";
 import type { RequestIdentity } from "../session/session.ts";
@@ -40,6 +41,8 @@ export interface HttpRequest<O extends Operation> {
   repeatable: Repeatable;
   /** Epoch milliseconds by which the answer must be on its way. */
   deadline: number;
+  /** Leaves the note of an action that is not the operation's own, before it happens. Throws `unavailable`. */
+  audit(action: AuditAction): Promise<void>;
   /** Adds to the request's metric: the plan, sessions created, messages stored. */
   observe(observed: Observed): void;
 }
@@ -47,6 +50,8 @@ export interface HttpRequest<O extends Operation> {
 /** Lambda's context, with the results of the middlewares. */
 export interface HttpContext extends Context, Parts {
   meter: RequestMeter;
+  /** The user of the token, who may act for `user`. */
+  actor: string;
   user: string;
   plan: string;
   isAdmin: boolean;

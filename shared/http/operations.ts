@@ -1,3 +1,4 @@
+import { auditOperations } from "./operations/audit-operations.ts";
 import { chatOperations } from "./operations/chat-operations.ts";
 import { erasureOperations } from "./operations/erasure-operations.ts";
 import { eventOperations } from "./operations/event-operations.ts";
@@ -28,6 +29,7 @@ export const operations = {
   ...reportOperations,
   ...memoryOperations,
   ...exportOperations,
+  ...auditOperations,
   ...fileOperations,
   ...webOperations,
   ...mcpOperations,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { userOfPart, userPart } from "../archive/user-part.ts";
+import type { AuditStore } from "../audit/audit-record.ts";
 import { AppError } from "../errors.ts";
 import type { EventStore } from "../events/event.ts";
 import { seriesNames } from "../metrics/metric.ts";
@@ -12,18 +13,20 @@ import type { Row } from "./tables.ts";
 export interface ExportPorts {
   lake: Lake;
   events: Pick<EventStore, "ofDay">;
+  audit: Pick<AuditStore, "ofDay">;
   store: MetricStore;
   /** Returns the hash of a user, who is named as in the keys of the archive. */
   pseudonym(user: string): string;
   content: LakeContent;
 }
 
-type Exported = "events" | "aggregates";
+type Exported = "events" | "audit" | "aggregates";
 
-/** Exports the events and daily aggregates of a day to the lake. A partition that is up to date is not written again. */
+/** Exports the events, audit records and daily aggregates of a day to the lake. A partition that is up to date is not written again. */
 export async function exportDay(ports: ExportPorts, day: string): Promise<Record<Exported, number>> {
   return {
     events: await replacePartition(ports.lake, "events", day, () => eventRows(ports, day)),
+    audit: await replacePartition(ports.lake, "audit", day, () => auditRows(ports.audit, day)),
     aggregates: await replacePartition(ports.lake, "aggregates", day, () => aggregateRows(ports.store, day)),
   };
 }
@@ -73,6 +76,15 @@ async function* eventRows({ events, pseudonym, content }: ExportPorts, day: stri
         created_at: Date.parse(event.created_at),
         metadata: showJson(event.metadata, content),
       };
+    }
+  }
+}
+
+async function* auditRows(audit: ExportPorts["audit"], day: string): AsyncIterable<Row<"audit">> {
+  for await (const page of audit.ofDay(day)) {
+    for (const { id, at, actor, action, subject, request_id } of page) {
+      const users = { actor_hash: actor, subject_hash: subject };
+      yield { audit_id: id, ...users, action, request_id, at: Date.parse(at) };
     }
   }
 }

@@ -99,6 +99,21 @@ export const tables = {
       { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
     ],
   },
+  audit: {
+    comment: "One row per audit record: who did what to whose data; `dt` is the day on which it happened",
+    columns: [
+      { name: "audit_id", type: "string", comment: "unique; as in GET /v1/audit" },
+      { name: "actor_hash", type: "string", comment: "the user of the token, as in messages" },
+      { name: "action", type: "string", comment: "what was done, such as session.delete" },
+      {
+        name: "subject_hash",
+        type: "string",
+        comment: "the user whose data it is about, as in messages; null = no single user",
+      },
+      { name: "request_id", type: "string", comment: "the x-request-id of the answer" },
+      { name: "at", type: "timestamp", comment: "when, UTC" },
+    ],
+  },
   aggregates: {
     comment: "One row per series, dimensions and day: requests, calls and events; `dt` is that day",
     columns: [

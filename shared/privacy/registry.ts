@@ -175,6 +175,28 @@ export const places = [
     },
   },
   {
+    name: "notes for the audit",
+    records: ["auditNote"],
+    holds: "The user of a token and the user whose data a request is about, for some seconds",
+    found: "Not by user",
+    erased: "Deleted when the audit record is written",
+    later: {
+      why: "The request of the erasure itself leaves one. It holds no content.",
+      seconds: () => retention.auditNote.seconds,
+    },
+  },
+  {
+    name: "audit records",
+    records: ["audit", "lakeAudit"],
+    holds: "Who did what to whose data, with keyed hashes of users",
+    found: "By the keyed hash of the user",
+    erased: "Not erased: they show what was done to the user's data. No function may delete one",
+    later: {
+      why: "Audit records hold keyed hashes of users and no content.",
+      seconds: () => retention.audit.seconds,
+    },
+  },
+  {
     name: "raw metrics",
     records: ["rawMetric"],
     holds: "Duration and status per request, with a hash of the user",

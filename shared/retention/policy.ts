@@ -174,6 +174,18 @@ export const retention = {
     sameAs: "export",
     note: "One item per user, so that one export runs at a time.",
   },
+  auditNote: {
+    record: "note of a request that will have an audit record",
+    place: { item: "audit-note" },
+    seconds: 14 * DAY,
+    note: "Deleted as soon as the record is written, usually within seconds. Names the token's user and the user whose data it is about.",
+  },
+  audit: {
+    record: "audit record",
+    place: { item: "audit" },
+    seconds: 400 * DAY,
+    note: "Who did what to whose data: keyed hashes of users, no content. Nothing changes or deletes it before.",
+  },
   memory: {
     record: "memory: text, vector and terms",
     place: { item: "memory" },
@@ -292,6 +304,13 @@ export const retention = {
     seconds: 730 * DAY,
     notShorterThan: ["event"],
     note: "Exported daily, a year before they expire in the table.",
+  },
+  lakeAudit: {
+    record: "audit records (lake)",
+    place: { object: "lake/audit/" },
+    seconds: 400 * DAY,
+    notShorterThan: ["audit"],
+    note: "Exported daily. Keyed hashes of users, no content.",
   },
   lakeAggregates: {
     record: "daily aggregates (lake)",

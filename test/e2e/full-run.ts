@@ -35,6 +35,7 @@ export async function useEverything(host: Host): Promise<void> {
     await memories(api, operator);
     await limbo(api, operator);
     await metrics(api, operator);
+    await audit(api);
     for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch", "jobs-measure"]) await operator.run(job);
     await api("GET", "/v1/state");
   } finally {
@@ -201,6 +202,12 @@ async function exports(api: Api): Promise<void> {
   const read = async () => (await api("GET", `/v1/exports/${body.id}`)).body;
   await expect.poll(async () => (await read()).status, { timeout: PATIENCE }).toBe("ready");
   expect((await fetch((await read()).url)).status).toBe(200);
+}
+
+async function audit(api: Api): Promise<void> {
+  const records = async (query: string) => (await api("GET", `/v1/audit?${query}`)).body.data.length;
+  await expect.poll(() => records(`user_id=${USER}&action=session.delete`), { timeout: PATIENCE }).toBeGreaterThan(1);
+  expect(await records("limit=1")).toBe(1);
 }
 
 /** Uploads, a session that names them, and what becomes of them. */

@@ -12,6 +12,7 @@ import { useEverything } from "./full-run.ts";
 /** Grants that the run may leave unused, and why each of them is needed. */
 const reasons: [RegExp, string][] = [
   [/^Custom::S3AutoDeleteObjects/, "CDK's own function, which runs when a stack is destroyed"],
+  [/ dynamodb:PutItem .*AuditOutbox/, "For the first use of act-as on a day, which may come with any request"],
   [/ s3:ListBucket /, "Without it S3 answers 403, not 404, when an object is not there"],
   [/ s3:AbortMultipartUpload /, "For an upload of several parts that fails half-way"],
   [

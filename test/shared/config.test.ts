@@ -10,6 +10,8 @@ afterEach(() => {
 const defaults: Config = {
   CONVERSATIONS_TABLE: "conversations",
   METRICS_TABLE: "metrics",
+  AUDIT_OUTBOX_TABLE: "audit-outbox",
+  AUDIT_TABLE: "audit",
   ARCHIVE_BUCKET: "archive",
   SESSION_TTL_SECONDS: 604_800,
   OIDC_ISSUER: "",

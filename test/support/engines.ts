@@ -7,7 +7,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { ensureTable } from "../../infra/local/dynamodb/ensure-table.ts";
 import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
 import { startS3 } from "../../infra/local/s3/s3-server.ts";
-import { conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
+import { audit, auditOutbox, conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 
@@ -33,6 +33,8 @@ export async function startEngines() {
   const [tableName, metricsTable, bucket] = ["conversations", "metrics", "archive"];
   await ensureTable(dynamodb, tablePropertiesOf(tableName, conversations), () => undefined);
   await ensureTable(dynamodb, tablePropertiesOf(metricsTable, metrics), () => undefined);
+  await ensureTable(dynamodb, tablePropertiesOf("audit-outbox", auditOutbox), () => undefined);
+  await ensureTable(dynamodb, tablePropertiesOf("audit", audit), () => undefined);
   await objects.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
     dynamodb: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),

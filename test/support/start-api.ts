@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { expect, vi } from "vitest";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
+import { createListAudit } from "../../functions/audit/list.ts";
 import { createCreateErasure } from "../../functions/erasures/create.ts";
 import { createGetErasure } from "../../functions/erasures/get.ts";
 import { createCreateEvent } from "../../functions/events/create.ts";
@@ -33,6 +34,9 @@ import { createResetSession } from "../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
+import { createAuditOutbox, createOutboxReader } from "../../shared/audit/audit-outbox.dynamodb.ts";
+import { createAuditStore } from "../../shared/audit/audit-store.dynamodb.ts";
+import { writeRecords } from "../../shared/audit/write-records.ts";
 import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createWriteProbe } from "../../shared/dynamodb/write-probe.ts";
@@ -107,7 +111,10 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
   ];
   const { stores, table } = world;
   const metrics = gateWrites(createTable(engines.dynamodb, engines.metricsTable));
-  const http = { clock: stores.clock, corsOrigins: [ORIGIN], persons: world.persons };
+  const outbox = createTable(engines.dynamodb, "audit-outbox");
+  const audit = createAuditStore(createTable(engines.dynamodb, "audit"));
+  const pseudonyms = async () => (user: string) => `hash of ${user}`;
+  const http = { clock: stores.clock, corsOrigins: [ORIGIN], persons: world.persons, audit: createAuditOutbox(outbox) };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(world.ungated) };
   const key = createPrivacyKey("a secret");
   const erasing = { erasures: createErasureStore(world.ungated), openKey: async () => key };
@@ -150,6 +157,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     }),
     registerClient: createRegisterClient({ ...http, clientId: "public-client", redirectUrls: REDIRECT_URLS }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
+    listAudit: createListAudit({ ...http, records: audit, pseudonyms }),
     createExport: createCreateExport({ ...posts, exports }),
     getExport: createGetExport({ ...http, exports, objects: createExportObjects(world.s3, engines.bucket) }),
     createErasure: createCreateErasure({ ...posts, ...erasing }),
@@ -182,8 +190,15 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     return reply;
   }
 
+  /** Writes the audit records of all notes in the outbox. */
+  const writeAudit = async () => {
+    const deps = { audit, outbox: createOutboxReader(outbox), pseudonym: await pseudonyms(), clock: stores.clock };
+    for await (const notes of deps.outbox.before("~")) if (notes.length > 0) await writeRecords(deps, notes);
+  };
+
   return {
     call,
+    writeAudit,
     engines,
     world,
     faults,

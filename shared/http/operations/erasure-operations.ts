@@ -9,6 +9,7 @@ export const erasureOperations = {
     path: "/v1/erasures",
     access: "user",
     erases: true,
+    audited: "erasure.create",
     summary: "Erase everything of the user. Returns the running erasure if there is one",
     body: z
       .strictObject({

@@ -33,6 +33,7 @@ export const exportOperations = {
     method: "POST",
     path: "/v1/exports",
     access: "user",
+    audited: "export.create",
     summary:
       "Begin an export of everything that is stored of the user, as a zip. While one runs, the answer is that one",
     answers: { 202: z.object(exportFields) },

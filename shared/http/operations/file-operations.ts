@@ -103,6 +103,7 @@ export const fileOperations = {
     method: "DELETE",
     path: "/v1/files/{id}",
     access: "user",
+    audited: "file.delete",
     summary: "Delete a file; messages that name it stay",
     params,
     answers: { 204: null },

@@ -33,6 +33,7 @@ export const messageOperations = {
     method: "DELETE",
     path: "/v1/sessions/{id}/messages/{message_id}",
     access: "user",
+    audited: "message.delete",
     summary: "Delete a message and all that follow it, on every branch",
     params: sessionParams.extend({ message_id: idSchema }),
     answers: { 204: null },

@@ -30,6 +30,7 @@ export const metricOperations = {
     method: "GET",
     path: "/v1/metrics",
     access: "admin",
+    audited: "metrics.read",
     summary: "Aggregates of requests, calls and events by hour, day or month, including the current one",
     query: z.object({
       name: z.enum(seriesNames as [string, ...string[]]).optional(),

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { AuditAction } from "../../audit/audit-record.ts";
 import type { ResponseHeader } from "../response-headers.ts";
 
 /** Who may call: anyone, a user with a token, or a user in the group `admin`. */
@@ -13,6 +14,8 @@ export interface Operation {
   checksToken?: true;
   /** Erases a user. It also runs while the user's data is being erased. */
   erases?: true;
+  /** The action of its audit record. Every operation for admins has one. */
+  audited?: AuditAction;
   summary: string;
   params?: z.ZodObject;
   query?: z.ZodObject;

@@ -56,6 +56,7 @@ export const sessionOperations = {
     method: "DELETE",
     path: "/v1/sessions/{id}",
     access: "user",
+    audited: "session.delete",
     summary: "Delete a session everywhere: messages, memories and archive",
     params: sessionParams,
     answers: { 204: null },
@@ -64,6 +65,7 @@ export const sessionOperations = {
     method: "POST",
     path: "/v1/sessions/{id}/reset",
     access: "user",
+    audited: "session.reset",
     summary: "Delete a session's messages and keep the session",
     params: sessionParams,
     answers: { 200: sessionSchema },
@@ -82,6 +84,7 @@ export const sessionOperations = {
     method: "POST",
     path: "/admin/cleanup-sessions",
     access: "admin",
+    audited: "session.expire_idle",
     summary: "Expire the sessions that have been idle for longer than `days`",
     query: z.object({
       days: queryNumber(z.number().min(0).max(3650).default(7)),

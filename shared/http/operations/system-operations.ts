@@ -58,6 +58,7 @@ export const systemOperations = {
     method: "GET",
     path: "/v1/state",
     access: "admin",
+    audited: "state.read",
     summary: "Jobs, circuits of providers and everything that waits, as it is now",
     answers: { 200: stateSchema },
   },

@@ -158,7 +158,7 @@ describe("a resource that stores data", () => {
     kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
 
   it("outlives its stack in prod", () => {
-    expect(stateful(prod)).toHaveLength(7);
+    expect(stateful(prod)).toHaveLength(9);
     for (const [id, resource] of stateful(prod)) {
       expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Retain", "Retain"]);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FunctionSpec, metricsActionsOf } from "../../../infra/function-spec.ts";
+import { type FunctionSpec, metricsActionsOf, outboxActionsOf } from "../../../infra/function-spec.ts";
 import { functions } from "../../../infra/functions.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
@@ -51,6 +51,9 @@ describe("each function", () => {
         ...(name === "jobs-erase" ? ["LONGEST_REQUEST"] : []),
         ...(spec.archive || spec.files || spec.exports || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.lake && name !== "jobs-measure" ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
+        ...(spec.hashesUsers ? ["LAKE_KEY_SECRET"] : []),
+        ...(outboxActionsOf(spec).length ? ["AUDIT_OUTBOX_TABLE"] : []),
+        ...(spec.audit ? ["AUDIT_TABLE"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
         ...(spec.trigger.kind === "http" && spec.trigger.operation === "getPage"
           ? ["OIDC_ISSUER", "PAGE_CLIENT_ID", "PAGE_ORIGINS"]

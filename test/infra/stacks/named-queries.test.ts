@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { namedQueries } from "../../../infra/stacks/named-queries.ts";
+import { createAuditStore } from "../../../shared/audit/audit-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEvent } from "../../../shared/events/create-event.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
@@ -143,8 +144,9 @@ async function report(): Promise<void> {
     await fold("day", at + DAY, dayOf(ago));
   }
   const { pseudonym } = lake;
+  const audit = createAuditStore(createTable(engines.dynamodb, "audit"));
   for (let ago = 30; ago > 0; ago--) {
-    await exportDay({ store, events, lake: lake.ports.lake, pseudonym, content: "full" }, dayOf(ago));
+    await exportDay({ store, events, audit, lake: lake.ports.lake, pseudonym, content: "full" }, dayOf(ago));
   }
 
   async function fold(granularity: "hour" | "day", now: number, from: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { type FunctionSpec, metricsActionsOf } from "../../../infra/function-spec.ts";
 import { type FunctionName, functions } from "../../../infra/functions.ts";
+import { operations } from "../../../shared/http/operations.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
@@ -17,6 +18,8 @@ const privacyKey = "secretsmanager GetSecretValue on the key of receipts";
 /** Actions to write metrics of several calls or sessions at a time. */
 const severalMetrics = "dynamodb BatchWriteItem PutItem on metrics";
 const folding = "dynamodb BatchWriteItem GetItem Query UpdateItem on metrics";
+
+const lakeKey = "secretsmanager GetSecretValue on the key of users' hashes";
 
 /** The permissions of every function: its own logs and traces. */
 const everyone = [
@@ -162,6 +165,15 @@ const expected: Record<string, string[]> = {
   ],
   "exports-create": [`dynamodb GetItem ${idempotency} on table`],
   "exports-get": ["dynamodb GetItem on table", "s3 GetObject on exports/*"],
+  "audit-list": ["dynamodb Query on audit, index audit_by_subject", lakeKey],
+  "jobs-audit": [
+    "dynamodb PutItem on audit",
+    "dynamodb BatchWriteItem Query on outbox",
+    lakeKey,
+    "dynamodb DescribeStream GetRecords GetShardIterator on the outbox's stream",
+    "dynamodb ListStreams on *",
+    "sqs SendMessage on dead letters",
+  ],
   "jobs-build-export": [
     "dynamodb BatchGetItem GetItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity",
@@ -177,6 +189,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-export": [
     "dynamodb GetItem Query UpdateItem on metrics",
+    "dynamodb Query on audit, index audit_by_subject",
     "s3 AbortMultipartUpload GetObject PutObject on lake/*",
     lakeList,
     "secretsmanager GetSecretValue on the key of users' hashes",
@@ -241,13 +254,39 @@ const expected: Record<string, string[]> = {
 
 const templates = synthesize({ stage: "prod" });
 
+describe("the audit", () => {
+  /** Who may do what with audit records and notes. Nobody may change or delete a record. */
+  const grants = () =>
+    Object.keys(functions).flatMap((name) =>
+      permissionsOf(name)
+        .filter((line) => /on (audit|outbox)/.test(line))
+        .map((line) => `${name}: ${line.replace("dynamodb ", "")}`),
+    );
+
+  it("has records that one function writes, and that no function may change or delete", () => {
+    expect(grants().filter((line) => line.includes("on audit"))).toEqual([
+      "audit-list: Query on audit, index audit_by_subject",
+      "jobs-audit: PutItem on audit",
+      "jobs-export: Query on audit, index audit_by_subject",
+    ]);
+  });
+
+  it("has notes that only its job may read and delete", () => {
+    expect(grants().filter((line) => line.includes("on outbox") && !line.endsWith(": PutItem on outbox"))).toEqual([
+      "jobs-audit: BatchWriteItem Query on outbox",
+    ]);
+  });
+});
+
 describe("each function", () => {
   it("is in the table of this test", () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort());
   });
 
   it.each(Object.keys(expected))("has the expected permissions and no others: %s", (name) => {
-    expect(permissionsOf(name)).toEqual([...everyone, ...expected[name]!, ...recording(name)].sort());
+    expect(permissionsOf(name)).toEqual(
+      [...everyone, ...expected[name]!, ...recording(name), ...leavingNotes(name)].sort(),
+    );
   });
 
   it("has its own role, without an AWS-managed policy", () => {
@@ -270,7 +309,7 @@ describe("each function", () => {
         .map(nameOf),
     );
     const needing = (Object.entries(functions) as [string, FunctionSpec][])
-      .filter(([, spec]) => spec.table || spec.indexes || spec.archive || metricsActionsOf(spec).length)
+      .filter(([, spec]) => spec.table || spec.indexes || spec.archive || spec.audit || metricsActionsOf(spec).length)
       .map(([name]) => name);
     expect(users.sort()).toEqual(needing.sort());
   });
@@ -280,6 +319,13 @@ describe("each function", () => {
 function recording(name: string): string[] {
   const ofApi = functions[name as FunctionName].trigger.kind === "http";
   return ofApi && !expected[name]!.some((line) => line.endsWith("on metrics")) ? ["dynamodb PutItem on metrics"] : [];
+}
+
+/** A function that knows its user may leave notes of audited requests. */
+function leavingNotes(name: string): string[] {
+  const { trigger } = functions[name as FunctionName];
+  const isKnown = trigger.kind === "http" && operations[trigger.operation].access !== "public";
+  return isKnown ? ["dynamodb PutItem on outbox"] : [];
 }
 
 function permissionsOf(name: string): string[] {
@@ -319,6 +365,9 @@ function describeResource(resource: unknown): string {
   if (/^\{"Fn::ImportValue":"[^"]*PrivacyKey\w+"\}$/.test(text)) return "the key of receipts";
   if (/^\{"Fn::ImportValue":"[^"]*Archive\w+"\}$/.test(text)) return "bucket";
   if (/^\{"Fn::ImportValue":"[^"]*ConversationsBC\w+StreamArn\w+"\}$/.test(text)) return "stream";
+  if (/^\{"Fn::ImportValue":"[^"]*AuditOutbox\w+StreamArn\w+"\}$/.test(text)) return "the outbox's stream";
+  if (/^\{"Fn::ImportValue":"[^"]*AuditOutbox\w+Arn\w+"\}$/.test(text)) return "outbox";
+  if (/^\{"Fn::ImportValue":"[^"]*Audit\w+Arn\w+"\}$/.test(text)) return "audit";
   if (/^\{"Fn::ImportValue":"[^"]*Metrics\w+Arn\w+"\}$/.test(text)) return "metrics";
   if (/^\{"Fn::ImportValue":"[^"]*Conversations\w+Arn\w+"\}$/.test(text)) return "table";
   if (/^\{"Fn::GetAtt":\["\w+Logs\w+","Arn"\]\}$/.test(text)) return "its log group";

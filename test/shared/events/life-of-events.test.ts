@@ -1,6 +1,7 @@
 import { DeleteCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createExportJob } from "../../../functions/jobs/export.ts";
+import { createAuditStore } from "../../../shared/audit/audit-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { holdEvents } from "../../../shared/events/hold-events.ts";
@@ -37,7 +38,13 @@ async function exporting(event: { from?: string } = {}, days = 1000): Promise<vo
   const pseudonym = createPseudonyms("key");
   let looks = 0;
   await createExportJob({
-    open: async () => ({ ...ports(), lake, pseudonym, content: "full" }),
+    open: async () => ({
+      ...ports(),
+      lake,
+      audit: createAuditStore(createTable(engines.dynamodb, "audit")),
+      pseudonym,
+      content: "full",
+    }),
     book: { succeeded: async () => undefined },
     // A second passes with each day.
     clock: () => now + 1000 * looks++,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createExportJob } from "../../../functions/jobs/export.ts";
 import { createFoldJob } from "../../../functions/jobs/fold.ts";
 import { createReportJob } from "../../../functions/jobs/report.ts";
+import { createAuditStore } from "../../../shared/audit/audit-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
@@ -163,10 +164,16 @@ describe("the export into the lake", () => {
     const lake = createLake(engines.s3, engines.bucket);
     const pseudonym = createPseudonyms("key");
     now = Date.parse("2026-10-02T00:50:00.000Z");
-    await createExportJob({ ...ports(), open: async () => ({ ...ports(), lake, pseudonym, content: "full" }) })(
-      {},
-      CONTEXT,
-    );
+    await createExportJob({
+      ...ports(),
+      open: async () => ({
+        ...ports(),
+        lake,
+        audit: createAuditStore(createTable(engines.dynamodb, "audit")),
+        pseudonym,
+        content: "full",
+      }),
+    })({}, CONTEXT);
     const etag = (table: TableName) => lake.find(table, "2026-10-01").then((found) => found?.etag);
     return [await etag("events"), await etag("aggregates")];
   };
