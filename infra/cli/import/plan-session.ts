@@ -127,13 +127,16 @@ export function checkTimes({ session, messages }: Plan, now: number): void {
 
 /** The source's id if the API accepts it, otherwise its hash, a UUIDv5, which is the same in every run. */
 export function sessionId(sourceId: string): string {
-  return idSchema.safeParse(sourceId).success ? sourceId : v5(sourceId, NAMESPACE);
+  return idSchema.safeParse(sourceId).success ? sourceId : hashOf(sourceId);
 }
 
 const NAMESPACE = v5("memocha:import", NIL);
 
 const messageId = (sourceId: string, session: string): string =>
-  idSchema.safeParse(sourceId).success ? sourceId : v5(`${session}\n${sourceId}`, NAMESPACE);
+  idSchema.safeParse(sourceId).success ? sourceId : hashOf(`${session}\n${sourceId}`);
+
+/** A UUIDv5, which hashes UTF-8: half of a surrogate pair has none. */
+const hashOf = (text: string): string => v5(text.toWellFormed(), NAMESPACE);
 
 export interface Batch {
   /** Index of its first message in the session. */

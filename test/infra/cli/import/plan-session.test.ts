@@ -24,6 +24,7 @@ describe("a session's id", () => {
   test("is otherwise a hash, the same in every run", () => {
     expect(sessionId("dev/1_00000")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
     expect(sessionId("dev/1_00000")).toBe(sessionId("dev/1_00000"));
+    expect(sessionId("a\ud83d")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
     expect(sessionId("dev/1_00000")).not.toBe(sessionId("dev/1_00001"));
   });
 
