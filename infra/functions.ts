@@ -75,6 +75,11 @@ const archiveRecords = [
   // A session is deleted.
   { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
 ];
+/** New sessions, also those that a restore or a message has created. The archiver reads them if users may have only so many sessions. */
+export const newSessionRecords = {
+  eventName: ["INSERT"],
+  dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["active"] } } },
+};
 /** An export begins, or its next run. */
 const exportRecords = [{ eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: ["X"] } } } }];
 /** New messages, and changes of trees, after which other messages may be current. */
@@ -234,6 +239,7 @@ export const functions = {
 
   "jobs-archive": onStream("functions/jobs/archive.ts", archiveRecords, 10, {
     table: guarded,
+    indexes: ["sessions_by_activity"],
     archive: archiveWrite,
     files: purge,
     metrics: ["PutItem", "BatchWriteItem"],

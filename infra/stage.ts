@@ -39,6 +39,8 @@ export interface Options {
   stage: Stage;
   /** Seconds without activity after which a session is archived; 0 = never. */
   sessionTtlSeconds: number;
+  /** Active sessions that a user may have; 0 = no limit. */
+  maxSessionsPerUser: number;
   /** Periods of retention that differ from the policy. */
   periods: Periods;
   /** The policy of retention with these periods. */
@@ -109,6 +111,9 @@ const stages: Record<StageName, Omit<Stage, "name">> = {
 const MAX_DIMENSIONS = 4096;
 const MAX_VECTOR_INDEXES = 5;
 
+/** Each new session of a user lists the user's active sessions. */
+const MAX_SESSIONS_PER_USER = 10_000;
+
 const isDimensions = (number: number): boolean => number >= 1 && number <= MAX_DIMENSIONS;
 
 const flag = z.union([z.boolean(), z.enum(["true", "false"])]).transform((value) => value === true || value === "true");
@@ -127,6 +132,7 @@ const schema = z
   .object({
     stage: z.enum(stageNames, { error: ({ input }) => `must be dev or prod (-c stage=dev), not ${input}` }),
     sessionTtlSeconds: z.coerce.number().int().min(0).max(MAX_TTL_SECONDS).optional(),
+    maxSessionsPerUser: z.coerce.number().int().min(0).max(MAX_SESSIONS_PER_USER).default(0),
     oidcIssuer: z.url({ protocol: /^https$/ }).optional(),
     oidcAudience: z.string().min(1).optional(),
     backendClient: flag.default(false),

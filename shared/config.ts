@@ -70,6 +70,8 @@ const schema = z.object({
   ARCHIVE_BUCKET: text("archive"),
   /** Seconds of idleness after which a session is archived; 0 = never. */
   SESSION_TTL_SECONDS: count(0, retention.session.seconds),
+  /** Active sessions that a user may have; beyond them the session that is idle longest is archived. 0 = no limit. */
+  MAX_SESSIONS_PER_USER: count(0, 0),
   /** The OpenID Connect issuer of the accepted tokens. */
   OIDC_ISSUER: text(""),
   /** Where clients of `/mcp` may return to after sign-in; `http://localhost` = any port and path of their own machine. */

@@ -1,5 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { FILE_PREFIX, parseSessionKey } from "../../shared/dynamodb/keys.ts";
+import { ANCHOR, FILE_PREFIX, HEADER, parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log, logFailure } from "../../shared/log.ts";
@@ -7,6 +7,7 @@ import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/recorder.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
 import { fromHeaderImage } from "../../shared/session/items.dynamodb.ts";
+import { limitSessions } from "../../shared/session/limit-sessions.ts";
 import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/store.ts";
@@ -17,23 +18,32 @@ const PARALLEL = 10;
 
 /**
  * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive; a stub that it has deleted is one
- * whose archive has reached its age; a file that it has deleted may have content left; any other record tells that an object
- * of the archive has come, gone or been replaced, and its day has to be built anew in the lake. Records are independent of
- * each other, and each may come again.
+ * whose archive has reached its age; a file that it has deleted may have content left; a new header is a session that counts towards the
+ * user's limit, and so is one whose restore has ended; any other record tells that an object of the archive has come, gone or been
+ * replaced, and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
+ * `maxSessions`: per user; 0 = no limit.
  */
 export const createArchiveJob =
-  (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder) =>
+  (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder, maxSessions = 0) =>
   async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const files = Records.filter(isFile);
     const expired = Records.filter((record) => isExpiry(record) && !isFile(record));
     const changed = Map.groupBy(
-      Records.filter((record) => !isExpiry(record)),
+      Records.filter((record) => !isExpiry(record) && !isNewHeader(record)),
       dayOf,
     );
+    const begun = Map.groupBy(Records.filter(hasBegun), userOf);
     const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
     let lag = 0;
     for (const [day, records] of changed) {
       if (day !== undefined) await attempt(records, () => changes.mark([day]));
+    }
+    for (const [user, records] of maxSessions > 0 ? begun : []) {
+      const ids = new Set(records.map(({ dynamodb }) => parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").id));
+      await attempt(records, async () => {
+        const expired = await limitSessions(stores, user, maxSessions, ids);
+        if (expired > 0) log("info", { job: "archive", beyond_limit: expired });
+      });
     }
     await Promise.all(files.map((record) => attempt([record], () => removeContent(stores, record))));
     const sessions = expired.length;
@@ -68,6 +78,13 @@ export const createArchiveJob =
 const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
   eventName === "REMOVE" && userIdentity?.principalId === "dynamodb.amazonaws.com";
 
+const isNewHeader = ({ eventName, dynamodb }: DynamoDBRecord): boolean =>
+  eventName === "INSERT" && dynamodb?.Keys?.sk?.S === HEADER && dynamodb.NewImage?.status?.S === "active";
+
+/** Whether a session has become active: it is new, or what its restore had left over is gone. */
+const hasBegun = (record: DynamoDBRecord): boolean =>
+  isNewHeader(record) || (record.dynamodb?.Keys?.sk?.S === ANCHOR && record.dynamodb.NewImage?.state?.S === "active");
+
 const isFile = ({ dynamodb }: DynamoDBRecord): boolean => dynamodb?.Keys?.sk?.S?.startsWith(FILE_PREFIX) === true;
 
 function removeContent({ files }: Stores, record: DynamoDBRecord): Promise<void> {
@@ -99,5 +116,10 @@ function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  return createArchiveJob(openStores(config, table), createChangedDays(table), openRecorder(config));
+  return createArchiveJob(
+    openStores(config, table),
+    createChangedDays(table),
+    openRecorder(config),
+    config.MAX_SESSIONS_PER_USER,
+  );
 });

@@ -16,6 +16,9 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...((table ?? indexes)
       ? { CONVERSATIONS_TABLE: data.table.tableName, SESSION_TTL_SECONDS: String(options.sessionTtlSeconds) }
       : {}),
+    ...(spec.entry === functions["jobs-archive"].entry
+      ? { MAX_SESSIONS_PER_USER: String(options.maxSessionsPerUser) }
+      : {}),
     ...(spec.entry === functions["jobs-watch"].entry ? { MONTHLY_BUDGET_USD: String(options.monthlyBudgetUsd) } : {}),
     ...(metricsActionsOf(spec).length || spec.metricIndexes ? { METRICS_TABLE: data.metrics.tableName } : {}),
     ...(outboxActionsOf(spec).length ? { AUDIT_OUTBOX_TABLE: data.auditOutbox.tableName } : {}),

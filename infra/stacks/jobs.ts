@@ -6,7 +6,7 @@ import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { Trigger } from "../function-spec.ts";
-import { type FunctionName, functions } from "../functions.ts";
+import { type FunctionName, functions, newSessionRecords } from "../functions.ts";
 import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
 import { acknowledge } from "./nag.ts";
 
@@ -54,11 +54,14 @@ export class JobsStack extends Stack {
     // Lambda requires ListStreams for a mapping. The action has no resources.
     job.role.addToPolicy(new PolicyStatement({ sid: "Streams", actions: ["dynamodb:ListStreams"], resources: ["*"] }));
 
+    const limitsSessions = name === "jobs-archive" && props.options.maxSessionsPerUser > 0;
     new EventSourceMapping(job, "Stream", {
       target: job.lambda,
       eventSourceArn: streamArn,
       startingPosition: StartingPosition.TRIM_HORIZON,
-      filters: trigger.filters.map((filter) => FilterCriteria.filter({ ...filter })),
+      filters: [...trigger.filters, ...(limitsSessions ? [newSessionRecords] : [])].map((filter) =>
+        FilterCriteria.filter({ ...filter }),
+      ),
       batchSize: trigger.batchSize,
       maxBatchingWindow: Duration.seconds(trigger.window),
       parallelizationFactor: trigger.parallelism,

@@ -24,19 +24,24 @@ export async function expireIdle(
       );
       if (isPreview) expired += idle.length;
       for (let n = 0; n < idle.length && !isPreview; n += PARALLEL) {
-        const done = await Promise.all(idle.slice(n, n + PARALLEL).map((record) => expire(record)));
+        const done = await Promise.all(
+          idle.slice(n, n + PARALLEL).map((record) => expireNow({ sessions, clock }, record)),
+        );
         expired += done.filter(Boolean).length;
       }
     }
   }
   return { expired, complete: true };
+}
 
-  // A session that another request has written to is not idle. Its version has changed, so this write fails.
-  function expire(from: SessionRecord): Promise<boolean> {
-    const session: SessionId = { user: from.user_id, id: from.id };
-    const to = { ...from, expires_at: toSeconds(clock()), version: from.version + 1 };
-    return sessions.transit(session, { from, to, active: 0 });
-  }
+/** Makes a session expire now. False when another request has written to it: then its version has changed, so this write fails. */
+export function expireNow(
+  { sessions, clock }: Pick<Stores, "sessions" | "clock">,
+  from: SessionRecord,
+): Promise<boolean> {
+  const session: SessionId = { user: from.user_id, id: from.id };
+  const to = { ...from, expires_at: toSeconds(clock()), version: from.version + 1 };
+  return sessions.transit(session, { from, to, active: 0 });
 }
 
 const isIdle = (record: SessionRecord, idleSince: number, now: number): boolean =>

@@ -67,7 +67,9 @@ test("a run of every route and job uses every grant, except those with a reason"
     verbose: false,
     write: (line) => void (/ (error|warning) /.test(line) && errors.push(line)),
   });
-  const host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log });
+  // Far more sessions than the run creates.
+  const context = { maxSessionsPerUser: "1000" };
+  const host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log }, context);
   try {
     await useEverything(host);
   } finally {

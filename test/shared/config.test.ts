@@ -14,6 +14,7 @@ const defaults: Config = {
   AUDIT_TABLE: "audit",
   ARCHIVE_BUCKET: "archive",
   SESSION_TTL_SECONDS: 604_800,
+  MAX_SESSIONS_PER_USER: 0,
   OIDC_ISSUER: "",
   OIDC_AUDIENCE: "",
   CORS_ORIGINS: [],

@@ -5,12 +5,16 @@ import { createStreamReader } from "../../infra/local/dynamodb/stream-reader.ts"
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import type { Engines } from "./engines.ts";
 
-/** Reads the table's stream with the filters of the event source mapping of a job. */
-export async function createStream({ dynamodb, tableName, endpoints }: Engines, job: "jobs-archive" | "jobs-remember") {
+/** Reads the table's stream with the filters of the event source mapping of a job, and further ones. */
+export async function createStream(
+  { dynamodb, tableName, endpoints }: Engines,
+  job: "jobs-archive" | "jobs-remember",
+  further: readonly object[] = [],
+) {
   const reader = createStreamReader(endpoints.dynamodb);
   const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
   const arn = Table.LatestStreamArn;
-  const filters = functions[job].trigger.filters.map(compileFilter);
+  const filters = [...functions[job].trigger.filters, ...further].map(compileFilter);
   const positions = new Map<string, string>();
 
   /** Returns the records since the last call. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { functions } from "../../../infra/functions.ts";
+import { functions, newSessionRecords } from "../../../infra/functions.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { jobs } = synthesize({ stage: "prod" });
@@ -46,6 +46,15 @@ describe("the archiver", () => {
       { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
     ]);
     expect(patterns).toEqual(trigger.filters);
+  });
+
+  it("is also invoked by new sessions if users may have only so many", () => {
+    const limited = synthesize({ stage: "prod", maxSessionsPerUser: "100" }).jobs;
+    const { FilterCriteria } = onlyResource(limited, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
+    const patterns = FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
+    expect(patterns).toEqual([...trigger.filters, newSessionRecords]);
+    // Lambda takes five filters unless AWS raises the quota of the account.
+    expect(patterns.length).toBeLessThanOrEqual(5);
   });
 
   it("reports each failed record, retries it, and then sends it to the dead-letter queue", () => {

@@ -39,6 +39,7 @@ describe("each function", () => {
       [
         "MEMOCHA_VERSION",
         "MEMOCHA_STAGE",
+        ...(name === "jobs-archive" ? ["MAX_SESSIONS_PER_USER"] : []),
         ...(name === "jobs-watch" ? ["MONTHLY_BUDGET_USD"] : []),
         ...(spec.table || spec.indexes ? ["CONVERSATIONS_TABLE", "SESSION_TTL_SECONDS"] : []),
         ...(metricsActionsOf(spec).length || spec.metricIndexes ? ["METRICS_TABLE"] : []),

@@ -119,6 +119,7 @@ const expected: Record<string, string[]> = {
   "jobs-archive": [
     severalMetrics,
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb Query on index sessions_by_activity",
     ...archiveWrite,
     filesPurge,
     "dynamodb DescribeStream GetRecords GetShardIterator on stream",
