@@ -80,12 +80,21 @@ export async function openTurn(
   return retryContended(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
-    if (window) checkResults(window.messages, [...(isHistoryStored ? [] : (earlier ?? []))], question, identity);
+    let hasResults =
+      window && checkResults(window.messages, isHistoryStored ? [] : (earlier ?? []), question, identity);
     if (window && earlier?.length && !isHistoryStored) {
-      isHistoryStored = true;
       const paths = request.beforePaths?.slice(-earlier.length);
-      await appendMessages(deps, session, earlier, identity, onStored, paths);
+      const stores = hasResults ? unchangedSince(deps, window.record) : deps;
+      window = null;
+      try {
+        await appendMessages(stores, session, earlier, identity, onStored, paths);
+      } catch (error) {
+        if (hasResults && error instanceof AppError && error.code === "conflict") return contended;
+        throw error;
+      }
+      isHistoryStored = true;
       window = await readWindow(deps, session);
+      hasResults = window && checkResults(window.messages, [], question, identity);
     }
     if (!window) return contended;
     const { record } = window;
@@ -103,6 +112,7 @@ export async function openTurn(
     const joined = await deps.files.taking(session, record.generation, named);
     const outcome = await deps.turns.begin({
       ...place,
+      ...(hasResults ? { isExact: true } : {}),
       record,
       question: placed,
       joined,
@@ -128,6 +138,15 @@ export async function openTurn(
     const skipped = Math.max(0, record.message_count - history.length);
     return { record: opened, history, branch, path: pathOf(tree, branch), skipped };
   });
+}
+
+/** Stores that append only to the session as it was read, so that of two equal results of a tool one is refused. Throws `conflict`. */
+function unchangedSince(deps: ChatDependencies, { version }: SessionRecord): ChatDependencies {
+  const append: typeof deps.messages.append = (request) => {
+    if (request.record.version !== version) throw new AppError("conflict", "the session has changed");
+    return deps.messages.append({ ...request, exact: true });
+  };
+  return { ...deps, messages: { ...deps.messages, append } };
 }
 
 /** Finds the branch of a turn, and the tree if it begins a new one. `meant`: the branch that was current at first. */

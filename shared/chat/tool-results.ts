@@ -5,17 +5,18 @@ import type { RequestIdentity } from "../session/session.ts";
 
 /**
  * Checks that each result of a tool in a request answers a call that is in the session or in the request, and that the call has no result
- * yet. Throws `validation_failed`. Messages that an earlier attempt at the request has stored do not count.
+ * yet. Returns whether there are any, because then nothing may be written before they are stored. Throws `validation_failed`. Messages that an
+ * earlier attempt at the request has stored do not count.
  */
 export function checkResults(
   stored: readonly MessageRecord[],
   earlier: readonly MessageInput[],
   question: MessageRecord,
   identity: RequestIdentity,
-): void {
+): boolean {
   const planned = earlier.map(({ id, parts }, n) => ({ id: id ?? timeOrderedId(identity, n), parts }));
   const asked = [...planned, question];
-  if (!asked.some(({ parts = [] }) => parts.some(({ type }) => type === "tool_result"))) return;
+  if (!asked.some(({ parts = [] }) => parts.some(({ type }) => type === "tool_result"))) return false;
   const own = new Set(asked.map(({ id }) => id));
   /** Whether a call waits for its result, by its id. */
   const isOpen = new Map<string, boolean>();
@@ -28,6 +29,7 @@ export function checkResults(
       note(part);
     }
   }
+  return true;
 
   function note(part: { type: string; tool_call_id?: string }): void {
     if (part.type === "tool_call") isOpen.set(part.tool_call_id ?? "", true);

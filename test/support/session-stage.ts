@@ -159,7 +159,7 @@ export function createStage() {
     }
   }
 
-  async function turn(content: string, more: Pick<TurnRequest, "parent" | "asked"> = {}): Promise<void> {
+  async function turn(content: string, more: Partial<TurnRequest> = {}): Promise<void> {
     const running = await startTurn(chat, {
       session: SESSION,
       plan: FREE,
