@@ -17,14 +17,14 @@ export function applyTheme(): void {
   document.documentElement.dataset.theme = readTheme();
 }
 
-/** What a person typed and did not send, by user and session. */
+/** The text that a user has typed and not sent, by user and session. */
 export const readDraft = (user: string, session: string): string => read(DRAFT + user + session) ?? "";
 
 export function writeDraft(user: string, session: string, text: string): void {
   write(DRAFT + user + session, text);
 }
 
-// A browser may refuse storage altogether.
+// A browser may forbid all storage.
 function read(key: string): string | null {
   try {
     return localStorage.getItem(key);

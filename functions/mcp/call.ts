@@ -17,7 +17,7 @@ export function createCallMcp(deps: McpDependencies) {
     mcpOperations.callMcp,
     deps,
     async (request) => ({ ...(await answer(deps, request, request)), keep: () => request.identity }),
-    // A repeat runs again with the identity of the first request, under which everything is stored already.
+    // A repeat runs the tools again with the identity of the first request, so that they find what that request has stored.
     async (request, identity: Caller["identity"]) =>
       (await answer(deps, request, { ...request, identity, observe: () => {} })).body,
   );
@@ -30,7 +30,7 @@ async function answer(
 ): Promise<{ status: number; body: unknown }> {
   const { fetch } = createMcpHandler(() => createMcpServer(deps, caller), {
     responseMode: "json",
-    // A subscription would be a stream without an end.
+    // A subscription needs a stream that never ends.
     maxSubscriptions: 0,
   });
   const headers = new Headers({ "content-type": "application/json", accept: "application/json, text/event-stream" });
@@ -42,7 +42,7 @@ async function answer(
   return { status: response.status, body: messageIn(await response.text()) };
 }
 
-/** The JSON-RPC message in an answer, which may be framed as a stream of one event. */
+/** The JSON-RPC message of an answer. The library sends it as JSON, or as a stream of one event. */
 function messageIn(text: string): unknown {
   const json = /^data: (.*)$/m.exec(text)?.[1] ?? text;
   return json === "" ? undefined : JSON.parse(json);

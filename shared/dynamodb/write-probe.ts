@@ -3,10 +3,10 @@ import { retention } from "../retention/policy.ts";
 import { writeProbeKey } from "./keys.ts";
 import type { Table } from "./table.ts";
 
-/** Milliseconds for which one successful write is enough, so that frequent health checks do not write each time. */
+/** Milliseconds after a successful write in which health checks do not write again. */
 const FRESH = 5000;
 
-/** Writes a small item to find out whether the table takes writes. Throws if it does not. */
+/** Checks that the table accepts writes by writing a small item. The returned function throws when the write fails. */
 export function createWriteProbe(table: Pick<Table, "put">, clock: Clock): () => Promise<void> {
   let until = 0;
   return async () => {

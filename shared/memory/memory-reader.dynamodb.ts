@@ -53,6 +53,7 @@ export function createMemoryReader(table: Table): MemoryReader {
         where: {
           memory_of: user,
           ...(session_id === undefined ? {} : { session_id }),
+          // A period is a year (2026) or a month (2026-11).
           ...(period === undefined ? {} : { [period.length === 4 ? "said_in_year" : "said_in_month"]: period }),
         },
       });
@@ -99,11 +100,11 @@ export async function findAnchors(table: Table, sessions: readonly SessionId[]):
   return new Map(anchors.map((item) => [String(item.pk), item as unknown as Anchor]));
 }
 
-/** Reads the tree of a branched session, wherever its messages are. `generation`: the live one, as it was read. */
+/** Reads the tree of a branched session, hot or archived. `generation`: its live generation. */
 export async function findTree(table: Table, { user, id }: SessionId, generation: number): Promise<Tree> {
   const tree = await table.get(treeKey(user, id, generation));
   if (tree) return fromTreeItem(tree);
-  // An archived session has its tree in the stub, which is written before the tree item is deleted. A reset session has none.
+  // For an archived session, the tree is in the stub, which is written before the tree item is deleted. A reset session has no tree.
   const header = await table.get(headerKey(user, id));
   return (header && fromHeaderItem(header).archive?.tree) ?? LINEAR;
 }

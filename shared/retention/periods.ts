@@ -11,7 +11,7 @@ export interface Policy {
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: DAY, w: 7 * DAY };
 
-/** Most seconds of periods that AWS limits: point-in-time recovery, and messages in a queue. */
+/** Maximum seconds of the periods that AWS limits: point-in-time recovery, and messages in a queue. */
 const MOST: Record<string, number> = { recovery: 35 * DAY, deadLetters: 14 * DAY };
 
 const rules: Record<string, RetentionRule> = retention;
@@ -67,7 +67,7 @@ function whyRefused(name: string, seconds: number): string | undefined {
   return undefined;
 }
 
-/** No tier is shorter than the one before it, and nothing moves to a colder class after it is deleted. */
+/** Checks that no period is shorter than one of its `notShorterThan`, and that data moves to a cold storage class before it is deleted. */
 function whyOutOfOrder(periods: Periods): string[] {
   const of = (name: string): number | null => periods[name] ?? rules[name]?.seconds ?? null;
   return Object.entries(rules).flatMap(([name, { notShorterThan = [], coldAfterSeconds }]) => {

@@ -31,7 +31,7 @@ export function Sidebar({ current, isOpen, onClose, onShowKeys }: Props) {
     () => groupsOf(list.filter(({ title }) => wanted === "" || title?.toLowerCase().includes(wanted))),
     [list, wanted],
   );
-  // A search goes through everything; otherwise the next page is loaded when the end of the list is seen.
+  // A search filters in the browser, so it needs all pages. Without a search, load the next page when the end of the list is visible.
   const isAtEnd = useSeen(end, hasMore);
   useEffect(() => {
     if (hasMore && status === "ready" && (wanted !== "" || isAtEnd)) void loadMore();
