@@ -4,14 +4,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import type { Listening } from "../../../infra/local/listen.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { createChatWorld, createInstance } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { startFakeOpenAI } from "../../support/fake-openai.ts";
 import { startChatServer } from "../../support/start-chat-server.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
+const t = useChat();
 let api: Listening;
 let count = 0;
 let id = "";
@@ -19,22 +16,18 @@ let id = "";
 beforeAll(async () => {
   // What goes wrong on purpose is logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
-  api = await startChatServer(world, createChatWorld(world, fake.url).deps);
+  api = await startChatServer(t.world, t.chat.deps);
 });
 beforeEach(async () => {
-  fake.reset();
   id = `session-${count++}`;
-  await world.create("ann", id);
+  await t.world.create("ann", id);
 });
 afterAll(async () => {
   await api.close();
-  await Promise.all([engines.close(), fake.close()]);
 });
 
 const stored = async (session = id) =>
-  (await listMessages(world.stores, { user: "ann", id: session }, { order: "asc", limit: 100 })).messages;
+  (await listMessages(t.world.stores, { user: "ann", id: session }, { order: "asc", limit: 100 })).messages;
 const post = (path: string, body: object, headers: Record<string, string> = {}) =>
   fetch(api.url + path, {
     method: "POST",
@@ -61,7 +54,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("is what the AI SDK's client consumes", async () => {
-    fake.next({ perToken: 20 });
+    t.fake.next({ perToken: 20 });
     const transport = new DefaultChatTransport<UIMessage>({
       api: `${api.url}/v1/sessions/${id}/chat`,
       headers: { authorization: "Bearer ann" },
@@ -110,7 +103,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("sends its first event with the first token, in the protocol's words", async () => {
-    fake.next({ perToken: 300 });
+    t.fake.next({ perToken: 300 });
     const response = await chat({ content: "one two" }, { accept: "text/event-stream" });
     const began = Date.now();
     expect(response.headers.get("x-vercel-ai-ui-message-stream")).toBe("v1");
@@ -132,14 +125,14 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("ends with an error event when the model breaks off", async () => {
-    fake.next({ resetAfter: 2, perToken: 20 });
+    t.fake.next({ resetAfter: 2, perToken: 20 });
     const text = await (await chat({ content: "one two three", stream: true })).text();
     expect(text).toContain('{"type":"error","errorText":"The answer broke off.');
     expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
   });
 
   it("answers whole with what there was when the model breaks off", async () => {
-    fake.next({ resetAfter: 2, perToken: 20 });
+    t.fake.next({ resetAfter: 2, perToken: 20 });
     const response = await chat({ content: "one two three" });
     expect(response.status).toBe(200);
     const { message } = (await response.json()) as { message: object };
@@ -148,7 +141,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("completes and stores the answer when the client goes away", async () => {
-    fake.next({ perToken: 40 });
+    t.fake.next({ perToken: 40 });
     const abort = new AbortController();
     const response = await fetch(`${api.url}/v1/sessions/${id}/chat`, {
       method: "POST",
@@ -162,7 +155,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("is one turn however often it is repeated, also while the first runs", async () => {
-    fake.always({ perToken: 40 });
+    t.fake.always({ perToken: 40 });
     const key = { "idempotency-key": `key-${id}` };
     const body = { content: "one two three", stream: true };
     const replies = await Promise.all([chat(body, key), chat(body, key), chat({ ...body }, key)]);
@@ -170,23 +163,23 @@ describe("POST /v1/sessions/{id}/chat", () => {
     const later = await (await chat(body, key)).text();
     const said = (text: string) => [...text.matchAll(/"delta":"([^"]*)"/g)].map(([, delta]) => delta).join("");
     for (const text of [...texts, later]) expect(said(text)).toBe("You said: one two three");
-    expect(fake.requests).toHaveLength(1);
+    expect(t.fake.requests).toHaveLength(1);
     expect(await stored()).toHaveLength(2);
     expect((await chat({ content: "other" }, key)).status).toBe(422);
   });
 
   it("may be repeated after it has failed, as the same turn", async () => {
-    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
+    t.fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
     const key = { "idempotency-key": `key-${id}` };
     expect((await chat({ content: "hello" }, key)).status).toBe(503);
-    fake.always({});
+    t.fake.always({});
     const response = await chat({ content: "hello" }, key);
     expect(response.status).toBe(200);
     expect((await stored()).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
   });
 
   it("repeats its refusal of a request that the model will not take", async () => {
-    fake.next({ status: 400 });
+    t.fake.next({ status: 400 });
     const key = { "idempotency-key": `key-${id}` };
     const first = await chat({ content: "hello", stream: true }, key);
     const again = await chat({ content: "hello", stream: true }, key);
@@ -197,7 +190,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
       (await again.json()) as { request_id: string },
     ];
     expect(repeated).toEqual(problem);
-    expect(fake.requests.length).toBeLessThanOrEqual(1);
+    expect(t.fake.requests.length).toBeLessThanOrEqual(1);
     expect((await chat({ content: "other" }, key)).status).toBe(422);
   });
 
@@ -245,11 +238,11 @@ describe("POST /v1/sessions/{id}/chat", () => {
   });
 
   it("answers 503 when no model answers", async () => {
-    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
+    t.fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
     const down = await chat({ content: "x", stream: true });
     expect(down.status).toBe(503);
     expect(down.headers.get("retry-after")).toBe("1");
-    fake.always({ status: 409, headers: { "retry-after": "0" } });
+    t.fake.always({ status: 409, headers: { "retry-after": "0" } });
     expect((await chat({ content: "x" })).headers.get("retry-after")).toBe("1");
   });
 
@@ -257,16 +250,16 @@ describe("POST /v1/sessions/{id}/chat", () => {
     const provider = await startFakeOpenAI();
     let now = Date.now();
     const model = () =>
-      createInstance(world.table, {
+      createInstance(t.world.table, {
         url: provider.url,
         threshold: 1,
         maxAttempts: 1,
         openFor: 15_000,
         clock: () => now,
       });
-    const base = createChatWorld(world, provider.url).deps;
+    const base = createChatWorld(t.world, provider.url).deps;
     const ask = async () => {
-      const server = await startChatServer(world, { ...base, model: model() });
+      const server = await startChatServer(t.world, { ...base, model: model() });
       const response = await fetch(`${server.url}/v1/sessions/${id}/chat`, {
         method: "POST",
         headers: { authorization: "Bearer ann" },
@@ -290,7 +283,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     ["retry-after", "1e999"],
     ["retry-after-ms", "99999999"],
   ])("asks the client to come back within a minute, though the provider's %s is %s", async (name, value) => {
-    fake.always({ status: 429, headers: { [name]: value } });
+    t.fake.always({ status: 429, headers: { [name]: value } });
     const response = await chat({ content: "x" });
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "60"]);
   });
@@ -315,7 +308,7 @@ describe("POST /v1/chat/completions", () => {
       session_id: id,
     });
     await client().chat.completions.create(question("and?"), { headers: { "x-session-id": id } });
-    expect(fake.requests[1]!.messages.map(({ content }) => content)).toEqual([
+    expect(t.fake.requests[1]!.messages.map(({ content }) => content)).toEqual([
       "Be brief.",
       "my dog is Rex",
       "You said: my dog is Rex",
@@ -358,7 +351,7 @@ describe("POST /v1/chat/completions", () => {
       "quid agis?",
       "You said: quid agis?",
     ]);
-    expect(fake.requests[0]!.messages.map(({ content }) => content)).toEqual([
+    expect(t.fake.requests[0]!.messages.map(({ content }) => content)).toEqual([
       "Speak Latin.",
       "salve",
       "ave",
@@ -390,7 +383,7 @@ describe("POST /v1/chat/completions", () => {
   });
 
   it("gives it an error amid the stream when the model breaks off", async () => {
-    fake.next({ resetAfter: 2, perToken: 20 });
+    t.fake.next({ resetAfter: 2, perToken: 20 });
     const stream = await client().chat.completions.create({
       ...question("one two three"),
       stream: true,
@@ -410,14 +403,14 @@ describe("POST /v1/chat/completions", () => {
     await expect(create({ messages: [] })).rejects.toMatchObject({ status: 400 });
     await create({}, "ann/tiny").catch(() => undefined);
     await expect(create({}, "ann/tiny")).rejects.toBeInstanceOf(OpenAI.RateLimitError);
-    fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
+    t.fake.always({ status: 429, headers: { "retry-after-ms": "10" } });
     await expect(create({ stream: true })).rejects.toBeInstanceOf(OpenAI.InternalServerError);
   });
 });
 
 describe("GET /v1/usage", () => {
   it("says what was used today, what it cost, and what is left", async () => {
-    await world.create("usage", "u");
+    await t.world.create("usage", "u");
     await post("/v1/sessions/u/chat", { content: "good morning" }, { authorization: "Bearer usage" });
     const response = await fetch(`${api.url}/v1/usage`, { headers: { authorization: "Bearer usage/tiny" } });
     expect(await response.json()).toEqual({

@@ -3,35 +3,26 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
-import { createChatWorld } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
 import { startChatServer } from "../../support/start-chat-server.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
 const SECRET = "zanzibar";
 const HOUR = 3_600_000;
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
+const t = useChat();
 let api: Listening;
 let count = 0;
 let id = "";
 
 beforeAll(async () => {
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
-  api = await startChatServer(world, createChatWorld(world, fake.url).deps);
+  api = await startChatServer(t.world, t.chat.deps);
 });
 beforeEach(async () => {
-  fake.reset();
   id = `session-${count++}`;
-  await world.create("ann", id, 86_400);
+  await t.world.create("ann", id, 86_400);
 });
 afterAll(async () => {
   await api.close();
-  await Promise.all([engines.close(), fake.close()]);
 });
 
 async function post(path: string, body: object) {
@@ -66,55 +57,55 @@ describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
     expect([first.status, first.text.includes(SECRET)]).toEqual([200, true]);
     const again = await send();
     expect([again.status, again.text.includes(SECRET), again.replayed]).toEqual([200, true, "true"]);
-    for await (const { Items = [] } of paginateScan({ client: engines.dynamodb }, { TableName: "conversations" })) {
+    for await (const { Items = [] } of paginateScan({ client: t.engines.dynamodb }, { TableName: "conversations" })) {
       const kept = Items.filter(({ pk }) => String(pk).endsWith("#K"));
       expect(JSON.stringify(kept)).not.toContain(SECRET);
     }
-    expect(fake.requests).toHaveLength(1);
+    expect(t.fake.requests).toHaveLength(1);
   });
 
   it.each([
-    ["deleted", () => deleteSession(world.stores, session())],
-    ["reset", () => resetSession(world.stores, session(), { seed: `reset ${id}` })],
+    ["deleted", () => deleteSession(t.world.stores, session())],
+    ["reset", () => resetSession(t.world.stores, session(), { seed: `reset ${id}` })],
   ])("is a 404 at once when the session was %s, and asks the model no second time", async (_what, remove) => {
     expect((await send()).status).toBe(200);
     await remove();
     for (const wait of [0, 2 * HOUR]) {
-      world.advance(wait);
+      t.world.advance(wait);
       const began = performance.now();
       const again = await send();
       expect([again.status, JSON.parse(again.text).code]).toEqual([404, "not_found"]);
       expect(performance.now() - began).toBeLessThan(4000);
     }
-    expect(fake.requests).toHaveLength(1);
-    expect(await world.hot("ann", id)).toEqual([]);
+    expect(t.fake.requests).toHaveLength(1);
+    expect(await t.world.hot("ann", id)).toEqual([]);
   });
 
   it("is a 404 when another session has the id now, and says nothing in that", async () => {
     expect((await send()).status).toBe(200);
-    await deleteSession(world.stores, session());
-    world.advance(2 * HOUR);
-    await world.create("ann", id, 86_400, 1);
+    await deleteSession(t.world.stores, session());
+    t.world.advance(2 * HOUR);
+    await t.world.create("ann", id, 86_400, 1);
     expect((await send()).status).toBe(404);
-    expect(await world.hot("ann", id)).toEqual([`message 0 of ${id}`]);
+    expect(await t.world.hot("ann", id)).toEqual([`message 0 of ${id}`]);
   });
 
   it("is a 404 when the session was deleted while the answer was being given", async () => {
-    fake.next({ perToken: 100 });
+    t.fake.next({ perToken: 100 });
     const first = send();
-    while (fake.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    await deleteSession(world.stores, session());
+    while (t.fake.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await deleteSession(t.world.stores, session());
     await first;
     expect((await send()).status).toBe(404);
-    expect(await world.hot("ann", id)).toEqual([]);
+    expect(await t.world.hot("ann", id)).toEqual([]);
   });
 });
 
 describe("a repeat of a turn whose first attempt died", () => {
   it("runs it, as the first attempt has left no answer to delete", async () => {
     const send = ways["POST /v1/sessions/{id}/chat"];
-    await world.crashing(4, "before", send);
-    world.advance(HOUR);
+    await t.world.crashing(4, "before", send);
+    t.world.advance(HOUR);
     expect((await send()).status).toBe(200);
   });
 });

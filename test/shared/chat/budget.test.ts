@@ -1,13 +1,11 @@
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { promptsOf } from "../../../shared/chat/budget.ts";
 import { loadTokenizer } from "../../../shared/llm/tokenizer.ts";
 import { estimateTokens } from "../../../shared/llm/tokens.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
 vi.mock(import("../../../shared/llm/tokenizer.ts"), async (importOriginal) => {
   const original = await importOriginal();
@@ -17,34 +15,24 @@ vi.mock(import("../../../shared/llm/tokenizer.ts"), async (importOriginal) => {
 /** Of which the estimate makes more than half as much again. */
 const WORDY = "Разговоры хранятся, пока они продолжаются, а затем попадают в архив, откуда их можно вернуть целиком. ";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
+const t = useChat();
 let count = 0;
 let id = "";
 
-beforeAll(async () => {
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
-});
 beforeEach(async () => {
-  fake.reset();
-  fake.always({ text: "fine" });
+  t.fake.always({ text: "fine" });
   vi.mocked(loadTokenizer).mockClear();
   id = `budget-${count++}`;
-  await world.create("ann", id, 3600);
-});
-afterAll(async () => {
-  await Promise.all([engines.close(), fake.close()]);
+  await t.world.create("ann", id, 3600);
 });
 
 const say = async (content: string, encoding: "o200k_base" | "cl100k_base" | undefined) => {
-  const { deps } = createChatWorld(world, fake.url, { maxContextTokens: 2000 });
+  const { deps } = createChatWorld(t.world, t.fake.url, { maxContextTokens: 2000 });
   const specOf = () => ({ context: 8192, input: 1, output: 2, ...(encoding ? { encoding } : {}) });
   const told = { ...deps, specOf };
   await runTurn(told, turnRequest(told, "ann", id, content));
-  world.advance(1000);
-  return fake.requests.at(-1)!.messages;
+  t.world.advance(1000);
+  return t.fake.requests.at(-1)!.messages;
 };
 const tokensOf = (messages: { content: string }[]) =>
   messages.reduce((sum, { content }) => sum + countTokens(content) + 4, 4);
@@ -77,9 +65,9 @@ describe("the tokens of a prompt", () => {
   });
 
   it("leave room for an answer that is worth having, however little was set aside", async () => {
-    const { deps } = createChatWorld(world, fake.url);
+    const { deps } = createChatWorld(t.world, t.fake.url);
     const small = { ...deps, specOf: () => ({ context: 8192, input: 1, output: 2 }) };
-    const record = (await world.stores.sessions.find({ user: "ann", id }))!;
+    const record = (await t.world.stores.sessions.find({ user: "ann", id }))!;
     const message = (content: string): MessageRecord => ({
       id: content,
       role: "user",

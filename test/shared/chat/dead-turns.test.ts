@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { answered } from "../../../shared/chat/end-turn.ts";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
@@ -7,54 +7,40 @@ import type { Claim } from "../../../shared/idempotency/claim.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../../../shared/session/message.ts";
 import type { Stored } from "../../../shared/session/store.ts";
-import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { runTurn, turnRequest } from "../../support/chat-world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
-let chat: ReturnType<typeof createChatWorld>;
+const t = useChat();
 let count = 0;
 let id = "";
 let stored: Stored[] = [];
 
-beforeAll(async () => {
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
-  chat = createChatWorld(world, fake.url);
-});
 beforeEach(async () => {
-  fake.reset();
   id = `counted-${count++}`;
   stored = [];
-  await world.create("ann", id, 3600);
-});
-afterAll(async () => {
-  await Promise.all([engines.close(), fake.close()]);
+  await t.world.create("ann", id, 3600);
 });
 
 const session = () => ({ user: "ann", id });
 const request = (content: string, more: Partial<Parameters<typeof turnRequest>[4]> = {}) =>
-  turnRequest(chat.deps, "ann", id, content, { onStored: (one) => void stored.push(one), ...more });
+  turnRequest(t.chat.deps, "ann", id, content, { onStored: (one) => void stored.push(one), ...more });
 const transcript = async () => {
-  const { messages } = await listMessages(chat.deps, session(), { order: "asc", limit: 100 });
+  const { messages } = await listMessages(t.chat.deps, session(), { order: "asc", limit: 100 });
   return messages.map(({ role, content, status }) => [role, content, ...(status ? [status] : [])]);
 };
-const header = async () => (await world.stores.sessions.find(session()))!;
+const header = async () => (await t.world.stores.sessions.find(session()))!;
 const storedMessages = () => stored.reduce((sum, { messages = 0 }) => sum + messages, 0);
 
 /** A turn whose function dies after it has stored its question, and perhaps a part of its answer, or all of it. */
 async function die(
   left: { part?: string; answer?: string } = {},
-  identity = { seed: randomUUID(), at: world.stores.clock() },
+  identity = { seed: randomUUID(), at: t.world.stores.clock() },
 ): Promise<string> {
   const [questionId, answer] = [timeOrderedId(identity, 0xffe), timeOrderedId(identity, 0xfff)];
   const created_at = new Date(identity.at).toISOString();
   const question: MessageRecord = { id: questionId, role: "user", content: "asked by the dead", created_at };
-  const [record, now] = [await header(), world.stores.clock()];
-  await chat.deps.turns.begin({
+  const [record, now] = [await header(), t.world.stores.clock()];
+  await t.chat.deps.turns.begin({
     record,
     question,
     answer,
@@ -65,9 +51,9 @@ async function die(
     dead: [],
   });
   const turn = { ...session(), generation: record.generation, answer };
-  if (left.part !== undefined) await chat.deps.turns.saveText(turn, { text: left.part, model: "model-a" }, now);
+  if (left.part !== undefined) await t.chat.deps.turns.saveText(turn, { text: left.part, model: "model-a" }, now);
   if (left.answer !== undefined) {
-    await chat.deps.turns.save(turn, {
+    await t.chat.deps.turns.save(turn, {
       id: answer,
       role: "assistant",
       content: left.answer,
@@ -77,7 +63,7 @@ async function die(
       status: "complete",
     });
   }
-  world.advance(25_000);
+  t.world.advance(25_000);
   return answer;
 }
 
@@ -104,11 +90,11 @@ describe("a turn whose function has died", () => {
     ],
   ] as const)("and has left %s is counted by the next turn, which reads it", async (_what, left, messages, told) => {
     await die(left);
-    await runTurn(chat.deps, request("next"));
+    await runTurn(t.chat.deps, request("next"));
     expect(await transcript()).toEqual([...messages, ["user", "next"], ["assistant", "You said: next", "complete"]]);
     expect(await header()).toMatchObject({ message_count: messages.length + 2 });
     expect((await header()).turns ?? {}).toEqual({});
-    expect(fake.requests.at(-1)?.messages.map(({ content }) => content)).toEqual([
+    expect(t.fake.requests.at(-1)?.messages.map(({ content }) => content)).toEqual([
       "Be brief.",
       ...messages.map(([, content]) => content),
       "next",
@@ -120,7 +106,7 @@ describe("a turn whose function has died", () => {
   it("is counted once by turns that find it at the same time", async () => {
     await die({ part: "half of it" });
     await die();
-    await Promise.all(Array.from({ length: 5 }, (_, n) => runTurn(chat.deps, request(`next ${n}`))));
+    await Promise.all(Array.from({ length: 5 }, (_, n) => runTurn(t.chat.deps, request(`next ${n}`))));
     const messages = await transcript();
     expect(messages).toHaveLength(3 + 10);
     expect(await header()).toMatchObject({ message_count: 13 });
@@ -131,7 +117,7 @@ describe("a turn whose function has died", () => {
     const answer = await die({ part: "half of it" });
     const onStored = (one: Stored) => void stored.push(one);
     for (let n = 0; n < 2; n++) {
-      const turn = await followTurn(chat.deps, session(), answer, world.stores.clock() + 5000, onStored);
+      const turn = await followTurn(t.chat.deps, session(), answer, t.world.stores.clock() + 5000, onStored);
       const texts: string[] = [];
       const reading = (async () => {
         for await (const event of turn!.events()) if (event.kind === "text") texts.push(event.text);
@@ -143,16 +129,16 @@ describe("a turn whose function has died", () => {
   });
 
   it("is taken up by a repeat of its request, and is not a dead one for that", async () => {
-    const identity = { seed: randomUUID(), at: world.stores.clock() };
+    const identity = { seed: randomUUID(), at: t.world.stores.clock() };
     await die({}, identity);
     const found: string[][] = [];
-    const { turns } = chat.deps;
+    const { turns } = t.chat.deps;
     const begin: typeof turns.begin = (begun) => {
       found.push(begun.dead.map(({ answer }) => answer));
       return turns.begin(begun);
     };
     const repeat = request("asked by the dead", { claim: { kind: "taken", identity } });
-    await runTurn({ ...chat.deps, turns: { ...turns, begin } }, repeat);
+    await runTurn({ ...t.chat.deps, turns: { ...turns, begin } }, repeat);
     // DynamoDB refuses an update that sets and removes the same attribute: the mark of this very turn.
     expect(found).toEqual([[]]);
     expect(await transcript()).toEqual([
@@ -164,11 +150,11 @@ describe("a turn whose function has died", () => {
 
   it("is not taken for dead by an instance whose clock is a little ahead", async () => {
     const gate = Promise.withResolvers<void>();
-    fake.next({ until: gate.promise });
-    const first = startTurn(chat.deps, request("slow", { deadline: world.stores.clock() + 20_000 }));
+    t.fake.next({ until: gate.promise });
+    const first = startTurn(t.chat.deps, request("slow", { deadline: t.world.stores.clock() + 20_000 }));
     await expect.poll(async () => Object.keys((await header()).turns ?? {})).toHaveLength(1);
-    world.advance(19_900);
-    const ahead = { ...chat.deps, clock: () => world.stores.clock() + 900 };
+    t.world.advance(19_900);
+    const ahead = { ...t.chat.deps, clock: () => t.world.stores.clock() + 900 };
     await runTurn(ahead, request("meanwhile"));
     gate.resolve();
     await (await first).done;
@@ -181,13 +167,13 @@ describe("a turn that is repeated after it has failed", () => {
   const attempt = (claim: Claim) => request("hello", { claim });
 
   it("counts its question once, and its answer once it is there", async () => {
-    const identity = { seed: randomUUID(), at: world.stores.clock() };
+    const identity = { seed: randomUUID(), at: t.world.stores.clock() };
     for (const kind of ["first", "first", "taken"] as const) {
-      fake.next({ status: 400 });
-      await expect(startTurn(chat.deps, attempt({ kind, identity }))).rejects.toMatchObject({ code: "bad_request" });
+      t.fake.next({ status: 400 });
+      await expect(startTurn(t.chat.deps, attempt({ kind, identity }))).rejects.toMatchObject({ code: "bad_request" });
       expect(await header()).toMatchObject({ message_count: 1 });
     }
-    await runTurn(chat.deps, attempt({ kind: "first", identity }));
+    await runTurn(t.chat.deps, attempt({ kind: "first", identity }));
     expect(await transcript()).toEqual([
       ["user", "hello"],
       ["assistant", "You said: hello", "complete"],
@@ -197,19 +183,19 @@ describe("a turn that is repeated after it has failed", () => {
   });
 
   it("is ended once: an attempt that comes later counts nothing", async () => {
-    const identity = { seed: randomUUID(), at: world.stores.clock() };
-    const { turn } = await runTurn(chat.deps, attempt({ kind: "first", identity }));
+    const identity = { seed: randomUUID(), at: t.world.stores.clock() };
+    const { turn } = await runTurn(t.chat.deps, attempt({ kind: "first", identity }));
     const record = await header();
     const ended = { ...session(), generation: record.generation, answer: turn.id };
-    expect(await chat.deps.turns.close(ended, record, answered(ended), world.stores.clock())).toBe(false);
+    expect(await t.chat.deps.turns.close(ended, record, answered(ended), t.world.stores.clock())).toBe(false);
     expect(await header()).toEqual(record);
   });
 
   it("counts neither again when it was answered already", async () => {
-    const identity = { seed: randomUUID(), at: world.stores.clock() };
-    await runTurn(chat.deps, attempt({ kind: "first", identity }));
-    await runTurn(chat.deps, attempt({ kind: "taken", identity }));
-    expect(fake.requests).toHaveLength(1);
+    const identity = { seed: randomUUID(), at: t.world.stores.clock() };
+    await runTurn(t.chat.deps, attempt({ kind: "first", identity }));
+    await runTurn(t.chat.deps, attempt({ kind: "taken", identity }));
+    expect(t.fake.requests).toHaveLength(1);
     expect(await header()).toMatchObject({ message_count: 2 });
     expect(storedMessages()).toBe(2);
   });

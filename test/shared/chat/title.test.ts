@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { firstWords } from "../../../shared/chat/title.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
@@ -8,37 +8,29 @@ import { patchSession } from "../../../shared/session/patch-session.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
+const t = useChat();
 let count = 0;
 let user = "";
 
 beforeAll(async () => {
   // What goes wrong on purpose is logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
 });
 beforeEach(() => {
-  fake.reset();
   user = `user-${count++}`;
 });
-afterAll(() => Promise.all([engines.close(), fake.close()]));
 
 const session = () => ({ user, id: "s" });
 const titles = async () => {
   const [header, anchor] = await Promise.all([
-    world.stores.sessions.find(session()),
-    world.stores.sessions.findAnchor(session()),
+    t.world.stores.sessions.find(session()),
+    t.world.stores.sessions.findAnchor(session()),
   ]);
   return [header?.title, anchor?.title];
 };
-const worldWith = (titleModel?: string) => createChatWorld(world, fake.url, titleModel ? { titleModel } : {});
+const worldWith = (titleModel?: string) => createChatWorld(t.world, t.fake.url, titleModel ? { titleModel } : {});
 const say = (content: string, { deps } = worldWith(), more = {}) =>
   runTurn(deps, turnRequest(deps, user, "s", content, { create: true, ...more }));
 
@@ -75,19 +67,19 @@ describe("a session without a title", () => {
   });
 
   it("gets the first words of its conversation after its first turn", async () => {
-    await world.create(user, "s", 3600);
+    await t.world.create(user, "s", 3600);
     const captured = [
       { role: "assistant" as const, content: "Hello!" },
       { role: "user" as const, content: "My cat is lost" },
     ];
-    await appendMessages(world.stores, session(), captured, { seed: user, at: world.stores.clock() });
+    await appendMessages(t.world.stores, session(), captured, { seed: user, at: t.world.stores.clock() });
     const { turn } = await say("Where is it?");
     await turn.done;
     expect(await titles()).toEqual(["My cat is lost", "My cat is lost"]);
   });
 
   it("gets none from a question without words, and one from the next question", async () => {
-    await world.create(user, "s", 3600);
+    await t.world.create(user, "s", 3600);
     const { deps } = worldWith();
     const parts = [{ type: "data" as const, name: "x", data: 1 }];
     const question = { role: "user" as const, content: "", parts };
@@ -100,29 +92,29 @@ describe("a session without a title", () => {
 
 describe("a title that a client has set", () => {
   it("stays, also when it is set while the first turn runs", async () => {
-    await world.create(user, "s", 3600);
+    await t.world.create(user, "s", 3600);
     const { deps } = worldWith();
-    fake.next({ text: "one two three", perToken: 50 });
+    t.fake.next({ text: "one two three", perToken: 50 });
     const turn = await startTurn(deps, turnRequest(deps, user, "s", "Where is my cat?"));
-    await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+    await patchSession(t.world.stores, session(), { title: "Mine" }, undefined);
     await turn.done;
     expect(await titles()).toEqual(["Mine", "Mine"]);
   });
 });
 
-const reset = () => resetSession(world.stores, session(), { seed: `reset ${user}` });
+const reset = () => resetSession(t.world.stores, session(), { seed: `reset ${user}` });
 const deleteNth = async (n: number) => {
-  const { messages } = await listMessages(world.stores, session(), { order: "asc", limit: 100 });
-  await deleteMessage(world.stores, session(), messages[n]!.id);
+  const { messages } = await listMessages(t.world.stores, session(), { order: "asc", limit: 100 });
+  await deleteMessage(t.world.stores, session(), messages[n]!.id);
 };
 const archive = async () => {
-  world.advance(2 * 3_600_000);
-  const record = await world.sweep(user, "s");
-  expect((await world.archiveJob({ Records: [record!] })).batchItemFailures).toEqual([]);
+  t.world.advance(2 * 3_600_000);
+  const record = await t.world.sweep(user, "s");
+  expect((await t.world.archiveJob({ Records: [record!] })).batchItemFailures).toEqual([]);
 };
 const archiveAndRestore = async () => {
   await archive();
-  await restoreSession(world.stores, session());
+  await restoreSession(t.world.stores, session());
 };
 
 describe("a title that was made from messages", () => {
@@ -130,7 +122,7 @@ describe("a title that was made from messages", () => {
     ["a hot session", async () => undefined],
     ["an archived session", archive],
     ["a restored session", archiveAndRestore],
-    ["a session with new metadata", () => patchSession(world.stores, session(), { metadata: { a: 1 } }, undefined)],
+    ["a session with new metadata", () => patchSession(t.world.stores, session(), { metadata: { a: 1 } }, undefined)],
   ];
   const removals: [string, () => Promise<unknown>][] = [
     ["a reset", reset],
@@ -159,12 +151,12 @@ describe("a title that was made from messages", () => {
   });
 
   it("goes with a question that does not begin the conversation", async () => {
-    await world.create(user, "s", 3600);
+    await t.world.create(user, "s", 3600);
     const captured = [
       { role: "assistant" as const, content: "Hello!" },
       { role: "user" as const, content: "My cat is lost" },
     ];
-    await appendMessages(world.stores, session(), captured, { seed: user, at: world.stores.clock() });
+    await appendMessages(t.world.stores, session(), captured, { seed: user, at: t.world.stores.clock() });
     await (await say("Where is it?")).turn.done;
     await deleteNth(1);
     expect(await titles()).toEqual([null, null]);
@@ -179,7 +171,7 @@ describe("a title that was made from messages", () => {
 
   it("goes with the last message when the question that it was made from was never answered", async () => {
     const { deps } = worldWith();
-    fake.next({ status: 400 });
+    t.fake.next({ status: 400 });
     await expect(startTurn(deps, turnRequest(deps, user, "s", "Refused", { create: true }))).rejects.toThrow();
     await say("Where is my cat?");
     await deleteNth(0);
@@ -190,7 +182,7 @@ describe("a title that was made from messages", () => {
     "of %s is the client's once a client sets one: it stays after %s",
     async (_where, _what, move, remove) => {
       await say("Where is my cat?");
-      await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+      await patchSession(t.world.stores, session(), { title: "Mine" }, undefined);
       await move();
       await remove();
       expect(await titles()).toEqual(["Mine", "Mine"]);
@@ -200,7 +192,7 @@ describe("a title that was made from messages", () => {
   it("is the client's also when a client sets it in the archive", async () => {
     await say("Where is my cat?");
     await archive();
-    await patchSession(world.stores, session(), { title: "Mine" }, undefined);
+    await patchSession(t.world.stores, session(), { title: "Mine" }, undefined);
     await reset();
     expect(await titles()).toEqual(["Mine", "Mine"]);
   });
@@ -210,15 +202,15 @@ describe("a title by a model", () => {
   it("is asked for once, after the first turn, with its cost booked", async () => {
     const chat = worldWith("model-t");
     const { text } = await say("Where is my cat?", chat);
-    fake.next({ text: "Next answer" });
-    expect(fake.requests).toHaveLength(2);
-    expect(fake.requests[1]).toMatchObject({ model: "model-t", max_tokens: 20 });
-    expect(fake.requests[1]!.messages.at(-1)!.content).toBe(`user: Where is my cat?\n\nassistant: ${text}`);
+    t.fake.next({ text: "Next answer" });
+    expect(t.fake.requests).toHaveLength(2);
+    expect(t.fake.requests[1]).toMatchObject({ model: "model-t", max_tokens: 20 });
+    expect(t.fake.requests[1]!.messages.at(-1)!.content).toBe(`user: Where is my cat?\n\nassistant: ${text}`);
     expect(await titles()).toEqual(
-      Array(2).fill(firstWords(`You said: ${fake.requests[1]!.messages.at(-1)!.content}`)),
+      Array(2).fill(firstWords(`You said: ${t.fake.requests[1]!.messages.at(-1)!.content}`)),
     );
     await say("And my dog?", chat);
-    expect(fake.requests).toHaveLength(3);
+    expect(t.fake.requests).toHaveLength(3);
     const calls = chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
     expect(calls.map(({ dimensions }) => dimensions)).toMatchObject([
       { model: "model-a" },
@@ -229,7 +221,7 @@ describe("a title by a model", () => {
       const { input_tokens = 0, output_tokens = 0 } = measures as Record<string, number>;
       return input_tokens + output_tokens;
     });
-    const { spent } = await chat.deps.limits.usage(user, world.stores.clock());
+    const { spent } = await chat.deps.limits.usage(user, t.world.stores.clock());
     expect(spent).toBe(tokens.reduce((sum, one) => sum + one, 0));
   });
 
@@ -240,19 +232,19 @@ describe("a title by a model", () => {
     ["breaks off", { text: "one two", resetAfter: 1 }, "Where is my cat?"],
   ])("that %s gives a title all the same", async (_what, behaviour, title) => {
     const chat = worldWith("model-t");
-    fake.next({}, behaviour);
+    t.fake.next({}, behaviour);
     await say("Where is my cat?", chat);
     expect(await titles()).toEqual([title, title]);
-    const { spent } = await chat.deps.limits.usage(user, world.stores.clock());
+    const { spent } = await chat.deps.limits.usage(user, t.world.stores.clock());
     expect(spent).toBeLessThan(200);
   });
 
   it("is not asked for when the budget of the day is used up", async () => {
     const chat = worldWith("model-t");
     const plan = { name: "small", requests_per_minute: 0, tokens_per_day: 1600 };
-    fake.next({ usage: { prompt_tokens: 1590, completion_tokens: 5 } });
+    t.fake.next({ usage: { prompt_tokens: 1590, completion_tokens: 5 } });
     await say("Where is my cat?", chat, { plan });
-    expect(fake.requests).toHaveLength(1);
+    expect(t.fake.requests).toHaveLength(1);
     expect(await titles()).toEqual(["Where is my cat?", "Where is my cat?"]);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { askAgain } from "../../../shared/chat/ask-again.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
@@ -7,47 +7,34 @@ import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
 import { toSession } from "../../../shared/session/session.ts";
-import { createChatWorld, runTurn, turnRequest } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
+import { runTurn, turnRequest } from "../../support/chat-world.ts";
+import { createMemoryWorld } from "../../support/memory-world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: MemoryWorld;
-let chat: ReturnType<typeof createChatWorld>;
+const t = useChat(createMemoryWorld);
 let count = 0;
 let id = "";
 
-beforeAll(async () => {
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createMemoryWorld(engines);
-  chat = createChatWorld(world, fake.url);
-});
 beforeEach(async () => {
-  fake.reset();
   id = `branches-${count++}`;
-  await world.create("ann", id, 3600);
-});
-afterAll(async () => {
-  await Promise.all([engines.close(), fake.close()]);
+  await t.world.create("ann", id, 3600);
 });
 
 const session = () => ({ user: "ann", id });
 /** Runs a turn, later than all before it. Gives the id of its answer. */
 async function ask(content: string, more: object = {}): Promise<string> {
-  world.advance(1000);
-  const { turn } = await runTurn(chat.deps, turnRequest(chat.deps, "ann", id, content, more));
+  t.world.advance(1000);
+  const { turn } = await runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, content, more));
   return turn.id;
 }
-const again = async (answer: string) => ask("not used", await askAgain(chat.deps, session(), answer));
+const again = async (answer: string) => ask("not used", await askAgain(t.chat.deps, session(), answer));
 const list = async (branch = "current") =>
-  (await listMessages(chat.deps, session(), { order: "asc", limit: 100, branch })).messages;
+  (await listMessages(t.chat.deps, session(), { order: "asc", limit: 100, branch })).messages;
 const contents = async (branch?: string) => (await list(branch)).map(({ content }) => content);
-const shown = async () => toSession(await showSession(chat.deps, session()), world.stores.clock());
+const shown = async () => toSession(await showSession(t.chat.deps, session()), t.world.stores.clock());
 /** What the model was asked last, without the system prompt. */
 const prompt = () => {
-  const { messages = [] } = fake.requests.at(-1) ?? {};
+  const { messages = [] } = t.fake.requests.at(-1) ?? {};
   return messages.filter(({ role }) => role !== "system").map(({ content }) => content);
 };
 const parentOf = async (message: string) => (await list("all")).find((one) => one.id === message)?.parent_id;
@@ -70,21 +57,21 @@ describe("a turn that follows an earlier message", () => {
 
   it("shows the model a full window of the branch, however much lies on other branches", async () => {
     const inputs = Array.from({ length: 40 }, (_, n) => ({ id: `${n}-${id}`, role: "user" as const, content: `${n}` }));
-    await appendMessages(chat.deps, session(), inputs, { seed: id, at: world.stores.clock() });
+    await appendMessages(t.chat.deps, session(), inputs, { seed: id, at: t.world.stores.clock() });
     await ask("edit", { parent: `20-${id}` });
-    const limit = chat.deps.settings.maxMessages;
+    const limit = t.chat.deps.settings.maxMessages;
     expect(prompt()).toEqual([...inputs.slice(0, 21).map(({ content }) => content), "edit"].slice(-limit));
   });
 
   it("recalls no memory of the branch that it leaves, even before that is removed", async () => {
-    const deps = { ...chat.deps, recall: createRecall(world.deps) };
+    const deps = { ...t.chat.deps, recall: createRecall(t.world.deps) };
     const turn = async (content: string, more: object = {}) => {
-      world.advance(1000);
+      t.world.advance(1000);
       return (await runTurn(deps, turnRequest(deps, "ann", id, content, { ...more, memory: true }))).turn;
     };
     const first = await turn("My parrot is called Rio.");
     await turn("My parrot eats seeds.");
-    await world.deliver("ann", id);
+    await t.world.deliver("ann", id);
     const recalled = async (more: object) => (await turn("What about my parrot?", more)).memories;
     const others = Array.from({ length: 40 }, () => ({ role: "user" as const, content: "!" }));
     const parent = others.map((_, n) => `filler-${n}-${id}`).at(-1);
@@ -96,14 +83,14 @@ describe("a turn that follows an earlier message", () => {
         id: `filler-${n}-${id}`,
         ...(n === 0 ? { parent_id: first.id } : {}),
       })),
-      { seed: "filler", at: world.stores.clock() },
+      { seed: "filler", at: t.world.stores.clock() },
     );
     const after = await recalled({ parent });
     expect(after.map(({ content }) => content)).toContain("My parrot is called Rio.");
     expect(after.map(({ content }) => content)).not.toContain("My parrot eats seeds.");
     expect(after.every((memory) => !("branch" in memory))).toBe(true);
     const other = "elsewhere";
-    await world.create("ann", other, 3600);
+    await t.world.create("ann", other, 3600);
     const { turn: elsewhere } = await runTurn(
       deps,
       turnRequest(deps, "ann", other, "And my parrot?", { memory: true }),
@@ -122,15 +109,15 @@ describe("a turn that follows an earlier message", () => {
     const first = await ask("one");
     await ask("two", { parent: first });
     expect(await contents("all")).toEqual(["one", "You said: one", "two", "You said: two"]);
-    expect((await world.stores.sessions.find(session()))?.branch).toBeUndefined();
+    expect((await t.world.stores.sessions.find(session()))?.branch).toBeUndefined();
   });
 
   it("is refused without a trace when the session does not have that message", async () => {
     await ask("one");
     const before = await shown();
-    const asked = fake.requests.length;
+    const asked = t.fake.requests.length;
     await expect(ask("two", { parent: "none" })).rejects.toMatchObject({ fields: [{ path: "parent_id" }] });
-    expect([await shown(), await contents("all"), fake.requests.length]).toEqual([
+    expect([await shown(), await contents("all"), t.fake.requests.length]).toEqual([
       before,
       ["one", "You said: one"],
       asked,
@@ -140,10 +127,10 @@ describe("a turn that follows an earlier message", () => {
   it("of two at once gives two branches, each with its answer", async () => {
     const first = await ask("one");
     await ask("two");
-    world.advance(1000);
+    t.world.advance(1000);
     await Promise.all(
       ["left", "right"].map((content) =>
-        runTurn(chat.deps, turnRequest(chat.deps, "ann", id, content, { parent: first })),
+        runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, content, { parent: first })),
       ),
     );
     const all = await list("all");
@@ -182,17 +169,17 @@ describe("a message that is answered again", () => {
 
   it("counts as one message while the answer is being given, and when it fails", async () => {
     const first = await ask("one");
-    fake.next({ delay: 200 });
-    world.advance(1000);
+    t.fake.next({ delay: 200 });
+    t.world.advance(1000);
     const running = startTurn(
-      chat.deps,
-      turnRequest(chat.deps, "ann", id, "x", await askAgain(chat.deps, session(), first)),
+      t.chat.deps,
+      turnRequest(t.chat.deps, "ann", id, "x", await askAgain(t.chat.deps, session(), first)),
     );
-    while (fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (t.fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     expect((await shown()).message_count).toBe(2);
     await (await running).done;
     expect((await shown()).message_count).toBe(3);
-    fake.always({ status: 400 });
+    t.fake.always({ status: 400 });
     await expect(again(first)).rejects.toThrow();
     expect((await shown()).message_count).toBe(3);
     expect(await contents()).toEqual(["one"]);
@@ -202,22 +189,22 @@ describe("a message that is answered again", () => {
     await ask("one");
     const [question] = await list();
     const other = `other-${id}`;
-    await world.create("ann", other, 3600);
-    const { turn } = await runTurn(chat.deps, turnRequest(chat.deps, "ann", other, "x"));
+    await t.world.create("ann", other, 3600);
+    const { turn } = await runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", other, "x"));
     const answer = what === "none" ? "none" : what === "a question" ? question!.id : turn.id;
-    await expect(askAgain(chat.deps, session(), answer)).rejects.toMatchObject({ fields: [{ path: "regenerate" }] });
-    await expect(askAgain(chat.deps, { user: "bob", id }, answer)).rejects.toMatchObject({ code: "not_found" });
+    await expect(askAgain(t.chat.deps, session(), answer)).rejects.toMatchObject({ fields: [{ path: "regenerate" }] });
+    await expect(askAgain(t.chat.deps, { user: "bob", id }, answer)).rejects.toMatchObject({ code: "not_found" });
   });
 });
 
 describe("a turn whose session changes its branch", () => {
   it("stores its answer on the branch that it began on, and leaves the head where it is", async () => {
     const first = await ask("one");
-    fake.next({ delay: 200 });
-    world.advance(1000);
-    const running = startTurn(chat.deps, turnRequest(chat.deps, "ann", id, "two"));
-    while (fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-    await patchSession(chat.deps, session(), { head_id: first }, undefined);
+    t.fake.next({ delay: 200 });
+    t.world.advance(1000);
+    const running = startTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, "two"));
+    while (t.fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await patchSession(t.chat.deps, session(), { head_id: first }, undefined);
     const turn = await running;
     await turn.done;
     expect([await contents(), (await shown()).head_id]).toEqual([["one", "You said: one"], first]);
@@ -233,23 +220,23 @@ describe("a turn that begins a branch, repeated after a crash at any of its call
       for (const kind of ["before", "after"] as const) {
         for (let step = 0; ; step++) {
           id = `crash-${what}-${kind}-${step}`;
-          await world.create("ann", id, 3600);
+          await t.world.create("ann", id, 3600);
           const first = await ask("one");
           await ask("two");
-          world.advance(1000);
-          const identity = { seed: id, at: world.stores.clock() };
-          const more = what === "edit" ? { parent: first } : await askAgain(chat.deps, session(), first);
+          t.world.advance(1000);
+          const identity = { seed: id, at: t.world.stores.clock() };
+          const more = what === "edit" ? { parent: first } : await askAgain(t.chat.deps, session(), first);
           const attempt = (claim: "first" | "taken") => {
             const claims = {
               claim: async () => ({ kind: claim, identity }),
               keep: async () => {},
               release: async () => {},
             };
-            return runTurn(chat.deps, turnRequest(chat.deps, "ann", id, "edited", { ...more, claims }));
+            return runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, "edited", { ...more, claims }));
           };
-          const crashed = await world.crashing(step, kind, () => attempt("first"));
+          const crashed = await t.world.crashing(step, kind, () => attempt("first"));
           // Until then the turn may still be running.
-          world.advance(120_000);
+          t.world.advance(120_000);
           const { turn } = await attempt("taken");
           const expected = what === "edit" ? ["one", "You said: one", "edited"] : ["one"];
           expect([step, (await contents()).slice(0, expected.length)]).toEqual([step, expected]);
@@ -262,9 +249,9 @@ describe("a turn that begins a branch, repeated after a crash at any of its call
             6 + (what === "edit" ? 2 : 1),
             all.length,
           ]);
-          const { generation } = (await world.stores.sessions.find(session()))!;
-          expect((await world.stores.messages.tree(session(), generation)).branches).toHaveLength(2);
-          await world.drop("ann", id);
+          const { generation } = (await t.world.stores.sessions.find(session()))!;
+          expect((await t.world.stores.messages.tree(session(), generation)).branches).toHaveLength(2);
+          await t.world.drop("ann", id);
           if (!crashed) break;
         }
       }
@@ -274,9 +261,9 @@ describe("a turn that begins a branch, repeated after a crash at any of its call
 });
 
 it("a turn of a session that never branched makes the calls and consumes what it did before there were branches", async () => {
-  const header = async () => (await world.stores.sessions.find(session()))!;
+  const header = async () => (await t.world.stores.sessions.find(session()))!;
   await ask("one");
-  const calls = await world.counting(() => ask("two"));
+  const calls = await t.world.counting(() => ask("two"));
   expect(calls).toBeLessThanOrEqual(12);
   expect(await header()).toMatchObject({ message_count: 4 });
   expect((await header()).branch).toBeUndefined();

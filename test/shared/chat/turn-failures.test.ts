@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { followTurn } from "../../../shared/chat/follow-turn.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import type { TurnRequest } from "../../../shared/chat/turn.ts";
@@ -6,38 +6,29 @@ import { AppError } from "../../../shared/errors.ts";
 import type { Memory } from "../../../shared/memory/memory.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { readSession } from "../../../shared/session/read-session.ts";
-import { createChatWorld, runTurn, textOf, turnRequest } from "../../support/chat-world.ts";
-import { type Engines, startEngines } from "../../support/engines.ts";
-import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
-import { createWorld, type World } from "../../support/world.ts";
+import { runTurn, textOf, turnRequest } from "../../support/chat-world.ts";
+import { useChat } from "../../support/use-chat.ts";
 
-let engines: Engines;
-let fake: FakeOpenAI;
-let world: World;
-let chat: ReturnType<typeof createChatWorld>;
+const t = useChat();
 let count = 0;
 let user = "";
 
 beforeAll(async () => {
   // What goes wrong on purpose is logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
-  [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
-  world = createWorld(engines);
-  chat = createChatWorld(world, fake.url);
 });
 beforeEach(async () => {
-  fake.reset();
   user = `user-${count++}`;
-  await world.create(user, "s");
+  await t.world.create(user, "s");
 });
-afterAll(() => Promise.all([engines.close(), fake.close()]));
 
 /** Claims of which nothing is kept. */
 const unkept = { keep: async () => undefined, release: async () => undefined };
-const request = (content: string, more: Partial<TurnRequest> = {}) => turnRequest(chat.deps, user, "s", content, more);
+const request = (content: string, more: Partial<TurnRequest> = {}) =>
+  turnRequest(t.chat.deps, user, "s", content, more);
 const session = () => ({ user, id: "s" });
-const spent = async () => (await chat.deps.limits.usage(user, world.stores.clock())).spent;
-const stored = async () => (await listMessages(chat.deps, session(), { order: "asc", limit: 100 })).messages;
+const spent = async () => (await t.chat.deps.limits.usage(user, t.world.stores.clock())).spent;
+const stored = async () => (await listMessages(t.chat.deps, session(), { order: "asc", limit: 100 })).messages;
 const memory = (message_id: string): Memory => ({
   id: `m-${message_id}`,
   session_id: "s",
@@ -49,52 +40,55 @@ const memory = (message_id: string): Memory => ({
 
 describe("a turn that fails", () => {
   it("because no model answers is counted as failed in the metrics", async () => {
-    fake.always({ status: 429 });
-    await expect(runTurn(chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
-    const calls = chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
+    t.fake.always({ status: 429 });
+    await expect(runTurn(t.chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
+    const calls = t.chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
     expect(calls).toMatchObject([{ dimensions: { model: "model-a", plan: "free" }, error: "unavailable" }]);
   });
 
   it("because no model answers is no longer under way", async () => {
-    fake.always({ status: 429 });
-    await expect(runTurn(chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
-    const state = await readSession(chat.deps, session());
+    t.fake.always({ status: 429 });
+    await expect(runTurn(t.chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
+    const state = await readSession(t.chat.deps, session());
     expect(state).toMatchObject({ kind: "active", record: { message_count: 1 } });
     expect(state.kind === "active" && state.record.turns).toBeUndefined();
   });
 
   it("because its context cannot be read is no longer under way", async () => {
-    await world.create(user, "s40", 3600, 40);
-    const messages = { ...chat.deps.messages, window: () => Promise.reject(new Error("the store fails")) };
+    await t.world.create(user, "s40", 3600, 40);
+    const messages = { ...t.chat.deps.messages, window: () => Promise.reject(new Error("the store fails")) };
     const asked = { ...request("hello"), session: { user, id: "s40" } };
-    await expect(startTurn({ ...chat.deps, messages }, asked)).rejects.toThrow();
-    const state = await readSession(chat.deps, { user, id: "s40" });
+    await expect(startTurn({ ...t.chat.deps, messages }, asked)).rejects.toThrow();
+    const state = await readSession(t.chat.deps, { user, id: "s40" });
     expect(state.kind === "active" && state.record.turns).toBeUndefined();
-    expect(fake.requests).toHaveLength(0);
+    expect(t.fake.requests).toHaveLength(0);
   });
 
   it("because its claim is refused gives back what it has reserved", async () => {
     const claim = () => Promise.reject(new AppError("idempotency_mismatch", "another request"));
     const refused = request("hello", { claims: { ...unkept, claim } });
-    await expect(startTurn(chat.deps, refused)).rejects.toMatchObject({ code: "idempotency_mismatch" });
+    await expect(startTurn(t.chat.deps, refused)).rejects.toMatchObject({ code: "idempotency_mismatch" });
     expect(await spent()).toBe(0);
   });
 
   it("because the model breaks off is counted as failed in the metrics", async () => {
-    fake.next({ resetAfter: 2, perToken: 30 });
-    const turn = await startTurn(chat.deps, request("one two three"));
+    t.fake.next({ resetAfter: 2, perToken: 30 });
+    const turn = await startTurn(t.chat.deps, request("one two three"));
     await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
-    const calls = () => chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
+    const calls = () => t.chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
     expect(calls().map(({ error }) => error)).toEqual(["bad_gateway"]);
-    await runTurn(chat.deps, request("again"));
+    await runTurn(t.chat.deps, request("again"));
     expect(calls().map(({ error }) => error)).toEqual(["bad_gateway", undefined]);
   });
 
   it("because its answer cannot be stored lets a repeat run", async () => {
-    const turns = { ...chat.deps.turns, save: () => Promise.reject(new Error("the store fails")) };
+    const turns = { ...t.chat.deps.turns, save: () => Promise.reject(new Error("the store fails")) };
     const release = vi.fn(async () => undefined);
-    const claim = async () => ({ kind: "first" as const, identity: { seed: user, at: world.stores.clock() } });
-    const turn = await startTurn({ ...chat.deps, turns }, request("hello", { claims: { ...unkept, claim, release } }));
+    const claim = async () => ({ kind: "first" as const, identity: { seed: user, at: t.world.stores.clock() } });
+    const turn = await startTurn(
+      { ...t.chat.deps, turns },
+      request("hello", { claims: { ...unkept, claim, release } }),
+    );
     await expect(textOf(turn)).rejects.toMatchObject({ code: "internal" });
     await turn.done;
     expect(release).toHaveBeenCalledTimes(1);
@@ -102,16 +96,16 @@ describe("a turn that fails", () => {
 });
 
 describe("a turn that is repeated", () => {
-  const identity = () => ({ seed: user, at: world.stores.clock() });
+  const identity = () => ({ seed: user, at: t.world.stores.clock() });
 
   it("after it has ended costs nothing", async () => {
     const first = await runTurn(
-      chat.deps,
+      t.chat.deps,
       request("hello", { claim: { kind: "first", identity: identity() } } as object),
     );
     const before = await spent();
     const again = await runTurn(
-      chat.deps,
+      t.chat.deps,
       request("hello", { claim: { kind: "taken", identity: identity() } } as object),
     );
     expect(again.turn.id).toBe(first.turn.id);
@@ -122,42 +116,42 @@ describe("a turn that is repeated", () => {
     let asked = 0;
     const claim = async () => {
       if (asked++ === 0) return { kind: "followed" as const, identity: identity() };
-      world.advance(1);
-      await runTurn(chat.deps, request("meanwhile"));
+      t.world.advance(1);
+      await runTurn(t.chat.deps, request("meanwhile"));
       return { kind: "taken" as const, identity: identity() };
     };
-    await runTurn(chat.deps, request("hello", { claims: { ...unkept, claim } }));
-    expect(fake.requests.at(-1)!.messages.map(({ content }) => content)).toContain("You said: meanwhile");
+    await runTurn(t.chat.deps, request("hello", { claims: { ...unkept, claim } }));
+    expect(t.fake.requests.at(-1)!.messages.map(({ content }) => content)).toContain("You said: meanwhile");
   });
 });
 
 describe("the memories of a turn", () => {
   it("are not those of messages that the model reads anyway", async () => {
-    await runTurn(chat.deps, request("earlier"));
+    await runTurn(t.chat.deps, request("earlier"));
     const [question] = await stored();
     const recall = async () => [memory(question!.id), memory("elsewhere")];
-    const { turn } = await runTurn({ ...chat.deps, recall }, request("now", { memory: true }));
+    const { turn } = await runTurn({ ...t.chat.deps, recall }, request("now", { memory: true }));
     expect(turn.memories.map(({ message_id }) => message_id)).toEqual(["elsewhere"]);
   });
 
   it("are not looked for when the request does not want them", async () => {
     const recall = vi.fn(async () => [memory("elsewhere")]);
-    await runTurn({ ...chat.deps, recall }, request("now", { memory: false }));
+    await runTurn({ ...t.chat.deps, recall }, request("now", { memory: false }));
     expect(recall).not.toHaveBeenCalled();
   });
 
   it("are done without when they take too long", async () => {
     const recall = () => new Promise<never>(() => undefined);
     const began = performance.now();
-    await runTurn({ ...chat.deps, recall }, request("now", { memory: true }));
+    await runTurn({ ...t.chat.deps, recall }, request("now", { memory: true }));
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 });
 
 describe("an answer that takes long", () => {
   it("ends 5 s before the function does, so that it can be stored", async () => {
-    fake.next({ perToken: 400, text: "one two three four five six seven eight nine ten" });
-    const turn = await startTurn(chat.deps, request("count", { deadline: world.stores.clock() + 6000 }));
+    t.fake.next({ perToken: 400, text: "one two three four five six seven eight nine ten" });
+    const turn = await startTurn(t.chat.deps, request("count", { deadline: t.world.stores.clock() + 6000 }));
     await expect(textOf(turn)).rejects.toMatchObject({ code: "bad_gateway" });
     expect((await stored())[1]).toMatchObject({ status: "incomplete" });
   });
@@ -169,16 +163,16 @@ describe("an answer that takes long", () => {
       saves++;
       throw new Error("the store fails");
     };
-    fake.next({ perToken: 600, text: "one two three four five" });
-    const deps = { ...chat.deps, turns: { ...chat.deps.turns, saveText } };
+    t.fake.next({ perToken: 600, text: "one two three four five" });
+    const deps = { ...t.chat.deps, turns: { ...t.chat.deps.turns, saveText } };
     expect((await runTurn(deps, request("count"))).text).toBe("one two three four five");
     expect(saves).toBeGreaterThan(0);
   });
 
   it("is followed until the follower's own time is up", async () => {
-    fake.next({ perToken: 300, text: "one two three four five six seven eight" });
-    const turn = await startTurn(chat.deps, request("count"));
-    const followed = await followTurn(chat.deps, session(), turn.id, world.stores.clock() - 1);
+    t.fake.next({ perToken: 300, text: "one two three four five six seven eight" });
+    const turn = await startTurn(t.chat.deps, request("count"));
+    const followed = await followTurn(t.chat.deps, session(), turn.id, t.world.stores.clock() - 1);
     await expect(textOf(followed!)).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
     await turn.done;
   });
@@ -186,8 +180,8 @@ describe("an answer that takes long", () => {
 
 describe("following a turn", () => {
   it("is by the id of its answer, not of its question", async () => {
-    await runTurn(chat.deps, request("hello"));
+    await runTurn(t.chat.deps, request("hello"));
     const [question] = await stored();
-    expect(await followTurn(chat.deps, session(), question!.id, world.stores.clock() + 1000)).toBeNull();
+    expect(await followTurn(t.chat.deps, session(), question!.id, t.world.stores.clock() + 1000)).toBeNull();
   });
 });
