@@ -308,7 +308,7 @@ export const functions = {
     timeout: 900,
   }),
   "jobs-erase": scheduled("functions/jobs/erase.ts", "rate(1 minute)", {
-    table: ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"],
+    table: guarded,
     indexes: ["sessions_by_activity", "sessions_due", "memories_by_time"],
     metrics: ["BatchWriteItem", "UpdateItem"],
     metricIndexes: ["events_by_user"],

@@ -4,7 +4,7 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { expect } from "vitest";
 import type { Host } from "../../infra/local/host.ts";
-import { anchorKey, fileKey, headerKey } from "../../shared/dynamodb/keys.ts";
+import { anchorKey, fileKey, headerKey, openErasureKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
@@ -38,6 +38,7 @@ export async function useEverything(host: Host): Promise<void> {
     await audit(api);
     for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch", "jobs-measure"]) await operator.run(job);
     await api("GET", "/v1/state");
+    await erasure(api, operator);
   } finally {
     operator.close();
   }
@@ -99,6 +100,8 @@ interface Operator {
   expire(session: string): Promise<void>;
   /** Whether the archiver has written the stub of a session. Before that the API shows the session as archived already. */
   isArchived(session: string): Promise<boolean>;
+  /** Makes an erasure as old as that, in milliseconds. */
+  ageErasure(id: string, age: number): Promise<void>;
   /** Whether the archiver has ended the existence of a session. */
   isBuried(session: string): Promise<boolean>;
   /** Records a request and an event of this time, in epoch milliseconds. */
@@ -143,6 +146,7 @@ function createOperator(host: Host): Operator {
       const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: headerKey(USER, session) }));
       return Item?.archive !== undefined;
     },
+    ageErasure: async (id, age) => void (await set({ ...openErasureKey(id) }, "since", Date.now() - age)),
     async isBuried(session) {
       const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: anchorKey(USER, session) }));
       return Item?.state === "deleted";
@@ -208,6 +212,33 @@ async function audit(api: Api): Promise<void> {
   const records = async (query: string) => (await api("GET", `/v1/audit?${query}`)).body.data.length;
   await expect.poll(() => records(`user_id=${USER}&action=session.delete`), { timeout: PATIENCE }).toBeGreaterThan(1);
   expect(await records("limit=1")).toBe(1);
+}
+
+/** The erasure of the user, at the end. What is in the lake goes, too. */
+async function erasure(api: Api, { run, ageErasure }: Operator): Promise<void> {
+  const file = { filename: "late.txt", media_type: "text/plain", bytes: 4 };
+  const { upload } = (await api("POST", "/v1/files", file)).body;
+  const { id } = (await api("POST", "/v1/erasures", {})).body;
+  const receipt = async () => (await api("GET", `/v1/erasures/${id}`)).body;
+  const untilDone = async (isDone: () => Promise<boolean>) => {
+    // The schedule may be at work on the erasure, too.
+    for (let runs = 0; !(await isDone()) && runs < 30; runs++) {
+      await run("jobs-erase");
+      await sleep(1000);
+    }
+  };
+  await run("jobs-erase");
+  // Every request that began before it has ended.
+  await ageErasure(id, 600_000);
+  await untilDone(async () => (await receipt()).status === "complete");
+  const { stores } = await receipt();
+  expect(stores.filter(({ remaining }: { remaining: number }) => remaining > 0)).toEqual([]);
+  expect(stores.find(({ name }: { name: string }) => name === "rows of the lake").erased).toBeGreaterThan(0);
+  expect((await api("GET", "/v1/sessions?status=all")).body.data).toEqual([]);
+  expect((await fetch(upload.url, { method: "PUT", headers: upload.headers, body: "late" })).status).toBe(200);
+  // No URL that was signed before it is valid any more.
+  await ageErasure(id, 2 * 3_600_000);
+  await run("jobs-erase");
 }
 
 /** Uploads, a session that names them, and what becomes of them. */

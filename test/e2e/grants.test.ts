@@ -51,6 +51,11 @@ const reasons: [RegExp, string][] = [
   [/ dynamodb:(PutItem|BatchWriteItem) .*Metrics/, "One metric goes by PutItem, several by BatchWriteItem"],
   [/^jobs-reembed dynamodb:ConditionCheckItem /, "For a message that jobs-remember has missed"],
   [/^jobs-remember s3:GetObject /, "For a branch that became current right before its session was archived"],
+  [
+    /^jobs-erase s3:(PutObject|DeleteObjectVersion) .*\/lake\//,
+    "For partitions with rows of other users, and for older versions, which the local S3 does not keep",
+  ],
+  [/^jobs-erase dynamodb:ConditionCheckItem /, "For a session whose header TTL has deleted and which no archiver has seen"],
   [/^jobs-report s3:GetObject /, "Not read on the first three days of a month, when the report is made again"],
   [/^system-state dynamodb:UpdateItem .*Metrics/, "For a new deployment, in which no job has run yet"],
   [/^jobs-housekeeping dynamodb:GetItem .*Conversations/, "For a session that is being archived during the audit"],

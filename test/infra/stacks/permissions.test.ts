@@ -208,7 +208,7 @@ const expected: Record<string, string[]> = {
   "erasures-create": [`dynamodb GetItem ${idempotency} on table`, privacyKey],
   "erasures-get": ["dynamodb GetItem on table", privacyKey],
   "jobs-erase": [
-    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
     "dynamodb BatchWriteItem UpdateItem on metrics",
     "dynamodb Query on index events_by_user",
