@@ -55,7 +55,10 @@ const reasons: [RegExp, string][] = [
     /^jobs-erase s3:(PutObject|DeleteObjectVersion) .*\/lake\//,
     "For partitions with rows of other users, and for older versions, which the local S3 does not keep",
   ],
-  [/^jobs-erase dynamodb:ConditionCheckItem /, "For a session whose header TTL has deleted and which no archiver has seen"],
+  [
+    /^jobs-erase dynamodb:ConditionCheckItem /,
+    "For a session whose header TTL has deleted and which no archiver has seen",
+  ],
   [/^jobs-report s3:GetObject /, "Not read on the first three days of a month, when the report is made again"],
   [/^system-state dynamodb:UpdateItem .*Metrics/, "For a new deployment, in which no job has run yet"],
   [/^jobs-housekeeping dynamodb:GetItem .*Conversations/, "For a session that is being archived during the audit"],
