@@ -219,6 +219,8 @@ export const functions = {
   }),
   "exports-create": http("functions/exports/create.ts", "createExport", { table: [...idempotency, "GetItem"] }),
   "exports-get": http("functions/exports/get.ts", "getExport", { table: ["GetItem"], exports: ["GetObject"] }),
+  "settings-get": http("functions/settings/get.ts", "getSettings", { table: ["GetItem"] }),
+  "settings-patch": http("functions/settings/patch.ts", "patchSettings", { table: ["GetItem", "UpdateItem"] }),
   "audit-list": http("functions/audit/list.ts", "listAudit", { audit: ["Query"], hashesUsers: true }),
   "events-create": http("functions/events/create.ts", "createEvent", {
     table: [...idempotency, "GetItem"],

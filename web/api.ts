@@ -31,10 +31,13 @@ type Output<O> = O extends { answers: infer A }
   : never;
 
 /** What a route takes: path parameters, query and body, by the route's schemas. */
-export type RequestOf<R extends Route> = Input<OperationOf<R>, "params"> &
-  Partial<Input<OperationOf<R>, "query">> &
-  Input<OperationOf<R>, "body"> &
-  RequestOptions;
+export type RequestOf<R extends Route> = RequestOfOperation<OperationOf<R>>;
+
+/** By operation: the intersection of unions of all operations would be too complex for the compiler. */
+type RequestOfOperation<O> = O extends unknown
+  ? Input<O, "params"> & Partial<Input<O, "query">> & Input<O, "body"> & RequestOptions
+  : never;
+
 export type AnswerOf<R extends Route> = Output<OperationOf<R>>;
 
 interface RequestOptions {

@@ -7,12 +7,12 @@ import { planOf } from "../../shared/limits/plans.ts";
 import { withoutUndefined } from "../../shared/session/message.ts";
 import type { ChatHandlerDependencies } from "../compose-chat.ts";
 
-type Caller = Pick<HttpRequest<Operation>, "user" | "plan" | "repeatable" | "deadline" | "observe">;
+type Caller = Pick<HttpRequest<Operation>, "user" | "plan" | "person" | "repeatable" | "deadline" | "observe">;
 
 /** A turn in session `id`, which is created if it is new, without its question. */
 export function turnRequest(
   { plans, idempotency, clock, newId }: ChatHandlerDependencies,
-  { user, plan, repeatable, deadline, observe }: Caller,
+  { user, plan, person, repeatable, deadline, observe }: Caller,
   id: string,
   { model, temperature, max_output_tokens, memory, tools, tool_choice }: TurnOptions,
 ): Omit<TurnRequest, "question"> {
@@ -25,7 +25,7 @@ export function turnRequest(
     model,
     parameters: withoutUndefined({ temperature, tools, tool_choice }),
     maxOutputTokens: max_output_tokens,
-    memory,
+    memory: memory && (async () => (await person()).memory),
     create: true,
     onStored: observe,
     deadline,

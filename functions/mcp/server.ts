@@ -20,7 +20,10 @@ export interface McpDependencies extends HttpDependencies, Stores {
 }
 
 /** The user for whom the tools work, and what names the request. */
-export type Caller = Pick<HttpRequest<typeof mcpOperations.callMcp>, "user" | "identity" | "observe" | "audit">;
+export type Caller = Pick<
+  HttpRequest<typeof mcpOperations.callMcp>,
+  "user" | "person" | "identity" | "observe" | "audit"
+>;
 
 const INSTRUCTIONS =
   "Memocha keeps the user's conversations. Search its memories before you answer questions about the user or about earlier conversations, and remember lasting facts that the user tells you.";

@@ -37,7 +37,7 @@ const destroys = { readOnlyHint: false, destructiveHint: true, idempotentHint: t
 
 /** Registers what a model can do for the caller: search, remember, forget, and read or extend sessions. */
 export function registerTools(server: McpServer, deps: McpDependencies, caller: Caller): void {
-  const { user, identity, observe, audit } = caller;
+  const { user, person, identity, observe, audit } = caller;
 
   function tool<S extends z.ZodObject>(
     name: string,
@@ -74,6 +74,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     },
     async ({ query, ...rest }) => {
       checkRange(rest);
+      if (!(await person()).memory) throw new AppError("forbidden", "The user has switched memory off: do not search");
       return { memories: await deps.recall(user, { text: query, ...rest }) };
     },
   );

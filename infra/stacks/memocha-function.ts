@@ -126,11 +126,9 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
   allow("AuditOutbox", tableActions(outboxActionsOf(spec)), [data.auditOutbox.tableArn]);
   if (spec.audit) {
-    const arns = [
-      data.audit.tableArn,
-      ...(spec.audit.includes("Query") ? [`${data.audit.tableArn}/index/${AUDIT_BY_SUBJECT}`] : []),
-    ];
-    allow("Audit", tableActions(spec.audit), arns);
+    // Only the list of an admin looks for records about one user.
+    const indexes = spec.trigger.kind === "http" ? [`${data.audit.tableArn}/index/${AUDIT_BY_SUBJECT}`] : [];
+    allow("Audit", tableActions(spec.audit), [data.audit.tableArn, ...indexes]);
   }
   if (spec.metricIndexes?.length) {
     const arns = spec.metricIndexes.map((name) => `${data.metrics.tableArn}/index/${name}`);

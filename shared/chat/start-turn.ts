@@ -177,7 +177,14 @@ async function recallMemories(
 ): Promise<BranchMemory[]> {
   if (!recall || !memory || text === "") return [];
   try {
-    return await withPatience(MEMORY_PATIENCE, recall(session.user, { text, limit: MEMORIES }), []);
+    // The user has usually not switched memory off, so do not wait for the answer to that.
+    const isOn = typeof memory === "function" ? memory() : memory;
+    const recalled = Promise.all([recall(session.user, { text, limit: MEMORIES }), isOn]);
+    return await withPatience(
+      MEMORY_PATIENCE,
+      recalled.then(([memories, on]) => (on ? memories : [])),
+      [],
+    );
   } catch (error) {
     log("error", { user: session.user, message: "memories cannot be recalled", cause: String(error) });
     return [];

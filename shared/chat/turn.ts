@@ -82,7 +82,8 @@ export interface TurnRequest {
   /** Parameters of OpenAI's chat completions that reach the provider as they are. */
   parameters?: Readonly<Record<string, unknown>> | undefined;
   maxOutputTokens?: number | undefined;
-  memory: boolean;
+  /** Whether memories are recalled, or what finds that out. */
+  memory: boolean | (() => Promise<boolean>);
   /** Creates the session if it does not exist. */
   create?: boolean;
   /** The session's id was made for this request, so the session cannot exist yet. */

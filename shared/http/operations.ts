@@ -10,6 +10,7 @@ import { messageOperations } from "./operations/message-operations.ts";
 import { metricOperations } from "./operations/metric-operations.ts";
 import { reportOperations } from "./operations/report-operations.ts";
 import { sessionOperations } from "./operations/session-operations.ts";
+import { settingsOperations } from "./operations/settings-operations.ts";
 import { systemOperations } from "./operations/system-operations.ts";
 import { webOperations } from "./operations/web-operations.ts";
 
@@ -28,6 +29,7 @@ export const operations = {
   ...eventOperations,
   ...reportOperations,
   ...memoryOperations,
+  ...settingsOperations,
   ...exportOperations,
   ...auditOperations,
   ...fileOperations,

@@ -7,6 +7,7 @@ import {
   memoryLayoutKey,
   memorySummaryKey,
   parseSessionKey,
+  personKey,
   sessionKey,
 } from "../dynamodb/keys.ts";
 import { projectionOf, type Table } from "../dynamodb/table.ts";
@@ -29,6 +30,13 @@ import { createMemoryReader, findAnchors, findTree, isOfLivingSession } from "./
 import type { Change, Life, MemoryStore, Summary } from "./memory-store.ts";
 import { noStatistics, type TermStatistics } from "./statistics.ts";
 
+/** The user has not switched memory off. */
+const isMemoryOn = {
+  ConditionExpression: "attribute_not_exists(#memory) OR #memory <> :off",
+  ExpressionAttributeNames: { "#memory": "memory" },
+  ExpressionAttributeValues: { ":off": false },
+};
+
 /** Memories in the table `conversations`. */
 export function createMemoryStore(table: Table, clock: Clock, newId: NewId = randomId): MemoryStore {
   const summaryPut = (user: string, from: Summary, to: TermStatistics) =>
@@ -36,6 +44,11 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
 
   return {
     ...createMemoryReader(table),
+
+    async rememberedSince(user) {
+      const person = await table.get(personKey(user));
+      return person?.memory === false ? null : Number(person?.memory_since ?? 0);
+    },
 
     async livesOf(sessions) {
       const anchors = [...(await findAnchors(table, sessions))].filter(([, { state }]) => state !== "deleted");
@@ -79,8 +92,10 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
           Put: { Item: toMemoryItem(memory), ConditionExpression: "attribute_not_exists(pk)" },
         })),
         ...sessions.map((records) => anchorCheck(records, lives.get(records[0]?.session_id ?? ""))),
+        { ConditionCheck: { Key: personKey(user), ...isMemoryOn } },
       ]);
       if (!refusals) return { done: true };
+      if (refusals.at(-1)?.failed) return refused(memories);
       const isStored = memories.filter((_, n) => refusals[n + 1]?.failed);
       const failed = sessions.flatMap((records, n) => {
         const refusal = refusals[n + 1 + memories.length];

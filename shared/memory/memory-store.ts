@@ -81,7 +81,7 @@ export interface Life {
   tree?: Tree;
 }
 
-/** Memories that one `add` or `remove` takes at most: with the summary and a session each, below the 100 actions of a transaction. */
+/** Memories that one `add` or `remove` takes at most: with the summary, the person's record and a session each, below the 100 actions of a transaction. */
 export const MAX_PER_CHANGE = 45;
 
 /** Reads and searches memories. All reads are strongly consistent, except those of an index: `search`, `list` and `locate`. */
@@ -114,6 +114,8 @@ export interface Removal {
 
 /** Adds and removes memories. A change also writes the summary, and is made only if the summary is still the one that was read. */
 export interface MemoryWriter {
+  /** Returns since when (epoch ms) what a user says is remembered; `null` = the user has switched memory off. */
+  rememberedSince(user: string): Promise<number | null>;
   /** Returns the life of each session that exists, by session id. The sessions must be of one user. */
   livesOf(sessions: readonly SessionId[]): Promise<Map<string, Life>>;
   /** Returns the ids that are stored or forgotten. May miss the newest. */

@@ -32,7 +32,8 @@ interface Placed {
 
 /**
  * Turns messages of one user into memories, and returns how many were stored. It may be repeated, and run beside other runs: each memory
- * is stored and counted once, and messages that were deleted or forgotten meanwhile, or are not on the current branch, are not stored.
+ * is stored and counted once, and messages that were deleted or forgotten meanwhile, or are not on the current branch, are not stored, and
+ * neither is what was said while the user had switched memory off.
  * Beside what `planMemories` leaves out, the exact repeat of one of the last things that the same speaker said on the same branch is not
  * remembered.
  */
@@ -49,7 +50,11 @@ async function rememberAll(
   onStored: (count: number) => void,
 ): Promise<typeof contended | undefined> {
   const { memories } = deps;
-  const lives = await memories.livesOf(captured.map(({ session }) => session));
+  const [since, lives] = await Promise.all([
+    memories.rememberedSince(user),
+    memories.livesOf(captured.map(({ session }) => session)),
+  ]);
+  if (since === null) return undefined;
   const planned = captured.flatMap(({ session, generation, message }) => {
     const life = lives.get(session.id);
     if (!life || generation < life.generation || (life.tree && !isOn(pathOf(life.tree), message))) return [];
@@ -57,7 +62,9 @@ async function rememberAll(
   });
   // The stream may deliver a message twice in a batch, and each restore writes it again with a newer generation. The store is sure to
   // accept the newest only.
-  const byGeneration = planned.toSorted((a, b) => a.generation - b.generation);
+  const byGeneration = planned
+    .filter(({ arrived }) => arrived >= since)
+    .toSorted((a, b) => a.generation - b.generation);
   const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
   const present = await memories.presentIds(drafts);
   const missing = drafts.filter(({ id }) => !present.has(id));

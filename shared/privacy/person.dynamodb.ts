@@ -15,15 +15,16 @@ export function createPersonStore(table: Pick<Table, "get" | "update">): PersonS
       };
     },
 
-    async setMemory(user, memory) {
-      const { done } = await table.update({
+    async setMemory(user, memory, now) {
+      const outcome = await table.update({
         Key: personKey(user),
-        UpdateExpression: memory ? "REMOVE #memory" : "SET #memory = :off",
-        ConditionExpression: "attribute_not_exists(erasing)",
+        UpdateExpression: memory ? "SET memory_since = :now REMOVE #memory" : "SET #memory = :off",
+        ConditionExpression: `attribute_not_exists(erasing)${memory ? " AND #memory = :off" : ""}`,
         ExpressionAttributeNames: { "#memory": "memory" },
-        ...(memory ? {} : { ExpressionAttributeValues: { ":off": false } }),
+        ExpressionAttributeValues: { ":off": false, ...(memory ? { ":now": now } : {}) },
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       });
-      if (!done) throw beingErased();
+      if (!outcome.done && outcome.item?.erasing !== undefined) throw beingErased();
       return { memory };
     },
   };

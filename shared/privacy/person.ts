@@ -13,6 +13,9 @@ export const newPerson: Person = { memory: true };
 export interface PersonStore {
   /** Reads a record with half a read unit. A change shows after a moment, usually less than a second. */
   find(user: string): Promise<Person>;
-  /** Stores the choice. Throws `being_erased`. */
-  setMemory(user: string, memory: boolean): Promise<Person>;
+  /**
+   * Stores the choice. What is said while memory is off is not remembered later either. `now` is in epoch milliseconds. Throws
+   * `being_erased`.
+   */
+  setMemory(user: string, memory: boolean, now: number): Promise<Person>;
 }

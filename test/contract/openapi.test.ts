@@ -165,6 +165,8 @@ const examples: Record<OperationId, () => Promise<Example>> = {
     return { url: `/v1/memories/${(await api.get("/v1/memories")).body.data[0].id}` };
   },
   deleteMemories: async () => ({ url: "/v1/memories" }),
+  getSettings: async () => ({ url: "/v1/settings" }),
+  patchSettings: async () => ({ url: "/v1/settings", body: { memory: true } }),
   listAudit: async () => ({ url: "/v1/audit" }),
   createExport: async () => ({ url: "/v1/exports" }),
   getExport: async () => ({ url: `/v1/exports/${(await api.post("/v1/exports")).body.id}` }),

@@ -195,6 +195,9 @@ async function everyday(api: Api): Promise<void> {
   await api("DELETE", "/v1/sessions/plain");
   await api("POST", "/admin/cleanup-sessions?days=7");
   await api("GET", "/v1/usage");
+  await api("PATCH", "/v1/settings", { memory: false });
+  expect((await api("PATCH", "/v1/settings", { memory: true })).body).toEqual({ memory: true });
+  await api("GET", "/v1/settings");
 }
 
 /** An export of sessions, archived ones too, and of a file. */

@@ -32,6 +32,8 @@ import { createListSessions } from "../../functions/sessions/list.ts";
 import { createPatchSession } from "../../functions/sessions/patch.ts";
 import { createResetSession } from "../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../functions/sessions/restore.ts";
+import { createGetSettings } from "../../functions/settings/get.ts";
+import { createPatchSettings } from "../../functions/settings/patch.ts";
 import { createHealth } from "../../functions/system/health.ts";
 import { createGetOpenapi } from "../../functions/system/openapi.ts";
 import { createAuditOutbox, createOutboxReader } from "../../shared/audit/audit-outbox.dynamodb.ts";
@@ -157,6 +159,8 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
     }),
     registerClient: createRegisterClient({ ...http, clientId: "public-client", redirectUrls: REDIRECT_URLS }),
     createEvent: createCreateEvent({ ...posts, events: createEventStore(metrics) }),
+    getSettings: createGetSettings(http),
+    patchSettings: createPatchSettings({ ...http, choices: world.persons }),
     listAudit: createListAudit({ ...http, records: audit, pseudonyms }),
     createExport: createCreateExport({ ...posts, exports }),
     getExport: createGetExport({ ...http, exports, objects: createExportObjects(world.s3, engines.bucket) }),

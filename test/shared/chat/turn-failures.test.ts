@@ -140,6 +140,13 @@ describe("the memories of a turn", () => {
     expect(recall).not.toHaveBeenCalled();
   });
 
+  it("are none when the user has switched memory off", async () => {
+    const recall = async () => [memory("elsewhere")];
+    const turnOf = async (on: boolean) =>
+      (await runTurn({ ...chat.deps, recall }, request(`on: ${on}`, { memory: async () => on }))).turn.memories.length;
+    expect([await turnOf(true), await turnOf(false)]).toEqual([1, 0]);
+  });
+
   it("are done without when they take too long", async () => {
     const recall = () => new Promise<never>(() => undefined);
     const began = performance.now();

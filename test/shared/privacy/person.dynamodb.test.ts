@@ -17,16 +17,16 @@ describe("the record of a person", () => {
   });
 
   it("keeps the choice of a user, and no one else's", async () => {
-    expect(await world.persons.setMemory("ann", false)).toEqual({ memory: false });
+    expect(await world.persons.setMemory("ann", false, 1)).toEqual({ memory: false });
     expect(await world.persons.find("ann")).toEqual({ memory: false });
     expect(await world.persons.find("an")).toEqual({ memory: true });
-    await world.persons.setMemory("ann", true);
+    await world.persons.setMemory("ann", true, 2);
     expect(await world.persons.find("ann")).toEqual({ memory: true });
   });
 
   it("refuses a choice while an erasure runs", async () => {
     await world.table.put({ Item: { ...personKey("bob"), memory: false, erasing: "an erasure" } });
-    await expect(world.persons.setMemory("bob", true)).rejects.toMatchObject({ code: "being_erased" });
+    await expect(world.persons.setMemory("bob", true, 3)).rejects.toMatchObject({ code: "being_erased" });
     expect(await world.persons.find("bob")).toEqual({ memory: false, erasing: "an erasure" });
   });
 });
