@@ -6,10 +6,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startMemocha } from "../infra/cli/start/start-memocha.ts";
 import type { Host } from "../infra/local/index.ts";
-import { retentionTable } from "./support/retention-table.ts";
+import { placesTable, retentionTable } from "./support/retention-table.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
-const RETENTION = path.join(ROOT, "docs/retention.md");
 const pages = [
   "README.md",
 
@@ -67,16 +66,20 @@ describe("the README and the pages of docs/", () => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
-  it("have the retention policy as it is (UPDATE_README=1 npm test writes it)", () => {
-    const part = /<!-- retention -->\n[\s\S]*?<!-- \/retention -->/;
-    const current = `<!-- retention -->\n${retentionTable()}<!-- /retention -->`;
-    const page = readFileSync(RETENTION, "utf8");
-    if (process.env.UPDATE_README)
+  it.each([
+    ["the retention policy", "retention.md", "retention", retentionTable],
+    ["the places of personal data", "privacy.md", "places", placesTable],
+  ])("have %s as they are in the code (UPDATE_README=1 npm test writes them)", (_what, name, marker, table) => {
+    const file = path.join(ROOT, "docs", name);
+    const part = new RegExp(`<!-- ${marker} -->\\n[\\s\\S]*?<!-- /${marker} -->`);
+    const current = `<!-- ${marker} -->\n${table()}<!-- /${marker} -->`;
+    const page = readFileSync(file, "utf8");
+    if (process.env.UPDATE_README) {
       writeFileSync(
-        RETENTION,
+        file,
         page.replace(part, () => current),
       );
-    else expect(part.exec(page)?.[0]).toBe(current);
+    } else expect(part.exec(page)?.[0]).toBe(current);
   });
 
   it("name commands that explain themselves", async () => {

@@ -289,6 +289,7 @@ export const impersonal: readonly (keyof typeof retention)[] = [
   "counter",
   "jobState",
   "lakeDay",
+  "lakeBasis",
   "lakeAggregates",
   "report",
 ];

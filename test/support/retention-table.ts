@@ -1,3 +1,4 @@
+import { type Place, places } from "../../shared/privacy/registry.ts";
 import { DAY, type RetentionRule, retention } from "../../shared/retention/policy.ts";
 
 /** The retention policy as the Markdown table of docs/retention.md. */
@@ -12,6 +13,16 @@ export function retentionTable(): string {
     },
   );
   return ["| record | deleted after | period | |", "|---|---|---|---|", ...rows, ""].join("\n");
+}
+
+/** The places of personal data as the Markdown table of docs/privacy.md. */
+export function placesTable(): string {
+  const rows = (places as readonly Place[]).map(({ name, holds, records, erased, later }) => {
+    const periods = new Set(records.map((record) => duration(retention[record].seconds)));
+    const kept = periods.size > 0 ? [...periods].join(", ") : duration(later?.seconds() ?? null);
+    return `| ${name} | ${holds} | ${kept} | ${erased}${later ? `. ${later.why}` : ""} |`;
+  });
+  return ["| place | what it holds | deleted after | by an erasure |", "|---|---|---|---|", ...rows, ""].join("\n");
 }
 
 function duration(seconds: number | null): string {
