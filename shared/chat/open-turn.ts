@@ -64,20 +64,21 @@ const historyLimit = ({ settings }: ChatDependencies): number => Math.max(1, set
 
 /**
  * Stores the question and marks the turn as running: one round trip. It takes more if the session is not hot, if another request
- * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. Throws `not_found`,
- * and `validation_failed` when the turn follows a message that the session does not have.
+ * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. `null`: another attempt
+ * has begun the turn meanwhile, and runs it or has run it. Throws `not_found`, and `validation_failed` when the turn follows a message that the session
+ * does not have.
  */
 export async function openTurn(
   deps: ChatDependencies,
   request: TurnRequest,
   read: Window | null,
   { question, identity, answer, until }: Opening,
-): Promise<OpenedTurn> {
+): Promise<OpenedTurn | null> {
   const { session, onStored } = request;
   let window = read;
   let isHistoryStored = false;
   let meant: number | undefined;
-  return retryContended(async () => {
+  return retryContended<OpenedTurn | null>(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
     let hasResults =
@@ -126,6 +127,7 @@ export async function openTurn(
       window = null;
       return contended;
     }
+    if (outcome.kind === "taken") return null;
     if (outcome.kind === "begun" && !isAgain) onStored?.({ messages: 1 });
     const branch = outcome.kind === "present" ? outcome.branch : place.branch;
     const tree = place.tree ?? window.tree;

@@ -1,6 +1,6 @@
 import { toInstant, withPatience } from "../clock.ts";
 import { sha256 } from "../hash.ts";
-import { LOCK_MARGIN } from "../idempotency/attempt.ts";
+import { LOCK_MARGIN, stillRunning } from "../idempotency/attempt.ts";
 import type { ModelAnswer } from "../llm/model.ts";
 import { toAppError } from "../llm/model-error.ts";
 import { log } from "../log.ts";
@@ -12,7 +12,7 @@ import { resolveFiles } from "../session/resolve-files.ts";
 import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
-import { earlierTurn } from "./follow-turn.ts";
+import { earlierTurn, followTurn } from "./follow-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
 import { recordAnswer } from "./record-answer.ts";
 import { giveTitle } from "./title.ts";
@@ -76,7 +76,15 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     refuseImages(deps, request, request.question.parts?.map(withoutType));
     question = request.asked ?? (await questionOf(deps, request, identity));
     refuseImages(deps, request, question.parts);
-    opened = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
+    const turn = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
+    if (!turn) {
+      // A repeat has taken over, because this attempt was slow. Follow it, so that the model is asked once.
+      const other = await followTurn(deps, request.session, id, request.deadline, request.onStored);
+      if (!other) throw stillRunning();
+      await giveBack();
+      return { ...other, headers: { ...reservation.headers, "idempotency-replayed": "true" } };
+    }
+    opened = turn;
 
     // 5. Ask the model, until its first token.
     watch = watchTurn(deps.turns, turnId(opened), timeLeft(deps, request));

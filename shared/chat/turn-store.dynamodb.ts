@@ -3,6 +3,7 @@ import { headerKey, liveTextKey, messageKey } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import {
+  fromHeaderItem,
   fromMessageItem,
   headChange,
   isUnchanged,
@@ -37,6 +38,12 @@ export function createTurnStore(table: Table): TurnStore {
       const stored = isAgain ? undefined : refusals[1];
       if (!isAgain && !stored?.failed) return { kind: "stale" };
       const present = { kind: "present", branch: Number(stored?.item?.branch ?? (isAgain ? branch : 0)) } as const;
+      const [header, answer] = await Promise.all([
+        table.get(headerKey(record.user_id, record.id)),
+        table.get(answerKey({ ...session, generation, answer: request.answer })),
+      ]);
+      const running = header && fromHeaderItem(header).turns?.[request.answer];
+      if (answer || (running && running.until > request.now)) return { kind: "taken" };
       const marked = await table.update(reopenParameters({ ...request, branch: present.branch }, true));
       if (marked.done) return present;
       if (isAgain) return { kind: "stale" };

@@ -52,10 +52,10 @@ export interface LiveText {
 /** Running turns, stored in the partition of their session. */
 export interface TurnStore {
   /**
-   * Stores the question and marks the turn as running, all or nothing. `stale`: the header has changed since it was read. `present`:
-   * an earlier attempt at this turn has begun it, on this branch.
+   * Stores the question and marks the turn as running, all or nothing. `stale`: the header has changed since it was read. `taken`:
+   * another attempt at this turn runs it or has run it. `present`: an earlier attempt has begun it, on this branch, and died or failed.
    */
-  begin(request: BeginRequest): Promise<{ kind: "begun" | "stale" } | { kind: "present"; branch: number }>;
+  begin(request: BeginRequest): Promise<{ kind: "begun" | "stale" | "taken" } | { kind: "present"; branch: number }>;
   /** Stores the answer; false when the turn has one already. */
   save(turn: TurnId, answer: MessageRecord): Promise<boolean>;
   /**

@@ -16,6 +16,8 @@ let count = 0;
 let id = "";
 /** Set by a test: the next turn's function dies instead of storing its question. */
 let dies: (() => void) | undefined;
+/** Set by a test: the next turn waits for this before it stores its question. */
+let waits: (() => Promise<void>) | undefined;
 let records: ReturnType<typeof vi.spyOn>;
 
 beforeAll(async () => {
@@ -25,7 +27,10 @@ beforeAll(async () => {
   const { deps } = createChatWorld(world, fake.url);
   const turns: typeof deps.turns = {
     ...deps.turns,
-    begin: (turn) => {
+    begin: async (turn) => {
+      const wait = waits;
+      waits = undefined;
+      await wait?.();
       if (!dies) return deps.turns.begin(turn);
       dies();
       dies = undefined;
@@ -189,6 +194,34 @@ it("the retry runs the turn when the function died between its claim and its que
   expect(await stored()).toEqual(["hello", "You said: hello"]);
   expect(fake.requests).toHaveLength(1);
 });
+
+it.each([
+  ["runs", 100],
+  ["has ended", 0],
+])(
+  "a first attempt that was too slow to store its question follows the retry, which %s: the model is asked once",
+  async (_state, perToken) => {
+    const retried = Promise.withResolvers<void>();
+    const slow = Promise.withResolvers<void>();
+    waits = () => {
+      slow.resolve();
+      return retried.promise;
+    };
+    const first = again("hello", 0);
+    await slow.promise;
+    world.advance(9001);
+    fake.next({ perToken });
+    const retry = again("hello", 1);
+    await asked(1)();
+    if (perToken === 0) await retry;
+    retried.resolve();
+    const [one, two] = await Promise.all([first, retry]);
+    expect(one).toMatchObject({ id: two.id, text: "You said: hello", isReplayed: true });
+    expect(two).toMatchObject({ text: "You said: hello", isReplayed: false });
+    expect(await stored()).toEqual(["hello", "You said: hello"]);
+    expect(fake.requests).toHaveLength(1);
+  },
+);
 
 it("a retry after a 503 of the provider asks again, and stores the question once", async () => {
   fake.next(...Array(3).fill({ status: 503 }));
