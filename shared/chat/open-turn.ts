@@ -65,8 +65,8 @@ const historyLimit = ({ settings }: ChatDependencies): number => Math.max(1, set
 /**
  * Stores the question and marks the turn as running: one round trip. It takes more if the session is not hot, if another request
  * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. `null`: another attempt
- * has begun the turn meanwhile, and runs it or has run it. Throws `not_found`, and `validation_failed` when the turn follows a message that the session
- * does not have.
+ * has begun the turn meanwhile, and runs it or has run it. Throws `not_found`, and `validation_failed` when the turn follows a message
+ * that the session does not have.
  */
 export async function openTurn(
   deps: ChatDependencies,
