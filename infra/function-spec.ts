@@ -102,7 +102,7 @@ type ArchiveAction =
   | BucketAction;
 
 /** S3 actions on the bucket. A policy allows them for a prefix. */
-export const bucketActions = ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"] as const;
+const bucketActions = ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"] as const;
 type BucketAction = (typeof bucketActions)[number];
 
 /** DynamoDB actions on the table `metrics`: functions write metrics of requests and of calls to the embedding model. */

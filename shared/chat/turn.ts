@@ -53,7 +53,7 @@ export interface ChatSettings {
 }
 
 /** A question as the client gives it: its `data:` URLs become files when the turn begins. */
-export interface Question extends Pick<MessageInput, "role" | "name" | "metadata"> {
+interface Question extends Pick<MessageInput, "role" | "name" | "metadata"> {
   content: string;
   parts?: InputPart[];
   client_id?: string;

@@ -17,7 +17,7 @@ export type Begun =
   /** The key names another request. */
   | { kind: "mismatch" };
 
-export interface ClaimRequest {
+interface ClaimRequest {
   /** Tells one request from another. */
   digest: string;
   identity: RequestIdentity;

@@ -39,7 +39,7 @@ export function vectorAttributes(vectors: Vectors): Record<string, number[]> {
 type Image = Parameters<typeof unmarshall>[0];
 
 /** The message in the image of a stream record. */
-export function fromMessageImage(image: Image): Captured {
+function fromMessageImage(image: Image): Captured {
   const item = unmarshall(image);
   return {
     session: parseSessionKey(String(item.pk)),
