@@ -143,7 +143,8 @@ describe("the memories of a turn", () => {
   it("are none when the user has switched memory off", async () => {
     const recall = async () => [memory("elsewhere")];
     const turnOf = async (on: boolean) =>
-      (await runTurn({ ...chat.deps, recall }, request(`on: ${on}`, { memory: async () => on }))).turn.memories.length;
+      (await runTurn({ ...t.chat.deps, recall }, request(`on: ${on}`, { memory: async () => on }))).turn.memories
+        .length;
     expect([await turnOf(true), await turnOf(false)]).toEqual([1, 0]);
   });
 
