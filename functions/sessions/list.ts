@@ -16,7 +16,8 @@ interface Dependencies extends HttpDependencies {
 /** GET /v1/sessions */
 export function createListSessions(deps: Dependencies) {
   return createHttpHandler(sessionOperations.listSessions, deps, async ({ user, query }) => {
-    const { limit, cursor, ...filters } = query;
+    const { limit, cursor, pinned, ...range } = query;
+    const filters = { ...range, ...(pinned && { pinned: true as const }) };
     checkRange(filters);
     const scope = ["sessions", user, filters];
     const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, ID]);

@@ -38,7 +38,7 @@ const FILTERS = {
   all: "#status = :active OR expires_at > :now",
 } as const;
 
-function listParameters(user: string, { status, order, from, to, now }: ListQuery) {
+function listParameters(user: string, { status, pinned, order, from, to, now }: ListQuery) {
   const conditions = ["#owner = :owner"];
   // `to` is exclusive, but BETWEEN is inclusive. Times have milliseconds, so the last one before `to` is one millisecond earlier.
   const last = to && new Date(Date.parse(to) - 1).toISOString();
@@ -48,12 +48,13 @@ function listParameters(user: string, { status, order, from, to, now }: ListQuer
   return {
     IndexName: SESSIONS_BY_ACTIVITY,
     KeyConditionExpression: conditions.join(" AND "),
-    FilterExpression: FILTERS[status],
+    FilterExpression: pinned ? `(${FILTERS[status]}) AND pinned = :pinned` : FILTERS[status],
     ExpressionAttributeNames: { "#owner": "owner", "#status": "status" },
     ExpressionAttributeValues: {
       ":owner": user,
       ":active": "active",
       ":now": toSeconds(now),
+      ...(pinned ? { ":pinned": true } : {}),
       ...(from ? { ":from": from } : {}),
       ...(last ? { ":last": last } : {}),
     },

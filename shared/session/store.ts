@@ -52,6 +52,8 @@ export interface Settings {
 
 export interface ListQuery {
   status: "active" | "archived" | "all";
+  /** Only pinned sessions. @default all */
+  pinned?: true | undefined;
   order: "asc" | "desc";
   /** ISO 8601; inclusive. */
   from?: string | undefined;

@@ -42,6 +42,19 @@ describe("a list of sessions", () => {
     expect(found).toHaveLength(Math.ceil(COUNT / limit));
   });
 
+  it("contains only the pinned sessions when asked for them, however old they are", async () => {
+    const user = "pinner";
+    await createAll(user, ["old", "older"], { pinned: true });
+    await createAll(user, names(3));
+    const { body } = await api.get("/v1/sessions?pinned=true&limit=1", { user });
+    expect(idsOf(body.data)).toEqual(["older"]);
+    const next = await api.get(`/v1/sessions?pinned=true&limit=1&cursor=${body.next_cursor}`, { user });
+    expect([idsOf(next.body.data), next.body.next_cursor]).toEqual([["old"], null]);
+    expect((await api.get("/v1/sessions?pinned=false", { user })).body.errors).toMatchObject([{ path: "pinned" }]);
+    const other = await api.get(`/v1/sessions?limit=1&cursor=${body.next_cursor}`, { user });
+    expect(other.status).toBe(400);
+  });
+
   it("contains only sessions whose last activity is at or after `from` and before `to`", async () => {
     const { body } = await api.get("/v1/sessions?order=asc&limit=100", { user: "lister" });
     const times = body.data.map((session: { updated_at: string }) => session.updated_at);

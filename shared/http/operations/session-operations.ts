@@ -26,6 +26,7 @@ export const sessionOperations = {
       ...pageQuery,
       ...rangeQuery,
       status: z.enum(["active", "archived", "all"]).default("all"),
+      pinned: z.enum(["true"]).optional().meta({ description: "Only pinned sessions." }),
       order: orderSchema.default("desc"),
     }),
     answers: { 200: page(sessionSchema) },
