@@ -35,6 +35,12 @@ export function useSessions(api: Api): Sessions {
       api.call("GET /v1/sessions", { query: { limit: PAGE, status: filter, ...(next && { cursor: next }) } }),
     [api, filter],
   );
+  /** The newest sessions, and the pinned ones however old they are. */
+  const fetchFirst = useCallback(async () => {
+    const query = { limit: PAGE, status: filter, pinned: "true" } as const;
+    const [page, pinned] = await Promise.all([fetchPage(null), api.call("GET /v1/sessions", { query })]);
+    return { ...page, data: [...page.data, ...pinned.data] };
+  }, [api, filter, fetchPage]);
   const merge = useCallback((found: readonly Session[]) => {
     setList((known) => {
       const all = new Map([...known, ...found].map((session) => [session.id, session]));
@@ -43,29 +49,30 @@ export function useSessions(api: Api): Sessions {
   }, []);
   const reload = useCallback(() => {
     setStatus("loading");
-    fetchPage(null).then(
+    fetchFirst().then(
       (page) => {
-        setList([...page.data]);
+        setList([]);
+        merge(page.data);
         setCursor(page.next_cursor);
         setStatus("ready");
       },
       () => setStatus("failed"),
     );
-  }, [fetchPage]);
+  }, [fetchFirst, merge]);
   useEffect(reload, [reload]);
 
   // Another tab may have written.
   useEffect(() => {
     const look = () => {
       if (document.visibilityState === "visible")
-        fetchPage(null).then(
+        fetchFirst().then(
           (page) => merge(page.data),
           () => {},
         );
     };
     document.addEventListener("visibilitychange", look);
     return () => document.removeEventListener("visibilitychange", look);
-  }, [fetchPage, merge]);
+  }, [fetchFirst, merge]);
 
   return useMemo(
     () => ({
