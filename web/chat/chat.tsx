@@ -94,7 +94,7 @@ export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
             />
           ))}
           {state?.sending && <SentView draft={state.sending} isUploaded={state.live?.id !== undefined} />}
-          {isBusy && !state?.failure && <LiveView live={state?.live} />}
+          {isBusy && (!state?.failure || state.live?.text) && <LiveView live={state?.live} />}
           {state?.failure && (
             <Failure
               error={state.failure.error}

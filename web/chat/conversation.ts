@@ -5,11 +5,15 @@ import { readParts } from "./events.ts";
 
 /** Messages of a page of the transcript. */
 const PAGE = 50;
+/** Messages of an earlier page: as many as the API gives at most, because each page is rendered at once. */
+const EARLIER_PAGE = 100;
 /** Messages of a page of all branches, and pages at most. */
 const BRANCH_PAGE = 100;
 const BRANCH_PAGES = 10;
 /** Milliseconds before an answer whose connection broke is followed again, by attempt. */
 const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
+/** Milliseconds of silence after which an answer that is followed has broken off: before its first word, and after it. */
+const SILENCE = { before: 60_000, after: 15_000 };
 
 export interface ConversationState {
   status: "loading" | "ready" | "missing" | "failed";
@@ -150,14 +154,24 @@ export function createConversation(options: Options): Conversation {
 
   /** Follows the answer that is being given, if there is one. Returns whether there was. */
   async function follow(): Promise<boolean> {
-    const response = await api.open("GET /v1/sessions/{id}/chat/stream", { params, signal }).catch(() => undefined);
+    const { response, silence } = await openStream().catch(() => ({ response: undefined, silence: undefined }));
     if (response?.status !== 200) return false;
-    await consume(response);
+    await consume(response, silence);
     return true;
   }
 
-  /** Shows a stream of an answer, and the stored answer at its end. */
-  async function consume(response: Response): Promise<void> {
+  /** Opens the stream of the answer that is being given. `silence` ends it. */
+  async function openStream(): Promise<{ response: Response; silence: AbortController }> {
+    const silence = new AbortController();
+    const request = { params, signal: AbortSignal.any([signal, silence.signal]) };
+    return { response: await api.open("GET /v1/sessions/{id}/chat/stream", request), silence };
+  }
+
+  /**
+   * Shows a stream of an answer, and the stored answer at its end. A stream with `silence` comes from a function that may have died: it
+   * is ended when nothing comes for a while.
+   */
+  async function consume(response: Response, silence?: AbortController): Promise<void> {
     let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], model: undefined };
     let failed: string | undefined;
     let isOver = false;
@@ -170,7 +184,13 @@ export function createConversation(options: Options): Conversation {
         if (state.live) update({ live });
       });
     };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => {
+      clearTimeout(timer);
+      if (silence) timer = setTimeout(() => silence.abort(), live.text === "" ? SILENCE.before : SILENCE.after);
+    };
     try {
+      wait();
       for await (const part of readParts(response)) {
         if (part.type === "start") {
           live = { ...live, id: part.messageId, model: part.messageMetadata?.model };
@@ -186,13 +206,16 @@ export function createConversation(options: Options): Conversation {
         } else if (part.type === "error") failed = part.errorText;
         if (part.type === "finish" || part.type === "abort" || part.type === "error") isOver = true;
         show();
+        wait();
       }
     } catch {
       // The connection broke: what is missing is looked for below.
     }
+    clearTimeout(timer);
     if (frame !== undefined) cancelAnimationFrame(frame);
     if (signal.aborted) return;
     update({ live });
+    if (silence?.signal.aborted) return await settle(live, undefined, true);
     if (!isOver) return await recover(live);
     await settle(live, failed);
   }
@@ -202,25 +225,24 @@ export function createConversation(options: Options): Conversation {
     for (const milliseconds of FOLLOW_PAUSES) {
       await pause(milliseconds, signal).catch(() => {});
       if (signal.aborted) return;
-      const response = await api
-        .open("GET /v1/sessions/{id}/chat/stream", { params, signal })
-        .catch((error: unknown) => asApiError(error));
-      if (response instanceof ApiError) continue;
-      if (response.status === 200) return await consume(response);
+      const opened = await openStream().catch(() => undefined);
+      if (!opened) continue;
+      const { response, silence } = opened;
+      if (response.status === 200) return await consume(response, silence);
       return await settle(live, undefined);
     }
     const error = new ApiError(0, {});
     update({ failure: { error, again: () => void recover(live) }, isStopping: false });
   }
 
-  /** The answer is over: shows the stored messages. */
-  async function settle(live: LiveAnswer, failed: string | undefined): Promise<void> {
+  /** The answer is over: shows the stored messages, and what there was of an answer that broke off and is not stored yet. */
+  async function settle(live: LiveAnswer, failed: string | undefined, hasBrokenOff = false): Promise<void> {
     try {
       await fetchNewest();
     } catch (error) {
       if (signal.aborted) return;
       return update({
-        failure: { error: asApiError(error), again: () => void settle(live, failed) },
+        failure: { error: asApiError(error), again: () => void settle(live, failed, hasBrokenOff) },
         isStopping: false,
       });
     }
@@ -229,8 +251,16 @@ export function createConversation(options: Options): Conversation {
       failed !== undefined && !answer
         ? { error: new ApiError(500, { detail: failed }), again: () => update({ failure: undefined }) }
         : undefined;
+    if (hasBrokenOff && !answer && live.text !== "") update({ messages: [...state.messages, toBroken(live)] });
     update({ live: undefined, sending: undefined, isStopping: false, failure });
     onAnswered(state.session, answer);
+  }
+
+  /** Without a parent, so that it can neither be edited nor answered again: the API does not have it yet. */
+  function toBroken({ id: answer = "", text: content }: LiveAnswer): Message {
+    const created_at = new Date().toISOString();
+    const message = { id: answer, session_id: id, role: "assistant", content, created_at, status: "incomplete" };
+    return message as Message;
   }
 
   /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
@@ -268,7 +298,7 @@ export function createConversation(options: Options): Conversation {
     async loadOlder() {
       if (state.cursor === null || state.isLoadingOlder) return;
       update({ isLoadingOlder: true });
-      const query = { order: "desc", limit: PAGE, cursor: state.cursor } as const;
+      const query = { order: "desc", limit: EARLIER_PAGE, cursor: state.cursor } as const;
       try {
         const page = await api.call("GET /v1/sessions/{id}/messages", { params, query, signal });
         const older = (page.data as Message[]).reverse();

@@ -128,4 +128,89 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     await expect.poll(list, { timeout: 20_000 }).toMatchObject({ data: [] });
     await page.context().close();
   });
+
+  it("uploads files that are chosen, pasted and dropped, and sends them with the message", async () => {
+    const page = await world.open({ user: "uploader" });
+    const gate = Promise.withResolvers<void>();
+    await page.route(
+      (url) => url.origin !== new URL(world.url).origin,
+      async (route) => {
+        if (route.request().method() === "PUT") await gate.promise;
+        await route.continue();
+      },
+    );
+    const evil = '<img src=x onerror="window.hacked=1">.txt';
+    const file = { name: evil, mimeType: "text/plain", buffer: Buffer.from("hello") };
+    await page.locator("input[type=file]").setInputFiles(file);
+    await page.locator(".attached progress").waitFor();
+    expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
+    gate.resolve();
+    for (const [type, name] of [
+      ["paste", "pasted.txt"],
+      ["drop", "dropped.txt"],
+    ] as const) {
+      await page.evaluate(`{
+        const data = new DataTransfer();
+        data.items.add(new File(["hello"], "${name}", { type: "text/plain" }));
+        const init = { bubbles: true, cancelable: true };
+        document.querySelector("#composer").dispatchEvent(
+          "${type}" === "paste"
+            ? new ClipboardEvent("paste", { ...init, clipboardData: data })
+            : new DragEvent("drop", { ...init, dataTransfer: data }),
+        );
+      }`);
+      await page.locator(".attached li", { hasText: name }).waitFor();
+    }
+    await expect.poll(() => page.locator(".attached progress").count()).toBe(0);
+    await ask(page, "Read these");
+    expect(await page.locator(".message.user .file").allTextContents()).toEqual([evil, "pasted.txt", "dropped.txt"]);
+    expect(await page.evaluate("window.hacked")).toBeUndefined();
+    await page.context().close();
+  });
+
+  it("says when a file cannot be uploaded, and lets a person remove it", async () => {
+    const page = await world.open({ user: "unlucky" });
+    await page.route("**/v1/files", (route) => route.fulfill({ status: 500, json: { detail: "no" } }));
+    const file = { name: "lost.txt", mimeType: "text/plain", buffer: Buffer.from("hello") };
+    await page.locator("input[type=file]").setInputFiles(file);
+    await page.getByText("lost.txt could not be uploaded.").waitFor();
+    await page.getByRole("button", { name: "Remove lost.txt" }).click();
+    expect(await page.locator(".attached").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("rates an answer, and deletes all messages after a confirmation", async () => {
+    const page = await world.open({ user: "rating" });
+    await ask(page, "Hello");
+    const event = page.waitForResponse((response) => response.url().endsWith("/v1/events"));
+    const good = page.getByRole("button", { name: "Good answer" });
+    await good.click();
+    expect((await event).status()).toBe(201);
+    expect(JSON.parse((await event).request().postData() ?? "")).toMatchObject({ name: "thumbs_up", value: 1 });
+    expect(await good.getAttribute("aria-pressed")).toBe("true");
+    await page.getByRole("button", { name: "Details" }).click();
+    const remove = { name: "Delete all messages" };
+    await page.locator(".drawer").getByRole("button", remove).click();
+    await page.getByRole("button", { name: "Keep them" }).click();
+    expect(await page.locator(".message").count()).toBe(2);
+    await page.locator(".drawer").getByRole("button", remove).click();
+    await page.locator("dialog").getByRole("button", remove).click();
+    await page.locator(".welcome").waitFor();
+    expect(await page.locator(".message").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("reads an archived conversation, and brings it back when something is written", async () => {
+    const user = "archivist";
+    await world.call(user, "POST", "/v1/sessions", { id: "cold", title: "Old", ttl_seconds: 1 });
+    await world.call(user, "POST", "/v1/sessions/cold/messages", { role: "user", content: "From long ago" });
+    const status = async () => ((await world.call(user, "GET", "/v1/sessions/cold")) as { status: string }).status;
+    await expect.poll(status, { timeout: 30_000 }).toBe("archived");
+    const page = await world.open({ user, hash: "#/s/cold" });
+    await page.getByText("This conversation is in the archive.").waitFor();
+    await page.getByText("From long ago").waitFor();
+    await ask(page, "Hello again");
+    expect(await page.locator(".message").count()).toBe(3);
+    await page.context().close();
+  });
 });

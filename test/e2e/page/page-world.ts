@@ -17,6 +17,8 @@ interface OpenOptions extends BrowserContextOptions {
   admin?: boolean;
   /** The view to open. @default a new chat */
   hash?: string;
+  /** Where the host is reached. @default its own URL */
+  url?: string;
 }
 
 /** The local host with a fake provider, and a browser. */
@@ -42,11 +44,17 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
     url,
     fake,
     /** Opens the page in a browser of its own and signs in. */
-    async open({ user = "dev", admin = false, hash = "", ...options }: OpenOptions = {}): Promise<Page> {
+    async open({
+      user = "dev",
+      admin = false,
+      hash = "",
+      url: base = url,
+      ...options
+    }: OpenOptions = {}): Promise<Page> {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
-      await page.goto(`${url}/${hash}`);
+      await page.goto(`${base}/${hash}`);
       await page.getByLabel("Name").fill(user);
       if (admin) await page.getByLabel("is an admin").check();
       await page.getByRole("button", { name: "Continue", exact: true }).click();
