@@ -121,7 +121,7 @@ export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
         </button>
       )}
       <Composer
-        draftKey={isNew && !state?.session ? "" : id}
+        draftKey={isNew && !state?.session && !state?.sending ? "" : id}
         initial={readDraft(identity.user, isNew ? "" : id)}
         isBusy={isBusy && !state?.failure}
         isStopping={state?.isStopping ?? false}

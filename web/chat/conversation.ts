@@ -13,7 +13,7 @@ const BRANCH_PAGES = 10;
 /** Milliseconds before an answer whose connection broke is followed again, by attempt. */
 const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
 /** Milliseconds of silence after which an answer that is followed has broken off: before its first word, and after it. */
-const SILENCE = { before: 60_000, after: 15_000 };
+const SILENCE = { before: 45_000, after: 10_000 };
 
 export interface ConversationState {
   status: "loading" | "ready" | "missing" | "failed";
@@ -60,8 +60,8 @@ interface Options {
   changed(state: ConversationState): void;
   /** A message is on its way. */
   onAsked(content: string): void;
-  /** The API has the message: its draft is not needed any longer. */
-  onAccepted(): void;
+  /** The API has the message with this content: its draft is not needed any longer. */
+  onAccepted(content: string): void;
   onAnswered(session: Session | undefined, answer: Message | undefined): void;
 }
 
@@ -169,9 +169,9 @@ export function createConversation(options: Options): Conversation {
 
   /**
    * Shows a stream of an answer, and the stored answer at its end. A stream with `silence` comes from a function that may have died: it
-   * is ended when nothing comes for a while.
+   * is ended when nothing comes for a while. `earlier`: what was shown of the answer before its connection broke.
    */
-  async function consume(response: Response, silence?: AbortController): Promise<void> {
+  async function consume(response: Response, silence?: AbortController, earlier?: LiveAnswer): Promise<void> {
     let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], model: undefined };
     let failed: string | undefined;
     let isOver = false;
@@ -185,16 +185,17 @@ export function createConversation(options: Options): Conversation {
       });
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const seen = () => (live.text === "" && earlier ? earlier : live);
     const wait = () => {
       clearTimeout(timer);
-      if (silence) timer = setTimeout(() => silence.abort(), live.text === "" ? SILENCE.before : SILENCE.after);
+      if (silence) timer = setTimeout(() => silence.abort(), seen().text === "" ? SILENCE.before : SILENCE.after);
     };
     try {
       wait();
       for await (const part of readParts(response)) {
         if (part.type === "start") {
           live = { ...live, id: part.messageId, model: part.messageMetadata?.model };
-          onAccepted();
+          onAccepted(state.sending?.content ?? state.messages.findLast(({ role }) => role === "user")?.content ?? "");
         } else if (part.type === "text-delta") live = { ...live, text: live.text + part.delta };
         else if (part.type === "reasoning-delta") live = { ...live, reasoning: live.reasoning + part.delta };
         else if (part.type === "tool-input-available") {
@@ -215,7 +216,7 @@ export function createConversation(options: Options): Conversation {
     if (frame !== undefined) cancelAnimationFrame(frame);
     if (signal.aborted) return;
     update({ live });
-    if (silence?.signal.aborted) return await settle(live, undefined, true);
+    if (silence?.signal.aborted) return await settle(seen(), undefined, true);
     if (!isOver) return await recover(live);
     await settle(live, failed);
   }
@@ -228,7 +229,7 @@ export function createConversation(options: Options): Conversation {
       const opened = await openStream().catch(() => undefined);
       if (!opened) continue;
       const { response, silence } = opened;
-      if (response.status === 200) return await consume(response, silence);
+      if (response.status === 200) return await consume(response, silence, live);
       return await settle(live, undefined);
     }
     const error = new ApiError(0, {});

@@ -24,10 +24,13 @@ export function useConversation(id: string, isNew: boolean): [Conversation, Conv
       onAsked(content) {
         // The draft belongs to the conversation now, and stays until the API has accepted it.
         if (isNew) writeDraft(identity.user, "", "");
-        writeDraft(identity.user, id, content);
+        // Something else was typed meanwhile: that is not sent yet, while this text is shown and can be sent again.
+        if (readDraft(identity.user, id) === "") writeDraft(identity.user, id, content);
         if (isNew) goTo(sessionHash(id), true);
       },
-      onAccepted: () => writeDraft(identity.user, id, ""),
+      onAccepted(content) {
+        if (readDraft(identity.user, id) === content) writeDraft(identity.user, id, "");
+      },
       onAnswered(session, answer) {
         if (session) latest.current.put(session);
         if (answer) announce(texts.chat.done(answer.content.slice(0, ANNOUNCED)));

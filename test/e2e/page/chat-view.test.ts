@@ -161,7 +161,7 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
       }`);
       await page.locator(".attached li", { hasText: name }).waitFor();
     }
-    await expect.poll(() => page.locator(".attached progress").count()).toBe(0);
+    await expect.poll(() => page.locator(".attached progress").count(), { timeout: 20_000 }).toBe(0);
     await ask(page, "Read these");
     expect(await page.locator(".message.user .file").allTextContents()).toEqual([evil, "pasted.txt", "dropped.txt"]);
     expect(await page.evaluate("window.hacked")).toBeUndefined();
