@@ -113,6 +113,7 @@ export const retention = {
     record: "receipt of an erasure",
     place: { item: "erasure-receipt" },
     seconds: 400 * DAY,
+    least: 30 * DAY,
     note: "Counts per store, signed. The user is a keyed hash.",
   },
   openErasure: {
@@ -178,12 +179,14 @@ export const retention = {
     record: "note of a request that will have an audit record",
     place: { item: "audit-note" },
     seconds: 14 * DAY,
+    least: DAY,
     note: "Deleted as soon as the record is written, usually within seconds. Names the token's user and the user whose data it is about.",
   },
   audit: {
     record: "audit record",
     place: { item: "audit" },
     seconds: 400 * DAY,
+    least: 30 * DAY,
     note: "Who did what to whose data: keyed hashes of users, no content. Nothing changes or deletes it before.",
   },
   memory: {

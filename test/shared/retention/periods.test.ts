@@ -40,6 +40,7 @@ describe("the periods of a deployment", () => {
     [{ archive: "2161h" }, /retention\.archive must be whole days, not 2161h/],
     [{ archive: "0d" }, /retention\.archive must be at least 1d, not 0d/],
     [{ rawMetric: "1h" }, /retention\.rawMetric must be at least 1d, not 1h/],
+    [{ audit: "1d" }, /retention\.audit must be at least 30d, not 1d/],
     [{ recovery: "36d" }, /retention\.recovery must be at most 35d, not 36d/],
     [{ deadLetters: "15d" }, /retention\.deadLetters must be at most 14d, not 15d/],
     [{ archive: "179d" }, /retention\.archive \(179d\) must not be shorter than lakeMessages \(180d\)/],
