@@ -2,7 +2,7 @@ import { MAX_BRANCHES } from "../../../shared/session/tree.ts";
 import { BadRecord, type Conversation } from "./conversation.ts";
 
 /** The order in which messages are sent: parents come before their children. */
-export interface MessageOrder {
+interface MessageOrder {
   /** Indexes in the conversation's list. */
   order: number[];
   /** The index of each message's parent, by the message's index; `undefined` = it begins the conversation. */

@@ -3,7 +3,7 @@ import { type Entry, readEntry } from "../read/entry.ts";
 import { nameOfFile } from "../take-file.ts";
 import { isObject, type JsonObject, type Source } from "./format.ts";
 
-export type TextPart = { type: "text"; text: string };
+type TextPart = { type: "text"; text: string };
 
 export const textPart = (text: string): TextPart => ({ type: "text", text });
 

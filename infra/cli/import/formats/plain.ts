@@ -58,7 +58,7 @@ function readMessage(value: unknown, field: string, isTree: boolean, source: Sou
 }
 
 /** What a message of the assistant also says. `planSession` checks it. */
-export function readAnswerFields(value: JsonObject): Partial<SourceMessage> {
+function readAnswerFields(value: JsonObject): Partial<SourceMessage> {
   const names = ["model", "usage", "status", "finish_reason", "latency_ms"] as const;
   return Object.fromEntries(names.flatMap((name) => (value[name] == null ? [] : [[name, value[name]]])));
 }

@@ -10,7 +10,7 @@ const HIDDEN = new Set(["script", "style", "head", "template"]);
 const MAX_LENGTH = 4 * 1024 * 1024;
 
 /** Takes the events of an HTML parser, and gives their text: a line per block, "- " before items of lists, and code in fences. */
-export interface TextWriter {
+interface TextWriter {
   open(tag: string): void;
   text(text: string): void;
   close(tag: string): void;
