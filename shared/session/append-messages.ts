@@ -12,7 +12,7 @@ import type { MessageInput } from "./schema.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
 import { expiryOf, isExpired, isLaterThan, type OpenAppend, type RequestIdentity } from "./session.ts";
 import type { OnStored, Stores } from "./store.ts";
-import { placeOf, wholeTree } from "./tree.ts";
+import { LINEAR, placeOf, type Tree, wholeTree } from "./tree.ts";
 
 /** A hot session as it was read, and the function that places messages in it. */
 interface Hot {
@@ -197,13 +197,16 @@ async function shownOf(
     // The question of a running turn comes after the head.
     const known = head_id === undefined ? null : { id: head_id, branch };
     const isKnown = !record.turns && (head_id !== undefined || record.message_count === 0);
-    return withParents(await source(), { messages: [...messages], before: isKnown ? known : undefined });
+    const isOneBranch = messages.every((message) => (message.branch ?? 0) === branch);
+    // Then the first one follows the head, so the tree need not be read.
+    const opened = isKnown && isOneBranch ? await source(LINEAR) : await source();
+    return withParents(opened, { messages: [...messages], before: isKnown ? known : undefined });
   }
   const opened = await source();
   const each = await Promise.all(messages.map((message) => withParents(opened, { messages: [message] })));
   return each.flat();
 
-  async function source() {
-    return openMessages(stores, session, { kind: "active", record });
+  async function source(tree?: Tree) {
+    return openMessages(stores, session, { kind: "active", record }, tree);
   }
 }

@@ -10,7 +10,7 @@ import {
   sessionKey,
   treeKey,
 } from "../dynamodb/keys.ts";
-import type { Table } from "../dynamodb/table.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
 import {
   fromHeaderItem,
   fromMessageItem,
@@ -39,6 +39,9 @@ import { isOn, LINEAR, type Place, pathOf, placeOf } from "./tree.ts";
 /** Actions of one TransactWriteItems call, without the header's. */
 const MAX_ACTIONS = 99;
 
+/** Items of one page of a filtered range at most, unless more are asked for. */
+const MAX_PAGE = 200;
+
 /** Bytes of messages in one transaction: DynamoDB takes 4 MB of items, keys and attribute names included. */
 const MAX_BYTES = 3_000_000;
 
@@ -62,8 +65,14 @@ export function createMessageStore(table: Table): MessageStore {
     let before: MessageRecord | null | undefined = isAscending && !query.after && !query.from ? null : undefined;
     if (low > high) return { messages, more: false, before };
     let bytes = 0;
-    const how = { ScanIndexForward: isAscending, Limit: query.limit + 2 };
-    for await (const { items } of table.pages({ ...between(session, low, high), ...how })) {
+    let size = query.limit + 2;
+    let start: Item | undefined;
+    do {
+      const how = { ScanIndexForward: isAscending, Limit: size, ExclusiveStartKey: start };
+      const { items, lastKey } = await table.query({ ...between(session, low, high), ...how });
+      // Messages of other branches fill the page, so read more at a time.
+      size = Math.max(size, Math.min(4 * size, MAX_PAGE));
+      start = lastKey;
       for (const message of items.map(fromMessageItem)) {
         if (!isOn(query.path, message)) continue;
         if (positionOf(message) === query.after) {
@@ -76,7 +85,7 @@ export function createMessageStore(table: Table): MessageStore {
         }
         messages.push(message);
       }
-    }
+    } while (start);
     return { messages, more: false, before: isAscending || query.from ? before : null };
   };
 
