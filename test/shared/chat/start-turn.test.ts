@@ -163,6 +163,14 @@ describe("a turn", () => {
     ]);
   });
 
+  it.each([1, 2, 3])("shows the model %s messages at most where the deployment says so", async (maxMessages) => {
+    await t.world.create("ann", id, 3600, 6);
+    await runTurn({ ...t.chat.deps, settings: { ...t.chat.deps.settings, maxMessages } }, request("and now?"));
+    const shown = t.fake.requests.at(-1)!.messages.filter(({ role }) => role !== "system");
+    const newest = [5, 6].slice(3 - maxMessages).map((n) => `message ${n - 1} of ${id}`);
+    expect(shown.map(({ content }) => content)).toEqual([...newest, "and now?"]);
+  });
+
   it("costs at most 9 read units with messages of 1 KB, of which the window holds 30", async () => {
     const { measure } = meter(t.engines.dynamodb);
     const settings = { ...t.chat.deps.settings, maxContextTokens: 20_000 };
