@@ -40,6 +40,7 @@ const requests: Partial<Record<OperationId, (more: string) => [url: string, body
   searchMemories: () => ["/v1/memories/search", { query: "x" }],
   deleteMemory: () => [`/v1/memories/${MEMORY}`],
   deleteMemories: () => ["/v1/memories"],
+  patchSettings: () => ["/v1/settings", { memory: false }],
   createExport: () => ["/v1/exports"],
   createFile: () => ["/v1/files", { filename: "a", media_type: "text/plain", bytes: 1 }],
   deleteFile: () => [`/v1/files/${file}`],
