@@ -138,6 +138,7 @@ describe("recalling", () => {
   it("finds a phrase of stop words in a search, but not for a prompt", async () => {
     const search = createSearch(world.deps);
     await world.say(user, "s1", "We heard The Who in London.", "I know who the singer was.");
+    world.advance(1000);
     await world.say(user, "s2", "My records of the Who are worn.");
     await world.say(`${user} too`, "s3", "The Who are the best band.");
     await world.deliver(user, "s1", "s2");
