@@ -78,16 +78,11 @@ it("an export of any size is built in parts of at most one file and 8 MB more", 
 });
 
 it("a zip of more than 65,535 files is read by another library", async () => {
-  const pieces: Buffer[] = [];
-  const entries: ZipEntry[] = [];
-  let offset = 0;
-  for (let n = 0; n < 66_000; n++) {
-    const { entry, bytes } = packFile(`${n}`, Buffer.from(String(n)), offset);
-    entries.push(entry);
-    pieces.push(...bytes);
-    offset += bytes.reduce((sum, { length }) => sum + length, 0);
-  }
-  const opened = await yauzl.fromBufferPromise(Buffer.concat([...pieces, zipDirectory(entries, offset)]));
+  const { entry, bytes } = packFile("0", Buffer.from("content"), 0);
+  // All entries name the same content, because only the directory matters here.
+  const entries = Array.from({ length: 66_000 }, (_, n): ZipEntry => ({ ...entry, path: `${n}` }));
+  const file = Buffer.concat(bytes);
+  const opened = await yauzl.fromBufferPromise(Buffer.concat([file, zipDirectory(entries, file.length)]));
   expect(opened.entryCount).toBe(66_000);
   let last = "";
   for await (const { fileName } of opened.eachEntry()) last = fileName;
