@@ -198,6 +198,6 @@ test("the tree of any session survives an export and an import", async () => {
       const shown = async (user: string) => (await pages(api, "/v1/sessions/s/messages?limit=100", { user })).flat();
       expect(await shown(to)).toEqual(await shown(from));
     }),
-    { numRuns: 25 },
+    { numRuns: 8 },
   );
 });
