@@ -12,7 +12,8 @@ export async function ok(work: () => Promise<unknown>): Promise<string> {
     await work();
     return "ok";
   } catch (error) {
-    if (error instanceof AppError) return error.code;
+    // An internal error is a bug of the caller, in whatever order things happen.
+    if (error instanceof AppError && error.code !== "internal") return error.code;
     throw error;
   }
 }

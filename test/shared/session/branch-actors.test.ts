@@ -183,4 +183,36 @@ describe("an append that was said before the first message of the current branch
     expect(await listed("current")).toEqual(["lantern a", "lantern b", "lantern also edited"]);
     await expectQuiet(stage, "repeated");
   });
+
+  it("is stored once, when the same request comes again at any of its calls", async () => {
+    for (let n = 0; ; n++) {
+      const stage = createStage();
+      await STATES["not branched"]?.(stage);
+      const early = { seed: "early", at: stage.stores.clock() };
+      await say(stage, "edited", "a");
+      const message = { role: "user" as const, content: "lantern one" };
+      const attempt = () => ok(() => appendMessages(stage.stores, SESSION, [message], early));
+      const answers = await stage.interleaved(n, attempt, attempt);
+      if (!answers) break;
+      const current = (await stage.messages("current"))?.map(({ content }) => content);
+      expect([n, answers, current]).toEqual([n, ["ok", "ok"], ["lantern a", "lantern edited", "lantern one"]]);
+    }
+  });
+});
+
+describe("the record of a switch", () => {
+  it("removes no memory that a later switch has brought back, when that and its record come at any call", async () => {
+    for (let n = 0; ; n++) {
+      const stage = createStage();
+      await STATES.branched?.(stage);
+      await stage.rememberAll();
+      await select(stage, "c");
+      const back = async () => {
+        await select(stage, "C");
+        await stage.rememberAll();
+      };
+      if (!(await stage.interleaved(n, stage.rememberAll, back))) break;
+      expect([n, (await stage.recalled()).toSorted()]).toEqual([n, ["lantern B", "lantern C", "lantern a"]]);
+    }
+  });
 });
