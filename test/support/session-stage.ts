@@ -132,8 +132,9 @@ export function createStage() {
   const say = (content: string) => appendMessages(stores, SESSION, [{ role: "user", content }], request());
   const create = () => createSession(stores, SESSION.user, { id: SESSION.id, ttl_seconds: TTL }, request(), TTL);
   /** Delivers the records of all messages and trees, most of them once more. */
-  const rememberAll = async () => {
-    const { batchItemFailures } = await rememberJob({ Records: records });
+  const rememberAll = () => deliver(records);
+  const deliver = async (Records: DynamoDBRecord[]) => {
+    const { batchItemFailures } = await rememberJob({ Records });
     if (batchItemFailures.length > 0) throw new Error("a record cannot be remembered");
   };
   const runReconciler = () =>
@@ -209,6 +210,8 @@ export function createStage() {
     say,
     turn,
     rememberAll,
+    /** Delivers the records of the trees alone. */
+    rememberTrees: () => deliver(records.filter(({ dynamodb }) => dynamodb?.NewImage?.tree)),
     runReconciler,
     advance: (milliseconds: number) => {
       now += milliseconds;

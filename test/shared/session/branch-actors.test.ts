@@ -209,9 +209,9 @@ describe("the record of a switch", () => {
       await select(stage, "c");
       const back = async () => {
         await select(stage, "C");
-        await stage.rememberAll();
+        await stage.rememberTrees();
       };
-      if (!(await stage.interleaved(n, stage.rememberAll, back))) break;
+      if (!(await stage.interleaved(n, stage.rememberTrees, back))) break;
       expect([n, (await stage.recalled()).toSorted()]).toEqual([n, ["lantern B", "lantern C", "lantern a"]]);
     }
   });
