@@ -2,9 +2,8 @@ import pMap from "p-map";
 import { ANCHOR, type Key, parseSessionKey, sessionKey, shards } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { SESSIONS_BY_ACTIVITY, SESSIONS_DUE } from "../dynamodb/tables.ts";
-import { bury } from "../session/bury.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
-import type { SessionId } from "../session/session.ts";
+import { dueSoon, type SessionId } from "../session/session.ts";
 import type { Stores } from "../session/store.ts";
 import type { Eraser } from "./erasure.ts";
 
@@ -28,11 +27,7 @@ const KINDS: Record<string, string> = {
  * Erases the sessions of a user with all that their partitions hold. First a session is made a tombstone, which refuses late writes. The
  * tombstone goes at last, because the search finds a session's partition by it.
  */
-export function eraseSessions(
-  table: Items,
-  stores: Pick<Stores, "sessions" | "memories" | "clock">,
-  user: string,
-): Eraser {
+export function eraseSessions(table: Items, stores: Pick<Stores, "sessions" | "clock">, user: string): Eraser {
   let found: string[] = [];
 
   return {
@@ -71,7 +66,17 @@ export function eraseSessions(
     await retryContended(async () => {
       const anchor = await stores.sessions.findAnchor(session);
       if (!anchor || anchor.state === "deleted") return true;
-      return (await bury(stores, anchor, await stores.sessions.find(session))) ?? contended;
+      // Memories are not hidden one by one, because that changes an item that all sessions of the user share.
+      const done = await stores.sessions.transit(session, {
+        from: await stores.sessions.find(session),
+        to: null,
+        anchor: {
+          expect: { newest: anchor.generation },
+          set: { state: "deleted", due_at: dueSoon(stores.clock()), cleanup: true },
+        },
+        active: anchor.state === "active" ? -1 : 0,
+      });
+      return done || contended;
     });
     const last: Key[] = [];
     for await (const items of itemsOf(table, session)) {

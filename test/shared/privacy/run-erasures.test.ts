@@ -34,4 +34,19 @@ describe("an erasure", () => {
     expect(await world.hot("bob", "s")).toEqual(["My bird is called Polly."]);
     expect(await world.stores.sessions.countActive()).toBe(1);
   });
+
+  it("erases many sessions with memories at once, and sessions in every state", async () => {
+    const ids = Array.from({ length: 40 }, (_, n) => `s${n}`);
+    for (const id of ids) await world.say("cid", id, `My number is ${id}.`);
+    await world.deliver("cid", ...ids);
+    await world.create("cid", "archived", 60, 3);
+    await world.create("cid", "limbo", 60, 3);
+    world.advance(61_000);
+    await world.archiveJob({ Records: [(await world.sweep("cid", "archived"))!] });
+    await world.sweep("cid", "limbo");
+    const receipt = await erasing.erase("cid");
+    const counts = Object.fromEntries(receipt.stores.map(({ name, found, erased }) => [name, [found, erased]]));
+    expect(counts).toMatchObject({ sessions: [42, 42], memories: [40, 40], "archived sessions": [1, 1] });
+    expect(receipt.stores.filter(({ remaining }) => remaining > 0)).toEqual([]);
+  });
 });
