@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { impersonal, places, remainsOf } from "../../../shared/privacy/registry.ts";
+import { retention } from "../../../shared/retention/policy.ts";
+
+it("every record of the retention table is in the registry of personal data once, or is known to hold none", () => {
+  const rows = [...places.flatMap(({ records }) => records as readonly string[]), ...impersonal];
+  expect(rows.toSorted()).toEqual(Object.keys(retention).toSorted());
+});
+
+it("names of places are unique, because receipts name them", () => {
+  const names = places.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+it("a receipt names what the erasure cannot reach, and until when", () => {
+  const since = Date.parse("2026-11-21T12:00:00.000Z");
+  const remains = new Map(remainsOf({ since, now: since + 600_000 }).map((rest) => [rest.name, rest]));
+  expect(remains.get("stream records")?.until).toBe("2026-11-22T12:10:00.000Z");
+  expect(remains.get("backups")?.until).toBe("2026-11-28T12:10:00.000Z");
+  expect(remains.get("late uploads")?.until).toBe("2026-11-21T13:15:00.000Z");
+  expect(remains.get("account")?.until).toBeNull();
+  expect(remains.has("messages")).toBe(false);
+});
