@@ -59,6 +59,10 @@ const reasons: [RegExp, string][] = [
     /^jobs-erase dynamodb:ConditionCheckItem /,
     "For a session whose header TTL has deleted and which no archiver has seen",
   ],
+  [
+    /^erasures-get secretsmanager:GetSecretValue /,
+    "For users who read their own receipt. The run reads it as an admin",
+  ],
   [/^jobs-report s3:GetObject /, "Not read on the first three days of a month, when the report is made again"],
   [/^system-state dynamodb:UpdateItem .*Metrics/, "For a new deployment, in which no job has run yet"],
   [/^jobs-housekeeping dynamodb:GetItem .*Conversations/, "For a session that is being archived during the audit"],
