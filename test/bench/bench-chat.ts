@@ -74,10 +74,9 @@ async function withHost(
   work: (host: ChatHost, fake: FakeOpenAI, keep: AsyncDisposableStack) => Promise<void>,
 ): Promise<void> {
   const stack = new AsyncDisposableStack();
-  let ending: Promise<void> | undefined;
   // npm and the terminal both send a Ctrl-C: the second one must not end the process before everything has stopped.
   const interrupt = () => {
-    ending ??= stack.disposeAsync().finally(() => process.exit(130));
+    if (!stack.disposed) void stack.disposeAsync().finally(() => process.exit(130));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   try {
