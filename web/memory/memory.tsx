@@ -27,20 +27,25 @@ export function Memory({ onOpenSidebar }: { onOpenSidebar: () => void }) {
   const [hidden, setHidden] = useState<readonly string[]>([]);
   const [isAsking, setAsking] = useState(false);
   const field = useRef<HTMLInputElement>(null);
+  /** Requests so far. A late answer to an older one must not replace what a newer one has shown. */
+  const count = useRef(0);
   const { memory } = texts;
 
   const show = useCallback(
     async (query: string, before?: Found) => {
+      const request = ++count.current;
+      const finish = (next: Found) => request === count.current && setFound(next);
       setFailure(undefined);
       try {
         if (query !== "") {
           const { data } = await api.call("POST /v1/memories/search", { body: { query, limit: PAGE } });
-          return setFound({ memories: data, query, cursor: null });
+          return finish({ memories: data, query, cursor: null });
         }
         const cursor = before?.cursor;
         const page = await api.call("GET /v1/memories", { query: { limit: PAGE, ...(cursor && { cursor }) } });
-        setFound({ memories: [...(before?.memories ?? []), ...page.data], query, cursor: page.next_cursor });
+        finish({ memories: [...(before?.memories ?? []), ...page.data], query, cursor: page.next_cursor });
       } catch (error) {
+        if (request !== count.current) return;
         setFailure({ error: asApiError(error), again: () => void show(query, before) });
       }
     },
@@ -55,6 +60,9 @@ export function Memory({ onOpenSidebar }: { onOpenSidebar: () => void }) {
     setAsking(false);
     try {
       await api.call("DELETE /v1/memories", {});
+      count.current++;
+      if (field.current) field.current.value = "";
+      setFailure(undefined);
       setFound({ memories: [], query: "", cursor: null });
       notify({ text: memory.allForgotten });
     } catch (error) {

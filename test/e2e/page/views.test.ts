@@ -101,6 +101,31 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await page.context().close();
   });
 
+  it("show that everything is forgotten, also when the answer to an earlier search comes later", async () => {
+    await remember("hasty", "My cat is called Momo.");
+    const page = await world.open({ user: "hasty", hash: "#/memory" });
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await page.route("**/v1/memories/search", async (route) => {
+      const response = await route.fetch();
+      await released;
+      await route.fulfill({ response });
+    });
+    await page.locator(".memories li").waitFor();
+    const searched = page.waitForResponse("**/v1/memories/search");
+    await page.getByLabel("Search memories").fill("cat");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Forget everything" }).click();
+    await page.getByLabel("Type “forget”").fill("forget");
+    await page.keyboard.press("Enter");
+    await page.getByText("Nothing is remembered yet.").waitFor();
+    release();
+    await (await searched).finished();
+    await page.evaluate("new Promise(requestAnimationFrame)");
+    expect(await page.locator(".memories li").count()).toBe(0);
+    expect(await page.getByText("Nothing is remembered yet.").count()).toBe(1);
+    await page.context().close();
+  });
+
   it("show operations to admins only, with a table behind each chart and the filters in the URL", async () => {
     const user = await world.open({ user: "nobody" });
     expect(await user.getByRole("link", { name: "Operations" }).count()).toBe(0);
