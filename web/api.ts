@@ -67,6 +67,10 @@ export class ApiError extends Error {
   }
 }
 
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, { detail: String(error) });
+}
+
 export interface Api {
   /** Calls a route and returns the body of its answer. Throws ApiError. */
   call<R extends Route>(route: R, request: RequestOf<R>): Promise<AnswerOf<R>>;

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { createApi } from "./api.ts";
 import { AppContext } from "./app-context.ts";
 import { Chat } from "./chat/chat.tsx";
-import { Data } from "./data.tsx";
+import { Data } from "./data/data.tsx";
 import { Memory } from "./memory/memory.tsx";
 import { newId } from "./new-id.ts";
 import { goTo, useLocation } from "./route.ts";
@@ -63,6 +63,12 @@ export function App({ identity }: { identity: Identity }) {
           )}
           {location.view === "memory" && <Memory onOpenSidebar={() => setSidebarOpen(true)} />}
           {location.view === "data" && <Data onOpenSidebar={() => setSidebarOpen(true)} />}
+          {location.view === "audit" && (
+            <Lazy
+              load={() => import("./operations/audit.tsx").then(({ Audit }) => Audit)}
+              props={{ filters: location.filters, onOpenSidebar: () => setSidebarOpen(true) }}
+            />
+          )}
           {location.view === "operations" && (
             <Lazy
               load={() => import("./operations/operations.tsx").then(({ Operations }) => Operations)}
@@ -107,7 +113,8 @@ function useOnline(): boolean {
 function useKeys(showKeys: () => void, openSidebar: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+      const isTyping =
+        event.target instanceof Element && event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "?") showKeys();
       else if (event.key === "n") goTo("#/");

@@ -1,15 +1,18 @@
-// The only data that the page keeps in the browser: preferences and drafts.
+// The only data that the page keeps in the browser: preferences, drafts, and until the tab is closed the ids of what runs for the person.
 
 export type Theme = "system" | "light" | "dark";
 
 const THEME = "theme";
 const DRAFT = "draft:";
 
-export const readTheme = (): Theme => (read(THEME) as Theme | null) ?? "system";
+/** What the API does for a person over some time. */
+export type JobKind = "export" | "erasure";
+
+export const readTheme = (): Theme => (read("localStorage", THEME) as Theme | null) ?? "system";
 
 /** Applies a colour scheme and keeps it. */
 export function setTheme(theme: Theme): void {
-  write(THEME, theme === "system" ? "" : theme);
+  write("localStorage", THEME, theme === "system" ? "" : theme);
   applyTheme();
 }
 
@@ -17,27 +20,49 @@ export function applyTheme(): void {
   document.documentElement.dataset.theme = readTheme();
 }
 
+/** The beginning of the names of a user's drafts. The colon ends the user: `ann` must not find the drafts of `anna`. */
+const draftsOf = (user: string): string => `${DRAFT}${encodeURIComponent(user)}:`;
+
 /** The text that a user has typed and not sent, by user and session. */
-export const readDraft = (user: string, session: string): string => read(DRAFT + user + session) ?? "";
+export const readDraft = (user: string, session: string): string =>
+  read("localStorage", draftsOf(user) + session) ?? "";
 
 export function writeDraft(user: string, session: string, text: string): void {
-  write(DRAFT + user + session, text);
+  write("localStorage", draftsOf(user) + session, text);
 }
 
-// A browser may forbid all storage.
-function read(key: string): string | null {
+/** Deletes what a user has typed and not sent, in all sessions. */
+export function forgetDrafts(user: string): void {
   try {
-    return localStorage.getItem(key);
+    for (const name of Object.keys(localStorage)) if (name.startsWith(draftsOf(user))) localStorage.removeItem(name);
+  } catch {
+    // Nothing is kept where the browser forbids storage.
+  }
+}
+
+/** The id of the export or erasure that a user has begun last in this tab. */
+export const readJob = (user: string, kind: JobKind): string => read("sessionStorage", `${kind}:${user}`) ?? "";
+
+export function writeJob(user: string, kind: JobKind, id: string): void {
+  write("sessionStorage", `${kind}:${user}`, id);
+}
+
+type Storage = "localStorage" | "sessionStorage";
+
+// A browser may forbid all storage: already the access to `localStorage` throws then.
+function read(storage: Storage, key: string): string | null {
+  try {
+    return window[storage].getItem(key);
   } catch {
     return null;
   }
 }
 
-function write(key: string, value: string): void {
+function write(storage: Storage, key: string, value: string): void {
   try {
-    if (value === "") localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
+    if (value === "") window[storage].removeItem(key);
+    else window[storage].setItem(key, value);
   } catch {
-    // The preference holds until the page is closed.
+    // The value holds until the page is closed.
   }
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 
 /** A view of the page: the part of the hash before `?`, cut at slashes. Its filters come after `?`. */
 export interface Location {
-  view: "chat" | "memory" | "data" | "operations";
+  view: "chat" | "memory" | "data" | "operations" | "audit";
   /** The session of a chat; undefined = a new one. */
   session: string | undefined;
   filters: URLSearchParams;
@@ -12,9 +12,12 @@ function parseHash(hash: string): Location {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
   const filters = new URLSearchParams(query);
-  if (view === "memory" || view === "data" || view === "operations") return { view, session: undefined, filters };
+  if (isPlain(view)) return { view, session: undefined, filters };
   return { view: "chat", session: view === "s" && id ? safeDecode(id) : undefined, filters };
 }
+
+const isPlain = (view?: string): view is Exclude<Location["view"], "chat"> =>
+  ["memory", "data", "operations", "audit"].includes(view ?? "");
 
 export const sessionHash = (id: string): string => `#/s/${encodeURIComponent(id)}`;
 

@@ -1,4 +1,4 @@
-import { type AnswerOf, type Api, ApiError, pause, type RequestOf } from "../api.ts";
+import { type AnswerOf, type Api, ApiError, asApiError, pause, type RequestOf } from "../api.ts";
 import type { Draft, LiveAnswer, Message, Session } from "../types.ts";
 import { newestBelow, siblingsIn } from "./branches.ts";
 import { readParts } from "./events.ts";
@@ -348,8 +348,4 @@ function bodyOf({ content, files }: Draft): object {
   if (files.length === 0) return { content };
   const text = content.trim() === "" ? [] : [{ type: "text", text: content }];
   return { parts: [...text, ...files.map((file) => ({ type: "file", ...file }))] };
-}
-
-export function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, { detail: String(error) });
 }

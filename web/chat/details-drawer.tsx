@@ -5,6 +5,8 @@ import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Drawer } from "../ui/drawer.tsx";
+import { Facts } from "../ui/facts.tsx";
+import { explain } from "../ui/failure.tsx";
 
 interface DetailsProps {
   session: Session;
@@ -28,18 +30,11 @@ export function DetailsDrawer({ session, onReset, onClose }: DetailsProps) {
   ];
   const reset = () => {
     setAsking(false);
-    onReset().catch(() => notify({ text: texts.errors.server }));
+    onReset().catch((error: unknown) => notify({ text: explain(error) }));
   };
   return (
     <Drawer title={details.title} onClose={onClose}>
-      <dl class="facts">
-        {rows.map(([name, value]) => (
-          <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts rows={rows} />
       <button type="button" class="danger" onClick={() => setAsking(true)}>
         {details.reset}
       </button>

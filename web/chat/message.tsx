@@ -5,6 +5,7 @@ import { formatCost, formatDateTime, formatTime } from "../format.ts";
 import { texts } from "../texts.ts";
 import type { Message } from "../types.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
+import { explain } from "../ui/failure.tsx";
 import { DownIcon, EditIcon, InfoIcon, LeftIcon, RetryIcon, RightIcon, UpIcon } from "../ui/icons.tsx";
 import { Markdown } from "../ui/markdown.tsx";
 import type { Conversation } from "./conversation.ts";
@@ -225,9 +226,9 @@ function Thumbs({ message }: { message: Message }) {
     try {
       await api.call("POST /v1/events", { body, headers: { "idempotency-key": `${message.id}:${value}` } });
       announce(texts.message.thanks);
-    } catch {
+    } catch (error) {
       setGiven(undefined);
-      notify({ text: texts.errors.server });
+      notify({ text: explain(error) });
     }
   };
   const thumb = (value: 1 | -1, label: string, Icon: typeof UpIcon) => (

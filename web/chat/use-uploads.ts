@@ -1,8 +1,9 @@
 import { useMemo, useRef, useState } from "preact/hooks";
-import type { Api } from "../api.ts";
+import { type Api, ApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { texts } from "../texts.ts";
 import type { Draft, Message } from "../types.ts";
+import { explain } from "../ui/failure.tsx";
 
 /** Bytes of a file at most, by the API's contract. */
 const MAX_BYTES = 25 * 1000 * 1000;
@@ -56,7 +57,10 @@ export function useUploads(): Uploads {
           if (error) continue;
           send(api, file, upload.media_type, (percent) => change(key, { percent })).then(
             (file_id) => change(key, { file_id, percent: 100 }),
-            () => change(key, { error: texts.files.failed(name) }),
+            (error: unknown) => {
+              const why = error instanceof ApiError ? ` ${explain(error)}` : "";
+              change(key, { error: texts.files.failed(name) + why });
+            },
           );
         }
       },

@@ -1,12 +1,11 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { ApiError } from "../api.ts";
+import { type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { MemoryItem } from "../memory/memory-item.tsx";
 import { texts } from "../texts.ts";
 import type { Message, Remembered } from "../types.ts";
 import { Drawer } from "../ui/drawer.tsx";
 import { Failure } from "../ui/failure.tsx";
-import { asApiError } from "./conversation.ts";
 
 /** The memories that an answer was given, with their sources. An answer keeps their ids only, so that what is forgotten stays forgotten. */
 export function WhyDrawer({ answer, onClose }: { answer: Message; onClose: () => void }) {

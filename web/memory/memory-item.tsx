@@ -4,6 +4,7 @@ import { formatDateTime } from "../format.ts";
 import { sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Remembered } from "../types.ts";
+import { explain } from "../ui/failure.tsx";
 
 /** Characters and lines beyond which a memory may scroll. */
 const LONG = 200;
@@ -27,7 +28,7 @@ export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
         // It is gone already.
         if (error instanceof ApiError && error.status === 404) return;
         onPutBack();
-        notify({ text: texts.errors.server });
+        notify({ text: explain(error) });
       });
     notify({ text: texts.memory.forgotten, undo: onPutBack, commit });
   };

@@ -1,7 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { ApiError } from "../api.ts";
+import { type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
-import { asApiError } from "../chat/conversation.ts";
 import { texts } from "../texts.ts";
 import type { Remembered } from "../types.ts";
 import { Confirm } from "../ui/dialog.tsx";

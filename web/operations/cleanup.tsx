@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { texts } from "../texts.ts";
 import { Confirm } from "../ui/dialog.tsx";
+import { explain } from "../ui/failure.tsx";
 
 /** Archives sessions that have been idle for long, after a look at how many there are. */
 export function Cleanup() {
@@ -15,8 +16,8 @@ export function Cleanup() {
       if (preview === "true") return setCount(expired);
       setCount(undefined);
       notify({ text: cleanup.done(expired) });
-    } catch {
-      notify({ text: texts.errors.server });
+    } catch (error) {
+      notify({ text: explain(error) });
     }
   };
   return (

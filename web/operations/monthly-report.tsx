@@ -1,7 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import type { AnswerOf, ApiError } from "../api.ts";
+import { type AnswerOf, type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
-import { asApiError } from "../chat/conversation.ts";
 import { formatCost, formatDuration, formatNumber, formatPercent } from "../format.ts";
 import { texts } from "../texts.ts";
 

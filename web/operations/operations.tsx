@@ -1,7 +1,6 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { ApiError } from "../api.ts";
+import { type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
-import { asApiError } from "../chat/conversation.ts";
 import { formatCost, formatDuration, formatNumber } from "../format.ts";
 import { goTo } from "../route.ts";
 import { texts } from "../texts.ts";
@@ -47,6 +46,7 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
   return (
     <div class="view">
       <TopBar title={words.title} onOpenSidebar={onOpenSidebar}>
+        <a href="#/audit">{words.audit.title}</a>
         <button type="button" onClick={load}>
           {words.refresh}
         </button>

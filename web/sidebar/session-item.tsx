@@ -3,6 +3,7 @@ import { useApp } from "../app-context.ts";
 import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
+import { explain } from "../ui/failure.tsx";
 import { MoreIcon, PinIcon } from "../ui/icons.tsx";
 
 /** One conversation of the list, with its actions. */
@@ -37,9 +38,9 @@ export function SessionItem({ session, isCurrent }: { session: Session; isCurren
     sessions.put({ ...session, ...body });
     try {
       sessions.put(await api.call("PATCH /v1/sessions/{id}", { params, body }));
-    } catch {
+    } catch (error) {
       sessions.put(session);
-      notify({ text: texts.errors.server });
+      notify({ text: explain(error) });
     }
   };
   const remove = () => {
@@ -48,9 +49,9 @@ export function SessionItem({ session, isCurrent }: { session: Session; isCurren
     if (isCurrent) goTo("#/");
     const bringBack = () => sessions.put(session);
     const commit = () =>
-      void api.call("DELETE /v1/sessions/{id}", { params }).catch(() => {
+      void api.call("DELETE /v1/sessions/{id}", { params }).catch((error: unknown) => {
         bringBack();
-        notify({ text: texts.errors.server });
+        notify({ text: explain(error) });
       });
     notify({ text: texts.sessions.removed(title), undo: bringBack, commit });
   };

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { ApiError } from "../api.ts";
+import { type ApiError, asApiError } from "../api.ts";
 import { texts } from "../texts.ts";
 
 interface FailureProps {
@@ -23,8 +23,10 @@ export function Failure({ error, text, onAgain }: FailureProps) {
     addEventListener("online", onAgain);
     return () => removeEventListener("online", onAgain);
   }, [error, onAgain]);
+  // Nothing has failed: the person asked for the erasure.
+  const isErased = error.code === "being_erased";
   return (
-    <div class="failure" role="alert">
+    <div class={isErased ? "failure calm" : "failure"} role={isErased ? "status" : "alert"}>
       <p>
         {text ? `${text} ` : ""}
         {explain(error)}
@@ -36,7 +38,10 @@ export function Failure({ error, text, onAgain }: FailureProps) {
   );
 }
 
-function explain({ status, message }: ApiError): string {
+/** What went wrong, as a sentence for people. */
+export function explain(error: unknown): string {
+  const { status, message, code } = asApiError(error);
+  if (code === "being_erased") return texts.errors.beingErased;
   if (status === 0) return texts.errors.network;
   if (status === 429) return `${texts.errors.limit} ${message}`;
   if (status === 503) return texts.errors.busy;

@@ -1,5 +1,9 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkReceipt } from "../../../infra/cli/receipt/check-receipt.ts";
+import { createPrivacyKey } from "../../../shared/privacy/receipt.ts";
 import { ask, type PageWorld, startPageWorld, violations } from "./page-world.ts";
 
 let world: PageWorld;
@@ -17,8 +21,9 @@ const answers = ".message.assistant:not(.live)";
 const views: [string, string][] = [
   ["", ".welcome"],
   ["#/memory", ".memories li"],
-  ["#/data", ".facts"],
+  ["#/data", ".switch"],
   ["#/operations", ".chart"],
+  ["#/audit", ".audit td"],
 ];
 
 async function show(page: Page, hash: string, part: string): Promise<void> {
@@ -33,6 +38,23 @@ async function remember(user: string, content: string): Promise<void> {
   const count = async () => ((await world.call(user, "GET", "/v1/memories")) as { data: unknown[] }).data.length;
   await expect.poll(count, { timeout: 20_000 }).toBe(1);
 }
+
+/** Clicks something that starts a download, and returns the file. */
+async function download(page: Page, click: () => Promise<void>): Promise<Buffer> {
+  const [file] = await Promise.all([page.waitForEvent("download"), click()]);
+  return readFileSync(await file.path());
+}
+
+/** Types the word that starts the erasure. */
+async function eraseEverything(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Erase everything" }).click();
+  expect(await page.locator("dialog").getByRole("button", { name: "Erase everything" }).isDisabled()).toBe(true);
+  await page.getByLabel("Type “erase”").fill("erase");
+  await page.keyboard.press("Enter");
+  await page.getByText("Your data is being erased.").waitFor();
+}
+
+const focused = (page: Page) => page.evaluate("document.activeElement.textContent");
 
 describe("the views of the page", { timeout: 60_000 }, () => {
   it.each(["light", "dark"] as const)("break no rule of WCAG 2.2 AA in the %s colours", async (colorScheme) => {
@@ -153,6 +175,157 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await page.getByText("0 sessions have been idle").waitFor();
     await page.getByRole("button", { name: "Archive them" }).click();
     await page.getByText("0 sessions go to the archive.").waitFor();
+    await page.context().close();
+  });
+
+  it("switch memory off and on, and say what that does", async () => {
+    const page = await world.open({ user: "private", hash: "#/data" });
+    const memory = page.getByLabel("Remember what is said");
+    await memory.focus();
+    await page.keyboard.press("Space");
+    await page.getByText("Memory is off").first().waitFor();
+    await expect.poll(() => world.call("private", "GET", "/v1/settings")).toEqual({ memory: false });
+    await page.reload();
+    await memory.waitFor();
+    expect(await memory.isChecked()).toBe(false);
+    await page.route("**/v1/settings", (route) =>
+      route.request().method() === "PATCH"
+        ? route.fulfill({ status: 500, contentType: "application/problem+json", body: "{}" })
+        : route.continue(),
+    );
+    await memory.click();
+    await page.getByRole("alert").waitFor();
+    expect(await memory.isChecked()).toBe(false);
+    await page.unroute("**/v1/settings");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await expect.poll(() => world.call("private", "GET", "/v1/settings")).toEqual({ memory: true });
+    await page.getByRole("link", { name: "See and delete what is remembered" }).click();
+    await page.getByRole("heading", { name: "Memory" }).waitFor();
+    await page.context().close();
+  });
+
+  it("export everything, also when the first attempt fails and the page is reloaded meanwhile", async () => {
+    await remember("mover", "I like old trams.");
+    const page = await world.open({ user: "mover", hash: "#/data" });
+    let status = "running";
+    await page.route("**/v1/exports/*", async (route) => {
+      const response = await route.fetch();
+      const { id, created_at, expires_at } = await response.json();
+      await route.fulfill({ response, json: { id, created_at, expires_at, status } });
+    });
+    await page.getByRole("button", { name: "Make an export" }).click();
+    await page.getByText("The export is being made.").waitFor();
+    expect(await focused(page)).toBe("Export");
+    await page.reload();
+    await page.getByText("The export is being made.").waitFor();
+    status = "failed";
+    await page.getByText("The export could not be made.").waitFor();
+    await page.unroute("**/v1/exports/*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    const link = page.getByRole("link", { name: "Download the export" });
+    await link.waitFor();
+    await page.reload();
+    await link.waitFor();
+    const facts = await page.locator(".card", { hasText: "SHA-256" }).textContent();
+    expect(facts).toMatch(/Memories1(?!\d)/);
+    const zip = await download(page, () => link.click());
+    expect(facts).toContain(createHash("sha256").update(zip).digest("hex"));
+    await page.context().close();
+  });
+
+  it("erase everything after a typed word, and give the receipt", async () => {
+    const page = await world.open({ user: "leaving", hash: "#/data" });
+    await page.evaluate(
+      "localStorage.setItem('draft:leaving:a', 'mine'); localStorage.setItem('draft:leavings:a', 'b')",
+    );
+    const key = createPrivacyKey("a secret");
+    const begun = {
+      id: "0191e9a0-0000-7000-8000-000000000001",
+      subject: key.subjectOf("leaving"),
+      requested_at: "2026-11-21T09:00:00.000Z",
+      stores: [],
+      remains: [],
+    };
+    const complete = key.sign({
+      ...begun,
+      status: "complete",
+      completed_at: "2026-11-21T09:07:00.000Z",
+      stores: [
+        { name: "messages", found: 1240, erased: 1240, remaining: 0, checked_at: "2026-11-21T09:06:59.000Z" },
+        { name: "rows of the lake", found: 77, erased: 77, remaining: 0, checked_at: "2026-11-21T09:06:59.000Z" },
+      ],
+      remains: [
+        { name: "backups", why: "Backups of the tables cannot be changed.", until: "2026-11-28T09:07:00.000Z" },
+        { name: "account", why: "The account belongs to the issuer of the tokens.", until: null },
+      ],
+    });
+    let answer: object = { ...begun, status: "running" };
+    await page.route(/\/v1\/erasures/, (route) =>
+      route.fulfill({ status: route.request().method() === "POST" ? 202 : 200, json: answer }),
+    );
+    await eraseEverything(page);
+    await expect.poll(() => focused(page)).toBe("Erase everything");
+    await expect.poll(() => page.evaluate("Object.keys(localStorage)")).toEqual(["draft:leavings:a"]);
+    expect(await violations(page)).toEqual([]);
+    await page.reload();
+    await page.getByText("Your data is being erased.").waitFor();
+    answer = complete;
+    await page.getByRole("row", { name: "messages 1,240 1,240 0" }).waitFor();
+    await page.getByRole("row", { name: /^account Stays/ }).waitFor();
+    const save = page.getByRole("button", { name: "Download the receipt" });
+    expect(checkReceipt((await download(page, () => save.click())).toString()).isGood).toBe(true);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await violations(page)).toEqual([]);
+    }
+    await page.setViewportSize({ width: 320, height: 640 });
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(320);
+    await page.context().close();
+  });
+
+  it("say in plain words that nothing can be stored while an erasure runs", async () => {
+    await remember("gone", "I like old trams.");
+    const page = await world.open({ user: "gone", hash: "#/data" });
+    await eraseEverything(page);
+    await page.reload();
+    await page.getByText("Your data is being erased. This takes").waitFor();
+    const sentence = page.getByText("Nothing new can be stored until that is done");
+    await page.getByLabel("Remember what is said").click();
+    await sentence.waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await page.keyboard.press("n");
+    await page.getByRole("textbox", { name: "Message" }).fill("Are you there?");
+    await page.keyboard.press("Enter");
+    await sentence.waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("list audit records to admins, filtered by the URL, page by page", async () => {
+    await remember("audited", "I like old trams.");
+    for (let n = 0; n < 60; n++) await world.call("audited", "DELETE", "/v1/memories");
+    const page = await world.open({ user: "auditor", admin: true, hash: "#/operations" });
+    await page.getByRole("link", { name: "Audit records" }).click();
+    await page.locator(".audit td").first().waitFor();
+    await page.getByLabel("User", { exact: true }).fill("audited");
+    await page.getByLabel("Action").selectOption("Deleted all memories");
+    await page.getByLabel("From", { exact: true }).fill("2020-01-01");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await expect.poll(() => page.url()).toContain("#/audit?from=2020-01-01&action=memory.delete_all&user=audited");
+    const rows = page.locator(".audit tbody tr", { hasText: "Deleted all memories" });
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(50);
+    expect(await page.getByLabel("Action").inputValue()).toBe("memory.delete_all");
+    await page.getByRole("button", { name: "Load older records" }).click();
+    await expect.poll(() => rows.count()).toBe(60);
+    expect(await rows.last().locator("code").first().textContent()).toBe("audited");
+    await page.getByLabel("To", { exact: true }).fill("2020-01-02");
+    await page.keyboard.press("Enter");
+    await page.getByText("There are no such records.").waitFor();
+    await page.goBack();
+    await expect.poll(() => rows.count()).toBe(50);
+    expect(await page.getByLabel("To", { exact: true }).inputValue()).toBe("");
     await page.context().close();
   });
 

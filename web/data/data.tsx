@@ -1,0 +1,26 @@
+import { useEffect } from "preact/hooks";
+import { texts } from "../texts.ts";
+import { TopBar } from "../ui/top-bar.tsx";
+import { DataErasure } from "./data-erasure.tsx";
+import { DataExport } from "./data-export.tsx";
+import { MemorySwitch } from "./memory-switch.tsx";
+import { UsageToday } from "./usage-today.tsx";
+
+/** What the person has used today, and what becomes of the person's data. */
+export function Data({ onOpenSidebar }: { onOpenSidebar: () => void }) {
+  const { data } = texts;
+  useEffect(() => {
+    document.title = `${data.title} · ${texts.name}`;
+  }, [data.title]);
+  return (
+    <div class="view">
+      <TopBar title={data.title} onOpenSidebar={onOpenSidebar} />
+      <div class="page">
+        <UsageToday />
+        <MemorySwitch />
+        <DataExport />
+        <DataErasure />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+import type { AnswerOf } from "../api.ts";
+import { formatDateTime, formatNumber } from "../format.ts";
+import { texts } from "../texts.ts";
+
+type Receipt = AnswerOf<"GET /v1/erasures/{id}">;
+
+/** What an erasure has found and erased, and what remains elsewhere. */
+export function ErasureReceipt({ receipt }: { receipt: Receipt }) {
+  const { erasure: words } = texts.data;
+  const { stores, remains, completed_at } = receipt;
+  return (
+    <>
+      <p>{words.completed(formatDateTime(completed_at ?? receipt.requested_at))}</p>
+      <Table
+        title={words.stores}
+        columns={words.storeColumns}
+        rows={stores.map(({ name, found, erased, remaining }) => [
+          name,
+          ...[found, erased, remaining].map(formatNumber),
+        ])}
+        areNumbers
+      />
+      <h3>{words.remains}</h3>
+      <Table
+        title={words.remains}
+        columns={words.restColumns}
+        rows={remains.map(({ name, why, until }) => [name, until ? formatDateTime(until) : words.stay, why])}
+      />
+      <p>
+        <button type="button" onClick={() => save(receipt)}>
+          {words.download}
+        </button>
+      </p>
+      <p class="quiet">{words.check}</p>
+    </>
+  );
+}
+
+interface TableProps {
+  title: string;
+  columns: readonly string[];
+  rows: readonly (readonly string[])[];
+  areNumbers?: boolean;
+}
+
+function Table({ title, columns, rows, areNumbers = false }: TableProps) {
+  const side = areNumbers ? "right" : undefined;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
+    <section class="scrolls tall" tabIndex={0} aria-label={title}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map((name, n) => (
+              <th key={name} scope="col" class={n > 0 ? side : undefined}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, ...values]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {values.map((value, n) => (
+                <td key={n} class={side}>
+                  {value}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Saves the receipt as the file that `npm run receipt` checks. */
+function save(receipt: Receipt): void {
+  const file = new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = `memocha-erasure-${receipt.id}.json`;
+  link.click();
+  // The browser has begun the download by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
