@@ -126,7 +126,7 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     [message({ created_at: "2026-11-22T12:00:00.001Z" }), "created_at"],
     [message({ created_at: "+275760-09-13T00:00:00Z" }), "created_at"],
     [message({ metadata: { a: "x".repeat(5000) } }), "metadata"],
-    [message({ usage: {} }), "usage"],
+    [message({ usage: {} }), "usage.input_tokens"],
     [{ messages: [] }, "messages"],
     [{ messages: null }, "messages"],
     [{ messages: {} }, "messages"],

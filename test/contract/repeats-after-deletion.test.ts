@@ -75,6 +75,7 @@ describe("a kept answer", () => {
       searchMemories: () => api.post("/v1/memories/search", { query: "passport" }, keyed({ user })),
       createEvent: () =>
         api.post("/v1/events", { type: "custom", name: SECRET, metadata: { SECRET } }, keyed({ user })),
+      createErasure: async () => api.post("/v1/erasures", undefined, keyed({ user: (await prepare()).user })),
       createExport: () => api.post("/v1/exports", undefined, keyed({ user })),
       createFile: () =>
         api.post("/v1/files", { filename: SECRET, media_type: "text/plain", bytes: 1 }, keyed({ user })),

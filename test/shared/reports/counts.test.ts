@@ -182,8 +182,13 @@ async function mixedHour(): Promise<void> {
   expect((await chat("a", { content: "broken off in the middle", stream: true })).text).toContain("error");
   expect((await chat("a", { content: "one too many" }, { user: "ann/tiny" })).status).toBe(429);
   // The answer of each single write is lost once, and the SDK repeats the write.
-  for (const operation of ["TransactWriteItems", "PutItem", "UpdateItem"]) {
-    for (let skip = 0; skip < (operation === "TransactWriteItems" ? 1 : 3); skip++) {
+  for (const [operation, calls] of Object.entries({
+    TransactWriteItems: 1,
+    PutItem: 1,
+    BatchWriteItem: 1,
+    UpdateItem: 3,
+  })) {
+    for (let skip = 0; skip < calls; skip++) {
       faults.next({ operation, when: "after", name: "TimeoutError", attempts: 1, skip });
       expect((await chat("a", { content: `the answer of ${operation} is lost` })).status).toBe(200);
       expect(faults.pending(), `${operation} ${skip}`).toBe(0);
