@@ -83,11 +83,16 @@ export function isOn(path: Path, message: Parameters<typeof positionOf>[0] & Pic
 
 /**
  * The branch of a message that goes to the end of the conversation. `meant`: the current branch when the request was first looked at. If
- * another one has become current with later messages, the message must not come before those, so it stays where it was meant to be.
+ * another one has become current with later messages, the message must not come before those, so it stays where it was meant to be. If
+ * that branch forked at a later message, the message goes to the branch of that one, because a message is later than its parent.
  */
 export function branchFor({ branches, current }: Tree, meant: number, position: string, head = ""): number {
   const { removed, end } = branches[meant] ?? { removed: true };
-  return position > head || removed || end !== undefined ? current : meant;
+  let branch = position > head || removed || end !== undefined ? current : meant;
+  for (let { from } = branches[branch] ?? {}; from && from.position >= position; { from } = branches[branch] ?? {}) {
+    branch = from.branch;
+  }
+  return branch;
 }
 
 /** Adds a branch that continues from a message (`null` = the beginning) and makes it current. Throws `conflict` at the limit. */

@@ -55,6 +55,20 @@ describe("a turn that follows an earlier message", () => {
     expect(prompt()).toEqual(["one", "You said: one", "two, edited", "You said: two, edited", "four"]);
   });
 
+  it("is not the place of a turn that began before that message", async () => {
+    await ask("one");
+    const [one] = await list();
+    await ask("edit", { parent: one?.id });
+    // The clock of this function is behind.
+    t.world.advance(-2500);
+    await ask("earlier");
+    expect(await contents()).toEqual(["earlier", "You said: earlier", "one", "edit", "You said: edit"]);
+    const all = await list("all");
+    for (const [n, { parent_id }] of all.entries()) {
+      expect(parent_id === null || all.slice(0, n).some((before) => before.id === parent_id)).toBe(true);
+    }
+  });
+
   it("shows the model a full window of the branch, however much lies on other branches", async () => {
     const inputs = Array.from({ length: 40 }, (_, n) => ({ id: `${n}-${id}`, role: "user" as const, content: `${n}` }));
     await appendMessages(t.chat.deps, session(), inputs, { seed: id, at: t.world.stores.clock() });
