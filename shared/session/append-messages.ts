@@ -120,10 +120,9 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
     async place(planned, stored) {
       const rest = planned.filter(({ message }) => !stored.has(message.id));
       // Earlier than the first message of its branch, a message would become the parent of that.
-      const early = rest.filter(
-        ({ input, message }) =>
-          branch !== undefined && input.created_at === undefined && positionOf(message) <= head_at,
-      );
+      const timed = branch === undefined ? [] : rest.filter(({ input }) => input.created_at === undefined);
+      // Messages of one request have the same time, so all of them move, to stay in their order.
+      const early = timed.some(({ message }) => positionOf(message) <= head_at) ? timed : [];
       const found = early.length > 0 ? await findStored(stores, session, record, early) : undefined;
       const later = () => ({ created_at: toInstant(Date.parse(head_at.split("#")[0] ?? "") + 1) });
       const messages = rest

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { askAgain } from "../../../shared/chat/ask-again.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteMessage } from "../../../shared/session/delete-message.ts";
+import { timeOrderedId } from "../../../shared/session/message.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { contentsOf, expectConsistent, expectQuiet, ok } from "../../support/session-checks.ts";
 import { createStage, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
@@ -182,6 +183,23 @@ describe("an append that was said before the first message of the current branch
     );
     expect(await listed("current")).toEqual(["lantern a", "lantern b", "lantern also edited"]);
     await expectQuiet(stage, "repeated");
+  });
+
+  it("keeps the order of its messages when another request of the same millisecond is stored first", async () => {
+    const stage = createStage();
+    await STATES.branched?.(stage);
+    stage.advance(1);
+    const at = stage.stores.clock();
+    // The ids of the request that is stored first are lower, so only the first message comes before the head.
+    const [first = "", second = ""] = ["one", "two"].toSorted((a, b) =>
+      timeOrderedId({ seed: a, at }, 1) < timeOrderedId({ seed: b, at }, 1) ? -1 : 1,
+    );
+    for (const seed of [first, second]) {
+      const inputs = [1, 2].map((n) => ({ role: "user" as const, content: `${seed} ${n}` }));
+      await appendMessages(stage.stores, SESSION, inputs, { seed, at });
+    }
+    const contents = (await stage.messages("current"))?.map(({ content }) => content).slice(-4);
+    expect(contents).toEqual([first, first, second, second].map((seed, n) => `${seed} ${(n % 2) + 1}`));
   });
 
   it("is stored once, when the same request comes again at any of its calls", async () => {
