@@ -1,25 +1,20 @@
-/** The clients: each action that is a request of the API, with what a client does when it is not answered. */
+/** The clients: each action that is a request of the API. */
+import { randomOf } from "../support/random.ts";
 import { type ApiRequest, deploy, type Reply } from "./deployment.ts";
-import type { Deed, History, Outcome, Sight } from "./history.ts";
+import type { Choice, History, Item, Sight } from "./history.ts";
 import type { Instance } from "./instance.ts";
-import { type Action, ATTEMPTS } from "./plan.ts";
+import { chooseFrom, itemsOf, type Listed, textsIn } from "./message-list.ts";
+import type { Action } from "./plan.ts";
+import { attemptsOf, createRequests, keyOf } from "./requests.ts";
 import type { World } from "./world.ts";
 
-/** Milliseconds that a client waits for an answer, and before it repeats its request. */
-const PATIENCE = 31_000;
-const PAUSE = 400;
-const LONG_PAUSE = 26_000;
-
-/** Messages of a page that clients ask for: few, so that a list has several. */
+/** Messages of a page that clients ask for: few, so that a list has several. Clients that choose a message ask for many. */
 const PAGE = 4;
+const LARGE_PAGE = 100;
 
-interface Told {
-  outcome: Outcome;
-  reply: Reply | undefined;
-  began: number;
-  ended: number;
-  instances: Instance[];
-}
+/** How often an edit begins the conversation again, and how often it asks the model. */
+const AGAIN = 0.15;
+const ASKED = 0.3;
 
 /** Whether a message of an append has a file. */
 export const hasFile = (action: number, n: number): boolean => action % 3 === 0 && n === 0;
@@ -28,123 +23,56 @@ const fileOf = (content: string) => ({ type: "file", data: `data:text/plain,${en
 
 export function createClient(world: World, history: History) {
   const { timeline } = world;
-
-  /** Sends a request until it is answered. `attempts` is 1 where a repetition would have an effect of its own. */
-  async function send(action: Action, request: ApiRequest, attempts = ATTEMPTS): Promise<Told> {
-    const began = timeline.now();
-    const told: Told = { outcome: "refused", reply: undefined, began, ended: Number.POSITIVE_INFINITY, instances: [] };
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const sent = timeline.now();
-      const { instance, reply } = await once(action, request, attempt);
-      told.instances.push(instance);
-      if (attempt === 0 && reply?.status === 404 && request.params?.id === action.session) {
-        const { user, session, id } = action;
-        history.presences.push({ action: id, user, session, began: sent, ended: timeline.now(), exists: false });
-      }
-      const isConflict = reply?.status === 409 && request.operation !== "createSession";
-      if (reply && reply.status < 500 && reply.status !== 429 && !isConflict) {
-        const isDone = reply.status < 300;
-        // What a repetition is refused for may be the effect of the first attempt.
-        return { ...told, reply, ended: timeline.now(), outcome: isDone ? "done" : told.outcome };
-      }
-      if (reply?.status !== 429) told.outcome = "lost";
-      if (reply?.status === 409 && request.operation === "createSession")
-        return { ...told, reply, ended: timeline.now() };
-      // The first attempt may be under way still, or its function may have died: then its turn is over after half a minute.
-      await timeline.wait(reply?.status === 409 ? LONG_PAUSE : PAUSE * (attempt + 1));
-    }
-    return told;
-  }
-
-  async function once(action: Action, request: ApiRequest, attempt: number) {
-    const instance = world.instance(
-      `${action.id} ${action.kind}${attempt > 0 ? ` attempt ${attempt}` : ""}`,
-      action.faults[attempt],
-    );
-    const answered = deploy(world, instance)
-      .serve(request)
-      .then((reply) => {
-        history.served++;
-        instance.freeze();
-        world.trace(() =>
-          `${instance.name}: answers ${reply.status} ${JSON.stringify(reply.body) ?? ""}`.slice(0, 400),
-        );
-        return reply;
-      });
-    const lost = instance.death.then(() => undefined);
-    const late = timeline.wait(PATIENCE).then(() => undefined);
-    return { instance, reply: await Promise.race([answered, lost, late]) };
-  }
-
-  function note(action: Action, kind: Deed["kind"], says: string[], told: Told, creates = false): void {
-    const { user, session, id } = action;
-    history.deeds.push({
-      kind,
-      action: id,
-      user,
-      session,
-      says,
-      creates,
-      began: told.began,
-      ended: told.ended,
-      outcome: told.outcome,
-      effective: () => Math.max(...told.instances.map(({ lastCall }) => lastCall)),
-      isHit: () => told.instances.length > 1 || told.instances.some(({ hit }) => hit),
-    });
-  }
-
-  function see(action: Action | "end", sight: Omit<Sight, "action" | "ended">): void {
-    history.sights.push({ ...sight, action: action === "end" ? action : action.id, ended: timeline.now() });
-  }
-
-  const request = (action: Action, operation: ApiRequest["operation"], more: Partial<ApiRequest> = {}): ApiRequest => ({
-    operation,
-    user: action.user,
-    params: { id: action.session },
-    ...more,
-  });
-  const keyOf = (action: Action) => (action.keyed ? `key ${action.id}`.replace(" ", "-") : undefined);
-  const attemptsOf = (action: Action) => (action.keyed ? ATTEMPTS : 1);
-
-  /** Sends an answered request once more, much later or soon: it must not give back what was deleted meanwhile. */
-  async function repeat(action: Action, sent: ApiRequest, told: Told): Promise<void> {
-    // A request whose answer could not be kept runs once more, which is what its client asks for.
-    const isKept = told.outcome === "done" && !told.instances.some(({ hit }) => hit);
-    if (!action.keyed || !action.repeats || !isKept) return;
-    await timeline.wait((action.id % 3) * 400_000 + 1000);
-    const began = timeline.now();
-    const { reply } = await once(action, sent, ATTEMPTS);
-    if (reply?.status !== 201 && reply?.status !== 200) return;
-    const texts = textsIn(reply.body);
-    see(action, { kind: "kept answer", user: action.user, session: action.session, began, isWhole: false, texts });
-  }
+  const { send, repeat, note, see, request } = createRequests(world, history);
 
   return {
     async create(action: Action): Promise<void> {
       const body = { id: action.session, ttl_seconds: action.ttl };
       const sent = request(action, "createSession", { body, key: keyOf(action) });
-      note(action, "create", [], await send(action, sent, attemptsOf(action)), true);
+      note(action, "create", [], await send(action, sent, attemptsOf(action)), { creates: true });
     },
 
-    async append(action: Action): Promise<void> {
-      const says = Array.from({ length: action.messages }, (_, n) => `said ${wordOf(action, n)}`);
-      const body = {
-        messages: says.map((content, n) => ({
-          role: "user",
-          ...(hasFile(action.id, n) ? { parts: [{ type: "text", text: content }, fileOf(content)] } : { content }),
-          ...(n === 1 ? { id: `own-${action.id}` } : {}),
-        })),
-      };
-      const sent = request(action, "appendMessages", { body, key: keyOf(action) });
-      const told = await send(action, sent, attemptsOf(action));
-      note(action, "append", says, told);
-      await repeat(action, sent, told);
+    append: (action: Action) => append(action),
+
+    /** Continues the conversation from an earlier message, or begins it again. */
+    async edit(action: Action): Promise<void> {
+      const random = randomOf(world.seed, "choice", action.id);
+      const choice = await choose(action, (items) => (random.chance(AGAIN) ? null : random.pick(items)));
+      if (!choice) return;
+      // A question keeps the time of its request, so by another clock it may come before the message that it follows.
+      if (world.weather.skew || !random.chance(ASKED)) return append(action, choice);
+      const question = `said ${wordOf(action, 0)}`;
+      const body = { content: question, stream: false, parent_id: choice.id };
+      await turn(action, question, request(action, "chat", { body, key: keyOf(action) }), {
+        creates: true,
+        choice,
+      });
+    },
+
+    async switch(action: Action): Promise<void> {
+      const random = randomOf(world.seed, "choice", action.id);
+      const choice = await choose(action, (items) => random.pick(items));
+      if (!choice) return;
+      const sent = request(action, "patchSession", { body: { head_id: choice.id } });
+      note(action, "switch", [], await send(action, sent), { choice });
+    },
+
+    async cut(action: Action): Promise<void> {
+      const random = randomOf(world.seed, "choice", action.id);
+      // Mostly a later message, so that something is left.
+      const choice = await choose(
+        action,
+        (items) => items[Math.max(random.below(items.length), random.below(items.length))] ?? null,
+      );
+      if (choice?.id == null) return;
+      const params = { id: action.session, message_id: choice.id };
+      note(action, "cut", [], await send(action, request(action, "deleteMessage", { params })), { choice });
     },
 
     async chat(action: Action): Promise<void> {
       const question = `said ${wordOf(action, 0)}`;
       const sent = request(action, "chat", { body: { content: question, stream: false }, key: keyOf(action) });
-      await turn(action, question, sent, true);
+      await turn(action, question, sent, { creates: true });
     },
 
     async completion(action: Action): Promise<void> {
@@ -154,21 +82,23 @@ export function createClient(world: World, history: History) {
         messages: [{ role: "user", content: question }],
         metadata: { session_id: action.session },
       };
-      await turn(action, question, request(action, "createCompletion", { body, key: keyOf(action) }), true);
+      await turn(action, question, request(action, "createCompletion", { body, key: keyOf(action) }), {
+        creates: true,
+      });
     },
 
-    /** Reads all messages of a session. Gives null when it is not there. */
+    /** Reads all messages of a session, or those of the current branch. Gives null when the session is not there. */
     async read(
       action: Action | "end",
-      user: string,
-      session: string,
+      { user, session }: Pick<Action, "user" | "session">,
+      branch: "all" | "current",
       instance?: Instance,
-    ): Promise<string[] | null | undefined> {
+    ): Promise<Item[] | null | undefined> {
       const began = timeline.now();
-      const texts: string[] = [];
+      const messages: Listed[] = [];
       let cursor: string | null = null;
       do {
-        const query = { order: "asc", limit: String(PAGE), ...(cursor ? { cursor } : {}) };
+        const query = { order: "asc", branch, limit: String(PAGE), ...(cursor ? { cursor } : {}) };
         const sent: ApiRequest = { operation: "listMessages", user, params: { id: session }, query };
         const reply: Reply | undefined =
           action === "end" && instance
@@ -182,11 +112,13 @@ export function createClient(world: World, history: History) {
           if (!exists) return null;
         }
         if (reply?.status !== 200) return undefined;
-        texts.push(...textsIn(reply.body));
+        messages.push(...reply.body.data);
         cursor = reply.body.next_cursor;
       } while (cursor !== null);
-      see(action, { kind: "messages", user, session, began, isWhole: true, texts });
-      return texts;
+      const items = itemsOf(messages);
+      const kind = branch === "all" ? "messages" : "current";
+      see(action, { kind, user, session, began, isWhole: true, ...saidIn(items) });
+      return items;
     },
 
     async get(action: Action): Promise<void> {
@@ -262,13 +194,47 @@ export function createClient(world: World, history: History) {
     },
   };
 
-  async function turn(action: Action, question: string, sent: ApiRequest, creates = false): Promise<void> {
+  async function append(action: Action, choice?: Choice): Promise<void> {
+    const says = Array.from({ length: action.messages }, (_, n) => `said ${wordOf(action, n)}`);
+    const body = {
+      messages: says.map((content, n) => ({
+        role: "user",
+        ...(hasFile(action.id, n) ? { parts: [{ type: "text", text: content }, fileOf(content)] } : { content }),
+        ...(n === 1 ? { id: `own-${action.id}` } : {}),
+        ...(n === 0 && choice ? { parent_id: choice.id } : {}),
+      })),
+    };
+    const sent = request(action, "appendMessages", { body, key: keyOf(action) });
+    const told = await send(action, sent, attemptsOf(action));
+    note(action, "append", says, told, choice && { choice });
+    await repeat(action, sent, told);
+  }
+
+  /** Lets the client choose from all messages of a session that it can see. Gives nothing when it sees none. */
+  async function choose(action: Action, pick: (items: Item[]) => Item | null): Promise<Choice | undefined> {
+    const began = timeline.now();
+    const { user, session } = action;
+    const query = { branch: "all", order: "asc", limit: String(LARGE_PAGE) };
+    const { reply } = await send(action, request(action, "listMessages", { query }));
+    if (reply?.status !== 200 || reply.body.data.length === 0) return undefined;
+    const items = itemsOf(reply.body.data);
+    const isWhole = reply.body.next_cursor === null;
+    see(action, { kind: "messages", user, session, began, isWhole, ...saidIn(items) });
+    return chooseFrom(items, pick(items));
+  }
+
+  async function turn(
+    action: Action,
+    question: string,
+    sent: ApiRequest,
+    more: Parameters<typeof note>[4],
+  ): Promise<void> {
     const told = await send(action, sent, attemptsOf(action));
     // An answer that broke off is stored as it was.
     const says = told.outcome === "done" ? [question, ...textsIn(told.reply?.body)] : [question];
     // A turn is refused at its end, too, when its session was deleted under it.
     const outcome = told.outcome === "refused" ? "lost" : told.outcome;
-    note(action, "turn", says, { ...told, outcome }, creates);
+    note(action, "turn", says, { ...told, outcome }, more);
     await repeat(action, sent, told);
   }
 }
@@ -278,11 +244,4 @@ export type Client = ReturnType<typeof createClient>;
 /** A word that nobody else says. Six letters are what a search looks at. */
 const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
 
-/** What was said, in an answer of any operation. */
-function textsIn(body: unknown): string[] {
-  const { data, message, choices } = (body ?? {}) as Record<string, unknown>;
-  if (Array.isArray(data)) return data.map(({ content }) => String(content));
-  if (message) return [String((message as { content: string }).content)];
-  if (Array.isArray(choices)) return choices.map((choice) => String(choice.message?.content));
-  return [];
-}
+const saidIn = (items: Item[]): Pick<Sight, "texts" | "items"> => ({ items, texts: items.map(({ text }) => text) });

@@ -12,6 +12,7 @@ import { createDeleteMemories } from "../../functions/memories/delete-all.ts";
 import { createListMemories } from "../../functions/memories/list.ts";
 import { createSearchMemories } from "../../functions/memories/search.ts";
 import { createAppendMessages } from "../../functions/messages/append.ts";
+import { createDeleteMessage } from "../../functions/messages/delete.ts";
 import { createListMessages } from "../../functions/messages/list.ts";
 import { createCreateSession } from "../../functions/sessions/create.ts";
 import { createDeleteSession } from "../../functions/sessions/delete.ts";
@@ -137,6 +138,7 @@ export function deploy(world: World, instance: Instance) {
     restoreSession: () => createRestoreSession(posts),
     listMessages: () => createListMessages({ ...http, ...stores }),
     appendMessages: () => createAppendMessages(posts),
+    deleteMessage: () => createDeleteMessage({ ...http, ...stores }),
     cleanupSessions: () => createCleanupSessions(posts),
     searchMemories: () => createSearchMemories({ ...posts, memories, recall: createSearch(remembering) }),
     listMemories: () => createListMemories({ ...http, memories }),

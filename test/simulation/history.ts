@@ -5,7 +5,7 @@ export type Outcome = "done" | "refused" | "lost";
 
 /** A request that changes something. */
 export interface Deed {
-  kind: "create" | "append" | "turn" | "reset" | "delete" | "forget-one" | "forget-all" | "other";
+  kind: "create" | "append" | "turn" | "switch" | "cut" | "reset" | "delete" | "forget-one" | "forget-all" | "other";
   action: number;
   user: string;
   session: string;
@@ -21,11 +21,36 @@ export interface Deed {
   creates: boolean;
   /** Whether a fault has hit it, or it took several attempts. */
   isHit: () => boolean;
+  /** The message that the client chose: an edit's parent, the new head, or the first message to delete. */
+  choice?: Choice;
+}
+
+/** A message that a client chose from a list of all messages. Texts are named as `nameOf` names them. */
+export interface Choice {
+  /** Absent: an edit that begins the conversation again. */
+  id: string | null;
+  /** All messages of the list. */
+  listed: readonly string[];
+  /** From the beginning of the conversation to the chosen message. */
+  path: readonly string[];
+  /** The chosen message and all messages that follow it. */
+  subtree: readonly string[];
+}
+
+/** A message as a list shows it. */
+export interface Item {
+  id: string;
+  parent_id: string | null;
+  content: string;
+  /** What it says; of an answer that was stopped before it said anything, the word of its question. */
+  text: string;
+  status?: string;
 }
 
 /** A request that was answered with content. */
 export interface Sight {
-  kind: "messages" | "memories" | "kept answer";
+  /** `messages`: of all branches. */
+  kind: "messages" | "current" | "memories" | "kept answer";
   action: number | "end";
   user: string;
   session: string;
@@ -34,6 +59,8 @@ export interface Sight {
   /** Whole lists only, oldest first: what is not in them is not there. */
   isWhole: boolean;
   texts: string[];
+  /** Of lists of messages. */
+  items?: Item[];
 }
 
 /** Whether a session was there. */

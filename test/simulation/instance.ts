@@ -75,7 +75,7 @@ export class Instance {
     this.timeline = timeline;
     this.trace = trace;
     this.faults = faults;
-    this.clock = () => timeline.now() + skew;
+    this.clock = () => Math.floor(timeline.now()) + skew;
     this.random = randomOf(seed, name);
     this.lastCall = timeline.now();
     this.death = new Promise((resolve) => {

@@ -3,6 +3,7 @@ import { randomOf } from "../support/random.ts";
 import { type Client, createClient } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import type { History } from "./history.ts";
+import { judgeBranches } from "./judge-branches.ts";
 import { judge, type Violation } from "./model.ts";
 import { type Action, type Plan, YEAR } from "./plan.ts";
 import { endLife } from "./quiet.ts";
@@ -44,7 +45,12 @@ async function live(world: World, plan: Plan): Promise<Life> {
   const violations = await endLife(world, plan, history, client);
   if (failures.length > 0) throw failures[0];
   return {
-    violations: [...world.problems, ...judge(history, plan.weather), ...violations],
+    violations: [
+      ...world.problems,
+      ...judge(history, plan.weather),
+      ...judgeBranches(history, plan.weather),
+      ...violations,
+    ],
     trace: world.lines,
     history,
   };
@@ -90,7 +96,7 @@ async function act(world: World, client: Client, action: Action): Promise<void> 
       return;
     }
     case "read":
-      await client.read(action, action.user, action.session);
+      await client.read(action, action, action.id % 2 === 0 ? "all" : "current");
       return;
     case "forget-one":
       return client.forgetOne(action);

@@ -13,7 +13,7 @@ export interface Violation {
 }
 
 /** Milliseconds by which the clocks of two instances differ at most. */
-const SKEW = 4000;
+export const SKEW = 4000;
 
 /** Which text it is: of which action, which of its messages, and whether it is the model's answer. */
 interface Told {
@@ -30,7 +30,7 @@ export function readText(text: string): Told | null {
 /** Equal for the same message, also for an answer that broke off. */
 export const nameOf = ({ action, n, isAnswer }: Told): string => `${action}.${n}.${isAnswer ? "answer" : "said"}`;
 
-const namesOf = (texts: readonly string[]): string[] =>
+export const namesOf = (texts: readonly string[]): string[] =>
   texts.map((text) => {
     const told = readText(text);
     return told ? nameOf(told) : text;
@@ -56,7 +56,8 @@ function judgeSight(history: History, sight: Sight, weather: Weather): Violation
     const deed = history.deeds.find((one) => one.action === told?.action && isSaying(one));
     if (!told || !deed) fail("what was never said is served", text);
     else if (deed.outcome === "refused") fail("what was refused is served", text);
-    else if (isDeleted(history, deed, sight)) fail("what was deleted is served", text);
+    else if (isDeleted(history, deed, sight) || isCut(history, deed, nameOf(told), sight))
+      fail("what was deleted is served", text);
     else if (sight.kind === "memories" && isForgotten(history, deed, text, sight, weather)) {
       fail("what was forgotten is recalled", text);
     }
@@ -73,7 +74,9 @@ function judgeSight(history: History, sight: Sight, weather: Weather): Violation
       mayBeRemoved(history, deed, sight)
     )
       continue;
-    for (const name of namesOf(deed.says)) if (!names.includes(name)) fail("an acknowledged message is lost", name);
+    for (const name of namesOf(deed.says)) {
+      if (!names.includes(name) && !mayBeCut(history, deed, name, sight)) fail("an acknowledged message is lost", name);
+    }
   }
   for (const name of names.filter((one) => one.endsWith("answer"))) {
     const deed = history.deeds.find((one) => one.action === Number.parseInt(name, 10) && isSaying(one));
@@ -110,11 +113,11 @@ function judgePresence(history: History, presence: Presence): Violation[] {
   return creation ? [{ rule: "a session is not there", detail }] : [];
 }
 
-const isOf = (deed: Deed, { user, session }: { user: string; session: string }): boolean =>
+export const isOf = (deed: Deed, { user, session }: { user: string; session: string }): boolean =>
   deed.user === user && deed.session === session;
 
 /** Whether a removal may have taken effect after a deed did. */
-const mayFollow = (removal: Deed, deed: Deed): boolean =>
+export const mayFollow = (removal: Deed, deed: Deed): boolean =>
   removal.outcome !== "refused" && (removal.outcome === "done" ? removal.ended : removal.effective()) >= deed.began;
 
 export const isSaying = ({ kind }: Deed): boolean => kind === "append" || kind === "turn";
@@ -123,9 +126,9 @@ export const isSaying = ({ kind }: Deed): boolean => kind === "append" || kind =
 const isAged = ({ ages }: History, deed: Deed, { ended }: { ended: number }): boolean =>
   ages.some((age) => deed.began < age && age <= ended);
 
-const isRemoval = ({ kind }: Deed): boolean => kind === "delete" || kind === "reset";
+export const isRemoval = ({ kind }: Deed): boolean => kind === "delete" || kind === "reset";
 
-const mayBeRemoved = (history: History, deed: Deed, sight: Pick<Sight, "user" | "session" | "ended">): boolean =>
+export const mayBeRemoved = (history: History, deed: Deed, sight: Pick<Sight, "user" | "session" | "ended">): boolean =>
   isAged(history, deed, sight) ||
   history.deeds.some(
     (removal) => isRemoval(removal) && isOf(removal, sight) && mayFollow(removal, deed) && removal.began <= sight.ended,
@@ -140,6 +143,29 @@ const isDeleted = (history: History, deed: Deed, sight: Sight): boolean =>
       removal.outcome === "done" &&
       removal.began > deed.effective() &&
       removal.ended < sight.began,
+  );
+
+/** Whether it was deleted as one of the messages that a client had seen to follow the deleted one. */
+const isCut = ({ deeds }: History, deed: Deed, name: string, sight: Sight): boolean =>
+  deeds.some(
+    (cut) =>
+      cut.kind === "cut" &&
+      isOf(cut, deed) &&
+      cut.outcome === "done" &&
+      cut.began > deed.effective() &&
+      cut.ended < sight.began &&
+      cut.choice?.subtree.includes(name),
+  );
+
+/** Whether it may be among the messages that were deleted. What the client had not seen may have followed the deleted message, too. */
+export const mayBeCut = ({ deeds }: History, deed: Deed, name: string, { ended }: { ended: number }): boolean =>
+  deeds.some(
+    (cut) =>
+      cut.kind === "cut" &&
+      isOf(cut, deed) &&
+      cut.began <= ended &&
+      mayFollow(cut, deed) &&
+      (cut.choice?.subtree.includes(name) || !cut.choice?.listed.includes(name)),
   );
 
 function isForgotten(history: History, deed: Deed, text: string, sight: Sight, { skew }: Weather): boolean {
@@ -157,10 +183,14 @@ const mayBeSaidAgain = (history: History, deed: Deed, forgetting: Deed): boolean
       isRemoval(removal) && isOf(removal, deed) && removal.ended > forgetting.began && removal.began < deed.ended,
   );
 
-/** Whether a reset or deletion of the deed's session ran at the same time as the deed. */
+/** Whether messages of the deed's session were deleted at the same time as the deed. */
 export const ranBesideRemoval = (history: History, deed: Deed): boolean =>
   history.deeds.some(
-    (removal) => isRemoval(removal) && isOf(removal, deed) && removal.began < deed.ended && removal.ended > deed.began,
+    (removal) =>
+      (isRemoval(removal) || removal.kind === "cut") &&
+      isOf(removal, deed) &&
+      removal.began < deed.ended &&
+      removal.ended > deed.began,
   );
 
 /** Whether a message of this deed may have been forgotten on request. */
@@ -184,7 +214,9 @@ function outOfOrder(history: History, names: readonly string[], { skew }: Weathe
       continue;
     }
     const [earlier, next] = [deedOf.get(first), deedOf.get(second)];
-    if (earlier && next && next.ended + (skew ? SKEW : 0) < earlier.began) return `${before}, ${after}`;
+    // An attempt that goes on after the answer may store again what was deleted meanwhile, at a later time.
+    const latest = next ? Math.max(next.ended, next.effective()) : 0;
+    if (earlier && next && latest + (skew ? SKEW : 0) < earlier.began) return `${before}, ${after}`;
   }
   return null;
 }

@@ -8,6 +8,9 @@ const KINDS = [
   "append",
   "chat",
   "completion",
+  "edit",
+  "switch",
+  "cut",
   "read",
   "get",
   "search",
@@ -33,7 +36,10 @@ const WEIGHTS: Record<Kind, number> = {
   append: 22,
   chat: 8,
   completion: 4,
-  read: 8,
+  edit: 10,
+  switch: 5,
+  cut: 5,
+  read: 10,
   get: 3,
   search: 6,
   memories: 2,
@@ -97,7 +103,20 @@ interface Scene {
 /** How often a scene begins. */
 const SCENES = 0.06;
 
-const STALLED = ["restore", "restore", "reset", "delete", "reconcile", "reconcile", "append", "chat", "patch"] as const;
+const STALLED = [
+  "restore",
+  "restore",
+  "reset",
+  "delete",
+  "reconcile",
+  "reconcile",
+  "append",
+  "chat",
+  "patch",
+  "edit",
+  "switch",
+  "cut",
+] as const;
 const MEANWHILE = [
   "delete",
   "delete",
@@ -109,9 +128,13 @@ const MEANWHILE = [
   "restore",
   "sweep",
   "read",
+  "edit",
+  "edit",
+  "switch",
+  "cut",
 ] as const;
 
-const AFTERWARDS = ["create", "create", "append", "append", "read", "delete"] as const;
+const AFTERWARDS = ["create", "create", "append", "append", "edit", "read", "delete"] as const;
 
 export function planLife(seed: number): Plan {
   const random = randomOf(seed, "plan");

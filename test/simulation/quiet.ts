@@ -10,12 +10,13 @@ import {
   parseSessionKey,
   sessionKey,
 } from "../../shared/dynamodb/keys.ts";
+import { TURN_PREFIX } from "../../shared/session/items.dynamodb.ts";
 import type { Item } from "../support/memory-dynamodb/expressions.ts";
+import { createAccountChecks } from "./check-accounts.ts";
 import { type Client, hasFile } from "./client.ts";
 import { deploy } from "./deployment.ts";
-import { USAGE } from "./fake-model.ts";
-import type { History } from "./history.ts";
-import { isSaying, mayBeForgotten, nameOf, ranBesideRemoval, readText, type Violation } from "./model.ts";
+import type { History, Item as Message } from "./history.ts";
+import { isSaying, mayBeForgotten, nameOf, readText, type Violation } from "./model.ts";
 import type { Plan } from "./plan.ts";
 import { BEGINNING, type World } from "./world.ts";
 
@@ -26,7 +27,9 @@ const DAY = 24 * HOUR;
 interface Found {
   user: string;
   session: string;
-  texts: string[];
+  /** Of all branches. */
+  messages: Message[];
+  current: Message[];
 }
 
 export async function endLife(world: World, plan: Plan, history: History, client: Client): Promise<Violation[]> {
@@ -60,23 +63,28 @@ export async function endLife(world: World, plan: Plan, history: History, client
     const found: Found[] = [];
     for (const key of new Set(plan.actions.map(({ user, session }) => `${user}/${session}`))) {
       const [user = "", session = ""] = key.split("/");
-      const texts = await running(client.read("end", user, session, instance("reader")));
-      if (texts === undefined) fail("a session cannot be read", key);
-      else if (texts !== null) found.push({ user, session, texts });
+      const read = (branch: "all" | "current") =>
+        running(client.read("end", { user, session }, branch, instance("reader")));
+      const [messages, current] = [await read("all"), await read("current")];
+      if (!messages || !current) {
+        if (messages !== null || current !== null) fail("a session cannot be read", key);
+      } else found.push({ user, session, messages, current });
     }
     return found;
   }
 
-  await checkBudgets();
+  const checks = createAccountChecks({ world, plan, history, fail, pass, running, instance });
+  await checks.budgets();
   for (let n = 0; n < 3; n++) await pass(16 * MINUTE);
   // Folding a day takes many calls, so only some lives do it.
-  if (plan.seed % 8 === 0 && timeline.now() - BEGINNING < 20 * HOUR) await checkReport();
+  if (plan.seed % 8 === 0 && timeline.now() - BEGINNING < 20 * HOUR) await checks.report();
   await recallAll(await readAll());
 
   for (let n = 0; n < 2; n++) await pass(2 * DAY);
   await running(deploy(world, instance("builder")).buildLake());
   const found = await readAll();
   checkTable(found);
+  checkHeaders(found);
   checkFiles(found);
   checkBucket(found);
   checkCounters();
@@ -91,70 +99,10 @@ export async function endLife(world: World, plan: Plan, history: History, client
   checkCounters();
   return violations;
 
-  /** What was spent on the day of the last turn is what its turns have used: each turn once. */
-  async function checkBudgets(): Promise<void> {
-    for (const user of new Set(plan.actions.map((action) => action.user))) {
-      const turns = history.deeds.filter((deed) => deed.kind === "turn" && deed.user === user);
-      const last = Math.max(...turns.map(({ began }) => began));
-      // What was used is kept for two days.
-      if (turns.length === 0 || timeline.now() - last > 47 * HOUR) continue;
-      // A turn about midnight may count to either day.
-      const dayOf = (time: number) => Math.floor(time / DAY);
-      const isAboutMidnight = turns.some(
-        ({ began, effective }) => dayOf(began - MINUTE) !== dayOf(effective() + MINUTE),
-      );
-      if (isAboutMidnight) continue;
-      const today = turns.filter(({ began }) => dayOf(began) === dayOf(last));
-      const whole = today.filter(
-        ({ outcome, says }) => outcome === "done" && says.some((text) => text.endsWith("asked")),
-      );
-      const isExact = whole.length === today.length && !today.some(({ isHit }) => isHit());
-      const usage = await running(deploy(world, instance("accountant")).usage(user, last));
-      const [input, output] = [whole.length * USAGE.input_tokens, whole.length * USAGE.output_tokens];
-      const detail = `${JSON.stringify(usage)} after ${whole.length} whole turns of ${today.length} of ${user}`;
-      if (isExact && (usage.input_tokens !== input || usage.output_tokens !== output))
-        fail("a budget is wrong", detail);
-      if (isExact && usage.spent !== input + output) fail("a budget is wrong", detail);
-      const unhit = whole.filter(({ isHit }) => !isHit()).length;
-      if (usage.input_tokens < unhit * USAGE.input_tokens) fail("a turn is not counted in the budget", detail);
-      if (usage.spent < 0) fail("a budget is wrong", detail);
-    }
-  }
-
-  /** The report says what a count over the metrics says, and, when no metric was lost, what a count over the data says. */
-  async function checkReport(): Promise<void> {
-    const month = new Date(BEGINNING).toISOString().slice(0, 7);
-    await pass(HOUR);
-    for (const granularity of ["hour", "day", "month"] as const) {
-      await running(deploy(world, instance("folder")).fold(granularity));
-      timeline.skip(15 * MINUTE);
-    }
-    const { figures } = await running(deploy(world, instance("reporter")).report(month));
-    const raw = world.metrics.all().filter(({ pk, kind }) => String(pk).startsWith("R#") && kind === "api.request");
-    const sum = (measure: string) =>
-      raw.reduce((total, { measures }) => total + ((measures as Record<string, number>)[measure] ?? 0), 0);
-    const said = [figures.requests, figures.sessions, figures.messages];
-    // What a function stores after it has answered is measured by itself: that is no request.
-    const requests = raw.filter(({ measures }) => "duration_ms" in (measures as object)).length;
-    const counted = [requests, sum("sessions"), sum("messages")];
-    if (String(said) !== String(counted))
-      fail("the report is wrong", `requests, sessions, messages: ${said} instead of ${counted}`);
-    const stored = [history.served, world.truth.sessions, world.truth.messages.size];
-    const isWhole = requests === history.served && !history.deeds.some(({ isHit }) => isHit());
-    // The answer of a turn beside a reset or deletion may have been stored and removed again before the turn could count it.
-    const discarded = history.deeds.filter((deed) => deed.kind === "turn" && ranBesideRemoval(history, deed)).length;
-    const [, , messages = 0] = counted;
-    const missing = world.truth.messages.size - messages;
-    const expected = missing > 0 && missing <= discarded ? [...stored.slice(0, 2), messages] : stored;
-    if (isWhole && String(counted) !== String(expected)) {
-      fail("metrics do not say what was stored", `requests, sessions, messages: ${counted} instead of ${stored}`);
-    }
-  }
-
   /** What is said in sessions that are there can be recalled, unless it was forgotten. */
   async function recallAll(all: readonly Found[]): Promise<void> {
-    for (const { user, session, texts } of all) {
-      for (const text of texts) {
+    for (const { user, session, current } of all) {
+      for (const { text } of current.filter(({ content }) => content !== "")) {
         const told = readText(text);
         const deed = history.deeds.find((one) => one.action === told?.action && isSaying(one));
         if (!told || !deed || mayBeForgotten(history, deed, text)) continue;
@@ -197,13 +145,27 @@ export async function endLife(world: World, plan: Plan, history: History, client
     }
   }
 
+  /** Headers and stubs say what lists show. */
+  function checkHeaders(all: readonly Found[]): void {
+    for (const { user, session, messages, current } of all) {
+      const header = table.get(headerKey(user, session));
+      // A turn that died is counted by the next one.
+      if (!header || Object.keys(header).some((name) => name.startsWith(TURN_PREFIX))) continue;
+      const whose = `${user}/${session}`;
+      if (header.message_count !== messages.length)
+        fail("the count of messages is wrong", `${header.message_count} instead of ${messages.length} in ${whose}`);
+      const head = current.at(-1)?.id;
+      if (header.head_id !== head) fail("the head is wrong", `${header.head_id} instead of ${head} in ${whose}`);
+    }
+  }
+
   /** Every message that has a file has its content, and there is no other content. */
   function checkFiles(all: readonly Found[]): void {
     const used = new Set<string>();
-    for (const { user, session, texts } of all) {
+    for (const { user, session, messages } of all) {
       const uses = table.all().filter(({ pk, sk }) => pk === sessionKey(user, session) && String(sk).startsWith("F#"));
       const files = uses.map(({ sk }) => parseFileUseKey(String(sk)).file);
-      const withFile = texts.filter((text) => {
+      const withFile = messages.filter(({ text }) => {
         const told = readText(text);
         const deed = history.deeds.find((one) => one.action === told?.action && one.kind === "append");
         return told && deed && hasFile(told.action, told.n);
@@ -227,17 +189,21 @@ export async function endLife(world: World, plan: Plan, history: History, client
 
   /** Every object of the archive is that of a stub, and the lake has what the archive has. */
   function checkBucket(all: readonly Found[]): void {
-    const archived = all.flatMap(({ user, session, texts }) => {
+    const archived = all.flatMap((one) => {
+      const { user, session } = one;
       const { archive, status } = table.get(headerKey(user, session)) ?? {};
-      return status === "archived" ? [{ user, session, texts, key: JSON.parse(String(archive)).key as string }] : [];
+      return status === "archived" ? [{ ...one, key: JSON.parse(String(archive)).key as string }] : [];
     });
     for (const key of bucket.objects.keys()) {
       if (!archived.some((one) => one.key === key)) fail("an archive object is left over", key);
     }
     const rows = bucket
       .rowsOf("messages")
-      .map(({ user_hash, session_id, content }) => `${user_hash}/${session_id}: ${content}`);
-    const wanted = archived.flatMap(({ user, session, texts }) => texts.map((text) => `${user}/${session}: ${text}`));
+      .map((row) => rowOf({ ...row, user: row.user_hash, session: row.session_id, id: String(row.message_id) }));
+    const wanted = archived.flatMap(({ user, session, messages, current }) => {
+      const path = new Set(current.map(({ id }) => id));
+      return messages.map((message) => rowOf({ ...message, user, session, is_current: path.has(message.id) }));
+    });
     const extra = rows.filter((row) => !wanted.includes(row));
     const missing = wanted.filter((row) => !rows.includes(row));
     if (extra.length > 0) fail("the lake has what is not in the archive", extra.join(", "));
@@ -263,14 +229,31 @@ export async function endLife(world: World, plan: Plan, history: History, client
   }
 }
 
-/** Whether an item is part of a session that has these messages. */
-function belongs({ sk, forgotten, said }: Item, { texts }: Found, header: Item | null): boolean {
+/** What the lake says of a message. */
+interface LakeRow {
+  user: string | null;
+  session: string | null;
+  id: string;
+  parent_id: string | null;
+  content: string | null;
+  is_current: boolean | null;
+}
+
+const rowOf = ({ user, session, id, parent_id, content, is_current }: LakeRow): string =>
+  `${user}/${session}: ${content} (${id} follows ${parent_id}, current: ${is_current})`;
+
+/** Whether an item is part of a session that has these messages. Only those of the current branch have memories. */
+function belongs({ sk, id, forgotten, said }: Item, { messages, current }: Found, header: Item | null): boolean {
   const key = String(sk);
   if (key === "A" || key === "Z") return true;
-  if (/^[IM]#/.test(key)) return header?.status === "active" && parseMessageKey(key).generation === header.generation;
+  if (/^[IMT]#/.test(key)) {
+    const { generation, position } = parseMessageKey(key);
+    if (header?.status !== "active" || generation !== header.generation) return false;
+    return !key.startsWith("M#") || messages.some((one) => one.id === (id ?? position.split("#")[1]));
+  }
   if (key.startsWith("F#")) return true;
   if (!key.startsWith("E#")) return false;
   if (forgotten) return true;
   const told = readText(String(JSON.parse(String(said)).content));
-  return told !== null && texts.some((text) => nameOf(readText(text) ?? { ...told, n: -1 }) === nameOf(told));
+  return told !== null && current.some(({ text }) => nameOf(readText(text) ?? { ...told, n: -1 }) === nameOf(told));
 }

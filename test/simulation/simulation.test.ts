@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Deed, History, Sight } from "./history.ts";
+import type { Deed, History, Item, Sight } from "./history.ts";
+import { judgeBranches } from "./judge-branches.ts";
 import { runLife } from "./life.ts";
 import { explain, runLives } from "./lives.ts";
 import { judge } from "./model.ts";
@@ -8,6 +9,9 @@ import { nothing, planLife, without } from "./plan.ts";
 /** Lives of the fixed part of the simulation, and the seed of the first one. */
 const LIVES = 260;
 const SEED = 20_000;
+
+/** Messages that the client of an edit or a switch had seen. */
+const listed = ["1.0.said", "2.0.said", "3.0.said"];
 
 test("no life breaks a rule", async () => {
   const failures = await runLives({ seed: SEED, lives: LIVES, workers: 2 });
@@ -36,6 +40,8 @@ test.each([
   ["what was deleted is served", [append(1), removal(2, 30)], [{ ...seen(["said z1x0q"]), kind: "memories" as const }]],
   ["what was never said is served", [], [seen(["said z9x0q"])]],
   ["what was refused is served", [{ ...append(1), outcome: "refused" as const }], [seen(["said z1x0q"])]],
+  ["what was deleted is served", [append(1), cut(2, 30, ["1.0.said"])], [seen(["said z1x0q"])]],
+  ["an acknowledged message is lost", [append(1), append(3), cut(2, 30, ["3.0.said"])], [seen([])]],
   ["messages are out of order", [append(1), append(2, 30)], [seen(["said z2x0q", "said z1x0q"])]],
 ] satisfies [string, Deed[], Sight[]][])("the model says that %s", (rule, deeds, sights) => {
   expect(rulesBroken({ deeds, sights })).toEqual([rule]);
@@ -45,8 +51,38 @@ test.each([
   ["a removal may have come after it", [append(1), { ...removal(2, 5), outcome: "lost" as const }]],
   ["the request was not answered", [{ ...append(1), outcome: "lost" as const }]],
   ["it was said after the list was read", [append(1, 200)]],
+  ["it followed a deleted message", [append(1), cut(2, 30, ["1.0.said"])]],
+  ["it may have followed a deleted message", [append(4, 25), cut(2, 30, [])]],
 ] satisfies [string, Deed[]][])("the model does not miss a message when %s", (_why, deeds) => {
   expect(rulesBroken({ deeds, sights: [seen([])] })).toEqual([]);
+});
+
+const chain = [item(1, null), item(2, "m1"), item(3, "m2")];
+
+test.each([
+  ["the current branch lacks messages", [edit(3, 30, ["1.0.said"])], chain.slice(0, 1)],
+  [
+    "the current branch has messages of others",
+    [edit(3, 30, ["1.0.said"])],
+    [item(1, null), item(2, "m1"), item(3, "m1")],
+  ],
+  ["a message does not follow its parent", [], [item(1, null), item(2, null)]],
+  ["an edit does not follow its parent", [edit(2, 30, ["1.0.said"])], [item(1, null), item(4, "m1"), item(2, "m4")]],
+] satisfies [string, Deed[], Item[]][])("the model says that %s", (rule, deeds, items) => {
+  const kind = rule === "an edit does not follow its parent" ? "messages" : "current";
+  expect(branchRulesBroken([append(1), ...deeds], items, kind)).toContain(rule);
+});
+
+test.each([
+  ["nothing was edited", []],
+  ["the edit may not have happened", [{ ...edit(5, 30, ["1.0.said"]), outcome: "lost" as const }]],
+  [
+    "a later switch may have followed the edit",
+    [edit(5, 30, ["1.0.said"]), { ...move(6, 50, []), outcome: "lost" as const }],
+  ],
+  ["the switch chose the end of the branch", [move(5, 30, ["1.0.said", "2.0.said", "3.0.said"])]],
+] satisfies [string, Deed[]][])("the model accepts a branch when %s", (_why, deeds) => {
+  expect(branchRulesBroken([append(1), append(2, 12), append(3, 14), ...deeds], chain)).toEqual([]);
 });
 
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
@@ -57,6 +93,29 @@ const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
   return { ...deed(action, began), kind: "append", says };
+}
+
+function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current"): string[] {
+  const sight = { ...seen(items.map(({ text }) => text)), kind, items };
+  const history = { deeds, sights: [sight], presences: [], served: 0, ages: [] };
+  return judgeBranches(history, calm).map(({ rule }) => rule);
+}
+
+function item(action: number, parent_id: string | null): Item {
+  const text = `said z${action}x0q`;
+  return { id: `m${action}`, parent_id, content: text, text };
+}
+
+function edit(action: number, began: number, path: string[]): Deed {
+  return { ...append(action, began), choice: { id: "m1", listed: listed.slice(0, 2), path, subtree: [] } };
+}
+
+function move(action: number, began: number, path: string[]): Deed {
+  return { ...deed(action, began), kind: "switch", choice: { id: "m3", listed, path, subtree: [] } };
+}
+
+function cut(action: number, began: number, subtree: string[]): Deed {
+  return { ...deed(action, began), kind: "cut", choice: { id: "m1", listed, path: [], subtree } };
 }
 
 function removal(action: number, began: number): Deed {

@@ -39,7 +39,7 @@ export async function inVirtualMachine<T>(timeline: Timeline, random: Random, wo
   };
   replace(globalThis, virtual);
   replace(timers, virtual);
-  replace(Date, { now: () => timeline.now() });
+  replace(Date, { now: () => Math.floor(timeline.now()) });
   replace(Math, { random: () => random.next() });
   replace(performance, { now: () => timeline.now() });
   replace(globalThis.crypto, { randomUUID: uuid });

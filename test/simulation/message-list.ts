@@ -1,0 +1,44 @@
+/** What the simulation's clients take from lists of messages. */
+import type { Choice, Item } from "./history.ts";
+import { namesOf } from "./model.ts";
+
+/** The fields of a message in an answer that the simulation looks at. */
+export type Listed = Pick<Item, "id" | "parent_id" | "content" | "status">;
+
+export function itemsOf(messages: readonly Listed[]): Item[] {
+  const contents = new Map(messages.map(({ id, content }) => [id, content]));
+  return messages.map(({ id, parent_id, content, status }) => ({
+    id,
+    parent_id,
+    content,
+    text: content || (contents.get(parent_id ?? "") ?? "").replace("said ", ""),
+    ...(status === undefined ? {} : { status }),
+  }));
+}
+
+/** The choice of a message from a list of all branches. `null`: the client chooses to begin again. */
+export function chooseFrom(items: readonly Item[], chosen: Item | null): Choice {
+  const byId = new Map(items.map((item) => [item.id, item]));
+  const path: Item[] = [];
+  for (let item = chosen ?? undefined; item; item = byId.get(item.parent_id ?? "")) path.unshift(item);
+  const followers = new Set(chosen ? [chosen.id] : []);
+  // Messages come after the ones that they follow.
+  for (const { id, parent_id } of items) if (parent_id !== null && followers.has(parent_id)) followers.add(id);
+  return {
+    id: chosen?.id ?? null,
+    listed: namesIn(items),
+    path: namesIn(path),
+    subtree: namesIn(items.filter(({ id }) => followers.has(id))),
+  };
+}
+
+const namesIn = (items: readonly Item[]): string[] => namesOf(items.map(({ text }) => text));
+
+/** What was said, in an answer of any operation. */
+export function textsIn(body: unknown): string[] {
+  const { data, message, choices } = (body ?? {}) as Record<string, unknown>;
+  if (Array.isArray(data)) return data.map(({ content }) => String(content));
+  if (message) return [String((message as { content: string }).content)];
+  if (Array.isArray(choices)) return choices.map((choice) => String(choice.message?.content));
+  return [];
+}
