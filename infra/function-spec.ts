@@ -19,6 +19,8 @@ export interface FunctionSpec {
   hashesUsers?: true;
   /** Indexes of the table `conversations` that the function queries. */
   indexes?: readonly string[];
+  /** Indexes of the table `conversations` that the function reads whole. */
+  scans?: readonly string[];
   /** Indexes of the table `metrics` that the function queries. */
   metricIndexes?: readonly string[];
   /** Whether the function searches memories. It may use all vector indexes, because re-embedding switches them at any time. */

@@ -329,6 +329,7 @@ export const functions = {
   }),
   "jobs-measure": scheduled("functions/jobs/measure.ts", "cron(15 0 * * ? *)", {
     table: ["DescribeTable"],
+    scans: ["sessions_by_activity"],
     metrics: ["DescribeTable", "BatchWriteItem", "UpdateItem"],
     archive: ["ListBucket"],
     files: ["ListBucket"],

@@ -124,6 +124,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   allow("Table", tableActions(spec.table ?? []), [table.tableArn]);
   allow("Metrics", tableActions(metricsActionsOf(spec)), [data.metrics.tableArn]);
   if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
+  if (spec.scans?.length) allow("Scans", ["dynamodb:Scan"], indexArns(spec.scans));
   allow("AuditOutbox", tableActions(outboxActionsOf(spec)), [data.auditOutbox.tableArn]);
   if (spec.audit) {
     // Only the list of an admin looks for records about one user.

@@ -200,6 +200,7 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-measure": [
     "dynamodb DescribeTable on table",
+    "dynamodb Scan on index sessions_by_activity",
     "dynamodb BatchWriteItem DescribeTable UpdateItem on metrics",
     archiveList,
     filesList,

@@ -75,7 +75,7 @@ it("the state names what waits and since when, and leaves dead letters to others
     await queue.send(new SendMessageCommand({ QueueUrl: url, MessageBody: `letter ${n}` }));
   }
   await world.create("ann", "late", 60);
-  await world.create("ann", "later", 120);
+  await world.create("ann", "later", 120, 3);
   await createChangedDays(world.table).mark(["2026-11-20", "2026-11-18"]);
   const providers = createProviderStore(world.table);
   await providers.countFailure("second.example", NOON);
@@ -132,12 +132,14 @@ it("the sizes of stores are in the metrics, and a repeated measurement does not 
     "files",
     "lake",
     "memories",
+    "messages",
     "metrics",
     "reports",
     "sessions",
   ]);
   expect(bytes).toMatchObject({ files: 5, lake: 0 });
-  expect(await sizes("store.size.items")).toMatchObject({ files: 1, archive: 0 });
+  const counted = { files: 1, archive: 0, sessions: 2, messages: 3 };
+  expect(await sizes("store.size.items")).toMatchObject(counted);
   await job();
   expect(await sizes("store.size")).toEqual(bytes);
 });
