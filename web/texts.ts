@@ -205,7 +205,7 @@ export const texts = {
       },
       size: "Size",
       checksum: "SHA-256",
-      until: "Deleted on",
+      until: "Available until",
       download: "Download the export",
     },
     erasure: {
@@ -214,6 +214,7 @@ export const texts = {
         "Erases all that is stored of you: conversations, also in the archive, memories, files, exports, events, usage, and your rows in the tables for analytics. It cannot be undone.",
       stays:
         "These stay: your sign-in, which the operator can delete; the receipt and records of who did what, which hold no content and a hash in the place of your name; and for some time backups and logs. The receipt names each, with its end.",
+      again: "What was stored since can be erased in the same way.",
       meanwhile:
         "It takes six minutes at least. Until it is complete, nothing new can be stored. Make an export first if you want to keep a copy.",
       begin: "Erase everything",

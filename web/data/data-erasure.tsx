@@ -10,7 +10,7 @@ import { ErasureReceipt } from "./erasure-receipt.tsx";
 import { useJob } from "./use-job.ts";
 
 /** Erases everything of the person, and shows the receipt. */
-export function DataErasure() {
+export function DataErasure({ onErased }: { onErased: () => void }) {
   const { api, identity, sessions, announce } = useApp();
   const [isAsking, setAsking] = useState(false);
   const { erasure: words } = texts.data;
@@ -24,6 +24,7 @@ export function DataErasure() {
     onOver() {
       announce(words.complete);
       sessions.reload();
+      onErased();
     },
   });
   return (
@@ -42,8 +43,14 @@ export function DataErasure() {
       {failure && <Failure error={failure.error} onAgain={failure.again} />}
       {!isRunning && (
         <>
-          <p>{words.erases}</p>
-          <p>{words.stays}</p>
+          {job ? (
+            <p>{words.again}</p>
+          ) : (
+            <>
+              <p>{words.erases}</p>
+              <p>{words.stays}</p>
+            </>
+          )}
           <p>{words.meanwhile}</p>
           <button type="button" class="danger" onClick={() => setAsking(true)}>
             {words.begin}

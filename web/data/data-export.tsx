@@ -7,6 +7,8 @@ import { Facts } from "../ui/facts.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { useJob } from "./use-job.ts";
 
+const COUNTS = ["sessions", "messages", "memories", "events", "files"] as const;
+
 type Export = AnswerOf<"GET /v1/exports/{id}">;
 
 /** A copy of everything that is stored of the person, as a zip. */
@@ -68,9 +70,7 @@ function Ready({ job, read }: { job: Export; read: (id: string) => Promise<Expor
     <>
       <Facts
         rows={[
-          ...Object.entries(counts ?? {}).map(
-            ([name, count]) => [words.counts[name as keyof typeof words.counts], formatNumber(count)] as const,
-          ),
+          ...COUNTS.map((name) => [words.counts[name], formatNumber(counts?.[name] ?? 0)] as const),
           [words.size, formatBytes(bytes)],
           [words.checksum, sha256],
           [words.until, formatDateTime(expires_at)],

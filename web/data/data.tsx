@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { texts } from "../texts.ts";
 import { TopBar } from "../ui/top-bar.tsx";
 import { DataErasure } from "./data-erasure.tsx";
@@ -8,6 +8,8 @@ import { UsageToday } from "./usage-today.tsx";
 
 /** What the person has used today, and what becomes of the person's data. */
 export function Data({ onOpenSidebar }: { onOpenSidebar: () => void }) {
+  /** Counts the erasures, to read everything again after each. */
+  const [erasures, setErasures] = useState(0);
   const { data } = texts;
   useEffect(() => {
     document.title = `${data.title} · ${texts.name}`;
@@ -16,10 +18,10 @@ export function Data({ onOpenSidebar }: { onOpenSidebar: () => void }) {
     <div class="view">
       <TopBar title={data.title} onOpenSidebar={onOpenSidebar} />
       <div class="page">
-        <UsageToday />
-        <MemorySwitch />
-        <DataExport />
-        <DataErasure />
+        <UsageToday key={`usage ${erasures}`} />
+        <MemorySwitch key={`memory ${erasures}`} />
+        <DataExport key={`export ${erasures}`} />
+        <DataErasure onErased={() => setErasures((n) => n + 1)} />
       </div>
     </div>
   );

@@ -47,7 +47,7 @@ function Table({ title, columns, rows, areNumbers = false }: TableProps) {
   const side = areNumbers ? "right" : undefined;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
-    <section class="scrolls tall" tabIndex={0} aria-label={title}>
+    <section class="scrolls" tabIndex={0} aria-label={title}>
       <table>
         <thead>
           <tr>

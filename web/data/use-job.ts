@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, asApiError, pause } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { type JobKind, readJob, writeJob } from "../preferences.ts";
@@ -99,7 +99,7 @@ export function useJob<T extends { status: string }>(kind: JobKind, options: Job
   }, [stored, beginWith]);
 
   // The button that began it goes away: the focus must not.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isBeginning) heading.current?.focus();
   }, [isBeginning]);
 

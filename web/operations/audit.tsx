@@ -53,7 +53,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
       </TopBar>
       <div class="page wide">
         <p class="quiet">{words.intro}</p>
-        <AuditFilters key={asked} filters={filters} />
+        <AuditFilters key={asked} filters={filters} onSame={() => void load()} />
         {failure && <Failure error={failure.error} onAgain={failure.again} />}
         {!found && !failure && <div class="skeleton block" role="status" aria-busy="true" aria-label={words.loading} />}
         {found && <AuditTable records={found.data} />}
@@ -67,11 +67,14 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
   );
 }
 
-function AuditFilters({ filters }: { filters: URLSearchParams }) {
+/** `onSame` is called when the person asks for the filters that are shown. */
+function AuditFilters({ filters, onSame }: { filters: URLSearchParams; onSame: () => void }) {
   const { audit: words } = texts.operations;
   const apply = (form: HTMLFormElement) => {
     const chosen = FILTERS.map((name) => [name, String(new FormData(form).get(name) ?? "").trim()]);
-    goTo(`#/audit?${new URLSearchParams(chosen.filter(([, value]) => value !== ""))}`);
+    const next = new URLSearchParams(chosen.filter(([, value]) => value !== "")).toString();
+    if (next === filters.toString()) onSame();
+    else goTo(`#/audit?${next}`);
   };
   return (
     <search>

@@ -10,8 +10,9 @@ const THEMES: readonly Theme[] = ["system", "light", "dark"];
 export function PersonMenu({ current, onShowKeys }: { current: Location; onShowKeys: () => void }) {
   const { identity } = useApp();
   const [theme, chooseTheme] = useState(readTheme());
+  const shown = current.view === "audit" ? "operations" : current.view;
   const link = (view: Location["view"], text: string) => (
-    <a href={`#/${view}`} aria-current={current.view === view ? "page" : undefined}>
+    <a href={`#/${view}`} aria-current={shown === view ? "page" : undefined}>
       {text}
     </a>
   );

@@ -12,6 +12,8 @@ beforeAll(async () => {
   world.fake.always({
     text: "# A plan\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```js\nconst a = 1;\n```\n\n[link](https://example.com)",
   });
+  // It leaves an audit record.
+  await world.call("first", "DELETE", "/v1/memories");
 }, 120_000);
 afterAll(() => world.close());
 
@@ -215,7 +217,7 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     });
     await page.getByRole("button", { name: "Make an export" }).click();
     await page.getByText("The export is being made.").waitFor();
-    expect(await focused(page)).toBe("Export");
+    await expect.poll(() => focused(page)).toBe("Export");
     await page.reload();
     await page.getByText("The export is being made.").waitFor();
     status = "failed";
