@@ -1,7 +1,6 @@
 /** What must hold at the end of a life of budgets and reports. */
 import { deploy } from "./deployment.ts";
-import { USAGE } from "./fake-model.ts";
-import type { History } from "./history.ts";
+import type { Deed, History } from "./history.ts";
 import type { Instance } from "./instance.ts";
 import { ranBesideRemoval } from "./model.ts";
 import type { Plan } from "./plan.ts";
@@ -41,18 +40,18 @@ export function createAccountChecks({ world, plan, history, fail, pass, running,
         );
         if (isAboutMidnight) continue;
         const today = turns.filter(({ began }) => dayOf(began) === dayOf(last));
-        const whole = today.filter(
-          ({ outcome, says }) => outcome === "done" && says.some((text) => text.endsWith("asked")),
-        );
-        const isExact = whole.length === today.length && !today.some(({ isHit }) => isHit());
+        const known = today.filter(({ usage }) => usage);
+        const isExact = known.length === today.length && !today.some(({ isHit }) => isHit());
         const usage = await running(deploy(world, instance("accountant")).usage(user, last));
-        const [input, output] = [whole.length * USAGE.input_tokens, whole.length * USAGE.output_tokens];
-        const detail = `${JSON.stringify(usage)} after ${whole.length} whole turns of ${today.length} of ${user}`;
+        const sum = (turns: readonly Deed[], tokens: "input_tokens" | "output_tokens") =>
+          turns.reduce((total, turn) => total + (turn.usage?.[tokens] ?? 0), 0);
+        const [input, output] = [sum(known, "input_tokens"), sum(known, "output_tokens")];
+        const detail = `${JSON.stringify(usage)} after ${known.length} known turns of ${today.length} of ${user}`;
         if (isExact && (usage.input_tokens !== input || usage.output_tokens !== output))
           fail("a budget is wrong", detail);
         if (isExact && usage.spent !== input + output) fail("a budget is wrong", detail);
-        const unhit = whole.filter(({ isHit }) => !isHit()).length;
-        if (usage.input_tokens < unhit * USAGE.input_tokens) fail("a turn is not counted in the budget", detail);
+        const unhit = known.filter(({ isHit }) => !isHit());
+        if (usage.input_tokens < sum(unhit, "input_tokens")) fail("a turn is not counted in the budget", detail);
         if (usage.spent < 0) fail("a budget is wrong", detail);
       }
     },

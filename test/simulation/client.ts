@@ -1,11 +1,11 @@
 /** The clients: each action that is a request of the API. */
 import { randomOf } from "../support/random.ts";
 import { type ApiRequest, deploy, type Reply } from "./deployment.ts";
-import type { Choice, History, Item, Sight } from "./history.ts";
+import type { Choice, Deed, History, Item, Sight } from "./history.ts";
 import type { Instance } from "./instance.ts";
 import { chooseFrom, itemsOf, type Listed, textsIn } from "./message-list.ts";
 import type { Action } from "./plan.ts";
-import { attemptsOf, createRequests, keyOf } from "./requests.ts";
+import { attemptsOf, createRequests, keyOf, type Told } from "./requests.ts";
 import type { World } from "./world.ts";
 
 /** Messages of a page that clients ask for: few, so that a list has several. Clients that choose a message ask for many. */
@@ -47,6 +47,15 @@ export function createClient(world: World, history: History) {
         creates: true,
         choice,
       });
+    },
+
+    async stop(action: Action): Promise<void> {
+      const told = await send(action, request(action, "stopChat", { key: keyOf(action) }), attemptsOf(action));
+      note(action, "stop", [], told);
+      if (told.reply?.status !== 200 || !told.reply.body.stopped) return;
+      const { user, session } = action;
+      const id = String(told.reply.body.message_id);
+      history.ends.push({ id, status: "stopped", action: action.id, user, session, ended: told.ended });
     },
 
     async switch(action: Action): Promise<void> {
@@ -234,7 +243,7 @@ export function createClient(world: World, history: History) {
     const says = told.outcome === "done" ? [question, ...textsIn(told.reply?.body)] : [question];
     // A turn is refused at its end, too, when its session was deleted under it.
     const outcome = told.outcome === "refused" ? "lost" : told.outcome;
-    note(action, "turn", says, { ...told, outcome }, more);
+    note(action, "turn", says, { ...told, outcome }, { ...more, ...usageIn(told) });
     await repeat(action, sent, told);
   }
 }
@@ -245,3 +254,12 @@ export type Client = ReturnType<typeof createClient>;
 const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
 
 const saidIn = (items: Item[]): Pick<Sight, "texts" | "items"> => ({ items, texts: items.map(({ text }) => text) });
+
+/** What a turn has used, as the answer of either route says. A stop that ends the turn of a slow function does not know it. */
+function usageIn({ outcome, reply }: Told): Pick<Deed, "usage"> {
+  if (outcome !== "done" || !reply) return {};
+  const { message, usage } = reply.body;
+  if (message?.usage) return { usage: message.usage };
+  const { prompt_tokens: input_tokens = 0, completion_tokens: output_tokens = 0 } = usage ?? {};
+  return input_tokens > 0 ? { usage: { input_tokens, output_tokens } } : {};
+}

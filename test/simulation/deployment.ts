@@ -4,6 +4,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
+import { createStopChat } from "../../functions/chat/stop.ts";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
 import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
 import { createRememberJob } from "../../functions/jobs/remember.ts";
@@ -145,6 +146,7 @@ export function deploy(world: World, instance: Instance) {
     deleteMemory: () => createDeleteMemory({ ...http, memories }),
     deleteMemories: () => createDeleteMemories({ ...http, memories }),
     chat: () => createChat(chat()),
+    stopChat: () => createStopChat({ ...posts, turns: createTurnStore(table) }),
     createCompletion: () => createCompletions(chat()),
   };
 

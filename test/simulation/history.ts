@@ -5,7 +5,18 @@ export type Outcome = "done" | "refused" | "lost";
 
 /** A request that changes something. */
 export interface Deed {
-  kind: "create" | "append" | "turn" | "switch" | "cut" | "reset" | "delete" | "forget-one" | "forget-all" | "other";
+  kind:
+    | "create"
+    | "append"
+    | "turn"
+    | "switch"
+    | "cut"
+    | "stop"
+    | "reset"
+    | "delete"
+    | "forget-one"
+    | "forget-all"
+    | "other";
   action: number;
   user: string;
   session: string;
@@ -23,6 +34,18 @@ export interface Deed {
   isHit: () => boolean;
   /** The message that the client chose: an edit's parent, the new head, or the first message to delete. */
   choice?: Choice;
+  /** Tokens of a turn that the client was told. */
+  usage?: { input_tokens: number; output_tokens: number };
+}
+
+/** How the answer of a turn ended, as a client was told. */
+export interface AnswerEnd {
+  id: string;
+  status: string;
+  action: number | "end";
+  user: string;
+  session: string;
+  ended: number;
 }
 
 /** A message that a client chose from a list of all messages. Texts are named as `nameOf` names them. */
@@ -81,4 +104,5 @@ export interface History {
   deeds: Deed[];
   sights: Sight[];
   presences: Presence[];
+  ends: AnswerEnd[];
 }

@@ -4,6 +4,7 @@ import {
   isOf,
   isRemoval,
   isSaying,
+  lastEffect,
   mayBeCut,
   mayBeRemoved,
   mayFollow,
@@ -87,9 +88,6 @@ function isExcused(history: History, name: string, sight: Sight): boolean {
   const deed = history.deeds.find((one) => isSaying(one) && one.action === Number.parseInt(name, 10));
   return !deed || mayBeRemoved(history, deed, sight) || mayBeCut(history, deed, name, sight);
 }
-
-const lastEffect = ({ outcome, ended, effective }: Deed): number =>
-  outcome === "done" ? Math.max(ended, effective()) : effective();
 
 /**
  * Whether a message of another request may have come between an edit and its parent. One whose clock is behind may have, and the answer

@@ -4,6 +4,7 @@ import { type Client, createClient } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import type { History } from "./history.ts";
 import { judgeBranches } from "./judge-branches.ts";
+import { judgeStops } from "./judge-stops.ts";
 import { judge, type Violation } from "./model.ts";
 import { type Action, type Plan, YEAR } from "./plan.ts";
 import { endLife } from "./quiet.ts";
@@ -25,7 +26,7 @@ export function runLife(plan: Plan, isTraced = false): Promise<Life> {
 }
 
 async function live(world: World, plan: Plan): Promise<Life> {
-  const history: History = { served: 0, deeds: [], sights: [], presences: [], ages: agesOf(plan) };
+  const history: History = { served: 0, deeds: [], sights: [], presences: [], ends: [], ages: agesOf(plan) };
   const client = createClient(world, history);
   const failures: unknown[] = [];
   world.consumers.archive = async (instance, Records) => {
@@ -49,6 +50,7 @@ async function live(world: World, plan: Plan): Promise<Life> {
       ...world.problems,
       ...judge(history, plan.weather),
       ...judgeBranches(history, plan.weather),
+      ...judgeStops(history),
       ...violations,
     ],
     trace: world.lines,

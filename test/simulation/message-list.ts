@@ -35,7 +35,9 @@ export function chooseFrom(items: readonly Item[], chosen: Item | null): Choice 
 const namesIn = (items: readonly Item[]): string[] => namesOf(items.map(({ text }) => text));
 
 /** What was said, in an answer of any operation. */
-export function textsIn(body: unknown): string[] {
+export const textsIn = (body: unknown): string[] => everyTextIn(body).filter((text) => text !== "");
+
+function everyTextIn(body: unknown): string[] {
   const { data, message, choices } = (body ?? {}) as Record<string, unknown>;
   if (Array.isArray(data)) return data.map(({ content }) => String(content));
   if (message) return [String((message as { content: string }).content)];

@@ -220,3 +220,7 @@ function outOfOrder(history: History, names: readonly string[], { skew }: Weathe
   }
   return null;
 }
+
+/** The last time at which a deed may have changed something. */
+export const lastEffect = ({ outcome, ended, effective }: Deed): number =>
+  outcome === "done" ? Math.max(ended, effective()) : effective();

@@ -11,6 +11,7 @@ const KINDS = [
   "edit",
   "switch",
   "cut",
+  "stop",
   "read",
   "get",
   "search",
@@ -39,6 +40,7 @@ const WEIGHTS: Record<Kind, number> = {
   edit: 10,
   switch: 5,
   cut: 5,
+  stop: 1,
   read: 10,
   get: 3,
   search: 6,
@@ -103,6 +105,10 @@ interface Scene {
 /** How often a scene begins. */
 const SCENES = 0.06;
 
+/** Actions that ask the model, or may, and how often a client stops the turn of one soon after it. */
+const ASKING: ReadonlySet<Kind | undefined> = new Set(["chat", "completion", "edit"] as const);
+const STOPS = 0.3;
+
 const STALLED = [
   "restore",
   "restore",
@@ -153,15 +159,22 @@ export function planLife(seed: number): Plan {
   let at = 0;
   let scene: Scene | undefined;
   for (let id = 0; id < count; id++) {
-    const gap = scene ? 60 + random.below(500) : gapOf(random);
+    const previous = actions.at(-1);
+    const isStop = !scene && ASKING.has(previous?.kind) && random.chance(STOPS);
+    const gap = isStop ? random.below(random.pick([100, 1000, 4000])) : scene ? 60 + random.below(500) : gapOf(random);
     at += gap;
     // After a while something is due: that is when schedules and TTL meet clients who come back.
-    const isDue = gap > MINUTE && random.chance(0.4);
-    const usual = isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
-    const whose = scene ?? { user: random.pick(users), session: random.pick(sessions), left: 0 };
+    const isDue = !isStop && gap > MINUTE && random.chance(0.4);
+    const usual = isStop ? "stop" : isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
+    const whose = scene ??
+      (isStop && previous ? { ...previous, left: 0 } : undefined) ?? {
+        user: random.pick(users),
+        session: random.pick(sessions),
+        left: 0,
+      };
     const faults = Array.from({ length: ATTEMPTS }, (_, attempt) => faultsOf(seed, `action ${id} ${attempt}`, faulty));
     const isAged = gap === YEAR;
-    const begins = !isAged && !scene && id > 1 && random.chance(SCENES);
+    const begins = !isAged && !isStop && !scene && id > 1 && random.chance(SCENES);
     if (begins) faults[0] = [{ kind: "stalled", call: random.below(10), stall: 2000 + random.below(30_000) }];
     const next = scene ? random.pick(scene.kinds) : usual;
     const acted = begins ? random.pick(STALLED) : isAged ? "sweep" : next;

@@ -11,7 +11,8 @@ const PATIENCE = 31_000;
 const PAUSE = 400;
 const LONG_PAUSE = 26_000;
 
-interface Told {
+/** What a client knows of a request that it has sent. */
+export interface Told {
   outcome: Outcome;
   reply: Reply | undefined;
   began: number;
@@ -82,7 +83,7 @@ export function createRequests(world: World, history: History) {
     kind: Deed["kind"],
     says: string[],
     told: Told,
-    more: Pick<Partial<Deed>, "creates" | "choice"> = {},
+    more: Pick<Partial<Deed>, "creates" | "choice" | "usage"> = {},
   ): void {
     const { user, session, id } = action;
     history.deeds.push({
@@ -102,7 +103,11 @@ export function createRequests(world: World, history: History) {
   }
 
   function see(action: Action | "end", sight: Omit<Sight, "action" | "ended">): void {
-    history.sights.push({ ...sight, action: action === "end" ? action : action.id, ended: timeline.now() });
+    const when = { action: action === "end" ? action : action.id, ended: timeline.now() };
+    history.sights.push({ ...sight, ...when });
+    const { user, session, items = [] } = sight;
+    for (const { id, status } of items)
+      if (status !== undefined) history.ends.push({ id, status, user, session, ...when });
   }
 
   const request = (action: Action, operation: ApiRequest["operation"], more: Partial<ApiRequest> = {}): ApiRequest => ({

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { timeOrderedId } from "../../shared/session/message.ts";
 import type { Deed, History, Item, Sight } from "./history.ts";
 import { judgeBranches } from "./judge-branches.ts";
+import { judgeStops } from "./judge-stops.ts";
 import { runLife } from "./life.ts";
 import { explain, runLives } from "./lives.ts";
 import { judge } from "./model.ts";
@@ -85,10 +87,25 @@ test.each([
   expect(branchRulesBroken([append(1), append(2, 12), append(3, 14), ...deeds], chain)).toEqual([]);
 });
 
+test.each([
+  ["an answer has two ends", [stop(2, 30)], ["stopped", "complete"]],
+  ["an answer is stopped that no client has stopped", [{ ...stop(2, 30), outcome: "refused" as const }], ["stopped"]],
+] satisfies [string, Deed[], string[]][])("the model says that %s", (rule, deeds, statuses) => {
+  expect(stopRulesBroken(deeds, statuses)).toEqual([rule]);
+});
+
+test.each([
+  ["a client stopped it", [stop(2, 30)], ["stopped", "stopped"]],
+  ["no client stopped it", [], ["incomplete", "complete"]],
+  ["its messages were deleted meanwhile", [stop(2, 30), cut(3, 50, [])], ["stopped", "complete"]],
+] satisfies [string, Deed[], string[]][])("the model accepts an answer when %s", (_why, deeds, statuses) => {
+  expect(stopRulesBroken(deeds, statuses)).toEqual([]);
+});
+
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
 
 const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
-  judge({ ...history, presences: [], served: 0, ages: [] }, calm).map(({ rule }) => rule);
+  judge({ ...history, presences: [], ends: [], served: 0, ages: [] }, calm).map(({ rule }) => rule);
 
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
@@ -97,7 +114,7 @@ function append(action: number, began = 10): Deed {
 
 function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current"): string[] {
   const sight = { ...seen(items.map(({ text }) => text)), kind, items };
-  const history = { deeds, sights: [sight], presences: [], served: 0, ages: [] };
+  const history = { deeds, sights: [sight], presences: [], ends: [], served: 0, ages: [] };
   return judgeBranches(history, calm).map(({ rule }) => rule);
 }
 
@@ -112,6 +129,16 @@ function edit(action: number, began: number, path: string[]): Deed {
 
 function move(action: number, began: number, path: string[]): Deed {
   return { ...deed(action, began), kind: "switch", choice: { id: "m3", listed, path, subtree: [] } };
+}
+
+function stopRulesBroken(deeds: Deed[], statuses: string[]): string[] {
+  const id = timeOrderedId({ seed: "turn", at: 20 }, 0);
+  const ends = statuses.map((status) => ({ id, status, user: "ann", session: "s1", action: 1, ended: 100 }));
+  return judgeStops({ deeds, sights: [], presences: [], ends, served: 0, ages: [] }).map(({ rule }) => rule);
+}
+
+function stop(action: number, began: number): Deed {
+  return { ...deed(action, began), kind: "stop" };
 }
 
 function cut(action: number, began: number, subtree: string[]): Deed {
