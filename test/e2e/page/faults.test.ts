@@ -28,6 +28,23 @@ describe("when something fails, the page", { timeout: 90_000 }, () => {
     await page.context().close();
   });
 
+  it("says that it waits on a slow network, takes what is typed meanwhile, and loads there", async () => {
+    const page = await world.open({ user: "slow" });
+    const network = await page.context().newCDPSession(page);
+    const slow = { offline: false, latency: 800, downloadThroughput: 40_000, uploadThroughput: 40_000 };
+    await network.send("Network.emulateNetworkConditions", slow);
+    await page.getByRole("textbox", message).fill("Hello");
+    await page.keyboard.press("Enter");
+    await page.getByText("Thinking…").waitFor();
+    await page.getByRole("textbox", message).fill("typed meanwhile");
+    await page.locator(answers).waitFor();
+    expect(await page.getByRole("textbox", message).inputValue()).toBe("typed meanwhile");
+    await page.reload();
+    await page.locator(answers).waitFor({ timeout: 60_000 });
+    expect(await page.locator(".failure").count()).toBe(0);
+    await page.context().close();
+  });
+
   it("counts down to the time that a limit names", async () => {
     const page = await world.open({ user: "limited" });
     await page.route("**/chat", (route) =>
