@@ -61,9 +61,10 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
       return new Map(await Promise.all(lives));
     },
 
-    async presentIds(drafts) {
+    async presentIds(drafts, options) {
       const items = await table.batchGet(
         drafts.map(({ user_id, session_id, id }) => memoryKey(user_id, session_id, id)),
+        options,
       );
       return new Set(items.map(memoryIdOf));
     },

@@ -118,8 +118,8 @@ export interface MemoryWriter {
   rememberedSince(user: string): Promise<number | null>;
   /** Returns the life of each session that exists, by session id. The sessions must be of one user. */
   livesOf(sessions: readonly SessionId[]): Promise<Map<string, Life>>;
-  /** Returns the ids that are stored or forgotten. May miss the newest. */
-  presentIds(drafts: readonly Draft[]): Promise<Set<string>>;
+  /** Returns the ids that are stored or forgotten. Unless `consistent`, may miss the newest and include what was just removed. */
+  presentIds(drafts: readonly Draft[], options: { consistent: boolean }): Promise<Set<string>>;
   /** Returns the memories of a session that precede an id, latest first. */
   preceding(memory: MemoryKey, limit: number): Promise<MemoryRecord[]>;
   /**

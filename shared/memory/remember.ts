@@ -66,7 +66,9 @@ async function rememberAll(
     .filter(({ arrived }) => arrived >= since)
     .toSorted((a, b) => a.generation - b.generation);
   const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
-  const present = await memories.presentIds(drafts);
+  // A switch back to a branch remembers again what the switch away has just removed, so a late replica must not show that.
+  const consistent = drafts.some(({ session_id }) => lives.get(session_id)?.tree);
+  const present = await memories.presentIds(drafts, { consistent });
   const missing = drafts.filter(({ id }) => !present.has(id));
   if (missing.length === 0) return undefined;
 

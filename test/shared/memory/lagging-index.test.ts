@@ -3,10 +3,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createArchive } from "../../../shared/archive/archive.s3.ts";
 import { conversations } from "../../../shared/dynamodb/tables.ts";
 import { AppError } from "../../../shared/errors.ts";
+import { followBranch } from "../../../shared/memory/follow-branch.ts";
 import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { createSearch } from "../../../shared/memory/recall.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { listMessages } from "../../../shared/session/list-messages.ts";
+import { patchSession } from "../../../shared/session/patch-session.ts";
 import { purgeSession } from "../../../shared/session/purge-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
@@ -233,4 +236,22 @@ describe("a reset or deletion that fails half-way", () => {
     await expect(deleteSession(lost, { user: USER, id: "s1" })).rejects.toMatchObject({ code: "unavailable" });
     expect(await recalled()).toEqual([]);
   });
+});
+
+it("a switch back to a branch remembers it again, although replicas still show the memories that the switch away removed", async () => {
+  const session = { user: USER, id: "switched" };
+  await remembered(session.id);
+  const deps = { ...world.deps, stores };
+  const letters = async () =>
+    (await listMessages(stores, session, { order: "asc", limit: 10, branch: "all" })).messages;
+  const [first, , last] = await letters();
+  const switchTo = async (head_id = "") => {
+    await patchSession(stores, session, { head_id }, undefined);
+    await followBranch(deps, { session, since: "" });
+    const records = [];
+    for await (const page of world.memories.ofSession(session)) records.push(...page.records);
+    return records.map(({ content }) => content);
+  };
+  expect(await switchTo(first?.id)).toEqual(FACTS.slice(0, 1));
+  expect(await switchTo(last?.id)).toEqual(FACTS);
 });
