@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { writeDraft } from "../preferences.ts";
 import { texts } from "../texts.ts";
@@ -30,7 +30,7 @@ export function Composer(props: ComposerProps) {
   const uploads = useUploads();
   const isReady = !isDisabled && uploads.areReady && (text.trim() !== "" || uploads.files.length > 0);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     // On a touch screen the focus would open the keyboard.
     if (matchMedia("(hover: hover)").matches) field.current?.focus();
   }, []);

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { texts } from "../texts.ts";
 
 interface EditorProps {
@@ -10,7 +10,8 @@ interface EditorProps {
 /** Changes a message before it is sent again. */
 export function MessageEditor({ content, onSave, onCancel }: EditorProps) {
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before the next key is pressed.
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(content.length, content.length);
   }, [content]);
