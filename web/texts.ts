@@ -216,13 +216,13 @@ export const texts = {
         "These stay: your sign-in, which the operator can delete; the receipt and records of who did what, which hold no content and a hash in the place of your name; and for some time backups and logs. The receipt names each, with its end.",
       again: "What was stored since can be erased in the same way.",
       meanwhile:
-        "It takes six minutes at least. Until it is complete, nothing new can be stored. Make an export first if you want to keep a copy.",
+        "It takes about six minutes, and longer with much data. Until it is complete, nothing new can be stored. Make an export first if you want to keep a copy.",
       begin: "Erase everything",
       ask: "Everything that is stored of you is deleted for good, also what you have typed and not sent. Type the word to go on.",
       word: "erase",
       cancel: "Cancel",
       running:
-        "Your data is being erased. This takes six minutes at least, because requests that began before have to end first. Until it is complete, nothing new can be stored. You can leave this view and come back to it in this tab for the receipt.",
+        "Your data is being erased. This takes about six minutes, and longer with much data, because requests that began before have to end first. Until it is complete, nothing new can be stored. You can leave this view and come back to it in this tab for the receipt.",
       since: (time: string) => `Begun on ${time}.`,
       complete: "Your data is erased.",
       completed: (time: string) => `Your data is erased since ${time}. This is the receipt.`,
