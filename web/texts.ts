@@ -279,6 +279,9 @@ export const texts = {
       columns: ["Store", "Items", "Size", "Growth per day"],
     },
     state: {
+      now: "Now",
+      nowColumns: ["Figure", "Number"],
+      activeSessions: "Active sessions",
       waiting: "What waits",
       waitingColumns: ["Kind", "Number", "Oldest since"],
       kinds: {

@@ -6,7 +6,7 @@ import { texts } from "../texts.ts";
 
 type State = AnswerOf<"GET /v1/state">;
 
-/** What the system is doing now: what waits, providers and their circuits, and jobs. */
+/** What the system is doing now: active sessions, what waits, providers and their circuits, and jobs. */
 export function SystemState({ refreshed }: { refreshed: unknown }) {
   const { api } = useApp();
   const [state, setState] = useState<State | "failed">();
@@ -19,6 +19,11 @@ export function SystemState({ refreshed }: { refreshed: unknown }) {
   const waiting = Object.entries(state.waiting) as [keyof State["waiting"], State["waiting"]["sessions"]][];
   return (
     <>
+      <Facts
+        title={words.now}
+        columns={words.nowColumns}
+        rows={[[words.activeSessions, formatNumber(state.active_sessions)]]}
+      />
       <Facts
         title={words.waiting}
         columns={words.waitingColumns}

@@ -164,6 +164,7 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await chart.getByRole("button", { name: "As a table" }).click();
     expect(await chart.locator("tbody tr").count()).toBeGreaterThan(0);
     await page.locator(".card", { hasText: "What waits" }).getByText("Dead letters").waitFor();
+    await page.getByRole("row", { name: /^Active sessions [1-9]/ }).waitFor();
     expect(await page.locator(".card", { hasText: "Providers of models" }).locator("tbody tr").count()).toBe(1);
     expect(await page.locator(".card", { hasText: "Last success" }).locator("tbody tr").count()).toBeGreaterThan(5);
     await page.getByText("Not measured yet.").first().waitFor();
