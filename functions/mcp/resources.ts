@@ -41,7 +41,7 @@ export function registerResources(server: McpServer, deps: McpDependencies, { us
         try {
           return { contents: [{ uri, ...(await read(decodeURIComponent(String(id)))) }] };
         } catch (error) {
-          throw new Error(adviceOn(error));
+          throw new Error(adviceOn(error, "Find addresses with resources/list"));
         }
       },
     );

@@ -194,13 +194,13 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
   }
 }
 
-/** An error as a model can act on it. */
-export function adviceOn(error: unknown): string {
+/** An error as a model can act on it. `findIds` says where it finds ids that exist. */
+export function adviceOn(error: unknown, findIds = "Find ids with list_sessions or search_memories"): string {
   if (!(error instanceof AppError) || error.status >= 500) {
     log("error", { message: "a tool failed", cause: String(error) });
     return "Memocha could not do this at the moment. Try again in a few seconds.";
   }
-  if (error.code === "not_found") return `${error.message}. Find ids with list_sessions or search_memories.`;
+  if (error.code === "not_found") return `${error.message}. ${findIds}.`;
   if (error.code === "invalid_cursor") return `${error.message}. Call the tool again without a cursor.`;
   return `${error.message}.`;
 }

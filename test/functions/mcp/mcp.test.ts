@@ -109,7 +109,9 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
       session: { id: "a:b" },
       messages: [{ content: "hello" }],
     });
-    await expect(client.readResource({ uri: "memocha://sessions/none" })).rejects.toThrow("no such session");
+    await expect(client.readResource({ uri: "memocha://sessions/none" })).rejects.toThrow(
+      "no such session. Find addresses with resources/list.",
+    );
   });
 
   it("offers uploaded files as resources: text as text, others in base64, and large ones by their URL", async () => {
@@ -138,7 +140,7 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
     const late = JSON.parse((await read(`memocha://files/${empty.body.id}`)).text);
     expect(late).toMatchObject({ status: "uploading", url: null });
     const other = await connect(`eve-${revision}`, revision);
-    await expect(other.readResource({ uri: note })).rejects.toThrow("no such file");
+    await expect(other.readResource({ uri: note })).rejects.toThrow("no such file. Find addresses with");
     expect((await other.listResources()).resources).toEqual([]);
     await expect(client.readResource({ uri: "memocha://files/..%2Fx" })).rejects.toThrow("no such file");
   });
