@@ -292,6 +292,8 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await eraseEverything(page);
     await page.reload();
     await page.getByText("Your data is being erased. This takes").waitFor();
+    // The reload may have cut the request that begins the erasure. Then the page sends it again.
+    await page.getByText("Begun on").waitFor();
     const sentence = page.getByText("Nothing new can be stored until that is done");
     await page.getByLabel("Remember what is said").click();
     await sentence.waitFor();
