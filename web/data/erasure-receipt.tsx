@@ -1,6 +1,7 @@
 import type { AnswerOf } from "../api.ts";
 import { formatDateTime, formatNumber } from "../format.ts";
 import { texts } from "../texts.ts";
+import { FactsTable } from "../ui/facts-table.tsx";
 
 type Receipt = AnswerOf<"GET /v1/erasures/{id}">;
 
@@ -44,33 +45,10 @@ interface TableProps {
 }
 
 function Table({ title, columns, rows, areNumbers = false }: TableProps) {
-  const side = areNumbers ? "right" : undefined;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
     <section class="scrolls" tabIndex={0} aria-label={title}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((name, n) => (
-              <th key={name} scope="col" class={n > 0 ? side : undefined}>
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, ...values]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              {values.map((value, n) => (
-                <td key={n} class={side}>
-                  {value}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <FactsTable columns={columns} rows={rows} areNumbers={areNumbers} />
     </section>
   );
 }

@@ -3,6 +3,7 @@ import type { AnswerOf } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { formatDateTime, formatNumber } from "../format.ts";
 import { texts } from "../texts.ts";
+import { FactsTable } from "../ui/facts-table.tsx";
 
 type State = AnswerOf<"GET /v1/state">;
 
@@ -61,27 +62,7 @@ function Facts({ title, columns, rows }: FactsProps) {
   return (
     <section class="card">
       <h2>{title}</h2>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, ...values]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              {values.map((value, n) => (
-                <td key={n}>{value}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <FactsTable columns={columns} rows={rows} />
     </section>
   );
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { formatBytes, formatNumber } from "../format.ts";
 import { texts } from "../texts.ts";
+import { FactsTable } from "../ui/facts-table.tsx";
 import { Chart } from "./chart.tsx";
 import { groupBy, type RangeName, readSeries, type Series, type Span, spanOf } from "./series.ts";
 
@@ -35,40 +36,32 @@ export function Stores({ range }: { range: RangeName }) {
         {items.length === 0 ? (
           <p class="empty">{words.empty}</p>
         ) : (
-          <table>
-            <thead>
-              <tr>
-                {words.columns.map((name, n) => (
-                  <th key={name} scope="col" class={n > 0 ? "right" : undefined}>
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((item) => (
-                <Row key={item.name} items={item} bytes={bytes.find(({ name }) => name === item.name)} />
-              ))}
-            </tbody>
-          </table>
+          <FactsTable
+            columns={words.columns}
+            rows={items.map((item) =>
+              rowOf(
+                item,
+                bytes.find(({ name }) => name === item.name),
+              ),
+            )}
+            areNumbers
+          />
         )}
       </section>
     </>
   );
 }
 
-function Row({ items, bytes }: { items: Series; bytes: Series | undefined }) {
+function rowOf(items: Series, bytes: Series | undefined): string[] {
   const sizes = measured(bytes);
   const [first, last] = [sizes.at(-2), sizes.at(-1)];
   const growth = first === undefined || last === undefined ? undefined : last - first;
-  return (
-    <tr>
-      <th scope="row">{items.name}</th>
-      <td class="right">{formatNumber(measured(items).at(-1) ?? 0)}</td>
-      <td class="right">{last === undefined ? texts.operations.none : formatBytes(last)}</td>
-      <td class="right">{growth === undefined ? texts.operations.none : signed(growth)}</td>
-    </tr>
-  );
+  return [
+    items.name,
+    formatNumber(measured(items).at(-1) ?? 0),
+    last === undefined ? texts.operations.none : formatBytes(last),
+    growth === undefined ? texts.operations.none : signed(growth),
+  ];
 }
 
 const signed = (bytes: number): string => `${bytes < 0 ? "−" : "+"}${formatBytes(Math.abs(bytes))}`;
