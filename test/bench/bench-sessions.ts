@@ -1,22 +1,15 @@
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
-import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { deleteSession } from "../../shared/session/delete-session.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
 import { readSession } from "../../shared/session/read-session.ts";
 import { restoreSession } from "../../shared/session/restore-session.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../shared/session/store.ts";
+import { createStores } from "../support/create-stores.ts";
 import { startEngines } from "../support/engines.ts";
-import { createMemoryFiles } from "../support/memory-files.ts";
 import { deleteHeader } from "./support/expire.ts";
 import { meter, type Usage } from "./support/meter.ts";
 import { printTable } from "./support/print-table.ts";
@@ -31,20 +24,10 @@ export async function run(): Promise<void> {
     const { measure } = meter(engines.dynamodb);
     let now = Date.now();
     const table = createTable(engines.dynamodb, engines.tableName);
-    const sessions = createSessionStore(table);
-    const stores: Stores = {
-      sessions,
-      messages: createMessageStore(table),
-      memories: createSessionMemories(createMemoryStore(table, () => now)),
-      files: createSessionFiles({
-        files: createFileStore(table),
-        sessions,
-        openObjects: async () => createMemoryFiles().objects,
-        clock: () => now,
-      }),
+    const stores = createStores(table, {
       archive: createArchive(async () => createObjects(engines.s3, engines.bucket)),
       clock: () => now,
-    };
+    });
     let requests = 0;
     const request = () => ({ seed: `request ${requests++}`, at: now++ });
     const create = (user: string, id: string) => createSession(stores, user, { id }, request(), 600);

@@ -1,4 +1,5 @@
 /** The product's functions, put together for one instance as `functions/dependencies` does, with the stores of the simulated world. */
+
 import type { Readable } from "node:stream";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
@@ -25,8 +26,6 @@ import { createRestoreSession } from "../../functions/sessions/restore.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
 import type { HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
@@ -34,7 +33,6 @@ import { buildLake } from "../../shared/lake/build-lake.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createSearch } from "../../shared/memory/recall.ts";
 import { fold } from "../../shared/metrics/fold.ts";
@@ -42,9 +40,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../shared/session/store.ts";
+import { createStores } from "../support/create-stores.ts";
 import { archivedDaysOf, type Bucket, filesOf, lakeOf, objectsOf } from "./bucket.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";
@@ -81,20 +77,11 @@ export function deploy(world: World, instance: Instance) {
   const metricsTable = createTable(client, METRICS);
   const archive = createArchive(async () => objectsOf(bucket, instance, world.timeline.now));
   const memories = createMemoryStore(table, clock);
-  const sessions = createSessionStore(table);
-  const stores: Stores = {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(memories),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: async () => filesOf(bucket, instance),
-      clock,
-    }),
+  const stores = createStores(table, {
     archive,
+    fileObjects: filesOf(bucket, instance),
     clock,
-  };
+  });
   const recorder = createRecorder(metricsTable, clock);
   const http = { clock, corsOrigins: [], recorder };
   const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };

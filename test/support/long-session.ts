@@ -4,22 +4,15 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../shared/archive/objects.s3.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
-import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
-import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
 import { createSession } from "../../shared/session/create-session.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../shared/session/message.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
 import { restoreSession } from "../../shared/session/restore-session.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../shared/session/store.ts";
 import { deleteHeader } from "../bench/support/expire.ts";
+import { createStores } from "./create-stores.ts";
 import type { Engines } from "./engines.ts";
-import { createMemoryFiles } from "./memory-files.ts";
 
 /**
  * Takes one long session through its life in a process of its own, so that the memory use can be measured:
@@ -38,20 +31,10 @@ const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint: dyna
 const s3 = new S3Client({ endpoint: s3Endpoint, region, credentials, forcePathStyle: true });
 const table = createTable(dynamodb, "conversations");
 let now = Date.parse("2026-11-21T12:00:00.000Z");
-const sessions = createSessionStore(table);
-const stores: Stores = {
-  sessions,
-  messages: createMessageStore(table),
-  memories: createSessionMemories(createMemoryStore(table, () => now)),
-  files: createSessionFiles({
-    files: createFileStore(table),
-    sessions,
-    openObjects: async () => createMemoryFiles().objects,
-    clock: () => now,
-  }),
+const stores = createStores(table, {
   archive: createArchive(async () => createObjects(s3, "archive")),
   clock: () => now,
-};
+});
 
 /** Text of which half is noise, so that it does not compress well. */
 const contentOf = (n: number) =>

@@ -1,4 +1,5 @@
 /** A table and a bucket with one session, and everything that acts on it. */
+
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
@@ -11,12 +12,9 @@ import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable, type Item } from "../../shared/dynamodb/table.ts";
 import { conversations } from "../../shared/dynamodb/tables.ts";
 import { AppError } from "../../shared/errors.ts";
-import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
 import type { FollowDependencies } from "../../shared/memory/follow-branch.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
 import { noRecorder } from "../../shared/metrics/recorder.ts";
@@ -26,16 +24,14 @@ import { deleteSession } from "../../shared/session/delete-session.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
 import { listMessages } from "../../shared/session/list-messages.ts";
 import type { ShownMessage } from "../../shared/session/message.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
 import { patchSession } from "../../shared/session/patch-session.ts";
 import { purgeSession } from "../../shared/session/purge-session.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import { resetSession } from "../../shared/session/reset-session.ts";
 import { restoreSession } from "../../shared/session/restore-session.ts";
 import type { Tombstone } from "../../shared/session/session.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../shared/session/store.ts";
 import { FREE, SETTINGS } from "./chat-world.ts";
+import { createStores } from "./create-stores.ts";
 import { createMemoryDynamoDB } from "./memory-dynamodb/client.ts";
 import { createMemoryFiles } from "./memory-files.ts";
 import { createMemoryObjects } from "./memory-objects.ts";
@@ -80,20 +76,11 @@ export function createStage() {
   const bucket = createMemoryObjects(gate);
   const clock = () => now;
   const memories = createMemoryStore(table, clock);
-  const sessions = createSessionStore(table);
-  const stores: Stores = {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(memories),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: async () => createMemoryFiles(gate).objects,
-      clock,
-    }),
+  const stores = createStores(table, {
     archive: createArchive(async () => bucket.objects),
+    fileObjects: createMemoryFiles(gate).objects,
     clock,
-  };
+  });
   const memory: FollowDependencies = {
     stores,
     memories,

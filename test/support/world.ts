@@ -12,16 +12,12 @@ import { headerKey, sessionKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createFileObjects } from "../../shared/files/file-objects.s3.ts";
 import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../shared/session/store.ts";
+import { createStores } from "./create-stores.ts";
 import type { Engines } from "./engines.ts";
 
 /** Epoch milliseconds at which the clock of a world starts. */
@@ -59,15 +55,11 @@ export function createWorld(engines: Engines) {
   const memories = createMemoryStore(table, () => now);
   const files = createFileStore(table);
   const fileObjects = createFileObjects(s3, engines.bucket);
-  const sessions = createSessionStore(table);
-  const stores: Stores = {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(memories),
-    files: createSessionFiles({ files, sessions, openObjects: async () => fileObjects, clock: () => now }),
+  const stores = createStores(table, {
     archive: createArchive(async () => createObjects(s3, engines.bucket)),
+    fileObjects,
     clock: () => now,
-  };
+  });
   const archiveJob = createArchiveJob(stores, createChangedDays(table));
   let sequence = 0;
   let creations = 0;

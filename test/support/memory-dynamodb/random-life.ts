@@ -5,12 +5,10 @@ import { answered, collectDeadTurns } from "../../../shared/chat/end-turn.ts";
 import { createTurnStore } from "../../../shared/chat/turn-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { AppError } from "../../../shared/errors.ts";
-import { createFileStore } from "../../../shared/files/file-store.dynamodb.ts";
-import { createSessionFiles } from "../../../shared/files/session-files.ts";
 import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
 import { createLimits } from "../../../shared/limits/limits.dynamodb.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
-import { createSessionMemories, forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
+import { forgetEverything, forgetMemory } from "../../../shared/memory/forget.ts";
 import { createMemoryStore } from "../../../shared/memory/memory-store.dynamodb.ts";
 import { listMemories } from "../../../shared/memory/read-memories.ts";
 import { createSearch } from "../../../shared/memory/recall.ts";
@@ -26,16 +24,13 @@ import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { expireIdle } from "../../../shared/session/expire-idle.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../../../shared/session/message.ts";
-import { createMessageStore } from "../../../shared/session/message-store.dynamodb.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
-import { createSessionStore } from "../../../shared/session/session-store.dynamodb.ts";
-import type { Stores } from "../../../shared/session/store.ts";
 import { createTally } from "../../../shared/session/tree.ts";
+import { createStores } from "../create-stores.ts";
 import type { Engines } from "../engines.ts";
-import { createMemoryFiles } from "../memory-files.ts";
 import type { Random } from "../random.ts";
 import { NOON } from "../world.ts";
 
@@ -51,20 +46,10 @@ export async function liveAtRandom(
   const table = createTable(client, tableName);
   const objects = new Map<string, MessageRecord[]>();
   const memories = createMemoryStore(table, clock);
-  const sessions = createSessionStore(table);
-  const stores: Stores = {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(memories),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: async () => createMemoryFiles().objects,
-      clock,
-    }),
+  const stores = createStores(table, {
     archive: archiveIn(objects),
     clock,
-  };
+  });
   const turns = createTurnStore(table);
   const limits = createLimits(table);
   const days = createChangedDays(table);
