@@ -14,15 +14,17 @@ const known = new WeakMap<AuditOutbox, Set<string>>();
  * user for the first time of the day. Throws `unavailable`, and then the request must not act.
  */
 export async function leaveNotes(
-  { audited }: Operation,
+  operation: Operation,
   outbox: AuditOutbox,
-  { actor, user, body }: Pick<HttpContext, "actor" | "user" | "body">,
+  context: Pick<HttpContext, "actor" | "user" | "query" | "body">,
   request_id: string,
   now: number,
 ): Promise<void> {
+  const { actor, user } = context;
+  const { audited: action } = operation;
   const notes = [
     ...(actor === user ? [] : [actAs(actor, user, request_id, now)]),
-    ...(audited ? [note({ actor, action: audited, subject: subjectOf(user, body), request_id }, now)] : []),
+    ...(action ? [note({ actor, action, ...subjectOf(operation, context), request_id }, now)] : []),
   ];
   const seen = known.get(outbox) ?? new Set();
   known.set(outbox, seen);
@@ -52,8 +54,14 @@ function actAs(actor: string, subject: string, request_id: string, now: number):
   return { id, at, actor, action: "act_as", subject, request_id };
 }
 
-/** Whose data a request is about: an admin may name a user in the body. */
-function subjectOf(user: string, body: unknown): string {
-  const { user_id } = (body ?? {}) as { user_id?: unknown };
-  return typeof user_id === "string" ? user_id : user;
+/** Whose data a request is about: an admin may name a user. Otherwise, a route for admins is about no single user. */
+function subjectOf(
+  { access }: Operation,
+  { user, query, body }: Pick<HttpContext, "user" | "query" | "body">,
+): Pick<AuditNote, "subject"> {
+  for (const input of [body, query]) {
+    const { user_id } = (input ?? {}) as { user_id?: unknown };
+    if (typeof user_id === "string") return { subject: user_id };
+  }
+  return access === "admin" ? {} : { subject: user };
 }

@@ -1,16 +1,18 @@
 import { marshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAuditJob } from "../../../functions/jobs/audit.ts";
-import { createOutboxReader } from "../../../shared/audit/audit-outbox.dynamodb.ts";
-import type { AuditRecord } from "../../../shared/audit/audit-record.ts";
+import { createAuditOutbox, createOutboxReader } from "../../../shared/audit/audit-outbox.dynamodb.ts";
+import type { AuditOutbox, AuditRecord } from "../../../shared/audit/audit-record.ts";
 import { createAuditStore } from "../../../shared/audit/audit-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
+import { leaveNotes } from "../../../shared/http/leave-notes.ts";
 import { type Operation, operations } from "../../../shared/http/operations.ts";
 import { exportDay } from "../../../shared/lake/export-day.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 import { readPartition } from "../../support/partition.ts";
 import { type Api, type Call, pages, startApi } from "../../support/start-api.ts";
+import { NOON } from "../../support/world.ts";
 
 const DAY = 86_400_000;
 
@@ -99,6 +101,21 @@ describe("an audited request", () => {
     for (const { path, audited } of destructive) expect([path, audited]).toEqual([path, expect.any(String)]);
   });
 
+  it("of an admin is about no single user, unless it names one", async () => {
+    await api.post("/admin/cleanup-sessions?days=7", undefined, admin);
+    api.world.advance(1000);
+    await api.get("/v1/audit?user_id=bob", admin);
+    api.world.advance(1000);
+    await api.post("/v1/erasures", { user_id: "bob" }, admin);
+    await api.writeAudit();
+    const { body } = await api.get("/v1/audit", admin);
+    expect(body.data.map(({ action, subject }: AuditRecord) => [action, subject])).toEqual([
+      ["erasure.create", "hash of bob"],
+      ["audit.read", "hash of bob"],
+      ["session.expire_idle", null],
+    ]);
+  });
+
   const tool = (name: string, args: object) =>
     api.post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } });
 
@@ -136,6 +153,23 @@ describe("the use of act-as", () => {
     expect(all.map(([, action]) => action)).toEqual(["act_as", "act_as", "act_as"]);
     expect(all[0]).toEqual(["hash of backend", "act_as", "hash of ann"]);
     expect((await recorded("&user_id=bob")).map(([actor]) => actor)).toEqual(["hash of backend"]);
+  });
+
+  it("leaves one record when instances note it at the same time, and again after the record is written", async () => {
+    const instances = Array.from({ length: 3 }, () => createAuditOutbox(tables().outbox));
+    const { audited: _none, ...operation } = operations.listSessions as Operation;
+    const use = (outbox: AuditOutbox, actor: string) =>
+      leaveNotes(operation, outbox, { actor, user: "ann", query: {}, body: undefined }, "request", NOON);
+    const useAll = () => Promise.all(instances.flatMap((outbox) => [use(outbox, "backend"), use(outbox, "other")]));
+    await useAll();
+    expect(await noted()).toHaveLength(2);
+    await api.writeAudit();
+    await Promise.all([...Array(2)].map(() => use(createAuditOutbox(tables().outbox), "backend")));
+    expect(await noted()).toHaveLength(1);
+    expect((await recorded()).toSorted()).toEqual([
+      ["hash of backend", "act_as", "hash of ann"],
+      ["hash of other", "act_as", "hash of ann"],
+    ]);
   });
 
   it("is recorded beside a deletion, whose actor is the backend", async () => {
