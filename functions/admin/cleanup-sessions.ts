@@ -1,7 +1,7 @@
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { sessionOperations } from "../../shared/http/operations/session-operations.ts";
-import { DAY } from "../../shared/retention/policy.ts";
+import { DAY } from "../../shared/retention/rule.ts";
 import { expireIdle } from "../../shared/session/expire-idle.ts";
 import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { SessionStore } from "../../shared/session/store.ts";

@@ -6,7 +6,7 @@ import { checkRange } from "../../shared/http/range.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { queryMetrics } from "../../shared/metrics/query-metrics.ts";
-import { DAY } from "../../shared/retention/policy.ts";
+import { DAY } from "../../shared/retention/rule.ts";
 import { lazyHandler, openHttp, openMetricsTable } from "../compose.ts";
 
 /** Default length of the range in seconds. */

@@ -14,7 +14,7 @@ import {
 } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 import type { Policy } from "../../shared/retention/periods.ts";
-import type { RetentionRule } from "../../shared/retention/policy.ts";
+import type { RetentionRule } from "../../shared/retention/rule.ts";
 import type { Stage } from "../stage.ts";
 import { acknowledge } from "./nag.ts";
 

@@ -5,7 +5,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { type ColumnType, type TableName, tableNames, tables } from "../../shared/lake/tables.ts";
 import type { Policy } from "../../shared/retention/periods.ts";
-import { DAY } from "../../shared/retention/policy.ts";
+import { DAY } from "../../shared/retention/rule.ts";
 import type { Options } from "../stage.ts";
 import type { Buckets } from "./buckets.ts";
 import { archiveLines, messagesAll } from "./messages-all.ts";

@@ -20,7 +20,7 @@ import {
   type TableSpec,
   type VectorIndexSpec,
 } from "../../shared/dynamodb/tables.ts";
-import { DAY } from "../../shared/retention/policy.ts";
+import { DAY } from "../../shared/retention/rule.ts";
 import { type Options, vectorIndexesOf } from "../stage.ts";
 import { Buckets } from "./buckets.ts";
 import { addCatalog } from "./catalog.ts";

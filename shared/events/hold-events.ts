@@ -1,7 +1,8 @@
 import { type Clock, toInstant } from "../clock.ts";
 import type { MetricStore } from "../metrics/metric-store.ts";
 import { shift, windowsBetween } from "../metrics/window.ts";
-import { DAY, retention } from "../retention/policy.ts";
+import { retention } from "../retention/policy.ts";
+import { DAY } from "../retention/rule.ts";
 import type { EventStore } from "./event.ts";
 
 /** Days before their expiry from which events are held: more than twice the interval of the runs. */

@@ -1,6 +1,7 @@
 import { toInstant } from "../clock.ts";
 import { URL_SECONDS } from "../files/file.ts";
-import { DAY, retention, upkeep } from "../retention/policy.ts";
+import { retention, upkeep } from "../retention/policy.ts";
+import { DAY } from "../retention/rule.ts";
 import type { Receipt } from "./erasure.ts";
 
 /** Seconds for which the logs of a durable stage are kept: three months. */

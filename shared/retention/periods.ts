@@ -1,4 +1,5 @@
-import { DAY, type RetentionRule, retention, upkeep } from "./policy.ts";
+import { retention, upkeep } from "./policy.ts";
+import { DAY, type RetentionRule } from "./rule.ts";
 
 /** Periods that a deployment has chosen, in seconds, by their names: a row of the policy, `<row>.cold`, or a period of upkeep. */
 export type Periods = Record<string, number>;

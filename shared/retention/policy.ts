@@ -1,29 +1,5 @@
-/** Seconds in a day. */
-export const DAY = 86_400;
-
-/** The kind of an item in a table, or the key prefix of objects in the archive bucket. */
-type Place = { item: string } | { object: string };
-
-export interface RetentionRule {
-  /** Name of the record in the documentation. */
-  record: string;
-  /** Where the record is stored. `shared/dynamodb/keys.ts` and `shared/metrics/metric-keys.ts` list the kinds of items. */
-  place: Place;
-  /** Seconds from the last write of the record until it is deleted; `null` = not deleted by age. */
-  seconds: number | null;
-  /** Seconds until an object moves to Glacier Instant Retrieval. */
-  coldAfterSeconds?: number;
-  /** Seconds until an older version of an object is deleted. @default `upkeep.recovery` */
-  versionSeconds?: number;
-  /** Least seconds that a deployment can choose. @default a day for objects, a minute for items */
-  least?: number;
-  /** Records whose period must not be longer: the tiers before this one. */
-  notShorterThan?: readonly string[];
-  /** The record that has the same period, so that this one has no option of its own. */
-  sameAs?: string;
-  /** The reason, or what deletes the record if age does not. */
-  note: string;
-}
+import { analyticsRows } from "./analytics-rows.ts";
+import { DAY, type RetentionRule } from "./rule.ts";
 
 const ARCHIVE_SECONDS = 365 * DAY;
 
@@ -75,6 +51,14 @@ export const retention = {
     seconds: ARCHIVE_SECONDS,
     sameAs: "archive",
     note: "From the day of archiving, like the object that it refers to.",
+  },
+  archive: {
+    record: "archived session",
+    place: { object: "archive/" },
+    seconds: ARCHIVE_SECONDS,
+    coldAfterSeconds: 30 * DAY,
+    notShorterThan: ["session", "lakeMessages"],
+    note: "One object per session.",
   },
   idempotency: {
     record: "idempotency record",
@@ -226,107 +210,7 @@ export const retention = {
     seconds: null,
     note: "A fixed number of items.",
   },
-  rawMetric: {
-    record: "raw performance metric",
-    place: { item: "raw-metric" },
-    seconds: 30 * DAY,
-    least: DAY,
-    note: "One item per request, LLM call, embedding call or search. Folded into hourly aggregates.",
-  },
-  hourlyAggregate: {
-    record: "hourly aggregate",
-    place: { item: "hourly-aggregate" },
-    seconds: 90 * DAY,
-    least: 3 * DAY,
-    notShorterThan: ["rawMetric"],
-    note: "From the start of its hour. Folded into daily aggregates.",
-  },
-  dailyAggregate: {
-    record: "daily aggregate",
-    place: { item: "daily-aggregate" },
-    seconds: 365 * DAY,
-    least: 62 * DAY,
-    notShorterThan: ["hourlyAggregate"],
-    note: "From the start of its day. Folded into monthly aggregates.",
-  },
-  monthlyAggregate: {
-    record: "monthly aggregate",
-    place: { item: "monthly-aggregate" },
-    seconds: null,
-    note: "A bounded number per month.",
-  },
-  event: {
-    record: "event (feedback, conversion, engagement, content, custom)",
-    place: { item: "event" },
-    seconds: 365 * DAY,
-    least: 3 * DAY,
-    note: "Exported to the lake on the next day. An event that is not exported yet is kept until it is. Counts and values stay in the aggregates.",
-  },
-  jobState: {
-    record: "state of a job",
-    place: { item: "job" },
-    seconds: null,
-    note: "One item per checkpoint and per last success.",
-  },
-  archive: {
-    record: "archived session",
-    place: { object: "archive/" },
-    seconds: ARCHIVE_SECONDS,
-    coldAfterSeconds: 30 * DAY,
-    notShorterThan: ["session", "lakeMessages"],
-    note: "One object per session.",
-  },
-  lakeDay: {
-    record: "mark of a day that the lake must build",
-    place: { item: "lake-day" },
-    seconds: null,
-    note: "One per day. Deleted when the day is built and has no messages that will reach their age.",
-  },
-  lakeBasis: {
-    record: "settings that the lake's days are built with",
-    place: { item: "lake-basis" },
-    seconds: null,
-    note: "One item. When the content of the lake or the period of its messages changes, the messages of all days are built again.",
-  },
-  lakeMessages: {
-    record: "interactions (lake messages)",
-    place: { object: "lake/messages/" },
-    seconds: 180 * DAY,
-    note: "Can be rebuilt from the archive at any time.",
-  },
-  lakeSessions: {
-    record: "session summaries (lake)",
-    place: { object: "lake/session_summaries/" },
-    seconds: 730 * DAY,
-    notShorterThan: ["lakeMessages"],
-    note: "Counts, durations and costs; no text. They outlive their archive objects, unless their day is built again after that.",
-  },
-  lakeEvents: {
-    record: "events (lake)",
-    place: { object: "lake/events/" },
-    seconds: 730 * DAY,
-    notShorterThan: ["event"],
-    note: "Exported daily, a year before they expire in the table.",
-  },
-  lakeAudit: {
-    record: "audit records (lake)",
-    place: { object: "lake/audit/" },
-    seconds: 400 * DAY,
-    notShorterThan: ["audit"],
-    note: "Exported daily. Keyed hashes of users, no content.",
-  },
-  lakeAggregates: {
-    record: "daily aggregates (lake)",
-    place: { object: "lake/aggregates/" },
-    seconds: null,
-    note: "Numbers of the system, no personal data.",
-  },
-  report: {
-    record: "monthly business report",
-    place: { object: "reports/" },
-    seconds: null,
-    note: "A JSON document and an HTML page per month.",
-  },
+  ...analyticsRows,
 } as const satisfies Record<string, RetentionRule>;
 
 /** Retention of operational data that is no record of the table above, in seconds. */

@@ -1,5 +1,6 @@
 import { type Place, places } from "../../shared/privacy/registry.ts";
-import { DAY, type RetentionRule, retention } from "../../shared/retention/policy.ts";
+import { retention } from "../../shared/retention/policy.ts";
+import { DAY, type RetentionRule } from "../../shared/retention/rule.ts";
 
 /** The retention policy as the Markdown table of docs/retention.md. */
 export function retentionTable(): string {

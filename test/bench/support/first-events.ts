@@ -6,7 +6,7 @@ import { sessionKey } from "../../../shared/dynamodb/keys.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { type OperationId, operations } from "../../../shared/http/operations.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
-import { DAY } from "../../../shared/retention/policy.ts";
+import { DAY } from "../../../shared/retention/rule.ts";
 import type { Engines } from "../../support/engines.ts";
 import { createWorld, NOON } from "../../support/world.ts";
 

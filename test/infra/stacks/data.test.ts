@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { conversations } from "../../../shared/dynamodb/tables.ts";
-import { DAY, type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { retention } from "../../../shared/retention/policy.ts";
+import { DAY, type RetentionRule } from "../../../shared/retention/rule.ts";
 import { build, onlyResource, type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const dev = synthesize({ stage: "dev" }).data;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePeriods, withPeriods } from "../../../shared/retention/periods.ts";
-import { DAY, retention, upkeep } from "../../../shared/retention/policy.ts";
+import { retention, upkeep } from "../../../shared/retention/policy.ts";
+import { DAY } from "../../../shared/retention/rule.ts";
 
 describe("the periods of a deployment", () => {
   it("are read in seconds, minutes, hours, days and weeks", () => {

@@ -2,7 +2,8 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Periods, setPeriods, withPeriods } from "../../../shared/retention/periods.ts";
-import { DAY, type RetentionRule, retention } from "../../../shared/retention/policy.ts";
+import { retention } from "../../../shared/retention/policy.ts";
+import { DAY, type RetentionRule } from "../../../shared/retention/rule.ts";
 import { createExportWorld } from "../../support/export-world.ts";
 import { type Api, startApi } from "../../support/start-api.ts";
 
