@@ -1,92 +1,19 @@
-import { type Grants, http, on, onStream, scheduled } from "./function-spec.ts";
-
-// Without ListBucket, S3 answers 403 instead of 404 when an object does not exist.
-const archiveRead = ["GetObject", "ListBucket"] as const;
-// S3 needs GetObject for HEAD, and for deletes and overwrites with If-Match.
-const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
-
-/** Actions to delete objects for good, with all their versions. */
-const eraseObjects = [
-  "ListBucketVersions",
-  "ListBucketMultipartUploads",
-  "DeleteObjectVersion",
-  "AbortMultipartUpload",
-] as const;
-
-/** Actions to archive, restore or delete a session. */
-const lifecycle = [
-  "GetItem",
-  "BatchGetItem",
-  "Query",
-  "PutItem",
-  "UpdateItem",
-  "DeleteItem",
-  "BatchWriteItem",
-] as const;
-/** Actions to change a session and check an item that must not change meanwhile. */
-const guarded = [...lifecycle, "ConditionCheckItem"] as const;
-/** Actions of the idempotency middleware, which every POST has. */
-const idempotency = ["PutItem", "UpdateItem"] as const;
-/** Actions on files of a function that may find a deleted session, and then deletes what the session has left. */
-const purge = ["DeleteObject"] as const;
-/** Actions on files of a function that stores messages. They name files, and may hold some. */
-const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
-/** What a function needs to run a chat turn. */
-const turn: Grants = {
-  table: lifecycle,
-  archive: archiveWrite,
-  files: fileUse,
-  searches: true,
-  embeds: true,
-  chat: "ask",
-  streams: true,
-  memory: 1024,
-  timeout: 300,
-};
-/** What a function needs to follow a turn, and to store the partial answer of one that died. */
-const following: Grants = {
-  table: ["GetItem", "Query", "PutItem"],
-  archive: archiveRead,
-  streams: true,
-  timeout: 300,
-};
-/** What a job needs to fold metrics into aggregates. Nothing is deleted. */
-const folding: Grants = { metrics: ["GetItem", "Query", "BatchWriteItem", "UpdateItem"], memory: 1024, timeout: 900 };
-/** Actions to read metrics, and to store the checkpoint of a job. */
-const checkpointed = ["GetItem", "Query", "UpdateItem"] as const;
-
-/** The archiver's records: TTL deleted a session's header or a file, or an archive object has to change. */
-const archiveRecords = [
-  {
-    eventName: ["REMOVE"],
-    userIdentity: { type: ["Service"], principalId: ["dynamodb.amazonaws.com"] },
-    dynamodb: { Keys: { sk: { S: ["Z", { prefix: "F#" }] } } },
-  },
-  // A stub is written.
-  { dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["archived"] } } } },
-  // The cleanup of an anchor is done.
-  {
-    dynamodb: {
-      Keys: { sk: { S: ["A"] } },
-      OldImage: { cleanup: { BOOL: [true] } },
-      NewImage: { cleanup: { BOOL: [false] } },
-    },
-  },
-  // A session is deleted.
-  { dynamodb: { Keys: { sk: { S: ["A"] } }, NewImage: { state: { S: ["deleted"] } } } },
-];
-/** New sessions, also those that a restore or a message has created. The archiver reads them if users may have only so many sessions. */
-export const newSessionRecords = {
-  eventName: ["INSERT"],
-  dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["active"] } } },
-};
-/** An export begins, or its next run. */
-const exportRecords = [{ eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: ["X"] } } } }];
-/** New messages, and changes of trees, after which other messages may be current. */
-const rememberRecords = [
-  { eventName: ["INSERT"], dynamodb: { Keys: { sk: { S: [{ prefix: "M#" }] } } } },
-  { eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: [{ prefix: "T#" }] } } } },
-];
+import { http, on, onStream, scheduled } from "./function-spec.ts";
+import {
+  archiveRead,
+  archiveWrite,
+  checkpointed,
+  eraseObjects,
+  fileUse,
+  folding,
+  following,
+  guarded,
+  idempotency,
+  lifecycle,
+  purge,
+  turn,
+} from "./grants.ts";
+import { archiveRecords, exportRecords, rememberRecords } from "./stream-filters.ts";
 
 /**
  * Every function of the system. The stacks, the bundler, the permission tests and the cold-start benchmark read this table.

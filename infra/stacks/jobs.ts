@@ -6,7 +6,8 @@ import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { Trigger } from "../function-spec.ts";
-import { type FunctionName, functions, newSessionRecords } from "../functions.ts";
+import { type FunctionName, functions } from "../functions.ts";
+import { newSessionRecords } from "../stream-filters.ts";
 import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
 import { acknowledge } from "./nag.ts";
 

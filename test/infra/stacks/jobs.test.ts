@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { functions, newSessionRecords } from "../../../infra/functions.ts";
+import { functions } from "../../../infra/functions.ts";
+import { newSessionRecords } from "../../../infra/stream-filters.ts";
 import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { jobs } = synthesize({ stage: "prod" });

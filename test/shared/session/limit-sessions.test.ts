@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createArchiveJob } from "../../../functions/jobs/archive.ts";
-import { newSessionRecords } from "../../../infra/functions.ts";
 import { compileFilter } from "../../../infra/local/events/filter-pattern.ts";
+import { newSessionRecords } from "../../../infra/stream-filters.ts";
 import { noRecorder } from "../../../shared/metrics/recorder.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { limitSessions } from "../../../shared/session/limit-sessions.ts";
