@@ -2,6 +2,7 @@ import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
 import { purgeSession } from "./purge-session.ts";
 import { readSession, recordOf } from "./read-session.ts";
+import { removeDeleted } from "./remove-deleted.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
@@ -43,6 +44,8 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     const { anchor } = state;
     const isLinear = "version" in expired && expired.branch === undefined;
     const tree = isLinear ? LINEAR : await stores.messages.tree(session, generation);
+    // Finish an interrupted deletion of messages now, because the stub does not say which messages were deleted.
+    if (anchor.cleanup) await removeDeleted(stores, session, generation, tree);
     const object = await stores.archive.write({ ...anchor, tree }, () => stores.messages.all(session, generation));
     if (!object) return contended;
     const { ref, ...tally } = object;
@@ -67,7 +70,7 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     if (!done) return contended;
     await clearHot(stores, stub);
     // The reconciler deletes older leftovers soon.
-    if (!anchor.cleanup) await stores.sessions.schedule(session, dueAfterStub(stub), anchor.generation);
+    if (!anchor.cleanup) await stores.sessions.schedule(session, dueAfterStub(stub), anchor);
     return "archived";
   });
 }

@@ -3,16 +3,17 @@ import { AppError } from "../errors.ts";
 import { isAnswerOf, isQuestionOf, type MessageRecord, madePosition } from "./message.ts";
 import { openMessages, withParents } from "./message-source.ts";
 import { lookAt, notFound, readSession } from "./read-session.ts";
+import { removeDeleted } from "./remove-deleted.ts";
 import { restoreSession } from "./restore-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";
 import { dueSoon, expiryOf, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
-import { cutAt, headOf, isOn, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
+import { cutAt, headOf, isOn, type Path, placeOf, wholeTree } from "./tree.ts";
 
 /**
  * Deletes a message and all messages that follow it, on every branch, with their memories, their files and a title that was made from
  * them. An archived session is restored first. One write makes all of them invisible. If the function dies after that, the reconciler
- * deletes what is still stored. Throws `not_found`.
+ * or the archiver deletes what is still stored. Throws `not_found`.
  */
 export async function deleteMessage(stores: Stores, session: SessionId, id: string): Promise<void> {
   const began = stores.clock();
@@ -86,24 +87,4 @@ function withoutTurns(
   }
   const left = all.filter((turn) => !ended.includes(turn));
   return { message_count: count, ...(all.length > 0 ? { turns: Object.fromEntries(left) } : {}) };
-}
-
-/** Deletes the stored messages that the tree says are deleted, with their memories and files. May be repeated. */
-export async function removeDeleted(
-  { messages, memories, files }: Pick<Stores, "messages" | "memories" | "files">,
-  session: SessionId,
-  generation: number,
-  tree: Tree,
-  known?: readonly MessageRecord[],
-): Promise<void> {
-  const whole = wholeTree(tree);
-  const gone = [...(known ?? [])];
-  if (!known) {
-    for await (const page of messages.all(session, generation)) gone.push(...page.filter((one) => !isOn(whole, one)));
-  }
-  if (gone.length === 0) return;
-  const ids = gone.map(({ id }) => id);
-  await memories.forgetMessages(session, new Set(ids));
-  await files.release(session, ids);
-  await messages.remove(session, generation, gone);
 }

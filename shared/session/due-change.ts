@@ -12,5 +12,7 @@ export async function dueChange(
 ): Promise<NonNullable<Transition["anchor"]> | null> {
   const anchor = await sessions.findAnchor(session);
   if (!anchor || anchor.state === "deleted") return null;
-  return { expect: { newest: anchor.generation }, set: anchor.cleanup ? { cleanup: true } : { due_at: dueAt } };
+  // A deletion of messages meanwhile needs its early check.
+  const expect = { newest: anchor.generation, tree: anchor.tree_version ?? 0 };
+  return { expect, set: anchor.cleanup ? { cleanup: true } : { due_at: dueAt } };
 }

@@ -1,8 +1,8 @@
 import { toInstant } from "../clock.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
 import { bury } from "./bury.ts";
-import { removeDeleted } from "./delete-message.ts";
 import { purgeSession } from "./purge-session.ts";
+import { removeDeleted } from "./remove-deleted.ts";
 import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
 import type { Due, Stores } from "./store.ts";
 
@@ -90,7 +90,7 @@ async function finish(
         }
       }
       const dueAt = state.kind === "active" ? dueAfter(record, now) : toInstant(now + ttlLag(record.ttl_seconds));
-      await sessions.schedule(session, dueAt, anchor.generation);
+      await sessions.schedule(session, dueAt, anchor);
       return anchor.cleanup ? "cleaned" : "nothing";
     }
 
@@ -98,7 +98,7 @@ async function finish(
       const { record } = state;
       const dueAt = dueAfterStub(record);
       if (!anchor.cleanup) {
-        await sessions.schedule(session, dueAt, anchor.generation);
+        await sessions.schedule(session, dueAt, anchor);
         return "nothing";
       }
       // Take a new generation, so that a restore that is still writing fails and cannot make deleted messages live.
@@ -107,7 +107,7 @@ async function finish(
       const { generation } = next;
       await forgetBeforeReset(stores, session, anchor);
       await messages.clear(session, (other) => other > generation);
-      await sessions.schedule(session, dueAt, generation);
+      await sessions.schedule(session, dueAt, next);
       return "cleaned";
     }
   }

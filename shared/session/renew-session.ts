@@ -35,6 +35,7 @@ export async function renewSession(
     version: from.version + 1,
     generation,
   };
+  const tree = messages === "keep" ? ref?.tree : undefined;
   const done =
     isCopied &&
     (await sessions.transit(session, {
@@ -51,7 +52,7 @@ export async function renewSession(
         },
       },
       active: from.status === "archived" ? 1 : 0,
-      ...(messages === "keep" && ref?.tree ? { tree: ref.tree } : {}),
+      ...(tree ? { tree } : {}),
       ...(messages === "drop" ? { joined: [await memories.hide(session, generation, now)] } : {}),
     }));
   if (done && messages === "drop") {
@@ -62,7 +63,8 @@ export async function renewSession(
   if (!done) return contended;
   if (ref) await archive.remove(from, ref.etag);
   // If an earlier run left something, keep the reconciler's early check.
-  if (!next.cleanup) await sessions.schedule(session, dueAfter(to, now), generation);
+  const seen = { generation, tree_version: (next.tree_version ?? 0) + (tree ? 1 : 0) };
+  if (!next.cleanup) await sessions.schedule(session, dueAfter(to, now), seen);
   return to;
 }
 

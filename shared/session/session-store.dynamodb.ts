@@ -26,6 +26,7 @@ import { listSessions } from "./list-sessions.dynamodb.ts";
 import {
   anchorAction,
   countAction,
+  hasTree,
   headerAction,
   isTombstoneOf,
   settingsAction,
@@ -100,23 +101,26 @@ export function createSessionStore(table: Table): SessionStore {
           ":one": 1,
           ":deleted": "deleted",
         },
-        ReturnValues: "UPDATED_OLD",
+        ReturnValues: "ALL_OLD",
       });
-      if (!outcome.done) return null;
-      return { generation: Number(outcome.item?.generation) + 1, cleanup: outcome.item?.cleanup === true };
+      if (!outcome.done || !outcome.item) return null;
+      const { generation, ...anchor } = fromAnchorItem(outcome.item);
+      return { ...anchor, generation: generation + 1 };
     },
 
-    async schedule({ user, id }, dueAt, newest) {
+    async schedule({ user, id }, dueAt, { generation, tree_version = 0 }) {
+      const sameTree = hasTree(tree_version);
       await table.update({
         Key: anchorKey(user, id),
         UpdateExpression: "SET cleanup = :false, due_at = :due, due_shard = :shard",
-        ConditionExpression: "generation = :newest AND #state <> :deleted",
+        ConditionExpression: `generation = :newest AND #state <> :deleted AND ${sameTree.condition}`,
         ExpressionAttributeNames: { "#state": "state" },
         ExpressionAttributeValues: {
           ":false": false,
           ":due": dueAt,
           ":shard": shardOf(user, id),
-          ":newest": newest,
+          ":newest": generation,
+          ...sameTree.values,
           ":deleted": "deleted",
         },
       });

@@ -107,6 +107,12 @@ export function settingsAction(
   };
 }
 
+/** The condition that the tree has the version that was read; 0 = the session never branched. */
+export function hasTree(version: number): { condition: string; values: Item } {
+  if (version === 0) return { condition: "attribute_not_exists(tree_version)", values: {} };
+  return { condition: "tree_version = :tree", values: { ":tree": version } };
+}
+
 /** Sets attributes of the anchor, if the session is not deleted and its generations are the expected ones. */
 export function anchorAction(
   { user, id }: SessionId,
@@ -123,6 +129,8 @@ export function anchorAction(
   const conditions = ["attribute_exists(pk)", "#state <> :gone"];
   if (expect.newest !== undefined) conditions.push("generation = :newest");
   if (expect.live !== undefined) conditions.push("live_generation = :live");
+  const sameTree = expect.tree === undefined ? null : hasTree(expect.tree);
+  if (sameTree) conditions.push(sameTree.condition);
   return {
     Update: {
       Key: anchorKey(user, id),
@@ -139,6 +147,7 @@ export function anchorAction(
         ...(tree ? { ":one": 1 } : {}),
         ...(expect.newest === undefined ? {} : { ":newest": expect.newest }),
         ...(expect.live === undefined ? {} : { ":live": expect.live }),
+        ...sameTree?.values,
         ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
       },
     },

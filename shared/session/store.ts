@@ -13,8 +13,8 @@ export interface Transition {
   to: SessionRecord | null;
   /** The condition on the anchor and its change. Absent = the anchor is not touched. */
   anchor?: {
-    /** Conditions. `newest`: this generation must still be the newest one. */
-    expect: { newest?: number; live?: number };
+    /** Conditions. `newest`: this generation must still be the newest one. `tree`: the tree must still have this version; 0 = none. */
+    expect: { newest?: number; live?: number; tree?: number };
     set: Partial<
       Pick<
         Anchor,
@@ -91,16 +91,15 @@ export interface SessionStore {
   /** Gives a hot session a title that was made from messages; false when it has a title. `of`: the id of the last of the messages. */
   giveTitle(record: SessionRecord, title: string, of: string, now: number): Promise<boolean>;
   /**
-   * Takes the next generation, and makes the reconciler check the session at `dueAt`. `cleanup`: a cleanup was pending before. `null` when
-   * `live` is not the live generation, or when the session does not exist.
+   * Takes the next generation, and makes the reconciler check the session at `dueAt`. Returns the anchor with the new generation; its
+   * `cleanup` and `due_at` are still the earlier ones. `null` when `live` is not the live generation, or when the session does not exist.
    */
-  nextGeneration(
-    session: SessionId,
-    live: number,
-    dueAt: string,
-  ): Promise<{ generation: number; cleanup: boolean } | null>;
-  /** Ends the cleanup and sets when the reconciler checks the session again. Changes nothing if a newer generation was taken. */
-  schedule(session: SessionId, dueAt: string, newest: number): Promise<void>;
+  nextGeneration(session: SessionId, live: number, dueAt: string): Promise<Anchor | null>;
+  /**
+   * Ends the cleanup and sets when the reconciler checks the session again. Changes nothing if a newer generation was taken, or the tree
+   * was changed, since the anchor was read, because that request may need a cleanup.
+   */
+  schedule(session: SessionId, dueAt: string, seen: Pick<Anchor, "generation" | "tree_version">): Promise<void>;
   /** Finds the tombstone of a deleted session whose id is in use again. */
   findTombstone(session: SessionId, generation: number): Promise<Tombstone | null>;
   /** Marks a deleted session as purged. Its tombstone stays until `dueAt`. */

@@ -74,11 +74,12 @@ export function createStage() {
   } as unknown as typeof client;
   const table = createTable(gated, "table");
   const bucket = createMemoryObjects(gate);
+  const files = createMemoryFiles(gate);
   const clock = () => now;
   const memories = createMemoryStore(table, clock);
   const stores = createStores(table, {
     archive: createArchive(async () => bucket.objects),
-    fileObjects: createMemoryFiles(gate).objects,
+    fileObjects: files.objects,
     clock,
   });
   const memory: FollowDependencies = {
@@ -191,6 +192,8 @@ export function createStage() {
     operations,
     stores,
     bucket,
+    /** The contents of files, by user and id. */
+    files: files.contents,
     sweep,
     archive,
     create,
@@ -220,6 +223,16 @@ export function createStage() {
       onCall = undefined;
       return answer ? [value, answer.value] : null;
     },
+    /** Stops the function that does this work at its nth call; says whether the work came so far. */
+    async stopped(n: number, work: () => Promise<unknown>): Promise<boolean> {
+      let calls = 0;
+      onCall = async () => {
+        if (calls++ >= n) throw new Error("the function was stopped");
+      };
+      await work().catch(() => undefined);
+      onCall = undefined;
+      return calls > n;
+    },
     /** The messages of the current branch, or of all of them; `null` = there is no session. */
     async messages(branch: "current" | "all"): Promise<ShownMessage[] | null> {
       try {
@@ -233,10 +246,11 @@ export function createStage() {
       const found = await createRecall(memory)(SESSION.user, { text: "lantern", limit: 50 });
       return found.map(({ content }) => content);
     },
-    async items(): Promise<Item[]> {
+    /** All items of a partition. */
+    async items(pk = sessionKey(SESSION.user, SESSION.id)): Promise<Item[]> {
       const { items } = await table.query({
         KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": sessionKey(SESSION.user, SESSION.id) },
+        ExpressionAttributeValues: { ":pk": pk },
       });
       return items;
     },
