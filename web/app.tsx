@@ -1,16 +1,15 @@
+import type { ComponentType } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { createApi } from "./api.ts";
 import { AppContext } from "./app-context.ts";
 import { Chat } from "./chat/chat.tsx";
 import { Data } from "./data/data.tsx";
 import { Memory } from "./memory/memory.tsx";
-import { newId } from "./new-id.ts";
 import { goTo, useLocation } from "./route.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
 import { useSessions } from "./sidebar/use-sessions.ts";
 import type { Identity } from "./sign-in.ts";
 import { texts } from "./texts.ts";
-import { Lazy } from "./ui/lazy.tsx";
 import { Notices, useNotices } from "./ui/notices.tsx";
 import { Shortcuts } from "./ui/shortcuts.tsx";
 
@@ -86,6 +85,13 @@ export function App({ identity }: { identity: Identity }) {
   );
 }
 
+/** Shows a component whose script is loaded at its first use. */
+function Lazy<P extends object>({ load, props }: { load: () => Promise<ComponentType<P>>; props: P }) {
+  const [loaded, setLoaded] = useState<{ View: ComponentType<P> }>();
+  useEffect(() => void load().then((View) => setLoaded({ View })), []);
+  return loaded ? <loaded.View {...props} /> : <div class="skeleton" aria-busy="true" />;
+}
+
 /** The id of the next new chat. It stays until the person leaves that chat and begins another one. */
 function useFreshId(isNewChat: boolean): string {
   const id = useRef(newId());
@@ -93,6 +99,18 @@ function useFreshId(isNewChat: boolean): string {
   if (isNewChat && !was.current) id.current = newId();
   was.current = isNewChat;
   return id.current;
+}
+
+/** Makes a UUIDv7 (RFC 9562): the API's ids are ordered by time. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, Math.floor(Date.now() / 2 ** 32));
+  view.setUint32(2, Date.now() % 2 ** 32);
+  view.setUint8(6, 0x70 | (view.getUint8(6) & 0x0f));
+  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 function useOnline(): boolean {

@@ -1,4 +1,32 @@
+import type { AnswerOf, Api, RequestOf } from "../api.ts";
 import type { Message } from "../types.ts";
+
+/** Messages of a page of all branches, and pages at most. */
+const BRANCH_PAGE = 100;
+const BRANCH_PAGES = 10;
+
+/** Loads the messages of all branches of a session, oldest first. `from`: the earliest time; undefined = all. */
+export async function fetchBranches(
+  api: Api,
+  { id, from, signal }: { id: string; from: string | undefined; signal: AbortSignal },
+): Promise<Message[]> {
+  const all: Message[] = [];
+  let cursor: string | null = null;
+  for (let n = 0; n < BRANCH_PAGES; n++) {
+    const query: RequestOf<"GET /v1/sessions/{id}/messages">["query"] = {
+      limit: BRANCH_PAGE,
+      ...(from !== undefined && { from }),
+      ...(cursor && { cursor }),
+      branch: "all",
+    };
+    const request = { params: { id }, query, signal };
+    const page: AnswerOf<"GET /v1/sessions/{id}/messages"> = await api.call("GET /v1/sessions/{id}/messages", request);
+    all.push(...(page.data as Message[]));
+    cursor = page.next_cursor;
+    if (cursor === null) break;
+  }
+  return all;
+}
 
 /** The versions of a message: the messages that follow the same one, oldest first. One = it was never edited or asked for again. */
 export function siblingsIn(all: readonly Message[], { parent_id, role }: Message): Message[] {

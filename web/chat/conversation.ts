@@ -1,36 +1,17 @@
-import { type AnswerOf, type Api, ApiError, asApiError, pause, type RequestOf } from "../api.ts";
+import { type Api, ApiError, asApiError, pause } from "../api.ts";
 import type { Draft, LiveAnswer, Message, Session } from "../types.ts";
-import { newestBelow, siblingsIn } from "./branches.ts";
-import { readParts } from "./events.ts";
+import { addPart, readParts } from "./answer-stream.ts";
+import { fetchBranches, newestBelow, siblingsIn } from "./branches.ts";
+import { type ConversationState, initialState } from "./conversation-state.ts";
 
 /** Messages of a page of the transcript. */
 const PAGE = 50;
 /** Messages of an earlier page: as many as the API gives at most, because each page is rendered at once. */
 const EARLIER_PAGE = 100;
-/** Messages of a page of all branches, and pages at most. */
-const BRANCH_PAGE = 100;
-const BRANCH_PAGES = 10;
 /** Milliseconds before an answer whose connection broke is followed again, by attempt. */
 const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
 /** Milliseconds of silence after which an answer that is followed has broken off: before its first word, and after it. */
 const SILENCE = { before: 45_000, after: 10_000 };
-
-export interface ConversationState {
-  status: "loading" | "ready" | "missing" | "failed";
-  session: Session | undefined;
-  /** The current branch, oldest first. */
-  messages: Message[];
-  /** Messages of all branches, as far back as `messages` goes; empty = there is one branch. */
-  all: Message[];
-  /** Where the earlier messages begin; null = there are none. */
-  cursor: string | null;
-  isLoadingOlder: boolean;
-  /** The message that is on its way. */
-  sending: Draft | undefined;
-  live: LiveAnswer | undefined;
-  isStopping: boolean;
-  failure: { error: ApiError; again: () => void } | undefined;
-}
 
 export interface Conversation {
   readonly id: string;
@@ -65,26 +46,13 @@ interface Options {
   onAnswered(session: Session | undefined, answer: Message | undefined): void;
 }
 
-const initial: ConversationState = {
-  status: "loading",
-  session: undefined,
-  messages: [],
-  all: [],
-  cursor: null,
-  isLoadingOlder: false,
-  sending: undefined,
-  live: undefined,
-  isStopping: false,
-  failure: undefined,
-};
-
 /** The state of one conversation, and everything that a person can do with it. */
 export function createConversation(options: Options): Conversation {
   const { api, id, isNew, hasDraft, changed, onAsked, onAccepted, onAnswered } = options;
   const abort = new AbortController();
   const { signal } = abort;
   const params = { id };
-  let state = initial;
+  let state = initialState;
   let exists = !isNew;
 
   function update(patch: Partial<ConversationState>): void {
@@ -113,31 +81,15 @@ export function createConversation(options: Options): Conversation {
     const oldest = messages[0];
     if (!session || !oldest || oldest.parent_id === undefined) return;
     if (cursor === null && session.message_count <= messages.length) return update({ all: [] });
-    const all: Message[] = [];
-    let next: string | null = null;
-    for (let n = 0; n < BRANCH_PAGES; n++) {
-      const query: RequestOf<"GET /v1/sessions/{id}/messages">["query"] = {
-        limit: BRANCH_PAGE,
-        // An earlier version of the first message is older than the message.
-        ...(cursor !== null && { from: oldest.created_at }),
-        ...(next && { cursor: next }),
-        branch: "all",
-      };
-      const page: AnswerOf<"GET /v1/sessions/{id}/messages"> = await api.call("GET /v1/sessions/{id}/messages", {
-        params,
-        query,
-        signal,
-      });
-      all.push(...(page.data as Message[]));
-      next = page.next_cursor;
-      if (next === null) break;
-    }
+    // An earlier version of the first message is older than the message.
+    const from = cursor === null ? undefined : oldest.created_at;
+    const all = await fetchBranches(api, { id, from, signal });
     update({ all: all.length > messages.length ? all : [] });
   }
 
   async function load(): Promise<void> {
     if (!exists) return update({ status: "ready" });
-    update({ ...initial });
+    update({ ...initialState });
     try {
       await fetchNewest();
     } catch (error) {
@@ -193,17 +145,9 @@ export function createConversation(options: Options): Conversation {
     try {
       wait();
       for await (const part of readParts(response)) {
+        live = addPart(live, part);
         if (part.type === "start") {
-          live = { ...live, id: part.messageId, model: part.messageMetadata?.model };
           onAccepted(state.sending?.content ?? state.messages.findLast(({ role }) => role === "user")?.content ?? "");
-        } else if (part.type === "text-delta") live = { ...live, text: live.text + part.delta };
-        else if (part.type === "reasoning-delta") live = { ...live, reasoning: live.reasoning + part.delta };
-        else if (part.type === "tool-input-available") {
-          const { toolCallId: tool_call_id, toolName: name, input } = part;
-          live = { ...live, parts: [...live.parts, { type: "tool_call", tool_call_id, name, input }] };
-        } else if (part.type === "tool-output-available") {
-          const { toolCallId: tool_call_id, output } = part;
-          live = { ...live, parts: [...live.parts, { type: "tool_result", tool_call_id, output }] };
         } else if (part.type === "error") failed = part.errorText;
         if (part.type === "finish" || part.type === "abort" || part.type === "error") isOver = true;
         show();
@@ -252,16 +196,9 @@ export function createConversation(options: Options): Conversation {
       failed !== undefined && !answer
         ? { error: new ApiError(500, { detail: failed }), again: () => update({ failure: undefined }) }
         : undefined;
-    if (hasBrokenOff && !answer && live.text !== "") update({ messages: [...state.messages, toBroken(live)] });
+    if (hasBrokenOff && !answer && live.text !== "") update({ messages: [...state.messages, toBroken(id, live)] });
     update({ live: undefined, sending: undefined, isStopping: false, failure });
     onAnswered(state.session, answer);
-  }
-
-  /** Without a parent, so that it can neither be edited nor answered again: the API does not have it yet. */
-  function toBroken({ id: answer = "", text: content }: LiveAnswer): Message {
-    const created_at = new Date().toISOString();
-    const message = { id: answer, session_id: id, role: "assistant", content, created_at, status: "incomplete" };
-    return message as Message;
   }
 
   /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
@@ -348,4 +285,10 @@ function bodyOf({ content, files }: Draft): object {
   if (files.length === 0) return { content };
   const text = content.trim() === "" ? [] : [{ type: "text", text: content }];
   return { parts: [...text, ...files.map((file) => ({ type: "file", ...file }))] };
+}
+
+/** Without a parent, so that it can neither be edited nor answered again: the API does not have it yet. */
+function toBroken(session_id: string, { id = "", text: content }: LiveAnswer): Message {
+  const created_at = new Date().toISOString();
+  return { id, session_id, role: "assistant", content, created_at, status: "incomplete" } as Message;
 }

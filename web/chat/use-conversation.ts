@@ -3,7 +3,8 @@ import { useApp } from "../app-context.ts";
 import { readDraft, writeDraft } from "../preferences.ts";
 import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
-import { type Conversation, type ConversationState, createConversation } from "./conversation.ts";
+import { type Conversation, createConversation } from "./conversation.ts";
+import type { ConversationState } from "./conversation-state.ts";
 
 /** Characters of an answer that a screen reader is told when it is finished. */
 const ANNOUNCED = 400;

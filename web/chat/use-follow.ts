@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { ConversationState } from "./conversation.ts";
+import type { ConversationState } from "./conversation-state.ts";
 
 /** Pixels from the end within which the view counts as at the end. */
 const NEAR_END = 80;

@@ -1,7 +1,7 @@
 import type { AnswerOf } from "../api.ts";
 import { formatDateTime, formatNumber } from "../format.ts";
 import { texts } from "../texts.ts";
-import { FactsTable } from "../ui/facts-table.tsx";
+import { FactsTable } from "../ui/facts.tsx";
 
 type Receipt = AnswerOf<"GET /v1/erasures/{id}">;
 

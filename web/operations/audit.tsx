@@ -6,6 +6,7 @@ import { texts } from "../texts.ts";
 import { Failure } from "../ui/failure.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
 import { AuditTable } from "./audit-table.tsx";
+import { operationTexts } from "./operation-texts.ts";
 
 /** Records of a page of the list. */
 const PAGE = 50;
@@ -22,7 +23,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
   const [failure, setFailure] = useState<{ error: ApiError; again: () => void }>();
   /** Requests so far. A late answer for older filters is dropped. */
   const count = useRef(0);
-  const { audit: words } = texts.operations;
+  const { audit: words } = operationTexts;
   const asked = filters.toString();
 
   const load = useCallback(
@@ -49,7 +50,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
   return (
     <div class="view">
       <TopBar title={words.title} onOpenSidebar={onOpenSidebar}>
-        <a href="#/operations">{texts.operations.title}</a>
+        <a href="#/operations">{operationTexts.title}</a>
       </TopBar>
       <div class="page wide">
         <p class="quiet">{words.intro}</p>
@@ -69,7 +70,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
 
 /** `onSame` is called when the person asks for the filters that are shown. */
 function AuditFilters({ filters, onSame }: { filters: URLSearchParams; onSame: () => void }) {
-  const { audit: words } = texts.operations;
+  const { audit: words } = operationTexts;
   const apply = (form: HTMLFormElement) => {
     const chosen = FILTERS.map((name) => [name, String(new FormData(form).get(name) ?? "").trim()]);
     const next = new URLSearchParams(chosen.filter(([, value]) => value !== "")).toString();

@@ -1,7 +1,7 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { texts } from "../texts.ts";
 import { DataTable } from "./data-table.tsx";
+import { operationTexts } from "./operation-texts.ts";
 import { endLabels, ticksOf } from "./scale.ts";
 import type { Series, Span } from "./series.ts";
 
@@ -36,7 +36,7 @@ export function Chart({ title, kind, span, series, format, empty }: ChartProps) 
         <h2>{title}</h2>
         {!isEmpty && (
           <button type="button" class="text" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
-            {isTable ? texts.operations.asChart : texts.operations.asTable}
+            {isTable ? operationTexts.asChart : operationTexts.asTable}
           </button>
         )}
       </figcaption>
@@ -80,7 +80,7 @@ function Drawing({ title, kind, span, series, format, at, onPoint }: DrawingProp
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move through the windows
       tabIndex={0}
       role="img"
-      aria-label={texts.operations.chartLabel(title)}
+      aria-label={operationTexts.chartLabel(title)}
       onKeyDown={(event) => {
         if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
         event.preventDefault();
@@ -188,7 +188,7 @@ function TimeAxis({ span, x, most }: { span: Span; x: Scales["x"]; most: number 
       {span.starts.map((start, n) =>
         n % every === 0 ? (
           <text key={start} x={x(n)} y={HEIGHT - 8} class="middle">
-            {texts.operations.axisTime(start, span.starts.length > 24)}
+            {operationTexts.axisTime(start, span.starts.length > 24)}
           </text>
         ) : null,
       )}
@@ -205,15 +205,15 @@ function Tooltip({ span, series, format, at, side }: TooltipProps) {
   const start = span.starts[at] ?? 0;
   return (
     <div class={`tooltip ${side}`} role="status">
-      <p>{texts.operations.localTime(start)}</p>
-      <p class="quiet">{texts.operations.utcTime(start)}</p>
+      <p>{operationTexts.localTime(start)}</p>
+      <p class="quiet">{operationTexts.utcTime(start)}</p>
       <dl>
         {series.map(({ name, values }, index) => {
           const value = values[at];
           return (
             <div key={name}>
               <dt class={`s${index}`}>{name}</dt>
-              <dd>{value === null || value === undefined ? texts.operations.none : format(value)}</dd>
+              <dd>{value === null || value === undefined ? operationTexts.none : format(value)}</dd>
             </div>
           );
         })}

@@ -1,15 +1,15 @@
 import { useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
-import { texts } from "../texts.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { explain } from "../ui/failure.tsx";
+import { operationTexts } from "./operation-texts.ts";
 
 /** Archives sessions that have been idle for long, after a look at how many there are. */
 export function Cleanup() {
   const { api, notify } = useApp();
   const [days, setDays] = useState(30);
   const [count, setCount] = useState<number>();
-  const { cleanup } = texts.operations;
+  const { cleanup } = operationTexts;
   const run = async (preview: "true" | "false") => {
     try {
       const { expired } = await api.call("POST /admin/cleanup-sessions", { query: { days, preview } });

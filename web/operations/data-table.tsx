@@ -1,4 +1,4 @@
-import { texts } from "../texts.ts";
+import { operationTexts } from "./operation-texts.ts";
 import type { Series, Span } from "./series.ts";
 
 interface DataTableProps {
@@ -17,7 +17,7 @@ export function DataTable({ title, span, series, format }: DataTableProps) {
       <table>
         <thead>
           <tr>
-            <th scope="col">{texts.operations.time}</th>
+            <th scope="col">{operationTexts.time}</th>
             {series.map(({ name }) => (
               <th key={name} scope="col" class="right">
                 {name}
@@ -31,12 +31,12 @@ export function DataTable({ title, span, series, format }: DataTableProps) {
             .reverse()
             .map(({ start, values }) => (
               <tr key={start}>
-                <th scope="row" title={texts.operations.utcTime(start)}>
-                  {texts.operations.localTime(start)}
+                <th scope="row" title={operationTexts.utcTime(start)}>
+                  {operationTexts.localTime(start)}
                 </th>
                 {values.map((value, n) => (
                   <td key={n} class="right">
-                    {value === null ? texts.operations.none : format(value)}
+                    {value === null ? operationTexts.none : format(value)}
                   </td>
                 ))}
               </tr>

@@ -1,5 +1,5 @@
 import { formatCost, formatDuration, formatNumber, formatPercent } from "../format.ts";
-import { texts } from "../texts.ts";
+import { operationTexts } from "./operation-texts.ts";
 import type { Headline } from "./read-dashboard.ts";
 
 const FORMATS: Record<Headline["id"], (value: number) => string> = {
@@ -16,9 +16,9 @@ export function Headlines({ headlines }: { headlines: Headline[] }) {
     <dl class="headlines">
       {headlines.map(({ id, now, before, values }) => (
         <div key={id}>
-          <dt>{texts.operations.headlines[id]}</dt>
+          <dt>{operationTexts.headlines[id]}</dt>
           <dd>
-            <strong>{now === null ? texts.operations.none : FORMATS[id](now)}</strong>
+            <strong>{now === null ? operationTexts.none : FORMATS[id](now)}</strong>
             <span class="quiet">{changeOf(now, before)}</span>
             <Sparkline values={values} />
           </dd>
@@ -29,9 +29,9 @@ export function Headlines({ headlines }: { headlines: Headline[] }) {
 }
 
 function changeOf(now: number | null, before: number | null): string {
-  if (now === null || before === null || before === 0) return texts.operations.noYesterday;
+  if (now === null || before === null || before === 0) return operationTexts.noYesterday;
   const change = Math.round((now / before - 1) * 100);
-  return texts.operations.change(change);
+  return operationTexts.change(change);
 }
 
 function Sparkline({ values }: { values: number[] }) {

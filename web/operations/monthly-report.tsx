@@ -3,6 +3,7 @@ import { type AnswerOf, type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { formatCost, formatDuration, formatNumber, formatPercent } from "../format.ts";
 import { texts } from "../texts.ts";
+import { operationTexts } from "./operation-texts.ts";
 
 type Report = AnswerOf<"GET /v1/reports/{month}">;
 type Figure = keyof Report["figures"];
@@ -27,7 +28,7 @@ export function MonthlyReport() {
   const [month, setMonth] = useState(() => new Date().toISOString().slice(0, 7));
   const [report, setReport] = useState<Report>();
   const [error, setError] = useState<ApiError>();
-  const { report: words } = texts.operations;
+  const { report: words } = operationTexts;
   useEffect(() => {
     setReport(undefined);
     setError(undefined);
@@ -73,4 +74,4 @@ export function MonthlyReport() {
 }
 
 const show = (value: number | null, format: (value: number) => string): string =>
-  value === null ? texts.operations.none : format(value);
+  value === null ? operationTexts.none : format(value);

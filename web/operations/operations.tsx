@@ -10,6 +10,7 @@ import { Chart } from "./chart.tsx";
 import { Cleanup } from "./cleanup.tsx";
 import { Headlines } from "./headlines.tsx";
 import { MonthlyReport } from "./monthly-report.tsx";
+import { operationTexts } from "./operation-texts.ts";
 import { type Dashboard, readDashboard } from "./read-dashboard.ts";
 import { type RangeName, ranges } from "./series.ts";
 import { SystemState } from "./state.tsx";
@@ -28,7 +29,7 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
   const asked = filters.get("from") ?? "";
   const range: RangeName = asked in ranges ? (asked as RangeName) : "24h";
   const route = filters.get("route") || undefined;
-  const words = texts.operations;
+  const words = operationTexts;
   const load = useCallback(() => {
     setError(undefined);
     readDashboard(api, range, route).then(setDashboard, (error: unknown) => setError(asApiError(error)));
@@ -92,7 +93,7 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
 }
 
 function Charts({ dashboard, range }: { dashboard: Dashboard; range: RangeName }) {
-  const { charts, noRequests, noAnswers, noSessions } = texts.operations;
+  const { charts, noRequests, noAnswers, noSessions } = operationTexts;
   const { span } = dashboard;
   const common = { span } as const;
   return (

@@ -3,7 +3,8 @@ import type { AnswerOf } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { formatDateTime, formatNumber } from "../format.ts";
 import { texts } from "../texts.ts";
-import { FactsTable } from "../ui/facts-table.tsx";
+import { FactsTable } from "../ui/facts.tsx";
+import { operationTexts } from "./operation-texts.ts";
 
 type State = AnswerOf<"GET /v1/state">;
 
@@ -11,7 +12,7 @@ type State = AnswerOf<"GET /v1/state">;
 export function SystemState({ refreshed }: { refreshed: unknown }) {
   const { api } = useApp();
   const [state, setState] = useState<State | "failed">();
-  const { state: words } = texts.operations;
+  const { state: words } = operationTexts;
   useEffect(() => {
     api.call("GET /v1/state", {}).then(setState, () => setState("failed"));
   }, [api, refreshed]);
@@ -67,4 +68,4 @@ function Facts({ title, columns, rows }: FactsProps) {
   );
 }
 
-const since = (instant: string | null): string => (instant ? formatDateTime(instant) : texts.operations.none);
+const since = (instant: string | null): string => (instant ? formatDateTime(instant) : operationTexts.none);

@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { formatBytes, formatNumber } from "../format.ts";
-import { texts } from "../texts.ts";
-import { FactsTable } from "../ui/facts-table.tsx";
+import { FactsTable } from "../ui/facts.tsx";
 import { Chart } from "./chart.tsx";
+import { operationTexts } from "./operation-texts.ts";
 import { groupBy, type RangeName, readSeries, type Series, type Span, spanOf } from "./series.ts";
 
 interface Stored {
@@ -16,7 +16,7 @@ interface Stored {
 export function Stores({ range }: { range: RangeName }) {
   const { api } = useApp();
   const [stored, setStored] = useState<Stored>();
-  const { stores: words } = texts.operations;
+  const { stores: words } = operationTexts;
   useEffect(() => {
     const span = spanOf(range === "90d" ? "90d" : "30d", Date.now());
     const read = async (name: string) =>
@@ -59,8 +59,8 @@ function rowOf(items: Series, bytes: Series | undefined): string[] {
   return [
     items.name,
     formatNumber(measured(items).at(-1) ?? 0),
-    last === undefined ? texts.operations.none : formatBytes(last),
-    growth === undefined ? texts.operations.none : signed(growth),
+    last === undefined ? operationTexts.none : formatBytes(last),
+    growth === undefined ? operationTexts.none : signed(growth),
   ];
 }
 

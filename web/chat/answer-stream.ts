@@ -1,4 +1,4 @@
-import type { Part } from "../types.ts";
+import type { LiveAnswer, Part } from "../types.ts";
 
 type Json = Extract<Part, { type: "tool_call" }>["input"];
 
@@ -33,5 +33,27 @@ export async function* readParts(response: Response): AsyncGenerator<StreamPart>
     }
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+/** The answer with what a part adds to it. */
+export function addPart(answer: LiveAnswer, part: StreamPart): LiveAnswer {
+  switch (part.type) {
+    case "start":
+      return { ...answer, id: part.messageId, model: part.messageMetadata?.model };
+    case "text-delta":
+      return { ...answer, text: answer.text + part.delta };
+    case "reasoning-delta":
+      return { ...answer, reasoning: answer.reasoning + part.delta };
+    case "tool-input-available": {
+      const { toolCallId: tool_call_id, toolName: name, input } = part;
+      return { ...answer, parts: [...answer.parts, { type: "tool_call", tool_call_id, name, input }] };
+    }
+    case "tool-output-available": {
+      const { toolCallId: tool_call_id, output } = part;
+      return { ...answer, parts: [...answer.parts, { type: "tool_result", tool_call_id, output }] };
+    }
+    default:
+      return answer;
   }
 }
