@@ -99,7 +99,7 @@ export function callDeltas(calls: readonly { id?: string; name: string; input: s
 export async function startFakeOpenAI() {
   const requests: FakeRequest[] = [];
   const script: Behaviour[] = [];
-  let otherwise: Behaviour = {};
+  let otherwise: Behaviour | ((request: FakeRequest) => Behaviour) = {};
   const sockets = new Set<unknown>();
 
   const server = createServer(async (request, response) => {
@@ -123,7 +123,8 @@ export async function startFakeOpenAI() {
       entry.isCut = !response.writableFinished;
       entry.sent = request.socket.bytesWritten;
     });
-    await behave(response, body, script.shift() ?? otherwise).catch(() => response.destroy());
+    const usual = typeof otherwise === "function" ? otherwise(entry) : otherwise;
+    await behave(response, body, script.shift() ?? usual).catch(() => response.destroy());
   });
   const { url, close } = await listen(server, 0);
 
@@ -133,7 +134,7 @@ export async function startFakeOpenAI() {
     /** Sets the reactions to the next requests, one each. */
     next: (...behaviours: Behaviour[]) => void script.push(...behaviours),
     /** Sets the reaction to all other requests. */
-    always: (behaviour: Behaviour) => {
+    always: (behaviour: Behaviour | ((request: FakeRequest) => Behaviour)) => {
       otherwise = behaviour;
     },
     reset() {

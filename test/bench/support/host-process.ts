@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -18,21 +18,39 @@ interface HostFile {
   outputs: Record<string, unknown>;
 }
 
+interface HostOptions {
+  /** Keeps the data of an earlier host. @default false */
+  keep?: boolean;
+  /** A file that gets all that the host and its functions log. @default only errors are shown */
+  log?: string;
+}
+
 /** An empty local host in a process of its own, as `npm start` runs it. */
-export async function startHostProcess(data: string, environment: Record<string, string> = {}) {
-  const options = ["--port", "0", "--data", data, "--fresh", "--ttl-sweep", "1"];
+export async function startHostProcess(
+  data: string,
+  environment: Record<string, string> = {},
+  { keep = false, log }: HostOptions = {},
+) {
+  const options = ["--port", "0", "--data", data, "--ttl-sweep", "1"];
+  if (!keep) options.push("--fresh");
+  if (log !== undefined) options.push("--verbose");
+  rmSync(path.join(data, "host.json"), { force: true });
+  const output = log === undefined ? undefined : openSync(log, "a");
   const child = spawn(process.execPath, [MAIN, ...options], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", output ?? "ignore", output ?? "inherit"],
     env: { ...process.env, ...environment },
   });
+  if (output !== undefined) closeSync(output);
   const { pid, url, endpoints, outputs } = await ready(child, path.join(data, "host.json"));
   return {
     url,
     endpoints,
     table: String(outputs.ConversationsTableName),
     bucket: String(outputs.ArchiveBucketName),
+    metricsTable: String(outputs.MetricsTableName),
     lakeFunction: String(outputs.LakeFunctionName),
     lakeContent: String(outputs.LakeContent) as LakeContent,
+    pid,
     /** The largest memory so far, in bytes. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
     async stop() {

@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { DynamoDBDocumentClient, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { openErasureKey, openErasures } from "../../../shared/dynamodb/keys.ts";
+import type { HostProcess } from "./host-process.ts";
+
+const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+const client = { region: "us-east-1", credentials };
+
+/** What an operator does to a local host in another process. */
+export function createOperator(host: HostProcess, data: string) {
+  // A job can run for 15 minutes.
+  const requestHandler = { requestTimeout: 900_000 };
+  const lambda = new LambdaClient({ ...client, endpoint: host.endpoints.lambda, requestHandler, maxAttempts: 1 });
+  const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: host.endpoints.dynamodb }), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+  return {
+    dynamodb,
+    /** Invokes a job, such as `jobs-lake`. Fails when the job does. */
+    async run(job: string, event: object = {}): Promise<void> {
+      const FunctionName = functionName(data, job);
+      const { FunctionError, Payload } = await lambda.send(
+        new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }),
+      );
+      if (FunctionError) throw new Error(`${job}: ${Buffer.from(Payload ?? []).toString()}`);
+    },
+    /** Makes all erasures that are not over older, by so many milliseconds. */
+    async ageErasures(by: number): Promise<void> {
+      const { Items = [] } = await dynamodb.send(
+        new QueryCommand({
+          TableName: host.table,
+          KeyConditionExpression: "pk = :pk",
+          ExpressionAttributeValues: { ":pk": openErasures },
+          ConsistentRead: true,
+        }),
+      );
+      for (const { sk, since } of Items) {
+        await dynamodb.send(
+          new UpdateCommand({
+            TableName: host.table,
+            Key: openErasureKey(String(sk)),
+            UpdateExpression: "SET since = :since",
+            ConditionExpression: "attribute_exists(pk)",
+            ExpressionAttributeValues: { ":since": Number(since) - by },
+          }),
+        );
+      }
+    },
+    close() {
+      lambda.destroy();
+      dynamodb.destroy();
+    },
+  };
+}
+
+/** The name of a function of the host, by its name in infra/functions.ts. */
+function functionName(data: string, name: string): string {
+  const assembly = path.join(data, "cdk.out");
+  for (const file of readdirSync(assembly).filter((each) => each.endsWith(".template.json"))) {
+    const { Resources } = JSON.parse(readFileSync(path.join(assembly, file), "utf8"));
+    const [id] = Object.keys(Resources).filter(
+      (each) =>
+        Resources[each].Type === "AWS::Lambda::Function" && each.startsWith(`${name.replaceAll("-", "")}Function`),
+    );
+    if (id) return `${file.replace(".template.json", "")}-${id}`.slice(-64);
+  }
+  throw new Error(`there is no function ${name}`);
+}
