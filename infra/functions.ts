@@ -130,7 +130,7 @@ export const functions = {
     table: [...lifecycle, "BatchGetItem"],
     indexes: ["sessions_by_activity", "memories_by_time"],
     archive: archiveWrite,
-    files: [...archiveRead, ...purge],
+    files: fileUse,
     searches: true,
     embeds: true,
     issuer: true,

@@ -423,6 +423,8 @@ async function agents(api: Api, { expire, isArchived }: Operator): Promise<void>
   await expect.poll(async () => (await found()).length, { timeout: PATIENCE }).toBeGreaterThan(0);
   const [first] = await found();
   await use("append_messages", { session_id: "agent", messages: [said("one")] });
+  const parts = [{ type: "file", data: "data:text/plain,inline" }];
+  await use("append_messages", { session_id: "agent", messages: [{ role: "user", parts }] });
   await expire("agent");
   await expect.poll(() => isArchived("agent"), { timeout: PATIENCE }).toBe(true);
   await use("read_session", { session_id: "agent" });

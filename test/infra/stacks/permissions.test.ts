@@ -237,7 +237,7 @@ const expected: Record<string, string[]> = {
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
-    "s3 DeleteObject GetObject on files/*",
+    "s3 DeleteObject GetObject PutObject on files/*",
     filesList,
   ],
   "mcp-protected-resource": [],
