@@ -12,7 +12,7 @@ import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { type Found, findMarks, markOf, readMark, userIdOf } from "./support/find-marks.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
-import { ACTIVE_SESSIONS, type Call, liveMarked, BROKEN } from "./support/marked-life.ts";
+import { ACTIVE_SESSIONS, BROKEN, type Call, liveMarked } from "./support/marked-life.ts";
 import { createOperator } from "./support/operator.ts";
 import { printTable } from "./support/print-table.ts";
 
@@ -327,7 +327,7 @@ async function caller(host: HostProcess, data: string, user: number): Promise<Ca
     const text = await response.text();
     if (!response.ok && response.status !== status) throw new Error(`${method} ${route}: ${response.status} ${text}`);
     const isJson = response.headers.get("content-type")?.includes("json");
-    const answer = isJson ? JSON.parse(text) : text;
+    const answer = isJson && text !== "" ? JSON.parse(text) : text;
     if (answer?.result?.isError) throw new Error(`${method} ${route}: ${text}`);
     return { status: response.status, body: answer };
   };
