@@ -4,15 +4,14 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pMap from "p-map";
-import { loadIssuerKey } from "../../infra/local/issuer/issuer-key.ts";
-import { signToken } from "../../infra/local/issuer/sign-token.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
+import { caller } from "./support/caller.ts";
 import { type Found, findMarks, markOf, readMark, userIdOf } from "./support/find-marks.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
-import { ACTIVE_SESSIONS, BROKEN, type Call, liveMarked } from "./support/marked-life.ts";
+import { ACTIVE_SESSIONS, BROKEN, liveMarked } from "./support/marked-life.ts";
 import { createOperator } from "./support/operator.ts";
 import { printTable } from "./support/print-table.ts";
 
@@ -137,7 +136,7 @@ async function measure(options: Options): Promise<void> {
       all,
       async (user) => {
         signal.throwIfAborted();
-        await liveMarked(user, await caller(host, data, user), TTL);
+        await liveMarked(user, await callerOf(host, data, user), TTL);
         if (++done % 50 === 0 || done === all.length) say(`${done} of ${all.length} users have said everything`);
       },
       { concurrency: CONCURRENCY },
@@ -149,7 +148,7 @@ async function measure(options: Options): Promise<void> {
     await pMap(
       all,
       async (user) => {
-        const call = await caller(host, data, user);
+        const call = await callerOf(host, data, user);
         const restored = markOf(user, "session restored");
         await call("PATCH", `/v1/sessions/${restored}`, { ttl_seconds: 0 });
         await call("POST", `/v1/sessions/${restored}/restore`);
@@ -172,7 +171,7 @@ async function measure(options: Options): Promise<void> {
     await pMap(
       all.filter((user) => user % EXPORT_EVERY < 2),
       async (user) => {
-        const call = await caller(host, data, user);
+        const call = await callerOf(host, data, user);
         const { id } = (await call("POST", "/v1/exports")).body;
         await until(async () => (await call("GET", `/v1/exports/${id}`)).body.status === "ready", signal);
       },
@@ -197,7 +196,7 @@ async function eraseAll(
     async (n) => {
       for (let turn = n; !over.signal.aborted && !signal.aborted; turn += 4) {
         const user = others[turn % others.length] ?? 0;
-        const call = await caller(host, data, user);
+        const call = await callerOf(host, data, user);
         const content = `I go on with ${markOf(user, "said during the erasure")}.`;
         await call("POST", `/v1/sessions/${markOf(user, "session active")}/messages`, { role: "user", content });
         counts.written++;
@@ -210,7 +209,7 @@ async function eraseAll(
   await pMap(
     [...gone],
     async (user) => {
-      const call = await caller(host, data, user);
+      const call = await callerOf(host, data, user);
       const twice = await Promise.all([call("POST", "/v1/erasures", {}), call("POST", "/v1/erasures", {})]);
       const [id] = new Set(twice.map(({ body }) => String(body.id)));
       erasures.set(user, id ?? "");
@@ -234,7 +233,7 @@ async function eraseAll(
       if (quick) await operator.run("jobs-erase");
       for (const [user, id] of erasures) {
         if (receipts.has(user)) continue;
-        const { body } = await (await caller(host, data, user))("GET", `/v1/erasures/${id}`);
+        const { body } = await (await callerOf(host, data, user))("GET", `/v1/erasures/${id}`);
         if (body.status === "complete") receipts.set(user, body);
       }
       say(`${receipts.size} of ${gone.size} erasures are complete`);
@@ -316,22 +315,7 @@ function report(before: Found, after: Found, gone: ReadonlySet<number>, { users,
   return left.length + lost.length + (was.size > others.length ? 0 : 1);
 }
 
-async function caller(host: HostProcess, data: string, user: number): Promise<Call> {
-  const token = await signToken(await loadIssuerKey(data), { user: userIdOf(user), plan: "unlimited" });
-  return async (method, route, body, { headers = {}, status } = {}) => {
-    const response = await fetch(host.url + route, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }), ...headers },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok && response.status !== status) throw new Error(`${method} ${route}: ${response.status} ${text}`);
-    const isJson = response.headers.get("content-type")?.includes("json");
-    const answer = isJson && text !== "" ? JSON.parse(text) : text;
-    if (answer?.result?.isError) throw new Error(`${method} ${route}: ${text}`);
-    return { status: response.status, body: answer };
-  };
-}
+const callerOf = (host: HostProcess, data: string, user: number) => caller(host, data, userIdOf(user));
 
 /** Waits until something holds. */
 async function until(holds: () => Promise<boolean>, signal: AbortSignal, every = 500): Promise<void> {

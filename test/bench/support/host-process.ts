@@ -9,7 +9,7 @@ import type { LakeContent } from "../../../shared/lake/lake-content.ts";
 const MAIN = fileURLToPath(new URL("../../../infra/cli/start/start.ts", import.meta.url));
 
 /** Milliseconds in which a host must be ready, also on a loaded machine. */
-const READY_TIMEOUT = 120_000;
+const READY_TIMEOUT = 600_000;
 
 interface HostFile {
   pid: number;
@@ -41,7 +41,14 @@ export async function startHostProcess(
     env: { ...process.env, ...environment },
   });
   if (output !== undefined) closeSync(output);
-  const { pid, url, endpoints, outputs } = await ready(child, path.join(data, "host.json"));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  };
+  const { pid, url, endpoints, outputs } = await ready(child, path.join(data, "host.json")).catch(async (error) => {
+    await stop();
+    throw error;
+  });
   return {
     url,
     endpoints,
@@ -53,10 +60,7 @@ export async function startHostProcess(
     pid,
     /** The largest memory so far, in bytes. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
-    async stop() {
-      child.kill("SIGTERM");
-      if (child.exitCode === null) await once(child, "exit");
-    },
+    stop,
   };
 }
 

@@ -1,18 +1,6 @@
 import { markedRequests } from "../../support/marked-requests.ts";
+import type { Call, CallOptions } from "./caller.ts";
 import { markOf } from "./find-marks.ts";
-
-/** Calls the API as one user. Fails when the answer is an error with another status than `status`. */
-export type Call = (method: string, route: string, body?: object, more?: CallOptions) => Promise<Answer>;
-export interface CallOptions {
-  headers?: Record<string, string>;
-  /** An error that is as good as an answer. */
-  status?: number;
-}
-export interface Answer {
-  status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: the contract holds the shapes
-  body: any;
-}
 
 /** The answer to a question with this text breaks off. */
 export const BROKEN = "Break off here.";
