@@ -98,6 +98,10 @@ export function openAuditTable({ AUDIT_TABLE }: Config): Table {
   return openNamedTable(AUDIT_TABLE);
 }
 
+export function openExportTable({ EXPORTS_TABLE }: Config): Table {
+  return gateWrites(openNamedTable(EXPORTS_TABLE));
+}
+
 export function openMetricsTable({ METRICS_TABLE }: Config): Table {
   return gateWrites(openNamedTable(METRICS_TABLE));
 }

@@ -15,6 +15,8 @@ export interface FunctionSpec {
   audit?: readonly ("Query" | "PutItem")[];
   /** DynamoDB actions on the table `audit-outbox`, beside those that `outboxActionsOf` adds. */
   outbox?: readonly TableAction[];
+  /** DynamoDB actions on the table `exports`. */
+  exportTable?: readonly TableAction[];
   /** Whether the function hashes users as the lake does. */
   hashesUsers?: true;
   /** Indexes of the table `conversations` that the function queries. */
@@ -70,7 +72,7 @@ interface ScheduleTrigger {
 interface StreamTrigger {
   kind: "stream";
   /** The table whose stream it is. @default conversations */
-  table?: "auditOutbox";
+  table?: "auditOutbox" | "exportTable";
   /** Event filter patterns. Lambda delivers a record that matches any of them. */
   filters: readonly object[];
   batchSize: number;

@@ -144,8 +144,15 @@ export const functions = {
     table: [...idempotency, "BatchGetItem"],
     indexes: ["sessions_due"],
   }),
-  "exports-create": http("functions/exports/create.ts", "createExport", { table: [...idempotency, "GetItem"] }),
-  "exports-get": http("functions/exports/get.ts", "getExport", { table: ["GetItem"], exports: ["GetObject"] }),
+  "exports-create": http("functions/exports/create.ts", "createExport", {
+    table: [...idempotency, "GetItem"],
+    exportTable: ["GetItem", "PutItem"],
+  }),
+  "exports-get": http("functions/exports/get.ts", "getExport", {
+    table: ["GetItem"],
+    exportTable: ["GetItem"],
+    exports: ["GetObject"],
+  }),
   "settings-get": http("functions/settings/get.ts", "getSettings", { table: ["GetItem"] }),
   "settings-patch": http("functions/settings/patch.ts", "patchSettings", { table: ["GetItem", "UpdateItem"] }),
   "audit-list": http("functions/audit/list.ts", "listAudit", { audit: ["Query"], hashesUsers: true }),
@@ -195,10 +202,19 @@ export const functions = {
   // One export at a time, each as long as a function may run.
   "jobs-build-export": on(
     "functions/jobs/build-export.ts",
-    { kind: "stream", filters: exportRecords, batchSize: 1, window: 0, retries: 4, parallelism: 10 },
+    {
+      kind: "stream",
+      table: "exportTable",
+      filters: exportRecords,
+      batchSize: 1,
+      window: 0,
+      retries: 4,
+      parallelism: 10,
+    },
     {
       table: ["GetItem", "BatchGetItem", "Query", "UpdateItem"],
-      indexes: ["sessions_by_activity", "memories_by_time"],
+      exportTable: ["UpdateItem"],
+      indexes: ["sessions_by_activity", "sessions_due", "memories_by_time"],
       metricIndexes: ["events_by_user"],
       archive: archiveRead,
       files: archiveRead,
@@ -241,6 +257,7 @@ export const functions = {
     indexes: ["sessions_by_activity", "sessions_due", "memories_by_time"],
     metrics: ["BatchWriteItem", "UpdateItem"],
     metricIndexes: ["events_by_user"],
+    exportTable: ["Query", "BatchWriteItem"],
     archive: eraseObjects,
     files: eraseObjects,
     exports: eraseObjects,

@@ -66,6 +66,8 @@ const schema = z.object({
   AUDIT_OUTBOX_TABLE: text("audit-outbox"),
   /** Name of the DynamoDB table `audit`. */
   AUDIT_TABLE: text("audit"),
+  /** Name of the DynamoDB table `exports`. */
+  EXPORTS_TABLE: text("exports"),
   /** Name of the S3 bucket with `archive/`, `lake/` and `files/`. */
   ARCHIVE_BUCKET: text("archive"),
   /** Seconds of idleness after which a session is archived; 0 = never. */

@@ -3,7 +3,7 @@ import { type ExportStore, findExport, requestExport } from "../../shared/export
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { exportOperations } from "../../shared/http/operations/export-operations.ts";
-import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
+import { lazyHandler, openExportTable, openIdempotentHttp } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {
   exports: ExportStore;
@@ -26,6 +26,5 @@ export function createCreateExport(deps: Dependencies) {
 }
 
 export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createCreateExport({ ...openIdempotentHttp(config), exports: createExportStore(table) });
+  return createCreateExport({ ...openIdempotentHttp(config), exports: createExportStore(openExportTable(config)) });
 });

@@ -7,7 +7,7 @@ import { URL_SECONDS } from "../../shared/files/file.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
 import { createHttpHandler } from "../../shared/http/http-handler.ts";
 import { exportOperations } from "../../shared/http/operations/export-operations.ts";
-import { lazyHandler, openHttp, openTable } from "../compose.ts";
+import { lazyHandler, openExportTable, openHttp } from "../compose.ts";
 
 interface Dependencies extends HttpDependencies {
   exports: ExportStore;
@@ -33,7 +33,7 @@ export function createGetExport(deps: Dependencies) {
 export const handler = lazyHandler((config) => {
   return createGetExport({
     ...openHttp(config),
-    exports: createExportStore(openTable(config)),
+    exports: createExportStore(openExportTable(config)),
     objects: openExportObjects(config.ARCHIVE_BUCKET),
   });
 });

@@ -9,7 +9,7 @@ import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { logFailure } from "../../shared/log.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { randomId } from "../../shared/random.ts";
-import { clock, lazyHandler, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
+import { clock, lazyHandler, openExportTable, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
 
 /** Milliseconds at the end of a run in which nothing more is collected. */
 const MARGIN = 90_000;
@@ -64,7 +64,7 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   const limits = createLimits(table);
   return createBuildExportJob({
-    exports: createExportStore(table),
+    exports: createExportStore(openExportTable(config)),
     objects: openExportObjects(config.ARCHIVE_BUCKET),
     stores: openStores(config, table),
     files: openFiles(config, table),

@@ -15,6 +15,7 @@ import {
   clock,
   lazyHandler,
   openErasures,
+  openExportTable,
   openMetricsTable,
   openPrivacyKey,
   openStores,
@@ -52,6 +53,7 @@ export function createEraseJob({ open, book }: Dependencies) {
 
 export const handler = lazyHandler((config) => {
   const [table, metrics, s3] = [openTable(config), openMetricsTable(config), createS3()];
+  const exports = openExportTable(config);
   const versions = createVersions(s3, config.ARCHIVE_BUCKET);
   const lake = createLake(s3, config.ARCHIVE_BUCKET);
   const stores = openStores(config, table);
@@ -65,7 +67,7 @@ export const handler = lazyHandler((config) => {
         ...openErasures(config),
         erasersOf: (user) => [
           eraseSessions(table, stores, user),
-          ...eraseItems(table, metrics, user),
+          ...eraseItems(table, metrics, exports, user),
           ...eraseObjects(versions, user),
           eraseLakeRows(versions, lake, pseudonym, user),
         ],

@@ -15,6 +15,7 @@ import {
   audit,
   auditOutbox,
   conversations,
+  exportTable,
   memoryVectorIndexes,
   metrics,
   type TableSpec,
@@ -38,6 +39,7 @@ export class DataStack extends Stack {
   /** Notes of requests, and the audit records that one job makes from them. */
   readonly auditOutbox: Table;
   readonly audit: Table;
+  readonly exportTable: Table;
   readonly buckets: Buckets;
   readonly key: Key | undefined;
   /** The key of the users' hashes in the lake. */
@@ -68,6 +70,7 @@ export class DataStack extends Stack {
     this.metrics = this.tableOf("Metrics", metrics, options);
     this.auditOutbox = this.tableOf("AuditOutbox", auditOutbox, options);
     this.audit = this.tableOf("Audit", audit, options);
+    this.exportTable = this.tableOf("Exports", exportTable, options);
     this.buckets = new Buckets(this, "Buckets", { stage: options.stage, key: this.key, policy: options.policy });
     addCatalog(this, { options, buckets: this.buckets, key: this.key });
     this.lakeKey = this.secretOf("LakeKey", options, {

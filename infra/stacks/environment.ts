@@ -22,6 +22,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(spec.entry === functions["jobs-watch"].entry ? { MONTHLY_BUDGET_USD: String(options.monthlyBudgetUsd) } : {}),
     ...(metricsActionsOf(spec).length || spec.metricIndexes ? { METRICS_TABLE: data.metrics.tableName } : {}),
     ...(outboxActionsOf(spec).length ? { AUDIT_OUTBOX_TABLE: data.auditOutbox.tableName } : {}),
+    ...(spec.exportTable ? { EXPORTS_TABLE: data.exportTable.tableName } : {}),
     ...(spec.audit ? { AUDIT_TABLE: data.audit.tableName } : {}),
     ...(spec.embeds
       ? {

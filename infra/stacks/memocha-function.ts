@@ -126,6 +126,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   if (spec.indexes?.length) allow("Indexes", ["dynamodb:Query"], indexArns(spec.indexes));
   if (spec.scans?.length) allow("Scans", ["dynamodb:Scan"], indexArns(spec.scans));
   allow("AuditOutbox", tableActions(outboxActionsOf(spec)), [data.auditOutbox.tableArn]);
+  allow("ExportTable", tableActions(spec.exportTable ?? []), [data.exportTable.tableArn]);
   if (spec.audit) {
     // Only the list of an admin looks for records about one user.
     const indexes = spec.trigger.kind === "http" ? [`${data.audit.tableArn}/index/${AUDIT_BY_SUBJECT}`] : [];

@@ -188,7 +188,7 @@ export function limitsKey(user: string): Key {
   return { pk: `${userKey(user)}#L`, sk: "L" };
 }
 
-/** The exports of a user are one partition. */
+/** The exports of a user are one partition of the table `exports`. */
 export function exportsPartition(user: string): string {
   return `${userKey(user)}#X`;
 }

@@ -121,6 +121,15 @@ export const conversations = {
   ]),
 } as const satisfies TableSpec;
 
+/** Exports. A table of its own, because its stream starts the job: AWS advises against more than two readers per stream. */
+export const exportTable = {
+  partitionKey: "pk",
+  sortKey: "sk",
+  ttl: "expires_at",
+  streamed: true,
+  indexes: {},
+} as const satisfies TableSpec;
+
 /** Audit records about the data of a user, by time. */
 export const AUDIT_BY_SUBJECT = "audit_by_subject";
 

@@ -3,7 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import type { ExportRecord, ExportStore } from "./export-store.ts";
 
 /**
- * Exports in the table `conversations`: an item per export, and an item that names the latest one of the user. Each write of that item starts
+ * Exports in the table `exports`: an item per export, and an item that names the latest one of the user. Each write of that item starts
  * the job, by the table's stream.
  */
 export function createExportStore(table: Table): ExportStore {

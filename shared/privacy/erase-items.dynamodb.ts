@@ -15,12 +15,12 @@ type Query = Omit<QueryCommandInput, "TableName">;
 type Items = Pick<Table, "pages" | "batchWrite">;
 
 /** Erases the items of a user that queries find, beside those of sessions. */
-export function eraseItems(table: Items, metrics: Items, user: string): Eraser[] {
+export function eraseItems(table: Items, metrics: Items, exports: Items, user: string): Eraser[] {
   const { pk, sk } = memorySummaryKey(user);
   return [
     eraserOf(table, "statistics of memories", [ofIndex(MEMORIES_BY_TIME, "memory_of", user), ofItem({ pk, sk })]),
     eraserOf(table, "files", [ofPartition(filesPartition(user))]),
-    eraserOf(table, "exports", [ofPartition(exportsPartition(user))]),
+    eraserOf(exports, "exports", [ofPartition(exportsPartition(user))]),
     eraserOf(table, "idempotency records", [ofPartition(idempotencyPartition(user))]),
     eraserOf(table, "usage", [ofItem(limitsKey(user))]),
     eraserOf(metrics, "events", [ofIndex(EVENTS_BY_USER, "user_id", user)]),

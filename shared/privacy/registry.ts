@@ -92,7 +92,7 @@ export const places = [
     name: "exports",
     records: ["exportRecord", "latestExport"],
     holds: "Status, size and counts of exports",
-    found: "Query of the user's partition of exports",
+    found: "Query of the user's partition of the table exports",
     erased: "Deleted",
   },
   {
@@ -222,10 +222,10 @@ export const places = [
   {
     name: "stream records",
     records: [],
-    holds: "Changes of the table conversations",
+    holds: "Changes of the tables conversations and exports",
     found: "Not by user",
     erased: "DynamoDB deletes them after a day",
-    later: { why: "The stream of the table keeps every change for a day.", seconds: () => DAY },
+    later: { why: "The streams of the tables keep every change for a day.", seconds: () => DAY },
   },
   {
     name: "backups",

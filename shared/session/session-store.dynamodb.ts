@@ -6,6 +6,7 @@ import {
   type Key,
   parseSessionKey,
   parseTombstoneKey,
+  sessionKey,
   shardOf,
   shards,
   tombstoneKey,
@@ -159,7 +160,7 @@ export function createSessionStore(table: Table): SessionStore {
     list: (user, query) => listSessions(table, user, query),
 
     async *due(by) {
-      for await (const items of watched(table, by)) {
+      for await (const items of watched(table, { by })) {
         yield items.map(({ pk, sk, due_at }) => ({
           ...parseSessionKey(String(pk)),
           ...parseTombstoneKey(String(sk)),
@@ -168,8 +169,8 @@ export function createSessionStore(table: Table): SessionStore {
       }
     },
 
-    async *all() {
-      for await (const items of watched(table)) {
+    async *all(user) {
+      for await (const items of watched(table, user === undefined ? {} : { user })) {
         yield items.filter(({ sk }) => sk === ANCHOR).map(({ pk }) => parseSessionKey(String(pk)));
       }
     },
@@ -190,12 +191,17 @@ export function createSessionStore(table: Table): SessionStore {
 }
 
 /** Reads anchors and tombstones in the order in which they are due, up to `by` (ISO 8601) if it is given. */
-async function* watched(table: Table, by?: string): AsyncIterable<Item[]> {
+async function* watched(table: Table, { by, user }: { by?: string; user?: string }): AsyncIterable<Item[]> {
   const pagesOf = (shard: string) =>
     table.pages({
       IndexName: SESSIONS_DUE,
       KeyConditionExpression: by ? "due_shard = :shard AND due_at <= :by" : "due_shard = :shard",
-      ExpressionAttributeValues: { ":shard": shard, ...(by ? { ":by": by } : {}) },
+      ...(user === undefined ? {} : { FilterExpression: "begins_with(pk, :sessions)" }),
+      ExpressionAttributeValues: {
+        ":shard": shard,
+        ...(by ? { ":by": by } : {}),
+        ...(user === undefined ? {} : { ":sessions": sessionKey(user, "") }),
+      },
     });
   // Usually nothing is due: one round trip shows that for all shards.
   for (const pages of await Promise.all(shards.map((shard) => withFirstPage(pagesOf(shard))))) {

@@ -109,8 +109,8 @@ export interface SessionStore {
   list(user: string, query: ListQuery): Promise<{ records: SessionRecord[]; more: boolean }>;
   /** Reads the sessions that are due for the reconciler by then (ISO 8601), and moved tombstones, named by their generation. */
   due(by: string): AsyncIterable<Due[]>;
-  /** Reads the ids of all sessions. */
-  all(): AsyncIterable<SessionId[]>;
+  /** Reads the ids of all sessions, also of those in limbo. `user`: only of this user. The index is read whole in any case. */
+  all(user?: string): AsyncIterable<SessionId[]>;
   /** Finds headers and stubs of many sessions, in any order; eventually consistent. */
   findMany(sessions: readonly SessionId[]): Promise<SessionRecord[]>;
   /** Counts the hot sessions. */

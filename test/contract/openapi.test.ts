@@ -244,7 +244,7 @@ const refusals: Record<number, (id: OperationId) => Promise<Reply>> = {
     if (id === "createExport") {
       const options = keyed(fresh("key"));
       const { body } = await api.post("/v1/exports", undefined, options);
-      await api.world.ungated.batchWrite([], [exportKey("ann", body.id), latestExportKey("ann")]);
+      await api.world.exportTable.batchWrite([], [exportKey("ann", body.id), latestExportKey("ann")]);
       return api.post("/v1/exports", undefined, options);
     }
     const example = await examples[id]();

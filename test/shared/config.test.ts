@@ -12,6 +12,7 @@ const defaults: Config = {
   METRICS_TABLE: "metrics",
   AUDIT_OUTBOX_TABLE: "audit-outbox",
   AUDIT_TABLE: "audit",
+  EXPORTS_TABLE: "exports",
   ARCHIVE_BUCKET: "archive",
   SESSION_TTL_SECONDS: 604_800,
   MAX_SESSIONS_PER_USER: 0,

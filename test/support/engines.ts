@@ -7,7 +7,14 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { ensureTable } from "../../infra/local/dynamodb/ensure-table.ts";
 import { startDynamo } from "../../infra/local/dynamodb/start-dynamo.ts";
 import { startS3 } from "../../infra/local/s3/s3-server.ts";
-import { audit, auditOutbox, conversations, metrics, type TableSpec } from "../../shared/dynamodb/tables.ts";
+import {
+  audit,
+  auditOutbox,
+  conversations,
+  exportTable,
+  metrics,
+  type TableSpec,
+} from "../../shared/dynamodb/tables.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
 
@@ -30,17 +37,19 @@ export async function startEngines() {
     disableClockSkewCorrection,
   });
   const objects = new S3Client({ endpoint: s3.url, region: "us-east-1", credentials, forcePathStyle: true });
-  const [tableName, metricsTable, bucket] = ["conversations", "metrics", "archive"];
+  const [tableName, metricsTable, exportsName, bucket] = ["conversations", "metrics", "exports", "archive"];
   await ensureTable(dynamodb, tablePropertiesOf(tableName, conversations), () => undefined);
   await ensureTable(dynamodb, tablePropertiesOf(metricsTable, metrics), () => undefined);
   await ensureTable(dynamodb, tablePropertiesOf("audit-outbox", auditOutbox), () => undefined);
   await ensureTable(dynamodb, tablePropertiesOf("audit", audit), () => undefined);
+  await ensureTable(dynamodb, tablePropertiesOf(exportsName, exportTable), () => undefined);
   await objects.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
     dynamodb: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
     s3: objects,
     tableName,
     metricsTable,
+    exportTable: exportsName,
     bucket,
     endpoints: { dynamodb: dynamo.endpoint, s3: s3.url },
     credentials,

@@ -31,7 +31,7 @@ export function createErasureWorld(engines: Engines, world: World) {
     erasures: createErasureStore(ungated),
     erasersOf: (user) => [
       eraseSessions(table, stores, user),
-      ...eraseItems(table, metrics, user),
+      ...eraseItems(table, metrics, world.exportTable, user),
       ...eraseObjects(versions, user),
       eraseLakeRows(versions, lake, pseudonym, user),
     ],

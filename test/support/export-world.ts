@@ -19,7 +19,7 @@ const RUN = 900_000;
 /** The job that builds exports, and what it makes. */
 export function createExportWorld(api: Api) {
   const { engines, world } = api;
-  const exports = createExportStore(world.table);
+  const exports = createExportStore(world.exportTable);
   let runs = 0;
   const deps: BuildDependencies & Parameters<typeof createBuildExportJob>[0] = {
     exports,
@@ -40,7 +40,7 @@ export function createExportWorld(api: Api) {
 
   /** Delivers the stream record of the user's latest export. False when that did not run any more. */
   async function deliver(user: string, job = createBuildExportJob(deps), remaining = RUN): Promise<boolean> {
-    const item = await createTable(engines.dynamodb, engines.tableName).get(latestExportKey(user));
+    const item = await createTable(engines.dynamodb, engines.exportTable).get(latestExportKey(user));
     if (!item) return false;
     const { status } = (await exports.find(user, String(item.id))) ?? {};
     const { pk, sk } = latestExportKey(user);

@@ -121,7 +121,7 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
   const key = createPrivacyKey("a secret");
   const erasing = { erasures: createErasureStore(world.ungated), openKey: async () => key };
   const files = { ...posts, files: world.files, objects: world.fileObjects };
-  const exports = createExportStore(table);
+  const exports = createExportStore(world.exportTable);
   const handlers: Partial<Record<OperationId, HttpHandler>> = {
     getHealth: createHealth({ ...http, ...stores, tryWrite: createWriteProbe(table, stores.clock), version: VERSION }),
     getOpenapi: createGetOpenapi({ ...http, version: VERSION }),

@@ -30,7 +30,7 @@ export const NOON = Date.parse("2026-11-21T12:00:00.000Z");
 export function createWorld(engines: Engines) {
   let now = NOON;
   let calls = 0;
-  let fault: ((call: number) => "before" | "after" | undefined) | undefined;
+  let fault: ((call: number) => "before" | "after" | undefined | Promise<undefined>) | undefined;
 
   /** Wraps a client, so that a crash can happen before or after each of its calls. */
   const faulty = <T extends { send(command: never): Promise<unknown> }>(client: T): T =>
@@ -38,7 +38,7 @@ export function createWorld(engines: Engines) {
       get(target, name, receiver) {
         if (name !== "send") return Reflect.get(target, name, receiver);
         return async (command: never) => {
-          const kind = fault?.(calls++);
+          const kind = await fault?.(calls++);
           if (kind === "before") throw new Crash();
           const answer = await target.send(command);
           if (kind === "after") throw new Crash();
@@ -51,6 +51,7 @@ export function createWorld(engines: Engines) {
   const s3 = faulty(engines.s3 as never) as typeof engines.s3;
   const ungated = createTable(faulty(engines.dynamodb as never), engines.tableName);
   const table = gateWrites(ungated);
+  const exportTable = gateWrites(createTable(faulty(engines.dynamodb as never), engines.exportTable));
   const plainTable = createTable(engines.dynamodb, engines.tableName);
   const memories = createMemoryStore(table, () => now);
   const files = createFileStore(table);
@@ -70,6 +71,7 @@ export function createWorld(engines: Engines) {
     fileObjects,
     memories,
     table,
+    exportTable,
     /** For idempotency records, limits and the records of persons. */
     ungated,
     persons: createPersonStore(ungated),
@@ -98,6 +100,20 @@ export function createWorld(engines: Engines) {
         fault = undefined;
       }
       return crashed;
+    },
+
+    /** Runs `other` before the nth call to an engine of `work`. Returns whether `work` made so many calls. */
+    async interleaved(n: number, work: () => Promise<unknown>, other: () => Promise<unknown>): Promise<boolean> {
+      calls = 0;
+      fault = async (call) => {
+        if (call !== n) return;
+        fault = undefined;
+        await other();
+      };
+      await work();
+      const isReached = fault === undefined;
+      fault = undefined;
+      return isReached;
     },
 
     /** Counts the calls to the engines that `work` makes. */

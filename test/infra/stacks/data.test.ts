@@ -159,7 +159,7 @@ describe("a resource that stores data", () => {
     kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
 
   it("outlives its stack in prod", () => {
-    expect(stateful(prod)).toHaveLength(9);
+    expect(stateful(prod)).toHaveLength(10);
     for (const [id, resource] of stateful(prod)) {
       expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Retain", "Retain"]);
     }

@@ -78,6 +78,14 @@ describe("the archiver", () => {
   });
 });
 
+describe("the stream of a table", () => {
+  it("has two readers at most, because AWS throttles more of them", () => {
+    const mappings = Object.values(resourcesOf(jobs, "AWS::Lambda::EventSourceMapping"));
+    const readers = Map.groupBy(mappings, ({ Properties }) => JSON.stringify(Properties.EventSourceArn));
+    expect([...readers.values()].map(({ length }) => length).sort()).toEqual([1, 1, 2]);
+  });
+});
+
 describe("the reconciler", () => {
   it("runs on a schedule, and a run that fails or cannot start leaves a dead letter", () => {
     const rule = onlyResource(jobs, "AWS::Events::Rule", "/jobs-reconcile/").Properties;

@@ -54,6 +54,7 @@ describe("each function", () => {
         ...(spec.lake && name !== "jobs-measure" ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),
         ...(spec.hashesUsers ? ["LAKE_KEY_SECRET"] : []),
         ...(outboxActionsOf(spec).length ? ["AUDIT_OUTBOX_TABLE"] : []),
+        ...(spec.exportTable ? ["EXPORTS_TABLE"] : []),
         ...(spec.audit ? ["AUDIT_TABLE"] : []),
         ...(spec.trigger.kind === "http" ? ["CORS_ORIGINS"] : []),
         ...(spec.trigger.kind === "http" && spec.trigger.operation === "getPage"

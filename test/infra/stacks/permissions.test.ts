@@ -164,8 +164,8 @@ const expected: Record<string, string[]> = {
     reportsList,
     "sqs SendMessage on dead letters",
   ],
-  "exports-create": [`dynamodb GetItem ${idempotency} on table`],
-  "exports-get": ["dynamodb GetItem on table", "s3 GetObject on exports/*"],
+  "exports-create": [`dynamodb GetItem ${idempotency} on table`, "dynamodb GetItem PutItem on exports"],
+  "exports-get": ["dynamodb GetItem on table", "dynamodb GetItem on exports", "s3 GetObject on exports/*"],
   "settings-get": ["dynamodb GetItem on table"],
   "settings-patch": ["dynamodb GetItem UpdateItem on table"],
   "audit-list": ["dynamodb Query on audit, index audit_by_subject", lakeKey],
@@ -179,14 +179,15 @@ const expected: Record<string, string[]> = {
   ],
   "jobs-build-export": [
     "dynamodb BatchGetItem GetItem Query UpdateItem on table",
-    "dynamodb Query on index memories_by_time, index sessions_by_activity",
+    "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
+    "dynamodb UpdateItem on exports",
     "dynamodb Query on index events_by_user",
     ...archiveRead,
     "s3 GetObject on files/*",
     filesList,
     "s3 AbortMultipartUpload DeleteObject GetObject PutObject on exports/*",
     "s3 ListBucket on bucket where s3:prefix, if there is one, is exports/*",
-    "dynamodb DescribeStream GetRecords GetShardIterator on stream",
+    "dynamodb DescribeStream GetRecords GetShardIterator on the exports' stream",
     "dynamodb ListStreams on *",
     "sqs SendMessage on dead letters",
   ],
@@ -214,6 +215,7 @@ const expected: Record<string, string[]> = {
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
     "dynamodb BatchWriteItem UpdateItem on metrics",
+    "dynamodb BatchWriteItem Query on exports",
     "dynamodb Query on index events_by_user",
     ...["archive/*", "files/*", "exports/*"].flatMap((keys) => [
       `s3 AbortMultipartUpload DeleteObjectVersion on ${keys}`,
@@ -371,6 +373,8 @@ function describeResource(resource: unknown): string {
   if (/^\{"Fn::ImportValue":"[^"]*ConversationsBC\w+StreamArn\w+"\}$/.test(text)) return "stream";
   if (/^\{"Fn::ImportValue":"[^"]*AuditOutbox\w+StreamArn\w+"\}$/.test(text)) return "the outbox's stream";
   if (/^\{"Fn::ImportValue":"[^"]*AuditOutbox\w+Arn\w+"\}$/.test(text)) return "outbox";
+  if (/^\{"Fn::ImportValue":"[^"]*AttExports\w+StreamArn\w+"\}$/.test(text)) return "the exports' stream";
+  if (/^\{"Fn::ImportValue":"[^"]*AttExports\w+Arn\w+"\}$/.test(text)) return "exports";
   if (/^\{"Fn::ImportValue":"[^"]*Audit\w+Arn\w+"\}$/.test(text)) return "audit";
   if (/^\{"Fn::ImportValue":"[^"]*Metrics\w+Arn\w+"\}$/.test(text)) return "metrics";
   if (/^\{"Fn::ImportValue":"[^"]*Conversations\w+Arn\w+"\}$/.test(text)) return "table";

@@ -323,7 +323,7 @@ describe("the job of an export", () => {
     const erased: ExportObjects = {
       ...world.deps.objects,
       async completeUpload(...args) {
-        await api.world.ungated.batchWrite([], [exportKey("ann", id), latestExportKey("ann")]);
+        await api.world.exportTable.batchWrite([], [exportKey("ann", id), latestExportKey("ann")]);
         return world.deps.objects.completeUpload(...args);
       },
     };

@@ -57,7 +57,7 @@ function manyFiles(count: number) {
       objects: { read: async () => content },
       clock: () => 0,
     },
-    stores: { sessions: { list: none }, clock: () => 0 },
+    stores: { sessions: { list: none, async *all() {} }, clock: () => 0 },
     memories: { summary: async () => ({ forgottenBefore: 0 }), list: none, find: async () => [] },
     events: { async *ofUser() {} },
     usage: async () => ({}),

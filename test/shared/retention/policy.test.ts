@@ -93,8 +93,8 @@ describe.each([
 
     const now = world.stores.clock() / 1000;
     const seen = new Set<string>();
-    for await (const { Items = [] } of paginateScan({ client: api.engines.dynamodb }, { TableName: "conversations" })) {
-      for (const item of Items) {
+    for (const TableName of ["conversations", "exports"]) {
+      for await (const item of itemsOf(api.engines, TableName)) {
         const kind = KINDS.find(([, is]) => is(item))?.[0];
         const rule = rules.find(({ place }) => "item" in place && place.item === kind);
         expect([item.pk, item.sk, rule?.record]).toEqual([item.pk, item.sk, expect.any(String)]);
@@ -117,6 +117,11 @@ describe.each([
     }
   });
 });
+
+/** All items of a table. */
+async function* itemsOf({ dynamodb: client }: Api["engines"], TableName: string) {
+  for await (const { Items = [] } of paginateScan({ client }, { TableName })) yield* Items;
+}
 
 /** All periods of a policy, by their names. */
 function secondsOf(policy: Record<string, RetentionRule>): Periods {
