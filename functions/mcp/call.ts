@@ -6,7 +6,8 @@ import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
-import { type Caller, createMcpServer, type McpDependencies } from "./server.ts";
+import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
+import { createMcpServer } from "./server.ts";
 
 /** Headers that the protocol's handler reads. */
 const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];

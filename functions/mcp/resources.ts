@@ -7,7 +7,7 @@ import { toMessage } from "../../shared/session/message.ts";
 import { notFound, showSession } from "../../shared/session/read-session.ts";
 import { ID } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
-import type { Caller, McpDependencies } from "./server.ts";
+import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
 import { adviceOn } from "./tools.ts";
 
 /** Sessions and files that are offered, and messages that one reading of a session shows: the newest. */

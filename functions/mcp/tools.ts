@@ -17,7 +17,7 @@ import {
   refuseFuture,
 } from "../../shared/session/schema.ts";
 import { toSession } from "../../shared/session/session.ts";
-import type { Caller, McpDependencies } from "./server.ts";
+import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
 
 /** The session that `remember` writes to unless the model names another. */
 const NOTES = "notes";

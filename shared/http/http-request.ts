@@ -5,7 +5,7 @@ import type { AuditAction } from "../audit/audit-record.ts";
 import type { Repeatable } from "../idempotency/attempt.ts";
 import type { Person } from "../privacy/person.ts";
 import type { RequestIdentity } from "../session/session.ts";
-import type { Observed, RequestMeter } from "./measure.ts";
+import type { Stored } from "../session/store.ts";
 import type { Operation } from "./operations/operation.ts";
 
 /** The parts of a request, as the operation's schemas return them. */
@@ -46,6 +46,30 @@ export interface HttpRequest<O extends Operation> {
   /** Adds to the request's metric: the plan, sessions created, messages stored. */
   observe(observed: Observed): void;
 }
+
+/** Facts about a request that its answer does not show. */
+export interface Observed extends Stored {
+  plan?: string;
+}
+
+/** Records one metric per request. A metric that cannot be written does not fail the request. */
+export interface RequestMeter {
+  /** Counts the request for this user. */
+  setUser(user: string): void;
+  /**
+   * Adds what the request did. Work that ends after the answer, of a request that ran out of time, is recorded at once in a
+   * metric of its own: that has no duration, so it does not count as a request.
+   */
+  observe(observed: Observed): void;
+  /**
+   * Stops the time and starts to write the metric. Resolves when the write is over, after 500 ms at most. The first call
+   * counts; later calls only wait.
+   */
+  end(answer: Answered): Promise<void>;
+}
+
+/** What the meter reads of an answer. */
+export type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 
 /** Lambda's context, with the results of the middlewares. */
 export interface HttpContext extends Context, Parts {

@@ -1,33 +1,9 @@
-import type { APIGatewayProxyResult } from "aws-lambda";
 import { startStopwatch } from "../clock.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { noRecorder, type Recorder } from "../metrics/recorder.ts";
 import type { Stored } from "../session/store.ts";
-import type { HttpContext, Middleware } from "./http-request.ts";
+import type { Answered, HttpContext, Middleware, RequestMeter } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
-
-/** Facts about a request that its answer does not show. */
-export interface Observed extends Stored {
-  plan?: string;
-}
-
-/** Records one metric per request. A metric that cannot be written does not fail the request. */
-export interface RequestMeter {
-  /** Counts the request for this user. */
-  setUser(user: string): void;
-  /**
-   * Adds what the request did. Work that ends after the answer, of a request that ran out of time, is recorded at once in a
-   * metric of its own: that has no duration, so it does not count as a request.
-   */
-  observe(observed: Observed): void;
-  /**
-   * Stops the time and starts to write the metric. Resolves when the write is over, after 500 ms at most. The first call
-   * counts; later calls only wait.
-   */
-  end(answer: Answered): Promise<void>;
-}
-
-type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 
 /** Middleware: gives each request a meter, whose time runs from now on. The chain ends the meter after the answer. */
 export function measure(operation: Operation, recorder: Recorder = noRecorder): Middleware {

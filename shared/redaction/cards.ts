@@ -1,4 +1,4 @@
-import type { NumberRule } from "./find-numbers.ts";
+import type { NumberRule } from "./rules.ts";
 
 /** First digits and lengths of card numbers (ISO/IEC 7812): Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro, RuPay, Mir. */
 const ISSUERS =

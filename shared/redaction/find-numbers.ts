@@ -1,20 +1,6 @@
 import { cards } from "./cards.ts";
-import type { PersonalKind, Span } from "./find-personal.ts";
 import { nationalIds } from "./national-ids.ts";
-
-/** A kind of number with a check digit, or with a form of its own. */
-export interface NumberRule {
-  kind: PersonalKind;
-  /** How it is written: `9` = a digit, `A` = a letter, other characters as they are. */
-  shapes: readonly string[];
-  /** Whether the digits and letters, without separators and in upper case, are such a number. */
-  check: (value: string) => boolean;
-  /**
-   * Words of which one must stand before the number. For shapes that other numbers have too, because one of ten numbers at random
-   * passes a check digit.
-   */
-  words?: RegExp;
-}
+import type { NumberRule, Span } from "./rules.ts";
 
 /** Characters before a number in which its word must stand. */
 const WORD_DISTANCE = 48;

@@ -2,15 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { findNumbers } from "./find-numbers.ts";
 import { findPhones } from "./find-phones.ts";
 import { findSecrets } from "./find-secrets.ts";
-
-export type PersonalKind = "email" | "phone" | "card" | "iban" | "ip" | "national_id" | "secret";
-
-/** A part of a text, by offsets in UTF-16 code units. */
-export interface Span {
-  kind: PersonalKind;
-  start: number;
-  end: number;
-}
+import type { Span } from "./rules.ts";
 
 /** Replaces characters that an earlier finder has claimed. No finder matches it. */
 const CLAIMED = "\0";

@@ -1,4 +1,4 @@
-import type { Span } from "./find-personal.ts";
+import type { Span } from "./rules.ts";
 
 /**
  * Digits of national numbers by calling code: Recommendation ITU-T E.164 and national numbering plans, for the codes that most people

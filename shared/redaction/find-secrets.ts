@@ -1,4 +1,4 @@
-import type { Span } from "./find-personal.ts";
+import type { Span } from "./rules.ts";
 
 /** Tokens that their beginning names. Sources: the documentation of the makers, and the rules of gitleaks and of GitHub's secret scanning. */
 const TOKENS = [

@@ -1,5 +1,5 @@
 import { isLuhn } from "./cards.ts";
-import type { NumberRule } from "./find-numbers.ts";
+import type { NumberRule } from "./rules.ts";
 
 /** Numbers of persons, by country, and Brazil's CNPJ, which is also that of a sole trader. The checks follow each country's published rule. */
 export const nationalIds: readonly NumberRule[] = (

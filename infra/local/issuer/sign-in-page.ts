@@ -1,4 +1,9 @@
-import type { Reply } from "./sign-in.ts";
+/** An answer of the issuer. */
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
 
 const STYLE = `
   :root { color-scheme: light dark; font: 16px/1.55 system-ui, sans-serif; }

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { importJWK, jwtVerify, SignJWT } from "jose";
 import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID } from "./issuer-key.ts";
-import { signInPage } from "./sign-in-page.ts";
+import { type Reply, signInPage } from "./sign-in-page.ts";
 import { signToken } from "./sign-token.ts";
 
 /** Milliseconds for which a code can be exchanged. */
@@ -12,12 +12,6 @@ const REFRESH_LIFETIME = 86_400;
 /** Bytes of a form at most. */
 const MAX_FORM = 16_384;
 const COOKIE = "memocha-issuer";
-
-export interface Reply {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
 
 interface Person {
   user: string;

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { type Listening, listen } from "../listen.ts";
 import { anyPort, type IssuerKey, issuerUrl, saveIssuerKey } from "./issuer-key.ts";
-import { createSignIn, type Reply } from "./sign-in.ts";
+import { createSignIn } from "./sign-in.ts";
+import type { Reply } from "./sign-in-page.ts";
 
 /** Seconds for which a token of a signed-in page is valid. */
 const TOKEN_SECONDS = 3600;

@@ -3,7 +3,7 @@ import { readDocument } from "./body.ts";
 import { type LifecycleRule, readRules } from "./lifecycle.ts";
 import type { Store } from "./object-store.ts";
 import { listObjects, requireBucket } from "./objects.ts";
-import type { Operation } from "./routes.ts";
+import type { Operation } from "./operation.ts";
 import { S3Error } from "./s3-error.ts";
 import { listUploads } from "./uploads.ts";
 import { parseXml, renderXml } from "./xml.ts";

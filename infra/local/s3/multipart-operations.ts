@@ -4,8 +4,8 @@ import { checksumHeaders, openBody, readDocument } from "./body.ts";
 import { readMetadata, storeBody } from "./object-operations.ts";
 import type { Store } from "./object-store.ts";
 import { insertObject, requireBucket, writeConditions } from "./objects.ts";
+import type { Operation } from "./operation.ts";
 import type { S3Request } from "./request.ts";
-import type { Operation } from "./routes.ts";
 import { S3Error } from "./s3-error.ts";
 import {
   createUpload,

@@ -15,8 +15,8 @@ import {
   setMetadata,
   writeConditions,
 } from "./objects.ts";
+import type { Operation } from "./operation.ts";
 import { checkKey, decode, type S3Request } from "./request.ts";
-import type { Operation } from "./routes.ts";
 import { S3Error } from "./s3-error.ts";
 import { parseXml, renderXml } from "./xml.ts";
 

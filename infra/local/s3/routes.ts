@@ -8,7 +8,6 @@ import {
   putBucketLifecycle,
   putBucketVersioning,
 } from "./bucket-operations.ts";
-import type { S3Access } from "./check-request.ts";
 import {
   abortMultipartUpload,
   completeMultipartUpload,
@@ -26,32 +25,9 @@ import {
   putObjectTagging,
   responseHeaders,
 } from "./object-operations.ts";
-import type { Store } from "./object-store.ts";
-import type { S3Request, S3Response } from "./request.ts";
+import type { Route } from "./operation.ts";
+import type { S3Request } from "./request.ts";
 import { notImplemented } from "./s3-error.ts";
-import type { Signed } from "./signature.ts";
-
-/** Runs one operation of the S3 API. The request's signature and permissions were checked. Throws S3Error. */
-export type Operation = (
-  store: Store,
-  request: S3Request,
-  signed: Signed,
-  access: S3Access | undefined,
-) => Promise<S3Response>;
-
-interface Route {
-  /** The method, what the path names, and the query parameter that selects the operation: `PUT bucket?versioning`. */
-  at: `${string} ${"service" | "bucket" | "object"}${"" | `?${string}`}`;
-  /** The name in the S3 API. */
-  name: string;
-  /** The action in policies, without the `s3:` prefix; null = the operation checks each key itself. @default the name */
-  action?: string | null;
-  operation: Operation;
-  /** Other query parameters that the operation understands. */
-  options?: readonly string[];
-  /** Whether the request has the header `x-amz-copy-source`. @default false */
-  copies?: boolean;
-}
 
 const listing = ["prefix", "delimiter", "max-keys", "continuation-token", "start-after"];
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { findPersonal, type PersonalKind, type Span } from "../../../shared/redaction/find-personal.ts";
+import { findPersonal } from "../../../shared/redaction/find-personal.ts";
+import type { PersonalKind, Span } from "../../../shared/redaction/rules.ts";
 import { badTexts } from "./bad-texts.ts";
 import { readLabelledLines } from "./labelled-lines.ts";
 

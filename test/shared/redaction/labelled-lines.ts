@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { PersonalKind, Span } from "../../../shared/redaction/find-personal.ts";
+import type { PersonalKind, Span } from "../../../shared/redaction/rules.ts";
 
 interface LabelledLine {
   text: string;

@@ -1,4 +1,4 @@
-import type { InputRecord } from "../read/read-records.ts";
+import type { InputRecord } from "../read/record.ts";
 import { type Format, isObject, type JsonObject } from "./format.ts";
 import { findFormat, UNKNOWN } from "./formats.ts";
 

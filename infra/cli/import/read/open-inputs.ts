@@ -5,7 +5,8 @@ import { isSeries, MANIFEST } from "../../../../shared/exports/export-format.ts"
 import type { Entry } from "./entry.ts";
 import { openZip } from "./open-zip.ts";
 import { CHUNK_BYTES } from "./read-bytes.ts";
-import { type InputRecord, readRecords } from "./read-records.ts";
+import { readRecords } from "./read-records.ts";
+import type { InputRecord } from "./record.ts";
 
 /** A file with conversations. */
 export interface Input {

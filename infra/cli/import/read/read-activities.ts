@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { Parser } from "htmlparser2";
 import { createTextWriter } from "./html-text.ts";
-import type { InputRecord } from "./read-records.ts";
+import type { InputRecord } from "./record.ts";
 
 /** A line that holds a time, such as "Jan 15, 2024, 10:00:00 AM EST". It is between a prompt and its answer. */
 const TIME = /^[^\n]{0,40}\d{4}[^\n]{0,20}\b\d{1,2}:\d{2}:\d{2}\b[^\n]{0,20}$/m;

@@ -2,17 +2,9 @@ import { isUtf8 } from "node:buffer";
 import { detectLayout, type Layout, SNIFF_BYTES } from "./detect-layout.ts";
 import { readActivities } from "./read-activities.ts";
 import { readBytes } from "./read-bytes.ts";
+import type { InputRecord, RawRecord } from "./record.ts";
 import { splitElements } from "./split-elements.ts";
-import { type RawRecord, splitLines } from "./split-lines.ts";
-
-/** One record of a file: parsed JSON, or why it cannot be parsed. */
-export interface InputRecord {
-  /** Its place for people: "line 12", "conversation 3 (line 40)". */
-  place: string;
-  /** Bytes of its JSON. */
-  bytes: number;
-  content: { value: unknown } | { problem: string };
-}
+import { splitLines } from "./split-lines.ts";
 
 /**
  * The records of a file, one at a time in memory. Does not throw: a record that cannot be read is a record with a problem, and so is a

@@ -1,4 +1,5 @@
-import { createCollector, MAX_RECORD_BYTES, type RawRecord } from "./split-lines.ts";
+import type { RawRecord } from "./record.ts";
+import { createCollector, MAX_RECORD_BYTES } from "./split-lines.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,12 +1,4 @@
-/** A record of a file before it is parsed. */
-export interface RawRecord {
-  /** The line where it begins, counted from 1. */
-  line: number;
-  /** Its index in the file's array, counted from 0; absent in JSON Lines. */
-  index?: number;
-  /** UTF-8 JSON, or why there is none. */
-  content: Buffer | { problem: string };
-}
+import type { RawRecord } from "./record.ts";
 
 /**
  * The largest record, in bytes. The import holds a whole record in memory, so this limits its memory. A session of 10,000 messages and
