@@ -23,7 +23,7 @@ import type { ChatDependencies, TurnRequest } from "./turn.ts";
 import type { BeginRequest } from "./turn-store.ts";
 
 /** A hot session and its newest messages. */
-interface Window {
+export interface Window {
   record: SessionRecord;
   tree: Tree;
   /** Messages of the current branch, oldest first. */
@@ -44,6 +44,7 @@ export interface OpenedTurn {
 
 interface Opening {
   question: MessageRecord;
+  /** The identity of the request. */
   identity: RequestIdentity;
   /** Id of the answer. */
   answer: string;

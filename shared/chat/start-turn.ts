@@ -13,6 +13,7 @@ import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
 import { earlierTurn, followTurn } from "./follow-turn.ts";
+import { identifyTurn } from "./identify-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
 import { recordAnswer } from "./record-answer.ts";
 import { giveTitle } from "./title.ts";
@@ -52,9 +53,8 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   const recalling = isTold ? recallMemories(deps, request, request.question.content) : undefined;
 
   // 2. First round trip: claim the turn, reserve the budget and read the context, all at once.
-  const { claim, reservation, window } = await prepare(deps, request, budget, began);
+  const { claim, reservation, window, identity } = await prepare(deps, request, budget, began);
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
-  const { identity } = claim;
   const id = timeOrderedId(identity, ANSWER);
   let opened: OpenedTurn | undefined;
   let watch: TurnWatch | undefined;
@@ -74,9 +74,10 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     const read = claim.kind === "followed" ? null : window;
     // Before `data:` URLs become files, and again when the types of the other files are known.
     refuseImages(deps, request, request.question.parts?.map(withoutType));
-    question = request.asked ?? (await questionOf(deps, request, identity));
+    question = request.asked ?? (await questionOf(deps, request, claim.identity, identity));
     refuseImages(deps, request, question.parts);
-    const turn = await openTurn(deps, request, read, { question, identity, answer: id, until: diesAt(request) });
+    const opening = { question, identity: claim.identity, answer: id, until: diesAt(request) };
+    const turn = await openTurn(deps, request, read, opening);
     if (!turn) {
       // A repeat has taken over, because this attempt was slow. Follow it, so that the model is asked once.
       const other = await followTurn(deps, request.session, id, request.deadline, request.onStored);
@@ -126,7 +127,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   }
 }
 
-/** Claims the turn, reserves the budget and reads the context. If one of them fails, gives the reservation back. */
+/** Claims the turn, reserves the budget, reads the context and identifies the turn. If one of them fails, gives the reservation back. */
 async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Budget, now: number) {
   const { claims, session, plan } = request;
   const claiming = claims.claim();
@@ -143,7 +144,8 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   const [, reservation] = await Promise.allSettled([claiming, reserving, reading]);
   try {
     // All have settled, so the errors take precedence in this order.
-    return { claim: await claiming, reservation: await reserving, window: await reading };
+    const all = { claim: await claiming, reservation: await reserving, window: await reading };
+    return { ...all, identity: await identifyTurn(deps, request, all.claim.identity, all.window) };
   } catch (error) {
     if (reservation.status === "fulfilled") await deps.limits.settle(reservation.value, null, 0).catch(() => undefined);
     throw error;
@@ -159,11 +161,12 @@ const withoutType = (part: InputPart): InputPart => (part.type === "file" ? { ..
 async function questionOf(
   { files }: ChatDependencies,
   { session, question, path = "" }: TurnRequest,
+  given: RequestIdentity,
   identity: RequestIdentity,
 ): Promise<MessageRecord> {
   const { role, content, name, metadata, client_id } = question;
   // Earlier messages of the request make files, too: the question's need other ids.
-  const own = { ...identity, seed: `${identity.seed} question` };
+  const own = { ...given, seed: `${given.seed} question` };
   const [{ parts } = {}] = await resolveFiles(files, session, [question], own, () => path);
   return {
     id: timeOrderedId(identity, QUESTION),

@@ -39,6 +39,18 @@ const prompt = () => {
 };
 const parentOf = async (message: string) => (await list("all")).find((one) => one.id === message)?.parent_id;
 
+/** Sends a request and repeats it. */
+async function twice(content: string, more: object): Promise<void> {
+  const identity = { seed: content, at: t.world.stores.clock() };
+  for (const kind of ["first", "taken"] as const) {
+    await runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, content, { ...more, claim: { kind, identity } }));
+  }
+}
+async function archive(): Promise<void> {
+  t.world.advance(3_601_000);
+  await t.world.archiveJob({ Records: [(await t.world.sweep("ann", id))!] });
+}
+
 describe("a turn that follows an earlier message", () => {
   it("begins a branch, and shows the model only what comes before it", async () => {
     const first = await ask("one");
@@ -53,6 +65,30 @@ describe("a turn that follows an earlier message", () => {
     await ask("four");
     expect((await contents()).slice(3)).toEqual(["You said: two, edited", "four", "You said: four"]);
     expect(prompt()).toEqual(["one", "You said: one", "two, edited", "You said: two, edited", "four"]);
+  });
+
+  it.each([
+    ["was stored by a function whose clock is ahead", "one", async () => undefined],
+    ["the client dated in the future", "future", async () => undefined],
+    ["the client dated in the future, in an archived session", "future", archive],
+  ])("comes after it, once, when it is one that %s", async (_, name, prepare) => {
+    await ask("one");
+    const last = { id: `future-${id}`, created_at: "2026-11-22T03:00:00.000Z", content: "future" };
+    const fillers = Array.from({ length: 40 }, (_, n) => ({ content: `${n}` }));
+    const inputs = [...fillers, last].map((message) => ({ role: "user" as const, ...message }));
+    await appendMessages(t.chat.deps, session(), inputs, { seed: id, at: t.world.stores.clock() });
+    const parent = (await list()).find(({ content }) => content === name)?.id;
+    await prepare();
+    t.world.advance(-5000);
+    await twice("edit", { parent });
+    const shown = await contents();
+    expect(shown.slice(-3)).toEqual([name, "edit", "You said: edit"]);
+    await twice("not used", await askAgain(t.chat.deps, session(), (await list()).at(-1)!.id));
+    const all = await list("all");
+    expect([await contents(), all.length]).toEqual([shown, 46]);
+    for (const [n, { parent_id }] of all.entries()) {
+      expect(parent_id === null || all.slice(0, n).some((before) => before.id === parent_id)).toBe(true);
+    }
   });
 
   it("is not the place of a turn that began before that message", async () => {
