@@ -1,9 +1,11 @@
 /** The clients: each action that is a request of the API. */
 import { randomOf } from "../support/random.ts";
 import { type ApiRequest, deploy, type Reply } from "./deployment.ts";
+import { modelOf } from "./fake-model.ts";
 import type { Choice, Deed, History, Item, Sight } from "./history.ts";
 import type { Instance } from "./instance.ts";
 import { chooseFrom, itemsOf, type Listed, textsIn } from "./message-list.ts";
+import { namesOf } from "./model.ts";
 import type { Action } from "./plan.ts";
 import { attemptsOf, createRequests, keyOf, type Told } from "./requests.ts";
 import type { World } from "./world.ts";
@@ -15,6 +17,9 @@ const LARGE_PAGE = 100;
 /** How often an edit begins the conversation again, and how often it asks the model. */
 const AGAIN = 0.15;
 const ASKED = 0.3;
+
+/** How often a client goes away from a stream. */
+const GONE = 0.3;
 
 /** Whether a message of an append has a file. */
 export const hasFile = (action: number, n: number): boolean => action % 3 === 0 && n === 0;
@@ -39,14 +44,46 @@ export function createClient(world: World, history: History) {
       const random = randomOf(world.seed, "choice", action.id);
       const choice = await choose(action, (items) => (random.chance(AGAIN) ? null : random.pick(items)));
       if (!choice) return;
-      // A question keeps the time of its request, so by another clock it may come before the message that it follows.
-      if (world.weather.skew || !random.chance(ASKED)) return append(action, choice);
-      const question = `said ${wordOf(action, 0)}`;
-      const body = { content: question, stream: false, parent_id: choice.id };
-      await turn(action, question, request(action, "chat", { body, key: keyOf(action) }), {
-        creates: true,
-        choice,
+      if (!random.chance(ASKED)) return append(action, choice);
+      await chat(action, { stream: false, parent_id: choice.id }, { creates: true, choice });
+    },
+
+    /** Asks for another answer to a question. */
+    async regenerate(action: Action): Promise<void> {
+      const random = randomOf(world.seed, "choice", action.id);
+      const found = await look(action);
+      const answers = found?.filter(({ role }) => role === "assistant") ?? [];
+      const answer = answers.length > 0 ? random.pick(answers) : undefined;
+      const asked = found?.find(({ id }) => id === answer?.parent_id);
+      if (!found || !answer || !asked) return;
+      const [question = ""] = namesOf([asked.text]);
+      const sent = request(action, "chat", {
+        body: { regenerate: answer.id, stream: random.chance(0.5), model: modelOf(action.id) },
+        key: keyOf(action),
       });
+      await turn(action, [], sent, { choice: chooseFrom(found, asked), answers: question });
+    },
+
+    /** Streams a turn. At times the client goes away when the answer begins: the function does not notice, and stores the answer. */
+    async stream(action: Action): Promise<void> {
+      const isGone = randomOf(world.seed, "choice", action.id).chance(GONE);
+      await chat(action, { stream: true }, { creates: true }, isGone ? 1 : attemptsOf(action));
+    },
+
+    /** Follows the answer that is being given. */
+    async follow(action: Action): Promise<void> {
+      const { user, session } = action;
+      const began = timeline.now();
+      const { reply } = await send(action, request(action, "followChat"), 1);
+      if (reply?.status !== 200) return;
+      see(action, { kind: "kept answer", user, session, began, isWhole: false, texts: textsIn(reply.body) });
+    },
+
+    /** Reads the path that ends with a message. */
+    async path(action: Action): Promise<void> {
+      const random = randomOf(world.seed, "choice", action.id);
+      const choice = await choose(action, (items) => random.pick(items));
+      if (choice?.id != null) await list(action, action, choice.id, { choice });
     },
 
     async stop(action: Action): Promise<void> {
@@ -78,57 +115,26 @@ export function createClient(world: World, history: History) {
       note(action, "cut", [], await send(action, request(action, "deleteMessage", { params })), { choice });
     },
 
-    async chat(action: Action): Promise<void> {
-      const question = `said ${wordOf(action, 0)}`;
-      const sent = request(action, "chat", { body: { content: question, stream: false }, key: keyOf(action) });
-      await turn(action, question, sent, { creates: true });
-    },
+    chat: (action: Action) => chat(action, { stream: false }, { creates: true }),
 
     async completion(action: Action): Promise<void> {
       const question = `said ${wordOf(action, 0)}`;
       const body = {
-        model: "fake",
+        model: modelOf(action.id),
         messages: [{ role: "user", content: question }],
         metadata: { session_id: action.session },
       };
-      await turn(action, question, request(action, "createCompletion", { body, key: keyOf(action) }), {
-        creates: true,
-      });
+      const sent = request(action, "createCompletion", { body, key: keyOf(action) });
+      await turn(action, [question], sent, { creates: true });
     },
 
     /** Reads all messages of a session, or those of the current branch. Gives null when the session is not there. */
-    async read(
+    read: (
       action: Action | "end",
-      { user, session }: Pick<Action, "user" | "session">,
+      whose: Pick<Action, "user" | "session">,
       branch: "all" | "current",
       instance?: Instance,
-    ): Promise<Item[] | null | undefined> {
-      const began = timeline.now();
-      const messages: Listed[] = [];
-      let cursor: string | null = null;
-      do {
-        const query = { order: "asc", branch, limit: String(PAGE), ...(cursor ? { cursor } : {}) };
-        const sent: ApiRequest = { operation: "listMessages", user, params: { id: session }, query };
-        const reply: Reply | undefined =
-          action === "end" && instance
-            ? await deploy(world, instance).serve(sent)
-            : (await send(action as Action, sent)).reply;
-        if (reply && (reply.status === 200 || reply.status === 404)) {
-          const exists = reply.status === 200;
-          const seen = { action: action === "end" ? action : action.id, user, session, ended: timeline.now() };
-          // A later page says nothing of a session that was created anew meanwhile.
-          if (cursor === null) history.presences.push({ ...seen, began, exists });
-          if (!exists) return null;
-        }
-        if (reply?.status !== 200) return undefined;
-        messages.push(...reply.body.data);
-        cursor = reply.body.next_cursor;
-      } while (cursor !== null);
-      const items = itemsOf(messages);
-      const kind = branch === "all" ? "messages" : "current";
-      see(action, { kind, user, session, began, isWhole: true, ...saidIn(items) });
-      return items;
-    },
+    ): Promise<Item[] | null | undefined> => list(action, whose, branch, instance ? { instance } : {}),
 
     async get(action: Action): Promise<void> {
       const began = timeline.now();
@@ -203,6 +209,40 @@ export function createClient(world: World, history: History) {
     },
   };
 
+  /** Reads a branch page by page. `choice`: the last message of the path that is read. */
+  async function list(
+    action: Action | "end",
+    { user, session }: Pick<Action, "user" | "session">,
+    branch: string,
+    { instance, choice }: { instance?: Instance; choice?: Choice },
+  ): Promise<Item[] | null | undefined> {
+    const began = timeline.now();
+    const messages: Listed[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = { order: "asc", branch, limit: String(PAGE), ...(cursor ? { cursor } : {}) };
+      const sent: ApiRequest = { operation: "listMessages", user, params: { id: session }, query };
+      const reply: Reply | undefined =
+        action === "end" && instance
+          ? await deploy(world, instance).serve(sent)
+          : (await send(action as Action, sent)).reply;
+      if (reply && (reply.status === 200 || reply.status === 404)) {
+        const exists = reply.status === 200;
+        const seen = { action: action === "end" ? action : action.id, user, session, ended: timeline.now() };
+        // A later page says nothing of a session that was created anew meanwhile.
+        if (cursor === null) history.presences.push({ ...seen, began, exists });
+        if (!exists) return null;
+      }
+      if (reply?.status !== 200) return undefined;
+      messages.push(...reply.body.data);
+      cursor = reply.body.next_cursor;
+    } while (cursor !== null);
+    const items = itemsOf(messages);
+    const kind = choice ? "path" : branch === "all" ? "messages" : "current";
+    see(action, { kind, user, session, began, isWhole: true, ...saidIn(items), ...(choice ? { choice } : {}) });
+    return items;
+  }
+
   async function append(action: Action, choice?: Choice): Promise<void> {
     const says = Array.from({ length: action.messages }, (_, n) => `said ${wordOf(action, n)}`);
     const body = {
@@ -221,6 +261,12 @@ export function createClient(world: World, history: History) {
 
   /** Lets the client choose from all messages of a session that it can see. Gives nothing when it sees none. */
   async function choose(action: Action, pick: (items: Item[]) => Item | null): Promise<Choice | undefined> {
+    const items = await look(action);
+    return items && chooseFrom(items, pick(items));
+  }
+
+  /** What a client sees of all messages of a session. Gives nothing when it sees none. */
+  async function look(action: Action): Promise<Item[] | undefined> {
     const began = timeline.now();
     const { user, session } = action;
     const query = { branch: "all", order: "asc", limit: String(LARGE_PAGE) };
@@ -229,18 +275,26 @@ export function createClient(world: World, history: History) {
     const items = itemsOf(reply.body.data);
     const isWhole = reply.body.next_cursor === null;
     see(action, { kind: "messages", user, session, began, isWhole, ...saidIn(items) });
-    return chooseFrom(items, pick(items));
+    return items;
+  }
+
+  /** Asks a question of its own. */
+  function chat(action: Action, how: object, more: Parameters<typeof note>[4], attempts?: number): Promise<void> {
+    const question = `said ${wordOf(action, 0)}`;
+    const body = { content: question, model: modelOf(action.id), ...how };
+    return turn(action, [question], request(action, "chat", { body, key: keyOf(action) }), more, attempts);
   }
 
   async function turn(
     action: Action,
-    question: string,
+    asks: readonly string[],
     sent: ApiRequest,
     more: Parameters<typeof note>[4],
+    attempts = attemptsOf(action),
   ): Promise<void> {
-    const told = await send(action, sent, attemptsOf(action));
+    const told = await send(action, sent, attempts);
     // An answer that broke off is stored as it was.
-    const says = told.outcome === "done" ? [question, ...textsIn(told.reply?.body)] : [question];
+    const says = told.outcome === "done" ? [...asks, ...textsIn(told.reply?.body)] : [...asks];
     // A turn is refused at its end, too, when its session was deleted under it.
     const outcome = told.outcome === "refused" ? "lost" : told.outcome;
     note(action, "turn", says, { ...told, outcome }, { ...more, ...usageIn(told) });
@@ -253,7 +307,10 @@ export type Client = ReturnType<typeof createClient>;
 /** A word that nobody else says. Six letters are what a search looks at. */
 const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
 
-const saidIn = (items: Item[]): Pick<Sight, "texts" | "items"> => ({ items, texts: items.map(({ text }) => text) });
+const saidIn = (items: Item[]): Pick<Sight, "texts" | "items"> => ({
+  items,
+  texts: items.flatMap(({ text }) => text || []),
+});
 
 /** What a turn has used, as the answer of either route says. A stop that ends the turn of a slow function does not know it. */
 function usageIn({ outcome, reply }: Told): Pick<Deed, "usage"> {

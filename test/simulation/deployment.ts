@@ -5,6 +5,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-l
 import { createCleanupSessions } from "../../functions/admin/cleanup-sessions.ts";
 import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
+import { createFollowChat } from "../../functions/chat/follow.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
 import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
@@ -133,6 +134,7 @@ export function deploy(world: World, instance: Instance) {
     deleteMemory: () => createDeleteMemory({ ...http, memories }),
     deleteMemories: () => createDeleteMemories({ ...http, memories }),
     chat: () => createChat(chat()),
+    followChat: () => createFollowChat({ ...posts, turns: createTurnStore(table) }),
     stopChat: () => createStopChat({ ...posts, turns: createTurnStore(table) }),
     createCompletion: () => createCompletions(chat()),
   };
@@ -148,6 +150,7 @@ export function deploy(world: World, instance: Instance) {
       const getRemainingTimeInMillis = () => remaining - world.timeline.now();
       const answer = await handler(eventOf(request, clock()), { getRemainingTimeInMillis } as Context);
       const text = await textOf(answer);
+      if (text.startsWith("data: ")) return readStream(text);
       return { status: answer.statusCode, body: text ? JSON.parse(text) : undefined };
     },
     archiveJob: createArchiveJob(stores, changes, recorder),
@@ -178,6 +181,17 @@ async function textOf({ body }: APIGatewayProxyResult): Promise<string> {
   let text = "";
   for await (const piece of body as unknown as Readable) text += String(piece);
   return text;
+}
+
+/** What a client has of an answer that was streamed to it. One that broke off ends with an error, as it does without a stream. */
+function readStream(text: string): Reply {
+  const events = text
+    .split("\n\n")
+    .flatMap((event) => (event.startsWith("data: {") ? [JSON.parse(event.slice(6))] : []));
+  if (events.some(({ type }) => type === "error")) return { status: 502, body: undefined };
+  const content = events.flatMap(({ type, delta }) => (type === "text-delta" ? [delta] : [])).join("");
+  const { usage } = events.findLast(({ messageMetadata }) => messageMetadata)?.messageMetadata ?? {};
+  return { status: 200, body: { message: { id: events[0]?.messageId, content, usage } } };
 }
 
 /** The event of a proxy integration, with what the authorizer says of the token. */

@@ -34,6 +34,8 @@ export interface Deed {
   isHit: () => boolean;
   /** The message that the client chose: an edit's parent, the new head, or the first message to delete. */
   choice?: Choice;
+  /** The question that is answered again, named as `nameOf` names it. */
+  answers?: string;
   /** Tokens of a turn that the client was told. */
   usage?: { input_tokens: number; output_tokens: number };
 }
@@ -64,16 +66,17 @@ export interface Choice {
 export interface Item {
   id: string;
   parent_id: string | null;
+  role: string;
   content: string;
-  /** What it says; of an answer that was stopped before it said anything, the word of its question. */
+  /** What it says. An answer that was stopped before it said anything has the word of its model, or nothing if that is not known. */
   text: string;
   status?: string;
 }
 
 /** A request that was answered with content. */
 export interface Sight {
-  /** `messages`: of all branches. */
-  kind: "messages" | "current" | "memories" | "kept answer";
+  /** `messages`: of all branches. `path`: up to the message that the client chose. */
+  kind: "messages" | "current" | "path" | "memories" | "kept answer";
   action: number | "end";
   user: string;
   session: string;
@@ -84,6 +87,8 @@ export interface Sight {
   texts: string[];
   /** Of lists of messages. */
   items?: Item[];
+  /** Of a path: its last message. */
+  choice?: Choice;
 }
 
 /** Whether a session was there. */

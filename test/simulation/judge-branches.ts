@@ -31,6 +31,7 @@ function judgeList(history: History, sight: Sight, items: readonly Item[], skew:
       rule,
       detail: `${detail} (${sight.kind} of ${sight.user}/${sight.session}, seen by ${sight.action})`,
     });
+  // An empty answer may have no name.
   const names = namesOf(items.map(({ text }) => text));
   const nameById = new Map(items.map(({ id }, n) => [id, names[n]]));
 
@@ -41,7 +42,7 @@ function judgeList(history: History, sight: Sight, items: readonly Item[], skew:
     for (const [n, { id, parent_id }] of items.entries()) {
       const earlier = items.slice(0, n).map((item) => item.id);
       const isInPlace =
-        sight.kind === "current"
+        sight.kind !== "messages"
           ? parent_id === (earlier.at(-1) ?? null)
           : parent_id === null || earlier.includes(parent_id);
       if (!isInPlace) fail("a message does not follow its parent", `${names[n]} (${id}) follows ${parent_id}`);
@@ -60,15 +61,18 @@ function judgeList(history: History, sight: Sight, items: readonly Item[], skew:
   }
 
   const move = sight.kind === "current" ? lastMove(history, sight) : undefined;
-  if (!move) return violations;
-  const path = [...move.choice.path, ...namesOf(move.says)];
+  const { choice, what } = move
+    ? { choice: move.choice, what: `the current branch after ${move.action}` }
+    : { choice: sight.choice, what: "a path" };
+  if (!choice) return violations;
+  const path = [...choice.path, ...namesOf(move?.says ?? [])];
   const expected = path.filter((name) => !isExcused(history, name, sight));
   const seen = names.filter((name) => expected.includes(name));
   if (String(seen) !== String(expected)) {
-    fail("the current branch lacks messages", `${names.join(", ")} after ${move.action}: ${expected.join(", ")}`);
+    fail("a branch lacks messages", `${what}: ${names.join(", ")} instead of ${expected.join(", ")}`);
   }
-  const others = names.filter((name) => move.choice.listed.includes(name) && !path.includes(name));
-  if (others.length > 0) fail("the current branch has messages of others", `${others.join(", ")} after ${move.action}`);
+  const others = names.filter((name) => choice.listed.includes(name) && !path.includes(name));
+  if (others.length > 0) fail("a branch has messages of others", `${what}: ${others.join(", ")}`);
   return violations;
 }
 

@@ -1,17 +1,19 @@
 /** What the simulation's clients take from lists of messages. */
+
+import { answerOf } from "./fake-model.ts";
 import type { Choice, Item } from "./history.ts";
 import { namesOf } from "./model.ts";
 
 /** The fields of a message in an answer that the simulation looks at. */
-export type Listed = Pick<Item, "id" | "parent_id" | "content" | "status">;
+export type Listed = Pick<Item, "id" | "parent_id" | "role" | "content" | "status"> & { model?: string };
 
 export function itemsOf(messages: readonly Listed[]): Item[] {
-  const contents = new Map(messages.map(({ id, content }) => [id, content]));
-  return messages.map(({ id, parent_id, content, status }) => ({
+  return messages.map(({ id, parent_id, role, content, status, model }) => ({
     id,
     parent_id,
+    role,
     content,
-    text: content || (contents.get(parent_id ?? "") ?? "").replace("said ", ""),
+    text: content || (model ? answerOf(model).join("") : ""),
     ...(status === undefined ? {} : { status }),
   }));
 }
@@ -32,7 +34,7 @@ export function chooseFrom(items: readonly Item[], chosen: Item | null): Choice 
   };
 }
 
-const namesIn = (items: readonly Item[]): string[] => namesOf(items.map(({ text }) => text));
+const namesIn = (items: readonly Item[]): string[] => namesOf(items.flatMap(({ text }) => text || []));
 
 /** What was said, in an answer of any operation. */
 export const textsIn = (body: unknown): string[] => everyTextIn(body).filter((text) => text !== "");

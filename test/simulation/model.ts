@@ -82,7 +82,8 @@ function judgeSight(history: History, sight: Sight, weather: Weather): Violation
     const deed = history.deeds.find((one) => one.action === Number.parseInt(name, 10) && isSaying(one));
     // A list that is read beside a removal may show what is left of a turn.
     const isExcused = deed && mayBeRemoved(history, deed, sight);
-    if (!isExcused && !names.includes(name.replace("answer", "said"))) fail("an answer has no question", name);
+    const question = deed?.answers ?? name.replace("answer", "said");
+    if (!isExcused && !names.includes(question)) fail("an answer has no question", name);
   }
   const disorder = outOfOrder(history, names, weather);
   if (disorder) fail("messages are out of order", disorder);

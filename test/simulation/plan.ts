@@ -8,11 +8,15 @@ const KINDS = [
   "append",
   "chat",
   "completion",
+  "stream",
+  "follow",
+  "regenerate",
   "edit",
   "switch",
   "cut",
   "stop",
   "read",
+  "path",
   "get",
   "search",
   "memories",
@@ -37,11 +41,15 @@ const WEIGHTS: Record<Kind, number> = {
   append: 22,
   chat: 8,
   completion: 4,
+  stream: 6,
+  follow: 1,
+  regenerate: 5,
   edit: 10,
   switch: 5,
   cut: 5,
   stop: 1,
   read: 10,
+  path: 3,
   get: 3,
   search: 6,
   memories: 2,
@@ -105,9 +113,10 @@ interface Scene {
 /** How often a scene begins. */
 const SCENES = 0.06;
 
-/** Actions that ask the model, or may, and how often a client stops the turn of one soon after it. */
-const ASKING: ReadonlySet<Kind | undefined> = new Set(["chat", "completion", "edit"] as const);
-const STOPS = 0.3;
+/** Actions that ask the model, or may, and how often a client stops or follows the turn of one soon after it. */
+const ASKING: ReadonlySet<Kind | undefined> = new Set(["chat", "completion", "edit", "stream", "regenerate"] as const);
+const STOPS = 0.4;
+const FOLLOWS = 0.3;
 
 const STALLED = [
   "restore",
@@ -120,6 +129,8 @@ const STALLED = [
   "chat",
   "patch",
   "edit",
+  "stream",
+  "regenerate",
   "switch",
   "cut",
 ] as const;
@@ -136,6 +147,7 @@ const MEANWHILE = [
   "read",
   "edit",
   "edit",
+  "regenerate",
   "switch",
   "cut",
 ] as const;
@@ -165,7 +177,13 @@ export function planLife(seed: number): Plan {
     at += gap;
     // After a while something is due: that is when schedules and TTL meet clients who come back.
     const isDue = !isStop && gap > MINUTE && random.chance(0.4);
-    const usual = isStop ? "stop" : isDue ? random.pick(["reconcile", "reconcile", "sweep"] as const) : kindOf(random);
+    const usual = isStop
+      ? random.chance(FOLLOWS)
+        ? "follow"
+        : "stop"
+      : isDue
+        ? random.pick(["reconcile", "reconcile", "sweep"] as const)
+        : kindOf(random);
     const whose = scene ??
       (isStop && previous ? { ...previous, left: 0 } : undefined) ?? {
         user: random.pick(users),

@@ -83,7 +83,7 @@ export function createRequests(world: World, history: History) {
     kind: Deed["kind"],
     says: string[],
     told: Told,
-    more: Pick<Partial<Deed>, "creates" | "choice" | "usage"> = {},
+    more: Pick<Partial<Deed>, "creates" | "choice" | "answers" | "usage"> = {},
   ): void {
     const { user, session, id } = action;
     history.deeds.push({

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { timeOrderedId } from "../../shared/session/message.ts";
-import type { Deed, History, Item, Sight } from "./history.ts";
+import type { Choice, Deed, History, Item, Sight } from "./history.ts";
 import { judgeBranches } from "./judge-branches.ts";
 import { judgeStops } from "./judge-stops.ts";
 import { runLife } from "./life.ts";
@@ -62,17 +62,30 @@ test.each([
 const chain = [item(1, null), item(2, "m1"), item(3, "m2")];
 
 test.each([
-  ["the current branch lacks messages", [edit(3, 30, ["1.0.said"])], chain.slice(0, 1)],
-  [
-    "the current branch has messages of others",
-    [edit(3, 30, ["1.0.said"])],
-    [item(1, null), item(2, "m1"), item(3, "m1")],
-  ],
+  ["a branch lacks messages", [edit(3, 30, ["1.0.said"])], chain.slice(0, 1)],
+  ["a branch has messages of others", [edit(3, 30, ["1.0.said"])], [item(1, null), item(2, "m1"), item(3, "m1")]],
   ["a message does not follow its parent", [], [item(1, null), item(2, null)]],
   ["an edit does not follow its parent", [edit(2, 30, ["1.0.said"])], [item(1, null), item(4, "m1"), item(2, "m4")]],
 ] satisfies [string, Deed[], Item[]][])("the model says that %s", (rule, deeds, items) => {
   const kind = rule === "an edit does not follow its parent" ? "messages" : "current";
   expect(branchRulesBroken([append(1), ...deeds], items, kind)).toContain(rule);
+});
+
+test.each([
+  ["a branch lacks messages", chain.slice(1)],
+  ["a branch has messages of others", chain],
+])("the model says of the path that ends with a message that %s", (rule, items) => {
+  const choice = { id: "m2", listed, path: ["1.0.said", "2.0.said"], subtree: [] };
+  const deeds = [append(1), append(2, 12), append(3, 14)];
+  expect(branchRulesBroken(deeds, items, "path", choice)).toContain(rule);
+  expect(branchRulesBroken(deeds, chain.slice(0, 2), "path", choice)).toEqual([]);
+});
+
+test("the model says that another answer has no question, if that is not the one that was asked again", () => {
+  const again: Deed = { ...deed(2, 30), kind: "turn", says: ["z2x0q is what was asked"], answers: "1.0.said" };
+  const sight = (...texts: string[]) => ({ deeds: [append(1), append(3), again], sights: [seen(texts)] });
+  expect(rulesBroken(sight("said z1x0q", "said z3x0q", "z2x0q is what was asked"))).toEqual([]);
+  expect(rulesBroken(sight("said z3x0q", "z2x0q is what was asked"))).toContain("an answer has no question");
 });
 
 test.each([
@@ -112,15 +125,15 @@ function append(action: number, began = 10): Deed {
   return { ...deed(action, began), kind: "append", says };
 }
 
-function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current"): string[] {
-  const sight = { ...seen(items.map(({ text }) => text)), kind, items };
+function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current", choice?: Choice): string[] {
+  const sight = { ...seen(items.map(({ text }) => text)), kind, items, ...(choice ? { choice } : {}) };
   const history = { deeds, sights: [sight], presences: [], ends: [], served: 0, ages: [] };
   return judgeBranches(history, calm).map(({ rule }) => rule);
 }
 
 function item(action: number, parent_id: string | null): Item {
   const text = `said z${action}x0q`;
-  return { id: `m${action}`, parent_id, content: text, text };
+  return { id: `m${action}`, parent_id, role: "user", content: text, text };
 }
 
 function edit(action: number, began: number, path: string[]): Deed {
