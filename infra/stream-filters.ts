@@ -21,7 +21,7 @@ export const archiveRecords = [
 /** New sessions, also those that a restore or a message has created. The archiver reads them if users may have only so many sessions. */
 export const newSessionRecords = {
   eventName: ["INSERT"],
-  dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["active"] } } },
+  dynamodb: { Keys: { sk: { S: ["Z"] } }, NewImage: { status: { S: ["active", "incognito"] } } },
 };
 /** An export begins, or its next run. */
 export const exportRecords = [{ eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { sk: { S: ["X"] } } } }];

@@ -1,4 +1,4 @@
-import { createEvent } from "../../shared/events/create-event.ts";
+import { createEvent, withoutSession } from "../../shared/events/create-event.ts";
 import type { Event, EventStore } from "../../shared/events/event.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { HttpDependencies } from "../../shared/http/chain.ts";
@@ -10,8 +10,10 @@ import { lazyHandler, openIdempotentHttp, openMetricsTable, openTable } from "..
 
 interface Dependencies extends HttpDependencies {
   events: EventStore;
-  sessions: Pick<SessionStore, "findAnchor">;
+  sessions: SessionStore;
 }
+
+type KeptEvent = Pick<Event, "id" | "created_at"> & { isIncognito?: boolean };
 
 /** POST /v1/events */
 export function createCreateEvent(deps: Dependencies) {
@@ -19,11 +21,16 @@ export function createCreateEvent(deps: Dependencies) {
     eventOperations.createEvent,
     deps,
     async ({ user, body, identity }) => {
-      const event = await createEvent(deps, user, body, identity);
-      return { status: 201, body: event, keep: () => ({ id: event.id, created_at: event.created_at }) };
+      const { event, isIncognito } = await createEvent(deps, user, body, identity);
+      const { id, created_at } = event;
+      return { status: 201, body: event, keep: () => ({ id, created_at, ...(isIncognito ? { isIncognito } : {}) }) };
     },
     // A repeat has the same body as the first request, so its body contains the rest of the event.
-    async ({ body }, { id, created_at }: Pick<Event, "id" | "created_at">) => ({ id, ...body, created_at }),
+    async ({ body }, { id, created_at, isIncognito }: KeptEvent) => ({
+      id,
+      ...(isIncognito ? withoutSession(body) : body),
+      created_at,
+    }),
   );
 }
 

@@ -17,7 +17,7 @@ import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts"
 const PARALLEL = 10;
 
 /**
- * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive; a stub that it has deleted is one
+ * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive, or an incognito one to delete; a stub that it has deleted is one
  * whose archive has reached its age; a file that it has deleted may have content left; a new header is a session that counts towards the
  * user's limit, and so is one whose restore has ended; any other record tells that an object of the archive has come, gone or been
  * replaced, and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
@@ -79,7 +79,7 @@ const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
   eventName === "REMOVE" && userIdentity?.principalId === "dynamodb.amazonaws.com";
 
 const isNewHeader = ({ eventName, dynamodb }: DynamoDBRecord): boolean =>
-  eventName === "INSERT" && dynamodb?.Keys?.sk?.S === HEADER && dynamodb.NewImage?.status?.S === "active";
+  eventName === "INSERT" && dynamodb?.Keys?.sk?.S === HEADER && dynamodb.NewImage?.status?.S !== "archived";
 
 /** Whether a session has become active: it is new, or what its restore had left over is gone. */
 const hasBegun = (record: DynamoDBRecord): boolean =>
@@ -99,16 +99,19 @@ function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
 /** Whose session a record is about. */
 const userOf = ({ dynamodb }: DynamoDBRecord): string => parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user;
 
-/** Gives what had expired; a session that was archived before has the status `archived`, whatever its header said. */
+/** The outcomes of the run that ends a session. */
+const ENDED = ["archived", "discarded"];
+
+/** Gives what had expired; a session that an earlier run has finished has the status `archived`, whatever its header said. */
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
   const record = fromHeaderImage(dynamodb.OldImage as Parameters<typeof fromHeaderImage>[0]);
   if (record.status !== "active") await purgeExpiredArchive(stores, record);
-  else if ((await archiveSession(stores, record)) !== "archived") return { ...record, status: "archived" };
+  else if (!ENDED.includes(await archiveSession(stores, record))) return { ...record, status: "archived" };
   return record;
 }
 
-/** What a session amounted to. Only the run that archives it says so: one that dies in between is not counted. */
+/** What a session amounted to. Only the run that ends it says so: one that dies in between is not counted. */
 function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Metric {
   const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
   return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };

@@ -1,5 +1,5 @@
 import type { HttpResponse } from "../../shared/http/http-handler.ts";
-import { notFound } from "../../shared/session/read-session.ts";
+import { notFound, requireSession } from "../../shared/session/read-session.ts";
 import type { Session } from "../../shared/session/schema.ts";
 import { etagOf, type SessionRecord, toSession } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/store.ts";
@@ -46,12 +46,14 @@ export async function keepSession(
  * since, also when its id belongs to another session now.
  */
 export async function repeatSession(
-  { sessions }: Pick<Stores, "sessions">,
+  { sessions, clock }: Pick<Stores, "sessions" | "clock">,
   { seed, session }: KeptSession,
   content?: Pick<Session, "title" | "metadata">,
 ): Promise<Session> {
   const anchor = await sessions.findAnchor({ user: session.user_id, id: session.id });
   if (!anchor || anchor.state === "deleted" || anchor.seed !== seed) throw notFound();
+  // Its anchor stays for a while after an incognito session has expired.
+  if (anchor.incognito) await requireSession({ sessions, clock }, { user: session.user_id, id: session.id });
   const { title, metadata } = content ?? anchor;
   return { ...session, title, metadata: metadata as Session["metadata"] };
 }

@@ -1,22 +1,37 @@
 import { toInstant } from "../clock.ts";
-import { AppError } from "../errors.ts";
 import { timeOrderedId } from "../session/message.ts";
-import type { RequestIdentity } from "../session/session.ts";
-import type { SessionStore } from "../session/store.ts";
+import { notFound, requireSession } from "../session/read-session.ts";
+import type { RequestIdentity, SessionId } from "../session/session.ts";
+import type { Stores } from "../session/store.ts";
 import type { Event, EventCreate, EventStore } from "./event.ts";
 
-/** Stores an event of a user. Throws `not_found` if the user has no such session. */
+/**
+ * Stores an event of a user. An event about an incognito session is only counted: see `withoutSession`. Throws `not_found` if the user has no
+ * such session.
+ */
 export async function createEvent(
-  { events, sessions }: { events: EventStore; sessions: Pick<SessionStore, "findAnchor"> },
+  { events, ...stores }: { events: EventStore } & Pick<Stores, "sessions" | "clock">,
   user: string,
   input: EventCreate,
   identity: RequestIdentity,
-): Promise<Event> {
-  if (input.session_id !== undefined) {
-    const anchor = await sessions.findAnchor({ user, id: input.session_id });
-    if (!anchor || anchor.state === "deleted") throw new AppError("not_found", "no such session");
-  }
-  const event = { id: timeOrderedId(identity, 0), ...input, created_at: toInstant(identity.at) };
+): Promise<{ event: Event; isIncognito: boolean }> {
+  const isIncognito = input.session_id !== undefined && (await isOfIncognito(stores, { user, id: input.session_id }));
+  const told = isIncognito ? withoutSession(input) : input;
+  const event = { id: timeOrderedId(identity, 0), ...told, created_at: toInstant(identity.at) };
   await events.add({ ...event, user_id: user } as Parameters<EventStore["add"]>[0]);
-  return event as Event;
+  return { event: event as Event, isIncognito };
+}
+
+/** Whether a session is incognito. Throws `not_found`. */
+async function isOfIncognito(stores: Pick<Stores, "sessions" | "clock">, session: SessionId): Promise<boolean> {
+  const anchor = await stores.sessions.findAnchor(session);
+  if (!anchor || anchor.state === "deleted") throw notFound();
+  // The anchor stays for a while after the session has expired.
+  if (anchor.incognito) await requireSession(stores, session);
+  return anchor.incognito === true;
+}
+
+/** What is stored of an event about an incognito session, because events outlive it: nothing that tells the session or quotes it. */
+export function withoutSession({ session_id, message_id, metadata, ...counted }: EventCreate): EventCreate {
+  return counted;
 }

@@ -51,7 +51,8 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
     },
 
     async livesOf(sessions) {
-      const anchors = [...(await findAnchors(table, sessions))].filter(([, { state }]) => state !== "deleted");
+      const found = [...(await findAnchors(table, sessions))];
+      const anchors = found.filter(([, { state, incognito }]) => state !== "deleted" && !incognito);
       const lives = anchors.map(async ([pk, anchor]): Promise<[string, Life]> => {
         const session = parseSessionKey(pk);
         const life = { generation: anchor.reset_generation ?? 0, anchor };

@@ -116,7 +116,10 @@ export interface Removal {
 export interface MemoryWriter {
   /** Returns since when (epoch ms) what a user says is remembered; `null` = the user has switched memory off. */
   rememberedSince(user: string): Promise<number | null>;
-  /** Returns the life of each session that exists, by session id. The sessions must be of one user. */
+  /**
+   * Returns the life of each session that exists, by session id; of incognito sessions none, so that they are never remembered. The
+   * sessions must be of one user.
+   */
   livesOf(sessions: readonly SessionId[]): Promise<Map<string, Life>>;
   /** Returns the ids that are stored or forgotten. Unless `consistent`, may miss the newest and include what was just removed. */
   presentIds(drafts: readonly Draft[], options: { consistent: boolean }): Promise<Set<string>>;

@@ -1,5 +1,6 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
+import { bury } from "./bury.ts";
 import { purgeSession } from "./purge-session.ts";
 import { readSession, recordOf } from "./read-session.ts";
 import { removeDeleted } from "./remove-deleted.ts";
@@ -8,8 +9,8 @@ import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./ses
 import type { Stores } from "./store.ts";
 import { LINEAR } from "./tree.ts";
 
-/** The result of `archiveSession`. */
-type Archived = "archived" | "already archived" | "stale" | "deleted";
+/** The result of `archiveSession`. `discarded`: this run has deleted an incognito session. */
+type Archived = "archived" | "discarded" | "already archived" | "stale" | "deleted";
 
 /** The expired session: the header that DynamoDB deleted, or the anchor. */
 type Expired = SessionRecord | Anchor;
@@ -19,6 +20,8 @@ type Expired = SessionRecord | Anchor;
  * again at any time, also in parallel, and changes nothing the second time: no request can write to the archived generation any more, so
  * that the object is always the same; the stub is written only if there is no header or stub; and only messages of the archived
  * generation and older ones are deleted.
+ *
+ * Deletes an incognito session instead, as `deleteSession` does.
  */
 export function archiveSession(stores: Stores, expired: Expired): Promise<Archived> {
   const session = { user: expired.user_id, id: expired.id };
@@ -29,6 +32,12 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     const state = await readSession(stores, session);
     if (state.kind === "none") {
       const { anchor } = state;
+      if (anchor?.state === "active") {
+        const tombstone = await bury(stores, anchor, null);
+        if (!tombstone) return contended;
+        await purgeSession(stores, tombstone);
+        return "discarded";
+      }
       await purgeSession(stores, anchor?.state === "deleted" ? anchor : { ...expired, generation });
       return "deleted";
     }

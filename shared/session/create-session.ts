@@ -52,7 +52,7 @@ export function createSession(
       return contended;
     }
     const stored = await sessions.find(session);
-    // An expired archive no longer exists: its id is free, even if DynamoDB has not deleted its items yet.
+    // The session's time is over, or that of its archive: its id is free, even if its items are not deleted yet.
     if (stateOf(stored, anchor, clock()).kind === "none") {
       await bury(stores, anchor, stored);
       return contended;
@@ -83,6 +83,7 @@ function newRecord(
     updated_at: toInstant(now),
     expires_at: expiryOf(lifetime, now),
     ...lifetime,
+    ...(input.incognito ? { incognito: true } : {}),
     message_count: 0,
     version: 1,
     generation: firstGeneration(now, tombstone),
@@ -101,6 +102,7 @@ function anchorOf(record: SessionRecord, { seed, at }: RequestIdentity, now: num
     created_at: record.created_at,
     ttl_seconds: record.ttl_seconds,
     pinned: record.pinned,
+    ...(record.incognito ? { incognito: true } : {}),
     generation: record.generation,
     live_generation: record.generation,
     reset_generation: record.generation,

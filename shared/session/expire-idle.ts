@@ -34,14 +34,18 @@ export async function expireIdle(
   return { expired, complete: true };
 }
 
-/** Makes a session expire now. False when another request has written to it: then its version has changed, so this write fails. */
+/**
+ * Makes a session expire now. False when another request has written to it: then its version has changed, so this write fails. The
+ * reconciler deletes an incognito session soon, even if DynamoDB deletes the header days late.
+ */
 export function expireNow(
   { sessions, clock }: Pick<Stores, "sessions" | "clock">,
   from: SessionRecord,
 ): Promise<boolean> {
   const session: SessionId = { user: from.user_id, id: from.id };
   const to = { ...from, expires_at: toSeconds(clock()), version: from.version + 1 };
-  return sessions.transit(session, { from, to, active: 0 });
+  const anchor = { expect: { live: from.generation }, set: { due_at: toInstant(clock()) } };
+  return sessions.transit(session, { from, to, ...(from.incognito ? { anchor } : {}), active: 0 });
 }
 
 const isIdle = (record: SessionRecord, idleSince: number, now: number): boolean =>

@@ -23,12 +23,23 @@ const fromJson = <T>(text: unknown, absent: T): T => (typeof text === "string" ?
 /** The beginning of the names of attributes that stand for running turns in a header. */
 export const TURN_PREFIX = "turn_";
 
+/**
+ * The status of a header as it is stored. An incognito session has its own, because lists read the index `sessions_by_activity`: it holds
+ * the status, and DynamoDB cannot add another attribute to an index.
+ */
+export function storedStatus({ status, incognito }: Pick<SessionRecord, "status" | "incognito">): string {
+  return incognito ? INCOGNITO : status;
+}
+
+export const INCOGNITO = "incognito";
+
 export function toHeaderItem(record: SessionRecord): Item {
-  const { user_id, expires_at, metadata, archive, turns, ...rest } = record;
+  const { user_id, expires_at, metadata, archive, turns, status: _status, incognito: _incognito, ...rest } = record;
   return {
     ...headerKey(user_id, record.id),
     owner: user_id,
     ...rest,
+    status: storedStatus(record),
     metadata: toJson(metadata),
     ...(archive ? { archive: toJson(archive) } : {}),
     ...(expires_at === null ? {} : { expires_at }),
@@ -59,6 +70,7 @@ export function fromHeaderItem(item: Item): SessionRecord {
   const rest = Object.fromEntries(Object.entries(others).filter(([name]) => !name.startsWith(TURN_PREFIX)));
   return {
     ...(rest as unknown as SessionRecord),
+    ...(rest.status === INCOGNITO ? { status: "active", incognito: true } : {}),
     title: (title as string | null | undefined) ?? null,
     user_id: String(owner),
     metadata: fromJson<Record<string, unknown>>(metadata, {}),
@@ -127,7 +139,7 @@ export function isUnchanged(record: SessionRecord, now: number) {
       ` AND ${record.branch === undefined ? "attribute_not_exists(branch)" : "branch = :branch"}`,
     ExpressionAttributeNames: { "#status": "status" },
     ExpressionAttributeValues: {
-      ":active": "active",
+      ":active": storedStatus(record),
       ":generation": record.generation,
       ":ttl": record.ttl_seconds,
       ":pinned": record.pinned,

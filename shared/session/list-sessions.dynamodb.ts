@@ -2,7 +2,7 @@ import { toSeconds } from "../clock.ts";
 import { HEADER, headerKey } from "../dynamodb/keys.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { SESSIONS_BY_ACTIVITY } from "../dynamodb/tables.ts";
-import { fromHeaderItem } from "./items.dynamodb.ts";
+import { fromHeaderItem, INCOGNITO } from "./items.dynamodb.ts";
 import type { SessionRecord } from "./session.ts";
 import type { ListQuery } from "./store.ts";
 
@@ -31,11 +31,12 @@ export async function listSessions(
   return { records: records.slice(0, query.limit), more: records.length > query.limit };
 }
 
-/** Filters on the index by the state of a session at the time `:now`. */
+/** Filters on the index by the state of a session at the time `:now`. An incognito session that has expired is in no list. */
 const FILTERS = {
-  active: "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)",
-  archived: "(#status = :active AND expires_at <= :now) OR (#status <> :active AND expires_at > :now)",
-  all: "#status = :active OR expires_at > :now",
+  active: "#status IN (:active, :incognito) AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+  archived:
+    "(#status = :active AND expires_at <= :now) OR (NOT #status IN (:active, :incognito) AND expires_at > :now)",
+  all: "#status = :active OR expires_at > :now OR (#status = :incognito AND attribute_not_exists(expires_at))",
 } as const;
 
 function listParameters(user: string, { status, pinned, order, from, to, now }: ListQuery) {
@@ -53,6 +54,7 @@ function listParameters(user: string, { status, pinned, order, from, to, now }: 
     ExpressionAttributeValues: {
       ":owner": user,
       ":active": "active",
+      ":incognito": INCOGNITO,
       ":now": toSeconds(now),
       ...(pinned ? { ":pinned": true } : {}),
       ...(from ? { ":from": from } : {}),

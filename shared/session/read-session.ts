@@ -30,6 +30,11 @@ async function currentState(
   return stateOf(await sessions.find(session), anchor, clock());
 }
 
+/** Throws `not_found` when there is no such session. */
+export async function requireSession(stores: Pick<Stores, "sessions" | "clock">, session: SessionId): Promise<void> {
+  if ((await readSession(stores, session)).kind === "none") throw notFound();
+}
+
 /** Reads the session's record in any state. Throws `not_found`. */
 export async function showSession(
   stores: Pick<Stores, "sessions" | "messages" | "clock">,

@@ -52,6 +52,11 @@ const ttlSchema = z.int().min(0).max(MAX_TTL_SECONDS).meta({
   description: "Seconds of idleness after which the session is archived; 0 = never.",
 });
 
+export const incognitoSchema = z.boolean().meta({
+  description:
+    "Whether the session is never remembered, never archived, and deleted when it expires. It cannot be changed later.",
+});
+
 export const sessionSchema = z
   .object({
     id: idSchema,
@@ -65,6 +70,9 @@ export const sessionSchema = z
     expires_at: z.iso.datetime().nullable(),
     ttl_seconds: ttlSchema,
     pinned: z.boolean(),
+    incognito: z.literal(true).optional().meta({
+      description: "Never remembered, never archived, and deleted when it expires. Absent = it is not incognito.",
+    }),
     message_count: z.int().min(0).meta({ description: "Messages on all branches." }),
     head_id: idSchema.nullable().meta({ description: "The last message of the current branch." }),
     metadata: z.record(z.string(), z.json()),
@@ -79,6 +87,7 @@ export const createSessionSchema = z
     metadata: metadataSchema.optional(),
     ttl_seconds: ttlSchema.optional(),
     pinned: z.boolean().optional(),
+    incognito: incognitoSchema.optional(),
     created_at: createdAtSchema.optional(),
   })
   .meta({ id: "SessionCreate" });

@@ -1,7 +1,7 @@
 import { toInstant } from "../clock.ts";
 import { anchorKey, counterKey, headerKey } from "../dynamodb/keys.ts";
 import type { Item, TransactionAction } from "../dynamodb/table.ts";
-import { isUnchanged, TREE_CHANGES, toHeaderItem } from "./items.dynamodb.ts";
+import { isUnchanged, storedStatus, TREE_CHANGES, toHeaderItem } from "./items.dynamodb.ts";
 import type { SessionId, SessionRecord } from "./session.ts";
 import type { Settings, Transition } from "./store.ts";
 import type { Tree } from "./tree.ts";
@@ -33,7 +33,7 @@ export function headerAction({ user, id }: SessionId, { from, to }: Transition) 
         ExpressionAttributeValues: {
           ":generation": from.generation,
           ":version": from.version,
-          ":status": from.status,
+          ":status": storedStatus(from),
         },
       }
     : { ConditionExpression: "attribute_not_exists(pk)" };

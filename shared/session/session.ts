@@ -22,6 +22,8 @@ export interface SessionRecord {
   /** Seconds of idleness after which the session expires; 0 = never. */
   ttl_seconds: number;
   pinned: boolean;
+  /** The session is deleted when it expires, never archived and never remembered. Absent = it is not incognito. */
+  incognito?: true;
   message_count: number;
   /** The current branch. Absent = the session never branched, so that it has no tree. */
   branch?: number;
@@ -76,6 +78,8 @@ export interface Anchor {
   created_at: string;
   ttl_seconds: number;
   pinned: boolean;
+  /** As in the header. */
+  incognito?: true;
   /** The newest generation. Only the request that took it may make it the live one. */
   generation: number;
   live_generation: number;
@@ -113,7 +117,10 @@ export interface Tombstone {
   moved?: boolean;
 }
 
-/** The state of a session at one time. `limbo`: DynamoDB has deleted the header, and the archiver has not written the stub yet. */
+/**
+ * The state of a session at one time. `limbo`: DynamoDB has deleted the header, and the archiver has not written the stub yet. `none` with
+ * an anchor that is not deleted: the session's time is over, and its data may still be stored.
+ */
 export type SessionState =
   | { kind: "active"; record: SessionRecord }
   | { kind: "expired"; record: SessionRecord }
@@ -128,9 +135,11 @@ export function isExpired(record: { expires_at: number | null }, now: number): b
 
 /** The state at `now` (epoch ms) of the session with this header (or stub) and this anchor. */
 export function stateOf(record: SessionRecord | null, anchor: Anchor | null, now: number): SessionState {
-  if (record?.status === "active") return { kind: isExpired(record, now) ? "expired" : "active", record };
-  if (record?.status === "archived" && !isExpired(record, now)) return { kind: "archived", record };
-  if (record === null && anchor?.state === "active") return { kind: "limbo", anchor };
+  if (record && !isExpired(record, now)) return { kind: record.status, record };
+  // An incognito session ends when it expires, even if it is deleted later.
+  const isIncognito = record ? record.incognito : anchor?.incognito;
+  if (record?.status === "active" && !isIncognito) return { kind: "expired", record };
+  if (record === null && anchor?.state === "active" && !isIncognito) return { kind: "limbo", anchor };
   return anchor ? { kind: "none", anchor } : { kind: "none" };
 }
 
@@ -172,10 +181,11 @@ const NEVER_EXPIRING = 30 * 86_400;
 
 /**
  * When the reconciler checks a session that expires at `expires_at`: one hour later, or one lifetime of the session later if that is
- * shorter. ISO 8601.
+ * shorter. It checks an incognito session at once, because DynamoDB may delete the header days late. ISO 8601.
  */
-export function dueAfter(record: { expires_at: number | null; ttl_seconds: number }, now: number): string {
+export function dueAfter(record: Pick<SessionRecord, "expires_at" | "ttl_seconds" | "incognito">, now: number): string {
   if (record.expires_at === null) return toInstant(now + NEVER_EXPIRING * 1000);
+  if (record.incognito) return toInstant(record.expires_at * 1000);
   return toInstant((record.expires_at + Math.min(HOUR, Math.max(1, record.ttl_seconds))) * 1000);
 }
 
@@ -197,6 +207,7 @@ export function toSession(record: SessionRecord, now: number): Session {
     expires_at: archived || record.expires_at === null ? null : toInstant(record.expires_at * 1000),
     ttl_seconds: record.ttl_seconds,
     pinned: record.pinned,
+    ...(record.incognito ? { incognito: true } : {}),
     message_count: record.message_count + Object.keys(record.turns ?? {}).length,
     head_id: record.head_id ?? null,
     metadata: record.metadata as Session["metadata"],

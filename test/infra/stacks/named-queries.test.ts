@@ -125,7 +125,7 @@ async function report(): Promise<void> {
   const { stores } = lake.world;
   for (const [n, { user, ago, ...event }] of reported.entries()) {
     const request = { seed: `event ${n}`, at: today - ago * DAY };
-    await createEvent({ events, sessions: stores.sessions }, user, event, request);
+    await createEvent({ events, ...stores }, user, event, request);
   }
   const recorder = createRecorder(table, () => today);
   for (const { ago, all } of requests) {

@@ -5,6 +5,8 @@ import { createEventSchema, type EventCreate, type EventRecord } from "../../../
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
+import type { SessionId } from "../../../shared/session/session.ts";
+import type { SessionStore } from "../../../shared/session/store.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const AT = Date.parse("2026-11-21T12:00:00.000Z");
@@ -22,16 +24,17 @@ const create = (input: EventCreate, seed: string) =>
     {
       events: createEventStore(table()),
       sessions: {
-        findAnchor: async ({ user, id }) => {
+        findAnchor: async ({ user, id }: SessionId) => {
           if (user !== "ann" || id === "nobody's") return null;
-          return { state: id === "gone" ? "deleted" : "active" } as never;
+          return { state: id === "gone" ? "deleted" : "active" };
         },
-      },
+      } as unknown as SessionStore,
+      clock: () => AT,
     },
     "ann",
     input,
     { seed, at: AT },
-  );
+  ).then(({ event }) => event);
 
 const ofDay = async () => {
   const events: EventRecord[] = [];

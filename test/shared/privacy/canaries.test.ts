@@ -70,7 +70,7 @@ async function live(user: string): Promise<void> {
   const metrics = createTable(engines.dynamodb, engines.metricsTable);
   // The name of an event is a dimension of metrics, which all users share.
   const event = { type: "feedback", value: 1, name: "rating", metadata: { mark } } as const;
-  await createEvent({ events: createEventStore(metrics), sessions: stores.sessions }, user, event, request());
+  await createEvent({ events: createEventStore(metrics), ...stores }, user, event, request());
   world.advance(61_000);
   const records = [];
   for (const id of ["archived", "restored", "limbo"]) records.push((await world.sweep(user, id))!);
