@@ -14,7 +14,7 @@ export function turnRequest(
   { plans, idempotency, clock, newId }: ChatHandlerDependencies,
   { user, plan, person, repeatable, deadline, observe }: Caller,
   id: string,
-  { model, temperature, max_output_tokens, memory, tools, tool_choice }: TurnOptions,
+  { model, temperature, max_output_tokens, memory, incognito, tools, tool_choice }: TurnOptions,
 ): Omit<TurnRequest, "question"> {
   const named = planOf(plans, plan);
   observe({ plan: named.name });
@@ -25,7 +25,8 @@ export function turnRequest(
     model,
     parameters: withoutUndefined({ temperature, tools, tool_choice }),
     maxOutputTokens: max_output_tokens,
-    memory: memory && (async () => (await person()).memory),
+    incognito,
+    memory: memory && !incognito && (async () => (await person()).memory),
     create: true,
     onStored: observe,
     deadline,

@@ -81,6 +81,7 @@ export async function openTurn(
   let meant: number | undefined;
   return retryContended<OpenedTurn | null>(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
+    if (window) refuseOtherKind(request, window.record);
     const earlier = window?.messages.length === 0 ? request.before : request.since;
     let hasResults =
       window && checkResults(window.messages, isHistoryStored ? [] : (earlier ?? []), question, identity);
@@ -143,6 +144,16 @@ export async function openTurn(
   });
 }
 
+/** Throws `conflict` when the session is incognito and the request says that it is not, or the reverse. */
+function refuseOtherKind({ incognito }: TurnRequest, record: Pick<SessionRecord, "incognito">): void {
+  if (incognito === undefined || incognito === (record.incognito ?? false)) return;
+  const kind = incognito ? "not incognito" : "incognito";
+  throw new AppError(
+    "conflict",
+    `incognito: the session exists and is ${kind}: leave incognito out, or name a new session`,
+  );
+}
+
 /** Stores that append only to the session as it was read, so that of two equal results of a tool one is refused. Throws `conflict`. */
 function unchangedSince(deps: ChatDependencies, { version }: SessionRecord): ChatDependencies {
   const append: typeof deps.messages.append = (request) => {
@@ -194,10 +205,11 @@ async function historyOf(
  */
 async function makeHot(
   deps: ChatDependencies,
-  { session, question, create, onStored }: TurnRequest,
+  request: TurnRequest,
   identity: RequestIdentity,
   title_of: string,
 ): Promise<Window | null> {
+  const { session, question, create, incognito, onStored } = request;
   let existed = false;
   // Create first: a missing session is the most frequent reason for being here.
   if (create) {
@@ -207,7 +219,7 @@ async function makeHot(
       const record = await createSession(
         deps,
         session.user,
-        { id: session.id, title, title_of },
+        { id: session.id, title, title_of, incognito },
         identity,
         ttl,
         onStored,
@@ -224,6 +236,10 @@ async function makeHot(
     if (existed) return null;
     throw notFound();
   }
-  if (state.kind !== "active") await restoreSession(deps, session);
+  if (state.kind !== "active") {
+    // Only sessions that are not incognito have another state.
+    refuseOtherKind(request, {});
+    await restoreSession(deps, session);
+  }
   return readWindow(deps, session);
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { contentSchema, type InputPart, partsSchema, textSchema, toolCallPart } from "../session/parts.ts";
-import { idSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
+import { idSchema, incognitoSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
 import { completionContentSchema } from "./completion-content.ts";
 
 /** Options of a turn, of Memocha's own route and of the AI SDK's. */
@@ -8,6 +8,10 @@ export const turnOptions = {
   model: z.string().min(1).max(200).optional().meta({ description: "Replaces the model of the deployment." }),
   temperature: z.number().min(0).max(2).optional(),
   max_output_tokens: z.int().min(1).max(1_000_000).optional(),
+  incognito: incognitoSchema.optional().meta({
+    description:
+      "Makes a session that the turn creates incognito. An existing session must be as it says, otherwise 409.",
+  }),
   memory: z.boolean().default(true).meta({ description: "Whether the model sees memories of other sessions." }),
   tools: z
     .array(z.looseObject({ type: z.literal("function"), function: z.looseObject({ name: z.string().min(1).max(64) }) }))
@@ -150,7 +154,15 @@ export const completionRequestSchema = z
     audio: unsupported("answers are text").optional(),
     functions: unsupported("use tools").optional(),
     function_call: unsupported("use tool_choice").optional(),
-    metadata: z.looseObject({ session_id: idSchema.optional() }).nullish(),
+    // OpenAI's SDKs send texts only.
+    metadata: z
+      .looseObject({
+        session_id: idSchema.optional(),
+        incognito: z
+          .union([incognitoSchema, z.enum(["true", "false"]).transform((text) => text === "true")])
+          .optional(),
+      })
+      .nullish(),
   })
   .refine(({ messages }) => ["user", "tool"].includes(messages.at(-1)?.role ?? ""), {
     path: ["messages"],

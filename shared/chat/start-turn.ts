@@ -90,7 +90,8 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     // 5. Ask the model, until its first token.
     watch = watchTurn(deps.turns, turnId(opened), timeLeft(deps, request));
     const asked = opened.history.findLast(({ role }) => role === "user")?.content ?? "";
-    const recalled = await (recalling ?? recallMemories(deps, request, asked));
+    const isIncognito = opened.record.incognito === true;
+    const recalled = isIncognito ? [] : await (recalling ?? recallMemories(deps, request, asked));
     const promptFor = await createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
     const answer = await askModel(deps, request, promptFor, cacheKeyOf(opened.record), watch);
 

@@ -84,6 +84,8 @@ export interface TurnRequest {
   maxOutputTokens?: number | undefined;
   /** Whether memories are recalled, or what finds that out. */
   memory: boolean | (() => Promise<boolean>);
+  /** Whether the session is incognito, if the turn creates it. An existing one must be as this says. Absent = it may be either. */
+  incognito?: boolean | undefined;
   /** Creates the session if it does not exist. */
   create?: boolean;
   /** The session's id was made for this request, so the session cannot exist yet. */

@@ -21,6 +21,7 @@ type CompletionTurn = Pick<
   | "parameters"
   | "maxOutputTokens"
   | "memory"
+  | "incognito"
 >;
 
 /** The last message of an OpenAI request is the question. The others are history that the client has kept. */
@@ -44,7 +45,8 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
     model: body.model,
     parameters: parametersOf(body),
     maxOutputTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
-    memory: body.metadata?.memory !== false && body.metadata?.memory !== "false",
+    incognito: body.metadata?.incognito,
+    memory: body.metadata?.memory !== false && body.metadata?.memory !== "false" && !body.metadata?.incognito,
   };
 }
 

@@ -40,7 +40,7 @@ export interface UiTurn extends Required<Pick<TurnRequest, "question" | "before"
 }
 
 export const uiChatSchema = bodySchema.transform((body, context) => {
-  const { id, model, temperature, max_output_tokens, memory, tools, tool_choice } = body;
+  const { id, model, temperature, max_output_tokens, memory, incognito, tools, tool_choice } = body;
   const messages = body.messages.filter(({ role }) => role !== "system");
   const at = body.messages.length - 1;
   const last = body.messages[at];
@@ -78,7 +78,7 @@ export const uiChatSchema = bodySchema.transform((body, context) => {
     ...(isAnswer ? { continued: last.id } : {}),
     ...(!isAnswer && (isRegenerated || body.messageId === last.id) ? { replaced: last.id } : {}),
   };
-  return { id, model, temperature, max_output_tokens, memory, tools, tool_choice, turn };
+  return { id, model, temperature, max_output_tokens, memory, incognito, tools, tool_choice, turn };
 });
 
 const textOf = ({ parts }: ClientMessage): string =>

@@ -17,6 +17,7 @@ import { sessionParams } from "./parameters.ts";
 const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
 const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;
 
+const OTHER_KIND = "`incognito` says something else than the session is.";
 const NO_PROVIDER = "The model's provider rejects the deployment, or its answer broke off.";
 
 export const chatOperations = {
@@ -30,7 +31,7 @@ export const chatOperations = {
     answers: { 200: chatAnswerSchema },
     events: true,
     headers: [...turnHeaders, ...streamHeaders],
-    refusals: { 502: NO_PROVIDER },
+    refusals: { 409: OTHER_KIND, 502: NO_PROVIDER },
   },
   followChat: {
     method: "GET",
@@ -71,7 +72,10 @@ export const chatOperations = {
     answers: { 200: null },
     events: true,
     headers: [...turnHeaders, ...streamHeaders],
-    refusals: { 404: "The session or the answer was deleted since the first request with this Idempotency-Key." },
+    refusals: {
+      404: "The session or the answer was deleted since the first request with this Idempotency-Key.",
+      409: OTHER_KIND,
+    },
   },
   readUiChat: {
     method: "GET",
@@ -111,6 +115,7 @@ export const chatOperations = {
     isOpenAI: true,
     refusals: {
       404: "No such model; or the session or the answer was deleted since the first request with this Idempotency-Key.",
+      409: OTHER_KIND,
       502: NO_PROVIDER,
     },
   },
