@@ -34,7 +34,7 @@ export function seriesName(series: Series, n: number): string {
 
 export type SessionLine = { type: "session" } & Pick<
   Session,
-  "id" | "title" | "created_at" | "ttl_seconds" | "pinned" | "head_id" | "metadata"
+  "id" | "title" | "created_at" | "ttl_seconds" | "pinned" | "incognito" | "head_id" | "metadata"
 >;
 
 /** A message of the session whose line came last. Its parent, if it has one, has an earlier line. */
@@ -78,8 +78,18 @@ export interface Manifest {
 }
 
 export function toSessionLine(session: Session): SessionLine {
-  const { id, title, created_at, ttl_seconds, pinned, head_id, metadata } = session;
-  return { type: "session", id, title, created_at, ttl_seconds, pinned, head_id, metadata };
+  const { id, title, created_at, ttl_seconds, pinned, incognito, head_id, metadata } = session;
+  return {
+    type: "session",
+    id,
+    title,
+    created_at,
+    ttl_seconds,
+    pinned,
+    ...(incognito && { incognito }),
+    head_id,
+    metadata,
+  };
 }
 
 /** `message` as `toMessage` gives it, whose fields have an order. */

@@ -14,8 +14,14 @@ article.user { background: #e8f0fe } article.other { opacity: .6 } header, small
 `;
 export const PAGE_END = "</body></html>\n";
 
-export function sessionHeading({ id, title, created_at }: Pick<Session, "id" | "title" | "created_at">): string {
-  return `<h2 id="${escapeHtml(id)}">${escapeHtml(title ?? "Untitled")}</h2>\n<small>${day(created_at)} · ${escapeHtml(id)}</small>\n`;
+export function sessionHeading({
+  id,
+  title,
+  created_at,
+  incognito,
+}: Pick<Session, "id" | "title" | "created_at" | "incognito">): string {
+  const about = [day(created_at), id, ...(incognito ? ["incognito"] : [])].map(escapeHtml).join(" · ");
+  return `<h2 id="${escapeHtml(id)}">${escapeHtml(title ?? "Untitled")}</h2>\n<small>${about}</small>\n`;
 }
 
 /** `isCurrent`: the message is on the branch that the session shows. */

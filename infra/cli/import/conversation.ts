@@ -9,6 +9,7 @@ export interface Conversation {
   /** Epoch milliseconds. */
   startedAt?: number;
   pinned?: boolean;
+  incognito?: true;
   ttlSeconds?: number;
   metadata?: Record<string, unknown>;
   messages: SourceMessage[];

@@ -60,7 +60,7 @@ export function planSession(
   ttlSeconds: number | undefined = conversation.ttlSeconds,
   leave: (what: string) => void = () => undefined,
 ): Plan {
-  const { id, title, startedAt, pinned, metadata, messages, keepsIds = false } = conversation;
+  const { id, title, startedAt, pinned, incognito, metadata, messages, keepsIds = false } = conversation;
   const { order, parents, head, branches, detached } = orderMessages(conversation);
   const { times, moved } = orderTimes(messages, order, parents, startedAt);
   const newId = sessionId(id);
@@ -100,6 +100,7 @@ export function planSession(
         ...(createdAt !== undefined && { created_at: new Date(createdAt).toISOString() }),
         ...(ttlSeconds !== undefined && { ttl_seconds: ttlSeconds }),
         ...(pinned && { pinned }),
+        ...(incognito && { incognito }),
       }),
       id: newId,
     },

@@ -5,7 +5,7 @@ import { readInstant, readRole } from "./fields.ts";
 import { type Format, isObject, type JsonObject, type Source } from "./format.ts";
 
 /**
- * The plain format: `{session, title?, started_at?, pinned?, metadata?, head_id?, messages: [{role, content | text | parts, name?,
+ * The plain format: `{session, title?, started_at?, pinned?, incognito?, metadata?, head_id?, messages: [{role, content | text | parts, name?,
  * created_at? | ts?, id?, parent_id?, metadata?, model?, usage?, status?, finish_reason?}]}`. `parts` are the API's. Ignores other fields.
  */
 export const plain: Format = {
@@ -16,7 +16,7 @@ export const plain: Format = {
 
 /** @throws BadRecord naming the field. */
 export function readPlainRecord(record: JsonObject, source: Source): Conversation {
-  const { session, title, started_at: startedAt, messages, pinned, metadata, head_id: head } = record;
+  const { session, title, started_at: startedAt, messages, pinned, incognito, metadata, head_id: head } = record;
   if (typeof session !== "number" && (typeof session !== "string" || session === "")) {
     throw new BadRecord("missing session: the conversation's id, a string");
   }
@@ -29,6 +29,7 @@ export function readPlainRecord(record: JsonObject, source: Source): Conversatio
     ...(typeof title === "string" && { title }),
     ...(at !== undefined && { startedAt: at }),
     ...(pinned === true && { pinned }),
+    ...(incognito === true && { incognito }),
     ...(kept && { metadata: kept }),
     ...(typeof head === "string" && { head }),
     messages: messages.map((message, index) => readMessage(message, `messages[${index}]`, isTree, source)),

@@ -18,6 +18,7 @@ export interface SendOptions {
 interface Stored {
   message_count: number;
   head_id: string | null;
+  incognito?: true;
   metadata: { import_id?: unknown };
 }
 
@@ -39,6 +40,12 @@ export async function sendSession(
   const importId = randomUUID();
   const last = messages.at(-1)?.id;
   const stored = (await create()) ? undefined : await read();
+  if (stored && stored.incognito !== session.incognito) {
+    throw new Refused(
+      409,
+      `the session ${session.id} exists and is ${stored.incognito ? "" : "not "}incognito: delete it first`,
+    );
+  }
   // The same import_id: this run created the session, but the answer was lost and the second attempt got a 409.
   if (!stored || (!isKeyed && stored.metadata.import_id === importId)) {
     await append(0, importId);
