@@ -13,7 +13,7 @@ import { texts } from "./texts.ts";
 import { Notices, useNotices } from "./ui/notices.tsx";
 import { Shortcuts } from "./ui/shortcuts.tsx";
 
-/** The page of a signed-in person: sidebar, one view, and what floats above them. */
+/** The page of a signed-in person: the sidebar, one view, and notices above them. */
 export function App({ identity }: { identity: Identity }) {
   const api = useMemo(() => createApi(identity), [identity]);
   const location = useLocation();
@@ -127,7 +127,7 @@ function useOnline(): boolean {
   return isOnline;
 }
 
-/** Keys that work wherever nobody types. */
+/** Keyboard shortcuts that work outside of text fields. */
 function useKeys(showKeys: () => void, openSidebar: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {

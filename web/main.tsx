@@ -6,7 +6,7 @@ import { texts } from "./texts.ts";
 
 const root = document.querySelector("#app") as HTMLElement;
 
-/** The page without a person: what went wrong or has ended, and the way in. */
+/** The page without a signed-in person: the reason, and the button to sign in. */
 function Entry({ text, detail }: { text: string; detail?: string }) {
   return (
     <main class="entry">

@@ -23,7 +23,7 @@ interface Pending {
 
 const PENDING = "sign-in";
 const SIGNED_OUT = "signed-out";
-/** Seconds before a token's end at which it is refreshed: an answer may be long on its way. */
+/** Seconds before a token's end at which it is refreshed, because a request may take long to arrive. */
 const MARGIN = 60;
 
 const client: oauth.Client = { client_id: settings.client_id };
@@ -71,7 +71,7 @@ export async function leaveToSignIn(): Promise<never> {
   return await new Promise(() => {});
 }
 
-/** Finishes the sign-in of which the URL has the answer; undefined = the URL has none. Restores the view. */
+/** Finishes a sign-in whose answer is in the URL, and restores the view; undefined = the URL has no answer. */
 export async function finishSignIn(): Promise<Identity | undefined> {
   const url = new URL(location.href);
   const stored = sessionStorage.getItem(PENDING);
@@ -108,7 +108,7 @@ function identify(server: oauth.AuthorizationServer, first: oauth.TokenEndpointR
     try {
       current = await oauth.processRefreshTokenResponse(server, client, response);
     } catch (error) {
-      // The issuer accepts the refresh token no longer.
+      // The issuer no longer accepts the refresh token.
       if (error instanceof oauth.ResponseBodyError) await leaveToSignIn();
       throw error;
     }
@@ -151,7 +151,7 @@ function refreshTime({ expires_in = 3600 }: oauth.TokenEndpointResponse): number
   return Date.now() + Math.max(expires_in - MARGIN, expires_in / 2) * 1000;
 }
 
-/** The claims of a token, unverified: the page only decides by them what it shows. */
+/** The claims of a token, unverified: the page uses them only to decide what to show. */
 function claimsOf(token: string): Record<string, unknown> {
   try {
     const payload = token.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";

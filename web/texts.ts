@@ -157,7 +157,7 @@ export const texts = {
     source: "Show where it was said",
     said: (role: string) => (role === "user" ? "You said" : "The answer said"),
     forgetAll: "Forget everything",
-    forgetAllAsk: "All memories are deleted for good. Conversations stay. Type the word to go on.",
+    forgetAllAsk: "All memories are deleted for good. Conversations stay. Type the word to continue.",
     word: "forget",
     type: (word: string) => `Type “${word}”`,
     cancel: "Cancel",
@@ -214,7 +214,7 @@ export const texts = {
       meanwhile:
         "It takes about six minutes, and longer with much data. Until it is complete, nothing new can be stored. Make an export first if you want to keep a copy.",
       begin: "Erase everything",
-      ask: "Everything that is stored of you is deleted for good, also what you have typed and not sent. Type the word to go on.",
+      ask: "Everything that is stored of you is deleted for good, also what you have typed and not sent. Type the word to continue.",
       word: "erase",
       cancel: "Cancel",
       running:
@@ -246,7 +246,7 @@ export const texts = {
   },
   errors: {
     network: "The server cannot be reached. Nothing you typed is lost.",
-    offline: "You are offline. The page goes on when the network is back.",
+    offline: "You are offline. The page continues when the network is back.",
     server: "The server could not do this.",
     beingErased:
       "Your data is being erased. Nothing new can be stored until that is done, which takes some minutes. “My data” shows how far it is.",

@@ -14,7 +14,7 @@ interface DetailsProps {
   onClose: () => void;
 }
 
-/** What is known of a conversation, and the way to empty it. */
+/** The details of a conversation, and the button that empties it. */
 export function DetailsDrawer({ session, onReset, onClose }: DetailsProps) {
   const { notify } = useApp();
   const [isAsking, setAsking] = useState(false);

@@ -26,7 +26,7 @@ interface MessageProps {
   onWhy: () => void;
 }
 
-/** A stored message with the line of what is known of it, and its actions. */
+/** A stored message with its details and its actions. */
 export class MessageView extends Component<MessageProps> {
   // A long transcript has thousands of them, and an answer that streams changes none.
   override shouldComponentUpdate(next: MessageProps): boolean {

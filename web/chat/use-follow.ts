@@ -8,8 +8,8 @@ const NEAR_END = 80;
 const NEAR_BEGINNING = 1500;
 
 /**
- * Keeps the end of the transcript in view while it is there, and what a person reads where it is when earlier messages come. Calls
- * `onNearBeginning` when they are needed.
+ * Keeps the view at the end of the transcript if it is there, and keeps the visible messages in place when earlier ones are loaded. Calls
+ * `onNearBeginning` when earlier messages are needed.
  */
 export function useFollow(
   ref: RefObject<HTMLElement | null>,

@@ -6,7 +6,7 @@ import { DataExport } from "./data-export.tsx";
 import { MemorySwitch } from "./memory-switch.tsx";
 import { UsageToday } from "./usage-today.tsx";
 
-/** What the person has used today, and what becomes of the person's data. */
+/** What the person has used today, and the controls of the person's data. */
 export function Data({ onOpenSidebar }: { onOpenSidebar: () => void }) {
   /** Counts the erasures, to read everything again after each. */
   const [erasures, setErasures] = useState(0);

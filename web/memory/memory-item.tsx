@@ -17,7 +17,7 @@ interface MemoryItemProps {
   onPutBack: () => void;
 }
 
-/** A memory: what was said, when, where, and the way to forget it. */
+/** A memory: its text and time, the link to its source, and the button to forget it. */
 export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
   const { api, notify } = useApp();
   const { id, session_id, message_id, role, content, created_at } = memory;

@@ -21,7 +21,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
   const { api } = useApp();
   const [found, setFound] = useState<Found>();
   const [failure, setFailure] = useState<{ error: ApiError; again: () => void }>();
-  /** Requests so far. A late answer for older filters is dropped. */
+  /** Requests so far. A late answer to older filters is dropped. */
   const count = useRef(0);
   const { audit: words } = operationTexts;
   const asked = filters.toString();

@@ -4,7 +4,7 @@ import { Confirm } from "../ui/dialog.tsx";
 import { explain } from "../ui/failure.tsx";
 import { operationTexts } from "./operation-texts.ts";
 
-/** Archives sessions that have been idle for long, after a look at how many there are. */
+/** Archives sessions that have been idle for long. Counts them first. */
 export function Cleanup() {
   const { api, notify } = useApp();
   const [days, setDays] = useState(30);

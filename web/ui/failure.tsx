@@ -9,7 +9,7 @@ interface FailureProps {
   onAgain: () => void;
 }
 
-/** What went wrong and what to do, where it happened. */
+/** What went wrong and what to do, shown at the place where it happened. */
 export function Failure({ error, text, onAgain }: FailureProps) {
   const [left, setLeft] = useState(Math.ceil((error.retryAfter ?? 0) / 1000));
   useEffect(() => {
@@ -17,7 +17,7 @@ export function Failure({ error, text, onAgain }: FailureProps) {
     const timer = setInterval(() => setLeft((seconds) => Math.max(0, seconds - 1)), 1000);
     return () => clearInterval(timer);
   }, [error]);
-  // The network is back: go on by itself.
+  // The network is back: try again without a click.
   useEffect(() => {
     if (error.status !== 0) return;
     addEventListener("online", onAgain);
