@@ -12,7 +12,7 @@ const PART = 8 * 1024 * 1024;
 /** Characters of lines that are packed as one file. */
 const LINES = 4 * 1024 * 1024;
 
-/** How far an export has come. A run of the job goes on where the one before it has saved this. */
+/** The progress of an export. Each run of the job continues from the progress that the previous run saved. */
 export interface Progress {
   /** The run that saved it. */
   run: string;
@@ -63,8 +63,8 @@ export interface BuildDependencies extends CollectPorts {
 }
 
 /**
- * Builds the zip of an export, from where the run before has come, until `deadline` (epoch ms). Another run that begins meanwhile takes
- * over. `more`: a further run has to go on. `over`: there is nothing to do any more.
+ * Builds the zip of an export, from the saved progress, until `deadline` (epoch ms). Another run that begins meanwhile takes over.
+ * `more`: another run must continue. `over`: nothing is left to do.
  */
 export async function buildExport(
   deps: BuildDependencies,
@@ -115,7 +115,9 @@ export async function buildExport(
   }
   if (!(await objects.completeUpload(record, progress.upload, progress.parts))) {
     await objects.removeProgress(record);
-    throw new AppError("unavailable", "the upload of the export is gone: it begins anew", { retryAfter: 1 });
+    throw new AppError("unavailable", "the upload of the export no longer exists: the export begins again", {
+      retryAfter: 1,
+    });
   }
   // An erasure may have deleted the export meanwhile.
   if (!(await deps.exports.end(record.user_id, record.id, progress.result))) await objects.removeZip(record);
@@ -123,7 +125,7 @@ export async function buildExport(
   return "over";
 }
 
-/** Deletes what an export that does not run any more has left beside its zip. */
+/** Deletes what an ended export has left beside its zip. */
 export async function cleanUp(objects: ExportObjects, place: ExportPlace): Promise<void> {
   const stored = await objects.readProgress(place);
   if (!stored) return;
@@ -165,7 +167,7 @@ function manifestOf({ id, created_at, user_id }: ExportRecord, { counts, entries
   return { ...FORMAT, id, created_at, user_id, counts, entries: files };
 }
 
-/** The zip as far as it is in no part: what is added to it is in `progress` after `save`. */
+/** The end of the zip, which is in no part yet. `save` stores it in `progress`. */
 async function openZip(progress: Progress) {
   const hash = (await createSHA256()).load(Buffer.from(progress.hash, "base64"));
   let pieces: Buffer[] = progress.pending === "" ? [] : [Buffer.from(progress.pending, "base64")];
@@ -215,7 +217,7 @@ async function openZip(progress: Progress) {
       for (const series of [...lines.keys()]) pack(series);
     },
     addDirectory: () => push(zipDirectory(progress.entries, progress.bytes + size)),
-    /** Everything until now is in a part. */
+    /** Notes that a part has everything that was added so far. */
     taken(etag: string): void {
       hash.update(content());
       progress.parts.push(etag);
@@ -224,7 +226,7 @@ async function openZip(progress: Progress) {
       size = 0;
     },
     save(): void {
-      // The hash has no state any more once it has given its digest.
+      // A hash has no state after `digest`.
       if (!progress.result) progress.hash = Buffer.from(hash.save()).toString("base64");
       progress.pending = content().toString("base64");
     },

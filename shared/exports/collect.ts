@@ -28,13 +28,13 @@ import { messageSection, sessionHeading } from "./readable.ts";
 const PAGE = 500;
 /** Sessions that are read at the same time. */
 const PARALLEL = 8;
-/** Attempts to read a session that changes meanwhile. The last one is taken as it is. */
+/** Attempts to read a session that changes meanwhile. The result of the last one is used although the session has changed. */
 const ATTEMPTS = 3;
 
 /** How far the collection has come. */
 export interface Cursor {
   section: keyof typeof sections;
-  /** Where the section goes on: after this id of a file, a session, a memory or an event. */
+  /** The section continues after this id of a file, a session, a memory or an event. */
   after?: string;
   /** The session of which the messages up to a position are collected. */
   inside?: { id: string; position: string };
@@ -59,8 +59,8 @@ export interface CollectPorts {
 }
 
 /**
- * Collects everything that is stored of a user, from a cursor on. Each session is as it is when it is read; what others write meanwhile may
- * be missing. Sessions are in the order of their ids, which no write changes.
+ * Collects everything that is stored of a user, from a cursor on. Each session is as it is when it is read; later writes may be
+ * missing. Sessions are in the order of their ids, which no write changes.
  */
 export async function* collect(ports: CollectPorts, user: string, cursor: Cursor): AsyncGenerator<Piece> {
   const names = Object.keys(sections) as Cursor["section"][];

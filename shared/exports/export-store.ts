@@ -43,7 +43,7 @@ export interface ExportStore {
   end(user: string, id: string, result: ExportResult | null): Promise<boolean>;
 }
 
-/** Begins an export. While one runs, the answer is that one: it has what the second would have. */
+/** Begins an export. While one runs, returns that one, because a second one would hold the same data. */
 export async function requestExport(
   exports: ExportStore,
   user: string,

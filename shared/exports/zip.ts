@@ -10,7 +10,7 @@ export interface ZipEntry {
   crc: number;
 }
 
-/** The largest value of a field of 2 and of 4 bytes: it says that the value is in the zip64 fields. */
+/** The largest value of a field of 2 and of 4 bytes. It means that the real value is in the zip64 fields. */
 const FULL_2 = 0xffff;
 const FULL_4 = 0xffffffff;
 
@@ -25,11 +25,11 @@ const VERSION = 45;
 
 /**
  * Packs one file for a zip (APPNOTE.TXT 6.3, section 4.3). The whole zip is such files one after the other, then `zipDirectory`. No
- * library that we know of can go on with a zip that another process has begun. Content is at most 4 GB.
+ * library that we know of can continue a zip that another process has begun. Content is at most 4 GB.
  */
 export function packFile(path: string, content: Uint8Array, offset: number): { entry: ZipEntry; bytes: Buffer[] } {
   const deflated = deflateRawSync(content);
-  // Images and the like only grow.
+  // Content that is compressed already, such as an image, would only grow.
   const data = deflated.length < content.length ? deflated : content;
   const entry = { path, offset, bytes: content.length, packed: data.length, crc: crc32(content) };
   const name = Buffer.from(path);
