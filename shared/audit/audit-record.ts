@@ -1,4 +1,4 @@
-/** Every action that leaves a record. Each names what it is done to, and what is done. */
+/** Every action that leaves a record: the kind of data, and what is done to it. */
 export const auditActions = [
   "act_as",
   "audit.read",
@@ -47,7 +47,7 @@ export interface AuditQuery {
   /** Hash of a user. */
   subject?: string | undefined;
   limit: number;
-  /** Id after which the list goes on. */
+  /** Id after which the list continues. */
   after?: string | undefined;
   /** Epoch milliseconds. */
   now: number;

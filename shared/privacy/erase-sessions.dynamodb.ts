@@ -25,7 +25,7 @@ const KINDS: Record<string, string> = {
 
 /**
  * Erases the sessions of a user with all that their partitions hold. First a session is made a tombstone, which refuses late writes. The
- * tombstone goes at last, because the search finds a session's partition by it.
+ * tombstone is deleted last, because the search finds a session's partition by it.
  */
 export function eraseSessions(table: Items, stores: Pick<Stores, "sessions" | "clock">, user: string): Eraser {
   let found: string[] = [];

@@ -81,7 +81,7 @@ export interface ErasureStore {
   open(): Promise<OpenErasure[]>;
   /** Takes an erasure for one worker until `until` (epoch ms). False when another one has it, or when it is over. */
   lease(id: string, holder: string, now: number, until: number): Promise<boolean>;
-  /** Gives an erasure back, so that the next worker takes it at once. */
+  /** Releases an erasure, so that the next worker can take it at once. */
   release(id: string, holder: string): Promise<void>;
   /** Stores what was found and erased and the stage, and holds the erasure until `until` (epoch ms). False when this worker does not hold the erasure any more. */
   save(erasure: OpenErasure, holder: string, until: number): Promise<boolean>;

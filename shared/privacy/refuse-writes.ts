@@ -14,7 +14,7 @@ export async function refuseWrites<T>(person: Promise<Person>, work: () => Promi
     if (erasing !== undefined) throw beingErased();
   });
   const done = behindGate(allowed, work);
-  // The work gives back what it holds before the function answers.
+  // Wait for the work, so that it releases what it holds before the function answers.
   await Promise.allSettled([allowed, done]);
   await allowed;
   return done;

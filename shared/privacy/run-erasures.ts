@@ -37,8 +37,8 @@ export interface RunDependencies {
 }
 
 /**
- * Works on all erasures that are not over, until `deadline` (epoch ms). What a store holds is its own progress: what is erased is not found
- * again. So a run may end at any point, and another one goes on. Returns how many receipts were signed.
+ * Works on all erasures that are not over, until `deadline` (epoch ms). No progress is stored, because erased data is not found again. So a
+ * run may end at any point, and another one continues. Returns how many receipts were signed.
  */
 export async function runErasures(
   deps: RunDependencies,
@@ -66,7 +66,7 @@ export async function runErasures(
   return completed;
 }
 
-/** Epoch milliseconds from which on there is something to do. */
+/** Epoch milliseconds before which there is nothing to do. */
 function dueAt({ stage, since }: OpenErasure, grace: number): number {
   return since + { sweep: 0, check: grace, late: LATE }[stage];
 }
