@@ -45,7 +45,7 @@ export class ModelError extends Error {
 
 /** The caller has aborted the request. That is not the provider's fault, so its circuit breaker does not count it. */
 export function givenUp(cause: unknown): ModelError {
-  return new ModelError("unusable", "the turn was given up", { cause });
+  return new ModelError("unusable", "the caller has aborted the request", { cause });
 }
 
 /** Whether another call to the same provider may succeed. */
@@ -77,7 +77,7 @@ export function toAppError(error: unknown): AppError {
     return new AppError("model_not_found", "model: the provider has no such model", { cause: error, fields });
   }
   if (failure === "misconfigured") {
-    return new AppError("bad_gateway", "the provider rejects the deployment", {
+    return new AppError("bad_gateway", "the provider rejects the API key or the settings of this deployment", {
       cause: error,
       providerCode: said.code,
     });

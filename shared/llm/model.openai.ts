@@ -41,12 +41,12 @@ export function createOpenAIModel(
     const step = createTimeout(abort);
     const untilFirstToken = createTimeout(abort);
     try {
-      untilFirstToken.restart(request.firstTokenWithin, "the first token does not come");
-      step.restart(timeouts.connect, "the provider does not answer");
+      untilFirstToken.restart(request.firstTokenWithin, "the first token did not arrive in time");
+      step.restart(timeouts.connect, "the provider did not answer in time");
       const stream = await clientOf(target).chat.completions.create(bodyOf(target, prompt, request), {
         signal,
       });
-      step.restart(timeouts.firstToken, "the first token does not come");
+      step.restart(timeouts.firstToken, "the first token did not arrive in time");
       const events = read(stream, createChunkReader(newId), step, timeouts.firstToken);
       const first = await events.next();
       return resumed(first, events);
@@ -90,7 +90,7 @@ async function* read(
   try {
     for await (const chunk of chunks) {
       for (const piece of reader.take(chunk)) {
-        step.restart(betweenTokens, "the next token does not come");
+        step.restart(betweenTokens, "the next token did not arrive in time");
         yield piece;
       }
     }
@@ -127,7 +127,7 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { pa
     messages: messages as OpenAI.ChatCompletionMessageParam[],
     stream: true as const,
     stream_options: { ...(parameters?.stream_options as object), include_usage: true },
-    // OpenAI's newer models take the one, servers that speak its API mostly the other.
+    // OpenAI's newer models take `max_completion_tokens`. Most servers that speak its API take `max_tokens`.
     ...(target.isOpenAI ? { max_completion_tokens: maxOutputTokens } : { max_tokens: maxOutputTokens }),
   };
 }
@@ -179,7 +179,7 @@ function saidIn(error: unknown): ProviderError {
 
 /**
  * Milliseconds; RFC 9110, section 10.2.3, and OpenAI's more precise `retry-after-ms`. A date is compared with the response's own `Date`,
- * because both are of the provider's clock.
+ * because both come from the provider's clock.
  */
 function retryAfterOf(headers: Headers | undefined): number | undefined {
   const milliseconds = Number.parseFloat(headers?.get("retry-after-ms") ?? "");

@@ -20,7 +20,7 @@ export interface ModelSpec {
 /**
  * Known models, by the beginning of their names: dated versions cost what their family costs. `CHAT_PRICES` overrides prices. They are
  * OpenAI's list prices (https://developers.openai.com/api/docs/pricing), each compared in November 2026 with at least one public table of
- * prices, as LiteLLM's `model_prices_and_context_window.json` is one. A model without `cached` has no lower price for a cache.
+ * prices, such as LiteLLM's `model_prices_and_context_window.json`. A model without `cached` has no lower price for a cache.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
   "gpt-5-mini": { context: 400_000, input: 0.25, cached: 0.025, output: 2, encoding: "o200k_base", images: true },

@@ -15,7 +15,7 @@ describe("a model's price and context", () => {
     expect(specOf(model)).toEqual({ context: 8192, input: 0, output: 0 });
   });
 
-  it("are the deployment's own where it says so", () => {
+  it("are those that the deployment sets", () => {
     const overrides = { "gpt-5": { input: 9 }, "gpt-5-mini": { context: 1000 } };
     expect(specOf("gpt-5-mini-x", overrides)).toEqual({ ...knownModels["gpt-5-mini"], context: 1000 });
     expect(specOf("gpt-5", overrides)).toMatchObject({ input: 9, cached: undefined, output: 10 });

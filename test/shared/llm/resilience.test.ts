@@ -40,7 +40,7 @@ const failure = (work: Promise<unknown>): Promise<ModelError> =>
   );
 
 describe("a model", () => {
-  it("streams what is said, counts tokens, and keeps its connection", async () => {
+  it("streams its text, counts tokens, and keeps the connection open", async () => {
     const model = createInstance(table, { url: fake.url });
     const { model: name, events } = await model.ask(ask("good morning"));
     const seen: ModelEvent[] = [];
@@ -90,10 +90,10 @@ describe("a model", () => {
     await expect.poll(() => fake.requests[0]!.isCut).toBe(true);
   });
 
-  it("has no longer than the turn allows until its first token", async () => {
+  it("must send its first token within the turn's time", async () => {
     fake.always({ firstToken: 5000 });
     const error = failure(createInstance(table, { url: fake.url }).ask(ask("hi", { firstTokenWithin: 300 })));
-    expect(await error).toMatchObject({ failure: "down", message: "the first token does not come" });
+    expect(await error).toMatchObject({ failure: "down", message: "the first token did not arrive in time" });
     expect(fake.requests).toHaveLength(1);
   });
 
@@ -102,7 +102,7 @@ describe("a model", () => {
     const answer = await createInstance(table, { url: fake.url }).ask(ask("one two three"));
     const began = Date.now();
     expect(await said(answer)).toBe("You said: one two three");
-    // Four tokens were yet to come.
+    // Four more tokens follow the first one.
     expect(Date.now() - began).toBeGreaterThan(700);
   });
 
@@ -112,7 +112,7 @@ describe("a model", () => {
     expect(fake.requests).toHaveLength(2);
   });
 
-  it.each([400, 413, 422])("is not asked again after a %i, nor is another", async (status) => {
+  it.each([400, 413, 422])("is not asked again after a %i, and no fallback is asked", async (status) => {
     fake.next({ status });
     const model = createInstance(table, { url: fake.url, fallbacks: [`model-b@${other.url}`] });
     expect(await failure(model.ask(ask()))).toMatchObject({ failure: "refused", status });
@@ -131,7 +131,7 @@ describe("a model", () => {
     expect(second!.at - first!.at).toBeGreaterThanOrEqual(290);
   });
 
-  it("backs off with jitter and gives up after its attempts, with what the provider asks for", async () => {
+  it("is retried with jitter, and fails after its attempts with the provider's Retry-After", async () => {
     fake.always({ status: 429, headers: { "retry-after-ms": "40" } });
     const error = await failure(createInstance(table, { url: fake.url }).ask(ask()));
     expect(error).toMatchObject({ failure: "busy", retryAfter: 40 });
@@ -141,7 +141,7 @@ describe("a model", () => {
   it.each([
     ["is asked again", { headers: { "retry-after": "5" }, requestsPerMinute: 0 }],
     ["waits in the queue", { headers: {}, requestsPerMinute: 10 }],
-  ])("ends at once when the turn is given up while it %s", async (_when, { headers, requestsPerMinute }) => {
+  ])("ends at once when the caller aborts while it %s", async (_when, { headers, requestsPerMinute }) => {
     fake.next({ status: 429, headers });
     const options = { url: fake.url, fallbacks: [`model-b@${other.url}`], requestsPerMinute, patience: 9000 };
     const abort = new AbortController();
@@ -149,7 +149,7 @@ describe("a model", () => {
     await expect.poll(() => fake.requests.length).toBe(1);
     const began = performance.now();
     setTimeout(() => abort.abort(), 100);
-    expect(await error).toMatchObject({ failure: "unusable", message: "the turn was given up" });
+    expect(await error).toMatchObject({ failure: "unusable", message: "the caller has aborted the request" });
     expect(performance.now() - began).toBeLessThan(3000);
     expect([fake.requests.length, other.requests.length]).toEqual([1, 0]);
   });
@@ -164,8 +164,8 @@ describe("a model", () => {
   });
 
   it.each([
-    ["connect", "the provider does not answer"],
-    ["first token", "the first token does not come"],
+    ["connect", "the provider did not answer in time"],
+    ["first token", "the first token did not arrive in time"],
   ] as const)("is asked again when it hangs before its %s", async (hang, message) => {
     fake.next({ hang });
     const model = createInstance(table, { url: fake.url, connect: 1000, firstToken: 1000 });
@@ -189,7 +189,7 @@ describe("a model", () => {
     ["a malformed chunk", { malformedAfter: 2 }],
     ["an end without a reason", { endAfter: 2 }],
     ["a silence", { hang: "mid-stream" }],
-  ] as const)("breaks off at %s amid the answer", async (_, behaviour) => {
+  ] as const)("breaks off at %s within the answer", async (_, behaviour) => {
     fake.next(behaviour);
     const model = createInstance(table, { url: fake.url, firstToken: 150 });
     expect(await failure(said(await model.ask(ask("one two three"))))).toBeInstanceOf(ModelError);
@@ -294,7 +294,7 @@ describe("the circuit breaker", () => {
       await said(await late.ask(ask()));
     });
 
-    it("lets the next one try at once when the turn was given up", async () => {
+    it("lets the next call try at once when the trial call was aborted", async () => {
       await openAndWait();
       fake.next({ hang: "connect" });
       const abort = new AbortController();
@@ -302,7 +302,7 @@ describe("the circuit breaker", () => {
       await expect.poll(() => fake.requests.length).toBe(1);
       expect(await failure(instance().ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
       abort.abort();
-      expect(await trying).toMatchObject({ failure: "unusable", message: "the turn was given up" });
+      expect(await trying).toMatchObject({ failure: "unusable", message: "the caller has aborted the request" });
       await said(await instance().ask(ask()));
     });
 
@@ -314,7 +314,7 @@ describe("the circuit breaker", () => {
       await said(await instance().ask(ask()));
     });
 
-    it("lets the next one try when the first has died", async () => {
+    it("lets the next call try when the instance of the first has died", async () => {
       await openAndWait();
       fake.next({ hang: "connect" });
       const abort = new AbortController();
@@ -347,7 +347,7 @@ describe("the circuit breaker", () => {
     });
   });
 
-  it("does not count turns that were given up", async () => {
+  it("does not count calls that were aborted", async () => {
     fake.always({ hang: "connect" });
     const instance = () => createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 1 });
     for (let n = 1; n <= 3; n++) {
@@ -419,7 +419,7 @@ describe("the circuit breaker", () => {
     }
   });
 
-  it("turns to the fallback at once while it is open", async () => {
+  it("lets turns use the fallback at once while it is open", async () => {
     fake.always({ status: 500 });
     const instance = () =>
       createInstance(table, {
@@ -436,9 +436,9 @@ describe("the circuit breaker", () => {
 });
 
 describe("the queue", () => {
-  it("has no place for calls that an open circuit would not let through: they turn to the fallback at once", async () => {
+  it("has no slot for calls that an open circuit rejects: they use the fallback at once", async () => {
     fake.always({ status: 500 });
-    // A place is 65 s long: whoever took one after the first would be refused.
+    // A slot is 65 s long: a second call that took one would be refused.
     const options = {
       url: fake.url,
       requestsPerMinute: 1,
@@ -457,7 +457,7 @@ describe("the queue", () => {
     expect(fake.requests).toHaveLength(1);
   });
 
-  it("counts tokens as well, and refuses a turn that has less time than its place is away", async () => {
+  it("counts tokens as well, and refuses a turn whose slot begins after its deadline", async () => {
     // The prompt and its answer are 110 tokens: 65 s / 650 * 110 = 11 s, which is more than goes out at once.
     const model = createInstance(table, { url: fake.url, tokensPerMinute: 650, patience: 60_000 });
     await said(await model.ask(ask()));
@@ -469,8 +469,8 @@ describe("the queue", () => {
     expect(fake.requests).toHaveLength(1);
   });
 
-  it("keeps all instances together within the provider's minute, and refuses who would wait too long", async () => {
-    // A place is 65 s / 600 = 109 ms long; 5 s' worth of them go out at once.
+  it("keeps all instances together within the provider's limit per minute, and refuses a turn that would wait too long", async () => {
+    // A slot is 65 s / 600 = 109 ms long; calls of 5 s of slots start at once.
     const options = { url: fake.url, requestsPerMinute: 600, patience: 300 };
     const instances = Array.from({ length: 4 }, () => createInstance(table, options));
     const began = Date.now();
@@ -480,7 +480,7 @@ describe("the queue", () => {
     expect(out + refused.length).toBe(60);
     expect(out).toBeGreaterThanOrEqual(46);
     expect(out).toBeLessThanOrEqual(46 + Math.ceil((Date.now() - began + 300) / 109));
-    // 60 calls are 6.5 s of places: of those that do not go out at once, three are within the patience.
+    // 60 calls are 6.5 s of slots: of those that do not start at once, three may wait long enough.
     expect(refused.length).toBeGreaterThan(0);
     for (const { reason } of refused) expect(reason).toMatchObject({ failure: "unusable" });
     expect(Math.min(...refused.map(({ reason }) => reason.retryAfter))).toBeGreaterThan(0);

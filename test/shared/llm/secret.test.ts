@@ -12,9 +12,9 @@ const ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:openai-AbCdEf"
 
 let fake: FakeOpenAI;
 let server: Listening;
-/** What Secrets Manager has been asked. */
+/** The requests to Secrets Manager. */
 let requests: { target: string; body: object }[] = [];
-/** What it answers, in order; afterwards, the secret. */
+/** Its answers, in order; afterwards, the secret. */
 let script: { status: number; body: object }[] = [];
 let secret = "";
 let now = 0;
@@ -49,7 +49,7 @@ const keys = (more: object = {}) => createApiKeys({ key: "", secret: ARN, ...mor
 const error = (type: string, status = 400) => ({ status, body: { __type: type, Message: "no" } });
 
 describe("the API key in Secrets Manager", () => {
-  it("is read once in five minutes, however many ask at once", async () => {
+  it("is read once in five minutes, however many calls come at once", async () => {
     const keyOf = keys();
     expect(await Promise.all([keyOf("a"), keyOf("b"), keyOf("a")])).toEqual(Array(3).fill("sk-first"));
     now += 299_000;
@@ -100,7 +100,7 @@ describe("the API key in Secrets Manager", () => {
     expect(requests).toHaveLength(3);
   });
 
-  it("is the last one read while it cannot be read, and is not asked for with every call", async () => {
+  it("is the last known one while it cannot be read, and is not read again by every call", async () => {
     const keyOf = keys();
     await keyOf("a");
     now += 301_000;
@@ -117,7 +117,7 @@ describe("the API key in Secrets Manager", () => {
     ["is missing", error("ResourceNotFoundException")],
     ["may not be read", error("AccessDeniedException")],
     ["is no JSON, though it looks like it", { status: 200, body: { ARN, SecretString: "{sk-first" } }],
-  ])("that %s is a failure of ours, not an outage of the provider", async (_what, answer) => {
+  ])("that %s is a failure of the deployment, not an outage of the provider", async (_what, answer) => {
     script = [answer];
     const model = createOpenAIModel(keys(), { connect: 5000, firstToken: 5000 });
     const [target] = targetsOf({ baseUrl: fake.url, model: "model-a", fallbacks: [], prices: {} });

@@ -13,12 +13,12 @@ describe("models", () => {
     ["of a known price", "gpt-4o-mini-2024-07-18", true],
     ["whose price is configured", "gpt-7-mini", true],
     ["that a fallback names", "gpt-6", true],
-    ["that nobody knows the price of", "gpt-8", false],
+    ["whose price is unknown", "gpt-8", false],
   ])("%s: %s is offered: %s", (_what, model, offered) => {
     expect(isOffered(openai, model)).toBe(offered);
   });
 
-  it("of a server of one's own are all offered", () => {
+  it("of a self-hosted server are all offered", () => {
     expect(isOffered({ ...openai, baseUrl: "http://localhost:11434/v1" }, "anything")).toBe(true);
   });
 

@@ -38,11 +38,11 @@ describe("the estimate of tokens", () => {
     expect(ratio).toBeLessThanOrEqual(3);
   });
 
-  it("is nothing for nothing", () => {
+  it("is zero for an empty text", () => {
     expect(estimateTokens("")).toBe(0);
   });
 
-  it("is made in no time, whatever the text", () => {
+  it("is quick, whatever the text", () => {
     const began = performance.now();
     estimateTokens("a".repeat(300_000));
     estimateTokens("ab ".repeat(100_000));
@@ -56,7 +56,7 @@ describe("the tokenizer", () => {
     expect((await loadTokenizer("cl100k_base"))(text)).toBe(countOlder(text));
   });
 
-  it("takes what looks like a special token for text", async () => {
+  it("counts special tokens in a text as ordinary text", async () => {
     expect((await loadTokenizer("o200k_base"))("<|endoftext|>")).toBeGreaterThan(1);
   });
 
@@ -66,7 +66,7 @@ describe("the tokenizer", () => {
     ["emoji", "\u{1f389}"],
     ["marks", "!"],
     ["Chinese", "\u6c49"],
-  ])("counts a message of nothing but %s in no time, and hardly more than there are", async (_, character) => {
+  ])("counts a message of nothing but %s quickly, and hardly more tokens than it has", async (_, character) => {
     const count = await loadTokenizer("o200k_base");
     expect(count(character.repeat(3000)) / countTokens(character.repeat(3000))).toBeLessThan(1.1);
     const began = performance.now();
