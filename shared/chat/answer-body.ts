@@ -38,7 +38,7 @@ export function bodyOfPieces(pieces: readonly AnswerPiece[]): MessageBody {
   return Buffer.byteLength(JSON.stringify(parts)) > MAX_CONTENT_BYTES ? { content: textOf(parts) } : body;
 }
 
-/** The pieces of a stored answer, so that it can be told again. */
+/** The pieces of a stored answer, so that it can be streamed again. */
 export function piecesOf({ content, parts = [{ type: "text", text: content }] }: MessageRecord): AnswerPiece[] {
   return parts.flatMap((part, n): AnswerPiece[] => {
     switch (part.type) {
@@ -61,19 +61,19 @@ export function piecesOf({ content, parts = [{ type: "text", text: content }] }:
   });
 }
 
-/** The input of a tool call as JSON text. Text that the model wrote wrongly is as it wrote it. */
+/** The input of a tool call as JSON text. Invalid JSON stays as the model wrote it. */
 export function inputText(input: unknown): string {
   return typeof input === "string" ? input : JSON.stringify(input);
 }
 
 const isRefusal = (part: MessagePart | undefined): boolean => part?.type === "data" && part.name === REFUSAL;
 
-/** The input that a model wrote: an object, or, if it is not the JSON of one, its text. */
+/** Parses the input that a model wrote. If the text is not a JSON object, returns the text. */
 export function inputIn(text: string): Extract<MessagePart, { type: "tool_call" }>["input"] {
   if (text.trim() === "") return {};
   try {
     const input = JSON.parse(text);
-    // It throws for input that is nested too deeply to be stored as JSON.
+    // `stringify` throws for input that is nested too deeply to be stored as JSON.
     JSON.stringify(input);
     return typeof input === "object" && input !== null ? input : text;
   } catch {

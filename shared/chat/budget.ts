@@ -94,7 +94,7 @@ function otherTokens({ parameters = {} }: TurnRequest, count: CountTokens): numb
   return [tools, response_format].reduce<number>((sum, given) => sum + (given ? count(JSON.stringify(given)) : 0), 0);
 }
 
-/** Gives the prompt for a model, and the memories that it contains. */
+/** Returns the prompt for a model, and the memories that it contains. */
 export type PromptFor = (model: string) => Promise<ModelPrompt & { memories: Memory[] }>;
 
 interface Material {
@@ -152,7 +152,7 @@ export function promptsOf(
 }
 
 /**
- * Makes a result with estimated tokens. If the result is not good enough, makes it again with the model's tokenizer, if that is known.
+ * Computes a result with estimated tokens. If the result is not good enough, computes it again with the model's tokenizer, if that is known.
  * The estimate is an upper bound only for the newer encoding.
  */
 async function counted<T>(

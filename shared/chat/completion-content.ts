@@ -12,7 +12,7 @@ interface CompletionContent {
 
 const UPLOAD = "upload the file with POST /v1/files, and give its id in a part of the type file";
 
-/** A `data:` URL of these types. Other URLs are refused, because a server that reads a client's URLs can be misused. */
+/** A `data:` URL of these types. Other URLs are refused, because a client could make the server read internal addresses. */
 const dataUrlOf = (isTaken: (file: { media_type: string }) => boolean, content: string) =>
   z
     .string()

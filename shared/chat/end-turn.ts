@@ -39,7 +39,7 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
   const { turn, record, question, answer, keep, onStored } = ending;
   const isNew = await turns.save(turn, answer);
   const stored = isNew ? answer : ((await turns.find(turn, turn.generation, turn.answer)) ?? answer);
-  // Not new but equal: the SDK repeated the write because the first response was lost.
+  // This answer is stored already: the SDK repeated the write because the first response was lost.
   const isMine = isNew || isDeepStrictEqual(stored, answer);
   const finished = (): MessageRecord => {
     if (isMine) onStored?.({ messages: 1 });

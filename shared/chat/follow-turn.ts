@@ -69,7 +69,7 @@ export function runningTurns(record: SessionRecord | null, now: number): string[
 }
 
 /**
- * Follows a turn from its beginning, by the id of its answer: first the stored part, then what is still to come, until `deadline`
+ * Follows a turn from its beginning, by the id of its answer: first the stored part, then the rest as it is written, until `deadline`
  * (epoch ms). `null`: there is no such turn, or it has no answer.
  */
 export async function followTurn(
@@ -132,7 +132,7 @@ export async function followTurn(
   }
 }
 
-/** Waits for the end of a turn and gives its answer: also an incomplete one, if it is stored. Throws the error of the turn. */
+/** Waits for the end of a turn and returns its answer, also an incomplete one if it is stored. Throws the error of the turn. */
 export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<ShownMessage> {
   try {
     for await (const event of turn.events()) {
@@ -150,7 +150,7 @@ export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<Shown
 
 /** The events of a stored answer. An answer that broke off ends with an error, as it did for the first client. */
 async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEvent> {
-  // Text of the answer that the reader has, as far as it was saved. Only text is saved while the model writes.
+  // Characters of text that the reader already has. While the model writes, only text is saved.
   let known = from;
   for (const piece of piecesOf(message)) {
     if (!("text" in piece) || (piece.kind !== "text" && piece.kind !== "refusal")) {

@@ -48,7 +48,7 @@ interface Opening {
   identity: RequestIdentity;
   /** Id of the answer. */
   answer: string;
-  /** Epoch milliseconds from which on the turn counts as dead. */
+  /** Epoch milliseconds after which the turn counts as dead. */
   until: number;
 }
 
@@ -60,7 +60,7 @@ export async function readWindow(deps: ChatDependencies, session: SessionId): Pr
   return { record, tree, messages: [...(before ? [before] : []), ...messages.toReversed()] };
 }
 
-/** Messages to read. The last one is needed also when the model is to see none. */
+/** Messages to read: at least one, because the turn needs the last message even if the model sees no history. */
 const historyLimit = ({ settings }: ChatDependencies): number => Math.max(1, settings.maxMessages - 1);
 
 /**

@@ -47,7 +47,7 @@ export function promptGroups(said: readonly Said[], fileOf: FileOf = nameOf): Pr
       return { role: "tool", content: outputText(result.output), tool_call_id: call.tool_call_id };
     });
     const head: PromptMessage = {
-      // A result without its call, or a tool's message that was captured as text, is quoted by the user.
+      // A result without its call, or a tool's message that was captured as text, becomes a message of the user.
       role: message.role === "tool" ? "user" : message.role,
       content: files.length > 0 ? [...(text ? [{ type: "text" as const, text }] : []), ...files] : text || null,
       ...speakerOf(message),

@@ -27,7 +27,7 @@ export interface PromptInput {
   /** Tokens of what the request contains beside messages: definitions of tools. @default 0 */
   otherTokens?: number;
   count: CountTokens;
-  /** ISO 8601 date, which the model needs to make sense of the memories' dates. */
+  /** ISO 8601 date, which the model needs to understand the memories' dates. */
   today: string;
   /** @default the model sees the names of files */
   fileOf?: FileOf | undefined;

@@ -76,7 +76,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
     };
     if (problem instanceof ModelError) logModelFailure(problem, { model: answer.model }, prompt);
     const settling = deps.limits.settle(reservation, usage, cost);
-    // The metric of the request takes it along.
+    // The recorder writes it together with the metric of the request.
     deps.recorder.note({
       kind: "llm.call",
       dimensions: { model: answer.model, plan },

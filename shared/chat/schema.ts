@@ -36,8 +36,8 @@ export const questionPartsSchema = partsSchema.check(({ value, issues }) => {
   for (const [n, part] of value.entries()) {
     if (areResults ? isResult(part) : ["text", "file", "data"].includes(part.type)) continue;
     const message = areResults
-      ? "cannot stand beside a tool_result"
-      : "is not for questions: must be text, file or data";
+      ? "cannot be in a question with a tool_result"
+      : "is not allowed in a question: must be text, file or data";
     issues.push({ code: "custom", input: part, path: [n, "type"], message });
   }
   if (value.every((part) => part.type === "text" && part.text.trim() === "")) {

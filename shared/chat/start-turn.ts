@@ -48,7 +48,7 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   // 1. Plan the budget, and start work whose results are needed later.
   const budget = await planBudget(deps, request);
   deps.model.lookAhead(request.model);
-  // The results of tools say nothing to recall by: then the user's last message does, which is not read yet.
+  // Results of tools do not say what to recall. The user's last message does, but it is not read yet.
   const isTold = request.question.content !== "";
   const recalling = isTold ? recallMemories(deps, request, request.question.content) : undefined;
 
@@ -153,10 +153,10 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   }
 }
 
-/** Epoch milliseconds from which on a turn counts as dead: its function has stopped, even if its clock is a little behind. */
+/** Epoch milliseconds after which a turn counts as dead: its function has stopped, even if its clock is a little behind. */
 const diesAt = ({ deadline }: TurnRequest): number => deadline + LOCK_MARGIN;
 
-/** A client may say a type of a file that is not the file's own. */
+/** Removes the type that a client gives, because it may differ from the type of the stored file. */
 const withoutType = (part: InputPart): InputPart => (part.type === "file" ? { ...part, media_type: undefined } : part);
 
 async function questionOf(
@@ -166,7 +166,7 @@ async function questionOf(
   identity: RequestIdentity,
 ): Promise<MessageRecord> {
   const { role, content, name, metadata, client_id } = question;
-  // Earlier messages of the request make files, too: the question's need other ids.
+  // Earlier messages of the request create files, too, so the files of the question need other ids.
   const own = { ...given, seed: `${given.seed} question` };
   const [{ parts } = {}] = await resolveFiles(files, session, [question], own, () => path);
   return {
@@ -189,7 +189,7 @@ async function recallMemories(
 ): Promise<BranchMemory[]> {
   if (!recall || !memory || text === "") return [];
   try {
-    // The user has usually not switched memory off, so do not wait for the answer to that.
+    // Few users switch memory off, so recall before the user's choice is read.
     const isOn = typeof memory === "function" ? memory() : memory;
     const recalled = Promise.all([recall(session.user, { text, limit: MEMORIES }), isOn]);
     return await withPatience(
@@ -212,7 +212,7 @@ async function createPrompts(
   opened: OpenedTurn,
   recalled: readonly BranchMemory[],
 ): Promise<PromptFor> {
-  // A memory of a message that the history shows would say it twice.
+  // Leave out memories of messages that are in the history.
   const shown = new Set([question, ...opened.history].map(({ id }) => id));
   // A memory of another branch is removed soon after the branch has changed.
   const isCurrent = (memory: BranchMemory) => memory.session_id !== request.session.id || isOnPath(opened.path, memory);
@@ -229,7 +229,7 @@ async function createPrompts(
 const timeLeft = ({ settings, clock }: ChatDependencies, { deadline }: TurnRequest): number =>
   Math.min(settings.totalTimeout, deadline - STORE_MARGIN - clock());
 
-/** The same for all turns of a session, also after it was restored. Nobody can tell the user or the session from it. */
+/** The same for all turns of a session, also after it was restored. It reveals neither the user nor the session. */
 const cacheKeyOf = ({ user_id, id, created_at }: SessionRecord): string =>
   sha256(JSON.stringify(["prompt cache", user_id, id, created_at])).slice(0, 32);
 

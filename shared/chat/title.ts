@@ -61,7 +61,7 @@ interface Conversation {
 
 /**
  * Gives a session that has no title one: by `titleModel` if that is set, otherwise from the first words of the question. A title that was
- * set meanwhile stays. Never rejects, because a turn is whole without a title.
+ * set meanwhile stays. Never rejects, because a turn is complete without a title.
  */
 export async function giveTitle(
   deps: ChatDependencies,
@@ -101,7 +101,7 @@ async function askForTitle(
   const abort = new AbortController();
   try {
     const given = await withPatience(Math.min(PATIENCE, deadline - clock()), receive(), null);
-    if (!given) throw new ModelError("down", "the title does not come");
+    if (!given) throw new ModelError("down", "the model gave no title in time");
     const usage = given.usage ?? { input_tokens: tokens, output_tokens: estimateTokens(given.text) };
     const cost = costOf(specOf(given.model), usage);
     await limits.settle(reservation, usage, cost);
@@ -113,7 +113,7 @@ async function askForTitle(
     });
     return firstWords(given.text.replace(/^["'\s]+|["'\s]+$/g, ""));
   } catch {
-    // Without a title of the model, the first words are the title.
+    // If the model gives no title, the first words are the title.
     await limits.settle(reservation, null, 0).catch(() => undefined);
     return null;
   } finally {

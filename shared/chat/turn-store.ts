@@ -29,7 +29,7 @@ export interface BeginRequest {
   isExact?: boolean;
   /** Epoch milliseconds. */
   now: number;
-  /** Epoch milliseconds from which on the turn counts as dead. The session does not expire before then. */
+  /** Epoch milliseconds after which the turn counts as dead. The session does not expire before then. */
   until: number;
   /** Turns that died: their marks are removed and their stored messages are counted. */
   dead: readonly DeadTurn[];

@@ -82,7 +82,7 @@ export interface TurnRequest {
   /** Parameters of OpenAI's chat completions that reach the provider as they are. */
   parameters?: Readonly<Record<string, unknown>> | undefined;
   maxOutputTokens?: number | undefined;
-  /** Whether memories are recalled, or what finds that out. */
+  /** Whether memories are recalled, or a function that reads that. */
   memory: boolean | (() => Promise<boolean>);
   /** Whether the session is incognito, if the turn creates it. An existing one must be as this says. Absent = it may be either. */
   incognito?: boolean | undefined;

@@ -50,7 +50,7 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
   };
 }
 
-/** A message of OpenAI's as it is stored; nothing of one that says nothing and calls no tool. */
+/** Converts a message of OpenAI's request to stored messages. A message without text and without tool calls gives none. */
 function inputOf(message: CompletionRequest["messages"][0]): MessageInput[] {
   const { role, content: said, name, tool_calls, tool_call_id } = message;
   const { text: content, parts } = said;
@@ -153,7 +153,7 @@ function createDeltas(): (piece: AnswerPiece) => object {
       case "refusal":
         return { refusal: piece.text };
       case "reasoning":
-        // OpenAI has no such member. It is that of most servers that show the reasoning.
+        // OpenAI has no such member. Most servers that show the reasoning use this name.
         return { reasoning_content: piece.text };
       case "tool_call": {
         const call = { id: piece.id, type: "function", function: { name: piece.name, arguments: "" } };

@@ -76,7 +76,7 @@ function createBlocks(answer: string) {
         return;
       }
       default: {
-        // The protocol has no refusals: they are text.
+        // The protocol has no refusals, so they are sent as text.
         const kind = piece.kind === "reasoning" ? "reasoning" : "text";
         if (open !== kind) {
           yield* close();
@@ -92,7 +92,7 @@ function createBlocks(answer: string) {
   return { next, close };
 }
 
-/** The inputs of an answer's tool calls are known as a whole when the answer has ended. */
+/** The inputs of an answer's tool calls are complete only when the answer has ended. */
 function* toolInputs({ parts = [] }: MessageRecord): Generator<Chunk> {
   for (const part of parts) {
     if (part.type !== "tool_call") continue;
@@ -111,7 +111,7 @@ function* ending(message: MessageRecord, session: string): Generator<Chunk> {
   yield { type: "finish", finishReason: message.finish_reason?.replace("_", "-") ?? "stop", messageMetadata };
 }
 
-/** Chunks that make a client build the parts again. */
+/** Chunks from which a client builds the parts again. */
 function* replayed(parts: readonly UiPart[]): Generator<Chunk> {
   let isInStep = false;
   for (const [n, part] of parts.entries()) {

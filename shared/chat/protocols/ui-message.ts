@@ -45,7 +45,7 @@ export function toUiMessages(
   return shown;
 }
 
-/** What a client of the AI SDK is told of an answer beside its parts. */
+/** Metadata of an answer for clients of the AI SDK. */
 export const answerMetadata = (session: string, message: MessageRecord) => ({
   session_id: session,
   model: message.model,
@@ -60,7 +60,7 @@ function partsOf({ content, parts }: MessageRecord): MessagePart[] {
   return parts ?? (content === "" ? [] : [{ type: "text", text: content }]);
 }
 
-/** Adds a result to the tool call that it is of. False: there is no such call. */
+/** Adds a result to its tool call. Returns false when there is no such call. */
 function addResult({ parts }: UiMessage, { tool_call_id, output, is_error }: ToolResult): boolean {
   const call = parts.find(({ toolCallId }) => toolCallId === tool_call_id);
   if (call) Object.assign(call, outcomeOf(output, is_error));

@@ -105,7 +105,7 @@ function resultOf(part: UiPart): UiPart[] {
   return state === "output-denied" ? [{ ...result, output: "The user denied this call.", is_error: true }] : [];
 }
 
-/** A part in our words. The schema of parts refuses what is of no known kind. */
+/** Converts a part to Memocha's form. The schema of parts refuses unknown kinds. */
 function toPart(part: UiPart): UiPart {
   const { type, text, url, mediaType, filename, title, data } = part;
   if (isToolPart(part)) {
@@ -134,7 +134,7 @@ function historyOf(message: ClientMessage): MessageInput[] {
   return first ? [{ ...first, client_id: message.id } as MessageInput, ...rest] : [];
 }
 
-/** None if nothing of it can be stored. */
+/** Empty if no part of it can be stored. */
 function inputOf(role: MessageInput["role"], parts: readonly UiPart[], client_id?: string): MessageInput[] {
   const known = parts.filter((part) => partsSchema.safeParse([part]).success) as unknown as MessagePart[];
   const body = bodyOf({ parts: known });
