@@ -150,7 +150,7 @@ describe("an archive object", () => {
     expect(await read(ref)).toEqual(["said since"]);
   });
 
-  it("is not deleted when another has taken its place", async () => {
+  it("is not deleted when another object has replaced it", async () => {
     names++;
     const old = await write(headerOf("ann", 1), "one");
     const header = headerOf("ann", 2);
@@ -220,7 +220,7 @@ describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlie
   });
 });
 
-describe("when S3 does not do what it is asked", () => {
+describe("when S3 rejects a call", () => {
   const header = headerOf("ann", 2);
   const failing = (status: number | undefined) =>
     Object.assign(new Error("S3"), { $metadata: { httpStatusCode: status } });

@@ -84,7 +84,7 @@ describe("an archived session", () => {
     expect((await write(shuffled)).object.equals((await write(messages)).object)).toBe(true);
   });
 
-  it("comes back as it was, whatever is in it", async () => {
+  it("is read back unchanged, whatever it contains", async () => {
     const message = fc.record(
       {
         id: fc.uuid(),
@@ -191,7 +191,7 @@ describe("paging an archived session of several chunks", () => {
     expect(chunks.length).toBeGreaterThan(2);
   });
 
-  it("takes what lies between two times, with both ends in any chunk", async () => {
+  it("gives the messages between two times, with both ends in any chunk", async () => {
     const { stores } = await archived();
     await fc.assert(
       fc.asyncProperty(

@@ -33,7 +33,7 @@ describe("the key of an archived session", () => {
     );
   });
 
-  it("is no other session's key, and was none before", () => {
+  it("differs from every other session's key, also in its former form", () => {
     fc.assert(
       fc.property(session, session, (one, other) => {
         const identity = ({ user_id, id, created_at }: typeof one) =>

@@ -7,7 +7,7 @@ import { MAX_CONTENT_BYTES } from "../../../shared/session/parts.ts";
 const PROSE = "The ferry leaves at noon, unless the captain has overslept again. ";
 
 describe("an answer", () => {
-  it("of as many tokens as it may have is whole, although its estimate is higher", async () => {
+  it("of exactly as many tokens as allowed stays whole, although its estimate is higher", async () => {
     const count = await loadTokenizer("o200k_base");
     const text = PROSE.repeat(20);
     const tokens = count(text);
@@ -17,7 +17,7 @@ describe("an answer", () => {
     expect([await limit.take("x"), limit.isReached()]).toEqual(["", true]);
   });
 
-  it.each(["all at once", "word by word"])("of more tokens ends where they end (%s)", async (how) => {
+  it.each(["all at once", "word by word"])("of more tokens is cut at the limit (%s)", async (how) => {
     const count = await loadTokenizer("o200k_base");
     const text = PROSE.repeat(20);
     const limit = createAnswerLimit(100);
@@ -31,7 +31,7 @@ describe("an answer", () => {
   });
 
   it.each(["a", "é", "語", "😀"])(
-    "of %s has no more bytes than a message, and no half of a character",
+    "of %s is cut to the bytes of a message, between two characters",
     async (character) => {
       const limit = createAnswerLimit(10_000_000);
       const text = await limit.take(` ${character.repeat(MAX_CONTENT_BYTES)}`);

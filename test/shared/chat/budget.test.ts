@@ -12,7 +12,7 @@ vi.mock(import("../../../shared/llm/tokenizer.ts"), async (importOriginal) => {
   return { ...original, loadTokenizer: vi.fn(original.loadTokenizer) };
 });
 
-/** Of which the estimate makes more than half as much again. */
+/** A text whose estimate is more than 1.5 times its tokens. */
 const WORDY = "Разговоры хранятся, пока они продолжаются, а затем попадают в архив, откуда их можно вернуть целиком. ";
 
 const t = useChat();
@@ -43,7 +43,7 @@ describe("the tokens of a prompt", () => {
     expect(loadTokenizer).not.toHaveBeenCalled();
   });
 
-  it("are counted when the estimate would leave something out, so that nothing is that fits", async () => {
+  it("are counted exactly when the estimate would leave something out, so that everything that fits is kept", async () => {
     const question = WORDY.repeat(8);
     expect(estimateTokens(WORDY) / countTokens(WORDY)).toBeGreaterThan(1.5);
     for (let n = 0; n < 16; n++) await say(question, undefined);
@@ -57,14 +57,14 @@ describe("the tokens of a prompt", () => {
     expect(tokensOf(counted) + countTokens(question)).toBeGreaterThan(2000);
   });
 
-  it("are counted before a question is too long", async () => {
+  it("are counted exactly before a question is refused as too long", async () => {
     const question = WORDY.repeat(Math.ceil(7000 / estimateTokens(WORDY)));
     await expect(say(question, undefined)).rejects.toMatchObject({ code: "payload_too_large" });
     expect((await say(question, "o200k_base")).at(-1)!.content).toBe(question);
     await expect(say(question.repeat(2), "o200k_base")).rejects.toMatchObject({ code: "payload_too_large" });
   });
 
-  it("leave room for an answer that is worth having, however little was set aside", async () => {
+  it("leave room for a useful answer, however little was reserved", async () => {
     const { deps } = createChatWorld(t.world, t.fake.url);
     const small = { ...deps, specOf: () => ({ context: 8192, input: 1, output: 2 }) };
     const record = (await t.world.stores.sessions.find({ user: "ann", id }))!;
@@ -85,7 +85,7 @@ describe("the tokens of a prompt", () => {
     }
   });
 
-  it("are always counted by the older encoding, of which the estimate is not from above", async () => {
+  it("are always counted exactly for the older encoding, because the estimate is no upper bound for it", async () => {
     await say("hello", "cl100k_base");
     expect(loadTokenizer).toHaveBeenCalledWith("cl100k_base");
   });

@@ -113,7 +113,7 @@ describe("a turn whose function has died", () => {
     expect(storedMessages()).toBe(11);
   });
 
-  it("tells a client that comes back for its answer what there is of it, and stores that once", async () => {
+  it("gives the saved part to a client that asks for its answer, and stores that part once", async () => {
     const answer = await die({ part: "half of it" });
     const onStored = (one: Stored) => void stored.push(one);
     for (let n = 0; n < 2; n++) {
@@ -128,7 +128,7 @@ describe("a turn whose function has died", () => {
     expect(storedMessages()).toBe(1);
   });
 
-  it("is taken up by a repeat of its request, and is not a dead one for that", async () => {
+  it("is continued by a repeat of its request, which does not treat it as dead", async () => {
     const identity = { seed: randomUUID(), at: t.world.stores.clock() };
     await die({}, identity);
     const found: string[][] = [];
@@ -148,7 +148,7 @@ describe("a turn whose function has died", () => {
     expect(await header()).toMatchObject({ message_count: 2 });
   });
 
-  it("is not taken for dead by an instance whose clock is a little ahead", async () => {
+  it("does not count as dead for an instance whose clock is a little ahead", async () => {
     const gate = Promise.withResolvers<void>();
     t.fake.next({ until: gate.promise });
     const first = startTurn(t.chat.deps, request("slow", { deadline: t.world.stores.clock() + 20_000 }));
@@ -182,7 +182,7 @@ describe("a turn that is repeated after it has failed", () => {
     expect(storedMessages()).toBe(2);
   });
 
-  it("is ended once: an attempt that comes later counts nothing", async () => {
+  it("is ended once: a later attempt counts nothing", async () => {
     const identity = { seed: randomUUID(), at: t.world.stores.clock() };
     const { turn } = await runTurn(t.chat.deps, attempt({ kind: "first", identity }));
     const record = await header();

@@ -12,7 +12,7 @@ let fake: FakeOpenAI;
 let world: World;
 
 beforeAll(async () => {
-  // What goes wrong on purpose is logged.
+  // These tests cause errors on purpose, which are logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
   [engines, fake] = await Promise.all([startEngines(), startFakeOpenAI()]);
   world = createWorld(engines);

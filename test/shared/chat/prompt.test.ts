@@ -87,7 +87,7 @@ describe("a prompt", () => {
     expect(tokens).toBeLessThan(600);
   });
 
-  it("knows no other speakers than models do", () => {
+  it("uses only the roles that models know", () => {
     const tool = { ...message("42"), role: "tool" as const };
     const { messages } = buildPrompt({
       system: "",

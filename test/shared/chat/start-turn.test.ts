@@ -41,10 +41,10 @@ const messageCount = async () => {
   return state.kind === "active" ? toSession(state.record, t.world.stores.clock()).message_count : -1;
 };
 
-/** A model that looks at the circuit of its provider once, and not every 5 s: how long a test takes must not count. */
+/** A model that reads the circuit of its provider once instead of every 5 s, so that the duration of a test does not matter. */
 const onceLooked = () => createInstance(t.world.table, { url: t.fake.url, clock: () => 0 });
 
-/** Somebody who has said two hundred things, in twenty sessions. */
+/** A user with 200 messages in 20 sessions. */
 async function someoneWithMemories(): Promise<string> {
   const user = randomUUID();
   for (let n = 0; n < 20; n++) {
@@ -92,7 +92,7 @@ describe("a turn", () => {
     expect(t.chat.metrics.at(-1)?.measures).toMatchObject({ input_tokens: 100, cached_input_tokens: 60 });
   });
 
-  it("has the question stored when the model is asked, after two round trips, of a new instance too", async () => {
+  it("stores the question in two round trips before it asks the model, also in a new instance", async () => {
     await t.world.create("ann", id, 3600, 40);
     t.fake.next({ delay: 300 });
     const model = createInstance(t.world.table, { url: t.fake.url });
@@ -105,7 +105,7 @@ describe("a turn", () => {
     await (await running).done;
   });
 
-  it("asks the model after two round trips with memories too, also when it does not know yet where their vectors are", async () => {
+  it("asks the model after two round trips with memories, too, even if it has not read yet which index has their vectors", async () => {
     const user = await someoneWithMemories();
     const place = { user, id: randomUUID() };
     await t.world.create(user, place.id, 3600);
@@ -133,7 +133,7 @@ describe("a turn", () => {
     expect(messages.at(-1)).toEqual({ role: "user", content: "and now?" });
   });
 
-  it("costs at most 12 write and 4 read units with messages of 300 bytes, however long the session is, with its metric and ids as they are outside", async () => {
+  it("costs at most 12 write and 4 read units with messages of 300 bytes, however long the session is, with its metric and with ids as long as in production", async () => {
     const { measure } = meter(t.engines.dynamodb);
     const recorder = createRecorder(createTable(t.engines.dynamodb, t.engines.metricsTable), t.world.stores.clock);
     const deps = { ...t.chat.deps, recorder, model: onceLooked() };
@@ -163,7 +163,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it.each([1, 2, 3])("shows the model %s messages at most where the deployment says so", async (maxMessages) => {
+  it.each([1, 2, 3])("shows the model at most %s messages when the deployment sets that limit", async (maxMessages) => {
     await t.world.create("ann", id, 3600, 6);
     await runTurn({ ...t.chat.deps, settings: { ...t.chat.deps.settings, maxMessages } }, request("and now?"));
     const shown = t.fake.requests.at(-1)!.messages.filter(({ role }) => role !== "system");
@@ -204,7 +204,7 @@ describe("a turn", () => {
     expect([wru, rru]).toEqual([11, 4]);
   });
 
-  it("shows the model all of a session that was filled, restored or dated back to a moment ago", async () => {
+  it("shows the model every message of a session that was filled, restored or given an earlier message just before", async () => {
     await t.world.create("ann", id, 2, 40);
     const shown = () => t.fake.requests.at(-1)!.messages.map(({ content }) => content);
     await runTurn(t.chat.deps, request("now"));
@@ -226,7 +226,7 @@ describe("a turn", () => {
     expect(shown()).toHaveLength(27);
   });
 
-  it("goes on when nobody follows it", async () => {
+  it("continues when no client follows it", async () => {
     await t.world.create("ann", id);
     t.fake.next({ perToken: 20 });
     const turn = await startTurn(t.chat.deps, request("one two three"));
@@ -237,7 +237,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("stores what there was when the model breaks off", async () => {
+  it("stores the part that arrived when the model breaks off", async () => {
     await t.world.create("ann", id);
     t.fake.next({ resetAfter: 2, perToken: 30 });
     const turn = await startTurn(t.chat.deps, request("one two three"));
@@ -249,7 +249,7 @@ describe("a turn", () => {
     expect(await messageCount()).toBe(2);
   });
 
-  it("stores what there was when its time is up", async () => {
+  it("stores the part that arrived when its time is over", async () => {
     await t.world.create("ann", id);
     const { deps } = createChatWorld(t.world, t.fake.url, { totalTimeout: 1500 });
     t.fake.next({ perToken: 500 });
@@ -269,7 +269,7 @@ describe("a turn", () => {
     expect(after.spent).toBe(before.spent);
   });
 
-  it("of a session that does not exist is not found, and sets nothing aside", async () => {
+  it("of a session that does not exist is not found, and reserves nothing", async () => {
     await expect(runTurn(t.chat.deps, request("hello"))).rejects.toMatchObject({ code: "not_found" });
     expect(t.fake.requests).toHaveLength(0);
   });
@@ -283,7 +283,7 @@ describe("a turn", () => {
     expect(t.fake.requests).toHaveLength(0);
   });
 
-  it("with more than the model reads is refused, naming the field", async () => {
+  it("with a question longer than the model's window is refused, and the error names the field", async () => {
     await t.world.create("ann", id);
     await expect(runTurn(t.chat.deps, request("word ".repeat(9000)))).rejects.toMatchObject({
       status: 413,
@@ -291,7 +291,7 @@ describe("a turn", () => {
     });
   });
 
-  it("tells the model what was remembered, as quoted data", async () => {
+  it("gives memories to the model as quoted data", async () => {
     await t.world.create("ann", id);
     const memory = {
       id: "01982f6e-6a00-7c64-9c6b-0d8f5f1f9a51",
@@ -380,7 +380,7 @@ describe("a turn beside other changes", () => {
 
 describe("a turn that is repeated while its first attempt runs", () => {
   const identity = () => ({ seed: `twice ${id}`, at: t.world.stores.clock() });
-  /** A repeat whose claims are answered in this order, the last one for ever. */
+  /** A repeat whose claims get these answers in order; later claims get the last one. */
   const repeat = (...kinds: Claim["kind"][]) => {
     let asked = 0;
     const claim = async () => ({ kind: kinds[Math.min(asked++, kinds.length - 1)]!, identity: identity() });
@@ -405,7 +405,7 @@ describe("a turn that is repeated while its first attempt runs", () => {
     expect(await messageCount()).toBe(2);
   });
 
-  it("is told to come back when it does not begin", async () => {
+  it("is asked to try again when the first attempt does not begin", async () => {
     await t.world.create("ann", id);
     const before = (await t.chat.deps.limits.usage("ann", t.world.stores.clock())).spent;
     await expect(startTurn(t.chat.deps, repeat("followed"))).rejects.toMatchObject({ code: "conflict", retryAfter: 1 });
@@ -417,7 +417,7 @@ describe("a turn that is repeated while its first attempt runs", () => {
 describe("a turn that crashes", () => {
   const identity = () => ({ seed: `crash ${id}`, at: t.world.stores.clock() });
 
-  it("at any step ends, when it is repeated, with both messages once, and counted", async () => {
+  it("at any step, and is repeated, has both messages stored and counted once", async () => {
     for (const kind of ["before", "after"] as const) {
       for (let n = 0, crashed = true; crashed; n++) {
         id = `crash-${kind}-${n}`;
@@ -445,7 +445,7 @@ describe("a turn that crashes", () => {
     }
   });
 
-  it("at any step of a conversation that it begins ends, when it is repeated, with all of it once, and read by the model", async () => {
+  it("at any step while it creates its session, and is repeated, has every message stored once and read by the model", async () => {
     const before: MessageInput[] = [
       { role: "user", content: "I am Ann." },
       { role: "assistant", content: "Hello Ann." },
@@ -483,7 +483,7 @@ describe("a turn that crashes", () => {
     }
   });
 
-  it("at any step and is not repeated leaves a count that the next turn makes exact", async () => {
+  it("at any step, and is not repeated, leaves a count that the next turn corrects", async () => {
     for (let n = 0, crashed = true; crashed; n++) {
       id = `left-${n}`;
       await t.world.create("ann", id);
@@ -519,7 +519,7 @@ describe("following a turn", () => {
     expect(pieces.length).toBeGreaterThan(1);
   });
 
-  it("knows no turn that never was, and none of another user", async () => {
+  it("finds neither a turn that never existed nor one of another user", async () => {
     await t.world.create("ann", id);
     const { turn } = await runTurn(t.chat.deps, request("hello"));
     expect(

@@ -68,7 +68,7 @@ const overtaken = (call: keyof TurnStore, meanwhile: () => Promise<unknown>) => 
 };
 
 describe("a stop", () => {
-  it("closes the provider's connection within a second, and stores what was said as stopped", async () => {
+  it("closes the provider's connection within a second, and stores the part that arrived as stopped", async () => {
     t.fake.next({ text: "one two three", hang: "mid-stream" });
     const turn = await start("count");
     const began = performance.now();
@@ -181,7 +181,7 @@ describe("a stop", () => {
     expect(await followRunningTurn(t.chat.deps, session(), now + 1000)).toBeNull();
   });
 
-  it("that took the turn for dead is not undone by its function, which reacts late", async () => {
+  it("that treated the turn as dead is not undone when the function of the turn reacts late", async () => {
     const { turns } = t.chat.deps;
     // The instance does not see the mark.
     const deps = { ...t.chat.deps, turns: { ...turns, isStopped: async () => false } };

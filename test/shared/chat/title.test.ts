@@ -15,7 +15,7 @@ let count = 0;
 let user = "";
 
 beforeAll(async () => {
-  // What goes wrong on purpose is logged.
+  // These tests cause errors on purpose, which are logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });
 beforeEach(() => {
@@ -230,7 +230,7 @@ describe("a title by a model", () => {
     ["says nothing", { text: "" }, "Where is my cat?"],
     ["refuses", { status: 400 }, "Where is my cat?"],
     ["breaks off", { text: "one two", resetAfter: 1 }, "Where is my cat?"],
-  ])("that %s gives a title all the same", async (_what, behaviour, title) => {
+  ])("that %s does not prevent a title", async (_what, behaviour, title) => {
     const chat = worldWith("model-t");
     t.fake.next({}, behaviour);
     await say("Where is my cat?", chat);

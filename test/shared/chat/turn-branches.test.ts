@@ -148,7 +148,7 @@ describe("a turn that follows an earlier message", () => {
     expect(elsewhere.memories.map(({ content }) => content)).toContain("My parrot eats seeds.");
   });
 
-  it("that is null begins anew", async () => {
+  it("that is null begins the conversation again", async () => {
     await ask("one");
     const answer = await ask("other", { parent: null });
     expect([prompt(), await contents()]).toEqual([["other"], ["other", "You said: other"]]);
@@ -162,7 +162,7 @@ describe("a turn that follows an earlier message", () => {
     expect((await t.world.stores.sessions.find(session()))?.branch).toBeUndefined();
   });
 
-  it("is refused without a trace when the session does not have that message", async () => {
+  it("is refused and changes nothing when the session does not have that message", async () => {
     await ask("one");
     const before = await shown();
     const asked = t.fake.requests.length;

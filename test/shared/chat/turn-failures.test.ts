@@ -14,7 +14,7 @@ let count = 0;
 let user = "";
 
 beforeAll(async () => {
-  // What goes wrong on purpose is logged.
+  // These tests cause errors on purpose, which are logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });
 beforeEach(async () => {
@@ -22,7 +22,7 @@ beforeEach(async () => {
   await t.world.create(user, "s");
 });
 
-/** Claims of which nothing is kept. */
+/** Claims that are not stored. */
 const unkept = { keep: async () => undefined, release: async () => undefined };
 const request = (content: string, more: Partial<TurnRequest> = {}) =>
   turnRequest(t.chat.deps, user, "s", content, more);
@@ -46,7 +46,7 @@ describe("a turn that fails", () => {
     expect(calls).toMatchObject([{ dimensions: { model: "model-a", plan: "free" }, error: "unavailable" }]);
   });
 
-  it("because no model answers is no longer under way", async () => {
+  it("because no model answers no longer counts as running", async () => {
     t.fake.always({ status: 429 });
     await expect(runTurn(t.chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });
     const state = await readSession(t.chat.deps, session());
@@ -54,7 +54,7 @@ describe("a turn that fails", () => {
     expect(state.kind === "active" && state.record.turns).toBeUndefined();
   });
 
-  it("because its context cannot be read is no longer under way", async () => {
+  it("because its context cannot be read no longer counts as running", async () => {
     await t.world.create(user, "s40", 3600, 40);
     const messages = { ...t.chat.deps.messages, window: () => Promise.reject(new Error("the store fails")) };
     const asked = { ...request("hello"), session: { user, id: "s40" } };
@@ -112,7 +112,7 @@ describe("a turn that is repeated", () => {
     expect(await spent()).toBe(before);
   });
 
-  it("and takes over after others have spoken reads what they said", async () => {
+  it("and takes over after other turns reads their messages", async () => {
     let asked = 0;
     const claim = async () => {
       if (asked++ === 0) return { kind: "followed" as const, identity: identity() };
@@ -148,7 +148,7 @@ describe("the memories of a turn", () => {
     expect([await turnOf(true), await turnOf(false)]).toEqual([1, 0]);
   });
 
-  it("are done without when they take too long", async () => {
+  it("are left out when they take too long", async () => {
     const recall = () => new Promise<never>(() => undefined);
     const began = performance.now();
     await runTurn({ ...t.chat.deps, recall }, request("now", { memory: true }));
@@ -164,7 +164,7 @@ describe("an answer that takes long", () => {
     expect((await stored())[1]).toMatchObject({ status: "incomplete" });
   });
 
-  it("is stored although what it has said so far cannot be saved", async () => {
+  it("is stored although its partial text cannot be saved", async () => {
     let saves = 0;
     // Not a mock: those handle rejections, and an unhandled one has to fail the test.
     const saveText = async () => {
@@ -177,7 +177,7 @@ describe("an answer that takes long", () => {
     expect(saves).toBeGreaterThan(0);
   });
 
-  it("is followed until the follower's own time is up", async () => {
+  it("is followed until the time of the follower's request is over", async () => {
     t.fake.next({ perToken: 300, text: "one two three four five six seven eight" });
     const turn = await startTurn(t.chat.deps, request("count"));
     const followed = await followTurn(t.chat.deps, session(), turn.id, t.world.stores.clock() - 1);

@@ -122,13 +122,13 @@ describe("archiving", () => {
     for (const { id } of sessions) await expectArchivedOnce(id);
   });
 
-  it("ends the same when two archivers are at the same session", async () => {
+  it("ends the same when two archivers work on the same session", async () => {
     const { id, record } = await expired("raced");
     await Promise.all([archive(record), archive(record), archive(record)]);
     await expectArchivedOnce(id);
   });
 
-  it("leaves a session alone whose record comes again after it was restored", async () => {
+  it("does not touch a restored session when its earlier record comes again", async () => {
     const { id, record } = await expired("stale");
     await archive(record);
     await restoreSession(world.stores, { user: USER, id });
@@ -164,7 +164,7 @@ describe("restoring", () => {
     expect(steps).toBeGreaterThan(12);
   });
 
-  it("leaves nothing behind when it is not tried again", async () => {
+  it("leaves nothing behind when it is not repeated", async () => {
     await atEveryStep(
       async () => {
         const { id, record } = await expired("abandoned");
@@ -200,7 +200,7 @@ describe("restoring", () => {
     await expectHotOnce(id, [...contents(id), "more"]);
   });
 
-  it("happens first when the header is gone and the archiver has not come", async () => {
+  it("happens first when the header is gone and the archiver has not run yet", async () => {
     const { id, record } = await expired("limbo");
     await appendMessages(world.stores, { user: USER, id }, [{ role: "user", content: "more" }], {
       seed: "more",
@@ -276,7 +276,7 @@ describe("resetting", () => {
 });
 
 describe("the number of active sessions", () => {
-  it("is that of the hot ones, after all of this", async () => {
+  it("equals the number of hot sessions after all these tests", async () => {
     const before = await world.stores.sessions.countActive();
     const { id, record } = await expired("counted");
     expect(await world.stores.sessions.countActive()).toBe(before + 1);

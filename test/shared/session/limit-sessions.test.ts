@@ -97,7 +97,7 @@ describe("the limit of a user's sessions", () => {
     expect(await active()).toEqual(["b"]);
   });
 
-  it("spares a session that is written to meanwhile", async () => {
+  it("keeps a session that is written to meanwhile", async () => {
     await begin("a", "b", "c");
     const find: SessionStore["find"] = async (session) => {
       if (session.id === "a") {

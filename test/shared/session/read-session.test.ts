@@ -40,7 +40,7 @@ function look(stored: SessionRecord, error: unknown): Promise<unknown> {
   return lookAt(stores, SESSION, { kind: "archived", record: archived }, () => Promise.reject(error));
 }
 
-describe("after a failed look at the archive, a session", () => {
+describe("after a failed read of the archive, a session", () => {
   it("is read again when it was restored since", async () => {
     expect(await look(active, gone)).toBe(contended);
     expect(await look(active, unknown)).toBe(contended);

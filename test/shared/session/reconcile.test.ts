@@ -44,14 +44,14 @@ describe("the reconciler", () => {
     expect(await run()).toEqual(NOTHING);
   });
 
-  it("stops at its deadline and goes on with the next run", async () => {
+  it("stops at its deadline and continues with the next run", async () => {
     await lost(20);
     api.world.advance(HOUR);
     expect(await run(api.world.stores.clock() - 1)).toEqual({ ...NOTHING, complete: false });
     expect(await run()).toMatchObject({ archived: 20, complete: true });
   });
 
-  it("reports what it could not finish, goes on with the rest, and tries again", async () => {
+  it("reports what it could not finish, continues with the rest, and tries again", async () => {
     const ids = await lost(3);
     api.world.advance(HOUR);
     api.faults.next({ operation: "TransactWriteItems", when: "before", name: "InternalServerError", attempts: 2 });
@@ -62,7 +62,7 @@ describe("the reconciler", () => {
     for (const id of ids) expect(await api.world.cold("ann", id)).toHaveLength(2);
   });
 
-  it("lets go of an archive that has reached its age, and its id is free again", async () => {
+  it("removes an archive that has reached its age, and frees its id", async () => {
     const [id] = await lost(1);
     api.world.advance(HOUR);
     await run();

@@ -43,7 +43,7 @@ const runReconciler = () =>
     throw error;
   });
 
-/** The later session under the id has exactly these messages, now and after the reconciler has had its time. */
+/** The later session under the id has exactly these messages, now and after the reconciler has run. */
 async function expectWhole(session: { user: string; id: string }, contents: string[]): Promise<void> {
   for (let round = 0; round < 4; round++) {
     expect(await read(session)).toEqual(contents);
@@ -62,7 +62,7 @@ async function objectsOf({ id }: { id: string }): Promise<string[]> {
   return Contents.map(({ Key = "" }) => Key).filter((key) => key.endsWith(`/${id}.jsonl.gz`));
 }
 
-/** Stores whose next call of `method` waits until it is let go. */
+/** Stores whose next call of `method` waits until it is released. */
 function holding<P extends "sessions" | "messages" | "archive">(port: P, method: keyof World["stores"][P]) {
   let arrive = () => {};
   let release = () => {};
@@ -130,7 +130,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("keeps its messages when the stream tells late that the earlier one's stub has expired", async () => {
+  it("keeps its messages when the stream reports late that the earlier one's stub has expired", async () => {
     const session = fresh();
     await archived(session);
     world.advance(366 * 24 * HOUR);
@@ -145,7 +145,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("keeps its messages when a deletion of the earlier one goes on after a long pause", async () => {
+  it("keeps its messages when a deletion of the earlier one continues after a long pause", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     await append(session, "old");
@@ -164,7 +164,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("is not archived when the stream tells late that the earlier one's header has expired", async () => {
+  it("is not archived when the stream reports late that the earlier one's header has expired", async () => {
     const session = fresh();
     const late = await archived(session);
     await deleteSession(world.stores, session);
@@ -279,7 +279,7 @@ describe("an id whose archived session has reached its age", () => {
 });
 
 describe("patching", () => {
-  it("succeeds beside a writer that never rests", async () => {
+  it("succeeds beside a writer that never pauses", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     let isRunning = true;
@@ -309,7 +309,7 @@ describe("patching", () => {
 });
 
 describe("a deletion", () => {
-  it("changes nothing when a generation was given out since its anchor was read", async () => {
+  it("changes nothing when a generation was assigned after its anchor was read", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const record = await showSession(world.stores, session);
@@ -350,7 +350,7 @@ describe("a tombstone", () => {
 describe("a request that was begun for an earlier session with the same id", () => {
   const TWENTY_MINUTES = 1_200_000;
 
-  /** Stores whose first transition waits until it is let go: the function is frozen. */
+  /** Stores whose first transition waits until it is released: the function is frozen. */
   const frozen = () => holding("sessions", "transit");
 
   async function replaced(session: { user: string; id: string }): Promise<void> {
@@ -365,7 +365,7 @@ describe("a request that was begun for an earlier session with the same id", () 
     ["DELETE", (stores: Stores, session: SessionId) => deleteSession(stores, session)],
     ["reset", (stores: Stores, session: SessionId) => resetSession(stores, session, { seed: "frozen" })],
     ["PATCH", (stores: Stores, session: SessionId) => patchSession(stores, session, { title: "old" }, undefined)],
-  ])("changes nothing when its function goes on after a pause: %s", async (_what, work) => {
+  ])("changes nothing when its function continues after a pause: %s", async (_what, work) => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const slow = frozen();
@@ -393,7 +393,7 @@ describe("a request that was begun for an earlier session with the same id", () 
 });
 
 describe("what a dead reset has left", () => {
-  it("is looked at as soon as before, although the session gets another lifetime", async () => {
+  it("is checked as early as before, although the session gets another lifetime", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
@@ -407,7 +407,7 @@ describe("what a dead reset has left", () => {
     expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ cleanup: false });
   });
 
-  it("is looked at as soon as before, although an expired session is written to", async () => {
+  it("is checked as early as before, although an expired session is written to", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 60);
     const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
