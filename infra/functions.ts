@@ -213,7 +213,7 @@ export const functions = {
     },
     {
       table: ["GetItem", "BatchGetItem", "Query", "UpdateItem"],
-      exportTable: ["UpdateItem"],
+      exportTable: ["GetItem", "UpdateItem"],
       indexes: ["sessions_by_activity", "sessions_due", "memories_by_time"],
       metricIndexes: ["events_by_user"],
       archive: archiveRead,

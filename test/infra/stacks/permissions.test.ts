@@ -180,7 +180,7 @@ const expected: Record<string, string[]> = {
   "jobs-build-export": [
     "dynamodb BatchGetItem GetItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity, index sessions_due",
-    "dynamodb UpdateItem on exports",
+    "dynamodb GetItem UpdateItem on exports",
     "dynamodb Query on index events_by_user",
     ...archiveRead,
     "s3 GetObject on files/*",
