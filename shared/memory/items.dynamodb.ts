@@ -6,7 +6,7 @@ import { fromMessageItem, fromTreeItem, isTree } from "../session/items.dynamodb
 import { divergenceOf } from "../session/tree.ts";
 import type { BranchChange } from "./follow-branch.ts";
 import { type Candidate, type Captured, type MemoryRecord, speakerOf } from "./memory.ts";
-import type { Layout, NewMemory, Slot, Summary, Vectors } from "./memory-store.ts";
+import type { Layout, NewMemory, PrecedingMemory, Slot, Summary, Vectors } from "./memory-store.ts";
 import { noStatistics } from "./statistics.ts";
 
 /** What is read of memories: not the vectors, which are most of an item. */
@@ -67,7 +67,7 @@ export function fromImages(image: Image, before?: Image): StreamEntry {
 }
 
 /** Attributes that no index needs are one JSON text, because the SDK takes 8 µs per attribute and a search returns 100 memories. */
-export function toMemoryItem({ user_id, id, session_id, counts, vectors, ...said }: NewMemory): Item {
+export function toMemoryItem({ user_id, id, session_id, counts, vectors, digests, ...said }: NewMemory): Item {
   return {
     ...memoryKey(user_id, session_id, id),
     memory_of: user_id,
@@ -76,6 +76,7 @@ export function toMemoryItem({ user_id, id, session_id, counts, vectors, ...said
     said: JSON.stringify({ ...said, terms: toTerms(counts) }),
     said_in_month: said.created_at.slice(0, 7),
     said_in_year: said.created_at.slice(0, 4),
+    digests,
     ...vectorAttributes(vectors),
   };
 }
@@ -94,6 +95,10 @@ export function fromMemoryItem({ memory_of, id, session_id, said }: Item): Memor
     ...rest,
     counts: fromTerms(terms),
   };
+}
+
+export function fromPrecedingItem(item: Item): PrecedingMemory {
+  return { ...fromMemoryItem(item), ...(item.digests ? { digests: item.digests as string[] } : {}) };
 }
 
 /** Derives the speaker and whether the text is a question; both are not stored. */

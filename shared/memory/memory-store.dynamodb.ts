@@ -18,6 +18,7 @@ import type { Anchor } from "../session/session.ts";
 import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
   fromMemoryItem,
+  fromPrecedingItem,
   isMemory,
   MEMORY_ATTRIBUTES,
   memoryIdOf,
@@ -79,11 +80,12 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
           ":last": MEMORY_PREFIX + id,
         },
         ConsistentRead: true,
-        ...projectionOf(MEMORY_ATTRIBUTES),
+        ...projectionOf([...MEMORY_ATTRIBUTES, "digests"]),
         ScanIndexForward: false,
-        Limit: limit + 1,
+        Limit: limit,
       });
-      return items.filter((item) => isMemory(item) && item.id !== id).map(fromMemoryItem);
+      const records = items.filter((item) => isMemory(item) && item.id !== id).map(fromPrecedingItem);
+      return { records, more: items.length === limit };
     },
 
     async add(user, memories, lives, from, to) {

@@ -51,8 +51,11 @@ export interface ForgottenSession {
 
 export type Vectors = Partial<Record<Slot, number[]>>;
 
-/** A memory with the vectors to store. */
-export type NewMemory = MemoryRecord & { vectors: Vectors };
+/** A memory with the vectors to store, and the digests of the memories before it. */
+export type NewMemory = MemoryRecord & { vectors: Vectors; digests: readonly string[] };
+
+/** A stored memory. Those that were stored by earlier versions have no digests. */
+export type PrecedingMemory = MemoryRecord & { digests?: readonly string[] };
 
 export interface SearchRequest {
   slot: Slot;
@@ -123,8 +126,11 @@ export interface MemoryWriter {
   livesOf(sessions: readonly SessionId[]): Promise<Map<string, Life>>;
   /** Returns the ids that are stored or forgotten. Unless `consistent`, may miss the newest and include what was just removed. */
   presentIds(drafts: readonly Draft[], options: { consistent: boolean }): Promise<Set<string>>;
-  /** Returns the memories of a session that precede an id, latest first. */
-  preceding(memory: MemoryKey, limit: number): Promise<MemoryRecord[]>;
+  /**
+   * Returns the memories of a session that precede an id, latest first. Reads so many items, of which forgotten ones are left out; `more`:
+   * there may be earlier ones.
+   */
+  preceding(memory: MemoryKey, limit: number): Promise<{ records: PrecedingMemory[]; more: boolean }>;
   /**
    * Adds memories. Refuses one that is stored or forgotten, or whose session is gone or has a newer generation. `lives`: those of their
    * sessions, whose trees must not have changed.

@@ -1,3 +1,4 @@
+import { mixedFnv1a } from "../hash.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
 import { isOn, pathOf } from "../session/tree.ts";
 import { changeMemories, countedIn } from "./change-memories.ts";
@@ -10,6 +11,7 @@ import {
   MAX_PER_CHANGE,
   type MemoryStore,
   type MemoryWriter,
+  type PrecedingMemory,
   type Slot,
   type Vectors,
 } from "./memory-store.ts";
@@ -20,15 +22,21 @@ import { withMemories } from "./statistics.ts";
 /** Preceding memories of a session that are searched for an exact repeat. */
 const RECENT = 10;
 
+/** Characters of a digest: with ten of them, one memory in 170,000 is taken for a possible repeat without being one. */
+const DIGEST_LENGTH = 4;
+
 export interface MemoryDependencies extends RecallDependencies {
   memories: MemoryStore;
 }
 
-interface Placed {
-  record: MemoryRecord;
+interface Placed<T = MemoryRecord> {
+  record: T;
   /** Terms of the preceding memory. */
   before: ReadonlyMap<string, number> | undefined;
 }
+
+/** A memory with the digests of those before it. */
+type Digested = MemoryRecord & { digests: readonly string[] };
 
 /**
  * Turns messages of one user into memories, and returns how many were stored. It may be repeated, and run beside other runs: each memory
@@ -122,29 +130,56 @@ async function place(
   memories: Pick<MemoryWriter, "preceding">,
   drafts: readonly Draft[],
   lives: ReadonlyMap<string, Life>,
-): Promise<Placed[]> {
+): Promise<Placed<Digested>[]> {
   const sessions = Map.groupBy(drafts, ({ session_id }) => session_id);
   const placed = await Promise.all(
     [...sessions.values()].map(async (unsorted) => {
       const [first, ...rest] = unsorted.toSorted((a, b) => (a.id < b.id ? -1 : 1));
       if (!first) return [];
-      // Memories of an earlier life or another branch will be deleted, so a message that equals one of them is not a repeat.
-      const { generation: from = 0, tree } = lives.get(first.session_id) ?? {};
-      const path = tree && pathOf(tree);
-      const recent: (Draft & { turn?: number })[] = (await memories.preceding(keyOf(first), RECENT))
-        .filter((record) => record.generation >= from && (!path || isOnPath(path, record)))
-        .reverse();
-      return [first, ...rest].flatMap((draft): Placed[] => {
+      const preceding = await precedingOf(memories, [first, ...rest], lives.get(first.session_id));
+      const recent: (Draft & { turn?: number })[] = [...preceding];
+      const digests = [...(preceding[0]?.digests ?? []), ...preceding.map(digestOf)];
+      return [first, ...rest].flatMap((draft): Placed<Digested>[] => {
         if (recent.slice(-RECENT).some((other) => isRepeat(other, draft))) return [];
         const previous = recent.at(-1);
-        const record = { ...draft, turn: (previous?.turn ?? 0) + 1 };
+        const record = { ...draft, turn: (previous?.turn ?? 0) + 1, digests: digests.slice(-RECENT) };
         recent.push(record);
+        digests.push(digestOf(record));
         return [{ record, before: previous?.counts }];
       });
     }),
   );
   return placed.flat();
 }
+
+/**
+ * Reads the memories before those of a session, oldest first: the latest one, and ten if one of them may be repeated. Each memory names the
+ * ten before it by digests, because reading those costs 14 read units: their vectors are read along.
+ */
+async function precedingOf(
+  memories: Pick<MemoryWriter, "preceding">,
+  [first, ...rest]: readonly [Draft, ...Draft[]],
+  life: Life | undefined,
+): Promise<PrecedingMemory[]> {
+  // Memories of an earlier life or another branch will be deleted, so a message that equals one of them is not a repeat.
+  const path = life?.tree && pathOf(life.tree);
+  const isCurrent = (record: MemoryRecord) =>
+    record.generation >= (life?.generation ?? 0) && (!path || isOnPath(path, record));
+  const nearest = await memories.preceding(keyOf(first), 1);
+  if (!nearest.more && nearest.records.length === 0) return [];
+  const [latest] = nearest.records.filter(isCurrent);
+  const named = latest?.digests;
+  if (latest && named && ![first, ...rest].some((draft) => named.includes(digestOf(draft)))) return [latest];
+  // One more, because the first of them may itself be stored already.
+  const { records } = await memories.preceding(keyOf(first), RECENT + 1);
+  return records.filter(isCurrent).slice(0, RECENT).reverse();
+}
+
+/** A short digest of what `isRepeat` compares. */
+const digestOf = ({ role, name, branch, content }: Draft): string =>
+  mixedFnv1a(JSON.stringify([role, name, branch, content]))
+    .toString(36)
+    .slice(-DIGEST_LENGTH);
 
 const isRepeat = (a: Draft, b: Draft): boolean =>
   a.content === b.content && a.role === b.role && a.name === b.name && a.branch === b.branch && a.id !== b.id;

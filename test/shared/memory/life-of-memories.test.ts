@@ -96,6 +96,46 @@ describe("remembering", () => {
     expect(await world.stored(user, "s1")).toEqual(["The boiler needs a new valve."]);
   });
 
+  it("skips the exact repeat of one of the ten memories before it, which earlier runs have stored", async () => {
+    const facts = Array.from({ length: 11 }, (_, n) => `Fact ${n} is about granite.`);
+    for (const fact of facts) {
+      await world.say(user, "s1", fact);
+      await world.deliver(user, "s1");
+      world.advance(1000);
+    }
+    const [first = "", second = ""] = facts;
+    await world.say(user, "s1", second, { role: "assistant", content: second });
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual([...facts, second]);
+    world.advance(1000);
+    await world.say(user, "s1", first);
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual([...facts, second, first]);
+  });
+
+  it("remembers again what is said again after its memory was forgotten", async () => {
+    await world.say(user, "s1", ...FACTS);
+    await world.deliver(user, "s1");
+    const { records } = await listMemories(world.memories, user, { limit: 10 });
+    await forgetMemory(world.memories, user, records.find(({ content }) => content === FACTS[1])?.id ?? "");
+    world.advance(1000);
+    await world.say(user, "s1", FACTS[1] ?? "");
+    await world.deliver(user, "s1");
+    expect(await world.stored(user, "s1")).toEqual([FACTS[0], FACTS[2], FACTS[1]]);
+  });
+
+  it("reads one memory, not ten, to remember what is no repeat", async () => {
+    for (let n = 0; n < 12; n++) await world.say(user, "s1", `Fact ${n} is about granite.`);
+    await world.deliver(user, "s1");
+    world.advance(1000);
+    await world.say(user, "s1", "Something new about saffron.");
+    const { measure } = meter(engines.dynamodb);
+    const Records = (await world.records(user, "s1")).slice(-1);
+    const { rru } = await measure(() => world.job({ Records }));
+    // The person, the anchor, the layout, the summary, the ids that are stored, and one memory, with its vector. Ten took 14 units.
+    expect(rru).toBeLessThanOrEqual(7);
+  });
+
   it("cuts a long message into several memories", async () => {
     const paragraphs = ["granite", "saffron", "velvet"].map((word) => `${`All about ${word}. `.repeat(60)}\n\n`);
     await world.say(user, "s1", paragraphs.join(""));
