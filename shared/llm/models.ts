@@ -18,18 +18,27 @@ export interface ModelSpec {
 }
 
 /**
- * Known models, by the beginning of their names: dated versions cost what their family costs. `CHAT_PRICES` overrides prices. They are
+ * Known models by name. A dated version costs what the model costs, unless it is listed. `CHAT_PRICES` overrides prices. They are
  * OpenAI's list prices (https://developers.openai.com/api/docs/pricing), each compared in November 2026 with at least one public table of
  * prices, such as LiteLLM's `model_prices_and_context_window.json`. A model without `cached` has no lower price for a cache.
  */
 export const knownModels: Readonly<Record<string, ModelSpec>> = {
   "gpt-5-mini": { context: 400_000, input: 0.25, cached: 0.025, output: 2, encoding: "o200k_base", images: true },
   "gpt-5-nano": { context: 400_000, input: 0.05, cached: 0.005, output: 0.4, encoding: "o200k_base", images: true },
+  "gpt-5-chat-latest": {
+    context: 128_000,
+    input: 1.25,
+    cached: 0.125,
+    output: 10,
+    encoding: "o200k_base",
+    images: true,
+  },
   "gpt-5": { context: 400_000, input: 1.25, cached: 0.125, output: 10, encoding: "o200k_base", images: true },
   "gpt-4.1-mini": { context: 1_047_576, input: 0.4, cached: 0.1, output: 1.6, encoding: "o200k_base", images: true },
   "gpt-4.1-nano": { context: 1_047_576, input: 0.1, cached: 0.025, output: 0.4, encoding: "o200k_base", images: true },
   "gpt-4.1": { context: 1_047_576, input: 2, cached: 0.5, output: 8, encoding: "o200k_base", images: true },
   "gpt-4o-mini": { context: 128_000, input: 0.15, cached: 0.075, output: 0.6, encoding: "o200k_base", images: true },
+  "gpt-4o-2024-05-13": { context: 128_000, input: 5, output: 15, encoding: "o200k_base", images: true },
   "gpt-4o": { context: 128_000, input: 2.5, cached: 1.25, output: 10, encoding: "o200k_base", images: true },
   "gpt-4-turbo": { context: 128_000, input: 10, output: 30, encoding: "cl100k_base", images: true },
   "gpt-4": { context: 8192, input: 30, output: 60, encoding: "cl100k_base", images: false },
@@ -47,7 +56,7 @@ const embeddingPrices: Readonly<Record<string, number>> = {
   "text-embedding-ada-002": 0.1,
 };
 
-/** Corrections of a deployment, by the beginning of a model's name. */
+/** Corrections of a deployment, by name as in `knownModels`. */
 export type ModelOverrides = Readonly<
   Record<string, { [K in "context" | "input" | "cached" | "output"]?: ModelSpec[K] | undefined }>
 >;
@@ -55,16 +64,20 @@ export type ModelOverrides = Readonly<
 /** For a model that is not listed, most likely a self-hosted one. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
 
-/** The limits and prices of a model. `overrides` take precedence, and the longest matching name wins. */
+/** The end of the name of a dated version, as in `gpt-4o-2024-08-06` and `gpt-4-0613`. */
+const DATE = /-(\d{4}-\d\d-\d\d|\d{4})$/;
+
+/**
+ * The limits and prices of a model. `overrides` take precedence. Other variants of a known model have its limits only, because they may
+ * cost ten times as much.
+ */
 export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec {
   const find = <T>(table: Readonly<Record<string, T>>): T | undefined => {
-    const name = Object.keys(table)
-      .filter((prefix) => model === prefix || model.startsWith(`${prefix}-`))
-      .sort((a, b) => b.length - a.length)[0];
+    const name = [model, model.replace(DATE, "")].find((one) => Object.hasOwn(table, one));
     return name === undefined ? undefined : table[name];
   };
   const { context, input, cached, output } = find(overrides) ?? {};
-  const known = find(knownModels) ?? UNKNOWN;
+  const known = find(knownModels) ?? limitsOf(model);
   return {
     ...known,
     context: context ?? known.context,
@@ -73,6 +86,15 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
     // The listed price for cached tokens is valid only with the listed price for the prompt.
     ...(input === undefined && cached === undefined ? {} : { cached }),
   };
+}
+
+/** The limits of the known model with the longest name that this name begins with. */
+function limitsOf(model: string): ModelSpec {
+  const names = Object.keys(knownModels).filter((name) => model.startsWith(`${name}-`));
+  const family = knownModels[names.sort((a, b) => b.length - a.length)[0] ?? ""];
+  if (!family) return UNKNOWN;
+  const { cached: _, ...limits } = family;
+  return { ...limits, input: 0, output: 0 };
 }
 
 /** Whether the price of a model is known. */

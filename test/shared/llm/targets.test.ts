@@ -11,7 +11,7 @@ const openai = {
 describe("models", () => {
   it.each([
     ["of a known price", "gpt-4o-mini-2024-07-18", true],
-    ["whose price is configured", "gpt-7-mini", true],
+    ["whose price is configured", "gpt-7-2027-03-01", true],
     ["that a fallback names", "gpt-6", true],
     ["whose price is unknown", "gpt-8", false],
   ])("%s: %s is offered: %s", (_what, model, offered) => {
