@@ -5,8 +5,8 @@ import { jobKey } from "./metric-keys.ts";
 const HOUR = 3_600_000;
 
 /**
- * Milliseconds after its last success at which a scheduled job is late: about twice its interval, so that one failed run
- * raises no alarm.
+ * Milliseconds after its last success at which a scheduled job is late: longer than its interval and its longest run together, because
+ * a run records its success at its end. Lambda repeats a failed run.
  */
 export const allowedSilence = {
   "jobs-reconcile": HOUR,
