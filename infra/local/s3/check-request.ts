@@ -36,7 +36,7 @@ export function checkDelete(access: S3Access, accessKeyId: string, bucket: strin
 }
 
 /** Returns the error to show to the caller: S3 answers 404 for a missing object only to callers that may list the bucket. */
-export function withoutHint(error: unknown, access: S3Access, accessKeyId: string, bucket: string): unknown {
+export function hideMissingObject(error: unknown, access: S3Access, accessKeyId: string, bucket: string): unknown {
   if (!(error instanceof S3Error) || error.code !== "NoSuchKey") return error;
   const refusal = access.check(accessKeyId, [permission("ListBucket", bucket, "")]);
   return refusal ? new S3Error("AccessDenied", refusal) : error;

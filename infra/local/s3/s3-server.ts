@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import type { Credentials } from "../lambda/environment.ts";
 import { listen } from "../listen.ts";
 import { insertBucket, setLifecycle } from "./bucket-operations.ts";
-import { checkRequest, type S3Access, withoutHint } from "./check-request.ts";
+import { checkRequest, hideMissingObject, type S3Access } from "./check-request.ts";
 import { answerPreflight, type CorsRule, corsHeaders } from "./cors.ts";
 import { applyLifecycle, type LifecycleRule } from "./lifecycle.ts";
 import { openStore } from "./object-store.ts";
@@ -69,7 +69,7 @@ export async function startS3(options: S3Options): Promise<S3Server> {
       if (!(error instanceof S3Error) && message.errored) throw error;
       if (!(error instanceof S3Error)) log(`s3 ${name} failed: ${error instanceof Error ? error.stack : error}`);
       const shown =
-        access && signed && request ? withoutHint(error, access, signed.accessKeyId, request.bucket) : error;
+        access && signed && request ? hideMissingObject(error, access, signed.accessKeyId, request.bucket) : error;
       result = describeError(shown, message, request?.id);
     }
     const headers = { ...result.headers, ...corsHeaders(corsRules.get(request?.bucket ?? "") ?? [], message) };

@@ -21,6 +21,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGenerator<Piece> {
   let open: (Piece & { content: { format: Format; records: JsonObject[] } }) | undefined;
   let isKnown = false;
+  /** Ends the open conversation, with its records or with a problem. */
   const end = function* (problem?: string): Generator<Piece> {
     if (open) yield problem === undefined ? open : { ...open, content: { problem } };
     open = undefined;
@@ -43,17 +44,17 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
     isKnown = true;
     if (open?.content.format === format && format.continues?.(open.content.records, value)) {
       open.bytes += bytes;
-      // The records that are too many are not kept.
+      // Do not hold more records than the limit in memory.
       if (open.bytes <= MAX_BYTES) open.content.records.push(value);
       continue;
     }
-    yield* flush();
+    yield* endWithinLimit();
     open = { place, bytes, content: { format, records: [value] } };
-    if (!format.continues) yield* flush();
+    if (!format.continues) yield* endWithinLimit();
   }
-  yield* flush();
+  yield* endWithinLimit();
 
-  function* flush(): Generator<Piece> {
+  function* endWithinLimit(): Generator<Piece> {
     yield* end(open && open.bytes > MAX_BYTES ? `larger than ${MAX_BYTES} bytes` : undefined);
   }
 }
