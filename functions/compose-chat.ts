@@ -180,7 +180,7 @@ function oncePerSpace(create: (space: Space) => Embedder): (space: Space) => Emb
 }
 
 /** Loads OpenAI's SDK, in a file beside the bundle, at the first use: a deployment with the lexical embedder never needs it. */
-export function createOpenAIEmbedderLater(...settings: Parameters<typeof createOpenAIEmbedder>): Embedder {
+export function createLazyOpenAIEmbedder(...settings: Parameters<typeof createOpenAIEmbedder>): Embedder {
   const [, space] = settings;
   let loading: Promise<Embedder> | undefined;
   const load = () => {

@@ -6,7 +6,7 @@ import {
 } from "../../shared/memory/reembed.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
-import { configuredSpace, createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { configuredSpace, createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which no session is begun. */
@@ -33,7 +33,7 @@ export const handler = lazyHandler((config) => {
   const table = openTable(config);
   return createReembedJob(
     {
-      ...openMemories(config, table, createOpenAIEmbedderLater),
+      ...openMemories(config, table, createLazyOpenAIEmbedder),
       stores: openStores(config, table),
       wanted: { a: configuredSpace(config, "a"), b: configuredSpace(config, "b") },
     },

@@ -5,7 +5,7 @@ import { fromImages, type StreamEntry } from "../../shared/memory/items.dynamodb
 import { remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
-import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 
 /** Users whose messages are remembered in parallel. */
 const PARALLEL = 4;
@@ -65,7 +65,7 @@ export const handler = lazyHandler((config): ReturnType<typeof createRememberJob
   const table = openTable(config);
   return createRememberJob(
     {
-      ...openMemories(config, table, createOpenAIEmbedderLater),
+      ...openMemories(config, table, createLazyOpenAIEmbedder),
       stores: openStores(config, table),
     },
     openRecorder(config),

@@ -5,7 +5,7 @@ import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
-import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
 import { createMcpServer } from "./server.ts";
 
@@ -51,7 +51,7 @@ function messageIn(text: string): unknown {
 
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
-  const memories = openMemories(config, table, createOpenAIEmbedderLater);
+  const memories = openMemories(config, table, createLazyOpenAIEmbedder);
   return createCallMcp({
     ...openIdempotentHttp(config),
     ...openStores(config, table),

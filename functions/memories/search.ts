@@ -9,7 +9,7 @@ import type { MemoryStore } from "../../shared/memory/memory-store.ts";
 import { findMemories } from "../../shared/memory/read-memories.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openIdempotentHttp, openTable } from "../compose.ts";
-import { createOpenAIEmbedderLater, openMemories } from "../compose-chat.ts";
+import { createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 
 interface Dependencies extends HttpDependencies {
   recall: Recall;
@@ -46,7 +46,7 @@ export function createSearchMemories(deps: Dependencies) {
 /** What a search needs. */
 export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
-  const memories = openMemories(config, table, createOpenAIEmbedderLater);
+  const memories = openMemories(config, table, createLazyOpenAIEmbedder);
   const recall = config.MEMORY ? createSearch(memories) : recallNothing;
   return { ...openIdempotentHttp(config), ...memories, recall };
 }

@@ -43,11 +43,11 @@ export interface EventRecord extends Event {
 }
 
 export interface EventStore {
-  /** Stores an event and its metric. Repeat it after a failure: it has no second effect. */
+  /** Stores an event and its metric. May be repeated. */
   add(event: EventRecord): Promise<void>;
   /** Yields the events of a day (as in 2026-11-21), page by page. */
   ofDay(day: string): AsyncIterable<EventRecord[]>;
-  /** Yields the events of a user, the oldest first, page by page. `last` is the place to go on after. May miss the newest. */
+  /** Yields the events of a user, the oldest first, page by page. Pass `last` as `after` to continue. May miss the newest. */
   ofUser(user: string, after?: string): AsyncIterable<{ events: EventRecord[]; last: string }>;
   /** Moves the expiry of a day's events to `until` (epoch ms) if it is earlier. Returns how many events it moved. */
   hold(day: string, until: number): Promise<number>;

@@ -105,11 +105,13 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
         const refusal = refusals[n + 1 + memories.length];
         return refusal?.failed ? [{ records, anchor: refusal.item as Anchor | undefined }] : [];
       });
-      const isUnwelcome = failed.flatMap(({ records, anchor }) => records.filter((one) => !isWelcome(one, anchor)));
+      const isOutdated = failed.flatMap(({ records, anchor }) =>
+        records.filter((one) => !passesAnchorCheck(one, anchor)),
+      );
       const isStale = failed.some(({ records: [first], anchor }) =>
         isChanged(anchor, lives.get(first?.session_id ?? "")),
       );
-      return { ...refused([...isStored, ...isUnwelcome]), isStale };
+      return { ...refused([...isStored, ...isOutdated]), isStale };
     },
 
     async remove(records, from, to, { keepName = false, life }) {
@@ -286,5 +288,5 @@ const isChanged = (anchor: Anchor | undefined, life: Life | undefined): boolean 
   anchor !== undefined && anchor.tree_version !== life?.anchor.tree_version;
 
 /** The condition of `anchorCheck` for one new memory, apart from its tree. */
-const isWelcome = (record: MemoryRecord, anchor: Anchor | undefined): boolean =>
+const passesAnchorCheck = (record: MemoryRecord, anchor: Anchor | undefined): boolean =>
   isOfLivingSession(record, anchor) && (anchor?.live_generation ?? 0) <= record.generation;
