@@ -109,6 +109,10 @@ describe("a program in docs/clients.md", () => {
     expect(await run("branches")).toBe("Name a river.\nThe Po");
   });
 
+  it("begins an incognito session: incognito", async () => {
+    expect(await run("incognito")).toBe("true You said: Keep this between us.");
+  });
+
   it.each(["tools", "openai-tools"])("runs the client's tools to the end: %s", async (name) => {
     fake.next({
       pieces: callDeltas([{ id: "call-1", name: "weather", input: '{"city":"Rome"}' }]),

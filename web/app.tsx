@@ -5,7 +5,7 @@ import { AppContext } from "./app-context.ts";
 import { Chat } from "./chat/chat.tsx";
 import { Data } from "./data/data.tsx";
 import { Memory } from "./memory/memory.tsx";
-import { goTo, useLocation } from "./route.ts";
+import { goTo, isIncognito, useLocation } from "./route.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
 import { useSessions } from "./sidebar/use-sessions.ts";
 import type { Identity } from "./sign-in.ts";
@@ -56,6 +56,7 @@ export function App({ identity }: { identity: Identity }) {
               key={id}
               id={id}
               isNew={location.session === undefined || location.session === fresh}
+              isIncognito={isIncognito(location)}
               highlighted={location.filters.get("m") ?? undefined}
               onOpenSidebar={() => setSidebarOpen(true)}
             />

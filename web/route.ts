@@ -19,7 +19,16 @@ function parseHash(hash: string): Location {
 const isPlain = (view?: string): view is Exclude<Location["view"], "chat"> =>
   ["memory", "data", "operations", "audit"].includes(view ?? "");
 
-export const sessionHash = (id: string): string => `#/s/${encodeURIComponent(id)}`;
+/** The filter of a chat that is to be incognito and does not exist yet. */
+const INCOGNITO = "incognito";
+
+export const isIncognito = ({ filters }: Location): boolean => filters.has(INCOGNITO);
+
+/** `incognito`: the session is to be incognito, and may not exist yet. */
+export const sessionHash = (id: string, incognito = false): string =>
+  `#/s/${encodeURIComponent(id)}${incognito ? `?${INCOGNITO}` : ""}`;
+
+export const newChatHash = (incognito = false): string => (incognito ? `#/?${INCOGNITO}` : "#/");
 
 /** The view that the URL names, kept up to date. */
 export function useLocation(): Location {

@@ -119,7 +119,7 @@ export const places = [
   {
     name: "events",
     records: ["event"],
-    holds: "Feedback, conversions and other events, with their metadata",
+    holds: "Feedback, conversions and other events, with their metadata; those about incognito sessions without it",
     found: "Query of the index events_by_user",
     erased: "Deleted",
   },

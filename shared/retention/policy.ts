@@ -13,7 +13,7 @@ export const retention = {
     record: "session header",
     place: { item: "header" },
     seconds: 7 * DAY,
-    note: "From the last activity (sliding). A session can set its own time, and a pinned session has none. Then it is archived.",
+    note: "From the last activity (sliding). A session can set its own time, and a pinned session has none. Then it is archived, or deleted if it is incognito.",
   },
   message: {
     record: "message",

@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
+import { formatDateTime } from "../format.ts";
 import { readDraft } from "../preferences.ts";
+import { goTo, newChatHash } from "../route.ts";
 import { texts } from "../texts.ts";
-import type { Message } from "../types.ts";
+import type { Message, Session } from "../types.ts";
 import { Failure } from "../ui/failure.tsx";
-import { InfoIcon } from "../ui/icons.tsx";
+import { IncognitoIcon, InfoIcon } from "../ui/icons.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
 import { Composer } from "./composer.tsx";
 import { DetailsDrawer } from "./details-drawer.tsx";
@@ -18,15 +20,17 @@ import { WhyDrawer } from "./why-drawer.tsx";
 interface ChatProps {
   id: string;
   isNew: boolean;
+  /** The session is to be incognito, if it does not exist yet. */
+  isIncognito: boolean;
   /** The message that a link points at. */
   highlighted: string | undefined;
   onOpenSidebar: () => void;
 }
 
 /** One conversation: transcript, composer and drawer. */
-export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
+export function Chat({ id, isNew, isIncognito, highlighted, onOpenSidebar }: ChatProps) {
   const { identity } = useApp();
-  const [conversation, state] = useConversation(id, isNew);
+  const [conversation, state] = useConversation(id, isNew, isIncognito);
   const [drawer, setDrawer] = useState<"details" | Message>();
   const [editing, setEditing] = useState<string>();
   const transcript = useRef<HTMLDivElement>(null);
@@ -59,6 +63,17 @@ export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
   return (
     <div class={drawer ? "chat with-drawer" : "chat"}>
       <TopBar title={title} onOpenSidebar={onOpenSidebar}>
+        {isEmpty && !state?.session && (
+          <button
+            type="button"
+            class="switch"
+            aria-pressed={isIncognito}
+            onClick={() => goTo(newChatHash(!isIncognito), true)}
+          >
+            <IncognitoIcon />
+            {texts.chat.incognito}
+          </button>
+        )}
         {state?.session && (
           <button
             type="button"
@@ -71,6 +86,7 @@ export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
           </button>
         )}
       </TopBar>
+      {(state?.session ? state.session.incognito : isIncognito) && <IncognitoBar session={state?.session} />}
       {state?.session?.status === "archived" && <p class="bar">{texts.chat.archived}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard */}
       <div class="transcript" role="log" aria-live="off" aria-label={texts.chat.log} tabIndex={0} ref={transcript}>
@@ -142,6 +158,16 @@ export function Chat({ id, isNew, highlighted, onOpenSidebar }: ChatProps) {
       )}
       {drawer && drawer !== "details" && <WhyDrawer answer={drawer} onClose={() => setDrawer(undefined)} />}
     </div>
+  );
+}
+
+function IncognitoBar({ session }: { session: Session | undefined }) {
+  const { incognitoWhat, incognitoNew, incognitoUntil, incognitoKept } = texts.chat;
+  const end = session?.expires_at ? incognitoUntil(formatDateTime(session.expires_at)) : incognitoKept;
+  return (
+    <p class="bar" role="status">
+      <IncognitoIcon /> {incognitoWhat} {session ? end : incognitoNew}
+    </p>
   );
 }
 

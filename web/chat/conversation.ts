@@ -36,6 +36,8 @@ interface Options {
   id: string;
   /** The session exists only when something is sent. */
   isNew: boolean;
+  /** Whether the session is to be incognito, if it does not exist yet. */
+  isIncognito(): boolean;
   /** Something was typed for the session: if it does not exist, that was not sent. */
   hasDraft: boolean;
   changed(state: ConversationState): void;
@@ -48,7 +50,7 @@ interface Options {
 
 /** The state of one conversation, and everything that a person can do with it. */
 export function createConversation(options: Options): Conversation {
-  const { api, id, isNew, hasDraft, changed, onAsked, onAccepted, onAnswered } = options;
+  const { api, id, isNew, isIncognito, hasDraft, changed, onAsked, onAccepted, onAnswered } = options;
   const abort = new AbortController();
   const { signal } = abort;
   const params = { id };
@@ -204,11 +206,14 @@ export function createConversation(options: Options): Conversation {
   /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
   function ask(body: object, shown: Partial<ConversationState>): void {
     if (shown.sending) onAsked(shown.sending.content);
+    // With every message: a session that has expired meanwhile begins again as what it was.
+    const incognito = state.session ? state.session.incognito : isIncognito();
+    const kind = incognito ? { incognito: true } : {};
     const headers = { "idempotency-key": crypto.randomUUID(), accept: "text/event-stream" };
     const attempt = async (): Promise<void> => {
       update({ ...shown, failure: undefined, live: undefined, isStopping: false });
       try {
-        const request = { params, body: { ...body, stream: true }, headers, signal };
+        const request = { params, body: { ...body, ...kind, stream: true }, headers, signal };
         const response = await api.open("POST /v1/sessions/{id}/chat", request);
         exists = true;
         await consume(response);

@@ -25,7 +25,10 @@ export function DetailsDrawer({ session, onReset, onClose }: DetailsProps) {
     [details.updated, formatDateTime(session.updated_at)],
     session.archived_at
       ? [details.archived, formatDateTime(session.archived_at)]
-      : [details.expires, session.expires_at ? formatDateTime(session.expires_at) : details.never],
+      : [
+          session.incognito ? details.deleted : details.expires,
+          session.expires_at ? formatDateTime(session.expires_at) : details.never,
+        ],
     [details.id, session.id],
   ];
   const reset = () => {

@@ -10,16 +10,21 @@ import type { ConversationState } from "./conversation-state.ts";
 const ANNOUNCED = 400;
 
 /** The conversation of a session, and its state. */
-export function useConversation(id: string, isNew: boolean): [Conversation, ConversationState | undefined] {
+export function useConversation(
+  id: string,
+  isNew: boolean,
+  isIncognito: boolean,
+): [Conversation, ConversationState | undefined] {
   const { api, identity, sessions, announce } = useApp();
   const [state, setState] = useState<ConversationState>();
-  const latest = useRef(sessions);
-  latest.current = sessions;
+  const latest = useRef({ sessions, isIncognito });
+  latest.current = { sessions, isIncognito };
   const [conversation] = useState(() =>
     createConversation({
       api,
       id,
       isNew,
+      isIncognito: () => latest.current.isIncognito,
       hasDraft: readDraft(identity.user, id) !== "",
       changed: setState,
       onAsked(content) {
@@ -27,13 +32,13 @@ export function useConversation(id: string, isNew: boolean): [Conversation, Conv
         if (isNew) writeDraft(identity.user, "", "");
         // Something else was typed meanwhile: that is not sent yet, while this text is shown and can be sent again.
         if (readDraft(identity.user, id) === "") writeDraft(identity.user, id, content);
-        if (isNew) goTo(sessionHash(id), true);
+        if (isNew) goTo(sessionHash(id, latest.current.isIncognito), true);
       },
       onAccepted(content) {
         if (readDraft(identity.user, id) === content) writeDraft(identity.user, id, "");
       },
       onAnswered(session, answer) {
-        if (session) latest.current.put(session);
+        if (session) latest.current.sessions.put(session);
         if (answer) announce(texts.chat.done(answer.content.slice(0, ANNOUNCED)));
       },
     }),

@@ -4,7 +4,7 @@ import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
 import { explain } from "../ui/failure.tsx";
-import { MoreIcon, PinIcon } from "../ui/icons.tsx";
+import { IncognitoIcon, MoreIcon, PinIcon } from "../ui/icons.tsx";
 
 /** One conversation of the list, with its actions. */
 export function SessionItem({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
@@ -68,6 +68,8 @@ export function SessionItem({ session, isCurrent }: { session: Session; isCurren
         <>
           <a href={sessionHash(session.id)} aria-current={isCurrent ? "page" : undefined} title={title}>
             {session.pinned && <PinIcon />}
+            {session.incognito && <IncognitoIcon />}
+            {session.incognito && <span class="hidden">{texts.chat.incognito}: </span>}
             <span>{title}</span>
           </a>
           <button

@@ -28,4 +28,8 @@ export const PaperclipIcon = icon(
   "M19 11l-8 8a4.5 4.5 0 0 1-6.5-6.5l8.5-8.5a3 3 0 0 1 4.5 4.5l-8.5 8.5a1.5 1.5 0 0 1-2-2l7.5-7.5",
 );
 export const InfoIcon = icon("M12 11v6M12 7.5h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z");
+/** A hat above glasses. */
+export const IncognitoIcon = icon(
+  "M3 11h18M6 11l2-6h8l2 6M10 16.5a3 3 0 1 1-6 0 3 3 0 0 1 6 0zM20 16.5a3 3 0 1 1-6 0 3 3 0 0 1 6 0zM10 16h4",
+);
 export const SearchIcon = icon("M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM20 20l-4-4");
