@@ -43,14 +43,15 @@ export function createErasureStore(table: Pick<Table, "get" | "update" | "transa
     },
 
     async lease(id, holder, now, until) {
-      const { done } = await table.update({
+      const { done, item } = await table.update({
         Key: openErasureKey(id),
         UpdateExpression: "SET holder = :me, held_until = :until",
         ConditionExpression:
           "attribute_exists(pk) AND (attribute_not_exists(held_until) OR held_until <= :now OR holder = :me)",
         ExpressionAttributeValues: { ":me": holder, ":until": until, ":now": now },
+        ReturnValues: "ALL_NEW",
       });
-      return done;
+      return done && item ? fromItem(item) : null;
     },
 
     async release(id, holder) {

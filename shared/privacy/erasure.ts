@@ -79,8 +79,8 @@ export interface ErasureStore {
   findReceipt(id: string): Promise<Receipt | null>;
   /** Lists the erasures that are not over. */
   open(): Promise<OpenErasure[]>;
-  /** Takes an erasure for one worker until `until` (epoch ms). False when another one has it, or when it is over. */
-  lease(id: string, holder: string, now: number, until: number): Promise<boolean>;
+  /** Takes an erasure for one worker until `until` (epoch ms), and returns it. `null` when another one has it, or when it is over. */
+  lease(id: string, holder: string, now: number, until: number): Promise<OpenErasure | null>;
   /** Releases an erasure, so that the next worker can take it at once. */
   release(id: string, holder: string): Promise<void>;
   /** Stores what was found and erased and the stage, and holds the erasure until `until` (epoch ms). False when this worker does not hold the erasure any more. */

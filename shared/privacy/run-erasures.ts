@@ -54,8 +54,10 @@ export async function runErasures(
       for (let one = waiting.shift(); one && clock() < deadline; one = waiting.shift()) {
         const { id } = one;
         try {
-          if (!(await erasures.lease(id, holder, clock(), clock() + LEASE))) continue;
-          if (await advance(deps, one, holder, deadline)) completed++;
+          // Another worker may have continued or completed it since it was listed.
+          const erasure = await erasures.lease(id, holder, clock(), clock() + LEASE);
+          if (!erasure) continue;
+          if (clock() >= dueAt(erasure, deps.grace) && (await advance(deps, erasure, holder, deadline))) completed++;
           await erasures.release(id, holder);
         } catch (error) {
           report(error, id);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSigned } from "../../../shared/privacy/receipt.ts";
+import { runErasures } from "../../../shared/privacy/run-erasures.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
-import { createErasureWorld } from "../../support/erasure-world.ts";
+import { createErasureWorld, GRACE } from "../../support/erasure-world.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 
 let engines: Engines;
@@ -49,4 +50,31 @@ describe("an erasure", () => {
     expect(counts).toMatchObject({ sessions: [42, 42], memories: [40, 40], "archived sessions": [1, 1] });
     expect(receipt.stores.filter(({ remaining }) => remaining > 0)).toEqual([]);
   });
+
+  it("erases nothing that is new when another worker completes it after this one has listed it", async () => {
+    await world.say("dan", "s", "My cat is called Momo.");
+    const { id } = await erasing.request("dan");
+    await erasing.run();
+    world.advance(GRACE);
+    const { erasures } = erasing.deps;
+    const late = {
+      ...erasures,
+      async open() {
+        const listed = await erasures.open();
+        await erasing.run();
+        await world.say("dan", "s", "Hello again.");
+        return listed;
+      },
+    };
+    expect(await runErasures({ ...erasing.deps, erasures: late }, Number.POSITIVE_INFINITY, fail)).toBe(0);
+    expect((await erasing.receipt(id)).status).toBe("complete");
+    expect(await world.hot("dan", "s")).toEqual(["Hello again."]);
+    world.advance(2 * 3_600_000);
+    await erasing.run();
+    expect(await erasures.open()).toEqual([]);
+  });
 });
+
+function fail(error: unknown): never {
+  throw error;
+}
