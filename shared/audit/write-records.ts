@@ -14,7 +14,9 @@ export interface WriteDependencies {
 }
 
 /** Writes the records of notes, and then deletes the notes. May be repeated. */
-export async function writeRecords({ audit, outbox, pseudonym }: WriteDependencies, notes: readonly AuditNote[]) {
+export async function writeRecords({ audit, outbox, pseudonym }: WriteDependencies, left: readonly AuditNote[]) {
+  // The stream may deliver a note twice in one batch, and a batch of deletions must not name an item twice.
+  const notes = [...new Map(left.map((note) => [note.id, note])).values()];
   await Promise.all(notes.map((note) => audit.add(toRecord(note, pseudonym))));
   await outbox.remove(notes);
 }
