@@ -30,6 +30,17 @@ export class Bucket {
   readonly partitions = new Map<string, Partition>();
   /** The content of files, by `<user>/<id>`. */
   readonly files = new Map<string, Uint8Array>();
+  /** Zips of exports, and the progress of those that run. */
+  readonly exports = new Map<string, { body: Buffer; etag: string }>();
+  readonly uploads = new Map<string, { key: string; parts: Buffer[] }>();
+  nextUpload = 0;
+
+  /** Stores an object of an export, and returns its ETag. */
+  put(key: string, body: Buffer): string {
+    const etag = etagOf(body);
+    this.exports.set(key, { body, etag });
+    return etag;
+  }
 
   /** The lines of an archive object. */
   linesOf(key: string): ArchiveLine[] {

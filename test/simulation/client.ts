@@ -298,6 +298,8 @@ export function createClient(world: World, history: History) {
     // A turn is refused at its end, too, when its session was deleted under it.
     const outcome = told.outcome === "refused" ? "lost" : told.outcome;
     note(action, "turn", says, { ...told, outcome }, { ...more, ...usageIn(told) });
+    if (told.outcome === "done" && told.reply?.body.message?.memory_ids?.length > 0)
+      history.recalls.push({ action: action.id, user: action.user, began: told.began, ended: told.ended });
     await repeat(action, sent, told);
   }
 }

@@ -7,7 +7,14 @@ import { createChat } from "../../functions/chat/chat.ts";
 import { createCompletions } from "../../functions/chat/completions.ts";
 import { createFollowChat } from "../../functions/chat/follow.ts";
 import { createStopChat } from "../../functions/chat/stop.ts";
+import { createCreateErasure } from "../../functions/erasures/create.ts";
+import { createGetErasure } from "../../functions/erasures/get.ts";
+import { createCreateExport } from "../../functions/exports/create.ts";
+import { createGetExport } from "../../functions/exports/get.ts";
 import { createArchiveJob } from "../../functions/jobs/archive.ts";
+import { createAuditJob } from "../../functions/jobs/audit.ts";
+import { createBuildExportJob } from "../../functions/jobs/build-export.ts";
+import { createEraseJob } from "../../functions/jobs/erase.ts";
 import { createReconcileJob } from "../../functions/jobs/reconcile.ts";
 import { createRememberJob } from "../../functions/jobs/remember.ts";
 import { createDeleteMemory } from "../../functions/memories/delete.ts";
@@ -24,9 +31,16 @@ import { createListSessions } from "../../functions/sessions/list.ts";
 import { createPatchSession } from "../../functions/sessions/patch.ts";
 import { createResetSession } from "../../functions/sessions/reset.ts";
 import { createRestoreSession } from "../../functions/sessions/restore.ts";
+import { createPatchSettings } from "../../functions/settings/patch.ts";
 import { createArchive } from "../../shared/archive/archive.s3.ts";
+import { createAuditOutbox, createOutboxReader } from "../../shared/audit/audit-outbox.dynamodb.ts";
+import { createAuditStore } from "../../shared/audit/audit-store.dynamodb.ts";
 import { createTurnStore } from "../../shared/chat/turn-store.dynamodb.ts";
+import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
+import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
+import { createExportStore } from "../../shared/exports/export-store.dynamodb.ts";
+import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
 import type { HttpHandler } from "../../shared/http/chain.ts";
 import { type Operation, type OperationId, operations } from "../../shared/http/operations.ts";
 import { createIdempotencyStore } from "../../shared/idempotency/idempotency-store.dynamodb.ts";
@@ -40,18 +54,30 @@ import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
+import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
+import { eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
+import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
+import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
+import { createPrivacyKey } from "../../shared/privacy/receipt.ts";
 import { buildReport } from "../../shared/reports/build-report.ts";
 import { createStores } from "../support/create-stores.ts";
 import { archivedDaysOf, type Bucket, filesOf, lakeOf, objectsOf } from "./bucket.ts";
+import { exportObjectsOf, lakeEraserOf, versionsOf } from "./bucket-exports.ts";
 import { createFakeModel } from "./fake-model.ts";
 import type { Instance } from "./instance.ts";
-import { CONVERSATIONS, clientOf, METRICS, VECTORS, type World } from "./world.ts";
+import { AUDIT, CONVERSATIONS, clientOf, EXPORTS, METRICS, OUTBOX, VECTORS, type World } from "./world.ts";
 
 const SPACE = { model: LEXICAL_MODEL, dimensions: VECTORS.dimensions };
 
 /** Milliseconds that API Gateway gives a request, and Lambda a job. */
 const REQUEST_TIME = 29_000;
 const JOB_TIME = 300_000;
+
+/** Milliseconds after which no request that began before an erasure writes. Simulated instances stall for longer than Lambda lets them. */
+export const GRACE = 3 * 3_600_000;
+
+const privacyKey = createPrivacyKey("a secret");
 
 const PLANS = { free: { requests_per_minute: 0, tokens_per_day: 60_000 } };
 
@@ -62,6 +88,7 @@ export interface ApiRequest {
   query?: Record<string, string>;
   body?: unknown;
   key?: string | undefined;
+  request_id?: string;
 }
 
 export interface Reply {
@@ -74,8 +101,11 @@ export function deploy(world: World, instance: Instance) {
   const { clock } = instance;
   const bucket: Bucket = world.bucket;
   const client = clientOf(world, instance);
-  const table = createTable(client, CONVERSATIONS);
-  const metricsTable = createTable(client, METRICS);
+  const ungated = createTable(client, CONVERSATIONS);
+  const table = gateWrites(ungated);
+  const metricsTable = gateWrites(createTable(client, METRICS));
+  const exportTable = gateWrites(createTable(client, EXPORTS));
+  const outbox = createTable(client, OUTBOX);
   const archive = createArchive(async () => objectsOf(bucket, instance, world.timeline.now));
   const memories = createMemoryStore(table, clock);
   const stores = createStores(table, {
@@ -84,15 +114,19 @@ export function deploy(world: World, instance: Instance) {
     clock,
   });
   const recorder = createRecorder(metricsTable, clock);
-  const http = { clock, corsOrigins: [], recorder };
-  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(table) };
+  const persons = createPersonStore(ungated);
+  const http = { clock, corsOrigins: [], recorder, persons, audit: createAuditOutbox(outbox) };
+  const posts = { ...http, ...stores, idempotency: createIdempotencyStore(ungated) };
+  const erasing = { erasures: createErasureStore(ungated), openKey: async () => privacyKey, clock };
+  const exporting = { exports: createExportStore(exportTable), objects: exportObjectsOf(bucket, instance) };
+  const fileStore = createFileStore(table);
   const remembering = {
     memories,
     embedderOf: () => createLexicalEmbedder(SPACE.dimensions),
     defaultSpace: SPACE,
     clock,
   };
-  const limits = createLimits(table);
+  const limits = createLimits(ungated);
   const changes = createChangedDays(table);
   const metrics = createMetricStore(metricsTable);
   const context = { getRemainingTimeInMillis: () => JOB_TIME };
@@ -133,6 +167,11 @@ export function deploy(world: World, instance: Instance) {
     listMemories: () => createListMemories({ ...http, memories }),
     deleteMemory: () => createDeleteMemory({ ...http, memories }),
     deleteMemories: () => createDeleteMemories({ ...http, memories }),
+    createExport: () => createCreateExport({ ...posts, ...exporting }),
+    getExport: () => createGetExport({ ...http, ...exporting }),
+    createErasure: () => createCreateErasure({ ...posts, ...erasing }),
+    getErasure: () => createGetErasure({ ...http, ...erasing }),
+    patchSettings: () => createPatchSettings({ ...http, choices: persons }),
     chat: () => createChat(chat()),
     followChat: () => createFollowChat({ ...posts, turns: createTurnStore(table) }),
     stopChat: () => createStopChat({ ...posts, turns: createTurnStore(table) }),
@@ -155,6 +194,38 @@ export function deploy(world: World, instance: Instance) {
     },
     archiveJob: createArchiveJob(stores, changes, recorder),
     rememberJob: createRememberJob({ ...remembering, stores }),
+    exportJob: createBuildExportJob({
+      ...exporting,
+      stores,
+      files: { files: fileStore, objects: filesOf(bucket, instance), sessions: stores.sessions, clock },
+      memories,
+      events: createEventStore(metricsTable),
+      usage: async (user) => limits.usage(user, clock()),
+      newId: () => instance.name,
+      clock,
+    }),
+    auditJob: createAuditJob(async () => ({
+      audit: createAuditStore(createTable(client, AUDIT)),
+      outbox: createOutboxReader(outbox),
+      pseudonym: (user) => user,
+      clock,
+    })),
+    erase: () =>
+      createEraseJob({
+        open: async () => ({
+          ...erasing,
+          erasersOf: (user) => [
+            eraseSessions(table, stores, user),
+            ...eraseItems(table, metricsTable, exportTable, user),
+            ...eraseObjects(versionsOf(bucket, instance), user),
+            lakeEraserOf(bucket, instance, user),
+          ],
+          eraseUploads: (user) => eraseUploads(versionsOf(bucket, instance), fileStore, user, clock()),
+          newId: () => instance.name,
+          grace: GRACE,
+        }),
+        book: { succeeded: async () => undefined },
+      })({}, context),
     reconcile: () => createReconcileJob(stores)({}, context),
     buildLake: () =>
       buildLake(
@@ -195,7 +266,10 @@ function readStream(text: string): Reply {
 }
 
 /** The event of a proxy integration, with what the authorizer says of the token. */
-function eventOf({ operation, user, params = {}, query, body, key }: ApiRequest, now: number): APIGatewayProxyEvent {
+function eventOf(
+  { operation, user, params = {}, query, body, key, request_id = "request" }: ApiRequest,
+  now: number,
+): APIGatewayProxyEvent {
   const { method, path }: Operation = operations[operation];
   return {
     resource: path,
@@ -207,7 +281,7 @@ function eventOf({ operation, user, params = {}, query, body, key }: ApiRequest,
     body: body === undefined ? null : JSON.stringify(body),
     isBase64Encoded: false,
     requestContext: {
-      requestId: "request",
+      requestId: request_id,
       authorizer: { sub: user, exp: String(Math.floor(now / 1000) + 3600), groups: "admin", scope: "", plan: "free" },
     },
   } as unknown as APIGatewayProxyEvent;

@@ -16,6 +16,9 @@ export interface Deed {
     | "delete"
     | "forget-one"
     | "forget-all"
+    | "erase"
+    | "memory-off"
+    | "memory-on"
     | "other";
   action: number;
   user: string;
@@ -101,7 +104,34 @@ export interface Presence {
   exists: boolean;
 }
 
+/** An answer to a request that leaves a note for the audit. */
+export interface Audited {
+  request_id: string;
+  status: number;
+}
+
+/** An erasure, of which the client has a complete receipt. */
+export interface Erasure {
+  user: string;
+  began: number;
+  /** Everything that was stored of the user when the receipt was complete, as text. */
+  stored: string;
+  /** Stores of the receipt that were not empty. */
+  left: unknown[];
+}
+
+/** A chat turn whose answer names memories. */
+export interface Recalled {
+  action: number;
+  user: string;
+  began: number;
+  ended: number;
+}
+
 export interface History {
+  audited: Audited[];
+  erasures: Erasure[];
+  recalls: Recalled[];
   /** Requests that were answered, refusals included. */
   served: number;
   /** When what had been archived before was no longer kept. */

@@ -4,8 +4,10 @@ import { type Client, createClient } from "./client.ts";
 import { deploy } from "./deployment.ts";
 import type { History } from "./history.ts";
 import { judgeBranches } from "./judge-branches.ts";
+import { judgePerson } from "./judge-person.ts";
 import { judgeStops } from "./judge-stops.ts";
 import { judge, type Violation } from "./model.ts";
+import { createPerson, type PersonClient } from "./person.ts";
 import { type Action, type Plan, YEAR } from "./plan.ts";
 import { endLife } from "./quiet.ts";
 import { inVirtualMachine } from "./virtual-machine.ts";
@@ -26,8 +28,18 @@ export function runLife(plan: Plan, isTraced = false): Promise<Life> {
 }
 
 async function live(world: World, plan: Plan): Promise<Life> {
-  const history: History = { served: 0, deeds: [], sights: [], presences: [], ends: [], ages: agesOf(plan) };
-  const client = createClient(world, history);
+  const history: History = {
+    served: 0,
+    audited: [],
+    erasures: [],
+    recalls: [],
+    deeds: [],
+    sights: [],
+    presences: [],
+    ends: [],
+    ages: agesOf(plan),
+  };
+  const client = { ...createClient(world, history), ...createPerson(world, history) };
   const failures: unknown[] = [];
   world.consumers.archive = async (instance, Records) => {
     const { batchItemFailures } = await deploy(world, instance).archiveJob({ Records });
@@ -36,6 +48,17 @@ async function live(world: World, plan: Plan): Promise<Life> {
   world.consumers.remember = async (instance, Records) => {
     const { batchItemFailures } = await deploy(world, instance).rememberJob({ Records });
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  };
+  world.consumers["build-export"] = async (instance, Records) => {
+    const { batchItemFailures } = await deploy(world, instance).exportJob(
+      { Records },
+      { getRemainingTimeInMillis: () => 900_000 },
+    );
+    return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  };
+  world.consumers.audit = async (instance, Records) => {
+    const { batchItemFailures } = await deploy(world, instance).auditJob({ Records });
+    return batchItemFailures.length > 0 ? Records.map(({ dynamodb }) => dynamodb?.SequenceNumber ?? "") : [];
   };
   for (const action of plan.actions) {
     world.timeline.at(BEGINNING + action.at, () => {
@@ -51,6 +74,7 @@ async function live(world: World, plan: Plan): Promise<Life> {
       ...judge(history, plan.weather),
       ...judgeBranches(history, plan.weather),
       ...judgeStops(history),
+      ...judgePerson(history, plan.weather),
       ...violations,
     ],
     trace: world.lines,
@@ -63,7 +87,7 @@ function agesOf({ actions }: Plan): number[] {
   return actions.flatMap(({ at }, n) => (at - (actions[n - 1]?.at ?? at) >= YEAR ? [BEGINNING + at] : []));
 }
 
-async function act(world: World, client: Client, action: Action): Promise<void> {
+async function act(world: World, client: Client & PersonClient, action: Action): Promise<void> {
   world.trace(() => `--- ${describe(action)}`);
   const job = (name: string) => {
     const { seed, weather } = world;

@@ -28,6 +28,9 @@ const KINDS = [
   "forget-one",
   "forget-all",
   "expire",
+  "export",
+  "erase",
+  "memory",
   "sweep",
   "reconcile",
   "build",
@@ -61,6 +64,9 @@ const WEIGHTS: Record<Kind, number> = {
   "forget-one": 2,
   "forget-all": 1,
   expire: 2,
+  export: 6,
+  erase: 4,
+  memory: 5,
   sweep: 14,
   reconcile: 14,
   build: 2,
@@ -90,6 +96,9 @@ export interface Plan {
   weather: Weather;
   actions: Action[];
 }
+
+/** The ids of the sessions that a user may have. */
+export const SESSIONS = ["s1", "s2"];
 
 /** Attempts of a client at one request. */
 export const ATTEMPTS = 3;
@@ -157,7 +166,7 @@ const AFTERWARDS = ["create", "create", "append", "append", "edit", "read", "del
 export function planLife(seed: number): Plan {
   const random = randomOf(seed, "plan");
   const users = random.chance(0.2) ? ["ann", "bob"] : ["ann"];
-  const sessions = random.chance(0.3) ? ["s1", "s2"] : ["s1"];
+  const sessions = random.chance(0.3) ? SESSIONS : SESSIONS.slice(0, 1);
   const faulty = random.pick([0, 0.15, 0.3]);
   const weather: Weather = {
     skew: random.chance(0.5),

@@ -5,6 +5,7 @@
 import {
   fileKey,
   headerKey,
+  openErasures,
   parseFileUseKey,
   parseMessageKey,
   parseSessionKey,
@@ -14,11 +15,13 @@ import { TURN_PREFIX } from "../../shared/session/items.dynamodb.ts";
 import type { Item } from "../support/memory-dynamodb/expressions.ts";
 import { createAccountChecks } from "./check-accounts.ts";
 import { type Client, hasFile } from "./client.ts";
-import { deploy } from "./deployment.ts";
+import { deploy, GRACE } from "./deployment.ts";
 import type { History, Item as Message } from "./history.ts";
+import { mayBeUnremembered } from "./judge-person.ts";
 import { isSaying, mayBeForgotten, nameOf, readText, type Violation } from "./model.ts";
+import { storedOf } from "./person.ts";
 import type { Plan } from "./plan.ts";
-import { BEGINNING, type World } from "./world.ts";
+import { AUDIT, BEGINNING, EXPORTS, OUTBOX, type World } from "./world.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -73,11 +76,19 @@ export async function endLife(world: World, plan: Plan, history: History, client
     return found;
   }
 
+  // What is still being erased is erased now, and what was written meanwhile on its way.
+  for (let n = 0; n < 4 && table.all().some(({ pk }) => pk === openErasures); n++) {
+    timeline.skip(GRACE);
+    await running(deploy(world, instance("eraser")).erase());
+  }
+  if (table.all().some(({ pk, stage }) => pk === openErasures && stage !== "late")) fail("an erasure does not end", "");
+
   const checks = createAccountChecks({ world, plan, history, fail, pass, running, instance });
-  await checks.budgets();
+  const hasErased = history.deeds.some(({ kind }) => kind === "erase");
+  if (!hasErased) await checks.budgets();
   for (let n = 0; n < 3; n++) await pass(16 * MINUTE);
   // Folding a day takes many calls, so only some lives do it.
-  if (plan.seed % 8 === 0 && timeline.now() - BEGINNING < 20 * HOUR) await checks.report();
+  if (!hasErased && plan.seed % 8 === 0 && timeline.now() - BEGINNING < 20 * HOUR) await checks.report();
   await recallAll(await readAll());
 
   for (let n = 0; n < 2; n++) await pass(2 * DAY);
@@ -88,6 +99,9 @@ export async function endLife(world: World, plan: Plan, history: History, client
   checkFiles(found);
   checkBucket(found);
   checkCounters();
+  checkAudit();
+  for (const erasure of [...history.erasures])
+    history.erasures.push({ ...erasure, stored: storedOf(world, erasure.user), left: [] });
 
   timeline.skip(370 * DAY);
   bucket.expire(timeline.now() - 369 * DAY);
@@ -105,7 +119,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
       for (const { text } of current.filter(({ content }) => content !== "")) {
         const told = readText(text);
         const deed = history.deeds.find((one) => one.action === told?.action && isSaying(one));
-        if (!told || !deed || mayBeForgotten(history, deed, text)) continue;
+        if (!told || !deed || mayBeForgotten(history, deed, text) || mayBeUnremembered(history, deed)) continue;
         const body = { query: `z${told.action}x${told.n}q`, limit: 50 };
         const began = timeline.now();
         const reply = await running(
@@ -211,6 +225,23 @@ export async function endLife(world: World, plan: Plan, history: History, client
     if (missing.length > 0 && history.ages.length === 0)
       fail("the lake lacks what is in the archive", missing.join(", "));
     if (new Set(rows).size < rows.length) fail("the lake has a message twice", rows.join(", "));
+  }
+
+  /** Each audited request that was answered has one record, and no request has two. No note waits any more. */
+  function checkAudit(): void {
+    const records = world.dynamo
+      .table(AUDIT)
+      .all()
+      .map(({ request_id }) => String(request_id));
+    const count = (id: string) => records.filter((one) => one === id).length;
+    for (const { request_id, status } of history.audited)
+      if (status < 300 && count(request_id) === 0) fail("an audited action has no record", request_id);
+    for (const id of new Set(records)) if (count(id) > 1) fail("an action has several audit records", id);
+    for (const { id } of world.dynamo.table(OUTBOX).all()) fail("a note for the audit is left over", String(id));
+    for (const { id, status } of world.dynamo.table(EXPORTS).all())
+      if (status === "running") fail("an export does not end", String(id));
+    for (const key of bucket.exports.keys())
+      if (key.endsWith(".json")) fail("the progress of an export is left over", key);
   }
 
   function checkCounters(): void {

@@ -1,4 +1,5 @@
 /** How the clients send requests, repeat them when they are not answered, and note what they know of them. */
+import { type Operation, operations } from "../../shared/http/operations.ts";
 import { type ApiRequest, deploy, type Reply } from "./deployment.ts";
 import type { Deed, History, Outcome, Sight } from "./history.ts";
 import type { Instance } from "./instance.ts";
@@ -63,10 +64,13 @@ export function createRequests(world: World, history: History) {
       `${action.id} ${action.kind}${attempt > 0 ? ` attempt ${attempt}` : ""}`,
       action.faults[attempt],
     );
+    const request_id = `${instance.name} ${request.operation}`;
+    const operation: Operation = operations[request.operation];
     const answered = deploy(world, instance)
-      .serve(request)
+      .serve({ ...request, request_id })
       .then((reply) => {
         history.served++;
+        if (operation.audited) history.audited.push({ request_id, status: reply.status });
         instance.freeze();
         world.trace(() =>
           `${instance.name}: answers ${reply.status} ${JSON.stringify(reply.body) ?? ""}`.slice(0, 400),

@@ -118,7 +118,9 @@ test.each([
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
 
 const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
-  judge({ ...history, presences: [], ends: [], served: 0, ages: [] }, calm).map(({ rule }) => rule);
+  judge({ ...history, presences: [], ends: [], served: 0, audited: [], erasures: [], recalls: [], ages: [] }, calm).map(
+    ({ rule }) => rule,
+  );
 
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
@@ -127,7 +129,17 @@ function append(action: number, began = 10): Deed {
 
 function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current", choice?: Choice): string[] {
   const sight = { ...seen(items.map(({ text }) => text)), kind, items, ...(choice ? { choice } : {}) };
-  const history = { deeds, sights: [sight], presences: [], ends: [], served: 0, ages: [] };
+  const history = {
+    deeds,
+    sights: [sight],
+    presences: [],
+    ends: [],
+    served: 0,
+    audited: [],
+    erasures: [],
+    recalls: [],
+    ages: [],
+  };
   return judgeBranches(history, calm).map(({ rule }) => rule);
 }
 
@@ -147,7 +159,17 @@ function move(action: number, began: number, path: string[]): Deed {
 function stopRulesBroken(deeds: Deed[], statuses: string[]): string[] {
   const id = timeOrderedId({ seed: "turn", at: 20 }, 0);
   const ends = statuses.map((status) => ({ id, status, user: "ann", session: "s1", action: 1, ended: 100 }));
-  return judgeStops({ deeds, sights: [], presences: [], ends, served: 0, ages: [] }).map(({ rule }) => rule);
+  return judgeStops({
+    deeds,
+    sights: [],
+    presences: [],
+    ends,
+    served: 0,
+    audited: [],
+    erasures: [],
+    recalls: [],
+    ages: [],
+  }).map(({ rule }) => rule);
 }
 
 function stop(action: number, began: number): Deed {

@@ -6,7 +6,15 @@ import type { DynamoDBRecord } from "aws-lambda";
 import { functions } from "../../infra/functions.ts";
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import { HEADER, parseMessageKey } from "../../shared/dynamodb/keys.ts";
-import { conversations, memoryVectorIndexes, metrics, type VectorPlace } from "../../shared/dynamodb/tables.ts";
+import {
+  audit,
+  auditOutbox,
+  conversations,
+  exportTable,
+  memoryVectorIndexes,
+  metrics,
+  type VectorPlace,
+} from "../../shared/dynamodb/tables.ts";
 import { type Command, createMemoryDynamoDB } from "../support/memory-dynamodb/client.ts";
 import { REPLICA } from "../support/memory-dynamodb/create-views.ts";
 import type { Change } from "../support/memory-dynamodb/table-data.ts";
@@ -21,6 +29,9 @@ export const CONVERSATIONS = "conversations";
 /** Few dimensions: the ranking finds what is asked for among so few memories. */
 export const VECTORS: VectorPlace = { slot: "a", dimensions: 8 };
 export const METRICS = "metrics";
+export const EXPORTS = "exports";
+export const OUTBOX = "audit-outbox";
+export const AUDIT = "audit";
 
 /** Epoch milliseconds at which every life begins. */
 export const BEGINNING = Date.parse("2026-11-21T12:00:00.000Z");
@@ -39,12 +50,19 @@ export interface Weather {
   faulty: boolean;
 }
 
-type Consumer = "archive" | "remember";
+const filtersOf = (job: "archive" | "remember" | "build-export" | "audit") =>
+  functions[`jobs-${job}`].trigger.filters.map(compileFilter);
 
-const filters = {
-  archive: functions["jobs-archive"].trigger.filters.map(compileFilter),
-  remember: functions["jobs-remember"].trigger.filters.map(compileFilter),
+/** The consumers of each table's stream, with their filters. */
+const readers = {
+  archive: { table: CONVERSATIONS, filters: filtersOf("archive") },
+  remember: { table: CONVERSATIONS, filters: filtersOf("remember") },
+  "build-export": { table: EXPORTS, filters: filtersOf("build-export") },
+  audit: { table: OUTBOX, filters: filtersOf("audit") },
 };
+
+type Consumer = keyof typeof readers;
+const consumerNames = Object.keys(readers) as Consumer[];
 
 /** Milliseconds until a batch that failed is tried again. */
 const RETRY = [1000, 10_000, 60_000, 600_000];
@@ -75,7 +93,13 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   };
 
   const dynamo = createMemoryDynamoDB(
-    { [CONVERSATIONS]: { ...conversations, vectorIndexes: memoryVectorIndexes([VECTORS]) }, [METRICS]: metrics },
+    {
+      [CONVERSATIONS]: { ...conversations, vectorIndexes: memoryVectorIndexes([VECTORS]) },
+      [METRICS]: metrics,
+      [EXPORTS]: exportTable,
+      [OUTBOX]: auditOutbox,
+      [AUDIT]: audit,
+    },
     {
       lag(_table, view, key, apply) {
         if (!weather.lag) return apply();
@@ -90,9 +114,10 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
         else timeline.at(time, apply);
       },
       onChange: (table, change) => {
-        if (table !== CONVERSATIONS) return;
-        count(change);
-        tell(change);
+        if (table === CONVERSATIONS) count(change);
+        if (table === AUDIT && change.before)
+          problems.push({ rule: "an audit record is changed or deleted", detail: JSON.stringify(change.before) });
+        tell(table, change);
       },
     },
   );
@@ -114,14 +139,15 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   }
 
   /** Puts a change on its way to the stream's consumers. */
-  function tell(change: Change): void {
+  function tell(table: string, change: Change): void {
     const item = change.after ?? change.before;
     const [pk, sk] = [String(item?.pk), String(item?.sk)];
     const isFile = pk.endsWith("#F");
-    if (!isFile && (!pk.includes("#S#") || /^[EFIL]#/.test(sk))) return;
+    if (table === CONVERSATIONS && !isFile && (!pk.includes("#S#") || /^[EFIL]#/.test(sk))) return;
     const record = recordOf(change, ++sequence);
-    for (const consumer of ["archive", "remember"] as const) {
-      if (!filters[consumer].some((matches) => matches(record))) continue;
+    for (const consumer of consumerNames) {
+      const reader = readers[consumer];
+      if (reader.table !== table || !reader.filters.some((matches) => matches(record))) continue;
       const name = `${consumer} ${pk} ${sk}`;
       const random = randomOf(seed, name, nth(name));
       const share = random.next();
@@ -134,7 +160,10 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
     }
   }
 
-  const inbox: Record<Consumer, Map<number, DynamoDBRecord[]>> = { archive: new Map(), remember: new Map() };
+  const inbox = Object.fromEntries(consumerNames.map((name) => [name, new Map()])) as Record<
+    Consumer,
+    Map<number, DynamoDBRecord[]>
+  >;
 
   /** Records that come within the same tenth of a second come in one batch. */
   function deliver(consumer: Consumer, name: string, record: DynamoDBRecord, delay: number): void {
