@@ -16,6 +16,8 @@ export interface Aggregate {
   sketch: Sketch;
   /** Distinct users; in the series of users only. */
   users?: Distinct;
+  /** The number of distinct users, in the place of `users` in old months. */
+  distinct?: number;
 }
 
 /** A raw metric as it is stored. */

@@ -3,8 +3,8 @@ import { AppError } from "../errors.ts";
 import { prefetch, withFirstPage } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
-import { encodeDistinct } from "./distinct.ts";
-import { type Kind, seriesNames, seriesOfKind } from "./metric.ts";
+import { countDistinct, encodeDistinct } from "./distinct.ts";
+import { type Kind, seriesNames, seriesOfKind, USERS } from "./metric.ts";
 import type { MetricStore, Windowed } from "./metric-store.ts";
 import { encodeSketch } from "./sketch.ts";
 import { endOf, finer, type Granularity, isWindow, shift, startOf, windowOf, windowsBetween } from "./window.ts";
@@ -51,6 +51,7 @@ export async function fold(
   if (from !== undefined && !isWindow(granularity, from)) throw notWindow(granularity, from);
   const now = clock();
   const through = (await store.checkpoint(granularity))?.through ?? null;
+  if (granularity === "month") await forgetUsers(store, now);
   const result: Folded = { granularity, windows: 0, written: 0, through, complete: true };
   const newest = shift(granularity, windowOf(granularity, toInstant(now)), -1);
   const ready = await readyThrough(store, granularity);
@@ -97,6 +98,18 @@ const EXAMPLE = { hour: "2026-11-21T09", day: "2026-11-21", month: "2026-11" } a
 function notWindow(granularity: Granularity, from: string): AppError {
   const message = `must be a ${granularity} such as ${EXAMPLE[granularity]}, not ${JSON.stringify(from)}`;
   return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
+}
+
+/**
+ * Keeps only the number of distinct users of months that are never folded again, because their days are gone. The hashes of users are not
+ * needed any more: only reports of the month and of the next one compare them.
+ */
+async function forgetUsers(store: MetricStore, now: number): Promise<void> {
+  const last = windowOf("month", toInstant(now - sourceSeconds("month") * 1000));
+  for await (const rows of store.aggregates("month", USERS, "", last)) {
+    const old = rows.flatMap(({ users, ...row }) => (users ? [{ ...row, distinct: countDistinct(users) }] : []));
+    await store.put("month", old);
+  }
 }
 
 /** Folds one window and writes the aggregates that are new or have changed. Returns their number. */

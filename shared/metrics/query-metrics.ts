@@ -210,7 +210,7 @@ export function toMetricRow({ window, series, dimensions, count, errors, users, 
   const [p50, p95, p99] = quantiles(rest.sketch, [0.5, 0.95, 0.99], rest.min, rest.max).map((parts) =>
     inUnit(series, Math.round(parts ?? 0)),
   ) as Triple;
-  const distinct = users ? { distinct: countDistinct(users) } : {};
+  const distinct = users ? countDistinct(users) : rest.distinct;
   return {
     start: startOf(window),
     name: series,
@@ -224,7 +224,7 @@ export function toMetricRow({ window, series, dimensions, count, errors, users, 
     p50,
     p95,
     p99,
-    ...distinct,
+    ...(distinct === undefined ? {} : { distinct }),
   };
 }
 

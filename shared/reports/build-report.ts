@@ -1,7 +1,7 @@
 import { type Clock, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type Aggregate, createAccumulator } from "../metrics/aggregate.ts";
-import { countCommon, countDistinct, type Distinct } from "../metrics/distinct.ts";
+import { countCommon, countDistinct } from "../metrics/distinct.ts";
 import { inUnit, USERS } from "../metrics/metric.ts";
 import type { MetricStore, Windowed } from "../metrics/metric-store.ts";
 import { readAggregates } from "../metrics/query-metrics.ts";
@@ -58,11 +58,11 @@ function figuresOf(rows: readonly Windowed[], before: readonly Windowed[]): Figu
   const feedback = total("event.feedback");
   const conversions = total("event.conversion");
   const cost = total("llm.call.cost_usd").sum + total("embedding.call.cost_usd").sum;
-  const users = usersOf(rows);
-  const former = usersOf(before);
+  const { users = [], distinct } = usersOf(rows);
+  const { users: former = [] } = usersOf(before);
   return {
     sessions: total("api.request.sessions").sum,
-    active_users: countDistinct(users),
+    active_users: distinct ?? countDistinct(users),
     return_rate: share(countCommon(users, former), countDistinct(former)),
     messages: total("api.request.messages").sum,
     median_session_seconds: total("session.end").quantile(0.5),
@@ -132,6 +132,6 @@ function totalOf(rows: readonly Aggregate[], series: string, only: (row: Aggrega
   };
 }
 
-const usersOf = (rows: readonly Aggregate[]): Distinct => rows.find(({ series }) => series === USERS)?.users ?? [];
+const usersOf = (rows: readonly Aggregate[]): Partial<Aggregate> => rows.find(({ series }) => series === USERS) ?? {};
 
 const share = (part: number, whole: number): number | null => (whole > 0 ? part / whole : null);

@@ -12,6 +12,7 @@ import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb
 import { type MetricRow, queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { toRawItem } from "../../../shared/metrics/recorder.dynamodb.ts";
 import { endOf, type Granularity, windowOf } from "../../../shared/metrics/window.ts";
+import { buildReport } from "../../../shared/reports/build-report.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 
 const HOUR = 3_600_000;
@@ -248,6 +249,30 @@ describe("folds of several days with late, repeated and missing runs", () => {
         return [String(pk)[0], expires_at === undefined ? null : (Number(expires_at) * 1000 - start) / DAY];
       });
     expect(Object.fromEntries(lifetimes)).toEqual({ H: 90, D: 365, M: null });
+  });
+
+  it("keep the hashes of users as long as a month can be folded again, and then only the number of users", async () => {
+    await store([1, 2, 3].map((n) => sampleAt(START + n, n)));
+    now = START + HOUR + 5 * 60_000;
+    await run("hour");
+    await deps().store.advance("hour", "2026-10-31T23");
+    now = Date.parse("2026-11-01T00:40:00.000Z");
+    await run("day", { from: "2026-10-29" });
+    await run("month");
+    const month = async () => (await everything()).find(({ pk }) => pk === "M#api.users");
+    now = Date.parse("2027-09-30T00:40:00.000Z");
+    await run("month");
+    expect(await month()).toMatchObject({ users: expect.any(Uint8Array) });
+    now = Date.parse("2027-10-01T00:40:00.000Z");
+    for (let runs = 0; runs < 2; runs++) {
+      await run("month");
+      expect(await month()).toMatchObject({ count: 3, distinct: 3 });
+      expect(await month()).not.toHaveProperty("users");
+    }
+    const [row] = await query("month", Date.parse("2026-10-01"), Date.parse("2026-11-01"), "api.users");
+    expect(row?.distinct).toBe(3);
+    const { figures } = await buildReport({ store: deps().store, clock: () => now }, "2026-10");
+    expect([figures.active_users, figures.return_rate]).toEqual([3, null]);
   });
 
   it("limit the dimensions of a window, and keep the same ones when more arrive late", async () => {
