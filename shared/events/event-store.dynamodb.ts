@@ -3,6 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { EVENTS_BY_USER } from "../dynamodb/tables.ts";
 import { eventKey, eventPartition, eventShards } from "../metrics/metric-keys.ts";
 import { toRawItem } from "../metrics/recorder.dynamodb.ts";
+import { redact } from "../redaction/redact.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
 
@@ -14,7 +15,8 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): Ev
       const metric = toRawItem(
         {
           kind: `event.${event.type}`,
-          dimensions: event.name === undefined ? {} : { event: event.name },
+          // Aggregates keep the name longer than the event, and an erasure cannot find it there.
+          dimensions: event.name === undefined ? {} : { event: redact(event.name) },
           // An event without a value is counted and adds 0.
           measures: { value: event.value ?? 0 },
           user: event.user_id,

@@ -1,3 +1,4 @@
+import { ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEvent } from "../../../shared/events/create-event.ts";
@@ -60,6 +61,14 @@ describe("an event", () => {
       { name: "event.feedback", granularity: "day", from: "2026-11-21T00:00:00.000Z", to: "2026-11-22T00:00:00.000Z" },
     );
     expect(rows).toMatchObject([{ count: 1, sum: 1, start: "2026-11-21T00:00:00.000Z" }]);
+  });
+
+  it("is counted by its name, without the personal data that a client puts there", async () => {
+    await create({ type: "custom", name: "opened for ann@example.com" }, "named");
+    const { Items = [] } = await engines.dynamodb.send(new ScanCommand({ TableName: engines.metricsTable }));
+    const names = Items.filter(({ kind }) => kind === "event.custom").map(({ dimensions }) => dimensions.event);
+    expect(names).toEqual(["opened for [email]"]);
+    expect((await ofDay()).map(({ name }) => name)).toContain("opened for ann@example.com");
   });
 
   it.each(["nobody's", "gone"])("about a session that is %s is rejected, and nothing is stored", async (session_id) => {
