@@ -8,9 +8,11 @@ interface Verdict {
   text: string;
 }
 
-/** Checks the text of a receipt. `key` is the public key of the deployment, as an earlier receipt of it has it. */
-export function checkReceipt(text: string, key?: string): Verdict {
-  const receipt = read(text);
+/** A receipt, or why a text is none. */
+export type ParsedReceipt = Receipt | string;
+
+/** Checks a receipt. `key` is the public key of the deployment that must have signed it. */
+export function checkReceipt(receipt: ParsedReceipt, key?: string): Verdict {
   if (typeof receipt === "string") return { isGood: false, text: `Not a receipt: ${receipt}.` };
   const { status, signature } = receipt;
   if (status === "running")
@@ -27,7 +29,7 @@ export function checkReceipt(text: string, key?: string): Verdict {
   }
   const whose =
     key === undefined
-      ? `The receipt carries this key. Compare it with the key of the deployment, or pass that with --key:\n${signature.public_key}`
+      ? `The receipt carries the key below. To know whose it is, pass --url or --key.\n${signature.public_key}`
       : "The key is that of the deployment.";
   return {
     isGood: true,
@@ -35,7 +37,8 @@ export function checkReceipt(text: string, key?: string): Verdict {
   };
 }
 
-function read(text: string): Receipt | string {
+/** Reads a receipt from JSON. */
+export function parseReceipt(text: string): ParsedReceipt {
   try {
     const { success, data, error } = receiptSchema.safeParse(JSON.parse(text));
     if (success) return data;
