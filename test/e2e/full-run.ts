@@ -4,12 +4,16 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { expect } from "vitest";
 import type { Host } from "../../infra/local/host.ts";
+import { createAuditStore } from "../../shared/audit/audit-store.dynamodb.ts";
 import { anchorKey, fileKey, headerKey, openErasureKey } from "../../shared/dynamodb/keys.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
+import { timeOrderedId } from "../../shared/session/message.ts";
+import { readItems, readKeys, type StoredItems, tableName } from "./read-stored.ts";
 
-const USER = "ann";
+/** Who uses everything. No log line contains this text. */
+export const USER = "ann.person@example.com";
 const DAY = 86_400_000;
 
 /** Milliseconds for which a function may search the vectors that were in use before, and some more. */
@@ -18,13 +22,24 @@ const LAYOUT_FRESH = 6000;
 /** Milliseconds that the host may take to notice what a step has changed. */
 const PATIENCE = 60_000;
 
+/** What a full run has said and stored. */
+export interface Used {
+  /** The texts of the user that the requests had. */
+  texts: Set<string>;
+  /** The items that were stored until the erasure of the user, also those that are deleted by now, and those that it has stored. */
+  items: StoredItems;
+  /** The keys of all objects before the erasure. */
+  keys: string[];
+}
+
 /**
  * Uses every route and every job of a running host, in each way that reaches another store. The host has to sweep expired items every second, and
  * to embed by a model that is called.
  */
-export async function useEverything(host: Host): Promise<void> {
+export async function useEverything(host: Host): Promise<Used> {
   const operator = createOperator(host);
-  const api = await createApi(host);
+  const texts = new Set<string>();
+  const api = await createApi(host, texts);
   try {
     await everyday(api);
     await files(api, operator);
@@ -33,12 +48,15 @@ export async function useEverything(host: Host): Promise<void> {
     await exports(api);
     await agents(api, operator);
     await memories(api, operator);
+    await forgetfulUser(await createApi(host, texts, "forgetful@example.com"));
     await limbo(api, operator);
     await metrics(api, operator);
     await audit(api);
     for (const job of ["jobs-reconcile", "jobs-housekeeping", "jobs-watch", "jobs-measure"]) await operator.run(job);
     await api("GET", "/v1/state");
+    const [items, keys] = [await readItems(host), await readKeys(host)];
     await erasure(api, operator);
+    return { texts, items: [...items, ...(await readItems(host))], keys };
   } finally {
     operator.close();
   }
@@ -60,12 +78,19 @@ type Api = (
   error?: number,
 ) => Promise<Answer>;
 
-/** Calls the API as one user who is an admin, too, and each POST twice with the same key. Fails at the first answer that is an error. */
-async function createApi({ url, token }: Host): Promise<Api> {
-  const authorization = `Bearer ${await token({ user: USER, admin: true })}`;
+/**
+ * Calls the API as one user who is an admin, too, and each POST twice with the same key. Fails at the first answer that is an error. Adds what the
+ * user says to `texts`.
+ */
+async function createApi({ url, token }: Host, texts: Set<string>, user = USER): Promise<Api> {
+  const authorization = `Bearer ${await token({ user, admin: true })}`;
   let count = 0;
 
   async function call(...[method, route, body, headers, error]: Parameters<Api>): Promise<Answer> {
+    JSON.stringify(body ?? {}, (name, value) => {
+      if (typeof value === "string" && SAID.has(name)) texts.add(value);
+      return value;
+    });
     const response = await fetch(url + route, {
       method,
       headers: { authorization, ...(body && { "content-type": "application/json" }), ...headers },
@@ -79,7 +104,7 @@ async function createApi({ url, token }: Host): Promise<Api> {
 
   return async (method, route, body, headers = {}, error) => {
     if (method !== "POST") return await call(method, route, body, headers, error);
-    const keyed = { ...headers, "idempotency-key": `key-${count++}` };
+    const keyed = { ...headers, "idempotency-key": `${user}-${count++}` };
     const first = await call(method, route, body, keyed);
     await call(method, route, body, keyed);
     return first;
@@ -104,7 +129,7 @@ interface Operator {
   ageErasure(id: string, age: number): Promise<void>;
   /** Whether the archiver has ended the existence of a session. */
   isBuried(session: string): Promise<boolean>;
-  /** Records a request and an event of this time, in epoch milliseconds. */
+  /** Records a request, an event and an audited action of this time, in epoch milliseconds. */
   recordAt(time: number): Promise<void>;
   close(): void;
 }
@@ -168,6 +193,9 @@ function createOperator(host: Host): Operator {
         value: 1,
         created_at: new Date(at).toISOString(),
       });
+      const auditId = timeOrderedId({ seed: id, at }, 0);
+      const record = { id: auditId, at: new Date(at).toISOString(), actor: "a hash", subject: null, request_id: id };
+      await createAuditStore(createTable(dynamodb, tableName(host, "audit"))).add({ ...record, action: "report.read" });
     },
     close() {
       lambda.destroy();
@@ -175,6 +203,9 @@ function createOperator(host: Host): Operator {
     },
   };
 }
+
+/** The fields of requests that hold what the user says. */
+const SAID = new Set(["content", "text", "title", "filename", "data", "query"]);
 
 const said = (content: string) => ({ role: "user", content });
 
@@ -193,6 +224,7 @@ async function everyday(api: Api): Promise<void> {
   await api("POST", "/v1/sessions/plain/reset");
   await api("POST", "/v1/sessions/plain/messages", said("four"));
   await api("DELETE", "/v1/sessions/plain");
+  await api("POST", "/v1/sessions", { id: "plain" });
   await api("POST", "/admin/cleanup-sessions?days=7");
   await api("GET", "/v1/usage");
   await api("PATCH", "/v1/settings", { memory: false });
@@ -213,7 +245,9 @@ async function exports(api: Api): Promise<void> {
 
 async function audit(api: Api): Promise<void> {
   const records = async (query: string) => (await api("GET", `/v1/audit?${query}`)).body.data.length;
-  await expect.poll(() => records(`user_id=${USER}&action=session.delete`), { timeout: PATIENCE }).toBeGreaterThan(1);
+  await expect
+    .poll(() => records(`user_id=${encodeURIComponent(USER)}&action=session.delete`), { timeout: PATIENCE })
+    .toBeGreaterThan(1);
   expect(await records("limit=1")).toBe(1);
 }
 
@@ -297,6 +331,17 @@ async function answers(api: Api): Promise<void> {
   await api("POST", "/v1/chat", toUi("talk"));
   await api("POST", "/v1/chat/completions", { ...completion, metadata: { session_id: "compatible" } });
   await api("POST", "/v1/chat/completions", { ...completion, stream: true }, { "x-session-id": "talk" });
+  await api("POST", "/v1/sessions/slow/chat", { content: "Please answer slowly.", stream: true });
+  await api("POST", "/v1/sessions/twice/chat", { content: "Please fail once." });
+}
+
+/** A user who has nothing remembered any more, without having had everything forgotten. */
+async function forgetfulUser(api: Api): Promise<void> {
+  await api("POST", "/v1/sessions", { id: "only" });
+  await api("POST", "/v1/sessions/only/messages", said("I collect old maps."));
+  const all = async () => (await api("GET", "/v1/memories")).body.data;
+  await expect.poll(async () => (await all()).length, { timeout: PATIENCE }).toBe(1);
+  await api("DELETE", `/v1/memories/${(await all())[0].id}`);
 }
 
 async function memories(api: Api, { run }: Operator): Promise<void> {

@@ -1,13 +1,19 @@
 import { createServer } from "node:http";
 import path from "node:path";
-import { afterAll, expect, test, vi } from "vitest";
+import { Writable } from "node:stream";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import { unusedGrants } from "../../infra/local/iam/grants.ts";
 import { listen } from "../../infra/local/listen.ts";
-import { createLog } from "../../infra/local/log.ts";
+import type { Log } from "../../infra/local/log.ts";
+import { hashUser } from "../../shared/hash.ts";
+import { impersonal, places } from "../../shared/privacy/registry.ts";
+import { retention } from "../../shared/retention/policy.ts";
+import type { RetentionRule } from "../../shared/retention/rule.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
-import { useEverything } from "./full-run.ts";
+import { kindOf } from "../support/item-kinds.ts";
+import { USER, type Used, useEverything } from "./full-run.ts";
 
 /** Grants that the run may leave unused, and why each of them is needed. */
 const reasons: [RegExp, string][] = [
@@ -71,38 +77,100 @@ const reasons: [RegExp, string][] = [
 const temporary = temporaryDirectory();
 afterAll(temporary.remove);
 
-test("a run of every route and job uses every grant, except those with a reason", { timeout: 300_000 }, async () => {
+const errors: string[] = [];
+/** What the functions log. */
+const logged: string[] = [];
+let used: Used;
+let grants: string[];
+
+describe("a run of every route and job", () => {
+  it("uses every grant, except those with a reason, and logs no error", { timeout: 600_000 }, async () => {
+    await run();
+    expect(errors).toEqual([]);
+    expect(grants.filter((grant) => !reasons.some(([pattern]) => pattern.test(grant)))).toEqual([]);
+  });
+
+  it("stores only what the retention policy and the registry of personal data list, and everything that they list", () => {
+    const seen = new Set<string>();
+    for (const [table, item] of used.items) {
+      const kind = kindOf(table, item);
+      const [name, rule] = rules.find(([, { place }]) => "item" in place && place.item === kind) ?? [];
+      expect([table, item.pk, item.sk, registered(name)]).toEqual([table, item.pk, item.sk, true]);
+      if (rule?.seconds === null) expect([kind, item.expires_at]).toEqual([kind, undefined]);
+      seen.add(name ?? "");
+    }
+    for (const key of used.keys) {
+      const names = rules.filter(([, { place }]) => "object" in place && key.startsWith(place.object));
+      expect([key, names.map(([name]) => registered(name))]).toEqual([key, [true]]);
+      seen.add(names[0]?.[0] ?? "");
+    }
+    expect([...seen].sort()).toEqual(rules.map(([name]) => name).sort());
+  });
+
+  it("names the user in no item that the registry calls impersonal, and in no other than it says", () => {
+    const named = new Set<string>();
+    for (const [table, item] of used.items) {
+      const text = JSON.stringify(item);
+      if (![USER, encodeURIComponent(USER), hashUser(USER)].some((id) => text.includes(id))) continue;
+      named.add(kindOf(table, item) ?? "");
+    }
+    const personal = rules.filter(([name]) => !impersonal.includes(name)).map(([, { place }]) => place);
+    expect([...named].filter((kind) => !personal.some((place) => "item" in place && place.item === kind))).toEqual([]);
+    for (const kind of ["audit", "erasure-receipt"]) expect(named.has(kind)).toBe(false);
+  });
+
+  it("logs neither the user nor what the user says", () => {
+    expect(logged.length).toBeGreaterThan(50);
+    const texts = [USER, encodeURIComponent(USER), ...used.texts].filter((text) => text.length >= 8);
+    expect(texts.length).toBeGreaterThan(20);
+    expect(logged.filter((line) => texts.some((text) => line.includes(text)))).toEqual([]);
+  });
+});
+
+async function run(): Promise<void> {
   const provider = await startProvider();
   vi.stubEnv("OPENAI_BASE_URL", provider.url);
-  const errors: string[] = [];
-  const log = createLog({
-    verbose: false,
-    write: (line) => void (/ (error|warning) /.test(line) && errors.push(line)),
-  });
+  const problem = (text: string, more = "") => void errors.push(`${text} ${more}`);
+  const log: Log = {
+    info: () => undefined,
+    request: ({ cause }) => void (cause && problem(cause)),
+    detail: (text) => void logged.push(text),
+    warn: problem,
+    error: problem,
+  };
   // Far more sessions than the run creates.
   const context = { maxSessionsPerUser: "1000" };
   const host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log }, context);
   try {
-    await useEverything(host);
+    used = await useEverything(host);
+    grants = unusedGrants(host.grants());
   } finally {
     await host.stop();
     await provider.close();
     vi.unstubAllEnvs();
   }
-  expect(errors).toEqual([]);
-  expect(unusedGrants(host.grants()).filter((grant) => !reasons.some(([pattern]) => pattern.test(grant)))).toEqual([]);
-});
+}
+
+const rules = Object.entries(retention) as [keyof typeof retention, RetentionRule][];
+const rows: readonly string[] = [...places.flatMap(({ records }) => records as readonly string[]), ...impersonal];
+const registered = (name?: string) => name !== undefined && rows.includes(name);
 
 /** A provider of chat and of embeddings. All texts mean the same to it. */
 async function startProvider(): Promise<{ url: string; close(): Promise<void> }> {
   const chat = await startFakeOpenAI();
+  let hasFailed = false;
   chat.always({ text: "I cannot say." });
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
     if (request.url !== "/embeddings") {
+      if (body.includes("answer slowly")) chat.next({ text: "I take my time.", perToken: 1000 });
+      if (body.includes("fail once") && !hasFailed) {
+        hasFailed = true;
+        chat.next({ status: 500 });
+      }
       const answer = await fetch(chat.url + request.url, { method: "POST", body });
       response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-      response.end(await answer.text());
+      await answer.body?.pipeTo(Writable.toWeb(response));
       return;
     }
     const { input, dimensions } = JSON.parse(body.toString()) as { input: string[]; dimensions: number };

@@ -5,28 +5,10 @@ import { type Periods, setPeriods, withPeriods } from "../../../shared/retention
 import { retention } from "../../../shared/retention/policy.ts";
 import { DAY, type RetentionRule } from "../../../shared/retention/rule.ts";
 import { createExportWorld } from "../../support/export-world.ts";
+import { kindOf } from "../../support/item-kinds.ts";
 import { type Api, startApi } from "../../support/start-api.ts";
 
 const rules = Object.values(retention) as RetentionRule[];
-
-/** The kind of item that a key belongs to, as the policy names it. */
-const KINDS: [kind: string, is: (item: Record<string, unknown>) => boolean][] = [
-  ["header", ({ sk, status }) => sk === "Z" && status === "active"],
-  ["stub", ({ sk, status }) => sk === "Z" && status === "archived"],
-  ["anchor", ({ sk }) => sk === "A"],
-  ["tombstone", ({ sk }) => /^D#\d{10}$/.test(String(sk))],
-  ["message", ({ sk }) => /^M#\d{10}#/.test(String(sk))],
-  ["message-id", ({ sk }) => /^I#\d{10}#/.test(String(sk))],
-  ["tree", ({ sk }) => /^T#\d{10}$/.test(String(sk))],
-  ["file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at === undefined],
-  ["unused-file", ({ pk, expires_at }) => String(pk).endsWith("#F") && expires_at !== undefined],
-  ["file-use", ({ sk }) => /^F#.{36}#\d{10}#/.test(String(sk))],
-  ["idempotency", ({ pk, sk }) => /^U#.*#K$/.test(String(pk)) && /^K#[0-9a-f]{64}$/.test(String(sk))],
-  ["export", ({ sk }) => /^X#[0-9a-f-]{36}$/.test(String(sk))],
-  ["latest-export", ({ sk }) => sk === "X"],
-  ["counter", ({ pk }) => pk === "C#active_sessions"],
-  ["write-probe", ({ pk }) => pk === "C#write_probe"],
-];
 
 /** Other periods than those of the policy, for every kind of item that the test stores. */
 const others: Periods = {
@@ -93,9 +75,9 @@ describe.each([
 
     const now = world.stores.clock() / 1000;
     const seen = new Set<string>();
-    for (const TableName of ["conversations", "exports"]) {
-      for await (const item of itemsOf(api.engines, TableName)) {
-        const kind = KINDS.find(([, is]) => is(item))?.[0];
+    for (const table of ["conversations", "exports"] as const) {
+      for await (const item of itemsOf(api.engines, table)) {
+        const kind = kindOf(table, item);
         const rule = rules.find(({ place }) => "item" in place && place.item === kind);
         expect([item.pk, item.sk, rule?.record]).toEqual([item.pk, item.sk, expect.any(String)]);
         seen.add(kind!);
@@ -108,7 +90,7 @@ describe.each([
         }
       }
     }
-    expect([...seen].sort()).toEqual(KINDS.map(([kind]) => kind).sort());
+    expect(seen.size).toBe(15);
 
     const { Contents = [] } = await api.engines.s3.send(new ListObjectsV2Command({ Bucket: api.engines.bucket }));
     expect(Contents).toHaveLength(3);
