@@ -33,8 +33,8 @@ export interface FunctionSpec {
   chat?: "ask" | "plans" | "providers";
   /** Whether the function reads the secret that signs receipts of erasures. */
   privacyKey?: boolean;
-  /** Whether the function looks into the dead-letter queue. */
-  deadLetters?: boolean;
+  /** What the function does with dead letters: `look` reads some of them, `erase` deletes those that name a user. */
+  deadLetters?: keyof typeof deadLetterActions;
   /** Whether the function serves the page. The option `page=false` leaves it out. */
   page?: boolean;
   /** Whether the function knows who issues the tokens, as the authorizer does. */
@@ -104,6 +104,12 @@ type ArchiveAction =
   | "DeleteObjectVersion"
   | "AbortMultipartUpload"
   | BucketAction;
+
+/** SQS actions on the dead-letter queue, without the `sqs:` prefix. */
+export const deadLetterActions = {
+  look: ["GetQueueAttributes", "ReceiveMessage"],
+  erase: ["GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"],
+} as const;
 
 /** S3 actions on the bucket. A policy allows them for a prefix. */
 const bucketActions = ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"] as const;

@@ -29,7 +29,7 @@ export const functions = {
     indexes: ["sessions_due"],
     metrics: ["Query", "UpdateItem"],
     chat: "providers",
-    deadLetters: true,
+    deadLetters: "look",
   }),
   "system-openapi": http("functions/system/openapi.ts", "getOpenapi"),
 
@@ -263,6 +263,7 @@ export const functions = {
     exports: eraseObjects,
     lake: [...archiveWrite, "GetObjectVersion", "DeleteObjectVersion", "ListBucketVersions"],
     privacyKey: true,
+    deadLetters: "erase",
     memory: 1024,
     timeout: 900,
   }),

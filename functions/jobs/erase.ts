@@ -4,6 +4,7 @@ import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
+import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
 import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
 import { eraseLakeRows } from "../../shared/privacy/erase-lake.ts";
 import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
@@ -54,6 +55,7 @@ export function createEraseJob({ open, book }: Dependencies) {
 export const handler = lazyHandler((config) => {
   const [table, metrics, s3] = [openTable(config), openMetricsTable(config), createS3()];
   const exports = openExportTable(config);
+  const eraseDeadLetters = createDeadLetterEraser(config.DEAD_LETTERS_URL);
   const versions = createVersions(s3, config.ARCHIVE_BUCKET);
   const lake = createLake(s3, config.ARCHIVE_BUCKET);
   const stores = openStores(config, table);
@@ -70,6 +72,7 @@ export const handler = lazyHandler((config) => {
           ...eraseItems(table, metrics, exports, user),
           ...eraseObjects(versions, user),
           eraseLakeRows(versions, lake, pseudonym, user),
+          eraseDeadLetters(user),
         ],
         eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
         openKey: openPrivacyKey(config),

@@ -12,7 +12,6 @@ import {
   RestApi,
   TokenAuthorizer,
 } from "aws-cdk-lib/aws-apigateway";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
@@ -75,13 +74,9 @@ export class ApiStack extends Stack {
       const { trigger } = spec;
       if (trigger.kind !== "http" || (spec.page && !options.page)) continue;
       const operation: Operation = operations[trigger.operation];
-      const { lambda, role } = new MemochaFunction(this, name, props);
-      if (spec.deadLetters) {
-        const { queueArn, queueUrl } = props.deadLetters;
-        lambda.addEnvironment("DEAD_LETTERS_URL", queueUrl);
-        const actions = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
-        role.addToPolicy(new PolicyStatement({ sid: "DeadLetters", actions, resources: [queueArn] }));
-      }
+      const made = new MemochaFunction(this, name, props);
+      const { lambda } = made;
+      made.useDeadLetters(props.deadLetters);
       if (page && name === "page-get") page.configure(lambda);
       if (page && spec.issuer) page.configureMcp(lambda);
       if (operation.checksToken) page?.accept(lambda);

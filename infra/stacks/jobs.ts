@@ -101,6 +101,7 @@ export class JobsStack extends Stack {
   /** A job that may send events to the dead-letter queue, after its last retry. */
   private failingJob(name: FunctionName, props: Runtimes): MemochaFunction {
     const job = new MemochaFunction(this, name, props);
+    job.useDeadLetters(this.deadLetters);
     job.role.addToPolicy(
       new PolicyStatement({ sid: "Failures", actions: ["sqs:SendMessage"], resources: [this.deadLetters.queueArn] }),
     );

@@ -2,10 +2,12 @@ import { Duration } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function as LambdaFunction, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { AUDIT_BY_SUBJECT, memoryVectorNames } from "../../shared/dynamodb/tables.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import {
+  deadLetterActions,
   type FunctionSpec,
   isBucketAction,
   metricsActionsOf,
@@ -107,6 +109,15 @@ export class MemochaFunction extends Construct {
       const finding = wildcardBelow(data, data.buckets.archive.bucketArn, `/${group.keys}`);
       acknowledge(this.role, { [finding]: group.reason });
     }
+  }
+
+  /** Gives the function the dead-letter queue, if its spec says so. */
+  useDeadLetters({ queueArn, queueUrl }: IQueue): void {
+    const { deadLetters }: FunctionSpec = functions[this.name];
+    if (!deadLetters) return;
+    this.lambda.addEnvironment("DEAD_LETTERS_URL", queueUrl);
+    const actions = deadLetterActions[deadLetters].map((action) => `sqs:${action}`);
+    this.role.addToPolicy(new PolicyStatement({ sid: "DeadLetters", actions, resources: [queueArn] }));
   }
 }
 

@@ -265,9 +265,9 @@ export const places = [
   {
     name: "dead letters",
     records: [],
-    holds: "Positions in the stream and events of schedules; no user",
-    found: "Not by user",
-    erased: "By age",
+    holds: "Positions in streams, events of schedules, and texts of errors. They name no user on purpose",
+    found: "Keys and hashes of the user in the text of each message",
+    erased: "Deleted. A position in a stream stays; to deliver it again after an erasure stores nothing",
   },
   {
     name: "account",

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { expect } from "vitest";
 import type { Host } from "../../infra/local/host.ts";
@@ -127,6 +128,8 @@ interface Operator {
   isArchived(session: string): Promise<boolean>;
   /** Makes an erasure as old as that, in milliseconds. */
   ageErasure(id: string, age: number): Promise<void>;
+  /** Puts a message into the dead-letter queue. */
+  fail(message: object): Promise<void>;
   /** Whether the archiver has ended the existence of a session. */
   isBuried(session: string): Promise<boolean>;
   /** Records a request, an event and an audited action of this time, in epoch milliseconds. */
@@ -137,6 +140,7 @@ interface Operator {
 function createOperator(host: Host): Operator {
   const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
   const lambda = new LambdaClient({ ...client, endpoint: host.endpoints.lambda });
+  const sqs = new SQSClient({ ...client, endpoint: host.endpoints.sqs });
   const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: host.endpoints.dynamodb }), {
     marshallOptions: { removeUndefinedValues: true },
   });
@@ -176,6 +180,10 @@ function createOperator(host: Host): Operator {
       const { Item } = await dynamodb.send(new GetCommand({ TableName, Key: anchorKey(USER, session) }));
       return Item?.state === "deleted";
     },
+    async fail(message) {
+      const letter = { QueueUrl: String(host.outputs.DeadLetterQueueUrl), MessageBody: JSON.stringify(message) };
+      await sqs.send(new SendMessageCommand(letter));
+    },
     async recordAt(at) {
       const table = createTable(dynamodb, String(host.outputs.MetricsTableName));
       const dimensions = { route: "GET /v1/sessions", status: "2xx" };
@@ -199,6 +207,7 @@ function createOperator(host: Host): Operator {
     },
     close() {
       lambda.destroy();
+      sqs.destroy();
       dynamodb.destroy();
     },
   };
@@ -252,7 +261,8 @@ async function audit(api: Api): Promise<void> {
 }
 
 /** The erasure of the user, at the end. What is in the lake goes, too. */
-async function erasure(api: Api, { run, ageErasure }: Operator): Promise<void> {
+async function erasure(api: Api, operator: Operator): Promise<void> {
+  const { run, ageErasure } = operator;
   const file = { filename: "late.txt", media_type: "text/plain", bytes: 4 };
   const { upload } = (await api("POST", "/v1/files", file)).body;
   const { id } = (await api("POST", "/v1/erasures", {})).body;
@@ -264,13 +274,18 @@ async function erasure(api: Api, { run, ageErasure }: Operator): Promise<void> {
       await sleep(1000);
     }
   };
+  for (const error of [`The item U#${USER}#S#plain is too large`, "The item of somebody else is too large"]) {
+    await operator.fail({ responsePayload: { errorMessage: error } });
+  }
   await run("jobs-erase");
   // Every request that began before it has ended.
   await ageErasure(id, 600_000);
   await untilDone(async () => (await receipt()).status === "complete");
   const { stores } = await receipt();
   expect(stores.filter(({ remaining }: { remaining: number }) => remaining > 0)).toEqual([]);
-  expect(stores.find(({ name }: { name: string }) => name === "rows of the lake").erased).toBeGreaterThan(0);
+  const erasedOf = (place: string) => stores.find(({ name }: { name: string }) => name === place).erased;
+  expect(erasedOf("rows of the lake")).toBeGreaterThan(0);
+  expect(erasedOf("dead letters")).toBe(1);
   expect((await api("GET", "/v1/sessions?status=all")).body.data).toEqual([]);
   expect((await fetch(upload.url, { method: "PUT", headers: upload.headers, body: "late" })).status).toBe(200);
   // No URL that was signed before it is valid any more.

@@ -226,6 +226,7 @@ const expected: Record<string, string[]> = {
     "secretsmanager GetSecretValue on the key of users' hashes",
     privacyKey,
     "sqs SendMessage on dead letters",
+    "sqs ChangeMessageVisibility DeleteMessage GetQueueAttributes ReceiveMessage on dead letters",
   ],
   "jobs-housekeeping": [
     folding,
