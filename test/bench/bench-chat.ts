@@ -14,16 +14,15 @@ import { type ChatHost, startChatHost } from "./support/chat-host.ts";
 import { type Comparison, compareLatency } from "./support/compare-latency.ts";
 import { meter } from "./support/meter.ts";
 import { format, mebibytes, printTable } from "./support/print-table.ts";
+import { words } from "./support/sentence.ts";
 import { startLangChain } from "./support/start-langchain.ts";
-
-const ANSWER = "word ".repeat(30).trim();
 
 const USAGE = `npm run bench -- chat [options]   turns, streamed through the local host against a fake provider
 
   --part NAME     run one part: cost, window, cache, latency or memory (default: all)
   --turns N,...   turns that the sessions of the part "latency" have (default 10,100,500)
   --rates N,...   turns per second that it sends, beside 80 % of what the machine holds (default 10,20)
-  --seconds N     seconds for which it sends each (default 10)
+  --seconds N     seconds for which it sends each (default 6: with LangChain, the part takes some eight minutes)
   --alone         do not compare with LangChain, which npm installs into a temporary folder
   --quick         run every part with few users and turns, to check that it works
 
@@ -61,7 +60,8 @@ export async function run(args: string[]): Promise<void> {
       {
         turns: listOf(turns, quick ? [10] : [10, 100, 500]),
         rates: listOf(rates, quick ? [5] : [10, 20]),
-        seconds: Number(seconds ?? (quick ? 2 : 10)),
+        seconds: Number(seconds ?? (quick ? 2 : 6)),
+        warmUp: quick ? 40 : 400,
       },
       !alone,
     );
@@ -82,9 +82,10 @@ async function withHost(
   try {
     const fake = await startFakeOpenAI();
     stack.defer(() => fake.close());
-    const host = await startChatHost(fake.url);
-    stack.defer(() => host.stop());
-    fake.always({ text: ANSWER });
+    const host = await startChatHost(fake.url, stack);
+    // Answers differ, because equal ones are remembered once.
+    let answers = 0;
+    fake.always(() => ({ text: `word ${words(29, "answer", answers++)}` }));
     await Promise.all(Array.from({ length: 5 }, (_, n) => host.turn(`warm-${n}`)));
     await work(host, fake, stack);
   } finally {
@@ -97,8 +98,7 @@ function latency(comparison: Comparison, isCompared: boolean): Promise<void> {
   return withHost(async (host, fake, keep) => {
     const progress = (text: string) => process.stderr.write(`${text}\n`);
     if (isCompared) progress("installing LangChain into a temporary folder");
-    const langchain = isCompared ? await startLangChain(fake.url) : null;
-    if (langchain) keep.defer(() => langchain.stop());
+    const langchain = isCompared ? await startLangChain(fake.url, keep) : null;
     await compareLatency(comparison, fake.url, host, langchain, progress);
   });
 }

@@ -19,15 +19,24 @@ export interface ChatHost {
   fill(user: string, contents: readonly string[]): Promise<void>;
   /** Bytes of the host's process, without the process of the DynamoDB engine. */
   memory(): number;
-  stop(): Promise<void>;
 }
 
-/** Starts the host with `provider` as its provider of models. */
-export async function startChatHost(provider: string): Promise<ChatHost> {
+/**
+ * Starts the host with `provider` as its provider of models. `keep` stops it and deletes its data, also when it does not become ready or
+ * the benchmark is interrupted before.
+ */
+export async function startChatHost(provider: string, keep: AsyncDisposableStack): Promise<ChatHost> {
   const data = mkdtempSync(path.join(tmpdir(), "memocha-bench-"));
   const child = spawn(process.execPath, ["infra/cli/start/start.ts", "--port", "0", "--data", data], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, CHAT_BASE_URL: provider, CHAT_MODEL: "bench" },
+  });
+  // Listen at once: a Ctrl-C of the terminal reaches the host, too, and may end it before this process stops it.
+  const exited = once(child, "exit");
+  keep.defer(async () => {
+    child.kill("SIGTERM");
+    await exited;
+    rmSync(data, { recursive: true, force: true });
   });
   let output = "";
   const url = await new Promise<string>((resolve, reject) => {
@@ -38,7 +47,7 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
       const [, found] = /ready in .*: (http\S+)/.exec(output) ?? [];
       if (found) resolve(found);
     });
-    child.on("exit", (code) => reject(new Error(`the host ended with ${code}:\n${output}`)));
+    void exited.then(([code]) => reject(new Error(`the host ended with ${code}:\n${output}`)));
   });
   const key = await loadIssuerKey(data);
   const tokens = new Map<string, Promise<string>>();
@@ -84,12 +93,6 @@ export async function startChatHost(provider: string): Promise<ChatHost> {
     memory() {
       const [, kilobytes = "0"] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
       return Number(kilobytes) * 1024;
-    },
-    async stop() {
-      const exited = once(child, "exit");
-      child.kill("SIGTERM");
-      await exited;
-      rmSync(data, { recursive: true, force: true });
     },
   };
 }

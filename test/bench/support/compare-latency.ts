@@ -1,9 +1,9 @@
-import { randomOf } from "../../support/random.ts";
 import type { ChatHost } from "./chat-host.ts";
-import { cpuTime, untilIdle } from "./cpu-time.ts";
+import { cpuTime, idleCpu, untilIdle } from "./cpu-time.ts";
 import { firstToken } from "./first-token.ts";
 import { openLoop, quantile, throughput } from "./open-loop.ts";
 import { format, printTable } from "./print-table.ts";
+import { sentence } from "./sentence.ts";
 import type { LangChain } from "./start-langchain.ts";
 
 export interface Comparison {
@@ -13,16 +13,23 @@ export interface Comparison {
   rates: readonly number[];
   /** Seconds for which turns are sent, per system and rate. */
   seconds: number;
+  /** Turns that each system runs before it is measured, because JavaScript is compiled while it runs. */
+  warmUp: number;
 }
 
-/** Sessions that take the turns of one measurement, at least. More take them if each would grow by more than this share. */
+/** Sessions that take the turns of a system: at least so many, and more if they are short, because the turns make them longer. */
 const SESSIONS = 8;
-const GROWTH = 0.2;
+const SHORT = 400;
 
-/** Turns at the same time for finding out how many a system holds per second. */
+/** Turns at the same time for finding out how many a system holds per second, and for warming up. */
 const CONCURRENT = 8;
 
+/** The share of what a system holds at which it is measured. If a queue builds up, it is measured at this share of that rate again. */
 const SHARE = 0.8;
+const ATTEMPTS = 4;
+
+/** A queue builds up when the median is so many times that of the lowest rate. */
+const QUEUED = 4;
 
 interface System {
   name: string;
@@ -32,12 +39,27 @@ interface System {
   turn(user: string, content: string): Promise<number>;
 }
 
+/** Runs the turn with this number. Resolves with the time of its first token. */
+type Send = (n: number) => Promise<number>;
+
+interface Run {
+  rate: number;
+  /** Milliseconds that a turn adds to the provider's first token. */
+  added: number[];
+  errors: number;
+  /** CPU milliseconds per turn. */
+  server: number;
+  engine: number;
+  bench: number;
+}
+
 /**
  * Sends turns at fixed rates to the provider itself, to Memocha with and without memory, and to LangChain, and prints what each adds to the
- * provider's first token, and the CPU time per turn of its processes, with everything that a turn causes later.
+ * provider's first token, and the CPU time per turn of its processes, with everything that a turn causes later. The provider and the
+ * clients run in the process of the benchmark, on the same CPUs.
  */
 export async function compareLatency(
-  { turns, rates, seconds }: Comparison,
+  { turns, rates, seconds, warmUp }: Comparison,
   provider: string,
   host: ChatHost,
   langchain: LangChain | null,
@@ -48,33 +70,63 @@ export async function compareLatency(
     { name: "Memocha without memory", ...host },
     ...(langchain ? [{ name: "LangChain", ...langchain }] : []),
   ];
+  for (const system of systems) {
+    progress(`${system.name}: ${warmUp} turns to warm up`);
+    const send = await prepare(system, 10);
+    for (let n = 0; n < warmUp; n += CONCURRENT) {
+      await Promise.all(Array.from({ length: CONCURRENT }, (_, k) => send(n + k)));
+    }
+  }
+  const alone = await openLoop(20, seconds, (n) => ask(provider, question(n)));
   for (const length of turns) {
     const rows: (string | number)[][] = [];
     for (const system of systems) {
       const at = `${system.name}, sessions of ${format(length)} turns`;
-      progress(`${at}: how many turns per second it holds`);
-      const burst = await prepare(system, length, SESSIONS);
-      const held = await throughput(CONCURRENT, Math.min(seconds, 5), burst);
-      for (const rate of [...rates, SHARE * held]) {
+      progress(`${at}: storing the sessions`);
+      const send = await prepare(system, length);
+      const idle = { server: await idleCpu(system.pids.server), engine: await idleCpu(system.pids.engine) };
+      const toRow = ({ rate, added, errors, server, engine, bench }: Run) => {
+        return [system.name, rate, ...added, errors, server, engine, bench, idle.server, idle.engine];
+      };
+      const run = async (rate: number) => {
         progress(`${at}: ${format(rate)} turns/s`);
-        const count = Math.ceil((rate * seconds) / Math.max(1, GROWTH * length));
-        const send = await prepare(system, length, Math.max(SESSIONS, count));
-        const alone = await openLoop(rate, seconds / 2, (n) => ask(provider, question(n)));
-        rows.push([system.name, rate, ...(await measure(system, rate, seconds, send, alone.times))]);
+        return await measure(system, rate, seconds, send, alone.times, idle);
+      };
+      let lowest = Number.POSITIVE_INFINITY;
+      for (const rate of rates) {
+        const result = await run(rate);
+        lowest = Math.min(lowest, result.added[0] ?? lowest);
+        rows.push(toRow(result));
+      }
+      progress(`${at}: how many turns per second it holds`);
+      let rate = SHARE * (await sustained(system, Math.min(seconds, 5), send));
+      for (let attempt = 1; ; attempt++) {
+        const result = await run(rate);
+        const isQueued = result.errors > 0 || (result.added[0] ?? 0) > QUEUED * lowest;
+        if (isQueued && attempt < ATTEMPTS) rate *= SHARE;
+        else {
+          rows.push(toRow(result));
+          break;
+        }
       }
     }
     printTable(
-      `Milliseconds that a turn adds to the provider's first token, at a fixed rate: sessions of ${format(length)} turns`,
-      ["", "turns/s", "p50", "p95", "p99", "errors", "CPU ms server", "CPU ms engine"],
+      `Milliseconds that a turn adds to the provider's first token, at a fixed rate, and CPU milliseconds per turn: sessions of ${format(length)} turns`,
+      ["", "turns/s", "p50", "p95", "p99", "errors", "server", "engine", "bench", "idle server/s", "idle engine/s"],
       rows,
     );
   }
+  process.stdout.write(
+    "CPU per turn is without that of the idle process (last two columns, per second), which is subtracted. The last rate of a system is " +
+      "80 % of what it holds, work that the turns cause later included, or less until no queue builds up.\n",
+  );
 }
 
 let prepared = 0;
 
 /** Stores sessions of so many turns, and returns a function that runs the next turn of one of them. */
-async function prepare({ pids, fill, turn }: System, length: number, sessions: number) {
+async function prepare({ pids, fill, turn }: System, length: number): Promise<Send> {
+  const sessions = Math.max(SESSIONS, Math.round(SHORT / length));
   const users = Array.from({ length: sessions }, () => `user-${prepared++}`);
   for (const user of users) {
     await fill(
@@ -83,27 +135,42 @@ async function prepare({ pids, fill, turn }: System, length: number, sessions: n
     );
   }
   await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
-  return (n: number) => turn(users[n % sessions] ?? "", question(n));
+  let asked = 0;
+  return () => turn(users[asked % sessions] ?? "", question(asked++));
+}
+
+/** Turns per second that a system holds for long: the time counts until the work that they cause later is done. */
+async function sustained({ pids }: System, seconds: number, send: Send): Promise<number> {
+  const began = performance.now();
+  const sent = (await throughput(CONCURRENT, seconds, send)) * seconds;
+  await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
+  return sent / ((performance.now() - began) / 1000);
 }
 
 async function measure(
   { pids }: System,
   rate: number,
   seconds: number,
-  send: (n: number) => Promise<number>,
+  send: Send,
   alone: readonly number[],
-): Promise<number[]> {
-  const idle = { server: await untilIdle(pids.server), engine: await untilIdle(pids.engine) };
-  const before = { server: cpuTime(pids.server), engine: cpuTime(pids.engine) };
+  idle: { server: number; engine: number },
+): Promise<Run> {
+  const before = { server: cpuTime(pids.server), engine: cpuTime(pids.engine), bench: cpuTime(process.pid) };
   const began = performance.now();
   const { times, errors } = await openLoop(rate, seconds, send);
   // The turns' memories and metrics are written later.
   await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
   const passed = (performance.now() - began) / 1000;
-  const perTurn = (name: "server" | "engine") =>
-    Math.max(0, cpuTime(pids[name]) - before[name] - idle[name] * passed) / (times.length + errors);
-  const added = [0.5, 0.95, 0.99].map((p) => quantile(times, p) - quantile(alone, p));
-  return [...added, errors, perTurn("server"), perTurn("engine")];
+  const perTurn = (pid: number, from: number, idlePerSecond: number) =>
+    Math.max(0, cpuTime(pid) - from - idlePerSecond * passed) / (times.length + errors);
+  return {
+    rate,
+    added: [0.5, 0.95, 0.99].map((p) => quantile(times, p) - quantile(alone, p)),
+    errors,
+    server: perTurn(pids.server, before.server, idle.server),
+    engine: perTurn(pids.engine, before.engine, idle.engine),
+    bench: perTurn(process.pid, before.bench, 0),
+  };
 }
 
 const question = (n: number): string => `What did I say about this: ${sentence("question", n)}`;
@@ -112,17 +179,4 @@ async function ask(provider: string, content: string): Promise<number> {
   const body = { model: "bench", stream: true, messages: [{ role: "user", content }] };
   const response = await fetch(`${provider}/chat/completions`, { method: "POST", body: JSON.stringify(body) });
   return firstToken(response, '"content":"word', "[DONE]");
-}
-
-const WORDS =
-  "river garden winter letter music bridge train coffee window doctor summer ticket market island friend lesson camera hotel bicycle dinner".split(
-    " ",
-  );
-
-/** A sentence of 150 characters, about. Each has its own words, so that memories differ. */
-function sentence(...seed: (string | number)[]): string {
-  const random = randomOf(...seed);
-  return Array.from({ length: 18 }, () => `${random.pick(WORDS)}${random.chance(0.3) ? random.below(500) : ""}`).join(
-    " ",
-  );
 }

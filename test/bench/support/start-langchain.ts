@@ -20,23 +20,18 @@ export interface LangChain {
   turn(session: string, content: string): Promise<number>;
   /** Stores messages of these texts, the first of them the user's. */
   fill(session: string, contents: readonly string[]): Promise<void>;
-  stop(): Promise<void>;
 }
 
-/** Installs LangChain into a temporary folder, which `stop` deletes. Throws when npm cannot. */
-export async function startLangChain(provider: string): Promise<LangChain> {
+/** Installs LangChain into a temporary folder, and runs it. `keep` stops it and deletes the folder. Throws when npm cannot install it. */
+export async function startLangChain(provider: string, keep: AsyncDisposableStack): Promise<LangChain> {
   const home = mkdtempSync(path.join(tmpdir(), "memocha-langchain-"));
-  const remove = () => rmSync(home, { recursive: true, force: true });
-  try {
-    writeFileSync(path.join(home, "package.json"), '{"private":true,"type":"module"}');
-    const quietly = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
-    await promisify(execFile)("npm", ["install", ...quietly, ...PACKAGES], { cwd: home });
-    copyFileSync(path.join(import.meta.dirname, "langchain-server.mjs"), path.join(home, "server.mjs"));
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  keep.defer(() => rmSync(home, { recursive: true, force: true }));
+  writeFileSync(path.join(home, "package.json"), '{"private":true,"type":"module"}');
+  const quietly = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await promisify(execFile)("npm", ["install", ...quietly, ...PACKAGES], { cwd: home });
+  copyFileSync(path.join(import.meta.dirname, "langchain-server.mjs"), path.join(home, "server.mjs"));
   const dynamo = await startDynamo({ directory: path.join(home, "dynamodb"), log: () => undefined });
+  keep.defer(() => dynamo.close());
   const credentials = { accessKeyId: "test", secretAccessKey: "secret" };
   const dynamodb = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "us-east-1", credentials });
   await dynamodb.send(
@@ -52,6 +47,11 @@ export async function startLangChain(provider: string): Promise<LangChain> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
+  keep.defer(async () => {
+    child.kill("SIGTERM");
+    await exited;
+    dynamodb.destroy();
+  });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const url = String(line).trim();
 
@@ -67,13 +67,6 @@ export async function startLangChain(provider: string): Promise<LangChain> {
       }));
       const Item = { id: { S: session }, messages: { L: messages } };
       await dynamodb.send(new PutItemCommand({ TableName: TABLE, Item }));
-    },
-    async stop() {
-      child.kill("SIGTERM");
-      await exited;
-      dynamodb.destroy();
-      await dynamo.close();
-      remove();
     },
   };
 }
