@@ -57,7 +57,7 @@ describe("a message with a parent_id", () => {
     expect(await get(id)).toMatchObject({ message_count: 5, head_id: `C-${id}` });
   });
 
-  it("that is null begins the conversation anew", async () => {
+  it("that is null begins the conversation again", async () => {
     const id = await session("a", "b");
     expect((await say(id, "A", under(id, null))).body.data[0].parent_id).toBeNull();
     await say(id, "B");
@@ -224,7 +224,7 @@ describe("PATCH with head_id", () => {
   const patch = (id: string, head: string, headers = {}) =>
     api.patch(`/v1/sessions/${id}`, { head_id: `${head}-${id}` }, { headers });
 
-  it("makes the branch current that ends with the message, and it goes on there", async () => {
+  it("makes the branch current that ends with the message, and the session continues there", async () => {
     const id = await session("a", "b", "c");
     await say(id, "B", under(id, "a"));
     const { status, body } = await patch(id, "c");

@@ -372,7 +372,7 @@ async function memories(api: Api, { run }: Operator): Promise<void> {
   // Words that no memory is indexed by.
   await api("POST", "/v1/memories/search", { query: "is it", session_id: "nothing-said" });
   await recall("before");
-  // Another run goes on where this one stops, until searches use the other vectors.
+  // Another run continues where this one stops, until searches use the other vectors.
   for (let runs = 0; runs < 4; runs++) await run("jobs-reembed", { force: runs === 0 });
   await sleep(LAYOUT_FRESH);
   await search("my dog");
@@ -498,7 +498,7 @@ async function agents(api: Api, { expire, isArchived }: Operator): Promise<void>
   await api("POST", "/mcp", forget);
 }
 
-/** Sessions whose header is gone and which no archiver has seen: whoever comes first archives them. */
+/** Sessions whose header is gone and which no archiver has seen: the first actor that comes archives them. */
 async function limbo(api: Api, { run, loseHeader, makeDue }: Operator): Promise<void> {
   const routes: Record<string, () => Promise<unknown>> = {
     get: () => api("GET", "/v1/sessions/limbo-get"),

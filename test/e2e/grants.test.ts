@@ -23,7 +23,7 @@ const reasons: [RegExp, string][] = [
   [/ s3:AbortMultipartUpload /, "For an upload of several parts that fails half-way"],
   [
     /^(chat-completions|chat-turn|chat-ui-send|mcp-call|messages-append|sessions-patch|sessions-restore) dynamodb:DeleteItem .*table/,
-    "For memories of a session that somebody deletes while the request archives it",
+    "For memories of a session that another request deletes while the request archives it",
   ],
   [
     /^(sessions-patch|jobs-archive) s3:(DeleteObject|GetObject) /,
@@ -31,7 +31,7 @@ const reasons: [RegExp, string][] = [
   ],
   [
     /^(chat-completions|chat-turn|chat-ui-send|mcp-call|messages-append|sessions-patch|sessions-restore) (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,
-    "For the files of a session that somebody deletes while the request archives it",
+    "For the files of a session that another request deletes while the request archives it",
   ],
   [
     /^jobs-reconcile (s3:DeleteObject .*\/files\/|dynamodb:BatchGetItem )/,

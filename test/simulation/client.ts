@@ -229,7 +229,7 @@ export function createClient(world: World, history: History) {
       if (reply && (reply.status === 200 || reply.status === 404)) {
         const exists = reply.status === 200;
         const seen = { action: action === "end" ? action : action.id, user, session, ended: timeline.now() };
-        // A later page says nothing of a session that was created anew meanwhile.
+        // A later page says nothing of a session that was created again meanwhile.
         if (cursor === null) history.presences.push({ ...seen, began, exists });
         if (!exists) return null;
       }
@@ -306,7 +306,7 @@ export function createClient(world: World, history: History) {
 
 export type Client = ReturnType<typeof createClient>;
 
-/** A word that nobody else says. Six letters are what a search looks at. */
+/** A word that no other client says. Six letters are what a search looks at. */
 const wordOf = ({ id }: { id: number }, n: number): string => `z${id}x${n}q`;
 
 const saidIn = (items: Item[]): Pick<Sight, "texts" | "items"> => ({

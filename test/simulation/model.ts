@@ -215,7 +215,7 @@ function outOfOrder(history: History, names: readonly string[], { skew }: Weathe
       continue;
     }
     const [earlier, next] = [deedOf.get(first), deedOf.get(second)];
-    // An attempt that goes on after the answer may store again what was deleted meanwhile, at a later time.
+    // An attempt that continues after the answer may store again what was deleted meanwhile, at a later time.
     const latest = next ? Math.max(next.ended, next.effective()) : 0;
     if (earlier && next && latest + (skew ? SKEW : 0) < earlier.began) return `${before}, ${after}`;
   }

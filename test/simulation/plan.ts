@@ -115,7 +115,7 @@ interface Scene {
   kinds: readonly Kind[];
   user: string;
   session: string;
-  /** Actions that are yet to come. */
+  /** Actions that follow later. */
   left: number;
 }
 

@@ -56,7 +56,7 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     await page.context().close();
   });
 
-  it("goes on showing an answer that runs while the page is loaded again", async () => {
+  it("keeps showing a running answer after the page is loaded again", async () => {
     const gate = Promise.withResolvers<void>();
     world.fake.always({ text: "one two three", until: gate.promise, perToken: 50 });
     const page = await world.open({ user: "following" });
@@ -71,7 +71,7 @@ describe("the page in a browser", { timeout: 60_000 }, () => {
     await page.context().close();
   });
 
-  it("stops an answer, and shows what there was", async () => {
+  it("stops an answer, and shows the part that arrived", async () => {
     world.fake.always({ text: "word ".repeat(400), perToken: 30 });
     const page = await world.open({ user: "stopping" });
     await page.getByRole("textbox", { name: "Message" }).fill("Talk");

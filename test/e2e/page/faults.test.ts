@@ -71,7 +71,7 @@ describe("when something fails, the page", { timeout: 90_000 }, () => {
     await page.context().close();
   });
 
-  it("goes on with an answer while the token ends, and renews the token", async () => {
+  it("continues an answer while the token expires, and renews the token", async () => {
     world.fake.always({ text: "slow ".repeat(10), perToken: (TOKEN_SECONDS * 1000) / 8 });
     const page = await world.open({ user: "expiring" });
     const renewed = page.waitForResponse((response) => response.url().endsWith("/token"));

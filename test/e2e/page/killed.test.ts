@@ -50,7 +50,7 @@ async function kill(): Promise<void> {
   await once(child, "exit");
 }
 
-it("the page loses nothing when the host is killed while an answer streams, and goes on when it is back", {
+it("the page loses nothing when the host is killed while an answer streams, and continues when it is back", {
   timeout: 240_000,
 }, async () => {
   const url = await start("0");

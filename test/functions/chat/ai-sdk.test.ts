@@ -89,7 +89,7 @@ describe.each([
     expect(await readBack()).toEqual([]);
   });
 
-  it("sends, streams and goes on in the same session, which it creates", async () => {
+  it("creates a session, sends, streams, and continues in the same session", async () => {
     const seen: string[] = [];
     fake.always({ perToken: 10 });
     const ours = chat({ onData: ({ type }) => void seen.push(type) });
@@ -141,7 +141,7 @@ describe.each([
     expect(await stored("all")).toHaveLength(14);
   });
 
-  it("goes on with an edited message after a reload", async () => {
+  it("continues with an edited message after a reload", async () => {
     const ours = chat();
     await ours.sendMessage({ text: "one" });
     await ours.sendMessage({ text: "two", messageId: ours.messages[0]!.id });

@@ -109,7 +109,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(response.headers.get("x-vercel-ai-ui-message-stream")).toBe("v1");
     expect(response.headers.get("content-type")).toContain("text/event-stream");
     const lines = (await response.text()).split("\n\n").filter(Boolean);
-    // Three tokens were yet to come.
+    // Three more tokens follow the first one.
     expect(Date.now() - began).toBeGreaterThan(500);
     const types = lines.slice(0, -1).map((line) => JSON.parse(line.slice(6)).type);
     expect(types).toEqual([
@@ -131,7 +131,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
   });
 
-  it("answers whole with what there was when the model breaks off", async () => {
+  it("answers without streaming with the part that arrived when the model breaks off", async () => {
     t.fake.next({ resetAfter: 2, perToken: 20 });
     const response = await chat({ content: "one two three" });
     expect(response.status).toBe(200);

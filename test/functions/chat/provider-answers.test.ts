@@ -284,7 +284,7 @@ describe("a provider that sends without end", () => {
   it.each([
     ["event", "unavailable"],
     ["error", "bad_request"],
-  ] as const)("an %s is given up after a few megabytes", async (what, code) => {
+  ] as const)("the reading of an %s ends after a few megabytes", async (what, code) => {
     endless.always({ endless: what });
     await expect(turnWith({})).rejects.toMatchObject({ code });
     expect(endless.requests).toHaveLength(1);
@@ -299,7 +299,7 @@ describe("a provider that sends without end", () => {
     await expect.poll(() => endless.requests[0]!.sent).toBeGreaterThan(9 * MEGABYTE);
   });
 
-  it("events without text is given up when no token comes", async () => {
+  it("events without text is aborted when no token arrives", async () => {
     endless.always({ flood: "" });
     await expect(turnWith({ firstToken: 1000 })).rejects.toMatchObject({ code: "unavailable" });
     expect(endless.requests).toHaveLength(1);

@@ -231,7 +231,7 @@ describe("the files of a session", () => {
         const { session, id, image } = await withFiles();
         crashed = await api.world.crashing(n, kind, () => end(session));
         const isEnded = !(await api.get(`/v1/sessions/${id}`)).body.message_count;
-        // From the write on that ends the session, nobody can read the file or name it again.
+        // From the write on that ends the session, no request can read the file or name it again.
         expect([n, await isThere(image)]).toEqual([n, !isEnded]);
         if (isEnded) expect((await say(await again(id), part(image))).status).toBe(400);
         for (let run = 0; run < 2; run++) {

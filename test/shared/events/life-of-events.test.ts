@@ -68,7 +68,7 @@ async function sweep(): Promise<string[]> {
 }
 
 describe("the events of a user", () => {
-  it("are listed by time without those of others, and the list goes on where it ended", async () => {
+  it("are listed by time without those of others, and the list continues where it ended", async () => {
     const { events } = ports();
     const whole = {
       session_id: "s",

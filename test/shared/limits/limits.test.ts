@@ -138,7 +138,7 @@ describe("limits", () => {
     });
   });
 
-  it("charge a turn that ends after it was given up", async () => {
+  it("charge a turn that ends after its reservation was given back", async () => {
     const late = await reserve("gus", 9000, { until: NOON + 1000 });
     await reserve("gus", 5000, { now: NOON + 2000 });
     await limits.settle(late, used(100, 100), 0);
@@ -157,7 +157,7 @@ describe("limits", () => {
     expect(await limits.usage("hal", NOON)).toMatchObject({ requests: 0, spent: 0 });
   });
 
-  it("of a plan without any count all the same", async () => {
+  it("of a plan without any limit are counted, too", async () => {
     const unlimited = { plan: { name: "unlimited", requests_per_minute: 0, tokens_per_day: 0 } };
     const reservation = await reserve("ian", 1_000_000, unlimited);
     expect(reservation.headers).toEqual({});

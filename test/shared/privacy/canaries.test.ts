@@ -170,7 +170,7 @@ describe("the marks of users", () => {
     await erasing.run();
     const receipt = await erasing.receipt(first.id);
     expect([receipt.status, count(await stored(), markOf("busy"))]).toEqual(["complete", 0]);
-    // The user begins anew.
+    // The user begins again.
     await world.say("busy", "again", "Hello.");
     expect(await world.hot("busy", "again")).toEqual(["Hello."]);
     expect((await erasing.request("busy")).id).not.toBe(first.id);

@@ -155,7 +155,7 @@ describe("restoring", () => {
         expect(await read(id)).toEqual(contents(id));
         await work();
         world.advance(16 * 60_000);
-        // It expires in the meantime; the reconciler cleans up what the interrupted run has left all the same.
+        // It expires in the meantime; the reconciler cleans up what the interrupted run has left nevertheless.
         await createReconcileJob(world.stores)({}, LONG_AGO);
         await restoreSession(world.stores, { user: USER, id });
         await expectHotOnce(id);

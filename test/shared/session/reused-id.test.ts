@@ -193,7 +193,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("can be created at once, by a clock that is behind, and what the earlier one leaves is purged all the same", async () => {
+  it("can be created at once, by a clock that is behind, and what the earlier one leaves is still purged", async () => {
     const session = fresh();
     await archived(session);
     const slow = holding("messages", "put");

@@ -113,7 +113,7 @@ describe("an import of an export with branches and files", () => {
     expect((await run([directory], { dryRun: true })).left).toEqual({ "files of more than 25 MB": 1 });
   });
 
-  test("fails for a conversation whose file cannot be read, and goes on", async () => {
+  test("fails for a conversation whose file cannot be read, and continues with the others", async () => {
     const zip = await zipOf({
       "conversations.json": JSON.stringify([branched("a"), branched("b")]),
       "file-abc.png": "x".repeat(5000),

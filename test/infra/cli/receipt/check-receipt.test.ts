@@ -24,7 +24,7 @@ const plain = {
 const receipt = createPrivacyKey("a secret").sign({ ...plain, stores: [...stores], remains: [...remains] });
 const check = (value: unknown, key?: string) => checkReceipt(parseReceipt(JSON.stringify(value)), key);
 
-test("a good receipt is confirmed, also when it was formatted anew or its fields are in another order", () => {
+test("a good receipt is confirmed, also when it was reformatted or its fields are in another order", () => {
   for (const text of [
     JSON.stringify(receipt),
     JSON.stringify(receipt, null, 2),

@@ -92,7 +92,7 @@ describe("the sign-in of the local issuer", () => {
     [{ response_type: "token" }, "response_type must be code"],
     [{ client_id: "" }, "client_id is missing"],
     [{ code_challenge_method: "plain" }, "code_challenge is missing, or code_challenge_method is not S256"],
-  ])("refuses a request with %j, also for somebody who is signed in", async (change, problem) => {
+  ])("refuses a request with %j, also for a user who is signed in", async (change, problem) => {
     const { cookie } = await signIn({ user: "dev" });
     const response = await fetch(authorizeUrl(change), { headers: { cookie }, redirect: "manual" });
     expect([response.status, await response.text()]).toEqual([400, problem]);

@@ -152,7 +152,7 @@ describe("a ChatGPT conversation", () => {
       "with the user's profile",
       { role: "user", content: { content_type: "user_editable_context", user_profile: "x" } },
     ],
-    ["of an unknown role that nobody saw", { role: "critic", parts: ["x"], recipient: "python" }],
+    ["of an unknown role, addressed to a tool", { role: "critic", parts: ["x"], recipient: "python" }],
   ])("leaves out a node %s", (_, sketch) => {
     expect(contents(chatgptConversation("c", [{ role: "user", parts: ["seen"] }, sketch]))).toEqual(["seen"]);
   });
