@@ -20,7 +20,7 @@ const PARALLEL = 10;
  * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive, or an incognito one to delete; a stub that it has deleted is one
  * whose archive has reached its age; a file that it has deleted may have content left; a new header is a session that counts towards the
  * user's limit, and so is one whose restore has ended; any other record tells that an object of the archive has come, gone or been
- * replaced, and its day has to be built anew in the lake. Records are independent of each other, and each may come again.
+ * replaced, and its day has to be built again in the lake. Records are independent of each other, and each may come again.
  * `maxSessions`: per user; 0 = no limit.
  */
 export const createArchiveJob =

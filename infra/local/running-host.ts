@@ -27,7 +27,7 @@ export interface RunningHost {
 export function findRunningHost(data: string): RunningHost | undefined {
   const file = hostFile(data);
   if (!existsSync(file)) return undefined;
-  const remedy = "Start the host again: it writes the file anew.";
+  const remedy = "Start the host again: it writes the file again.";
   const { pid, ...host } = readStored(file, remedy, () => schema.parse(JSON.parse(readFileSync(file, "utf8"))));
   return isAlive(pid) ? host : undefined;
 }

@@ -22,7 +22,7 @@ import { withMemories } from "./statistics.ts";
 /** Preceding memories of a session that are searched for an exact repeat. */
 const RECENT = 10;
 
-/** Characters of a digest: with ten of them, one memory in 170,000 is taken for a possible repeat without being one. */
+/** Characters of a digest: with ten of them, one memory in 170,000 looks like a repeat without being one. */
 const DIGEST_LENGTH = 4;
 
 export interface MemoryDependencies extends RecallDependencies {

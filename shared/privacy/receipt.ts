@@ -46,7 +46,7 @@ export function isSigned({ signature, ...receipt }: Receipt): boolean {
   }
 }
 
-/** JSON with sorted keys and without spaces, so that a receipt may be formatted anew. */
+/** JSON with sorted keys and without spaces, so that a receipt may be reformatted. */
 function canonical(value: unknown): Buffer {
   const sorted = (_name: string, inner: unknown): unknown =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)

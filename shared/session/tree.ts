@@ -100,7 +100,7 @@ export function forkAt({ branches }: Tree, from: Place | null): Tree {
   if (branches.length >= MAX_BRANCHES) {
     throw new AppError(
       "conflict",
-      `the session has ${MAX_BRANCHES} branches, which is the limit: go on in a new session`,
+      `the session has ${MAX_BRANCHES} branches, which is the limit: continue in a new session`,
     );
   }
   return { branches: [...branches, from ? { from } : {}], current: branches.length };

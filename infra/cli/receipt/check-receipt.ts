@@ -17,7 +17,7 @@ export function checkReceipt(receipt: ParsedReceipt, key?: string): Verdict {
   const { status, signature } = receipt;
   if (status === "running")
     return { isGood: false, text: "The erasure is still running. Its receipt has no signature yet." };
-  if (!signature) return { isGood: false, text: "The receipt has no signature, so anybody may have written it." };
+  if (!signature) return { isGood: false, text: "The receipt has no signature, so its origin is unknown." };
   if (!isSigned(receipt)) {
     return { isGood: false, text: "The signature does not match: the receipt was changed after it was signed." };
   }
