@@ -1,4 +1,5 @@
 /** Runs one life: its plan's actions in virtual time, then its end, then the judgement. */
+import { createSHA256 } from "hash-wasm";
 import { randomOf } from "../support/random.ts";
 import { type Client, createClient } from "./client.ts";
 import { deploy } from "./deployment.ts";
@@ -21,6 +22,9 @@ export interface Life {
 }
 
 const DAY = 86_400_000;
+
+// The first use compiles WebAssembly in another thread, in real time. The same seed would not give the same life.
+await createSHA256();
 
 export function runLife(plan: Plan, isTraced = false): Promise<Life> {
   const world = createWorld(plan.seed, plan.weather, isTraced);
