@@ -25,7 +25,7 @@ import { keyOf, type MemoryRecord } from "./memory.ts";
 import type { MemoryReader } from "./memory-store.ts";
 
 const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectorIndex.nonKeyAttributes];
-const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "tree_version"];
+const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "tree_version", "incognito"];
 
 /** Reads memories of the table `conversations`. */
 export function createMemoryReader(table: Table): MemoryReader {

@@ -27,6 +27,8 @@ interface Partition {
 
 export class Bucket {
   readonly objects = new Map<string, Stored>();
+  /** Called with the key of each object that is stored. */
+  readonly onPut: (key: string) => void;
   readonly partitions = new Map<string, Partition>();
   /** The content of files, by `<user>/<id>`. */
   readonly files = new Map<string, Uint8Array>();
@@ -40,6 +42,10 @@ export class Bucket {
     const etag = etagOf(body);
     this.exports.set(key, { body, etag });
     return etag;
+  }
+
+  constructor(onPut: (key: string) => void) {
+    this.onPut = onPut;
   }
 
   /** The lines of an archive object. */
@@ -126,6 +132,7 @@ export function objectsOf(bucket: Bucket, instance: Instance, now: () => number)
       return send(`PutObject ${key}`, () => {
         check(condition, objects.get(key));
         objects.set(key, { body, etag: etagOf(body), metadata, modified: now() });
+        bucket.onPut(key);
         return { ETag: etagOf(body) };
       });
     },

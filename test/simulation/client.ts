@@ -30,9 +30,13 @@ export function createClient(world: World, history: History) {
   const { timeline } = world;
   const { send, repeat, note, see, request } = createRequests(world, history);
 
+  const isIncognito = ({ user, session }: Action): boolean => history.incognito.has(`${user}/${session}`);
+  /** What a request that may create the session says of it. */
+  const kindOf = (action: Action): object => (isIncognito(action) ? { incognito: true } : {});
+
   return {
     async create(action: Action): Promise<void> {
-      const body = { id: action.session, ttl_seconds: action.ttl };
+      const body = { id: action.session, ttl_seconds: action.ttl, ...kindOf(action) };
       const sent = request(action, "createSession", { body, key: keyOf(action) });
       note(action, "create", [], await send(action, sent, attemptsOf(action)), { creates: true });
     },
@@ -58,7 +62,7 @@ export function createClient(world: World, history: History) {
       if (!found || !answer || !asked) return;
       const [question = ""] = namesOf([asked.text]);
       const sent = request(action, "chat", {
-        body: { regenerate: answer.id, stream: random.chance(0.5), model: modelOf(action.id) },
+        body: { regenerate: answer.id, stream: random.chance(0.5), model: modelOf(action.id), ...kindOf(action) },
         key: keyOf(action),
       });
       await turn(action, [], sent, { choice: chooseFrom(found, asked), answers: question });
@@ -122,7 +126,7 @@ export function createClient(world: World, history: History) {
       const body = {
         model: modelOf(action.id),
         messages: [{ role: "user", content: question }],
-        metadata: { session_id: action.session },
+        metadata: { session_id: action.session, ...kindOf(action) },
       };
       const sent = request(action, "createCompletion", { body, key: keyOf(action) });
       await turn(action, [question], sent, { creates: true });
@@ -281,7 +285,7 @@ export function createClient(world: World, history: History) {
   /** Asks a question of its own. */
   function chat(action: Action, how: object, more: Parameters<typeof note>[4], attempts?: number): Promise<void> {
     const question = `said ${wordOf(action, 0)}`;
-    const body = { content: question, model: modelOf(action.id), ...how };
+    const body = { content: question, model: modelOf(action.id), ...kindOf(action), ...how };
     return turn(action, [question], request(action, "chat", { body, key: keyOf(action) }), more, attempts);
   }
 
@@ -293,6 +297,10 @@ export function createClient(world: World, history: History) {
     attempts = attemptsOf(action),
   ): Promise<void> {
     const told = await send(action, sent, attempts);
+    const memories = told.reply?.body?.memories ?? [];
+    if (isIncognito(action) && memories.length > 0) {
+      world.problems.push({ rule: "an incognito session is given memories", detail: String(action.id) });
+    }
     // An answer that broke off is stored as it was.
     const says = told.outcome === "done" ? [...asks, ...textsIn(told.reply?.body)] : [...asks];
     // A turn is refused at its end, too, when its session was deleted under it.

@@ -136,6 +136,8 @@ export interface History {
   served: number;
   /** When what had been archived before was no longer kept. */
   ages: readonly number[];
+  /** The sessions that are incognito, as `<user>/<session>`. */
+  incognito: ReadonlySet<string>;
   deeds: Deed[];
   sights: Sight[];
   presences: Presence[];

@@ -10,8 +10,9 @@ export function judgeStops(history: History): Violation[] {
     const statuses = [...new Set(ends.map(({ status }) => status))];
     const [stopped] = ends.filter(({ status }) => status === "stopped");
     if (!stopped) continue;
-    // A request that is repeated after its messages were deleted runs another turn with the same id.
-    if (statuses.length > 1 && !history.deeds.some((deed) => isOf(deed, stopped) && mayRepeat(deed)))
+    // A request that is repeated after its messages were deleted, or after their incognito session has expired, runs another turn with the same id.
+    const mayEnd = history.incognito.has(`${stopped.user}/${stopped.session}`);
+    if (statuses.length > 1 && !mayEnd && !history.deeds.some((deed) => isOf(deed, stopped) && mayRepeat(deed)))
       violations.push({ rule: "an answer has two ends", detail: `${id}: ${statuses.join(", ")}` });
     if (!history.deeds.some((deed) => mayHaveStopped(deed, stopped)))
       violations.push({ rule: "an answer is stopped that no client has stopped", detail: id });

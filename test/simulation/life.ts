@@ -27,7 +27,7 @@ const DAY = 86_400_000;
 await createSHA256();
 
 export function runLife(plan: Plan, isTraced = false): Promise<Life> {
-  const world = createWorld(plan.seed, plan.weather, isTraced);
+  const world = createWorld(plan, isTraced);
   return inVirtualMachine(world.timeline, randomOf(plan.seed, "machine"), () => live(world, plan));
 }
 
@@ -42,6 +42,7 @@ async function live(world: World, plan: Plan): Promise<Life> {
     presences: [],
     ends: [],
     ages: agesOf(plan),
+    incognito: world.incognito,
   };
   const client = { ...createClient(world, history), ...createPerson(world, history) };
   const failures: unknown[] = [];

@@ -123,9 +123,13 @@ export const mayFollow = (removal: Deed, deed: Deed): boolean =>
 
 export const isSaying = ({ kind }: Deed): boolean => kind === "append" || kind === "turn";
 
-/** Whether the archive of what a deed has made may have reached its age. */
-const isAged = ({ ages }: History, deed: Deed, { ended }: { ended: number }): boolean =>
-  ages.some((age) => deed.began < age && age <= ended);
+/** The shortest time, in milliseconds, after which an incognito session may expire, by any two clocks. */
+const SHORTEST_LIFE = 60_000 - SKEW - 1000;
+
+/** Whether the archive of what a deed has made may have reached its age, or the incognito session of the deed its end. */
+const isAged = ({ ages, incognito }: History, deed: Deed, { ended }: { ended: number }): boolean =>
+  ages.some((age) => deed.began < age && age <= ended) ||
+  (incognito.has(`${deed.user}/${deed.session}`) && ended - deed.began >= SHORTEST_LIFE);
 
 export const isRemoval = ({ kind }: Deed): boolean => kind === "delete" || kind === "reset";
 

@@ -94,6 +94,8 @@ export interface Action {
 export interface Plan {
   seed: number;
   weather: Weather;
+  /** The sessions that are incognito whenever they are created, as `<user>/<session>`. */
+  incognito: readonly string[];
   actions: Action[];
 }
 
@@ -118,6 +120,9 @@ interface Scene {
   /** Actions that follow later. */
   left: number;
 }
+
+/** How often a session is incognito. */
+const INCOGNITO = 0.25;
 
 /** How often a scene begins. */
 const SCENES = 0.06;
@@ -221,7 +226,9 @@ export function planLife(seed: number): Plan {
     else if (isAged) scene = { ...whose, kinds: AFTERWARDS, left: 2 + random.below(4) };
     else if (scene) scene = scene.left > 1 ? { ...scene, left: scene.left - 1 } : undefined;
   }
-  return { seed, weather, actions };
+  const hidden = randomOf(seed, "incognito");
+  const names = users.flatMap((user) => sessions.map((session) => `${user}/${session}`));
+  return { seed, weather, incognito: names.filter(() => hidden.chance(INCOGNITO)), actions };
 }
 
 function kindOf(random: Random): Kind {
@@ -248,6 +255,7 @@ function gapOf(random: Random): number {
 export function without(plan: Plan, { actions, faults, weather }: Cut): Plan {
   return {
     seed: plan.seed,
+    incognito: plan.incognito,
     weather: { ...plan.weather, ...Object.fromEntries(weather.map((name) => [name, false])) },
     actions: plan.actions
       .filter(({ id }) => !actions.includes(id))

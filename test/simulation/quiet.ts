@@ -11,7 +11,7 @@ import {
   parseSessionKey,
   sessionKey,
 } from "../../shared/dynamodb/keys.ts";
-import { TURN_PREFIX } from "../../shared/session/items.dynamodb.ts";
+import { INCOGNITO, TURN_PREFIX } from "../../shared/session/items.dynamodb.ts";
 import type { Item } from "../support/memory-dynamodb/expressions.ts";
 import { createAccountChecks } from "./check-accounts.ts";
 import { type Client, hasFile } from "./client.ts";
@@ -94,6 +94,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
   for (let n = 0; n < 2; n++) await pass(2 * DAY);
   await running(deploy(world, instance("builder")).buildLake());
   const found = await readAll();
+  checkEnds(found);
   checkTable(found);
   checkHeaders(found);
   checkFiles(found);
@@ -106,7 +107,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
   timeline.skip(370 * DAY);
   bucket.expire(timeline.now() - 369 * DAY);
   for (let n = 0; n < 3; n++) await pass(4 * DAY);
-  const active = found.filter(({ user, session }) => table.get(headerKey(user, session))?.status === "active");
+  const active = found.filter(({ user, session }) => isHot(table.get(headerKey(user, session))));
   checkTable(active);
   checkFiles(active);
   if (bucket.objects.size > 0) fail("an archive object is left over for ever", [...bucket.objects.keys()].join(", "));
@@ -116,6 +117,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
   /** What is said in sessions that are there can be recalled, unless it was forgotten. */
   async function recallAll(all: readonly Found[]): Promise<void> {
     for (const { user, session, current } of all) {
+      if (history.incognito.has(`${user}/${session}`)) continue;
       for (const { text } of current.filter(({ content }) => content !== "")) {
         const told = readText(text);
         const deed = history.deeds.find((one) => one.action === told?.action && isSaying(one));
@@ -156,6 +158,15 @@ export async function endLife(world: World, plan: Plan, history: History, client
     }
     for (const { user, session } of all) {
       if (!table.get(headerKey(user, session))) fail("a session has neither header nor stub", `${user}/${session}`);
+    }
+  }
+
+  /** An incognito session is there only if it never expires. */
+  function checkEnds(all: readonly Found[]): void {
+    for (const { user, session } of all) {
+      const { status, ttl_seconds } = table.get(headerKey(user, session)) ?? {};
+      if (status === INCOGNITO && ttl_seconds !== 0)
+        fail("an incognito session is there after its end", `${user}/${session}`);
     }
   }
 
@@ -247,7 +258,7 @@ export async function endLife(world: World, plan: Plan, history: History, client
   function checkCounters(): void {
     const items = table.all();
     const counted = items.filter(({ pk }) => pk === "C#active_sessions").reduce((sum, { n }) => sum + Number(n), 0);
-    const active = items.filter(({ sk, status }) => sk === "Z" && status === "active").length;
+    const active = items.filter((item) => item.sk === "Z" && isHot(item)).length;
     if (counted !== active) fail("the counter of active sessions is wrong", `${counted} instead of ${active}`);
     for (const { pk, memories, forgotten_before } of items.filter(({ sk }) => sk === "E")) {
       const stored = items.filter((item) => item.memory_of === String(pk).slice(2));
@@ -273,13 +284,16 @@ interface LakeRow {
 const rowOf = ({ user, session, id, parent_id, content, is_current }: LakeRow): string =>
   `${user}/${session}: ${content} (${id} follows ${parent_id}, current: ${is_current})`;
 
+/** Whether the messages of a session with this header are in the table. */
+const isHot = (header: Item | null): boolean => header?.status === "active" || header?.status === INCOGNITO;
+
 /** Whether an item is part of a session that has these messages. Only those of the current branch have memories. */
 function belongs({ sk, id, forgotten, said }: Item, { messages, current }: Found, header: Item | null): boolean {
   const key = String(sk);
   if (key === "A" || key === "Z") return true;
   if (/^[IMT]#/.test(key)) {
     const { generation, position } = parseMessageKey(key);
-    if (header?.status !== "active" || generation !== header.generation) return false;
+    if (!isHot(header) || generation !== header?.generation) return false;
     return !key.startsWith("M#") || messages.some((one) => one.id === (id ?? position.split("#")[1]));
   }
   if (key.startsWith("F#")) return true;

@@ -118,9 +118,20 @@ test.each([
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
 
 const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
-  judge({ ...history, presences: [], ends: [], served: 0, audited: [], erasures: [], recalls: [], ages: [] }, calm).map(
-    ({ rule }) => rule,
-  );
+  judge(
+    {
+      ...history,
+      presences: [],
+      ends: [],
+      served: 0,
+      audited: [],
+      erasures: [],
+      recalls: [],
+      ages: [],
+      incognito: new Set<string>(),
+    },
+    calm,
+  ).map(({ rule }) => rule);
 
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
@@ -139,6 +150,7 @@ function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "
     erasures: [],
     recalls: [],
     ages: [],
+    incognito: new Set<string>(),
   };
   return judgeBranches(history, calm).map(({ rule }) => rule);
 }
@@ -169,6 +181,7 @@ function stopRulesBroken(deeds: Deed[], statuses: string[]): string[] {
     erasures: [],
     recalls: [],
     ages: [],
+    incognito: new Set<string>(),
   }).map(({ rule }) => rule);
 }
 

@@ -5,7 +5,7 @@ import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { functions } from "../../infra/functions.ts";
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
-import { HEADER, parseMessageKey } from "../../shared/dynamodb/keys.ts";
+import { HEADER, parseMessageKey, parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import {
   audit,
   auditOutbox,
@@ -22,6 +22,7 @@ import { randomOf } from "../support/random.ts";
 import { Bucket } from "./bucket.ts";
 import { type Fault, Instance, type StoreFailure, type Trace } from "./instance.ts";
 import type { Violation } from "./model.ts";
+import type { Plan } from "./plan.ts";
 import { createTimeline } from "./timeline.ts";
 
 export const CONVERSATIONS = "conversations";
@@ -70,13 +71,21 @@ const RETRY = [1000, 10_000, 60_000, 600_000];
 /** Attempts at a batch, of which the first few only have faults of their own. */
 const HOPELESS = 8;
 
-export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
+export function createWorld(
+  { seed, weather, incognito: hidden }: Pick<Plan, "seed" | "weather" | "incognito">,
+  isTraced: boolean,
+) {
   const lines: string[] = [];
   const timeline = createTimeline(BEGINNING);
   const trace: Trace = (line) => {
     if (isTraced) lines.push(`${stamp(timeline.now() - BEGINNING)}  ${line()}`);
   };
-  const bucket = new Bucket();
+  const incognito: ReadonlySet<string> = new Set(hidden);
+  const bucket = new Bucket((key) => {
+    const [user, file = ""] = key.split("/").slice(-2);
+    if (incognito.has(`${user}/${file.split(".")[0]}`))
+      problems.push({ rule: "an incognito session is archived", detail: key });
+  });
   const counters = new Map<string, number>();
   const applied = new Map<string, number>();
   const consumers: Partial<Record<Consumer, (instance: Instance, records: DynamoDBRecord[]) => Promise<string[]>>> = {};
@@ -114,7 +123,10 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
         else timeline.at(time, apply);
       },
       onChange: (table, change) => {
-        if (table === CONVERSATIONS) count(change);
+        if (table === CONVERSATIONS) {
+          watch(change);
+          count(change);
+        }
         if (table === AUDIT && change.before)
           problems.push({ rule: "an audit record is changed or deleted", detail: JSON.stringify(change.before) });
         tell(table, change);
@@ -125,6 +137,14 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   function instance(name: string, faults: readonly Fault[] = []): Instance {
     const skew = weather.skew ? randomOf(seed, "skew", name).below(4001) - 2000 : 0;
     return new Instance(timeline, seed, { name, skew, faults }, trace);
+  }
+
+  /** An incognito session is never remembered, not even for a moment. */
+  function watch({ after }: Change): void {
+    if (!after || !/^E#/.test(String(after.sk)) || after.forgotten) return;
+    const { user, id } = parseSessionKey(String(after.pk));
+    if (incognito.has(`${user}/${id}`))
+      problems.push({ rule: "an incognito session is remembered", detail: `${after.pk} ${after.sk}` });
   }
 
   /** Counts what reports say of the data: sessions that were created, and messages, whichever generation they are stored in. */
@@ -203,6 +223,7 @@ export function createWorld(seed: number, weather: Weather, isTraced: boolean) {
   return {
     seed,
     weather,
+    incognito,
     timeline,
     dynamo,
     bucket,
