@@ -209,10 +209,12 @@ async function makeHot(
   identity: RequestIdentity,
   title_of: string,
 ): Promise<Window | null> {
-  const { session, question, create, incognito, onStored } = request;
+  const { session, question, create, incognito, parent, asked, onStored } = request;
   let existed = false;
+  // A turn that follows a message is refused when there is no session: a new session does not have that message.
+  const isFollowing = asked !== undefined || typeof parent === "string";
   // Create first: a missing session is the most frequent reason for being here.
-  if (create) {
+  if (create && !isFollowing) {
     const ttl = deps.settings.sessionTtlSeconds;
     try {
       const title = deps.settings.titleModel ? null : firstWords(question.content);
@@ -234,7 +236,7 @@ async function makeHot(
   const state = await readSession(deps, session);
   if (state.kind === "none") {
     if (existed) return null;
-    throw notFound();
+    throw create && !asked && isFollowing ? noSuchMessage("parent_id") : notFound();
   }
   if (state.kind !== "active") {
     // Only sessions that are not incognito have another state.

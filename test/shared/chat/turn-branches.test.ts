@@ -3,6 +3,7 @@ import { askAgain } from "../../../shared/chat/ask-again.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
@@ -174,6 +175,13 @@ describe("a turn that follows an earlier message", () => {
     ]);
   });
 
+  it("is refused and creates no session when the session does not exist", async () => {
+    id = `none-${id}`;
+    const refused = ask("two", { parent: "none", create: true });
+    await expect(refused).rejects.toMatchObject({ code: "validation_failed", fields: [{ path: "parent_id" }] });
+    await expect(list()).rejects.toMatchObject({ code: "not_found" });
+  });
+
   it("of two at once gives two branches, each with its answer", async () => {
     const first = await ask("one");
     await ask("two");
@@ -233,6 +241,13 @@ describe("a message that is answered again", () => {
     await expect(again(first)).rejects.toThrow();
     expect((await shown()).message_count).toBe(3);
     expect(await contents()).toEqual(["one"]);
+  });
+
+  it("is refused and creates no session when the session is deleted after the message was found", async () => {
+    const again = await askAgain(t.chat.deps, session(), await ask("one"));
+    await deleteSession(t.world.stores, session());
+    await expect(ask("x", { ...again, create: true })).rejects.toMatchObject({ code: "not_found" });
+    await expect(list()).rejects.toMatchObject({ code: "not_found" });
   });
 
   it.each(["none", "a question", "an answer of another session"])("is refused for %s", async (what) => {
