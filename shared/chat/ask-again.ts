@@ -1,7 +1,8 @@
 import { noSuchMessage } from "../session/list-messages.ts";
 import type { MessageRecord } from "../session/message.ts";
 import { openMessages, withParents } from "../session/message-source.ts";
-import { notFound, readSession } from "../session/read-session.ts";
+import { lookAt, notFound, readSession } from "../session/read-session.ts";
+import { retryContended } from "../session/retry-contended.ts";
 import type { SessionId } from "../session/session.ts";
 import type { ChatStores, TurnRequest } from "./turn.ts";
 
@@ -15,14 +16,20 @@ export async function askAgain(
   answer: string,
   field = "regenerate",
 ): Promise<Pick<TurnRequest, "question" | "asked">> {
-  const state = await readSession(stores, session);
-  if (state.kind === "none") throw notFound();
-  const source = await openMessages(stores, session, state);
-  const message = await source.locate(answer);
-  if (message?.role !== "assistant") throw noSuchMessage(field);
-  const [shown] = await withParents(source, { messages: [message] });
-  const asked = shown?.parent_id ? await source.locate(shown.parent_id) : null;
-  if (!asked) throw noSuchMessage(field);
+  const asked = await retryContended(async () => {
+    const state = await readSession(stores, session);
+    if (state.kind === "none") throw notFound();
+    // The session may be restored, archived or reset while its messages are read.
+    return lookAt(stores, session, state, async () => {
+      const source = await openMessages(stores, session, state);
+      const message = await source.locate(answer);
+      if (message?.role !== "assistant") throw noSuchMessage(field);
+      const [shown] = await withParents(source, { messages: [message] });
+      const question = shown?.parent_id ? await source.locate(shown.parent_id) : null;
+      if (!question) throw noSuchMessage(field);
+      return question;
+    });
+  });
   return toQuestion(asked);
 }
 

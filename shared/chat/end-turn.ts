@@ -3,7 +3,7 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type MessageRecord, madePosition, timeOf } from "../session/message.ts";
 import { openMessages } from "../session/message-source.ts";
-import { readSession } from "../session/read-session.ts";
+import { isInPlace, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
 import { expiryOf, type SessionRecord } from "../session/session.ts";
@@ -66,7 +66,10 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
     // A new generation: append the answer if its question is there.
     await turns.discard(turn);
     const { locate } = await openMessages(stores, turn, { kind: "active", record: current });
-    if (!(await locate(question.id))) return stored;
+    if (!(await locate(question.id))) {
+      // The session may have been archived again, with the question.
+      return (await isInPlace(stores, turn, { kind: "active", record: current })) ? stored : contended;
+    }
     const now = clock();
     const expiresAt = expiryOf(current, now);
     const appended = await stores.messages.append({ record: current, messages: [stored], now, expiresAt });
