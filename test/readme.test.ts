@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startMemocha } from "../infra/cli/start/start-memocha.ts";
 import type { Host } from "../infra/local/index.ts";
+import { expectPart } from "./support/generated-part.ts";
 import { placesTable, retentionTable } from "./support/retention-table.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -70,16 +71,7 @@ describe("the README and the pages of docs/", () => {
     ["the retention policy", "retention.md", "retention", retentionTable],
     ["the places of personal data", "privacy.md", "places", placesTable],
   ])("have %s as they are in the code (UPDATE_README=1 npm test writes them)", (_what, name, marker, table) => {
-    const file = path.join(ROOT, "docs", name);
-    const part = new RegExp(`<!-- ${marker} -->\\n[\\s\\S]*?<!-- /${marker} -->`);
-    const current = `<!-- ${marker} -->\n${table()}<!-- /${marker} -->`;
-    const page = readFileSync(file, "utf8");
-    if (process.env.UPDATE_README) {
-      writeFileSync(
-        file,
-        page.replace(part, () => current),
-      );
-    } else expect(part.exec(page)?.[0]).toBe(current);
+    expectPart(name, marker, table());
   });
 
   it("name commands that explain themselves", async () => {
@@ -115,5 +107,26 @@ describe("the first commands of the README", () => {
     expect(appended.data).toHaveLength(2);
     expect(newest.data[0].content).toBe("Lisbon: warm already, and not yet full.");
     expect(health).toMatchObject({ status: "ok", active_sessions: 1 });
+  });
+
+  it("answer each request of a person, as docs/privacy.md has them", async () => {
+    const variables = {
+      PERSON: "alice",
+      API: host.url,
+      ADMIN: `authorization: Bearer ${await host.token({ user: "operator", admin: true })}`,
+      BACKEND: `authorization: Bearer ${await host.token({ user: "backend", actAs: true })}`,
+    };
+    const setting = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
+    const commands = block("requests").replaceAll("curl -s", "curl -s --fail-with-body -w '\\n'");
+    const answers = (await shell(setting.join("") + commands)).trim().split("\n");
+    const [exported, audited, settings, forgotten, deleted, created, erased] = answers.map((line) =>
+      line === "" ? null : JSON.parse(line),
+    );
+    expect(exported).toMatchObject({ status: "running", id: expect.any(String) });
+    expect(audited.data).toEqual(expect.any(Array));
+    expect(settings).toEqual({ memory: false });
+    expect([forgotten, deleted]).toEqual([null, null]);
+    expect(created).toMatchObject({ user_id: "alice", incognito: true });
+    expect(erased).toMatchObject({ status: "running" });
   });
 });

@@ -1,31 +1,9 @@
 import { toInstant } from "../clock.ts";
 import { URL_SECONDS } from "../files/file.ts";
-import { retention, upkeep } from "../retention/policy.ts";
+import { retention } from "../retention/policy.ts";
 import { DAY } from "../retention/rule.ts";
 import type { Receipt } from "./erasure.ts";
-
-/** Seconds for which the logs of a durable stage are kept: three months. */
-const LOGS = 90 * DAY;
-
-/** Something that is stored of a person. */
-export interface Place {
-  /** The name in receipts and in docs/privacy.md. */
-  name: string;
-  /** The rows of the retention table that it covers. */
-  records: readonly (keyof typeof retention)[];
-  holds: string;
-  /** How the data of one user is found, also by the search at the end. */
-  found: string;
-  erased: string;
-  /** What an erasure cannot reach at once. */
-  later?: {
-    why: string;
-    /** Seconds until it is gone, from the end of the erasure; null = it stays, or the operator has to act. */
-    seconds: () => number | null;
-    /** Counts from the beginning of the erasure instead. */
-    fromBeginning?: true;
-  };
-}
+import { operationalPlaces, type Place } from "./place.ts";
 
 const BY_PARTITION =
   "Query of the partition of each session, which the indexes sessions_by_activity and sessions_due list";
@@ -213,73 +191,14 @@ export const places = [
     records: ["hourlyAggregate", "dailyAggregate", "monthlyAggregate"],
     holds: "The smallest hashes of users of an hour, day or month, to count different users",
     found: "Not by user",
-    erased: "By age; those of months stay",
+    erased: "By age. When the days of a month are gone, its count is a number",
     later: {
-      why: "Counts of different users of a month hold hashes of some users and nothing about them.",
-      seconds: () => null,
+      why: "Counts of different users hold hashes of some users and nothing about them.",
+      // The fold of months runs daily.
+      seconds: () => retention.dailyAggregate.seconds + DAY,
     },
   },
-  {
-    name: "stream records",
-    records: [],
-    holds: "Changes of the tables conversations and exports",
-    found: "Not by user",
-    erased: "DynamoDB deletes them after a day",
-    later: { why: "The streams of the tables keep every change for a day.", seconds: () => DAY },
-  },
-  {
-    name: "backups",
-    records: [],
-    holds: "The tables, at any time of the last days (point-in-time recovery)",
-    found: "Not by user",
-    erased: "By age. After a restore, erase the user again",
-    later: { why: "Backups of the tables cannot be changed.", seconds: () => upkeep.recovery },
-  },
-  {
-    name: "logs",
-    records: [],
-    holds: "Lines with a hash of the user; no content",
-    found: "By the hash",
-    erased: "By age",
-    later: { why: "Logs hold a hash of the user and no content.", seconds: () => LOGS },
-  },
-  {
-    name: "access logs",
-    records: [],
-    holds: "Keys of objects that were read or written. Keys of the archive and of files contain the user's id",
-    found: "Not by user",
-    erased: "By age",
-    later: {
-      why: "S3 access logs hold keys of objects, which contain the user's id.",
-      seconds: () => upkeep.accessLogs,
-    },
-  },
-  {
-    name: "query results",
-    records: [],
-    holds: "Results of Athena queries of analysts",
-    found: "Not by user",
-    erased: "By age",
-    later: { why: "Results of earlier Athena queries may hold rows of the user.", seconds: () => upkeep.queryResults },
-  },
-  {
-    name: "dead letters",
-    records: [],
-    holds: "Positions in streams, events of schedules, and texts of errors. They name no user on purpose",
-    found: "Keys and hashes of the user in the text of each message",
-    erased: "Deleted. A position in a stream stays; to deliver it again after an erasure stores nothing",
-  },
-  {
-    name: "account",
-    records: [],
-    holds: "The sign-in: e-mail address and password",
-    found: "By the user's id, in the user pool",
-    erased: "By the operator: `aws cognito-idp admin-delete-user`, or at the issuer of the tokens",
-    later: {
-      why: "The account belongs to the issuer of the tokens. The operator deletes it there.",
-      seconds: () => null,
-    },
-  },
+  ...operationalPlaces,
 ] as const satisfies readonly Place[];
 
 /** Rows of the retention table that hold nothing of a person. */

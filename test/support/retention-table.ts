@@ -1,4 +1,5 @@
-import { type Place, places } from "../../shared/privacy/registry.ts";
+import type { Place } from "../../shared/privacy/place.ts";
+import { places } from "../../shared/privacy/registry.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { DAY, type RetentionRule } from "../../shared/retention/rule.ts";
 

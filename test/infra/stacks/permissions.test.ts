@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type FunctionSpec, metricsActionsOf } from "../../../infra/function-spec.ts";
 import { type FunctionName, functions } from "../../../infra/functions.ts";
 import { operations } from "../../../shared/http/operations.ts";
+import { expectPart } from "../../support/generated-part.ts";
 import { type Resource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const sessionLifecycle = "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem";
@@ -276,6 +277,31 @@ describe("the audit", () => {
       "jobs-audit: PutItem on audit",
       "jobs-export: Query on audit",
     ]);
+  });
+
+  it("has grants that docs/privacy.md lists as they are (UPDATE_README=1 npm test writes them)", () => {
+    const rows = grants().flatMap((line) => {
+      const [, name, actions, what] = /^(\S+): (.*) on (audit|outbox)/.exec(line) ?? [];
+      // Every function of the API leaves notes.
+      if (what === "outbox" && actions === "PutItem") return [];
+      return [`| ${what === "audit" ? "audit records" : "notes"} | \`${name}\` | ${actions} |`];
+    });
+    const all = [...rows, "| notes | every function of the API that knows its user | PutItem |"];
+    expectPart("privacy.md", "audit", ["| what | function | actions |", "|---|---|---|", ...all, ""].join("\n"));
+  });
+
+  it("has no other role that names its tables, or all tables", () => {
+    const others = Object.values(templates).flatMap((template) =>
+      ["AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::DynamoDB::Table"]
+        .flatMap((type) => Object.values(resourcesOf(template, type)))
+        .filter((resource) => !(nameOf(resource) in functions))
+        .filter(({ Properties }) => /dynamodb:|Audit/.test(JSON.stringify(Properties))),
+    );
+    expect(others.map(({ Metadata }) => Metadata["aws:cdk:path"])).toEqual([]);
+    const resourcePolicies = Object.values(resourcesOf(templates.data, "AWS::DynamoDB::Table")).filter(
+      ({ Properties }) => Properties.ResourcePolicy,
+    );
+    expect(resourcePolicies).toEqual([]);
   });
 
   it("has notes that only its job may read and delete", () => {

@@ -18,6 +18,7 @@ it("a receipt names what the erasure cannot reach, and until when", () => {
   expect(remains.get("stream records")?.until).toBe("2026-11-22T12:10:00.000Z");
   expect(remains.get("backups")?.until).toBe("2026-11-28T12:10:00.000Z");
   expect(remains.get("late uploads")?.until).toBe("2026-11-21T13:15:00.000Z");
+  expect(remains.get("counts of users")?.until).toBe("2027-11-22T12:10:00.000Z");
   expect(remains.get("account")?.until).toBeNull();
   expect(remains.has("messages")).toBe(false);
 });
