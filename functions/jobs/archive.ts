@@ -1,8 +1,9 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
+import pMap from "p-map";
 import { ANCHOR, FILE_PREFIX, HEADER, parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
-import { log, logFailure } from "../../shared/log.ts";
+import { log } from "../../shared/log.ts";
 import type { Metric } from "../../shared/metrics/metric.ts";
 import { noRecorder } from "../../shared/metrics/recorder.ts";
 import { archiveSession } from "../../shared/session/archive-session.ts";
@@ -12,6 +13,7 @@ import { purgeExpiredArchive } from "../../shared/session/purge-session.ts";
 import type { SessionRecord } from "../../shared/session/session.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
+import { createBatch } from "./middleware.ts";
 
 /** Sessions archived at once. */
 const PARALLEL = 10;
@@ -33,7 +35,7 @@ export const createArchiveJob =
       dayOf,
     );
     const begun = Map.groupBy(Records.filter(hasBegun), userOf);
-    const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+    const batch = createBatch("archive");
     let lag = 0;
     for (const [day, records] of changed) {
       if (day !== undefined) await attempt(records, () => changes.mark([day]));
@@ -46,32 +48,24 @@ export const createArchiveJob =
       });
     }
     await Promise.all(files.map((record) => attempt([record], () => removeContent(stores, record))));
-    const sessions = expired.length;
-    await Promise.all(Array.from({ length: PARALLEL }, work));
+    await pMap(
+      expired,
+      (record) =>
+        attempt([record], async () => {
+          const session = await finish(stores, record);
+          lag = Math.max(lag, stores.clock() - (session.expires_at ?? 0) * 1000);
+          if (session.status === "active") recorder.note(endOf(session));
+        }),
+      { concurrency: PARALLEL },
+    );
     await recorder.flush();
-    if (sessions > 0) log("info", { job: "archive", sessions, ttl_lag_s: Math.round(lag / 1000) });
-    return { batchItemFailures };
+    if (expired.length > 0)
+      log("info", { job: "archive", sessions: expired.length, ttl_lag_s: Math.round(lag / 1000) });
+    return batch.response;
 
-    async function work(): Promise<void> {
-      for (let record = expired.shift(); record; record = expired.shift()) {
-        const current = record;
-        await attempt([current], async () => {
-          const record = await finish(stores, current);
-          lag = Math.max(lag, stores.clock() - (record.expires_at ?? 0) * 1000);
-          if (record.status === "active") recorder.note(endOf(record));
-        });
-      }
-    }
-
-    async function attempt(records: readonly DynamoDBRecord[], what: () => Promise<void>): Promise<void> {
-      try {
-        await what();
-      } catch (error) {
-        for (const record of records) {
-          logFailure(error, { job: "archive", user: userOf(record), event: record.eventID });
-          batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
-        }
-      }
+    function attempt(records: readonly DynamoDBRecord[], step: () => Promise<void>): Promise<void> {
+      const [first] = records;
+      return batch.attempt({ records, user: first ? userOf(first) : "", event: first?.eventID }, step);
     }
   };
 

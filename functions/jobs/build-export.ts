@@ -1,4 +1,4 @@
-import type { Context, DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
+import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { parseSessionKey } from "../../shared/dynamodb/keys.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { type BuildDependencies, buildExport, cleanUp } from "../../shared/exports/build-export.ts";
@@ -6,10 +6,10 @@ import { openExportObjects } from "../../shared/exports/export-objects.s3.ts";
 import { createExportStore } from "../../shared/exports/export-store.dynamodb.ts";
 import type { ExportStore } from "../../shared/exports/export-store.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
-import { logFailure } from "../../shared/log.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import { randomId } from "../../shared/random.ts";
 import { clock, lazyHandler, openExportTable, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
+import { createBatch, deadlineOf, type Running } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which nothing more is collected. */
 const MARGIN = 90_000;
@@ -23,21 +23,14 @@ interface Dependencies extends BuildDependencies {
 
 /** Stream consumer: builds the zip of an export. What does not fit one run is for the next one. */
 export function createBuildExportJob(deps: Dependencies) {
-  return async (
-    { Records }: DynamoDBStreamEvent,
-    context: Pick<Context, "getRemainingTimeInMillis">,
-  ): Promise<DynamoDBBatchResponse> => {
-    const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+  return async ({ Records }: DynamoDBStreamEvent, context: Running): Promise<DynamoDBBatchResponse> => {
+    const batch = createBatch("build-export");
     for (const record of Records) {
       const { user, id } = exportOf(record);
-      try {
-        await build(deps, user, id, deps.clock() + context.getRemainingTimeInMillis() - MARGIN);
-      } catch (error) {
-        logFailure(error, { job: "build-export", user });
-        batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? "" });
-      }
+      const deadline = deadlineOf(deps.clock, context, MARGIN);
+      await batch.attempt({ records: [record], user }, () => build(deps, user, id, deadline));
     }
-    return { batchItemFailures };
+    return batch.response;
   };
 }
 

@@ -1,6 +1,7 @@
-import type { Context } from "aws-lambda";
+import type { Context, DynamoDBBatchResponse, DynamoDBRecord } from "aws-lambda";
 import type { Clock } from "../../shared/clock.ts";
 import type { Config } from "../../shared/config.ts";
+import { logFailure } from "../../shared/log.ts";
 import { createJobBook, type JobName } from "../../shared/metrics/job-book.ts";
 import { clock, openMetricsTable } from "../compose.ts";
 
@@ -23,4 +24,24 @@ export type Running = Pick<Context, "getRemainingTimeInMillis">;
 /** The time, in epoch milliseconds, from which a job begins nothing new. `margin`: milliseconds to finish what it has begun. */
 export function deadlineOf(clock: Clock, context: Running, margin: number): number {
   return clock() + context.getRemainingTimeInMillis() - margin;
+}
+
+/** Runs the steps of a job on a batch of stream records. Lambda delivers the records of failed steps again. */
+export function createBatch(job: string) {
+  const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
+  return {
+    /** Runs a step. If it throws, logs the error, and adds the step's records to the response. */
+    async attempt(
+      { records, ...about }: { records: readonly DynamoDBRecord[]; user: string; event?: string | undefined },
+      step: () => Promise<unknown>,
+    ): Promise<void> {
+      try {
+        await step();
+      } catch (error) {
+        logFailure(error, { job, ...about });
+        batchItemFailures.push(...records.map(({ dynamodb }) => ({ itemIdentifier: dynamodb?.SequenceNumber ?? "" })));
+      }
+    },
+    response: { batchItemFailures } satisfies DynamoDBBatchResponse,
+  };
 }

@@ -1,11 +1,12 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
-import { logFailure } from "../../shared/log.ts";
+import pMap from "p-map";
 import { type BranchChange, type FollowDependencies, followBranch } from "../../shared/memory/follow-branch.ts";
 import { fromImages, type StreamEntry } from "../../shared/memory/items.dynamodb.ts";
 import { remember } from "../../shared/memory/remember.ts";
 import { noRecorder, type Recorder } from "../../shared/metrics/recorder.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 import { createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
+import { createBatch } from "./middleware.ts";
 
 /** Users whose messages are remembered in parallel. */
 const PARALLEL = 4;
@@ -16,39 +17,34 @@ const PARALLEL = 4;
  */
 export function createRememberJob(deps: FollowDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const pending = [...Map.groupBy(Records.map(read), ({ user }) => user)];
-    const batchItemFailures: DynamoDBBatchResponse["batchItemFailures"] = [];
-    await Promise.all(Array.from({ length: PARALLEL }, work));
-    await recorder.flush();
-    return { batchItemFailures };
-
-    async function work(): Promise<void> {
-      for (let next = pending.shift(); next; next = pending.shift()) {
-        const [user, entries] = next;
-        try {
+    const batch = createBatch("remember");
+    const users = [...Map.groupBy(Records.map(read), ({ user }) => user)];
+    await pMap(
+      users,
+      ([user, entries]) =>
+        batch.attempt({ records: entries.map(({ record }) => record), user }, async () => {
           for (const change of changesOf(entries)) await followBranch(deps, change);
           await remember(
             deps,
             user,
             entries.flatMap(({ captured }) => captured ?? []),
           );
-        } catch (error) {
-          logFailure(error, { job: "remember", user });
-          batchItemFailures.push(...entries.map(({ itemIdentifier }) => ({ itemIdentifier })));
-        }
-      }
-    }
+        }),
+      { concurrency: PARALLEL },
+    );
+    await recorder.flush();
+    return batch.response;
   };
 }
 
 interface Entry extends StreamEntry {
-  itemIdentifier: string;
+  record: DynamoDBRecord;
 }
 
-function read({ dynamodb }: DynamoDBRecord): Entry {
-  const { SequenceNumber: itemIdentifier = "", NewImage, OldImage } = dynamodb ?? {};
+function read(record: DynamoDBRecord): Entry {
+  const { NewImage, OldImage } = record.dynamodb ?? {};
   if (!NewImage) throw new Error("the record has no new image");
-  return { itemIdentifier, ...fromImages(...([NewImage, OldImage] as Parameters<typeof fromImages>)) };
+  return { record, ...fromImages(...([NewImage, OldImage] as Parameters<typeof fromImages>)) };
 }
 
 /** One change per session: it begins with the earliest one. */

@@ -1,3 +1,4 @@
+import pMap from "p-map";
 import { type Clock, toInstant } from "../clock.ts";
 import { URL_SECONDS } from "../files/file.ts";
 import type { NewId } from "../random.ts";
@@ -49,21 +50,21 @@ export async function runErasures(
   const holder = deps.newId();
   const waiting = (await erasures.open()).filter((erasure) => clock() >= dueAt(erasure, deps.grace));
   let completed = 0;
-  await Promise.all(
-    Array.from({ length: PARALLEL }, async () => {
-      for (let one = waiting.shift(); one && clock() < deadline; one = waiting.shift()) {
-        const { id } = one;
-        try {
-          // Another worker may have continued or completed it since it was listed.
-          const erasure = await erasures.lease(id, holder, clock(), clock() + LEASE);
-          if (!erasure) continue;
-          if (clock() >= dueAt(erasure, deps.grace) && (await advance(deps, erasure, holder, deadline))) completed++;
-          await erasures.release(id, holder);
-        } catch (error) {
-          report(error, id);
-        }
+  await pMap(
+    waiting,
+    async ({ id }) => {
+      if (clock() >= deadline) return;
+      try {
+        // Another worker may have continued or completed it since it was listed.
+        const erasure = await erasures.lease(id, holder, clock(), clock() + LEASE);
+        if (!erasure) return;
+        if (clock() >= dueAt(erasure, deps.grace) && (await advance(deps, erasure, holder, deadline))) completed++;
+        await erasures.release(id, holder);
+      } catch (error) {
+        report(error, id);
       }
-    }),
+    },
+    { concurrency: PARALLEL },
   );
   return completed;
 }
