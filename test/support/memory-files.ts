@@ -1,9 +1,12 @@
 import { AppError } from "../../shared/errors.ts";
 import type { FileObjects } from "../../shared/files/file-store.ts";
 
-/** The content of files in memory, by user and id. `before` is awaited before each call. */
-export function createMemoryFiles(before: () => Promise<void> = async () => undefined) {
-  const contents = new Map<string, Uint8Array>();
+/** The content of files in memory, by user and id, at first that of `from`. `before` is awaited before each call. */
+export function createMemoryFiles(
+  before: () => Promise<void> = async () => undefined,
+  from: Iterable<readonly [string, Uint8Array]> = [],
+) {
+  const contents = new Map<string, Uint8Array>(from);
   const keyOf = ({ user_id, id }: { user_id: string; id: string }) => `${user_id}/${id}`;
   const objects: FileObjects = {
     async signUpload(file) {

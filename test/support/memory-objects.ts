@@ -10,9 +10,12 @@ interface Stored {
   metadata: Record<string, string>;
 }
 
-/** The objects of a bucket in memory, with S3's conditions and statuses. `before` is awaited before each call. */
-export function createMemoryObjects(before: () => Promise<void>) {
-  const objects = new Map<string, Stored>();
+/**
+ * The objects of a bucket in memory, with S3's conditions and statuses. `before` is awaited before each call. The bucket starts with
+ * the objects of `from`, another bucket.
+ */
+export function createMemoryObjects(before: () => Promise<void>, from: Iterable<[string, Stored]> = []) {
+  const objects = new Map<string, Stored>(from);
   const find = (key: string): Stored => objects.get(key) ?? fail(404);
 
   const port = {
@@ -60,6 +63,7 @@ export function createMemoryObjects(before: () => Promise<void>) {
       return lines.filter(({ role }) => role !== undefined).map(({ content }) => content);
     },
     size: (): number => objects.size,
+    all: (): [string, Stored][] => [...objects],
   };
 }
 

@@ -42,20 +42,35 @@ export const SESSION = { user: "ann", id: "shared" };
 export const TTL = 60;
 const LONG = Number.POSITIVE_INFINITY;
 
-/** Creates the stage, whose clock the test moves. */
-export function createStage() {
-  let now = NOON;
-  let requests = 0;
-  let questions = 0;
+const EMPTY = { now: NOON, requests: 0, questions: 0, headerExpiry: undefined, earlier: undefined };
+
+/** All that a stage has stored. Nothing changes it, so that several stages can start from it. */
+interface SavedStage {
+  now: number;
+  requests: number;
+  questions: number;
+  records: readonly DynamoDBRecord[];
+  headerExpiry: DynamoDBRecord | undefined;
+  earlier: Tombstone | undefined;
+  items: readonly Item[];
+  objects: ReturnType<ReturnType<typeof createMemoryObjects>["all"]>;
+  files: readonly [string, Uint8Array][];
+}
+
+/** Creates the stage, whose clock the test moves. It starts empty, or as another one was when it was saved. */
+export function createStage(from?: SavedStage) {
+  let { now, requests, questions, headerExpiry, earlier } = from ?? EMPTY;
   let onCall: (() => Promise<void>) | undefined;
-  const records: DynamoDBRecord[] = [];
-  let headerExpiry: DynamoDBRecord | undefined;
-  let earlier: Tombstone | undefined;
+  const records = [...(from?.records ?? [])];
 
   const gate = async () => {
     await onCall?.();
   };
-  const { client, execute } = createMemoryDynamoDB(
+  const {
+    client,
+    execute,
+    table: dataOf,
+  } = createMemoryDynamoDB(
     { table: conversations },
     {
       onChange: (_table, { kind, before, after }) => {
@@ -66,6 +81,7 @@ export function createStage() {
       },
     },
   );
+  dataOf("table").load(from?.items ?? []);
   const gated = {
     send: async (command: never) => {
       await gate();
@@ -73,8 +89,8 @@ export function createStage() {
     },
   } as unknown as typeof client;
   const table = createTable(gated, "table");
-  const bucket = createMemoryObjects(gate);
-  const files = createMemoryFiles(gate);
+  const bucket = createMemoryObjects(gate, from?.objects);
+  const files = createMemoryFiles(gate, from?.files);
   const clock = () => now;
   const memories = createMemoryStore(table, clock);
   const stores = createStores(table, {
@@ -206,6 +222,17 @@ export function createStage() {
     advance: (milliseconds: number) => {
       now += milliseconds;
     },
+    save: (): SavedStage => ({
+      now,
+      requests,
+      questions,
+      records: [...records],
+      headerExpiry,
+      earlier,
+      items: dataOf("table").all(),
+      objects: bucket.all(),
+      files: [...files.contents],
+    }),
     /** What a purge that was begun for the session as it is now works on. */
     async rememberTombstone(): Promise<void> {
       earlier = (await stores.sessions.findAnchor(SESSION)) ?? undefined;
@@ -258,6 +285,19 @@ export function createStage() {
 }
 
 export type Stage = ReturnType<typeof createStage>;
+
+/** Returns a function that creates stages in one of the given states. The steps that lead to a state run once. */
+export function createStages(states: Record<string, (stage: Stage) => Promise<void>>) {
+  const saved = new Map<string, SavedStage>();
+  return async (state: string): Promise<Stage> => {
+    if (!saved.has(state)) {
+      const stage = createStage();
+      await states[state]?.(stage);
+      saved.set(state, stage.save());
+    }
+    return createStage(saved.get(state));
+  };
+}
 
 const getHeader = {
   constructor: { name: "GetCommand" },

@@ -5,8 +5,8 @@ import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
-import { contentsOf, expectConsistent, expectQuiet, ok } from "../../support/session-checks.ts";
-import { createStage, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
+import { contentsOf, expectQuiet, expectSound, ok } from "../../support/session-checks.ts";
+import { createStage, createStages, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
 
 vi.spyOn(console, "log").mockImplementation(() => undefined);
 vi.mock("../../../shared/clock.ts", async (original) => ({
@@ -57,6 +57,7 @@ const STATES: Record<string, (stage: Stage) => Promise<void>> = {
     await stage.say("lantern new");
   },
 };
+const stageIn = createStages(STATES);
 
 /** What both answered, and what can be read after it. */
 async function outcomeOf(stage: Stage, answers: readonly string[]): Promise<string> {
@@ -73,8 +74,7 @@ async function serialOutcomes(state: string, first: Verb, second: Verb): Promise
     [first, second],
     [second, first],
   ] as const) {
-    const stage = createStage();
-    await STATES[state]?.(stage);
+    const stage = await stageIn(state);
     const answers: string[] = [];
     for (const verb of order) answers.push(await ok(stage.operations[verb]));
     if (order[0] === first) outcomes.add(await outcomeOf(stage, answers));
@@ -89,8 +89,7 @@ async function splitTurns(state: string, first: Verb, second: Verb): Promise<str
   if (first !== "chat") return [];
   const outcomes: string[] = [];
   for (const isCreated of [true, false]) {
-    const stage = createStage();
-    await STATES[state]?.(stage);
+    const stage = await stageIn(state);
     if (isCreated) await ok(stage.operations.create);
     const other = await ok(stage.operations[second]);
     if (second === "delete") outcomes.push(await outcomeOf(stage, ["not_found", other]));
@@ -116,8 +115,7 @@ const VERBS: Verb[] = [
 
 describe("a reset that dies after it lost against a message", () => {
   it("deletes nothing", async () => {
-    const stage = createStage();
-    await STATES.hot?.(stage);
+    const stage = await stageIn("hot");
     let attempts = 0;
     const losing = {
       ...stage.stores.sessions,
@@ -136,8 +134,7 @@ describe("a reset that dies after it lost against a message", () => {
 
 describe("a reset that dies after its transaction", () => {
   it.each(["archive", "restore"] as const)("leaves no memory for good when the next step is: %s", async (next) => {
-    const stage = createStage();
-    await STATES.hot?.(stage);
+    const stage = await stageIn("hot");
     const dying = { ...stage.stores.memories, forget: () => Promise.reject(new Error("died")) };
     const reset = resetSession({ ...stage.stores, memories: dying }, SESSION, { seed: "reset" });
     await expect(reset).rejects.toThrow("died");
@@ -156,8 +153,7 @@ describe.each(Object.keys(STATES))("two actors on a session that is %s", (state)
       if (isNoOperation(state, first) || isNoOperation(state, second)) continue;
       const serial = await serialOutcomes(state, first, second);
       for (let n = 0; ; n++) {
-        const stage = createStage();
-        await STATES[state]?.(stage);
+        const stage = await stageIn(state);
         const { operations } = stage;
         const answers = await stage.interleaved(
           n,
@@ -168,8 +164,7 @@ describe.each(Object.keys(STATES))("two actors on a session that is %s", (state)
         const what = `${second} at call ${n} of ${first}`;
         const outcome = await outcomeOf(stage, answers);
         if (!serial.has(outcome)) expect(`${what}: ${outcome}`).toBe(`one of ${[...serial].join(" or ")}`);
-        await expectConsistent(stage, what);
-        await expectQuiet(stage, what);
+        await expectSound(stage, what);
       }
     }
   });

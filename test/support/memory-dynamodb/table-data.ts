@@ -176,6 +176,15 @@ export function createTableData(
       }
     },
 
+    /** Stores the items of another table without stream records, as the restore of a backup does. */
+    load(items: readonly Item[]): void {
+      for (const item of items) {
+        const { pk, sk } = keyOf(item);
+        partitions.set(pk, (partitions.get(pk) ?? new Map<string, Item>()).set(sk, item));
+        views.changed(`${pk}\n${sk}`, null, item);
+      }
+    },
+
     all: (): Item[] => [...partitions.values()].flatMap((partition) => [...partition.values()]),
 
     keyOf,
