@@ -9,6 +9,7 @@ import { startMemocha } from "../infra/cli/start/start-memocha.ts";
 import { createLog, type Host } from "../infra/local/index.ts";
 import { temporaryDirectory } from "./infra/local/fixture-assembly.ts";
 import { callDeltas, type FakeOpenAI, startFakeOpenAI } from "./support/fake-openai.ts";
+import { sharedAssembly } from "./support/shared-assembly.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const page = readFileSync(path.join(ROOT, "docs/clients.md"), "utf8");
@@ -32,7 +33,8 @@ beforeAll(async () => {
   vi.stubEnv("OPENAI_BASE_URL", fake.url);
   vi.stubEnv("MEMORY", "false");
   const log = createLog({ verbose: false, write: () => undefined });
-  host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 0, log });
+  const [assembly, data] = [await sharedAssembly(), path.join(temporary.directory, "data")];
+  host = await startMemocha({ assembly, data, port: 0, ttlSweep: 0, log });
 }, 120_000);
 beforeEach(() => fake.reset());
 afterAll(async () => {

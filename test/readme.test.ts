@@ -8,6 +8,7 @@ import { startMemocha } from "../infra/cli/start/start-memocha.ts";
 import type { Host } from "../infra/local/index.ts";
 import { expectPart } from "./support/generated-part.ts";
 import { placesTable, retentionTable } from "./support/retention-table.ts";
+import { sharedAssembly } from "./support/shared-assembly.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const pages = [
@@ -87,7 +88,7 @@ describe("the first commands of the README", () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(path.join(tmpdir(), "memocha-readme-"));
-    host = await startMemocha({ data: directory, port: 0 });
+    host = await startMemocha({ assembly: await sharedAssembly(), data: directory, port: 0 });
   }, 120_000);
   afterAll(async () => {
     await host.stop();

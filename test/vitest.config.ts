@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: fileURLToPath(new URL("..", import.meta.url)),
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/share-assembly.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Some tests race real clocks, and CI's machines are noisy; a test that is wrong fails every time.

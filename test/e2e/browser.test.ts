@@ -1,23 +1,23 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
 import { fetchFrom } from "../support/browser.ts";
+import { PAGE_ORIGINS } from "../support/share-assembly.ts";
+import { sharedAssembly } from "../support/shared-assembly.ts";
 
 // A page that calls the API of the real template, with everything that a browser checks.
 
-const PAGE = "http://localhost:5173";
-const OTHER_PAGE = "https://chat.example.com";
+const [PAGE = "", OTHER_PAGE = ""] = PAGE_ORIGINS;
 const { directory, remove } = temporaryDirectory();
 let host: Host;
 let token: string;
 
 beforeAll(async () => {
-  vi.stubEnv("CORS_ORIGINS", `${PAGE},${OTHER_PAGE}`);
-  host = await startMemocha({ data: directory, port: 0, log: createLog({ verbose: false, write: () => {} }) });
-  vi.unstubAllEnvs();
+  const log = createLog({ verbose: false, write: () => {} });
+  host = await startMemocha({ assembly: await sharedAssembly(), data: directory, port: 0, log });
   token = await host.token({ user: "alice" });
 }, 120_000);
 afterAll(async () => {

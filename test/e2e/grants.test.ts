@@ -13,6 +13,7 @@ import type { RetentionRule } from "../../shared/retention/rule.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { kindOf } from "../support/item-kinds.ts";
+import { sharedAssembly } from "../support/shared-assembly.ts";
 import { USER, type Used, useEverything } from "./full-run.ts";
 
 /** Grants that the run may leave unused, and why each of them is needed. */
@@ -138,9 +139,8 @@ async function run(): Promise<void> {
     warn: problem,
     error: problem,
   };
-  // Far more sessions than the run creates.
-  const context = { maxSessionsPerUser: "1000" };
-  const host = await startMemocha({ data: path.join(temporary.directory, "data"), port: 0, ttlSweep: 1, log }, context);
+  const [assembly, data] = [await sharedAssembly(), path.join(temporary.directory, "data")];
+  const host = await startMemocha({ assembly, data, port: 0, ttlSweep: 1, log });
   try {
     used = await useEverything(host);
     grants = unusedGrants(host.grants());

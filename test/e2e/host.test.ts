@@ -5,10 +5,11 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
+import { withSharedAssembly } from "../support/shared-assembly.ts";
 
 // What `npm start` and `npm run token` run, with the real app: synthesis, engines, gateway, functions.
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const temporary = temporaryDirectory();
 const data = path.join(temporary.directory, "data");
 const children: ChildProcess[] = [];
@@ -36,15 +37,17 @@ interface Started {
   output(): string;
 }
 
-/** Starts the host and waits for its ready line and all that comes with it. */
-async function start(...options: string[]): Promise<Started> {
-  return await startIn({}, ...options);
+/** Starts the host as `npm start` does, with the assembly that all tests share. */
+async function start(environment: Record<string, string> = {}, ...options: string[]): Promise<Started> {
+  const assembly = await withSharedAssembly();
+  return await run({ ...assembly.variables, ...environment }, assembly.options, options);
 }
 
-async function startIn(environment: Record<string, string>, ...options: string[]): Promise<Started> {
+/** Starts the host and waits for its ready line and all that comes with it. */
+async function run(environment: Record<string, string>, nodeOptions: string[], options: string[]): Promise<Started> {
   const began = performance.now();
   const main = path.resolve("infra/cli/start/start.ts");
-  const child = spawn(process.execPath, [main, "--port", "0", "--data", data, ...options], {
+  const child = spawn(process.execPath, [...nodeOptions, main, "--port", "0", "--data", data, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment },
   });
@@ -80,7 +83,7 @@ describe("the local host of the real template", () => {
   test("is ready with everything that it prints working, and ends with nothing left", {
     timeout: 120_000,
   }, async () => {
-    const host = await start();
+    const host = await run({}, [], []);
     const [dev = "", admin = ""] = host.tokens;
     expect(host.output()).not.toContain("warning");
 
@@ -88,7 +91,7 @@ describe("the local host of the real template", () => {
     expect(health.status).toBe(200);
     expect(await health.json()).toMatchObject({ status: "ok", dynamodb: "connected", archive: "connected" });
 
-    const { stdout } = await run("sh", ["-c", host.curl]);
+    const { stdout } = await execute("sh", ["-c", host.curl]);
     expect(JSON.parse(stdout)).toMatchObject({ title: "Hello", user_id: "dev", status: "active" });
 
     const made = await call(host.url, dev, "POST", "/v1/sessions", { id: "mine" });
@@ -99,7 +102,7 @@ describe("the local host of the real template", () => {
     expect((await call(host.url, dev, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(403);
     expect((await call(host.url, admin, "POST", "/admin/cleanup-sessions?days=7")).status).toBe(200);
 
-    const token = await run(process.execPath, [
+    const token = await execute(process.execPath, [
       path.resolve("infra/cli/token/token.ts"),
       "--user",
       "bob",
@@ -168,7 +171,7 @@ describe("the local host of the real template", () => {
     };
     const errorsOf = (host: Started) => host.output().slice(host.output().indexOf(" error "));
 
-    const host = await startIn(nowhere);
+    const host = await start(nowhere);
     const id = await failTurn(host);
     await expect.poll(host.output).toContain(`POST /v1/sessions/{id}/chat 503`);
     const lines = errorsOf(host).trimEnd().split("\n");
@@ -179,7 +182,7 @@ describe("the local host of the real template", () => {
     host.child.kill("SIGTERM");
     await once(host.child, "exit");
 
-    const verbose = await startIn(nowhere, "--verbose");
+    const verbose = await start(nowhere, "--verbose");
     await failTurn(verbose);
     const frame = () => /at toAppError \((.+):\d+:\d+\)/.exec(errorsOf(verbose))?.[1];
     await expect.poll(frame).toBe(path.resolve("shared/llm/model-error.ts"));

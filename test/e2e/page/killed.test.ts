@@ -6,6 +6,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { temporaryDirectory } from "../../infra/local/fixture-assembly.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
+import { withSharedAssembly } from "../../support/shared-assembly.ts";
 import { startBrowser } from "../../support/start-browser.ts";
 
 const { directory, remove } = temporaryDirectory();
@@ -27,9 +28,10 @@ afterAll(async () => {
 /** Starts the host in a process of its own. Returns its URL. */
 async function start(port: string): Promise<string> {
   const main = path.resolve("infra/cli/start/start.ts");
-  const started = spawn(process.execPath, [main, "--port", port, "--data", directory], {
+  const { options, variables } = await withSharedAssembly();
+  const started = spawn(process.execPath, [...options, main, "--port", port, "--data", directory], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, OPENAI_BASE_URL: fake.url, EMBEDDING_MODEL: "lexical" },
+    env: { ...process.env, ...variables, OPENAI_BASE_URL: fake.url, EMBEDDING_MODEL: "lexical" },
   });
   child = started;
   let output = "";

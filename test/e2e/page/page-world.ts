@@ -7,6 +7,7 @@ import { startMemocha } from "../../../infra/cli/start/start-memocha.ts";
 import { createLog } from "../../../infra/local/log.ts";
 import { temporaryDirectory } from "../../infra/local/fixture-assembly.ts";
 import { startFakeOpenAI } from "../../support/fake-openai.ts";
+import { sharedAssembly } from "../../support/shared-assembly.ts";
 import { startBrowser } from "../../support/start-browser.ts";
 
 /** Milliseconds that the page may take for anything: the machine is shared with other tests. */
@@ -29,6 +30,7 @@ export async function startPageWorld({ tokenSeconds }: { tokenSeconds?: number }
   vi.stubEnv("EMBEDDING_MODEL", "lexical");
   const log = createLog({ verbose: false, write: () => {} });
   const starting = startMemocha({
+    assembly: await sharedAssembly(),
     data: directory,
     port: 0,
     log,

@@ -140,6 +140,14 @@ function parseComparison(tokens: Tokens): Condition {
       return compare(value, ">=", low(item, p)) && compare(value, "<=", high(item, p));
     };
   }
+  if (tokens.take("IN")) {
+    tokens.expect("(");
+    const members: Operand[] = [];
+    do members.push(parseOperand(tokens));
+    while (tokens.take(","));
+    tokens.expect(")");
+    return (item, p) => members.some((member) => compare(left(item, p), "=", member(item, p)));
+  }
   const operator = tokens.next();
   if (!COMPARATORS.has(operator)) throw new Error(`the comparator is not known: ${operator}`);
   const right = parseOperand(tokens);
