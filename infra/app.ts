@@ -11,9 +11,16 @@ const { values } = parseArgs({ options: { "sources-on-disk": { type: "boolean", 
 const bundles = mkdtempSync(path.join(tmpdir(), "memocha-bundles-"));
 process.on("exit", () => rmSync(bundles, { recursive: true, force: true }));
 
-// Load the CDK while esbuild works: each takes seconds.
+/** Loads the CDK, and checks the options of the deployment. */
+async function loadStacks() {
+  const stacks = await import("./stacks/add-stacks.ts");
+  stacks.checkOptions();
+  return stacks;
+}
+
+// Load the CDK while esbuild works: each takes seconds. An option that is wrong ends both.
 const [{ synthesize }] = await Promise.all([
-  import("./stacks/add-stacks.ts"),
+  loadStacks(),
   bundleFunctions(bundles, { sourcesOnDisk: values["sources-on-disk"] }),
 ]);
 synthesize(bundles);

@@ -9,6 +9,12 @@ import type { CodeProvider } from "./memocha-function.ts";
 import { addNag } from "./nag.ts";
 import { ObservabilityStack } from "./observability.ts";
 
+/** Throws if an option of the deployment is wrong. */
+export function checkOptions(): void {
+  // Otherwise the CDK would write the assembly of this app, which is empty, at the exit of the process.
+  readOptions(new App({ analyticsReporting: false, autoSynth: false }).node);
+}
+
 /** Writes the cloud assembly, with the functions' bundles from `<bundles>/<function name>`. */
 export function synthesize(bundles: string): void {
   const app = new App({ analyticsReporting: false });
