@@ -9,3 +9,4 @@ export { issueToken } from "./issuer/sign-token.ts";
 export { type Listening, listen } from "./listen.ts";
 export { createLog, type Log } from "./log.ts";
 export { engineClient, findRunningHost } from "./running-host.ts";
+export { type CdkApp, synthesize } from "./synthesize.ts";
