@@ -1,13 +1,15 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Page, StartAt, StreamReader } from "./stream-reader.ts";
-import { changesNothing, type RawRecord, toLambdaRecord } from "./stream-record.ts";
+import { changesNothing, type ItemJson, type RawRecord, toLambdaRecord } from "./stream-record.ts";
 import { tableOf } from "./streams-client.ts";
 
 interface Row {
+  id: number;
   event_name: RawRecord["eventName"];
   keys_json: string;
-  new_image: string | null;
-  old_image: string | null;
+  /** Bytes of the images; null = the record has none. */
+  new_bytes: number | null;
+  old_bytes: number | null;
   sequence_number: string;
   created_at: number;
   user_identity: string | null;
@@ -15,7 +17,7 @@ interface Row {
 
 /**
  * Reads streams from the database of the running embedded engine. Over HTTP, the engine parses and writes each image again per reader:
- * 2 ms for an image with a vector. Here an image is parsed on its first use, and filters use few images.
+ * 2 ms for an image with a vector. Here an image is read and parsed on its first use, and filters use few images.
  * @param ahead seconds by which the clock of this process is ahead of the engine's; records get the time of this process
  */
 export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamReader {
@@ -24,10 +26,17 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
   );
   const describe = db.prepare("SELECT key_schema, stream_view_type FROM _tables WHERE table_name = ?");
   const select = db.prepare(
-    `SELECT event_name, keys_json, new_image, old_image, sequence_number, created_at, user_identity
+    `SELECT id, event_name, keys_json, octet_length(new_image) AS new_bytes, octet_length(old_image) AS old_bytes,
+       sequence_number, created_at, user_identity
      FROM _stream_records WHERE table_name = ? AND CAST(sequence_number AS INTEGER) > ?
      ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?`,
   );
+
+  const images = {
+    NewImage: db.prepare("SELECT new_image AS image FROM _stream_records WHERE id = ?"),
+    OldImage: db.prepare("SELECT old_image AS image FROM _stream_records WHERE id = ?"),
+  };
+  const imageOf: ReadImage = (id, name) => JSON.parse(String(images[name].get(id)?.image));
 
   /** Sequence number before the first record to read. */
   const positionOf = (table: string, at: StartAt): number => {
@@ -57,7 +66,7 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
       const last = rows.at(-1)?.sequence_number;
       return {
         records: rows
-          .map((row) => ({ row, record: toRawRecord(row, view, ahead) }))
+          .map((row) => ({ row, record: toRawRecord(row, view, ahead, imageOf) }))
           .filter(({ row, record }) => !(sameLength(row) && changesNothing(record)))
           .map(({ record }) => toLambdaRecord(record, streamArn)),
         count: rows.length,
@@ -76,12 +85,14 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
 }
 
 // Equal images have the same length, in any order of their attributes.
-const sameLength = ({ new_image, old_image }: Row): boolean => new_image?.length === old_image?.length;
+const sameLength = ({ new_bytes, old_bytes }: Row): boolean => new_bytes === old_bytes;
 
-const sizeOf = ({ keys_json, new_image, old_image }: Row): number =>
-  keys_json.length + (new_image?.length ?? 0) + (old_image?.length ?? 0);
+const sizeOf = ({ keys_json, new_bytes, old_bytes }: Row): number =>
+  keys_json.length + (new_bytes ?? 0) + (old_bytes ?? 0);
 
-function toRawRecord(row: Row, view: string, ahead: number): RawRecord {
+type ReadImage = (id: number, name: "NewImage" | "OldImage") => ItemJson;
+
+function toRawRecord(row: Row, view: string, ahead: number, imageOf: ReadImage): RawRecord {
   const dynamodb: RawRecord["dynamodb"] = {
     ApproximateCreationDateTime: row.created_at + ahead,
     Keys: JSON.parse(row.keys_json),
@@ -89,8 +100,8 @@ function toRawRecord(row: Row, view: string, ahead: number): RawRecord {
     SizeBytes: sizeOf(row),
     StreamViewType: view,
   };
-  addImage(dynamodb, "NewImage", row.new_image);
-  addImage(dynamodb, "OldImage", row.old_image);
+  if (row.new_bytes !== null) addImage(dynamodb, "NewImage", row.id, imageOf);
+  if (row.old_bytes !== null) addImage(dynamodb, "OldImage", row.id, imageOf);
   return {
     eventID: row.sequence_number,
     eventName: row.event_name,
@@ -102,14 +113,13 @@ function toRawRecord(row: Row, view: string, ahead: number): RawRecord {
   };
 }
 
-/** Adds an image that is parsed on its first use. */
-function addImage(record: object, name: "NewImage" | "OldImage", json: string | null): void {
-  if (json === null) return;
+/** Adds an image that is read on its first use. */
+function addImage(record: object, name: "NewImage" | "OldImage", id: number, imageOf: ReadImage): void {
   Object.defineProperty(record, name, {
     enumerable: true,
     configurable: true,
     get() {
-      const value = JSON.parse(json);
+      const value = imageOf(id, name);
       Object.defineProperty(record, name, { value, enumerable: true });
       return value;
     },
