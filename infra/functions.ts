@@ -11,6 +11,7 @@ import {
   idempotency,
   lifecycle,
   purge,
+  sessionChange,
   turn,
 } from "./grants.ts";
 import { archiveRecords, exportRecords, rememberRecords } from "./stream-filters.ts";
@@ -38,41 +39,21 @@ export const functions = {
   "sessions-create": http("functions/sessions/create.ts", "createSession", { table: [...idempotency, "GetItem"] }),
   "sessions-list": http("functions/sessions/list.ts", "listSessions", { indexes: ["sessions_by_activity"] }),
   "sessions-get": http("functions/sessions/get.ts", "getSession", { table: ["GetItem", "Query"] }),
-  "sessions-patch": http("functions/sessions/patch.ts", "patchSession", {
-    table: lifecycle,
-    archive: archiveWrite,
-    files: purge,
-  }),
+  "sessions-patch": http("functions/sessions/patch.ts", "patchSession", sessionChange),
   "sessions-delete": http("functions/sessions/delete.ts", "deleteSession", {
     table: guarded,
     archive: [...archiveRead, "DeleteObject"],
     files: purge,
   }),
-  "sessions-reset": http("functions/sessions/reset.ts", "resetSession", {
-    table: guarded,
-    archive: archiveWrite,
-    files: purge,
-  }),
-  "sessions-restore": http("functions/sessions/restore.ts", "restoreSession", {
-    table: lifecycle,
-    archive: archiveWrite,
-    files: purge,
-  }),
+  "sessions-reset": http("functions/sessions/reset.ts", "resetSession", { ...sessionChange, table: guarded }),
+  "sessions-restore": http("functions/sessions/restore.ts", "restoreSession", sessionChange),
   "messages-list": http("functions/messages/list.ts", "listMessages", {
     table: ["GetItem", "Query"],
     archive: archiveRead,
     memory: 1024,
   }),
-  "messages-append": http("functions/messages/append.ts", "appendMessages", {
-    table: lifecycle,
-    archive: archiveWrite,
-    files: fileUse,
-  }),
-  "messages-delete": http("functions/messages/delete.ts", "deleteMessage", {
-    table: lifecycle,
-    archive: archiveWrite,
-    files: purge,
-  }),
+  "messages-append": http("functions/messages/append.ts", "appendMessages", { ...sessionChange, files: fileUse }),
+  "messages-delete": http("functions/messages/delete.ts", "deleteMessage", sessionChange),
 
   "chat-turn": http("functions/chat/chat.ts", "chat", turn),
   "chat-completions": http("functions/chat/completions.ts", "createCompletion", turn),

@@ -31,6 +31,8 @@ export const idempotency = ["PutItem", "UpdateItem"] as const;
 export const purge = ["DeleteObject"] as const;
 /** Actions on files of a function that stores messages. They name files, and may hold some. */
 export const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
+/** What a function needs to change a session, which may be archived or deleted meanwhile. */
+export const sessionChange: Grants = { table: lifecycle, archive: archiveWrite, files: purge };
 /** What a function needs to run a chat turn. */
 export const turn: Grants = {
   table: lifecycle,
