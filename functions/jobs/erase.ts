@@ -6,7 +6,7 @@ import { log, logFailure } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
 import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
-import { eraseLakeRows } from "../../shared/privacy/erase-lake.ts";
+import { createLakeEraser } from "../../shared/privacy/erase-lake.ts";
 import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
 import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
 import { type RunDependencies, runErasures } from "../../shared/privacy/run-erasures.ts";
@@ -64,14 +64,14 @@ export const handler = lazyHandler((config) => {
   return createEraseJob({
     async open() {
       if (deps) return deps;
-      const pseudonym = createPseudonyms(await readLakeKey(config));
+      const eraseLakeRows = createLakeEraser(versions, lake, createPseudonyms(await readLakeKey(config)));
       deps = {
         ...openErasures(config),
         erasersOf: (user) => [
           eraseSessions(table, stores, user),
           ...eraseItems(table, metrics, exports, user),
           ...eraseObjects(versions, user),
-          eraseLakeRows(versions, lake, pseudonym, user),
+          eraseLakeRows(user),
           eraseDeadLetters(user),
         ],
         eraseUploads: (user) => eraseUploads(versions, files, user, clock()),

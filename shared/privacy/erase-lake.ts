@@ -23,15 +23,31 @@ interface Found {
 }
 
 /**
- * Erases the rows of a user from the lake at once. A partition is written again without them, so that rows whose sources are gone stay.
- * Older versions that have rows of the user are deleted. The next build of the day gives the same rows.
+ * Erases the rows of users from the lake at once. A partition is written again without them, so that rows whose sources are gone stay.
+ * Older versions that have rows of the user are deleted. The next build of the day gives the same rows. Users take turns, because two that
+ * replace the same partition at once would only repeat their work.
  */
-export function eraseLakeRows(
+export function createLakeEraser(
   versions: Versions,
   lake: Lake,
   pseudonym: (user: string) => string,
-  user: string,
-): Eraser {
+): (user: string) => Eraser {
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  return (user) => {
+    const { search, erase } = eraseRows(versions, lake, pseudonym, user);
+    return {
+      search: (isFinal) => inTurn(() => search(isFinal)),
+      erase: (isFinal, isOver) => inTurn(() => erase(isFinal, isOver)),
+    };
+  };
+}
+
+function eraseRows(versions: Versions, lake: Lake, pseudonym: (user: string) => string, user: string): Eraser {
   const hash = pseudonym(userOfPart(userPart(user)));
   /** Versions without the user. A version never changes, but the local S3 has one version only. */
   const clean = new Set<string>();
@@ -79,10 +95,12 @@ export function eraseLakeRows(
     return count;
   }
 
-  /** Writes a partition without the rows of the user. False when another builder has replaced it meanwhile. */
+  /** Writes a partition without the rows of the user. False when another writer has replaced it since the search. */
   async function rewrite(table: Table, day: string, version: Version): Promise<boolean> {
     const stored = await lake.find(table, day);
     if (!stored) return true;
+    // Otherwise the rows of an older version, with those of users who are erased meanwhile, would replace the newer one.
+    if (stored.etag !== version.etag) return false;
     const file = fileOf(version);
     const metadata = await parquetMetadataAsync(file);
     const writer = lake.begin(table, day, stored.fingerprint, stored.etag);

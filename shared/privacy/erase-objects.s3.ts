@@ -21,6 +21,8 @@ export interface Version {
   key: string;
   id: string;
   isLatest: boolean;
+  /** Empty for a delete marker. */
+  etag: string;
   /** 0 = a delete marker. */
   bytes: number;
 }
@@ -56,9 +58,12 @@ export function createVersions(s3: S3Client, Bucket: string) {
     async list(prefix: string): Promise<Version[]> {
       const all: Version[] = [];
       for await (const { Versions = [], DeleteMarkers = [] } of pages(prefix)) {
-        const markers = DeleteMarkers.map((marker) => ({ ...marker, Size: 0 }));
-        for (const { Key = "", VersionId = "null", IsLatest = false, Size = 0 } of [...Versions, ...markers]) {
-          all.push({ key: Key, id: VersionId, isLatest: IsLatest, bytes: Size });
+        const markers = DeleteMarkers.map((marker) => ({ ...marker, ETag: "", Size: 0 }));
+        for (const { Key = "", VersionId = "null", IsLatest = false, ETag = "", Size = 0 } of [
+          ...Versions,
+          ...markers,
+        ]) {
+          all.push({ key: Key, id: VersionId, isLatest: IsLatest, etag: ETag, bytes: Size });
         }
       }
       return all;
@@ -70,9 +75,11 @@ export function createVersions(s3: S3Client, Bucket: string) {
       return Uploads.map(({ Key = "", UploadId = "" }) => ({ key: Key, id: UploadId }));
     },
 
-    async read({ key, id }: Pick<Version, "key" | "id">, start: number, end: number): Promise<Uint8Array> {
+    /** Reads a part of a version. Fails if the content is another one now, as on the local S3, which has one version only. */
+    async read({ key, id, etag }: Version, start: number, end: number): Promise<Uint8Array> {
       const Range = `bytes=${start}-${end - 1}`;
-      const { Body } = await call(s3.send(new GetObjectCommand({ Bucket, Key: key, VersionId: id, Range })));
+      const input = { Bucket, Key: key, VersionId: id, IfMatch: etag, Range };
+      const { Body } = await call(s3.send(new GetObjectCommand(input)));
       return call((Body as NonNullable<typeof Body>).transformToByteArray());
     },
 

@@ -58,8 +58,11 @@ export async function runErasures(
         // Another worker may have continued or completed it since it was listed.
         const erasure = await erasures.lease(id, holder, clock(), clock() + LEASE);
         if (!erasure) return;
-        if (clock() >= dueAt(erasure, deps.grace) && (await advance(deps, erasure, holder, deadline))) completed++;
-        await erasures.release(id, holder);
+        try {
+          if (clock() >= dueAt(erasure, deps.grace) && (await advance(deps, erasure, holder, deadline))) completed++;
+        } finally {
+          await erasures.release(id, holder);
+        }
       } catch (error) {
         report(error, id);
       }

@@ -4,7 +4,7 @@ import { createTable } from "../../shared/dynamodb/table.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
-import { eraseLakeRows } from "../../shared/privacy/erase-lake.ts";
+import { createLakeEraser } from "../../shared/privacy/erase-lake.ts";
 import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
 import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
 import type { Receipt } from "../../shared/privacy/erasure.ts";
@@ -24,7 +24,7 @@ export function createErasureWorld(engines: Engines, world: World) {
   const metrics = gateWrites(createTable(world.faulty(engines.dynamodb), engines.metricsTable));
   const versions = createVersions(s3, engines.bucket);
   const lake = createLake(s3, engines.bucket);
-  const pseudonym = createPseudonyms("a key");
+  const eraseLakeRows = createLakeEraser(versions, lake, createPseudonyms("a key"));
   const key = createPrivacyKey("a secret");
   let runs = 0;
   const deps: RunDependencies = {
@@ -33,7 +33,7 @@ export function createErasureWorld(engines: Engines, world: World) {
       eraseSessions(table, stores, user),
       ...eraseItems(table, metrics, world.exportTable, user),
       ...eraseObjects(versions, user),
-      eraseLakeRows(versions, lake, pseudonym, user),
+      eraseLakeRows(user),
     ],
     eraseUploads: (user) => eraseUploads(versions, world.files, user, stores.clock()),
     openKey: async () => key,
