@@ -9,11 +9,12 @@ import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { caller } from "./support/caller.ts";
-import { type Found, findMarks, markOf, readMark, userIdOf } from "./support/find-marks.ts";
+import { findMarks, markOf, userIdOf } from "./support/find-marks.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
 import { ACTIVE_SESSIONS, BROKEN, liveMarked } from "./support/marked-life.ts";
 import { createOperator } from "./support/operator.ts";
 import { printTable } from "./support/print-table.ts";
+import { reportMarks } from "./support/report-marks.ts";
 
 const USAGE = `Erases users while others go on writing, and then searches everything that the local host has stored for their marks.
 
@@ -43,10 +44,10 @@ const EXPORT_EVERY = 5;
 const GRACE = 330_000;
 const LATE = 2 * 3_600_000;
 
-const DAY = 86_400_000;
+/** Milliseconds in which every function reads the last records of the stream. */
+const SETTLE = 15_000;
 
-/** Fields whose marks go without an erasure: what was deleted. */
-const isKept = (field: string): boolean => !field.startsWith("deleted");
+const DAY = 86_400_000;
 
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -114,13 +115,15 @@ async function measure(options: Options): Promise<void> {
     await operator.ageErasures(LATE);
     await operator.run("jobs-erase");
     operator.close();
+    // Every function reads the last records. The next start deletes records of the stream that all have read.
+    await sleep(SETTLE);
     await host.stop();
-    // The start deletes records of the stream that every function has read.
     host = await start(true);
+    await sleep(SETTLE);
     await host.stop();
     say("searching everything that is stored, again");
     const after = await findMarks(data);
-    const faults = report(before, after, gone, options) + erasing.faults;
+    const faults = reportMarks(before, after, gone) + erasing.faults;
     if (faults > 0) process.exitCode = 1;
   } finally {
     await host.stop();
@@ -266,53 +269,6 @@ async function eraseAll(
     ],
   );
   return { faults: counts.accepted + counts.remaining };
-}
-
-/** Prints how many marks are left. Returns the number of those that should not be there, or are missing. */
-function report(before: Found, after: Found, gone: ReadonlySet<number>, { users, erased }: Options): number {
-  const sum = (marks: ReadonlyMap<string, number> = new Map(), isGone: boolean) =>
-    [...marks].reduce((total, [mark, count]) => total + (gone.has(readMark(mark).user) === isGone ? count : 0), 0);
-  const places = [...new Set([...before.keys(), ...after.keys()])].sort();
-  printTable(
-    `Marks of ${erased} erased and ${users - erased} other users`,
-    ["", "erased, before", "erased, after", "others, before", "others, after"],
-    places.map((place) => [
-      place,
-      sum(before.get(place), true),
-      sum(after.get(place), true),
-      sum(before.get(place), false),
-      sum(after.get(place), false),
-    ]),
-  );
-  const stored = (found: Found) =>
-    new Set(
-      [...found].flatMap(([place, marks]) =>
-        place === "stream records" || place.startsWith("bytes") ? [] : [...marks.keys()],
-      ),
-    );
-  const [was, is] = [stored(before), stored(after)];
-  const left = [...new Set([...after.values()].flatMap((marks) => [...marks.keys()]))].filter((mark) =>
-    gone.has(readMark(mark).user),
-  );
-  const lost = [...was].filter(
-    (mark) => !is.has(mark) && !gone.has(readMark(mark).user) && isKept(readMark(mark).field),
-  );
-  const others = [...was].filter((mark) => !gone.has(readMark(mark).user));
-  const fieldsOf = (marks: readonly string[]) => [...new Set(marks.map((mark) => readMark(mark).field))];
-  printTable(
-    "Different marks: one per user and field",
-    ["", ""],
-    [
-      ["fields with a mark", fieldsOf([...was]).length],
-      ["of erased users, before", [...was].length - others.length],
-      ["of erased users, after", left.length],
-      ["of others, before", others.length],
-      ["of others, gone", lost.length],
-    ],
-  );
-  if (left.length > 0) say(`left: ${fieldsOf(left).join(", ")}`);
-  if (lost.length > 0) say(`gone: ${fieldsOf(lost).join(", ")}`);
-  return left.length + lost.length + (was.size > others.length ? 0 : 1);
 }
 
 const callerOf = (host: HostProcess, data: string, user: number) => caller(host, data, userIdOf(user));

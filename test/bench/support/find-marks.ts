@@ -53,12 +53,24 @@ export async function findMarks(data: string): Promise<Found> {
     const relative = path.relative(data, file);
     if (databases.includes(file)) scan("bytes of the databases", bytes);
     else if (relative.startsWith(path.join("s3", "objects"))) await scanObject(file, bytes, scan);
-    else scan(relative.endsWith(".log") ? "logs" : "other files", bytes);
+    else if (relative.endsWith(".log")) scanLog(bytes, scan);
+    else scan("other files", bytes);
   }
   return found;
 }
 
 type Scan = (place: string, bytes: Uint8Array | string) => void;
+
+export const ACCESS_LOGS = "access logs of S3";
+
+/** The log of the host. Its lines of calls to S3 stand for S3's access logs. The paths that it shows of requests are in no log of AWS. */
+function scanLog(bytes: Uint8Array, scan: Scan): void {
+  const lines = Buffer.from(bytes).toString("latin1").split("\n");
+  const isAccess = (line: string) => /^[\d:.]+ \S*s3 /.test(line);
+  scan(ACCESS_LOGS, lines.filter(isAccess).join("\n"));
+  const others = lines.filter((line) => !isAccess(line));
+  scan("logs", others.map((line) => line.replace(/^([\d:.]+ [A-Z]+ \S+) \(\S+\)/, "$1")).join("\n"));
+}
 
 function scanDatabase(file: string, scan: Scan): void {
   const db = new DatabaseSync(file);

@@ -58,7 +58,7 @@ export async function liveMarked(user: number, call: Call, ttl: number): Promise
   await call("POST", "/v1/chat/completions", requests.createCompletion[0], {
     headers: { "x-session-id": mark("completion: session") },
   });
-  await call("POST", "/v1/events", requests.createEvent[0]);
+  await call("POST", "/v1/events", requests.createEvent[0], { headers: { "idempotency-key": mark("event: key") } });
   await call("POST", "/v1/memories/search", requests.searchMemories[0]);
   for (const use of requests.callMcp) {
     await call("POST", "/mcp", use, { headers: { accept: "application/json, text/event-stream" } });
