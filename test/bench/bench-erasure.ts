@@ -9,6 +9,7 @@ import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { caller } from "./support/caller.ts";
+import { eraseMany } from "./support/erase-many.ts";
 import { findMarks, markOf, userIdOf } from "./support/find-marks.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
 import { ACTIVE_SESSIONS, BROKEN, liveMarked } from "./support/marked-life.ts";
@@ -18,11 +19,14 @@ import { reportMarks } from "./support/report-marks.ts";
 
 const USAGE = `Erases users while others go on writing, and then searches everything that the local host has stored for their marks.
 
-  npm run bench -- erasure [--users N] [--erased N] [--quick]
+  npm run bench -- erasure [--users N] [--erased N] [--quick] [--keep]
+  npm run bench -- erasure --messages N [--plain]
 
   --users N    users (default 1000), each with sessions in every state and a mark in every field that takes text
   --erased N   those that are erased (default 300)
   --quick      40 users, of whom 12 are erased, and no wait for requests that began before
+  --messages N erase one user with so many messages instead, and measure time and memory
+  --plain      messages without memories
   --keep       keep the data directory, and print its name
 
 Exit code 1 if a mark of an erased user is left, or one of another user is gone.
@@ -56,11 +60,17 @@ export async function run(args: string[]): Promise<void> {
       users: { type: "string" },
       erased: { type: "string" },
       quick: { type: "boolean", default: false },
+      messages: { type: "string" },
+      plain: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return void process.stdout.write(USAGE);
+  if (values.messages) {
+    if ((await eraseMany(Number(values.messages), !values.plain, say)) > 0) process.exitCode = 1;
+    return;
+  }
   const users = Number(values.users ?? (values.quick ? 40 : 1000));
   const erased = Number(values.erased ?? Math.floor(users * 0.3));
   if (!(Number.isInteger(users) && Number.isInteger(erased) && erased > 0 && erased < users)) throw new Error(USAGE);

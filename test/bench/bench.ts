@@ -9,6 +9,8 @@ const USAGE = `Runs a benchmark. Benchmarks print counts, and ratios within one 
   npm run bench -- NAME [ARG ...]     run one of ${names.join(", ")}
 
   npm run bench -- costs              print the cost of a million messages, from measured units
+  npm run bench -- erasure            erase 300 of 1,000 users while the others write, and search everything that is
+                                      stored for their marks; --help shows its options
   npm run bench -- life FILE [--users N] [--ttl SECONDS] [--sessions N] [--branched-every N]
                                       run the conversations of a JSON Lines file through their whole life; every 5th
                                       (N-th) one gets calls of tools, a file, an edit, another answer and a switch

@@ -61,6 +61,11 @@ export async function startHostProcess(
     /** The largest memory so far, in bytes. */
     peak: () => ({ host: peakOf(pid), engine: peakOf(enginePidOf(data)) }),
     stop,
+    /** Kills the host as `kill -9` does. The next host on the data ends its engine. */
+    async kill() {
+      child.kill("SIGKILL");
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
   };
 }
 

@@ -17,6 +17,35 @@ export function createOperator(host: HostProcess, data: string) {
   const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({ ...client, endpoint: host.endpoints.dynamodb }), {
     marshallOptions: { removeUndefinedValues: true },
   });
+
+  /** The items of the erasures that are not over. */
+  async function erasures(): Promise<Record<string, unknown>[]> {
+    const { Items = [] } = await dynamodb.send(
+      new QueryCommand({
+        TableName: host.table,
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": openErasures },
+        ConsistentRead: true,
+      }),
+    );
+    return Items;
+  }
+
+  async function setAll(attribute: string, valueOf: (item: Record<string, unknown>) => number): Promise<void> {
+    for (const item of await erasures()) {
+      await dynamodb.send(
+        new UpdateCommand({
+          TableName: host.table,
+          Key: openErasureKey(String(item.sk)),
+          UpdateExpression: "SET #name = :value",
+          ConditionExpression: "attribute_exists(pk)",
+          ExpressionAttributeNames: { "#name": attribute },
+          ExpressionAttributeValues: { ":value": valueOf(item) },
+        }),
+      );
+    }
+  }
+
   return {
     dynamodb,
     /** Invokes a job, such as `jobs-lake`. Fails when the job does. */
@@ -27,28 +56,11 @@ export function createOperator(host: HostProcess, data: string) {
       );
       if (FunctionError) throw new Error(`${job}: ${Buffer.from(Payload ?? []).toString()}`);
     },
+    erasures,
     /** Makes all erasures that are not over older, by so many milliseconds. */
-    async ageErasures(by: number): Promise<void> {
-      const { Items = [] } = await dynamodb.send(
-        new QueryCommand({
-          TableName: host.table,
-          KeyConditionExpression: "pk = :pk",
-          ExpressionAttributeValues: { ":pk": openErasures },
-          ConsistentRead: true,
-        }),
-      );
-      for (const { sk, since } of Items) {
-        await dynamodb.send(
-          new UpdateCommand({
-            TableName: host.table,
-            Key: openErasureKey(String(sk)),
-            UpdateExpression: "SET since = :since",
-            ConditionExpression: "attribute_exists(pk)",
-            ExpressionAttributeValues: { ":since": Number(since) - by },
-          }),
-        );
-      }
-    },
+    ageErasures: (by: number) => setAll("since", ({ since }) => Number(since) - by),
+    /** Ends the lease of a worker that was killed. */
+    freeErasures: () => setAll("held_until", () => 0),
     close() {
       lambda.destroy();
       dynamodb.destroy();

@@ -1,6 +1,3 @@
-import { gunzipSync } from "node:zlib";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
@@ -19,6 +16,7 @@ import { type Engines, startEngines } from "../../support/engines.ts";
 import { createErasureWorld, GRACE } from "../../support/erasure-world.ts";
 import { createMemoryWorld, type MemoryWorld } from "../../support/memory-world.ts";
 import { readPartition } from "../../support/partition.ts";
+import { storedTexts } from "../../support/stored-texts.ts";
 
 let engines: Engines;
 let world: MemoryWorld;
@@ -90,21 +88,9 @@ async function buildLake(): Promise<void> {
 
 const DAY = "2026-11-21";
 
-/** Everything that is stored, as text: items of both tables, keys and contents of objects, rows of the lake. */
+/** Everything that is stored, as text, with the rows of the lake. */
 async function stored(): Promise<string> {
-  const texts: string[] = [];
-  for (const TableName of [engines.tableName, engines.metricsTable]) {
-    for await (const { Items = [] } of paginateScan({ client: engines.dynamodb }, { TableName })) {
-      texts.push(...Items.map((item) => JSON.stringify(item)));
-    }
-  }
-  const { Contents = [] } = await engines.s3.send(new ListObjectsV2Command({ Bucket: engines.bucket }));
-  // The rows of Parquet files are read below.
-  for (const { Key = "" } of Contents.filter((object) => !object.Key?.endsWith(".parquet"))) {
-    const { Body } = await engines.s3.send(new GetObjectCommand({ Bucket: engines.bucket, Key }));
-    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
-    texts.push(Key, (Key.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("latin1"));
-  }
+  const texts = await storedTexts(engines);
   for (const table of ["messages", "session_summaries"] as const) {
     const rows = await readPartition(engines, table, DAY);
     texts.push(
@@ -138,26 +124,30 @@ describe("the marks of users", () => {
     expect(await erasing.receipt(receipt.id)).toEqual(receipt);
   });
 
-  it.each(["before", "after"] as const)("are gone as well when the job dies %s each of its calls", {
-    timeout: 240_000,
-  }, async (kind) => {
-    const user = `crash${kind}`;
-    await live(user);
-    await buildLake();
-    const { id } = await erasing.request(user);
-    let crashes = 0;
-    // Each run dies one call later than the one before, and the lease of the dead run ends.
-    for (let n = 0, isRunning = true; isRunning; n++) {
-      world.advance(n === 0 ? GRACE : 121_000);
-      const crashed = await world.crashing(n, kind, () => erasing.run()).catch(() => true);
-      if (crashed) crashes++;
-      isRunning = (await erasing.receipt(id)).status === "running";
-    }
-    expect(crashes).toBeGreaterThan(50);
-    expect(count(await stored(), markOf(user))).toBe(0);
-    const { stores } = await erasing.receipt(id);
-    expect(stores.filter(({ remaining }) => remaining > 0)).toEqual([]);
-  });
+  it.each(["before", "after"] as const)(
+    "are gone as well when the job dies %s each of its calls",
+    {
+      timeout: 240_000,
+    },
+    async (kind) => {
+      const user = `crash${kind}`;
+      await live(user);
+      await buildLake();
+      const { id } = await erasing.request(user);
+      let crashes = 0;
+      // Each run dies one call later than the one before, and the lease of the dead run ends.
+      for (let n = 0, isRunning = true; isRunning; n++) {
+        world.advance(n === 0 ? GRACE : 121_000);
+        const crashed = await world.crashing(n, kind, () => erasing.run()).catch(() => true);
+        if (crashed) crashes++;
+        isRunning = (await erasing.receipt(id)).status === "running";
+      }
+      expect(crashes).toBeGreaterThan(50);
+      expect(count(await stored(), markOf(user))).toBe(0);
+      const { stores } = await erasing.receipt(id);
+      expect(stores.filter(({ remaining }) => remaining > 0)).toEqual([]);
+    },
+  );
 
   it("are gone when the user writes until the erasure begins, and the erasure is asked for twice", async () => {
     await live("busy");
