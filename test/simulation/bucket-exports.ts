@@ -83,7 +83,7 @@ export function versionsOf(bucket: Bucket, instance: Instance): Versions {
     ...maps.flatMap((map) => [...map.keys()]),
     ...[...bucket.files.keys()].map((key) => `files/${key}`),
   ];
-  const version = (key: string): Version => ({ key, id: "null", isLatest: true, bytes: 1 });
+  const version = (key: string): Version => ({ key, id: "null", isLatest: true, etag: "", bytes: 1 });
   const below = (prefix: string) => keys().filter((key) => key.startsWith(prefix));
   const unused = () => Promise.reject(new Error("the simulated lake is not Parquet"));
   return {

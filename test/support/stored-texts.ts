@@ -3,10 +3,10 @@ import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import type { Engines } from "./engines.ts";
 
-/** Everything that is stored, as texts: items of both tables, keys and contents of objects. The rows of Parquet files are not read. */
+/** Everything that is stored, as texts: items of the tables, keys and contents of objects. The rows of Parquet files are not read. */
 export async function storedTexts(engines: Engines): Promise<string[]> {
   const texts: string[] = [];
-  for (const TableName of [engines.tableName, engines.metricsTable]) {
+  for (const TableName of [engines.tableName, engines.metricsTable, engines.exportTable]) {
     for await (const { Items = [] } of paginateScan({ client: engines.dynamodb }, { TableName })) {
       texts.push(...Items.map((item) => JSON.stringify(item)));
     }

@@ -6,7 +6,7 @@ import { markOf } from "./find-marks.ts";
 export const BROKEN = "Break off here.";
 
 /** Sessions per user that stay active, and those that expire. */
-export const ACTIVE_SESSIONS = 8;
+export const ACTIVE_SESSIONS = 9;
 
 /**
  * Gives a user sessions in every state with a mark in every field that takes text. Sessions that expire do so after `ttl` seconds.
@@ -49,6 +49,8 @@ export async function liveMarked(user: number, call: Call, ttl: number): Promise
   await say("branched", first);
   await say("branched", { ...unfiled, parent_id: null, id: mark("branched: id") });
   await ask("branched", { content: `Which branch is ${mark("branched: question")} on?`, parent_id: null });
+  await begin("incognito", { incognito: true });
+  await say("incognito", { ...first, content: `Between us: ${mark("incognito: content")}.` });
   await begin("calling");
   await say("calling", requests.calling[0]);
   await ask("calling", results);
