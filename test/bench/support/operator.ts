@@ -31,7 +31,7 @@ export function createOperator(host: HostProcess, data: string) {
     return Items;
   }
 
-  async function setAll(attribute: string, valueOf: (item: Record<string, unknown>) => number): Promise<void> {
+  async function setAll(attribute: string, compute: (item: Record<string, unknown>) => number): Promise<void> {
     for (const item of await erasures()) {
       await dynamodb.send(
         new UpdateCommand({
@@ -40,7 +40,7 @@ export function createOperator(host: HostProcess, data: string) {
           UpdateExpression: "SET #name = :value",
           ConditionExpression: "attribute_exists(pk)",
           ExpressionAttributeNames: { "#name": attribute },
-          ExpressionAttributeValues: { ":value": valueOf(item) },
+          ExpressionAttributeValues: { ":value": compute(item) },
         }),
       );
     }
