@@ -3,6 +3,7 @@ import {
   archiveRead,
   archiveWrite,
   checkpointed,
+  creation,
   eraseObjects,
   fileUse,
   folding,
@@ -36,7 +37,7 @@ export const functions = {
 
   "page-get": http("functions/page/get.ts", "getPage", { page: true, streams: true, memory: 256 }),
   "page-asset": http("functions/page/asset.ts", "getAsset", { page: true, streams: true, memory: 256 }),
-  "sessions-create": http("functions/sessions/create.ts", "createSession", { table: [...idempotency, "GetItem"] }),
+  "sessions-create": http("functions/sessions/create.ts", "createSession", { table: creation }),
   "sessions-list": http("functions/sessions/list.ts", "listSessions", { indexes: ["sessions_by_activity"] }),
   "sessions-get": http("functions/sessions/get.ts", "getSession", { table: ["GetItem", "Query"] }),
   "sessions-patch": http("functions/sessions/patch.ts", "patchSession", sessionChange),
@@ -108,7 +109,7 @@ export const functions = {
     files: ["DeleteObject"],
   }),
   "mcp-call": http("functions/mcp/call.ts", "callMcp", {
-    table: [...lifecycle, "BatchGetItem"],
+    table: guarded,
     indexes: ["sessions_by_activity", "memories_by_time"],
     archive: archiveWrite,
     files: fileUse,

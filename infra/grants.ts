@@ -27,6 +27,8 @@ export const lifecycle = [
 export const guarded = [...lifecycle, "ConditionCheckItem"] as const;
 /** Actions of the idempotency middleware, which every POST has. */
 export const idempotency = ["PutItem", "UpdateItem"] as const;
+/** Actions to create a session, also with the id of one whose time is over and that is still stored. */
+export const creation = [...idempotency, "GetItem", "DeleteItem", "ConditionCheckItem"] as const;
 /** Actions on files of a function that may find a deleted session, and then deletes what the session has left. */
 export const purge = ["DeleteObject"] as const;
 /** Actions on files of a function that stores messages. They name files, and may hold some. */
@@ -35,7 +37,7 @@ export const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
 export const sessionChange: Grants = { table: lifecycle, archive: archiveWrite, files: purge };
 /** What a function needs to run a chat turn. */
 export const turn: Grants = {
-  table: lifecycle,
+  table: guarded,
   archive: archiveWrite,
   files: fileUse,
   searches: true,

@@ -56,6 +56,10 @@ const reasons: [RegExp, string][] = [
     "For the URLs of files in a chat, which are signed with the function's own permissions, and for an archived one",
   ],
   [/ dynamodb:(PutItem|BatchWriteItem) .*Metrics/, "One metric goes by PutItem, several by BatchWriteItem"],
+  [
+    /^(sessions-create|chat-completions|chat-turn|chat-ui-send|mcp-call) dynamodb:(DeleteItem|ConditionCheckItem) .*Conversations/,
+    "For a session with the id of one whose time is over and that is still stored",
+  ],
   [/^jobs-reembed dynamodb:ConditionCheckItem /, "For a message that jobs-remember has missed"],
   [/^jobs-remember s3:GetObject /, "For a branch that became current right before its session was archived"],
   [

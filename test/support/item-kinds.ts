@@ -22,7 +22,7 @@ const exported = matches(USER, "#X");
  */
 const kinds = {
   conversations: [
-    ["header", session, /^Z$/, ({ status }) => status === "active"],
+    ["header", session, /^Z$/, ({ status }) => status === "active" || status === "incognito"],
     ["stub", session, /^Z$/, ({ status }) => status === "archived"],
     ["anchor", session, /^A$/],
     ["tombstone", session, /^D#\d{10}$/],

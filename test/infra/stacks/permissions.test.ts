@@ -41,7 +41,7 @@ const expected: Record<string, string[]> = {
   "system-openapi": [],
   "page-get": [],
   "page-asset": [],
-  "sessions-create": [`dynamodb GetItem ${idempotency} on table`],
+  "sessions-create": ["dynamodb ConditionCheckItem DeleteItem GetItem PutItem UpdateItem on table"],
   "sessions-list": ["dynamodb Query on index sessions_by_activity"],
   "sessions-get": ["dynamodb GetItem Query on table"],
   "sessions-patch": [`dynamodb ${sessionLifecycle} on table`, ...archiveWrite, filesPurge],
@@ -70,7 +70,7 @@ const expected: Record<string, string[]> = {
     filesList,
   ],
   "chat-turn": [
-    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
@@ -78,7 +78,7 @@ const expected: Record<string, string[]> = {
     filesList,
   ],
   "chat-completions": [
-    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
@@ -88,7 +88,7 @@ const expected: Record<string, string[]> = {
   "chat-stream": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-ui-send": [
-    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
     ...archiveWrite,
@@ -236,7 +236,7 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "mcp-call": [
-    "dynamodb BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query UpdateItem on table",
+    "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity",
     "dynamodb SearchVectors on index memories_a, index memories_b",
     severalMetrics,
