@@ -164,6 +164,27 @@ test("an export can be imported again after its sessions and files were deleted"
   expect((await zipOfUser("eve")).has).toEqual(has);
 });
 
+test("an incognito session is exported with its mark while it exists, and only imported as what it is", async () => {
+  await api.post("/v1/sessions", { id: "hidden", incognito: true, ttl_seconds: 600 }, { user: "ivy" });
+  await api.post("/v1/sessions/hidden/messages", { messages: [{ role: "user", content: "secret" }] }, { user: "ivy" });
+  const { file, has } = await zipOfUser("ivy");
+  expect(JSON.parse(has.sessions.split("\n")[0] ?? "")).toMatchObject({ id: "hidden", incognito: true });
+  expect((await exportWorld.export("ivy")).textOf("conversations")).toContain("hidden · incognito");
+
+  expect(await importAs("ian", file)).toMatchObject({ imported: 1, problems: [] });
+  const imported = (await api.get("/v1/sessions/hidden", { user: "ian" })).body;
+  expect(imported).toMatchObject({ incognito: true, message_count: 1 });
+  expect((await zipOfUser("ian")).has).toEqual(has);
+
+  await api.post("/v1/sessions", { id: "hidden" }, { user: "ina" });
+  const { problems } = await importAs("ina", file);
+  expect(JSON.stringify(problems)).toContain("the session hidden exists and is not incognito: delete it first");
+  expect((await api.get("/v1/sessions/hidden", { user: "ina" })).body.message_count).toBe(0);
+
+  api.world.advance(600_000);
+  expect((await zipOfUser("ivy")).has.sessions).toBe("");
+});
+
 test("the tree of any session survives an export and an import", async () => {
   const step = fc.record({
     parent: fc.option(fc.nat(30), { nil: undefined }),

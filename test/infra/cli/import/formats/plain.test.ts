@@ -4,6 +4,14 @@ import { source } from "../fixtures.ts";
 
 const readPlainRecord = (record: Record<string, unknown>) => readRecord(record, source());
 
+test("a record can say that its session is incognito", () => {
+  const messages = [{ role: "user", content: "secret" }];
+  expect(readPlainRecord({ session: "s1", incognito: true, messages })).toMatchObject({ incognito: true });
+  for (const incognito of [false, undefined]) {
+    expect(readPlainRecord({ session: "s1", incognito, messages })).not.toHaveProperty("incognito");
+  }
+});
+
 test("a record keeps the fields that the API has", () => {
   const conversation = readPlainRecord({
     source: "elsewhere",
