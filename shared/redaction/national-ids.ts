@@ -46,7 +46,7 @@ export const nationalIds: readonly NumberRule[] = (
     // Israel: teudat zehut
     [["999999999"], isLuhn, /teudat|זהות|israeli id/i],
     // Italy: codice fiscale
-    [["AAAAAA99A99A999A"], isItalian],
+    [italianShapes(), isItalian],
     // Mexico: CURP
     [["AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"], isMexican],
     // Netherlands: burgerservicenummer
@@ -233,7 +233,26 @@ function isIrish(v: string): boolean {
 /** Values of characters at odd places, counted from 1: those of digits are those of `A` to `J`. */
 const ITALIAN_ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
+/** Where a codice fiscale has digits. If two people would have the same one, letters replace some of them (omocodia). */
+function italianDigits(): number[] {
+  return [6, 7, 9, 10, 12, 13, 14];
+}
+
+/** The shapes of a codice fiscale, with a letter in place of any of its digits. */
+function italianShapes(): string[] {
+  let shapes = ["AAAAAA99A99A999A"];
+  for (const at of italianDigits())
+    shapes = shapes.flatMap((shape) => [shape, `${shape.slice(0, at)}A${shape.slice(at + 1)}`]);
+  return shapes;
+}
+
 function isItalian(v: string): boolean {
+  const digits = italianDigits().map((at) =>
+    valueAt(v, at) > 9 ? "LMNPQRSTUV".indexOf(v.charAt(at)) : valueAt(v, at),
+  );
+  // 40 is added to the day of birth of women.
+  const day = (Number(digits[2]) * 10 + Number(digits[3])) % 40;
+  if (digits.includes(-1) || day < 1 || day > 31) return false;
   let total = 0;
   for (let n = 0; n < 15; n++) {
     const value = valueAt(v, n) % 36;
