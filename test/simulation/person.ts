@@ -43,7 +43,13 @@ export function createPerson(world: World, history: History) {
           history.presences.push({ action: action.id, ...when, ended: timeline.now(), exists: lines !== undefined });
           if (!lines) continue;
           const items = itemsOf(lines as Listed[]);
-          see(action, { kind: "messages", ...when, isWhole: true, items, texts: items.map(({ text }) => text) });
+          see(action, {
+            kind: "messages",
+            ...when,
+            isWhole: true,
+            items,
+            texts: items.flatMap(({ text }) => text || []),
+          });
         }
         return;
       }
