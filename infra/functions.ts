@@ -131,7 +131,6 @@ export const functions = {
     exportTable: ["GetItem", "PutItem"],
   }),
   "exports-get": http("functions/exports/get.ts", "getExport", {
-    table: ["GetItem"],
     exportTable: ["GetItem"],
     exports: ["GetObject"],
   }),

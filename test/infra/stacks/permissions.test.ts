@@ -166,7 +166,7 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "exports-create": [`dynamodb GetItem ${idempotency} on table`, "dynamodb GetItem PutItem on exports"],
-  "exports-get": ["dynamodb GetItem on table", "dynamodb GetItem on exports", "s3 GetObject on exports/*"],
+  "exports-get": ["dynamodb GetItem on exports", "s3 GetObject on exports/*"],
   "settings-get": ["dynamodb GetItem on table"],
   "settings-patch": ["dynamodb GetItem UpdateItem on table"],
   "audit-list": ["dynamodb Query on audit, index audit_by_subject", lakeKey],
