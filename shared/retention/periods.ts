@@ -105,8 +105,9 @@ export function withPeriods(periods: Periods): Policy {
 
 /** Sets the periods of this process: a function calls it once, before it reads or writes anything. */
 export function setPeriods(periods: Periods): void {
-  const changed: Record<string, RetentionRule> = withPeriods(periods).retention;
-  for (const [name, rule] of Object.entries(changed)) Object.assign(rules[name] ?? {}, rule);
+  const changed = withPeriods(periods);
+  for (const [name, rule] of Object.entries(changed.retention)) Object.assign(rules[name] ?? {}, rule);
+  Object.assign(upkeepPeriods, changed.upkeep);
 }
 
 /** Seconds in the largest unit that divides them: `90d`. */

@@ -91,7 +91,7 @@ export const operationTexts = {
   audit: {
     title: "Audit records",
     intro:
-      "Who did what to whose data, the newest first. Records are kept for 400 days and show hashes in place of people. To see the records of a user, enter the user's id.",
+      "Who did what to whose data, the newest first. Records are kept for 400 days, unless the operator has set another period, and show hashes in place of people. To see the records of a user, enter the user's id.",
     from: "From",
     to: "To",
     action: "Action",

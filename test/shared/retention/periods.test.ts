@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePeriods, withPeriods } from "../../../shared/retention/periods.ts";
+import { parsePeriods, setPeriods, withPeriods } from "../../../shared/retention/periods.ts";
 import { retention, upkeep } from "../../../shared/retention/policy.ts";
 import { DAY } from "../../../shared/retention/rule.ts";
 
@@ -62,6 +62,26 @@ describe("the periods of a deployment", () => {
     expect(parsePeriods({ lakeMessages: "30d", archive: "31d", "archive.cold": "30d" })).toMatchObject({
       archive: 31 * DAY,
     });
+  });
+
+  it("can be those of every record that a timer deletes, and of upkeep, and of the functions of a deployment", () => {
+    const before = structuredClone({ retention, upkeep });
+    const rows: [string, { seconds: number | null; sameAs?: string }][] = Object.entries(retention);
+    const timed = rows.filter(([, { seconds, sameAs }]) => seconds !== null && !sameAs).map(([name]) => name);
+    const most = new Set(["recovery", "deadLetters"]);
+    const texts = Object.fromEntries(
+      [...timed, ...Object.keys(upkeep)].map((name) => [name, most.has(name) ? "13d" : "800d"]),
+    );
+    setPeriods(parsePeriods(texts));
+    for (const [name, { seconds }] of rows) expect([name, seconds]).toEqual([name, seconds && 800 * DAY]);
+    expect(upkeep).toEqual({
+      recovery: 13 * DAY,
+      deadLetters: 13 * DAY,
+      queryResults: 800 * DAY,
+      accessLogs: 800 * DAY,
+    });
+    for (const [name, rule] of Object.entries(before.retention)) Object.assign(retention[name as "archive"], rule);
+    Object.assign(upkeep, before.upkeep);
   });
 
   it("give a policy in which only they differ, and change nothing in the policy itself", () => {
