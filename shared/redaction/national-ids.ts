@@ -1,4 +1,5 @@
 import { isLuhn } from "./cards.ts";
+import { codiceFiscaleShapes, isCodiceFiscale } from "./codice-fiscale.ts";
 import type { NumberRule } from "./rules.ts";
 
 /** Numbers of persons, by country, and Brazil's CNPJ, which is also that of a sole trader. The checks follow each country's published rule. */
@@ -46,7 +47,7 @@ export const nationalIds: readonly NumberRule[] = (
     // Israel: teudat zehut
     [["999999999"], isLuhn, /teudat|זהות|israeli id/i],
     // Italy: codice fiscale
-    [italianShapes(), isItalian],
+    [codiceFiscaleShapes, isCodiceFiscale],
     // Mexico: CURP
     [["AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"], isMexican],
     // Netherlands: burgerservicenummer
@@ -228,38 +229,6 @@ function isIrish(v: string): boolean {
   const second = v.length === 9 ? valueAt(v, 8) - 9 : 0;
   const rest = (sum(v, [8, 7, 6, 5, 4, 3, 2]) + 9 * (v.endsWith("W") && v.length === 9 ? 0 : second)) % 23;
   return v.charAt(7) === "WABCDEFGHIJKLMNOPQRSTUV".charAt(rest);
-}
-
-/** Values of characters at odd places, counted from 1: those of digits are those of `A` to `J`. */
-const ITALIAN_ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
-
-/** Where a codice fiscale has digits. If two people would have the same one, letters replace some of them (omocodia). */
-function italianDigits(): number[] {
-  return [6, 7, 9, 10, 12, 13, 14];
-}
-
-/** The shapes of a codice fiscale, with a letter in place of any of its digits. */
-function italianShapes(): string[] {
-  let shapes = ["AAAAAA99A99A999A"];
-  for (const at of italianDigits())
-    shapes = shapes.flatMap((shape) => [shape, `${shape.slice(0, at)}A${shape.slice(at + 1)}`]);
-  return shapes;
-}
-
-function isItalian(v: string): boolean {
-  const digits = italianDigits().map((at) =>
-    valueAt(v, at) > 9 ? "LMNPQRSTUV".indexOf(v.charAt(at)) : valueAt(v, at),
-  );
-  // 40 is added to the day of birth of women.
-  const day = (Number(digits[2]) * 10 + Number(digits[3])) % 40;
-  if (digits.includes(-1) || day < 1 || day > 31) return false;
-  let total = 0;
-  for (let n = 0; n < 15; n++) {
-    const value = valueAt(v, n) % 36;
-    const place = value > 9 ? value - 10 : value;
-    total += n % 2 === 0 ? (ITALIAN_ODD[place] ?? 0) : place;
-  }
-  return /^.{8}[ABCDEHLMPRST]/.test(v) && v.charCodeAt(15) - 65 === total % 26;
 }
 
 function isMexican(v: string): boolean {

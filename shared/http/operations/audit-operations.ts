@@ -22,7 +22,8 @@ export const auditOperations = {
     path: "/v1/audit",
     access: "admin",
     audited: "audit.read",
-    summary: "List who did what to whose data, the newest first. Records live for 400 days, or as long as the deployment says",
+    summary:
+      "List who did what to whose data, the newest first. Records live for 400 days, or as long as the deployment says",
     query: z.object({
       ...pageQuery,
       ...rangeQuery,
