@@ -10,7 +10,6 @@ import {
   following,
   guarded,
   idempotency,
-  lifecycle,
   purge,
   sessionChange,
   turn,
