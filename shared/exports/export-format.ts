@@ -41,7 +41,7 @@ export type SessionLine = { type: "session" } & Pick<
 export type MessageLine = { type: "message" } & Omit<Message, "session_id">;
 
 /** What the service says of a session at the time of the export. An import ignores it. */
-export type StateLine = Pick<Session, "id" | "status" | "updated_at" | "expires_at" | "archived_at" | "message_count">;
+type StateLine = Pick<Session, "id" | "status" | "updated_at" | "expires_at" | "archived_at" | "message_count">;
 
 export interface FileLine {
   /** The `file_id` in parts of messages. */

@@ -48,7 +48,7 @@ export interface HttpRequest<O extends Operation> {
 }
 
 /** Facts about a request that its answer does not show. */
-export interface Observed extends Stored {
+interface Observed extends Stored {
   plan?: string;
 }
 

@@ -44,7 +44,6 @@ export const receiptSchema = z
   .meta({ id: "Receipt" });
 
 export type Receipt = z.infer<typeof receiptSchema>;
-export type ErasedStore = Receipt["stores"][number];
 
 /** An erasure that is not over. */
 export interface OpenErasure {

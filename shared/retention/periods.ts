@@ -111,7 +111,7 @@ export function setPeriods(periods: Periods): void {
 }
 
 /** Seconds in the largest unit that divides them: `90d`. */
-export function durationOf(seconds: number): string {
+function durationOf(seconds: number): string {
   const [unit, size] = Object.entries({ d: DAY, h: 3600, m: 60, s: 1 }).find(([, each]) => seconds % each === 0) ?? [
     "s",
     1,

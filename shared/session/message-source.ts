@@ -1,5 +1,5 @@
 import { type Archive, readArchive } from "./archive.ts";
-import { MAX_PAGE_BYTES, type MessageRecord, positionOf, type ShownMessage, sizeInAnswer } from "./message.ts";
+import { createPage, type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import type { ArchiveRef, SessionId, SessionState } from "./session.ts";
 import type { MessageRange, RangeQuery, Stores } from "./store.ts";
 import { isOn, LINEAR, type Path, placeOf, type Tree, wholeTree } from "./tree.ts";
@@ -66,9 +66,9 @@ async function readRange(archive: Archive, ref: ArchiveRef, query: RangeQuery): 
   const chunks = ref.chunks
     .map((chunk, n) => ({ n, first: chunk.first, end: ref.chunks[n + 1]?.first ?? "~" }))
     .filter(({ first, end }) => first < high && end >= low);
-  const messages: MessageRecord[] = [];
+  const page = createPage(query.limit);
+  const { messages } = page;
   let before: MessageRecord | null | undefined = low === "" && ascending ? null : undefined;
-  let bytes = 0;
   for (const { n } of ascending ? chunks : chunks.reverse()) {
     const chunk = await archive.readChunk(ref, n);
     for (const message of ascending ? chunk : chunk.reverse()) {
@@ -77,11 +77,7 @@ async function readRange(archive: Archive, ref: ArchiveRef, query: RangeQuery): 
         before = message;
         continue;
       }
-      bytes += sizeInAnswer(message);
-      if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
-        return { messages, more: true, before: ascending ? before : message };
-      }
-      messages.push(message);
+      if (!page.add(message)) return { messages, more: true, before: ascending ? before : message };
     }
   }
   return { messages, more: false, before: ascending || low !== "" ? before : null };

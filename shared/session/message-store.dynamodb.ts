@@ -22,16 +22,7 @@ import {
   toMessageItem,
   treeActions,
 } from "./items.dynamodb.ts";
-import {
-  fitting,
-  MAX_PAGE_BYTES,
-  type MessageRecord,
-  madePosition,
-  positionOf,
-  sizeInAnswer,
-  sizeOf,
-  UUID_V7,
-} from "./message.ts";
+import { createPage, fitting, type MessageRecord, madePosition, positionOf, sizeOf, UUID_V7 } from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
 import { isOn, LINEAR, type Place, pathOf, placeOf } from "./tree.ts";
@@ -60,11 +51,11 @@ export function createMessageStore(table: Table): MessageStore {
   const range: MessageStore["range"] = async (session, generation, query) => {
     const { low, high } = bounds(generation, query);
     const isAscending = query.order === "asc";
-    const messages: MessageRecord[] = [];
+    const page = createPage(query.limit);
+    const { messages } = page;
     // In ascending order, the first item is the message `after` which the page starts.
     let before: MessageRecord | null | undefined = isAscending && !query.after && !query.from ? null : undefined;
     if (low > high) return { messages, more: false, before };
-    let bytes = 0;
     let size = query.limit + 2;
     let start: Item | undefined;
     do {
@@ -79,11 +70,7 @@ export function createMessageStore(table: Table): MessageStore {
           before = message;
           continue;
         }
-        bytes += sizeInAnswer(message);
-        if (messages.length === query.limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) {
-          return { messages, more: true, before: isAscending ? before : message };
-        }
-        messages.push(message);
+        if (!page.add(message)) return { messages, more: true, before: isAscending ? before : message };
       }
     } while (start);
     return { messages, more: false, before: isAscending || query.from ? before : null };

@@ -13,14 +13,27 @@ export function sizeInAnswer(message: MessageRecord): number {
   return Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
 }
 
-/** The first messages that fit one page: at most `limit`, and at least one. */
-export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
+/** Collects the messages of one page: at most `limit`, in `MAX_PAGE_BYTES`, and at least one. */
+export function createPage(limit: number): { messages: MessageRecord[]; add(message: MessageRecord): boolean } {
+  const messages: MessageRecord[] = [];
   let bytes = 0;
-  const end = messages.findIndex((message, n) => {
-    bytes += sizeInAnswer(message);
-    return n === limit || (n > 0 && bytes > MAX_PAGE_BYTES);
-  });
-  return messages.slice(0, end < 0 ? messages.length : end);
+  return {
+    messages,
+    /** False: the page is full. */
+    add(message) {
+      bytes += sizeInAnswer(message);
+      if (messages.length === limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) return false;
+      messages.push(message);
+      return true;
+    },
+  };
+}
+
+/** The first messages that fit one page. */
+export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
+  const page = createPage(limit);
+  messages.every(page.add);
+  return page.messages;
 }
 
 /** Approximate bytes of a message in the store: its parts or content, its metadata, and an upper bound for the rest. */
