@@ -61,7 +61,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     const done = await stores.sessions.transit(session, {
       from: record,
       to,
-      anchor: { expect: { live: record.generation }, set: { ...untitled, cleanup: true, due_at: dueSoon(now) } },
+      anchor: { expect: {}, set: { ...untitled, cleanup: true, due_at: dueSoon(now) } },
       active: 0,
       tree,
     });

@@ -216,6 +216,40 @@ describe("an append that was said before the first message of the current branch
       expect([n, answers, current]).toEqual([n, ["ok", "ok"], ["lantern a", "lantern edited", "lantern one"]]);
     }
   });
+
+  it.each([
+    // It moves the head, so the repeat gives the message another time.
+    [
+      "another append",
+      ["lantern other"],
+      (stage: Stage, attempt: () => Promise<string>) => say(stage, "other").then(attempt),
+    ],
+    // The repeat stores the message on the other branch, and the head is again what it was.
+    [
+      "a switch and before the switch back",
+      [],
+      async (stage: Stage, attempt: () => Promise<string>) => {
+        await select(stage, "C");
+        const answer = await attempt();
+        await select(stage, "edited");
+        return answer;
+      },
+    ],
+  ])("is stored once, when the same request comes again after %s, at any of its calls", async (_, said, repeat) => {
+    for (let n = 0; ; n++) {
+      const stage = createStage();
+      await STATES["not branched"]?.(stage);
+      const early = { seed: "early", at: stage.stores.clock() };
+      await say(stage, "edited", "a");
+      const message = { role: "user" as const, content: "lantern one" };
+      const attempt = () => ok(() => appendMessages(stage.stores, SESSION, [message], early));
+      const answers = await stage.interleaved(n, attempt, () => repeat(stage, attempt));
+      if (!answers) break;
+      const all = (await contentsOf(stage))?.toSorted();
+      const letters = ["C", "a", "b", "c", "edited", "one"].map((letter) => `lantern ${letter}`);
+      expect([n, answers, all]).toEqual([n, ["ok", "ok"], [...letters, ...said].toSorted()]);
+    }
+  });
 });
 
 describe("the record of a switch", () => {
