@@ -237,8 +237,7 @@ describe("an append that was said before the first message of the current branch
     ],
   ])("is stored once, when the same request comes again after %s, at any of its calls", async (_, said, repeat) => {
     for (let n = 0; ; n++) {
-      const stage = createStage();
-      await STATES["not branched"]?.(stage);
+      const stage = await stageIn("not branched");
       const early = { seed: "early", at: stage.stores.clock() };
       await say(stage, "edited", "a");
       const message = { role: "user" as const, content: "lantern one" };
