@@ -5,6 +5,7 @@ import { remember } from "../../../shared/memory/remember.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
+import { patchSession } from "../../../shared/session/patch-session.ts";
 import { reconcile } from "../../../shared/session/reconcile.ts";
 import { resetSession } from "../../../shared/session/reset-session.ts";
 import type { SessionId } from "../../../shared/session/session.ts";
@@ -137,4 +138,16 @@ it("no message becomes a memory when its session is deleted while it is being re
   const [message] = messages;
   await remember({ ...world.deps, memories }, USER, [{ session, generation, message: message! }]);
   expect(await world.stored(session.user, session.id)).toEqual([]);
+});
+
+it("a change of settings beside many writes keeps them, also when it changes nothing but the expiry", async () => {
+  const session = await createWith("old");
+  // The header changes before each of the first attempts, so later ones allow other writes.
+  const sessions = { ...world.stores.sessions, transit: async () => false };
+  world.advance(1000);
+  const shown = await patchSession({ ...world.stores, sessions }, session, {}, undefined);
+  expect(shown).toMatchObject({ message_count: 1, updated_at: new Date(world.stores.clock()).toISOString() });
+  const titled = await patchSession({ ...world.stores, sessions }, session, { title: "new" }, undefined);
+  expect(titled).toMatchObject({ title: "new", message_count: 1 });
+  expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ title: "new" });
 });
