@@ -126,7 +126,7 @@ export function cutAt(tree: Tree, { branch: cut, position }: Place, parent: Plac
     if (removed.has(n)) return { ...branch, removed: true };
     return n === cut && end !== undefined ? { ...branch, end } : branch;
   });
-  const isCurrentCut = removed.has(tree.current) || (pathOf(tree).get(cut) ?? "") >= position;
+  const isCurrentCut = (pathOf(tree).get(cut) ?? "") >= position;
   return isCurrentCut ? forkAt({ branches, current: 0 }, parent) : { branches, current: tree.current };
 }
 
