@@ -1,5 +1,5 @@
 import type { ChatHost } from "./chat-host.ts";
-import { cpuTime, idleCpu, untilIdle } from "./cpu-time.ts";
+import { cpuTime, IDLE_WINDOW, idleCpu, untilIdle } from "./cpu-time.ts";
 import { firstToken } from "./first-token.ts";
 import { openLoop, quantile, throughput } from "./open-loop.ts";
 import { format, printTable } from "./print-table.ts";
@@ -72,7 +72,7 @@ export async function compareLatency(
   ];
   for (const system of systems) {
     progress(`${system.name}: ${warmUp} turns to warm up`);
-    const send = await prepare(system, 10);
+    const send = turnsOf(system, await store(system, 10));
     for (let n = 0; n < warmUp; n += CONCURRENT) {
       await Promise.all(Array.from({ length: CONCURRENT }, (_, k) => send(n + k)));
     }
@@ -80,11 +80,17 @@ export async function compareLatency(
   const alone = await openLoop(20, seconds, (n) => ask(provider, question(n)));
   for (const length of turns) {
     const rows: (string | number)[][] = [];
+    // Memocha with and without memory share the sessions, because it takes long to remember them.
+    const stored = new Map<number, string[]>();
     for (const system of systems) {
+      const { pids } = system;
       const at = `${system.name}, sessions of ${format(length)} turns`;
       progress(`${at}: storing the sessions`);
-      const send = await prepare(system, length);
-      const idle = { server: await idleCpu(system.pids.server), engine: await idleCpu(system.pids.engine) };
+      const users = stored.get(pids.server) ?? (await store(system, length));
+      stored.set(pids.server, users);
+      const send = turnsOf(system, users);
+      const [server, engine] = await Promise.all([idleCpu(pids.server), idleCpu(pids.engine)]);
+      const idle = { server, engine };
       const toRow = ({ rate, added, errors, server, engine, bench }: Run) => {
         return [system.name, rate, ...added, errors, server, engine, bench, idle.server, idle.engine];
       };
@@ -123,11 +129,11 @@ export async function compareLatency(
 }
 
 let prepared = 0;
+let asked = 0;
 
-/** Stores sessions of so many turns, and returns a function that runs the next turn of one of them. */
-async function prepare({ pids, fill, turn }: System, length: number): Promise<Send> {
-  const sessions = Math.max(SESSIONS, Math.round(SHORT / length));
-  const users = Array.from({ length: sessions }, () => `user-${prepared++}`);
+/** Stores sessions of so many turns, one for each of the users that it returns. */
+async function store({ pids, fill }: System, length: number): Promise<string[]> {
+  const users = Array.from({ length: Math.max(SESSIONS, Math.round(SHORT / length)) }, () => `user-${prepared++}`);
   for (const user of users) {
     await fill(
       user,
@@ -135,8 +141,13 @@ async function prepare({ pids, fill, turn }: System, length: number): Promise<Se
     );
   }
   await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
-  let asked = 0;
-  return () => turn(users[asked % sessions] ?? "", question(asked++));
+  return users;
+}
+
+/** Returns a function that runs the next turn of one of the users. */
+function turnsOf({ turn }: System, users: readonly string[]): Send {
+  let next = 0;
+  return () => turn(users[next++ % users.length] ?? "", question(asked++));
 }
 
 /** Turns per second that a system holds for long: the time counts until the work that they cause later is done. */
@@ -144,7 +155,7 @@ async function sustained({ pids }: System, seconds: number, send: Send): Promise
   const began = performance.now();
   const sent = (await throughput(CONCURRENT, seconds, send)) * seconds;
   await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
-  return sent / ((performance.now() - began) / 1000);
+  return sent / ((performance.now() - began - IDLE_WINDOW) / 1000);
 }
 
 async function measure(

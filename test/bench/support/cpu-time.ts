@@ -6,7 +6,7 @@ const TICK = 10;
 
 /** A process is idle when it has used at most this share of a CPU for this number of milliseconds. */
 const IDLE_SHARE = 0.1;
-const IDLE_WINDOW = 1000;
+export const IDLE_WINDOW = 1000;
 const IDLE_LOOKS = 180;
 
 /** Milliseconds for which the CPU time of an idle process is measured. */
