@@ -11,6 +11,8 @@ import { placesTable, retentionTable } from "./support/retention-table.ts";
 import { sharedAssembly } from "./support/shared-assembly.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
+/** Milliseconds for blocks of shell commands, each of which starts npm and Node. */
+const SHELL = 120_000;
 const pages = [
   "README.md",
 
@@ -42,7 +44,7 @@ async function shell(commands: string): Promise<string> {
   return stdout;
 }
 
-describe("the README and the pages of docs/", () => {
+describe("the README and the pages of docs/", { timeout: SHELL }, () => {
   it("name only commands that exist", () => {
     const named = [...everything.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, name]) => name ?? "");
     expect(named.length).toBeGreaterThan(30);
@@ -82,7 +84,7 @@ describe("the README and the pages of docs/", () => {
   });
 });
 
-describe("the first commands of the README", () => {
+describe("the first commands of the README", { timeout: SHELL }, () => {
   let directory: string;
   let host: Host;
 

@@ -204,9 +204,9 @@ describe("a host of an assembly", () => {
     fresh();
     const host = await start({ scheduleEvery: 1 });
     await put(host, "watch-1", "x");
-    await expect.poll(() => get(host, "seen-watch-1"), { timeout: 15_000 }).toMatchObject({ item: "INSERT" });
-    await expect.poll(() => get(host, "rule"), { timeout: 15_000 }).toMatchObject({ item: "Scheduled Event" });
-    await expect.poll(() => get(host, "input"), { timeout: 15_000 }).toMatchObject({ item: "no event" });
+    await expect.poll(() => get(host, "seen-watch-1")).toMatchObject({ item: "INSERT" });
+    await expect.poll(() => get(host, "rule")).toMatchObject({ item: "Scheduled Event" });
+    await expect.poll(() => get(host, "input")).toMatchObject({ item: "no event" });
   });
 
   test("keeps its state across restarts, and deletes it with the option fresh", async () => {
@@ -268,7 +268,7 @@ describe("a host of an assembly", () => {
     expect(alive(engine)).toBe(true);
     const writes = ["slow-x", "slow-y"].map((id) => put(host, id, id));
     for (const id of ["slow-x", "slow-y"]) {
-      await expect.poll(() => get(host, id), { timeout: 15_000 }).toMatchObject({ item: id });
+      await expect.poll(() => get(host, id)).toMatchObject({ item: id });
     }
     await Promise.all([host.stop(), ...writes]);
     expect(alive(engine)).toBe(false);
@@ -320,7 +320,7 @@ describe("a host of an assembly", () => {
         await dynamo.sweepTtl();
         return get(host, "seen-watch-expired");
       };
-      await expect.poll(seen, { timeout: 15_000 }).toMatchObject(deletion);
+      await expect.poll(seen).toMatchObject(deletion);
       expect(await get(host, "watch-expired")).toMatchObject({ item: null });
       await host.stop();
     } finally {

@@ -8,7 +8,7 @@ import { patchSession } from "../../../shared/session/patch-session.ts";
 import { contentsOf, expectQuiet, expectSound, ok } from "../../support/session-checks.ts";
 import { createStages, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
 
-vi.spyOn(console, "log").mockImplementation(() => undefined);
+for (const level of ["log", "error"] as const) vi.spyOn(console, level).mockImplementation(() => undefined);
 vi.mock("../../../shared/clock.ts", async (original) => ({
   ...(await original<object>()),
   backOff: async () => undefined,

@@ -8,7 +8,7 @@ import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { contentsOf, expectQuiet, expectSound, ok } from "../../support/session-checks.ts";
 import { createStage, createStages, SESSION, type Stage, TTL } from "../../support/session-stage.ts";
 
-vi.spyOn(console, "log").mockImplementation(() => undefined);
+for (const level of ["log", "error"] as const) vi.spyOn(console, level).mockImplementation(() => undefined);
 vi.mock("../../../shared/clock.ts", async (original) => ({
   ...(await original<object>()),
   backOff: async () => undefined,
@@ -148,26 +148,30 @@ describe("a reset that dies after its transaction", () => {
 });
 
 describe.each(Object.keys(STATES))("two actors on a session that is %s", (state) => {
-  it.each(VERBS)("end as if one had come after the other, when any of them runs at any call of: %s", async (first) => {
-    for (const second of VERBS) {
-      if (isNoOperation(state, first) || isNoOperation(state, second)) continue;
-      const serial = await serialOutcomes(state, first, second);
-      for (let n = 0; ; n++) {
-        const stage = await stageIn(state);
-        const { operations } = stage;
-        const answers = await stage.interleaved(
-          n,
-          () => ok(operations[first]),
-          () => ok(operations[second]),
-        );
-        if (!answers) break;
-        const what = `${second} at call ${n} of ${first}`;
-        const outcome = await outcomeOf(stage, answers);
-        if (!serial.has(outcome)) expect(`${what}: ${outcome}`).toBe(`one of ${[...serial].join(" or ")}`);
-        await expectSound(stage, what);
+  it.each(VERBS)(
+    "end as if one had come after the other, when any of them runs at any call of: %s",
+    async (first) => {
+      for (const second of VERBS) {
+        if (isNoOperation(state, first) || isNoOperation(state, second)) continue;
+        const serial = await serialOutcomes(state, first, second);
+        for (let n = 0; ; n++) {
+          const stage = await stageIn(state);
+          const { operations } = stage;
+          const answers = await stage.interleaved(
+            n,
+            () => ok(operations[first]),
+            () => ok(operations[second]),
+          );
+          if (!answers) break;
+          const what = `${second} at call ${n} of ${first}`;
+          const outcome = await outcomeOf(stage, answers);
+          if (!serial.has(outcome)) expect(`${what}: ${outcome}`).toBe(`one of ${[...serial].join(" or ")}`);
+          await expectSound(stage, what);
+        }
       }
-    }
-  });
+    },
+    120_000,
+  );
 });
 
 describe("two actors on a session whose title comes from its question", () => {

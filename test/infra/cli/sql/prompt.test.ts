@@ -37,7 +37,7 @@ function open() {
     async type(keys: string, until: string | RegExp): Promise<void> {
       shown = "";
       input.write(keys);
-      await vi.waitFor(() => expect(shown).toMatch(until), { interval: 5 });
+      await vi.waitFor(() => expect(shown).toMatch(until), { timeout: 20_000, interval: 5 });
     },
   };
 }

@@ -211,7 +211,7 @@ describe("on a started host", () => {
       },
       1,
     );
-    await expect.poll(() => said.join("\n"), { timeout: 10_000 }).toMatch(/schedule Lost: its event is lost/);
+    await expect.poll(() => said.join("\n")).toMatch(/schedule Lost: its event is lost/);
     const { ReceiveMessageCommand, SQSClient } = await import("@aws-sdk/client-sqs");
     const credentials = { accessKeyId: "local", secretAccessKey: "local" };
     const sqs = new SQSClient({ endpoint: started.endpoints.sqs, region: "us-east-1", credentials });
