@@ -33,6 +33,8 @@ export interface FunctionSpec {
   chat?: "ask" | "plans" | "providers";
   /** Whether the function reads the secret that signs receipts of erasures. */
   privacyKey?: boolean;
+  /** Whether the function deletes accounts of the deployment's own user pool. */
+  accounts?: boolean;
   /** What the function does with dead letters: `look` reads some of them, `erase` deletes those that name a user. */
   deadLetters?: keyof typeof deadLetterActions;
   /** Whether the function serves the page. The option `page=false` leaves it out. */

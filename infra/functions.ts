@@ -244,6 +244,7 @@ export const functions = {
     lake: [...archiveWrite, "GetObjectVersion", "DeleteObjectVersion", "ListBucketVersions"],
     privacyKey: true,
     deadLetters: "erase",
+    accounts: true,
     memory: 1024,
     timeout: 900,
   }),

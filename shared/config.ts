@@ -135,6 +135,8 @@ const schema = z.object({
   /** What the lake holds of what was said. `none` = only its length, time, tokens and cost. */
   /** ARN of the secret that signs receipts of erasures and hashes their users. */
   PRIVACY_KEY_SECRET: text(""),
+  /** The deployment's own Cognito user pool; empty = the tokens have another issuer. */
+  USER_POOL_ID: text(""),
   /** Seconds after which every request that is running now has ended. An erasure waits for earlier requests. */
   LONGEST_REQUEST: count(1, 330),
   LAKE_CONTENT: z._default(z.enum(["full", "redacted", "none"]), "redacted"),

@@ -4,6 +4,7 @@ import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
+import { createAccountEraser } from "../../shared/privacy/erase-account.aws.ts";
 import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
 import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
 import { createLakeEraser } from "../../shared/privacy/erase-lake.ts";
@@ -55,6 +56,7 @@ export function createEraseJob({ open, book }: Dependencies) {
 export const handler = lazyHandler((config) => {
   const [table, metrics, s3] = [openTable(config), openMetricsTable(config), createS3()];
   const exports = openExportTable(config);
+  const eraseAccount = config.USER_POOL_ID === "" ? undefined : createAccountEraser(config.USER_POOL_ID);
   const eraseDeadLetters = createDeadLetterEraser(config.DEAD_LETTERS_URL);
   const versions = createVersions(s3, config.ARCHIVE_BUCKET);
   const lake = createLake(s3, config.ARCHIVE_BUCKET);
@@ -73,6 +75,7 @@ export const handler = lazyHandler((config) => {
           ...eraseObjects(versions, user),
           eraseLakeRows(user),
           eraseDeadLetters(user),
+          ...(eraseAccount ? [eraseAccount(user)] : []),
         ],
         eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
         openKey: openPrivacyKey(config),

@@ -9,6 +9,7 @@ import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
 import { type Sqs, startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
+import { startUserPool } from "./issuer/user-pool.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
 import { type S3Server, startS3 } from "./s3/s3-server.ts";
@@ -19,7 +20,7 @@ const LIFECYCLE_EVERY = 3600;
 
 /** The engines that functions call: the embedded ones, or those that the environment names. */
 export interface Services {
-  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string };
+  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string; userPool: string };
   /** Endpoints for functions. They check the role of the calling function first. */
   functionEndpoints: { dynamodb: string };
   credentials: Credentials;
@@ -70,13 +71,14 @@ export async function startServices({ data, external, credentials, access, log }
     started(startS3({ directory: path.join(data, "s3"), ...credentials, access, log: log.detail })),
     started(startSqs({ directory: path.join(data, "sqs"), access, log: log.detail })),
     started(startSecrets(path.join(data, "secrets.json"), access)),
+    started(startUserPool(access)),
   ] as const;
   const failed = (await Promise.allSettled(starting)).find((result) => result.status === "rejected");
   if (failed) {
     await close();
     throw failed.reason;
   }
-  const [dynamo, s3, sqs, secrets] = await Promise.all(starting);
+  const [dynamo, s3, sqs, secrets, userPool] = await Promise.all(starting);
   if (dynamo) closers.push(endWithProcess(() => dynamo.pid));
   const engine = external ?? dynamo?.endpoint ?? "";
   // The embedded engine accepts any credentials. Another one may need those of the user.
@@ -90,7 +92,14 @@ export async function startServices({ data, external, credentials, access, log }
   closers.push(async () => dynamodb.destroy());
 
   return {
-    endpoints: { dynamodb: engine, streams: streams.url, s3: s3.url, sqs: sqs.url, secrets: secrets.url },
+    endpoints: {
+      dynamodb: engine,
+      streams: streams.url,
+      s3: s3.url,
+      sqs: sqs.url,
+      secrets: secrets.url,
+      userPool: userPool.url,
+    },
     functionEndpoints: { dynamodb: dynamodbProxy.url },
     credentials,
     dynamodb,

@@ -37,6 +37,7 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
     ...(readsLakeKey(spec) ? { LAKE_KEY_SECRET: data.lakeKey.secretArn } : {}),
     ...(readsLakeKey(spec) && spec.lake ? { LAKE_CONTENT: options.lakeContent } : {}),
     ...(spec.privacyKey ? { PRIVACY_KEY_SECRET: data.privacyKey.secretArn } : {}),
+    ...(spec.accounts && data.identity ? { USER_POOL_ID: data.identity.pool.userPoolId } : {}),
     ...(spec.entry === functions["jobs-erase"].entry ? { LONGEST_REQUEST: String(longestRequest()) } : {}),
     ...((archive ?? files ?? spec.exports ?? spec.reports ?? spec.lake)
       ? { ARCHIVE_BUCKET: data.buckets.archive.bucketName }

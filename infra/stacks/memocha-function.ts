@@ -162,6 +162,9 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   }
   if (readsLakeKey(spec)) allow("LakeKey", ["secretsmanager:GetSecretValue"], [lakeKey.secretArn]);
   if (spec.privacyKey) allow("PrivacyKey", ["secretsmanager:GetSecretValue"], [data.privacyKey.secretArn]);
+  if (spec.accounts && data.identity) {
+    allow("Accounts", ["cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser"], [data.identity.pool.userPoolArn]);
+  }
   if (data.key && statements.length) allow("Key", KEY_ACTIONS, [data.key.keyArn]);
   const modelKey = spec.chat === "ask" || spec.embeds ? options.chat.OPENAI_SECRET_ARN : undefined;
   if (modelKey) allow("ModelKey", ["secretsmanager:GetSecretValue"], [modelKey]);

@@ -24,6 +24,8 @@ export interface Place {
     seconds: () => number | null;
     /** Counts from the beginning of the erasure instead. */
     fromBeginning?: true;
+    /** Does not apply when the erasure could search the place. */
+    unlessSearched?: true;
   };
 }
 
@@ -102,10 +104,11 @@ export const operationalPlaces = [
     name: "account",
     records: [],
     holds: "The sign-in: e-mail address and password",
-    found: "By the user's id, in the user pool",
-    erased: "By the operator: `aws cognito-idp admin-delete-user`, or at the issuer of the tokens",
+    found: "By the user's id, in the deployment's own user pool",
+    erased: "Deleted last. Tokens of the account stay valid for up to an hour",
     later: {
-      why: "The account belongs to the issuer of the tokens. The operator deletes it there.",
+      why: "With another issuer, the account belongs to that issuer. The operator deletes it there",
+      unlessSearched: true,
       seconds: () => null,
     },
   },

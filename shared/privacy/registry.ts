@@ -214,11 +214,17 @@ export const impersonal: readonly (keyof typeof retention)[] = [
   "report",
 ];
 
-/** What a receipt says about data that the erasure could not reach. Instants are in epoch milliseconds. */
-export function remainsOf({ since, now }: { since: number; now: number }): Receipt["remains"] {
+/**
+ * What a receipt says about data that the erasure could not reach. Instants are in epoch milliseconds. `searched`: the names of the places
+ * that the erasure has searched.
+ */
+export function remainsOf(
+  { since, now }: { since: number; now: number },
+  searched: ReadonlySet<string>,
+): Receipt["remains"] {
   const all: readonly Place[] = places;
   return all.flatMap(({ name, later }) => {
-    if (!later) return [];
+    if (!later || (later.unlessSearched && searched.has(name))) return [];
     const { why, fromBeginning } = later;
     const seconds = later.seconds();
     const until = seconds === null ? null : toInstant((fromBeginning ? since : now) + seconds * 1000);

@@ -149,7 +149,7 @@ async function advance(
       requested_at: toInstant(requestedAt(erasure.id)),
       completed_at: toInstant(now),
       stores,
-      remains: remainsOf({ since: erasure.since, now }),
+      remains: remainsOf({ since: erasure.since, now }, new Set(Object.keys(checked))),
     };
     return erasures.complete(erasure, key.sign(receipt), holder);
   }

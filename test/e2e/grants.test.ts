@@ -74,6 +74,7 @@ const reasons: [RegExp, string][] = [
     /^erasures-get secretsmanager:GetSecretValue /,
     "For users who read their own receipt. The run reads it as an admin",
   ],
+  [/^jobs-erase cognito-idp:/, "For users with an account in the user pool. The local issuer keeps no accounts"],
   [/^jobs-report s3:GetObject /, "Not read on the first three days of a month, when the report is made again"],
   [/^system-state dynamodb:UpdateItem .*Metrics/, "For a new deployment, in which no job has run yet"],
   [/^jobs-housekeeping dynamodb:GetItem .*Conversations/, "For a session that is being archived during the audit"],

@@ -49,6 +49,7 @@ const defaults: Config = {
   LAKE_KEY_SECRET: "",
   RETENTION: {},
   PRIVACY_KEY_SECRET: "",
+  USER_POOL_ID: "",
   LONGEST_REQUEST: 330,
   LAKE_CONTENT: "redacted",
   PAGE_CLIENT_ID: "",

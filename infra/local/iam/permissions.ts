@@ -69,6 +69,14 @@ export function secretsPermission(operation: string, { SecretId = "" }: { Secret
   return { action: `secretsmanager:${operation}`, resource };
 }
 
+/** The permission that a call of a Cognito user pool needs. */
+export function userPoolPermission(operation: string, { UserPoolId = "" }: { UserPoolId?: string }): Permission {
+  return {
+    action: `cognito-idp:${operation}`,
+    resource: `arn:aws:cognito-idp:${REGION}:${ACCOUNT}:userpool/${UserPoolId}`,
+  };
+}
+
 /** The permission that a call of a function needs. */
 export function invokePermission(functionArn: string): Permission {
   return { action: "lambda:InvokeFunction", resource: functionArn };

@@ -12,6 +12,7 @@ export interface ServiceEndpoints {
   sqs?: string | undefined;
   lambda?: string | undefined;
   secrets?: string | undefined;
+  userPool?: string | undefined;
 }
 
 /**
@@ -49,12 +50,14 @@ export function lambdaEnvironment(
   };
 }
 
-function endpointVariables({ dynamodb, s3, sqs, lambda, secrets }: ServiceEndpoints): Record<string, string> {
+function endpointVariables(endpoints: ServiceEndpoints): Record<string, string> {
+  const { dynamodb, s3, sqs, lambda, secrets, userPool } = endpoints;
   return {
     ...(dynamodb && { AWS_ENDPOINT_URL_DYNAMODB: dynamodb, AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodb }),
     ...(s3 && { AWS_ENDPOINT_URL_S3: s3 }),
     ...(sqs && { AWS_ENDPOINT_URL_SQS: sqs }),
     ...(lambda && { AWS_ENDPOINT_URL_LAMBDA: lambda }),
     ...(secrets && { AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets }),
+    ...(userPool && { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: userPool }),
   };
 }

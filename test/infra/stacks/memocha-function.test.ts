@@ -49,6 +49,7 @@ describe("each function", () => {
         ...(spec.deadLetters ? ["DEAD_LETTERS_URL"] : []),
         ...(spec.embeds ? ["EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS"] : []),
         ...(spec.privacyKey ? ["PRIVACY_KEY_SECRET"] : []),
+        ...(spec.accounts ? ["USER_POOL_ID"] : []),
         ...(name === "jobs-erase" ? ["LONGEST_REQUEST"] : []),
         ...(spec.archive || spec.files || spec.exports || spec.reports || spec.lake ? ["ARCHIVE_BUCKET"] : []),
         ...(spec.lake && name !== "jobs-measure" ? ["LAKE_KEY_SECRET", "LAKE_CONTENT"] : []),

@@ -228,6 +228,7 @@ const expected: Record<string, string[]> = {
     privacyKey,
     "sqs SendMessage on dead letters",
     "sqs ChangeMessageVisibility DeleteMessage GetQueueAttributes ReceiveMessage on dead letters",
+    "cognito-idp AdminDeleteUser AdminGetUser on the user pool",
   ],
   "jobs-housekeeping": [
     folding,
@@ -407,6 +408,7 @@ function describeResource(resource: unknown): string {
   if (/^\{"Fn::ImportValue":"[^"]*Conversations\w+Arn\w+"\}$/.test(text)) return "table";
   if (/^\{"Fn::GetAtt":\["\w+Logs\w+","Arn"\]\}$/.test(text)) return "its log group";
   if (/^\{"Fn::ImportValue":"[^"]*DeadLetters\w+Arn\w+"\}$/.test(text)) return "dead letters";
+  if (/^\{"Fn::ImportValue":"[^"]*IdentityUsers\w+Arn\w+"\}$/.test(text)) return "the user pool";
   if (/^\{"Fn::GetAtt":\["DeadLetters\w+","Arn"\]\}$/.test(text)) return "dead letters";
   return text;
 }

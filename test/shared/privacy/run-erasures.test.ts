@@ -1,3 +1,5 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { paginateScan } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSigned } from "../../../shared/privacy/receipt.ts";
 import { runErasures } from "../../../shared/privacy/run-erasures.ts";
@@ -72,6 +74,30 @@ describe("an erasure", () => {
     world.advance(2 * 3_600_000);
     await erasing.run();
     expect(await erasures.open()).toEqual([]);
+  });
+
+  it("leaves nothing that stream records from before it bring back when they are delivered again", async () => {
+    await world.say("eve", "s", "My number is 7.");
+    await world.create("eve", "expired", 60, 2);
+    const records = [...(await world.records("eve", "s")), ...(await world.records("eve", "expired"))];
+    await world.job({ Records: records });
+    world.advance(61_000);
+    const removal = (await world.sweep("eve", "expired"))!;
+    await world.archiveJob({ Records: [removal] });
+    await erasing.erase("eve");
+    const left = async () => {
+      const keys: string[] = [];
+      for await (const { Items = [] } of paginateScan({ client: engines.dynamodb }, { TableName: engines.tableName }))
+        keys.push(...Items.map(({ pk, sk }) => `${pk} ${sk}`).filter((key) => key.startsWith("U#eve")));
+      const { Contents = [] } = await engines.s3.send(new ListObjectsV2Command({ Bucket: engines.bucket }));
+      return [...keys, ...Contents.map(({ Key = "" }) => Key).filter((key) => key.includes("/eve/"))];
+    };
+    expect(await left()).toEqual([]);
+    for (let times = 0; times < 2; times++) {
+      expect((await world.job({ Records: records })).batchItemFailures).toEqual([]);
+      expect((await world.archiveJob({ Records: [removal] })).batchItemFailures).toEqual([]);
+    }
+    expect(await left()).toEqual([]);
   });
 });
 
