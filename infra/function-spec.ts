@@ -53,6 +53,8 @@ export interface FunctionSpec {
   lake?: readonly ArchiveAction[];
   /** S3 actions on objects below `reports/`. */
   reports?: readonly ("GetObject" | "PutObject" | "ListBucket")[];
+  /** Whether X-Ray traces the function. @default true */
+  traced?: false;
   /** Megabytes. Lambda gives CPU in proportion. @default 512 */
   memory?: number;
   /** Seconds. @default 29, the REST API's own limit */

@@ -95,15 +95,17 @@ export class MemochaFunction extends Construct {
       architecture: Architecture.ARM_64,
       memorySize: spec.memory ?? 512,
       timeout: Duration.seconds(spec.timeout ?? 29),
-      tracing: Tracing.ACTIVE,
+      tracing: spec.traced === false ? Tracing.DISABLED : Tracing.ACTIVE,
       environment: environmentOf(spec, options, data),
       role: this.role,
       logGroup,
     });
-    acknowledge(this.role, {
-      "IAM5[Resource::*]":
-        "PutTraceSegments and PutTelemetryRecords of X-Ray, and ListStreams of stream jobs, have no resources.",
-    });
+    if (spec.traced !== false) {
+      acknowledge(this.role, {
+        "IAM5[Resource::*]":
+          "PutTraceSegments and PutTelemetryRecords of X-Ray, and ListStreams of stream jobs, have no resources.",
+      });
+    }
     for (const group of objectGroups) {
       if (!objectActions(spec[group.spec]).length) continue;
       const finding = wildcardBelow(data, data.buckets.archive.bucketArn, `/${group.keys}`);

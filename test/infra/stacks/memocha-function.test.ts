@@ -11,7 +11,7 @@ const deployed = (name: string, type = "AWS::Lambda::Function") =>
 
 describe("each function", () => {
   it.each(specs)("has the handler, memory and timeout of its spec: %s", (name, spec) => {
-    const { handler = "handler", memory = 512, timeout = 29 } = spec;
+    const { handler = "handler", memory = 512, timeout = 29, traced = true } = spec;
     const { Properties } = deployed(name);
     expect(Properties).toMatchObject({
       Architectures: ["arm64"],
@@ -19,8 +19,8 @@ describe("each function", () => {
       Handler: `index.${handler}`,
       MemorySize: memory,
       Timeout: timeout,
-      TracingConfig: { Mode: "Active" },
     });
+    expect(Properties.TracingConfig).toEqual(traced ? { Mode: "Active" } : undefined);
   });
 
   it.each(specs)("logs to its own group, whose logs expire: %s", (name) => {
