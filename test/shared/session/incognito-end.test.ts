@@ -160,6 +160,17 @@ describe("an incognito session whose time is over", () => {
     );
   });
 
+  it("is deleted by the first run of the reconciler after its end, however long it could be idle", async () => {
+    const id = await begin({ ttl_seconds: 24 * 3600 });
+    world.advance(24 * HOUR - 1000);
+    await runReconciler();
+    expect(await itemsOf(id)).toContain("Z");
+    world.advance(1000);
+    await runReconciler();
+    await expectDeleted(id);
+    await world.drop(USER, id);
+  });
+
   it("ends the same when its record comes twice, late, or to several archivers at once", async () => {
     const { id, record } = await expired();
     await Promise.all([archive(record), archive(record), runReconciler()]);
