@@ -14,7 +14,7 @@ export const eraseObjects = [
 ] as const;
 
 /** Actions to archive, restore or delete a session. */
-export const lifecycle = [
+const lifecycle = [
   "GetItem",
   "BatchGetItem",
   "Query",
