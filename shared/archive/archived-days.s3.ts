@@ -5,6 +5,7 @@ import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/
 import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./archived-days.ts";
+import { parseLine } from "./archived-lines.ts";
 import { userOfPart } from "./user-part.ts";
 
 /** Compressed bytes up to which an object is read whole. Gzip compresses at most by the factor 1,000, so this is at most 64 MB of text. */
@@ -73,7 +74,7 @@ async function* streamLines(get: () => Promise<unknown>): AsyncGenerator<Archive
   }
 }
 
-const parse = (lines: string[]): ArchiveLine[] => lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+const parse = (lines: string[]): ArchiveLine[] => lines.filter((line) => line !== "").map(parseLine<ArchiveLine>);
 
 function fail(error: unknown): never {
   const status = statusOf(error);

@@ -115,9 +115,18 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
         session_id: _session,
         is_current: _isCurrent,
         ...rest
-      } = JSON.parse(line);
-      return rest as MessageRecord;
+      } = parseLine<Record<string, unknown>>(line);
+      return rest as unknown as MessageRecord;
     });
+}
+
+/** Reads a line of the archive. Node's own error would quote the line, and errors are logged. */
+export function parseLine<T>(line: string): T {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    throw new SyntaxError("a line of the archive is not JSON");
+  }
 }
 
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;

@@ -216,3 +216,9 @@ describe("paging an archived session of several chunks", () => {
     );
   });
 });
+
+it("a damaged line gives an error that does not quote it, because errors are logged", () => {
+  expect(() => parseLines(Buffer.from('{"content":"My passport is blue"'))).toThrow(
+    new SyntaxError("a line of the archive is not JSON"),
+  );
+});
