@@ -3,6 +3,7 @@ import { askAgain } from "../../../shared/chat/ask-again.ts";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { createRecall } from "../../../shared/memory/recall.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
+import { deleteMessage } from "../../../shared/session/delete-message.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { patchSession } from "../../../shared/session/patch-session.ts";
@@ -276,6 +277,18 @@ describe("a turn whose session changes its branch", () => {
     expect(await contents(turn.id)).toEqual(["one", "You said: one", "two", "You said: two"]);
     expect((await shown()).message_count).toBe(4);
   });
+});
+
+it("a turn whose question is deleted while it runs leaves no answer", async () => {
+  await ask("one");
+  t.fake.next({ delay: 200 });
+  t.world.advance(1000);
+  const running = startTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", id, "two"));
+  while (t.fake.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await deleteMessage(t.chat.deps, session(), (await list()).at(-1)!.id);
+  await (await running).done;
+  const left = ["one", "You said: one"];
+  expect([await contents("all"), await t.world.hot("ann", id), (await shown()).message_count]).toEqual([left, left, 2]);
 });
 
 describe("a turn that begins a branch, repeated after a crash at any of its calls,", () => {
