@@ -182,6 +182,9 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
   });
 });
 
+/** Calls with arguments, methods and headers made at random. */
+const HOSTILE_CALLS = Number(process.env.MCP_CALLS ?? 300);
+
 describe("a client that registers itself", () => {
   const fetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
     const { pathname } = new URL(url);
@@ -276,44 +279,48 @@ describe("a request to /mcp", () => {
     expect((await api.post("/mcp", body, { headers })).text).toContain("Subscription limit reached");
   });
 
-  it("never causes a 5xx or shows another user's data, whatever is sent", async () => {
-    const owner = await connect("owner");
-    await call(owner, "append_messages", { session_id: "kept", messages: [{ role: "user", content: "TOP-SECRET" }] });
-    const names = ["search_memories", "remember", "forget", "list_sessions", "read_session", "append_messages", "x"];
-    const ids = fc.constantFrom(
-      "kept",
-      "../kept",
-      "owner#S#kept",
-      "U#owner#S#kept",
-      "%2e%2e",
-      "\r\nX-User-Id: owner",
-      "",
-    );
-    const values = fc.oneof(ids, fc.jsonValue({ maxDepth: 4 }), fc.constant("x".repeat(400_000)));
-    const keys = fc.constantFrom(
-      "session_id",
-      "memory_id",
-      "query",
-      "content",
-      "messages",
-      "cursor",
-      "limit",
-      "user_id",
-      "id",
-    );
-    const args = fc.dictionary(keys, values, { maxKeys: 4 });
-    const methods = fc.constantFrom("tools/call", "tools/call", "resources/read", "initialize", "tools/list", "x");
-    const kind = fc.constantFrom("sessions", "files", "x");
-    const request = fc.record({ method: methods, name: fc.constantFrom(...names), arguments: args, kind, uri: ids });
-    await fc.assert(
-      fc.asyncProperty(request, async ({ method, ...params }) => {
-        const uri = `memocha://${params.kind}/${params.uri}`;
-        const body = { jsonrpc: "2.0", id: 1, method, params: { ...params, uri } };
-        const reply = await api.post("/mcp", body, { user: "eve" });
-        expect(reply.status).toBeLessThan(500);
-        expect(reply.text).not.toContain("TOP-SECRET");
-      }),
-      { numRuns: Number(process.env.MCP_CALLS ?? 300) },
-    );
-  });
+  it(
+    "never causes a 5xx or shows another user's data, whatever is sent",
+    async () => {
+      const owner = await connect("owner");
+      await call(owner, "append_messages", { session_id: "kept", messages: [{ role: "user", content: "TOP-SECRET" }] });
+      const names = ["search_memories", "remember", "forget", "list_sessions", "read_session", "append_messages", "x"];
+      const ids = fc.constantFrom(
+        "kept",
+        "../kept",
+        "owner#S#kept",
+        "U#owner#S#kept",
+        "%2e%2e",
+        "\r\nX-User-Id: owner",
+        "",
+      );
+      const values = fc.oneof(ids, fc.jsonValue({ maxDepth: 4 }), fc.constant("x".repeat(400_000)));
+      const keys = fc.constantFrom(
+        "session_id",
+        "memory_id",
+        "query",
+        "content",
+        "messages",
+        "cursor",
+        "limit",
+        "user_id",
+        "id",
+      );
+      const args = fc.dictionary(keys, values, { maxKeys: 4 });
+      const methods = fc.constantFrom("tools/call", "tools/call", "resources/read", "initialize", "tools/list", "x");
+      const kind = fc.constantFrom("sessions", "files", "x");
+      const request = fc.record({ method: methods, name: fc.constantFrom(...names), arguments: args, kind, uri: ids });
+      await fc.assert(
+        fc.asyncProperty(request, async ({ method, ...params }) => {
+          const uri = `memocha://${params.kind}/${params.uri}`;
+          const body = { jsonrpc: "2.0", id: 1, method, params: { ...params, uri } };
+          const reply = await api.post("/mcp", body, { user: "eve" });
+          expect(reply.status).toBeLessThan(500);
+          expect(reply.text).not.toContain("TOP-SECRET");
+        }),
+        { numRuns: HOSTILE_CALLS },
+      );
+    },
+    30_000 + 20 * HOSTILE_CALLS,
+  );
 });
