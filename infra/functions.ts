@@ -13,7 +13,7 @@ import {
   purge,
   sessionChange,
   turn,
-} from "./grants.ts";
+} from "./grant-sets.ts";
 import { archiveRecords, exportRecords, rememberRecords } from "./stream-filters.ts";
 
 /**
