@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkReceipt } from "../../../infra/cli/receipt/check-receipt.ts";
+import { checkReceipt, parseReceipt } from "../../../infra/cli/receipt/check-receipt.ts";
 import { createPrivacyKey } from "../../../shared/privacy/receipt.ts";
 import { ask, type PageWorld, startPageWorld, violations } from "./page-world.ts";
 
@@ -276,7 +276,7 @@ describe("the views of the page", { timeout: 60_000 }, () => {
     await page.getByRole("row", { name: "messages 1,240 1,240 0" }).waitFor();
     await page.getByRole("row", { name: /^account Stays/ }).waitFor();
     const save = page.getByRole("button", { name: "Download the receipt" });
-    expect(checkReceipt((await download(page, () => save.click())).toString()).isGood).toBe(true);
+    expect(checkReceipt(parseReceipt((await download(page, () => save.click())).toString())).isGood).toBe(true);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       expect(await violations(page)).toEqual([]);
