@@ -77,11 +77,11 @@ export const operationalPlaces = [
   {
     name: "access logs",
     records: [],
-    holds: "Keys of objects that were read or written. Keys of the archive and of files contain the user's id",
+    holds: "Keys of objects that were read or written. Keys contain the user's id, and those of the archive the session's id",
     found: "Not by user",
     erased: "By age",
     later: {
-      why: "S3 access logs hold keys of objects, which contain the user's id.",
+      why: "S3 access logs hold keys of objects, which contain the ids of the user and of sessions.",
       seconds: () => upkeep.accessLogs,
     },
   },
