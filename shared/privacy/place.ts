@@ -77,7 +77,8 @@ export const operationalPlaces = [
   {
     name: "access logs",
     records: [],
-    holds: "Keys of objects that were read or written. Keys contain the user's id, and those of the archive the session's id",
+    holds:
+      "Keys of objects that were read or written. Keys contain the user's id, and those of the archive the session's id",
     found: "Not by user",
     erased: "By age",
     later: {
