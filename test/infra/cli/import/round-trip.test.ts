@@ -8,6 +8,7 @@ import { importFiles } from "../../../../infra/cli/import/import-files.ts";
 import { createTable } from "../../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../../shared/events/event-store.dynamodb.ts";
 import { collect, START } from "../../../../shared/exports/collect.ts";
+import { createErasureWorld } from "../../../support/erasure-world.ts";
 import { createExportWorld } from "../../../support/export-world.ts";
 import { type Api, pages, startApi } from "../../../support/start-api.ts";
 import { createScratch } from "./scratch.ts";
@@ -155,12 +156,18 @@ test("an export that is imported again gives the same sessions, byte for byte", 
   expect((await zipOfUser("bob")).has).toEqual(has);
 });
 
-test("an export can be imported again after its sessions and files were deleted", async () => {
+test("an export can be imported again after its user was erased, also a session that was restored from the archive", async () => {
   await createSession("eve", "one");
+  await api.post("/v1/sessions", { id: "back", ttl_seconds: 60 }, { user: "eve" });
+  await api.post("/v1/sessions/back/messages", { messages: [{ role: "user", content: "restored" }] }, { user: "eve" });
+  api.world.advance(61_000);
+  await api.world.archiveJob({ Records: [(await api.world.sweep("eve", "back"))!] });
+  await api.post("/v1/sessions/back/restore", undefined, { user: "eve" });
   const { file, has } = await zipOfUser("eve");
-  await api.del("/v1/sessions/one", { user: "eve" });
+  const { status, stores } = await createErasureWorld(api.engines, api.world).erase("eve");
+  expect([status, stores.filter(({ remaining }) => remaining > 0)]).toEqual(["complete", []]);
   expect((await exportOf("eve")).sessions).toBe("");
-  expect(await importAs("eve", file)).toMatchObject({ imported: 1, problems: [] });
+  expect(await importAs("eve", file)).toMatchObject({ imported: 2, problems: [] });
   expect((await zipOfUser("eve")).has).toEqual(has);
 });
 
