@@ -75,8 +75,12 @@ async function withHost(
 ): Promise<void> {
   const stack = new AsyncDisposableStack();
   // npm and the terminal both send a Ctrl-C: the second one must not end the process before everything has stopped.
-  const interrupt = () => {
-    if (!stack.disposed) void stack.disposeAsync().finally(() => process.exit(130));
+  const interrupt = () => void end().finally(() => process.exit(130));
+  let ending: Promise<void> | undefined;
+  // A request that fails because the host stops must not end the process before the host's data is deleted.
+  const end = (): Promise<void> => {
+    ending ??= stack.disposeAsync();
+    return ending;
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   try {
@@ -89,8 +93,8 @@ async function withHost(
     await Promise.all(Array.from({ length: 5 }, (_, n) => host.turn(`warm-${n}`)));
     await work(host, fake, stack);
   } finally {
+    await end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
-    await stack.disposeAsync();
   }
 }
 
