@@ -1,7 +1,7 @@
 import type { ChatHost } from "./chat-host.ts";
 import { cpuTime, IDLE_WINDOW, idleCpu, untilIdle } from "./cpu-time.ts";
 import { firstToken } from "./first-token.ts";
-import { openLoop, quantile, throughput } from "./open-loop.ts";
+import { type Load, oneByOne, openLoop, quantile, throughput } from "./open-loop.ts";
 import { format, printTable } from "./print-table.ts";
 import { sentence } from "./sentence.ts";
 import type { LangChain } from "./start-langchain.ts";
@@ -43,7 +43,8 @@ interface System {
 type Send = (n: number) => Promise<number>;
 
 interface Run {
-  rate: number;
+  /** Turns per second, or how they are sent. */
+  rate: number | string;
   /** Milliseconds that a turn adds to the provider's first token. */
   added: number[];
   errors: number;
@@ -54,7 +55,7 @@ interface Run {
 }
 
 /**
- * Sends turns at fixed rates to the provider itself, to Memocha with and without memory, and to LangChain, and prints what each adds to the
+ * Sends turns one by one and at fixed rates to the provider itself, to Memocha with and without memory, and to LangChain, and prints what each adds to the
  * provider's first token, and the CPU time per turn of its processes, with everything that a turn causes later. The provider and the
  * clients run in the process of the benchmark, on the same CPUs.
  */
@@ -96,8 +97,10 @@ export async function compareLatency(
       };
       const run = async (rate: number) => {
         progress(`${at}: ${format(rate)} turns/s`);
-        return await measure(system, rate, seconds, send, alone.times, idle);
+        return await measure(system, rate, () => openLoop(rate, seconds, send), alone.times, idle);
       };
+      progress(`${at}: one user`);
+      rows.push(toRow(await measure(system, "one user", () => oneByOne(seconds, send), alone.times, idle)));
       let lowest = Number.POSITIVE_INFINITY;
       for (const rate of rates) {
         const result = await run(rate);
@@ -160,15 +163,14 @@ async function sustained({ pids }: System, seconds: number, send: Send): Promise
 
 async function measure(
   { pids }: System,
-  rate: number,
-  seconds: number,
-  send: Send,
+  rate: Run["rate"],
+  load: () => Promise<Load>,
   alone: readonly number[],
   idle: { server: number; engine: number },
 ): Promise<Run> {
   const before = { server: cpuTime(pids.server), engine: cpuTime(pids.engine), bench: cpuTime(process.pid) };
   const began = performance.now();
-  const { times, errors } = await openLoop(rate, seconds, send);
+  const { times, errors } = await load();
   // The turns' memories and metrics are written later.
   await Promise.all([untilIdle(pids.server), untilIdle(pids.engine)]);
   const passed = (performance.now() - began) / 1000;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-interface Load {
+export interface Load {
   /** Milliseconds from the planned time of each request to its first token. */
   times: number[];
   errors: number;
@@ -32,6 +32,20 @@ export async function openLoop(
     );
   }
   await Promise.all(running);
+  return load;
+}
+
+/** Sends each request when the one before has ended, as a single user does. Latency counts from the time at which a request is sent. */
+export async function oneByOne(seconds: number, send: (n: number) => Promise<number>): Promise<Load> {
+  const load: Load = { times: [], errors: 0 };
+  const began = performance.now();
+  for (let n = 0; performance.now() - began < seconds * 1000; n++) {
+    const sent = performance.now();
+    await send(n).then(
+      (at) => void load.times.push(at - sent),
+      () => void load.errors++,
+    );
+  }
   return load;
 }
 
