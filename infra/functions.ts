@@ -114,7 +114,6 @@ export const functions = {
     files: fileUse,
     searches: true,
     embeds: true,
-    issuer: true,
     memory: 1024,
   }),
   "mcp-protected-resource": http("functions/mcp/protected-resource.ts", "getProtectedResource", { issuer: true }),

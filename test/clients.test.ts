@@ -154,4 +154,17 @@ describe("the MCP SDK's client over HTTP", () => {
     expect(contents).toMatchObject([{ text: expect.stringContaining('"hello"') }]);
     await client.close();
   });
+
+  it.each([{}, { authorization: "Bearer wrong" }])(
+    "an MCP client without a valid token is led to the metadata of the resource: %o",
+    async (headers) => {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+      const refused = await fetch(`${host.url}/mcp`, { method: "POST", headers, body });
+      expect(refused.status).toBe(401);
+      const [, url = ""] =
+        /^Bearer resource_metadata="(.+)"$/.exec(refused.headers.get("www-authenticate") ?? "") ?? [];
+      const metadata = await fetch(url);
+      expect([metadata.status, await metadata.json()]).toMatchObject([200, { resource: `${host.url}/mcp` }]);
+    },
+  );
 });

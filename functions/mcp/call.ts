@@ -1,7 +1,6 @@
 import { createMcpHandler } from "@modelcontextprotocol/server";
 import { createHttpHandler, type RepeatedRequest } from "../../shared/http/http-handler.ts";
 import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
-import { createOidcVerifier } from "../../shared/http/verify-token.oidc.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
 import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
@@ -58,7 +57,6 @@ export const handler = lazyHandler((config) => {
     uploads: openFiles(config, table),
     recall: config.MEMORY ? createSearch(memories) : recallNothing,
     forget: (user, memory) => forgetMemory(memories.memories, user, memory),
-    verify: createOidcVerifier(config.OIDC_ISSUER, config.OIDC_AUDIENCE),
     defaultTtlSeconds: config.SESSION_TTL_SECONDS,
     version: config.MEMOCHA_VERSION,
   });

@@ -23,7 +23,7 @@ import { addFirewall } from "./firewall.ts";
 import { addGatewayResponses } from "./gateway-responses.ts";
 import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
 import { acknowledge } from "./nag.ts";
-import { PageClient } from "./page-client.ts";
+import { PageClient, stageUrl } from "./page-client.ts";
 import { addPreflights } from "./preflight.ts";
 
 /** How long the gateway caches the authorizer's answer for a token. Handlers check the token's expiry themselves. */
@@ -66,7 +66,8 @@ export class ApiStack extends Stack {
     super(scope, id, props);
     const { options } = props;
     this.api = this.restApi(options);
-    addGatewayResponses(this.api, options.corsOrigins);
+    const [publicUrl = stageUrl(this.api, options)] = options.pageUrls;
+    addGatewayResponses(this.api, options.corsOrigins, publicUrl);
 
     const page = options.page ? new PageClient(this, "Page", { ...props, api: this.api }) : undefined;
     const authorizer = this.authorizer(props, page);
@@ -79,19 +80,17 @@ export class ApiStack extends Stack {
       made.useDeadLetters(props.deadLetters);
       if (page && name === "page-get") page.configure(lambda);
       if (page && spec.issuer) page.configureMcp(lambda);
-      if (operation.checksToken) page?.accept(lambda);
       const method = this.api.root
         .resourceForPath(operation.path)
         .addMethod(operation.method, new LambdaIntegration(lambda, integrationOf(spec)), {
           operationName: trigger.operation,
-          ...(operation.access === "public" || operation.checksToken
+          ...(operation.access === "public"
             ? { authorizationType: AuthorizationType.NONE }
             : { authorizationType: AuthorizationType.CUSTOM, authorizer }),
         });
       acknowledge(method, {
         COG4: "The Lambda authorizer checks tokens of any OpenID Connect issuer, Cognito among them.",
         ...(operation.access === "public" ? { APIG4: `${trigger.operation} is public by the API's contract.` } : {}),
-        ...(operation.checksToken ? { APIG4: `The function of ${trigger.operation} checks the token itself.` } : {}),
       });
     }
     addPreflights(this.api, options.corsOrigins);

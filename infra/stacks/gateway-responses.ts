@@ -44,8 +44,14 @@ const problems: readonly GatewayProblem[] = [
   { type: ResponseType.QUOTA_EXCEEDED, code: "too_many_requests", detail: "the quota is used up", retryAfter: 3600 },
 ];
 
-/** Gives the gateway's own answers the format of the handlers' errors: problem+json (RFC 9457). */
-export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]): void {
+/**
+ * Gives the gateway's own answers the format of the handlers' errors: problem+json (RFC 9457). A 401 names the metadata in which clients
+ * of `/mcp` find where they get a token (RFC 9728, section 5.1). Only the gateway can: it renames this header in the answers of functions.
+ *
+ * @param publicUrl - the API's URL as clients know it, with a slash at its end
+ */
+export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[], publicUrl: string): void {
+  const metadata = `${publicUrl}.well-known/oauth-protected-resource`;
   for (const { type, code, detail = "", retryAfter } of problems) {
     // The gateway replaces the variable with the request's id.
     // The gateway has one template for all routes, those of the OpenAI API included.
@@ -56,7 +62,7 @@ export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]
       responseHeaders: {
         ...securityHeaders(),
         "x-request-id": "context.requestId",
-        ...(code === "unauthorized" ? { "www-authenticate": "'Bearer'" } : {}),
+        ...(code === "unauthorized" ? { "www-authenticate": `'Bearer resource_metadata="${metadata}"'` } : {}),
         ...(retryAfter === undefined ? {} : { "retry-after": `'${retryAfter}'` }),
         ...corsHeaders(corsOrigins),
       },

@@ -13,6 +13,14 @@ interface PageClientProps {
   api: RestApi;
 }
 
+/**
+ * The URL of an API's stage, with a slash at its end. Unlike `api.url` it does not depend on the deployment, so that what the deployment
+ * depends on can contain it.
+ */
+export function stageUrl({ restApiId }: RestApi, { stage }: Options): string {
+  return `https://${restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}/${stage.name}/`;
+}
+
 /** The public client with which the page and MCP clients sign in: at the user pool with the code flow and PKCE, or at the deployment's own issuer. */
 export class PageClient extends Construct {
   private readonly props: PageClientProps;
@@ -23,9 +31,7 @@ export class PageClient extends Construct {
     this.props = props;
     const { data, api, options } = props;
     if (!data.identity) return;
-    // Not `api.url`: that depends on the deployment, which depends on the authorizer, which has to know this client.
-    const stageUrl = `https://${api.restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}/${options.stage.name}/`;
-    const urls = [stageUrl, ...options.pageUrls];
+    const urls = [stageUrl(api, options), ...options.pageUrls];
     this.client = new UserPoolClient(this, "Client", {
       userPool: data.identity.pool,
       authFlows: {},

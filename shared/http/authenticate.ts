@@ -1,11 +1,9 @@
-import type { APIGatewayProxyEvent } from "aws-lambda";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { setRequestUser } from "../log.ts";
-import { baseUrlOf, headerOf } from "./headers.ts";
+import { headerOf } from "./headers.ts";
 import type { Middleware } from "./http-request.ts";
 import type { Access, Operation } from "./operations/operation.ts";
-import { type TokenVerifier, verifyToken } from "./verify-token.ts";
 
 /** Characters of a user's id: OpenID Connect allows as many in a `sub`. */
 export const MAX_USER = 255;
@@ -23,10 +21,10 @@ interface Claims {
  * Middleware: finds the user that the request is for. Throws `unauthorized`, also for a token that has expired since API
  * Gateway cached the authorizer's answer, `forbidden` and `validation_failed`.
  */
-export function authenticate({ access, checksToken }: Operation, clock: Clock, verify?: TokenVerifier): Middleware {
+export function authenticate({ access }: Operation, clock: Clock): Middleware {
   return {
     before: async ({ event, context }) => {
-      const claims = checksToken ? await claimsOf(event, verify) : ((event.requestContext.authorizer ?? {}) as Claims);
+      const claims: Claims = event.requestContext.authorizer ?? {};
       context.plan = claims.plan ?? "";
       context.isAdmin = claims.admin === "true";
       context.user = access === "public" ? "" : userOf(claims, headerOf(event, "x-user-id"), access, clock());
@@ -36,16 +34,6 @@ export function authenticate({ access, checksToken }: Operation, clock: Clock, v
       setRequestUser(context.user);
     },
   };
-}
-
-/** Checks the token as the authorizer does. A 401 names the metadata by which a client finds the issuer (RFC 9728, section 5.1). */
-async function claimsOf(event: APIGatewayProxyEvent, verify: TokenVerifier = async () => null): Promise<Claims> {
-  const token = await verifyToken(verify, headerOf(event, "authorization") ?? "");
-  if (token) return Object.fromEntries(Object.entries(token).map(([name, value]) => [name, String(value)]));
-  const metadata = `${baseUrlOf(event)}/.well-known/oauth-protected-resource`;
-  throw new AppError("unauthorized", "a valid bearer token is needed", {
-    headers: { "www-authenticate": `Bearer resource_metadata="${metadata}"` },
-  });
 }
 
 function userOf({ sub, exp, ...may }: Claims, actFor: string | undefined, access: Access, now: number): string {

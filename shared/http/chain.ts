@@ -19,7 +19,6 @@ import { leaveNotes, note } from "./leave-notes.ts";
 import { measure } from "./measure.ts";
 import { type Operation, writesForUser } from "./operations/operation.ts";
 import { parseRequest } from "./parse-request.ts";
-import type { TokenVerifier } from "./verify-token.ts";
 
 /** Milliseconds before the end of the function at which a request is answered with 503. */
 export const TIMEOUT_MARGIN = 500;
@@ -31,8 +30,6 @@ export interface HttpDependencies {
   idempotency?: IdempotencyStore;
   /** Makes the seed of a request's identity. @default randomId */
   newId?: NewId;
-  /** Needed by operations that check the token themselves. */
-  verify?: TokenVerifier;
   /** Takes the notes of audited requests. @default nothing is noted */
   audit?: AuditOutbox;
   /** Tells what a user has chosen, and whether the user's data is being erased. @default every user is new */
@@ -58,7 +55,7 @@ export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity"
 /** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
 export function createChain<O extends Operation>(
   operation: O,
-  { clock, corsOrigins, recorder, executionMode, verify, persons, audit }: HttpDependencies,
+  { clock, corsOrigins, recorder, executionMode, persons, audit }: HttpDependencies,
   run: (request: ParsedRequest<O>, context: HttpContext, event: APIGatewayProxyEvent) => Promise<Result>,
 ): HttpHandler {
   const chain = middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, HttpContext>({
@@ -77,7 +74,7 @@ export function createChain<O extends Operation>(
     // A request passes the middlewares from top to bottom, its answer or error from bottom to top.
     .use(measure(operation, recorder))
     .use(answers(operation, corsOrigins))
-    .use(authenticate(operation, clock, verify))
+    .use(authenticate(operation, clock))
     .use(parseRequest(operation))
     .handler(async (event, context) => {
       if (audit && context.user !== "") await leaveNotes(operation, audit, context, requestIdOf(event), clock());

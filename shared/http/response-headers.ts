@@ -18,7 +18,7 @@ export const responseHeaders = {
   "idempotency-replayed": text(
     "`true` when the answer belongs to an earlier request: the Idempotency-Key is the same, or an SDK has retried.",
   ),
-  "www-authenticate": text("Bearer."),
+  "www-authenticate": text("`Bearer`, and where clients of `/mcp` learn who issues tokens (RFC 9728)."),
   "retry-after": seconds("Seconds after which to try again."),
   ratelimit: text("What is left of each limit of the plan (draft-ietf-httpapi-ratelimit-headers)."),
   "ratelimit-policy": text("The limits of the plan."),

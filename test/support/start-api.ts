@@ -145,7 +145,6 @@ export async function startApi({ others = () => ({}), onServed = () => undefined
       uploads: files,
       recall: createSearch(world.deps),
       forget: (user, memory) => forgetMemory(world.memories, user, memory),
-      verify: readToken,
       defaultTtlSeconds: DEFAULT_TTL,
       version: VERSION,
     }),
@@ -224,17 +223,6 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 /** Reads the body of an answer, which may be a stream. */
 const textOf = async (body: string | Readable): Promise<string> => (typeof body === "string" ? body : text(body));
 
-/** A token of these tests: its payload alone. */
-export const tokenOf = (payload: object): string => Buffer.from(JSON.stringify(payload)).toString("base64url");
-
-const readToken = async (token: string): Promise<Record<string, unknown> | null> => {
-  try {
-    return JSON.parse(Buffer.from(token, "base64url").toString());
-  } catch {
-    return null;
-  }
-};
-
 /** Creates the event of a proxy integration, with the values from the authorizer. */
 function eventOf(
   operation: Operation,
@@ -246,18 +234,12 @@ function eventOf(
   now: number,
 ): APIGatewayProxyEvent {
   const exp = Math.floor(now / 1000) + 3600;
-  const isOwn = operation.checksToken && user !== null && !headers.authorization;
   const text = raw ?? (body === undefined ? null : JSON.stringify(body));
   return {
     resource: operation.path,
     path,
     httpMethod: method,
-    headers: isOwn
-      ? {
-          ...headers,
-          authorization: `Bearer ${tokenOf({ sub: user, exp, scope: claims.act_as === "true" ? "act-as" : "" })}`,
-        }
-      : headers,
+    headers,
     queryStringParameters: search === "" ? null : Object.fromEntries(new URLSearchParams(search)),
     body: bytes ? Buffer.from(bytes).toString("base64") : text,
     isBase64Encoded: bytes !== undefined,

@@ -71,10 +71,13 @@ export function renderGatewayResponse(
   return { status: spec?.status ?? usual, headers, body };
 }
 
+/** The URL of a stage. The local host serves the API at its own address, without the stage. */
+const STAGE_URL = /https:\/\/[\w-]+\.execute-api\.[\w.-]+\/[\w-]+\//;
+
 /** A text in quotes, a header of the request, or a variable of the context. */
 function parameter(source: string, { headers }: ResponseScope, context: object): string | undefined {
   const [, quoted, header, path = ""] = /^(?:'(.*)'|method\.request\.header\.(.+)|context\.(.+))$/s.exec(source) ?? [];
-  if (quoted !== undefined) return quoted;
+  if (quoted !== undefined) return quoted.replace(STAGE_URL, `http://${lookup(context, "domainName")}/`);
   const value = header ? [headers[header.toLowerCase()]].flat()[0] : lookup(context, path);
   return value === undefined || value === null ? undefined : String(value);
 }

@@ -59,7 +59,6 @@ export const mcpOperations = {
     method: "POST",
     path: "/mcp",
     access: "user",
-    checksToken: true,
     summary: "Model Context Protocol (2026-07-28 and 2025-06-18): streamable HTTP, stateless",
     body: z.unknown().meta({ description: "A JSON-RPC 2.0 request or notification." }),
     requestHeaders: {

@@ -10,8 +10,6 @@ export interface Operation {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
   access: Access;
-  /** The handler checks the token itself, so that its 401 can say where clients get one. Otherwise the authorizer does. */
-  checksToken?: true;
   /** Erases a user. It also runs while the user's data is being erased. */
   erases?: true;
   /** The action of its audit record. Every operation for admins has one. */

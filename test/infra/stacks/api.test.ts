@@ -19,14 +19,14 @@ describe("each operation", () => {
 
   it.each(Object.entries(operations) as [string, Operation][])(
     "invokes its function, with the access of its contract: %s",
-    (operationId, { access, checksToken }) => {
+    (operationId, { access }) => {
       const method = methods.find(({ Properties }) => Properties.OperationName === operationId)!.Properties;
       const [name] = Object.entries(functions).find(
         ([, { trigger }]) => trigger.kind === "http" && trigger.operation === operationId,
       )!;
       expect(method.Integration.Type).toBe("AWS_PROXY");
       expect(JSON.stringify(method.Integration.Uri)).toContain(`"${name.replaceAll("-", "")}Function`);
-      if (access === "public" || checksToken) {
+      if (access === "public") {
         expect(method).toMatchObject({ AuthorizationType: "NONE" });
         expect(method.AuthorizerId).toBeUndefined();
       } else {
@@ -59,6 +59,21 @@ describe("the authorizer", () => {
     ["", false],
   ])("is not asked about a header that cannot be a bearer token: %s", (header, asked) => {
     expect(new RegExp(authorizer.IdentityValidationExpression).test(header)).toBe(asked);
+  });
+});
+
+describe("a 401 of the gateway", () => {
+  const challenge = (template: ReturnType<typeof synthesize>["api"]) =>
+    Object.values(resourcesOf(template, "AWS::ApiGateway::GatewayResponse")).find(
+      ({ Properties }) => Properties.ResponseType === "UNAUTHORIZED",
+    )?.Properties.ResponseParameters["gatewayresponse.header.www-authenticate"];
+
+  it("names the resource's metadata at the URL of the stage, or at the first custom domain", () => {
+    expect(JSON.stringify(challenge(api))).toMatch(/\.execute-api\..*\/prod\/\.well-known\/oauth-protected-resource/);
+    const custom = synthesize({ stage: "prod", pageUrls: "https://chat.example.com/,https://b.example/chat/" }).api;
+    expect(challenge(custom)).toBe(
+      `'Bearer resource_metadata="https://chat.example.com/.well-known/oauth-protected-resource"'`,
+    );
   });
 });
 

@@ -6,7 +6,9 @@ let gateway: RunningGateway;
 
 /** The project's gateway responses, and an authorizer that fails as in an outage of the issuer. */
 beforeAll(async () => {
-  const responses = Object.entries(resourcesOf(synthesize({ stage: "dev" }).api, "AWS::ApiGateway::GatewayResponse"));
+  const { api } = synthesize({ stage: "dev" });
+  const [apiId = ""] = Object.keys(resourcesOf(api, "AWS::ApiGateway::RestApi"));
+  const responses = Object.entries(resourcesOf(api, "AWS::ApiGateway::GatewayResponse"));
   gateway = await startGateway({
     functions: {
       authorizer: `export const handler = async ({ authorizationToken }) => {
@@ -19,10 +21,8 @@ beforeAll(async () => {
     routes: [{ method: "GET", path: "/v1/sessions", function: "echo", authorizer: true }],
     authorizer: {},
     resources: Object.fromEntries(
-      responses.map(([id, { Type, Properties }]) => [
-        id,
-        { Type, Properties: { ...Properties, RestApiId: { Ref: "Api" } } },
-      ]),
+      // The API of the fixture has another logical id.
+      responses.map(([id, response]) => [id, JSON.parse(JSON.stringify(response).replaceAll(apiId, "Api"))]),
     ),
   });
 });
@@ -44,7 +44,10 @@ test.each(["right", "nonsense"])(
   },
 );
 
-test("an invalid token causes 401", async () => {
+test("an invalid token causes 401, and its answer names the metadata of the API's address", async () => {
   const response = await call("wrong");
-  expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+  expect([response.status, response.headers.get("www-authenticate")]).toEqual([
+    401,
+    `Bearer resource_metadata="${gateway.url}/.well-known/oauth-protected-resource"`,
+  ]);
 });
