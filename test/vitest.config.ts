@@ -26,7 +26,7 @@ export default defineConfig({
     sequence: { sequencer: HostsFirst },
     // Some tests race real clocks, and CI's machines are noisy; a test that is wrong fails every time.
     retry: process.env.CI ? 2 : 0,
-    // Two cores: more forks only fight each other.
-    maxWorkers: 2,
+    // Two cores, of which two forks use two thirds, because many tests wait for hosts and timers.
+    maxWorkers: 3,
   },
 });

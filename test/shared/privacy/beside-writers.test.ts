@@ -100,6 +100,7 @@ it("an erasure beside 20 writers of the user and 20 others leaves nothing of the
   expect(texts.match(/ann-\w+-\d+-\d+-mark/g)).toBeNull();
   for (const [other, written] of kept.entries()) {
     expect(written.length).toBeGreaterThan(0);
-    expect(await api.world.hot(`other-${other}`, "s")).toEqual(written);
+    // The clock stands still, so the messages of a session have one time, and no order.
+    expect((await api.world.hot(`other-${other}`, "s")).sort()).toEqual(written.sort());
   }
 });
