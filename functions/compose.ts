@@ -12,7 +12,6 @@ import { URL_SECONDS } from "../shared/files/file.ts";
 import { createFileStore } from "../shared/files/file-store.dynamodb.ts";
 import type { FileObjects } from "../shared/files/file-store.ts";
 import type { FileDependencies } from "../shared/files/manage-files.ts";
-import { createSessionFiles } from "../shared/files/session-files.ts";
 import type { HttpDependencies } from "../shared/http/chain.ts";
 import { createIdempotencyStore } from "../shared/idempotency/idempotency-store.dynamodb.ts";
 import type { BuildPorts } from "../shared/lake/build-day.ts";
@@ -20,8 +19,6 @@ import { createChangedDays } from "../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../shared/lake/lake.s3.ts";
 import type { ChangedDays } from "../shared/lake/lake.ts";
 import { createPseudonyms } from "../shared/lake/pseudonyms.ts";
-import { createSessionMemories } from "../shared/memory/forget.ts";
-import { createMemoryStore } from "../shared/memory/memory-store.dynamodb.ts";
 import { createRecorder } from "../shared/metrics/recorder.dynamodb.ts";
 import type { Recorder } from "../shared/metrics/recorder.ts";
 import { createErasureStore } from "../shared/privacy/erasure-store.dynamodb.ts";
@@ -32,9 +29,9 @@ import { readSecret } from "../shared/read-secret.aws.ts";
 import { setPeriods } from "../shared/retention/periods.ts";
 import { createS3 } from "../shared/s3/create-s3.ts";
 import type { Archive } from "../shared/session/archive.ts";
-import { createMessageStore } from "../shared/session/message-store.dynamodb.ts";
 import { createSessionStore } from "../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../shared/session/store.ts";
+import { joinStores } from "./join-stores.ts";
 import { openFileObjects } from "./s3-objects.ts";
 
 // Joins ports and adapters for the handlers. Importing this file creates nothing, so that a bundle contains only the adapters that
@@ -163,20 +160,7 @@ export function openFileUrls(config: Config, table: Table): FileUrls {
 
 /** All stores of a session. */
 export function openStores(config: Config, table: Table): Stores {
-  const sessions = createSessionStore(table);
-  return {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(createMemoryStore(table, clock)),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: fileObjectsOpener(config),
-      clock,
-    }),
-    archive: openArchive(config),
-    clock,
-  };
+  return joinStores(table, { archive: openArchive(config), openObjects: fileObjectsOpener(config), clock });
 }
 
 /** Reads the key of the users' hashes in the lake. */

@@ -117,21 +117,21 @@ test.each([
 
 const calm = { skew: false, lag: false, late: false, twice: false, faulty: false };
 
+const emptyHistory: History = {
+  deeds: [],
+  sights: [],
+  presences: [],
+  ends: [],
+  served: 0,
+  audited: [],
+  erasures: [],
+  recalls: [],
+  ages: [],
+  incognito: new Set(),
+};
+
 const rulesBroken = (history: Pick<History, "deeds" | "sights">): string[] =>
-  judge(
-    {
-      ...history,
-      presences: [],
-      ends: [],
-      served: 0,
-      audited: [],
-      erasures: [],
-      recalls: [],
-      ages: [],
-      incognito: new Set<string>(),
-    },
-    calm,
-  ).map(({ rule }) => rule);
+  judge({ ...emptyHistory, ...history }, calm).map(({ rule }) => rule);
 
 function append(action: number, began = 10): Deed {
   const says = [`said z${action}x0q`];
@@ -140,19 +140,7 @@ function append(action: number, began = 10): Deed {
 
 function branchRulesBroken(deeds: Deed[], items: Item[], kind: Sight["kind"] = "current", choice?: Choice): string[] {
   const sight = { ...seen(items.map(({ text }) => text)), kind, items, ...(choice ? { choice } : {}) };
-  const history = {
-    deeds,
-    sights: [sight],
-    presences: [],
-    ends: [],
-    served: 0,
-    audited: [],
-    erasures: [],
-    recalls: [],
-    ages: [],
-    incognito: new Set<string>(),
-  };
-  return judgeBranches(history, calm).map(({ rule }) => rule);
+  return judgeBranches({ ...emptyHistory, deeds, sights: [sight] }, calm).map(({ rule }) => rule);
 }
 
 function item(action: number, parent_id: string | null): Item {
@@ -171,18 +159,7 @@ function move(action: number, began: number, path: string[]): Deed {
 function stopRulesBroken(deeds: Deed[], statuses: string[]): string[] {
   const id = timeOrderedId({ seed: "turn", at: 20 }, 0);
   const ends = statuses.map((status) => ({ id, status, user: "ann", session: "s1", action: 1, ended: 100 }));
-  return judgeStops({
-    deeds,
-    sights: [],
-    presences: [],
-    ends,
-    served: 0,
-    audited: [],
-    erasures: [],
-    recalls: [],
-    ages: [],
-    incognito: new Set<string>(),
-  }).map(({ rule }) => rule);
+  return judgeStops({ ...emptyHistory, deeds, ends }).map(({ rule }) => rule);
 }
 
 function stop(action: number, began: number): Deed {

@@ -1,13 +1,8 @@
+import { joinStores } from "../../functions/join-stores.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Table } from "../../shared/dynamodb/table.ts";
-import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
 import type { FileObjects } from "../../shared/files/file-store.ts";
-import { createSessionFiles } from "../../shared/files/session-files.ts";
-import { createSessionMemories } from "../../shared/memory/forget.ts";
-import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
 import type { Archive } from "../../shared/session/archive.ts";
-import { createMessageStore } from "../../shared/session/message-store.dynamodb.ts";
-import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { createMemoryFiles } from "./memory-files.ts";
 
@@ -23,18 +18,5 @@ export function createStores(
   table: Table,
   { archive, fileObjects = createMemoryFiles().objects, clock }: Around,
 ): Stores {
-  const sessions = createSessionStore(table);
-  return {
-    sessions,
-    messages: createMessageStore(table),
-    memories: createSessionMemories(createMemoryStore(table, clock)),
-    files: createSessionFiles({
-      files: createFileStore(table),
-      sessions,
-      openObjects: async () => fileObjects,
-      clock,
-    }),
-    archive,
-    clock,
-  };
+  return joinStores(table, { archive, openObjects: async () => fileObjects, clock });
 }
