@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { sha256 } from "../hash.ts";
+import { parseStored } from "../parse-stored.ts";
 import type { ArchivedHeader } from "../session/archive.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { Chunk } from "../session/session.ts";
@@ -120,14 +121,7 @@ export function parseLines(bytes: Uint8Array): MessageRecord[] {
     });
 }
 
-/** Reads a line of the archive. Node's own error would quote the line, and errors are logged. */
-export function parseLine<T>(line: string): T {
-  try {
-    return JSON.parse(line) as T;
-  } catch {
-    throw new SyntaxError("a line of the archive is not JSON");
-  }
-}
+export const parseLine = <T>(line: string): T => parseStored<T>(line, "a line of the archive");
 
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 

@@ -3,6 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { EVENTS_BY_USER } from "../dynamodb/tables.ts";
 import { eventKey, eventPartition, eventShards } from "../metrics/metric-keys.ts";
 import { toRawItem } from "../metrics/recorder.dynamodb.ts";
+import { parseStored } from "../parse-stored.ts";
 import { redact } from "../redaction/redact.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
@@ -84,6 +85,6 @@ function fromItem(item: Item): EventRecord {
   const { pk: _pk, sk: _sk, expires_at: _expires, metadata, ...event } = item;
   return {
     ...(event as unknown as EventRecord),
-    ...(metadata === undefined ? {} : { metadata: JSON.parse(String(metadata)) }),
+    ...(metadata === undefined ? {} : { metadata: parseStored(metadata, "the metadata of an event") }),
   };
 }

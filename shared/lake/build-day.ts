@@ -115,7 +115,7 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
         }
       }
     }
-    if (!session) throw new AppError("internal", `the archive object ${object.key} has no session line`);
+    if (!session) throw new AppError("internal", "an archive object has no session line");
     if (!writers.session_summaries) return;
     await writers.session_summaries.add(session.summary);
     rows.session_summaries++;

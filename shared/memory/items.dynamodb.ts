@@ -2,6 +2,7 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { MEMORY_PREFIX, memoryKey, parseMessageKey, parseSessionKey } from "../dynamodb/keys.ts";
 import type { Item } from "../dynamodb/table.ts";
 import { memoryVectorNames, parseMemoryVector, type VectorPlace } from "../dynamodb/tables.ts";
+import { parseStored } from "../parse-stored.ts";
 import { fromMessageItem, fromTreeItem, isTree } from "../session/items.dynamodb.ts";
 import { divergenceOf } from "../session/tree.ts";
 import type { BranchChange } from "./follow-branch.ts";
@@ -87,7 +88,7 @@ const QUESTION = /[?？؟][\s"'”’)\]]*$/u;
 type Said = Omit<MemoryRecord, "user_id" | "id" | "session_id" | "counts"> & { terms: string };
 
 export function fromMemoryItem({ memory_of, id, session_id, said }: Item): MemoryRecord {
-  const { terms, ...rest } = JSON.parse(String(said)) as Said;
+  const { terms, ...rest } = parseStored<Said>(said, "a memory");
   return {
     user_id: String(memory_of),
     id: String(id),

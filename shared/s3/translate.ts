@@ -10,6 +10,8 @@ export function statusOf(error: unknown): number | undefined {
  * holds, as in "archive". This file imports no SDK, because the archive loads the SDK only when it is used.
  */
 export function translate(error: unknown, store: string): AppError {
+  // The source of an upload has failed, not S3.
+  if (error instanceof AppError) return error;
   const status = statusOf(error);
   return status === undefined || status >= 500 || status === 429
     ? new AppError("unavailable", `the ${store} does not answer`, { cause: error, retryAfter: 1 })

@@ -11,6 +11,7 @@ import {
   treeKey,
 } from "../dynamodb/keys.ts";
 import type { Item, TransactionAction } from "../dynamodb/table.ts";
+import { parseStored } from "../parse-stored.ts";
 import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import { type MessagePart, textOf } from "./parts.ts";
 import type { Anchor, RunningTurn, SessionId, SessionRecord, Tombstone } from "./session.ts";
@@ -18,7 +19,8 @@ import { LINEAR, type Place, type Tree } from "./tree.ts";
 
 // Free-form JSON is kept as text: DynamoDB's own maps nest 32 levels at most and its numbers end at 1e125.
 const toJson = (value: unknown): string => JSON.stringify(value);
-const fromJson = <T>(text: unknown, absent: T): T => (typeof text === "string" ? (JSON.parse(text) as T) : absent);
+const fromJson = <T>(text: unknown, absent: T): T =>
+  typeof text === "string" ? parseStored<T>(text, "a part of a session") : absent;
 
 /** The beginning of the names of attributes that stand for running turns in a header. */
 export const TURN_PREFIX = "turn_";

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startS3 } from "../../../infra/local/s3/s3-server.ts";
 import { createArchive, formerKeyOf, keyOf } from "../../../shared/archive/archive.s3.ts";
 import { createObjects } from "../../../shared/archive/objects.s3.ts";
+import { AppError } from "../../../shared/errors.ts";
 import { type ArchivedHeader, readArchive } from "../../../shared/session/archive.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 import type { ArchiveRef } from "../../../shared/session/session.ts";
@@ -285,4 +286,13 @@ describe("when S3 rejects a call", () => {
     await expect(withFailures("remove", status).archive.remove(header, "e")).resolves.toBeUndefined();
     if (status === 404) expect(await withFailures("head", status).archive.find(header)).toEqual([]);
   });
+});
+
+it("a write whose messages cannot be read fails with the error of the reader, not with one of S3", async () => {
+  const damaged = new AppError("internal", "a part of a session is not JSON");
+  const writing = archive.write(headerOf("ann"), async function* () {
+    yield* [];
+    throw damaged;
+  });
+  await expect(writing).rejects.toBe(damaged);
 });

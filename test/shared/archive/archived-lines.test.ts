@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWriter, parseLines } from "../../../shared/archive/archived-lines.ts";
+import { AppError } from "../../../shared/errors.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
 import { type MessageRecord, positionOf } from "../../../shared/session/message.ts";
 import type { ArchiveRef } from "../../../shared/session/session.ts";
@@ -219,6 +220,6 @@ describe("paging an archived session of several chunks", () => {
 
 it("a damaged line gives an error that does not quote it, because errors are logged", () => {
   expect(() => parseLines(Buffer.from('{"content":"My passport is blue"'))).toThrow(
-    new SyntaxError("a line of the archive is not JSON"),
+    new AppError("internal", "a line of the archive is not JSON"),
   );
 });
