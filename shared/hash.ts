@@ -31,9 +31,9 @@ export function sha256(text: string): string {
 }
 
 /**
- * Stands for a user in logs and metrics: 48 bits of SHA-256, in hex. It has no key, unlike the lake's hash, so that support can
- * find the lines about a user id. It costs no secret and lives as long as a log.
+ * Stands for a user or a session in logs and metrics: 48 bits of SHA-256, in hex. It has no key, unlike the lake's hash, so that support can
+ * find the lines about an id. It costs no secret and lives as long as a log.
  */
-export function hashUser(user: string): string {
-  return sha256(user).slice(0, 12);
+export function hashId(id: string): string {
+  return sha256(id).slice(0, 12);
 }

@@ -1,11 +1,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { hashUser } from "./hash.ts";
+import { hashId } from "./hash.ts";
 
 /** The request that is named in the lines logged while it runs. */
 interface Request {
   id: string;
   /** Absent until the request is authenticated. */
   user?: string;
+}
+
+interface Fields {
+  user?: string;
+  session?: string;
+  [field: string]: unknown;
 }
 
 type Level = "info" | "warn" | "error";
@@ -30,21 +36,23 @@ export function setRequestUser(user: string): void {
 }
 
 /** Logs the failure of a job, with its cause. `fields` say which job failed, and at what. */
-export function logFailure(error: unknown, fields: { job: string; user?: string; [field: string]: unknown }): void {
+export function logFailure(error: unknown, fields: { job: string } & Fields): void {
   const cause = error instanceof Error ? error.cause : undefined;
   log("error", { ...fields, message: String(error), ...(cause === undefined ? {} : { cause: String(cause) }) });
 }
 
 /**
- * Writes one line of JSON for the operators. `user` is an id; it is logged as a hash. Never pass the content of a conversation.
+ * Writes one line of JSON for the operators. `user` and `session` are ids; they are logged as hashes, because clients choose them. Never pass
+ * the content of a conversation.
  */
-export function log(level: Level, { user, ...fields }: { user?: string; [field: string]: unknown }): void {
+export function log(level: Level, { user, session, ...fields }: Fields): void {
   const request = requests.getStore();
   const whose = user ?? request?.user;
   const line = {
     level,
     ...(request ? { request_id: request.id } : {}),
-    ...(whose === undefined ? {} : { user: hashUser(whose) }),
+    ...(whose === undefined ? {} : { user: hashId(whose) }),
+    ...(session === undefined ? {} : { session: hashId(session) }),
     ...fields,
   };
   write[level](JSON.stringify(line));

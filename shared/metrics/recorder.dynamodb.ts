@@ -1,6 +1,6 @@
 import { type Clock, toSeconds, withPatience } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
-import { hashUser } from "../hash.ts";
+import { hashId } from "../hash.ts";
 import { log } from "../log.ts";
 import { type NewId, randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
@@ -65,7 +65,7 @@ export function toRawItem(metric: Metric, now: number, newId: NewId = randomId):
       toParts(measure as Measure, value),
     ),
     ...(error === undefined ? {} : { error: dimensionValue(error) }),
-    ...(user === undefined ? {} : { user: hashUser(user) }),
+    ...(user === undefined ? {} : { user: hashId(user) }),
     expires_at: toSeconds(at) + retention.rawMetric.seconds,
   };
 }

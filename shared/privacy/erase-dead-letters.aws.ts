@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { userPart } from "../archive/user-part.ts";
 import { userKey } from "../dynamodb/keys.ts";
-import { hashUser } from "../hash.ts";
+import { hashId } from "../hash.ts";
 import type { Eraser } from "./erasure.ts";
 
 /** Seconds for which a search hides a message from others. It shows the message again at its end. */
@@ -77,6 +77,6 @@ function namesIn(user: string): (message: Message) => boolean {
   const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const part = escaped(userPart(user));
   const key = escaped(userKey(user));
-  const pattern = new RegExp(`(?:dt=[-0-9]{10}|files|exports)/${part}/|${key}(?:["#\\\\]|$)|\\b${hashUser(user)}\\b`);
+  const pattern = new RegExp(`(?:dt=[-0-9]{10}|files|exports)/${part}/|${key}(?:["#\\\\]|$)|\\b${hashId(user)}\\b`);
   return ({ Body = "" }) => pattern.test(Body);
 }

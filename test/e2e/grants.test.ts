@@ -6,7 +6,7 @@ import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import { unusedGrants } from "../../infra/local/iam/grants.ts";
 import { listen } from "../../infra/local/listen.ts";
 import type { Log } from "../../infra/local/log.ts";
-import { hashUser } from "../../shared/hash.ts";
+import { hashId } from "../../shared/hash.ts";
 import { impersonal, places } from "../../shared/privacy/registry.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import type { RetentionRule } from "../../shared/retention/rule.ts";
@@ -117,7 +117,7 @@ describe("a run of every route and job", () => {
     const named = new Set<string>();
     for (const [table, item] of used.items) {
       const text = JSON.stringify(item);
-      if (![USER, encodeURIComponent(USER), hashUser(USER)].some((id) => text.includes(id))) continue;
+      if (![USER, encodeURIComponent(USER), hashId(USER)].some((id) => text.includes(id))) continue;
       named.add(kindOf(table, item) ?? "");
     }
     const personal = rules.filter(([name]) => !impersonal.includes(name)).map(([, { place }]) => place);

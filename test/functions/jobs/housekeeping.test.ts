@@ -6,7 +6,7 @@ import { functions } from "../../../infra/functions.ts";
 import { parseSchedule } from "../../../infra/local/events/schedule-expression.ts";
 import { RUNBOOK } from "../../../infra/stacks/observability.ts";
 import { createArchivedDays } from "../../../shared/archive/archived-days.s3.ts";
-import { hashUser } from "../../../shared/hash.ts";
+import { hashId } from "../../../shared/hash.ts";
 import { allowedSilence, type JobName } from "../../../shared/metrics/job-book.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { createWorld, type World } from "../../support/world.ts";
@@ -67,8 +67,8 @@ describe("the audit of the archive", () => {
     expect(logged[0]).toEqual({
       level: "error",
       job: "housekeeping",
-      user: hashUser("ann@example.com"),
-      session: "two/three",
+      user: hashId("ann@example.com"),
+      session: hashId("two/three"),
       day: "2026-11-21",
       message: "an archive object belongs to no session",
     });

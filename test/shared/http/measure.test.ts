@@ -3,7 +3,7 @@ import { executionModeStreamifyResponse } from "@middy/core/executionModeStreami
 import type { APIGatewayProxyEvent, Context } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AppError } from "../../../shared/errors.ts";
-import { hashUser } from "../../../shared/hash.ts";
+import { hashId } from "../../../shared/hash.ts";
 import { createHttpHandler, type HttpResponse } from "../../../shared/http/http-handler.ts";
 import { operations } from "../../../shared/http/operations.ts";
 import { createStreamHandler } from "../../../shared/http/stream-handler.ts";
@@ -165,7 +165,7 @@ describe("the metric of a request", () => {
     await timeOf(answering);
     expect((await answering).statusCode).toBe(status);
     expect(recorded.map((metric) => metric.user)).toEqual([user]);
-    expect(lines.map((line) => JSON.parse(line).user)).toEqual(user === undefined ? [] : [hashUser(user)]);
+    expect(lines.map((line) => JSON.parse(line).user)).toEqual(user === undefined ? [] : [hashId(user)]);
   });
 
   it("delays the answer by at most 500 ms if the store does not respond, and not at all if the store refuses it", async () => {

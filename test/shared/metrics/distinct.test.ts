@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { hashUser } from "../../../shared/hash.ts";
+import { hashId } from "../../../shared/hash.ts";
 import { countCommon, countDistinct, decodeDistinct, encodeDistinct, union } from "../../../shared/metrics/distinct.ts";
 
 const users = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, n) => Number.parseInt(hashUser(`user ${from + n}`), 16));
+  Array.from({ length: to - from }, (_, n) => Number.parseInt(hashId(`user ${from + n}`), 16));
 
 describe("distinct users", () => {
   it("are counted exactly up to the capacity", () => {

@@ -1,7 +1,7 @@
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Sqs, startSqs } from "../../../infra/local/events/sqs.ts";
-import { hashUser } from "../../../shared/hash.ts";
+import { hashId } from "../../../shared/hash.ts";
 import { createDeadLetters } from "../../../shared/metrics/dead-letters.aws.ts";
 import { createDeadLetterEraser } from "../../../shared/privacy/erase-dead-letters.aws.ts";
 
@@ -36,7 +36,7 @@ it("an erasure deletes the dead letters that name the user, and no others", asyn
     failure("The key archive/dt=2026-11-21/ann%40example.com/s1.jsonl.gz does not exist"),
     failure("The item U#ann@example.com#S#s1 is too large"),
     failure("The item U#ann@example.com"),
-    failure(`user ${hashUser("ann@example.com")} failed`),
+    failure(`user ${hashId("ann@example.com")} failed`),
   ];
   const others = [
     failure("The item U#ann@example.com.au#S#s1 is too large"),
