@@ -21,7 +21,9 @@ const createLakeJob =
   async (event: unknown, context: Running): Promise<void> => {
     const deadline = deadlineOf(clock, context, MARGIN);
     const ports = await open();
-    const { rebuild } = requestSchema.parse(event ?? {});
+    const { success, data } = requestSchema.safeParse(event ?? {});
+    if (!success) throw new Error('rebuild: give "all", or days, such as ["2026-11-21"]');
+    const { rebuild } = data;
     if (rebuild) await ports.changes.mark(rebuild === "all" ? await ports.archived.days() : rebuild);
     const run = await buildLake({ ...ports, clock }, deadline, (day, error) => logFailure(error, { job: "lake", day }));
     log("info", { job: "lake", ...run });
