@@ -6,15 +6,17 @@ import { parseArgs } from "node:util";
 import pMap from "p-map";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
-import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
 import { caller } from "./support/caller.ts";
+import { failForGood, isArchived, mend, readDeadLetters, redrive } from "./support/dead-letters.ts";
 import { eraseMany } from "./support/erase-many.ts";
+import { eraseUsers } from "./support/erase-users.ts";
 import { findMarks, markOf, userIdOf } from "./support/find-marks.ts";
 import { type HostProcess, startHostProcess } from "./support/host-process.ts";
 import { ACTIVE_SESSIONS, BROKEN, liveMarked } from "./support/marked-life.ts";
-import { createOperator } from "./support/operator.ts";
+import { createOperator, type Operator } from "./support/operator.ts";
 import { printTable } from "./support/print-table.ts";
+import { say, seconds, until } from "./support/progress.ts";
 import { reportMarks } from "./support/report-marks.ts";
 
 const USAGE = `Erases users while others go on writing, and then searches everything that the local host has stored for their marks.
@@ -38,14 +40,13 @@ const CONCURRENCY = 16;
 /** Seconds until sessions expire. They must be filled before. */
 const TTL = 60;
 
-/** Milliseconds that the host may take for what it does by itself. */
-const PATIENCE = 900_000;
-
 /** Every n-th user has an export. */
 const EXPORT_EVERY = 5;
 
-/** Milliseconds from the request of an erasure until no request that began before runs any more, and until no signed URL is valid. */
-const GRACE = 330_000;
+/** Users of each kind, erased or not, whose jobs fail until dead letters are left. They have no export, because it would fail, too. */
+const FAILING = 5;
+
+/** Milliseconds from the request of an erasure until no signed URL is valid. */
 const LATE = 2 * 3_600_000;
 
 /** Milliseconds in which every function reads the last records of the stream. */
@@ -110,23 +111,21 @@ async function measure(options: Options): Promise<void> {
     const all = Array.from({ length: users }, (_, n) => n);
     // Every third or so, so that erased users and others share partitions of the lake and pages of indexes.
     const gone = new Set(all.filter((n) => Math.floor(((n + 1) * erased) / users) > Math.floor((n * erased) / users)));
-    await liveAll(host, options, all);
+    const staying = all.filter((n) => !gone.has(n));
+    const failing = [[...gone], staying].flatMap((some) => some.filter((n) => !hasExport(n)).slice(0, FAILING));
+    await liveAll(host, options, all, failing);
     await host.stop();
     say("searching everything that is stored");
     const before = await findMarks(data);
     host = await start(true);
-    const erasing = await eraseAll(
-      host,
-      options,
-      gone,
-      all.filter((n) => !gone.has(n)),
-    );
+    let faults = await eraseUsers(host, options, [...gone], staying);
     const operator = createOperator(host, data);
     await operator.ageErasures(LATE);
     await operator.run("jobs-erase");
+    faults += await redriveAll(host, data, operator, failing, gone);
     operator.close();
     // The host keeps the newest record of each stream: it has to be another user's.
-    const call = await callerOf(host, data, all.find((n) => !gone.has(n)) ?? 0);
+    const call = await callerOf(host, data, staying[0] ?? 0);
     await call("POST", "/v1/sessions", { id: "last" });
     await call("DELETE", "/v1/sessions/last");
     await call("POST", "/v1/exports", {});
@@ -138,7 +137,7 @@ async function measure(options: Options): Promise<void> {
     await host.stop();
     say("searching everything that is stored, again");
     const after = await findMarks(data);
-    const faults = reportMarks(before, after, gone) + erasing.faults;
+    faults += reportMarks(before, after, gone);
     if (faults > 0) process.exitCode = 1;
   } finally {
     await host.stop();
@@ -147,7 +146,12 @@ async function measure(options: Options): Promise<void> {
   signal.throwIfAborted();
 
   /** Lets all users live, and waits until what their requests have started is done. */
-  async function liveAll(host: HostProcess, { data, signal }: Options, all: readonly number[]): Promise<void> {
+  async function liveAll(
+    host: HostProcess,
+    { data, signal }: Options,
+    all: readonly number[],
+    failing: readonly number[],
+  ): Promise<void> {
     const began = performance.now();
     let done = 0;
     await pMap(
@@ -159,10 +163,22 @@ async function measure(options: Options): Promise<void> {
       },
       { concurrency: CONCURRENCY },
     );
-    say(`everything is said after ${seconds(began)} s; waiting for the archive`);
+    say(`everything is said after ${seconds(began)} s; waiting for the archive and for dead letters`);
+    const operator = createOperator(host, data);
+    for (const user of failing) await failForGood(user, await callerOf(host, data, user), operator);
     const active = async () =>
       ((await (await fetch(`${host.url}/health`)).json()) as { active_sessions: number }).active_sessions;
-    await until(async () => (await active()) <= all.length * ACTIVE_SESSIONS, signal);
+    const rest = all.length * ACTIVE_SESSIONS + failing.length;
+    await until(async () => {
+      const late = (await active()) - rest;
+      return late <= 0 || `${late} sessions are not archived yet`;
+    }, signal);
+    await until(async () => {
+      const { named, unarchived } = await readDeadLetters(data, failing);
+      const left = Math.min(named.length, unarchived.length);
+      return left === failing.length || `jobs of ${left} of ${failing.length} users have failed for good`;
+    }, signal);
+    say(`dead letters of ${failing.length} users are left; restoring sessions`);
     await pMap(
       all,
       async (user) => {
@@ -173,7 +189,6 @@ async function measure(options: Options): Promise<void> {
       },
       { concurrency: CONCURRENCY },
     );
-    const operator = createOperator(host, data);
     const events = createEventStore(createTable(operator.dynamodb, host.metricsTable));
     const at = Date.now() - DAY;
     for (const user of all) {
@@ -185,13 +200,17 @@ async function measure(options: Options): Promise<void> {
     await operator.run("jobs-lake");
     await operator.run("jobs-export", { from: new Date(at).toISOString().slice(0, 10) });
     operator.close();
-    say("exporting");
+    const exporting = all.filter(hasExport);
+    say(`building ${exporting.length} exports`);
+    let built = 0;
     await pMap(
-      all.filter((user) => user % EXPORT_EVERY < 2),
+      exporting,
       async (user) => {
         const call = await callerOf(host, data, user);
         const { id } = (await call("POST", "/v1/exports")).body;
-        await until(async () => (await call("GET", `/v1/exports/${id}`)).body.status === "ready", signal);
+        const read = async () => (await call("GET", `/v1/exports/${id}`)).body.status;
+        await until(async () => (await read()) === "ready" || `the export ${id} is not ready`, signal);
+        if (++built % 50 === 0) say(`${built} of ${exporting.length} exports are ready`);
       },
       { concurrency: 8 },
     );
@@ -199,103 +218,43 @@ async function measure(options: Options): Promise<void> {
   }
 }
 
-/** Erases users while others write. Returns the number of faults. */
-async function eraseAll(
+/**
+ * Delivers all dead letters again, after the sessions of the users who stay were mended. The jobs must do for them what they could not, and
+ * nothing for the erased. The event of the operator fails again: its letter stays. Returns the number of faults.
+ */
+async function redriveAll(
   host: HostProcess,
-  { data, quick, signal }: Options,
+  data: string,
+  operator: Operator,
+  failing: readonly number[],
   gone: ReadonlySet<number>,
-  others: readonly number[],
-) {
-  const began = performance.now();
-  const counts = { refused: 0, accepted: 0, written: 0, remaining: 0 };
-  const over = new AbortController();
-  const writing = pMap(
-    Array.from({ length: 4 }, (_, n) => n),
-    async (n) => {
-      for (let turn = n; !over.signal.aborted && !signal.aborted; turn += 4) {
-        const user = others[turn % others.length] ?? 0;
-        const call = await callerOf(host, data, user);
-        const content = `I go on with ${markOf(user, "said during the erasure")}.`;
-        await call("POST", `/v1/sessions/${markOf(user, "session active")}/messages`, { role: "user", content });
-        counts.written++;
-        await sleep(20);
-      }
-    },
-  );
-  writing.catch(() => undefined);
-  const erasures = new Map<number, string>();
-  await pMap(
-    [...gone],
-    async (user) => {
-      const call = await callerOf(host, data, user);
-      const twice = await Promise.all([call("POST", "/v1/erasures", {}), call("POST", "/v1/erasures", {})]);
-      const [id] = new Set(twice.map(({ body }) => String(body.id)));
-      erasures.set(user, id ?? "");
-      for (const route of [`/v1/sessions/${markOf(user, "session active")}/messages`, "/v1/sessions/new/messages"]) {
-        const { status } = await call("POST", route, { role: "user", content: "I am still here." }, { status: 409 });
-        if (status === 409) counts.refused++;
-        else counts.accepted++;
-      }
-    },
-    { concurrency: 8 },
-  );
-  say(`${gone.size} erasures are requested`);
-  const operator = createOperator(host, data);
-  if (quick) {
-    await operator.run("jobs-erase");
-    await operator.ageErasures(GRACE);
-  }
-  const receipts = new Map<number, Receipt>();
-  await until(
-    async () => {
-      if (quick) await operator.run("jobs-erase");
-      for (const [user, id] of erasures) {
-        if (receipts.has(user)) continue;
-        const { body } = await (await callerOf(host, data, user))("GET", `/v1/erasures/${id}`);
-        if (body.status === "complete") receipts.set(user, body);
-      }
-      say(`${receipts.size} of ${gone.size} erasures are complete`);
-      return receipts.size === gone.size;
-    },
-    signal,
-    10_000,
-  );
-  operator.close();
-  over.abort();
-  await writing;
-  const stores = new Map<string, { found: number; remaining: number }>();
-  for (const { name, found, remaining } of [...receipts.values()].flatMap((receipt) => receipt.stores)) {
-    const sum = stores.get(name) ?? { found: 0, remaining: 0 };
-    stores.set(name, { found: sum.found + found, remaining: sum.remaining + remaining });
-    counts.remaining += remaining;
-  }
+): Promise<number> {
+  const before = await readDeadLetters(data, failing);
+  const staying = failing.filter((user) => !gone.has(user));
+  for (const user of staying) await mend(user, operator);
+  say("delivering dead letters again");
+  const left = await redrive(data, say);
+  const archived: number[] = [];
+  for (const user of failing) if (await isArchived(user, await callerOf(host, data, user))) archived.push(user);
+  const ofGone = (users: readonly number[]) => users.filter((user) => gone.has(user)).length;
+  const ofStaying = (users: readonly number[]) => users.length - ofGone(users);
   printTable(
-    `The receipts of ${gone.size} erasures, complete after ${seconds(began)} s`,
-    ["", "found", "remaining"],
-    [...stores].map(([name, { found, remaining }]) => [name, found, remaining]),
-  );
-  printTable(
-    "Requests during the erasures",
-    ["", ""],
+    `Dead letters of ${failing.length} users, of whom ${ofGone(failing)} are erased`,
+    ["", "erased", "others"],
     [
-      ["writes of erased users, refused with 409", counts.refused],
-      ["  accepted", counts.accepted],
-      ["writes of others, accepted", counts.written],
+      ["users whom letters name after the erasures", ofGone(before.named), ofStaying(before.named)],
+      ["sessions that are archived after letters were delivered again", ofGone(archived), ofStaying(archived)],
+      ["letters that are left", "", left],
     ],
   );
-  return { faults: counts.accepted + counts.remaining };
+  const expected = staying.length;
+  return (
+    ofGone(before.named) +
+    ofGone(archived) +
+    [ofStaying(before.named), ofStaying(archived), left].filter((count) => count !== expected).length
+  );
 }
+
+const hasExport = (user: number): boolean => user % EXPORT_EVERY < 2;
 
 const callerOf = (host: HostProcess, data: string, user: number) => caller(host, data, userIdOf(user));
-
-/** Waits until something holds. */
-async function until(holds: () => Promise<boolean>, signal: AbortSignal, every = 500): Promise<void> {
-  for (const began = performance.now(); !(await holds()); ) {
-    if (performance.now() - began > PATIENCE) throw new Error("this takes too long");
-    await sleep(every, undefined, { signal });
-  }
-}
-
-const seconds = (began: number): number => Math.round((performance.now() - began) / 1000);
-
-const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);

@@ -1,11 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { parquetReadObjects } from "hyparquet";
 import { openZip } from "../../../infra/cli/import/read/open-zip.ts";
 
 const MARK = /qz(\d{5})q(\d{3})z/g;
+
+/** Bytes of a database that are scanned at once. A text cannot have more than 512 MB. */
+const PIECE = 64_000_000;
 
 /** Fields by their number in marks. The first is the id of the user. */
 const fields = ["id of the user"];
@@ -49,27 +53,36 @@ export async function findMarks(data: string): Promise<Found> {
   const databases = filesOf(data).filter((file) => file.endsWith(".sqlite"));
   for (const file of databases) scanDatabase(file, scan);
   for (const file of filesOf(data)) {
-    const bytes = readFileSync(file);
     const relative = path.relative(data, file);
-    if (databases.includes(file)) scan("bytes of the databases", bytes);
-    else if (relative.startsWith(path.join("s3", "objects"))) await scanObject(file, bytes, scan);
-    else if (relative.endsWith(".log")) scanLog(bytes, scan);
-    else scan("other files", bytes);
+    if (databases.includes(file)) await scanBytes(file, (bytes) => scan("bytes of the databases", bytes));
+    else if (relative.startsWith(path.join("s3", "objects"))) await scanObject(file, readFileSync(file), scan);
+    else if (relative.endsWith(".log")) await scanLog(file, scan);
+    else scan("other files", readFileSync(file));
   }
   return found;
 }
 
 type Scan = (place: string, bytes: Uint8Array | string) => void;
 
+/** Scans a file of any size in pieces. A mark that two pieces share is in the second one, too. */
+async function scanBytes(file: string, scan: (bytes: Uint8Array) => void): Promise<void> {
+  let rest = Buffer.alloc(0);
+  for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
+    const bytes = Buffer.concat([rest, piece as Buffer]);
+    scan(bytes);
+    // One byte less than a mark, so that no mark is found twice.
+    rest = bytes.subarray(-(markOf(0, "id of the user").length - 1));
+  }
+}
+
 export const ACCESS_LOGS = "access logs of S3";
 
 /** The log of the host. Its lines of calls to S3 stand for S3's access logs. The paths that it shows of requests are in no log of AWS. */
-function scanLog(bytes: Uint8Array, scan: Scan): void {
-  const lines = Buffer.from(bytes).toString("latin1").split("\n");
-  const isAccess = (line: string) => /^[\d:.]+ \S*s3 /.test(line);
-  scan(ACCESS_LOGS, lines.filter(isAccess).join("\n"));
-  const others = lines.filter((line) => !isAccess(line));
-  scan("logs", others.map((line) => line.replace(/^([\d:.]+ [A-Z]+ \S+) \(\S+\)/, "$1")).join("\n"));
+async function scanLog(file: string, scan: Scan): Promise<void> {
+  for await (const line of createInterface({ input: createReadStream(file, "latin1") })) {
+    if (/^[\d:.]+ \S*s3 /.test(line)) scan(ACCESS_LOGS, line);
+    else scan("logs", line.replace(/^([\d:.]+ [A-Z]+ \S+) \(\S+\)/, "$1"));
+  }
 }
 
 function scanDatabase(file: string, scan: Scan): void {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { DynamoDBDocumentClient, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { openErasureKey, openErasures } from "../../../shared/dynamodb/keys.ts";
+import { openErasureKey, openErasures, sessionKey } from "../../../shared/dynamodb/keys.ts";
 import type { HostProcess } from "./host-process.ts";
 
 const credentials = { accessKeyId: "local", secretAccessKey: "local" };
@@ -18,32 +18,37 @@ export function createOperator(host: HostProcess, data: string) {
     marshallOptions: { removeUndefinedValues: true },
   });
 
-  /** The items of the erasures that are not over. */
-  async function erasures(): Promise<Record<string, unknown>[]> {
+  /** The items of a partition whose sort keys have a prefix. */
+  async function items(pk: string, prefix: string): Promise<Record<string, unknown>[]> {
     const { Items = [] } = await dynamodb.send(
       new QueryCommand({
         TableName: host.table,
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": openErasures },
+        KeyConditionExpression: prefix === "" ? "pk = :pk" : "pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues: { ":pk": pk, ...(prefix === "" ? {} : { ":prefix": prefix }) },
         ConsistentRead: true,
       }),
     );
     return Items;
   }
 
+  /** The items of the erasures that are not over. */
+  const erasures = () => items(openErasures, "");
+
+  async function set({ pk, sk }: { pk?: unknown; sk?: unknown }, attribute: string, value: unknown): Promise<void> {
+    await dynamodb.send(
+      new UpdateCommand({
+        TableName: host.table,
+        Key: { pk, sk },
+        UpdateExpression: "SET #name = :value",
+        ConditionExpression: "attribute_exists(pk)",
+        ExpressionAttributeNames: { "#name": attribute },
+        ExpressionAttributeValues: { ":value": value },
+      }),
+    );
+  }
+
   async function setAll(attribute: string, compute: (item: Record<string, unknown>) => number): Promise<void> {
-    for (const item of await erasures()) {
-      await dynamodb.send(
-        new UpdateCommand({
-          TableName: host.table,
-          Key: openErasureKey(String(item.sk)),
-          UpdateExpression: "SET #name = :value",
-          ConditionExpression: "attribute_exists(pk)",
-          ExpressionAttributeNames: { "#name": attribute },
-          ExpressionAttributeValues: { ":value": compute(item) },
-        }),
-      );
-    }
+    for (const item of await erasures()) await set(openErasureKey(String(item.sk)), attribute, compute(item));
   }
 
   return {
@@ -56,6 +61,22 @@ export function createOperator(host: HostProcess, data: string) {
       );
       if (FunctionError) throw new Error(`${job}: ${Buffer.from(Payload ?? []).toString()}`);
     },
+    /** Starts a job and does not wait for it, as a schedule does. */
+    async start(job: string, event: object): Promise<void> {
+      const input = { FunctionName: functionName(data, job), Payload: JSON.stringify(event) };
+      await lambda.send(new InvokeCommand({ ...input, InvocationType: "Event" }));
+    },
+    /** Changes a text attribute of all messages of a session. */
+    async setMessages(
+      user: string,
+      session: string,
+      attribute: string,
+      change: (text: string) => string,
+    ): Promise<void> {
+      for (const item of await items(sessionKey(user, session), "M#")) {
+        await set(item, attribute, change(String(item[attribute])));
+      }
+    },
     erasures,
     /** Makes all erasures that are not over older, by so many milliseconds. */
     ageErasures: (by: number) => setAll("since", ({ since }) => Number(since) - by),
@@ -67,6 +88,8 @@ export function createOperator(host: HostProcess, data: string) {
     },
   };
 }
+
+export type Operator = ReturnType<typeof createOperator>;
 
 /** The name of a function of the host, by its name in infra/functions.ts. */
 function functionName(data: string, name: string): string {
