@@ -7,6 +7,7 @@ import { createExportStore } from "../../shared/exports/export-store.dynamodb.ts
 import type { ExportStore } from "../../shared/exports/export-store.ts";
 import { createLimits } from "../../shared/limits/limits.dynamodb.ts";
 import { createMemoryStore } from "../../shared/memory/memory-store.dynamodb.ts";
+import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
 import { randomId } from "../../shared/random.ts";
 import { clock, lazyHandler, openExportTable, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
 import { createBatch, deadlineOf, type Running } from "./middleware.ts";
@@ -56,6 +57,7 @@ function exportOf({ dynamodb }: DynamoDBRecord): { user: string; id: string } {
 export const handler = lazyHandler((config) => {
   const table = openTable(config);
   const limits = createLimits(table);
+  const persons = createPersonStore(table);
   return createBuildExportJob({
     exports: createExportStore(openExportTable(config)),
     objects: openExportObjects(config.ARCHIVE_BUCKET),
@@ -64,6 +66,10 @@ export const handler = lazyHandler((config) => {
     memories: createMemoryStore(table, clock),
     events: createEventStore(openMetricsTable(config)),
     usage: async (user) => limits.usage(user, clock()),
+    settings: async (user) => {
+      const { memory } = await persons.find(user);
+      return { memory };
+    },
     newId: randomId,
     clock,
   });

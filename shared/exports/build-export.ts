@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createSHA256 } from "hash-wasm";
 import { AppError } from "../errors.ts";
 import { type CollectPorts, type Cursor, collect, type Piece, START } from "./collect.ts";
-import { type Counts, FORMAT, MANIFEST, type Manifest, type Series, seriesName } from "./export-format.ts";
+import { type Counts, FORMAT, MANIFEST, type Manifest, SETTINGS, type Series, seriesName } from "./export-format.ts";
 import type { ExportRecord, ExportResult, ExportStore } from "./export-store.ts";
 import { PAGE_END, PAGE_START } from "./readable.ts";
 import { packFile, type ZipEntry, zipDirectory } from "./zip.ts";
@@ -59,6 +59,7 @@ export interface BuildDependencies extends CollectPorts {
   objects: ExportObjects;
   /** Today's usage of a user. */
   usage(user: string): Promise<object>;
+  settings(user: string): Promise<object>;
   newId(): string;
 }
 
@@ -106,7 +107,9 @@ export async function buildExport(
   }
   if (!progress.result) {
     zip.packLines();
-    zip.addFile("usage.json", Buffer.from(`${JSON.stringify(await deps.usage(record.user_id))}\n`));
+    const { user_id } = record;
+    zip.addFile("usage.json", Buffer.from(`${JSON.stringify(await deps.usage(user_id))}\n`));
+    zip.addFile(SETTINGS, Buffer.from(`${JSON.stringify(await deps.settings(user_id))}\n`));
     zip.addFile(MANIFEST, Buffer.from(`${JSON.stringify(manifestOf(record, progress), null, 2)}\n`));
     zip.addDirectory();
     await upload();

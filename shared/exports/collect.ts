@@ -18,6 +18,7 @@ import {
   type FileLine,
   type Series,
   toEventLine,
+  toGivenLine,
   toMessageLine,
   toSessionLine,
   toStateLine,
@@ -183,9 +184,11 @@ async function pageOf(
   if (more && last) next.inside = { id: session.id, position: positionOf(last) };
   const lines = messages.flatMap((message): Piece["lines"] => {
     const shown = toMessage(message, session.id);
+    const given = toGivenLine(shown);
     return [
       ["sessions", toLine(toMessageLine(shown))],
       ["conversations", messageSection(shown, isOn(path, message))],
+      ...(given ? [["states", toLine(given)] as [Series, string]] : []),
     ];
   });
   return { lines, counts: { messages: messages.length }, next };

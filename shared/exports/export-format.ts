@@ -10,17 +10,19 @@ import type { Message, Session } from "../session/schema.ts";
  *   files/<id>…                    the contents of the files, at the `path` of their lines
  *   memories-000001.jsonl, …       memories as `GET /v1/memories` lists them. They are made from messages, so an import makes them again
  *   events-000001.jsonl, …         events as `POST /v1/events` answers them, the oldest first
- *   states-000001.jsonl, …         `StateLine`s, in the order of the sessions
+ *   states-000001.jsonl, …         `StateLine`s and `GivenLine`s, in the order of the sessions
  *   conversations-000001.html, …   the sessions for people to read
- *   usage.json                     today's usage, as in `GET /v1/usage`
+ *   usage.json                     the requests, tokens and cost of today
+ *   settings.json                  as in `GET /v1/settings`. An import switches memory off if it is off here
  *   manifest.json                  a `Manifest`
  *
  * The lines of sessions depend only on what a client can store again: the same sessions give the same bytes. An import sends the messages
- * of a session in their order with all fields, and then makes `head_id` the head. Times of the service itself are in `StateLine`s.
+ * of a session in their order with all fields, and then makes `head_id` the head. What only the service can say is in `states-*.jsonl`.
  */
 export const FORMAT = { format: "memocha-export", version: 1 } as const;
 
 export const MANIFEST = "manifest.json";
+export const SETTINGS = "settings.json";
 
 /** The kinds of numbered files. */
 export type Series = "sessions" | "files" | "memories" | "events" | "states" | "conversations";
@@ -38,10 +40,17 @@ export type SessionLine = { type: "session" } & Pick<
 >;
 
 /** A message of the session whose line came last. Its parent, if it has one, has an earlier line. */
-export type MessageLine = { type: "message" } & Omit<Message, "session_id">;
+export type MessageLine = { type: "message" } & Omit<Message, "session_id" | "memory_ids">;
 
 /** What the service says of a session at the time of the export. An import ignores it. */
 type StateLine = Pick<Session, "id" | "status" | "updated_at" | "expires_at" | "archived_at" | "message_count">;
+
+/** The memories that the model was given for an answer. An import ignores it, because memories that are made again have other ids. */
+interface GivenLine {
+  session_id: string;
+  message_id: string;
+  memory_ids: string[];
+}
 
 export interface FileLine {
   /** The `file_id` in parts of messages. */
@@ -93,7 +102,7 @@ export function toSessionLine(session: Session): SessionLine {
 }
 
 /** `message` as `toMessage` gives it, whose fields have an order. */
-export function toMessageLine({ session_id: _session, parts, usage, ...message }: Message): MessageLine {
+export function toMessageLine({ session_id: _, memory_ids: _given, parts, usage, ...message }: Message): MessageLine {
   return {
     type: "message",
     ...message,
@@ -105,6 +114,10 @@ export function toMessageLine({ session_id: _session, parts, usage, ...message }
 export function toStateLine(session: Session): StateLine {
   const { id, status, updated_at, expires_at, archived_at, message_count } = session;
   return { id, status, updated_at, expires_at, ...(archived_at && { archived_at }), message_count };
+}
+
+export function toGivenLine({ id, memory_ids, session_id }: Message): GivenLine | null {
+  return memory_ids ? { session_id, message_id: id, memory_ids } : null;
 }
 
 /** The store gives the fields of an event in any order. */

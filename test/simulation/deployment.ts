@@ -201,6 +201,7 @@ export function deploy(world: World, instance: Instance) {
       memories,
       events: createEventStore(metricsTable),
       usage: async (user) => limits.usage(user, clock()),
+      settings: (user) => persons.find(user),
       newId: () => instance.name,
       clock,
     }),

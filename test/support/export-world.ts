@@ -34,6 +34,10 @@ export function createExportWorld(api: Api) {
     memories: world.memories,
     events: createEventStore(createTable(engines.dynamodb, engines.metricsTable)),
     usage: async () => ({ requests: 0 }),
+    settings: async (user) => {
+      const { memory } = await world.persons.find(user);
+      return { memory };
+    },
     newId: () => `run ${runs++}`,
     clock: world.stores.clock,
   };

@@ -148,9 +148,9 @@ describe("an export", () => {
     expect(second.textOf("states")).not.toBe(first.textOf("states"));
   });
 
-  it("of a user without data is a zip with usage and a manifest", async () => {
+  it("of a user without data is a zip with usage, settings and a manifest", async () => {
     const { files, manifest } = await world.export("nobody");
-    expect([...files.keys()].sort()).toEqual(["manifest.json", "usage.json"]);
+    expect([...files.keys()].sort()).toEqual(["manifest.json", "settings.json", "usage.json"]);
     expect(manifest.counts).toEqual({ sessions: 0, messages: 0, memories: 0, events: 0, files: 0 });
   });
 

@@ -61,6 +61,7 @@ function manyFiles(count: number) {
     memories: { summary: async () => ({ forgottenBefore: 0 }), list: none, find: async () => [] },
     events: { async *ofUser() {} },
     usage: async () => ({}),
+    settings: async () => ({}),
     newId: () => "run",
     clock: () => 0,
   } as unknown as BuildDependencies;
