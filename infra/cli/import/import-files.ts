@@ -12,11 +12,13 @@ import {
   type ApiOptions,
   createApiClient,
   defaultRetryPolicy,
+  Interrupted,
   Refused,
   type RetryPolicy,
+  type Send,
   Unreachable,
 } from "./send/api-client.ts";
-import { emptySummary, MAX_LISTED, type Problem, type Summary } from "./summary.ts";
+import { emptySummary, MAX_LISTED, noteOthers, type Problem, type Summary } from "./summary.ts";
 
 export interface ImportOptions extends UserChoice {
   /** Files, directories and zip archives. */
@@ -81,7 +83,8 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
     policy,
     signal: stop.signal,
   };
-  const importRecord = createRecordImporter(createApiClient(api), {
+  const send = createApiClient(api);
+  const importRecord = createRecordImporter(send, {
     ...options,
     clock: options.clock ?? Date.now,
     onStored(messages, files) {
@@ -98,6 +101,11 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   try {
     const first = { ...policy, attempts: Math.min(policy.attempts, FIRST_ATTEMPTS) };
     if (!options.dryRun) await checkApi({ ...api, policy: first });
+    for (const { own } of inputs) {
+      if (!own) continue;
+      noteOthers(summary, own);
+      if (!own.memory && !options.dryRun) await switchMemoryOff(send, options.user, stopFor);
+    }
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     await drain(items, { concurrency, maxSize: MAX_PENDING_BYTES, signal: stop.signal }, async (item) => {
       record(item, await importRecord(item));
@@ -143,6 +151,17 @@ async function checkApi(api: ApiOptions): Promise<void> {
   } catch (error) {
     if (!(error instanceof Unreachable)) return;
     throw new Error(`no API answers at ${api.url}: ${error.message}. Is it running (npm start)?`, { cause: error });
+  }
+}
+
+/** Switches memory off before the first message is stored. Ends the run if it cannot. */
+async function switchMemoryOff(send: Send, user: string | undefined, stopFor: (reason: string) => void): Promise<void> {
+  try {
+    await send({ method: "PATCH", path: "/v1/settings", user, body: { memory: false } });
+  } catch (error) {
+    if (error instanceof Refused || error instanceof Unreachable)
+      stopFor(`memory cannot be switched off: ${error.message}`);
+    else if (!(error instanceof Interrupted)) throw error;
   }
 }
 

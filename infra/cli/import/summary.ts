@@ -1,6 +1,7 @@
 import { counted } from "../../../shared/counted.ts";
 import { alignColumns } from "../align-columns.ts";
 import type { Changes } from "./plan-session.ts";
+import type { MemochaExport } from "./read/memocha-export.ts";
 
 /** Problems that a summary lists. The import counts and reports all of them. */
 export const MAX_LISTED = 1000;
@@ -36,6 +37,8 @@ export interface Summary {
   branches: number;
   /** What the source has and the import leaves out, with its number. */
   left: Record<string, number>;
+  /** What happens to the data of Memocha's export beside its sessions. */
+  notes: string[];
   changes: Changes;
   /** Bytes of input read. */
   read: number;
@@ -59,6 +62,7 @@ export function emptySummary(total: number): Summary {
     files: 0,
     branches: 0,
     left: {},
+    notes: [],
     changes: { moved: 0, renamed: 0, mended: 0, detached: 0 },
     read: 0,
     total,
@@ -76,6 +80,18 @@ export function countSessions({ imported, existing, resumed }: Summary): number 
 /** Whether every conversation of the input is in the store now. */
 export function isComplete({ bad, failed, stopped }: Summary): boolean {
   return bad === 0 && failed === 0 && stopped === null;
+}
+
+/** Adds what an import does with the data of an export beside its sessions. */
+export function noteOthers(summary: Summary, { counts, memory, unused }: MemochaExport): void {
+  if (unused > 0) summary.left["files that no message names"] = unused;
+  if (counts.events > 0) summary.left["events, because the statistics count each event once"] = counts.events;
+  summary.notes.push(
+    "Usage is not taken back, because limits count what the server has done.",
+    memory
+      ? "The server makes memories again from the messages, with new ids, also those that were forgotten."
+      : "Memory is off in this export: the import switches it off, so that nothing is remembered.",
+  );
 }
 
 /** Formats the summary as a table for people. It says what to do next when the import is not complete. */
@@ -120,6 +136,7 @@ export function formatSummary(summary: Summary, dryRun = false): string {
     dryRun
       ? "Nothing was sent. Run the same command without --dry-run to import."
       : `${counted(sessions, "session")} in ${seconds.toFixed(1)} s: ${rate} sessions/s`,
+    ...summary.notes,
     ...(stopped === null ? [] : ["", `Ended early: ${stopped}.`]),
     ...(isComplete(summary) || dryRun ? [] : [advise(summary)]),
   ].join("\n");

@@ -80,6 +80,8 @@ function readNode(
   source: Source,
 ): SourceMessage | undefined {
   const { author, content, metadata } = message;
+  if (content !== undefined && content !== null && !isObject(content))
+    throw new BadRecord(`node ${key}: content: not an object`);
   if (metadata?.is_visually_hidden_from_conversation === true) return undefined;
   if (typeof content?.content_type === "string" && INTERNAL.has(content.content_type)) return undefined;
   const { role, recipient } = { role: author?.role, recipient: message.recipient };

@@ -69,6 +69,7 @@ function readMessage(message: JsonObject, field: string, ids: ReadonlySet<unknow
       ...(at !== undefined && { at }),
     },
     parts,
+    source,
   );
 }
 

@@ -82,6 +82,7 @@ function readMessage(
       ...(!isUser && unfinished === true && { status: "incomplete" as const }),
     },
     parts,
+    source,
   );
 }
 

@@ -74,6 +74,7 @@ function readMessage(key: string, message: JsonObject, isTree: boolean, source: 
       ...(role === "assistant" && message.done === false && { status: "incomplete" as const }),
     },
     [...said, ...sourcesOf(message), ...filesOf(message, source)],
+    source,
   );
 }
 

@@ -1,11 +1,13 @@
 import type { SourceMessage, SourcePart } from "../conversation.ts";
 import { toBody } from "./content-parts.ts";
+import type { Source } from "./format.ts";
 
 /**
  * Splits an answer whose parts hold results of tools: the results become messages of the role `tool`, between those of the assistant, as
- * the API has them. The last message keeps the id, so that the messages below follow it.
+ * the API has them. The last message keeps the id, so that the messages below follow it. A message without parts is left out.
  */
-export function splitAnswer(message: SourceMessage, parts: readonly SourcePart[]): SourceMessage[] {
+export function splitAnswer(message: SourceMessage, parts: readonly SourcePart[], source: Source): SourceMessage[] {
+  if (parts.length === 0) source.leave("messages without content");
   const groups: SourcePart[][] = [];
   for (const part of parts) {
     const group = groups.at(-1);

@@ -32,9 +32,16 @@ export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   const array = findArray(head, start, "conversations");
   if (array === "unseen" && !final) return undefined;
   if (typeof array === "number") return { kind: "array", start: array, around: 1 };
-  // A brace alone on its line begins a record that takes several lines.
-  const isAlone = /^\{[ \t\r]*\n/.test(head.toString("latin1", start, start + 64));
-  return isAlone ? { kind: "values", start } : { kind: "lines", start: bom };
+  return takesSeveralLines(head, start) ? { kind: "values", start } : { kind: "lines", start: bom };
+}
+
+/** Whether the first record continues on the next line. In JSON Lines a record begins there, also after a line that was cut off. */
+function takesSeveralLines(head: Buffer, start: number): boolean {
+  const end = head.indexOf(0x0a, start);
+  if (end === -1) return false;
+  const first = head.toString("latin1", start, end).trimEnd();
+  const next = head.subarray(end).find((byte) => byte > 0x20);
+  return /[{[]$/.test(first) || (!first.endsWith("}") && next !== undefined && next !== 0x7b);
 }
 
 function detectForeign(head: Buffer): string | undefined {

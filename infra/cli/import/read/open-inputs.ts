@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { isSeries, MANIFEST } from "../../../../shared/exports/export-format.ts";
 import type { Entry } from "./entry.ts";
+import { findMemochaExport, type MemochaExport } from "./memocha-export.ts";
 import { openZip } from "./open-zip.ts";
 import { CHUNK_BYTES } from "./read-bytes.ts";
 import { readRecords } from "./read-records.ts";
@@ -18,6 +18,8 @@ export interface Input {
   records(onRead: (bytes: number) => void): AsyncGenerator<InputRecord>;
   /** The files beside it, in its directory or archive. */
   entries: readonly Entry[];
+  /** The export of Memocha that it is. */
+  own?: MemochaExport;
 }
 
 export interface Inputs {
@@ -30,10 +32,10 @@ const ACTIVITY = /(^|\/)my ?activity\.(json|html)$/i;
 const ANY_JSON = /\.(json|jsonl|ndjson)(\.gz)?$/i;
 
 /**
- * Opens the files to import, in the given order. A directory or a zip archive stands for the files of an export in it: Memocha's series
- * of sessions, or `conversations*.json`, or `MyActivity.json` and `.html`, or else all of its JSON files. They come in the order of their
+ * Opens the files to import, in the given order. A directory or a zip archive stands for the files of an export in it: Memocha's
+ * sessions, or `conversations*.json`, or `MyActivity.json` and `.html`, or else all of its JSON files. They come in the order of their
  * numbers.
- * @throws Error that names a file which does not exist or cannot be opened.
+ * @throws Error that names a file which does not exist, cannot be opened, or is an incomplete export.
  */
 export async function openInputs(given: readonly string[]): Promise<Inputs> {
   const opened: Inputs[] = [];
@@ -57,7 +59,7 @@ async function openInput(given: string): Promise<Inputs> {
   });
   if (stats.isDirectory()) {
     const entries = await listDirectory(given);
-    const inputs = chooseInputs(entries, (name) => path.join(given, name));
+    const inputs = await chooseInputs(entries, (name) => path.join(given, name)).catch(named(given));
     if (inputs.length === 0) throw new Error(`${given}: no .json or .jsonl file in this directory`);
     return { inputs, close: () => undefined };
   }
@@ -66,40 +68,41 @@ async function openInput(given: string): Promise<Inputs> {
     const entry = fileEntry(given, given, stats.size);
     return { inputs: [toInput(given, [entry], [])], close: () => undefined };
   }
-  const { entries, close } = await openZip(given).catch((error: Error) => {
-    throw new Error(`${given}: ${error.message}`, { cause: error });
-  });
-  const inputs = chooseInputs(entries, (name) => `${given}: ${name}`);
-  if (inputs.length > 0) return { inputs, close };
-  close();
-  throw new Error(`${given}: no .json or .jsonl file in this archive`);
+  const { entries, close } = await openZip(given).catch(named(given));
+  try {
+    const inputs = await chooseInputs(entries, (name) => `${given}: ${name}`).catch(named(given));
+    if (inputs.length > 0) return { inputs, close };
+    throw new Error(`${given}: no .json or .jsonl file in this archive`);
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
-function chooseInputs(entries: readonly Entry[], show: (name: string) => string): Input[] {
+/** Names the file in an error. */
+const named = (given: string) => (error: Error) => {
+  throw new Error(`${given}: ${error.message}`, { cause: error });
+};
+
+async function chooseInputs(entries: readonly Entry[], show: (name: string) => string): Promise<Input[]> {
   const numbered = entries.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
-  const series = sessionsOf(numbered);
-  if (series) return [toInput(show(series[0]?.name ?? ""), series, entries)];
+  const own = await findMemochaExport(numbered);
+  if (own) return [{ ...toInput(show((own.sessions[0] ?? own.manifest).name), own.sessions, entries), own }];
   const files = numbered.filter(({ name }) => !name.startsWith("__MACOSX/"));
-  const named = (pattern: RegExp, isFlat = false) =>
+  const match = (pattern: RegExp, isFlat = false) =>
     files.filter(({ name }) => pattern.test(name) && !(isFlat && name.includes("/")));
-  const chosen = [named(EXPORT), named(ACTIVITY), named(ANY_JSON, true), named(ANY_JSON)];
+  const chosen = [match(EXPORT), match(ACTIVITY), match(ANY_JSON, true), match(ANY_JSON)];
   return (chosen.find((each) => each.length > 0) ?? []).map((each) => toInput(show(each.name), [each], entries));
 }
 
 /** An input whose records are one text in several files. */
 function toInput(file: string, texts: readonly Entry[], entries: readonly Entry[]): Input {
   const bytes = texts.reduce((sum, each) => sum + each.bytes, 0);
-  return { file, bytes, entries, records: (onRead) => readRecords(() => concatenate(texts), onRead) };
-}
-
-/** The files of the sessions of one of Memocha's exports: they are one text. */
-function sessionsOf(entries: readonly Entry[]): Entry[] | undefined {
-  const root = entries
-    .find(({ name }) => name === MANIFEST || name.endsWith(`/${MANIFEST}`))
-    ?.name.slice(0, -MANIFEST.length);
-  if (root === undefined) return undefined;
-  const series = entries.filter(({ name }) => name.startsWith(root) && isSeries(name.slice(root.length), "sessions"));
-  return series.length > 0 ? series : undefined;
+  async function* records(onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
+    // A user without sessions has an export without their files.
+    if (texts.length > 0) yield* readRecords(() => concatenate(texts), onRead);
+  }
+  return { file, bytes, entries, records };
 }
 
 async function* concatenate(entries: readonly Entry[]): AsyncGenerator<Buffer> {
@@ -127,7 +130,8 @@ async function isZip(file: string): Promise<boolean> {
   const handle = await open(file);
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.readUInt32BE(0) === 0x504b0304;
+    // An archive without files has only its end.
+    return bytesRead === 4 && [0x504b0304, 0x504b0506].includes(buffer.readUInt32BE(0));
   } finally {
     await handle.close();
   }

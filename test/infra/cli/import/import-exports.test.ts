@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type ImportOptions, importFiles } from "../../../../infra/cli/import/import-files.ts";
-import type { Summary } from "../../../../infra/cli/import/summary.ts";
+import { formatSummary, type Summary } from "../../../../infra/cli/import/summary.ts";
+import { FORMAT } from "../../../../shared/exports/export-format.ts";
 import { type FakeApi, startFakeApi } from "./fake-api.ts";
 import { chatgptConversation, node } from "./fixtures.ts";
 import { createScratch } from "./scratch.ts";
@@ -127,6 +128,59 @@ describe("an import of an export with branches and files", () => {
   });
 });
 
+test("an export of Memocha without sessions is complete, and says what is not taken back", async () => {
+  const counts = { sessions: 0, messages: 0, memories: 0, events: 2, files: 0 };
+  const manifest = JSON.stringify({ ...FORMAT, counts, entries: [] });
+  const zip = createScratch().write("export.zip", await zipOf({ "manifest.json": manifest, "usage.json": "{}" }));
+  const summary = await run([zip], { dryRun: true });
+  expect(summary).toMatchObject({ imported: 0, bad: 0, problems: [] });
+  expect(formatSummary(summary, true).split("\n").slice(-4)).toEqual([
+    expect.stringMatching(/^left out +2 +events, because the statistics count each event once$/),
+    "Nothing was sent. Run the same command without --dry-run to import.",
+    "Usage is not taken back, because limits count what the server has done.",
+    "The server makes memories again from the messages, with new ids, also those that were forgotten.",
+  ]);
+});
+
+test.each([
+  [
+    "Claude",
+    {
+      uuid: "c",
+      chat_messages: [
+        { uuid: "m", sender: "human", text: 7 },
+        { uuid: "n", sender: "human", text: "hi" },
+      ],
+    },
+  ],
+  [
+    "LibreChat",
+    {
+      conversationId: "l",
+      messages: [
+        { messageId: "m", text: {} },
+        { messageId: "n", text: "hi" },
+      ],
+    },
+  ],
+  [
+    "Open WebUI",
+    {
+      id: "o",
+      chat: {
+        messages: [
+          { role: "user", content: [7] },
+          { role: "user", content: "hi" },
+        ],
+      },
+    },
+  ],
+])("a message of %s without readable content is counted as left out", async (_, record) => {
+  const file = createScratch().write("conversations.json", JSON.stringify([record]));
+  const { messages, left, problems } = await run([file], { dryRun: true });
+  expect([messages, left, problems]).toEqual([1, { "messages without content": 1 }, []]);
+});
+
 test("a file of an unknown format is one problem, and the other files are imported", async () => {
   const { write } = createScratch();
   const unknown = write("unknown.json", JSON.stringify([{ foo: 1 }, { foo: 2 }]));
@@ -224,9 +278,11 @@ describe("lines of Memocha's own export", () => {
   test("name files that are beside them", async () => {
     const id = "01890a5d-ac96-774b-bcce-b302099a8057";
     const parts = [{ type: "file", file_id: id, media_type: "text/plain", filename: "a.txt" }];
+    const sessions = [session("s1"), line("m1", null, { content: "", parts, role: "user" })].join("\n");
+    const entries = [{ path: "sessions-000001.jsonl", bytes: sessions.length }];
     const zip = await zipOf({
-      "manifest.json": "{}",
-      "sessions-000001.jsonl": [session("s1"), line("m1", null, { content: "", parts, role: "user" })].join("\n"),
+      "manifest.json": JSON.stringify({ ...FORMAT, counts: {}, entries }),
+      "sessions-000001.jsonl": sessions,
       [`files/${id}-a.txt`]: "hello",
     });
     expect(await run([createScratch().write("export.zip", zip)])).toMatchObject({

@@ -8,8 +8,11 @@ import { importFiles } from "../../../../infra/cli/import/import-files.ts";
 import { createTable } from "../../../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../../../shared/events/event-store.dynamodb.ts";
 import { collect, START } from "../../../../shared/exports/collect.ts";
+import { FORMAT } from "../../../../shared/exports/export-format.ts";
+import { createChatWorld, runTurn, turnRequest } from "../../../support/chat-world.ts";
 import { createErasureWorld } from "../../../support/erasure-world.ts";
 import { createExportWorld } from "../../../support/export-world.ts";
+import { startFakeOpenAI } from "../../../support/fake-openai.ts";
 import { type Api, pages, startApi } from "../../../support/start-api.ts";
 import { createScratch } from "./scratch.ts";
 import { zipOf } from "./zip.ts";
@@ -72,7 +75,9 @@ async function zipped({ sessions, contents }: Awaited<ReturnType<typeof exportOf
     "sessions-000001.jsonl": sessions.slice(0, middle),
     "sessions-000002.jsonl": sessions.slice(middle),
   };
-  return createScratch().write("export.zip", await zipOf({ "manifest.json": "{}", ...series, ...contents }));
+  const entries = Object.entries(series).map(([path, text]) => ({ path, bytes: Buffer.byteLength(text), sha256: "" }));
+  const manifest = JSON.stringify({ ...FORMAT, counts: {}, entries });
+  return createScratch().write("export.zip", await zipOf({ "manifest.json": manifest, ...series, ...contents }));
 }
 
 const importAs = (user: string, file: string) =>
@@ -131,13 +136,28 @@ async function createSession(user: string, id: string): Promise<void> {
   await api.patch(`/v1/sessions/${id}`, { head_id: answer.id }, { user });
 }
 
-/** What the zip of an export has of sessions and files, and where it is. */
+/** What an import takes back of a user's export, all that the zip has, and where it is. */
 async function zipOfUser(user: string) {
-  const { zip, textOf, files } = await exportWorld.export(user);
+  const whole = await exportWorld.export(user);
+  const { zip, textOf, linesOf, files } = whole;
   const contents = [...files]
     .filter(([name]) => name.startsWith("files/"))
     .map(([name, content]) => [name, `${content}`]);
-  return { file: createScratch().write("export.zip", zip), has: { sessions: textOf("sessions"), contents } };
+  // The ids of memories are new, and they order memories of the same time.
+  const memories = linesOf("memories")
+    .map(({ id: _id, ...memory }) => JSON.stringify(memory))
+    .sort();
+  const has = { sessions: textOf("sessions"), contents, memories, settings: `${files.get("settings.json")}` };
+  return { ...whole, file: createScratch().write("export.zip", zip), has };
+}
+
+/** Erases a user, imports the export again, and delivers the stream records of its messages. */
+async function eraseAndImport(user: string, file: string, sessions: readonly string[]) {
+  const { status, stores } = await createErasureWorld(api.engines, api.world).erase(user);
+  expect([status, stores.filter(({ remaining }) => remaining > 0)]).toEqual(["complete", []]);
+  const summary = await importAs(user, file);
+  await api.world.deliver(user, ...sessions);
+  return summary;
 }
 
 test("an export that is imported again gives the same sessions, byte for byte", async () => {
@@ -156,19 +176,90 @@ test("an export that is imported again gives the same sessions, byte for byte", 
   expect((await zipOfUser("bob")).has).toEqual(has);
 });
 
-test("an export can be imported again after its user was erased, also a session that was restored from the archive", async () => {
-  await createSession("eve", "one");
-  await api.post("/v1/sessions", { id: "back", ttl_seconds: 60 }, { user: "eve" });
-  await api.post("/v1/sessions/back/messages", { messages: [{ role: "user", content: "restored" }] }, { user: "eve" });
+test("sessions in every state, files and memories are the same after an export, an erasure and an import", {
+  timeout: 60_000,
+}, async () => {
+  const user = "eve";
+  const post = (path: string, body?: object) => api.post(path, body, { user });
+  const say = (id: string, ...messages: object[]) => post(`/v1/sessions/${id}/messages`, { messages });
+  await createSession(user, "one");
+  for (const id of ["back", "cold"]) {
+    await post("/v1/sessions", { id, ttl_seconds: 60 });
+    await say(id, { role: "user", content: `The ${id} room has a piano` });
+  }
+  await api.world.deliver(user, "back", "cold");
   api.world.advance(61_000);
-  await api.world.archiveJob({ Records: [(await api.world.sweep("eve", "back"))!] });
-  await api.post("/v1/sessions/back/restore", undefined, { user: "eve" });
-  const { file, has } = await zipOfUser("eve");
-  const { status, stores } = await createErasureWorld(api.engines, api.world).erase("eve");
-  expect([status, stores.filter(({ remaining }) => remaining > 0)]).toEqual(["complete", []]);
-  expect((await exportOf("eve")).sessions).toBe("");
-  expect(await importAs("eve", file)).toMatchObject({ imported: 2, problems: [] });
-  expect((await zipOfUser("eve")).has).toEqual(has);
+  for (const id of ["back", "cold"]) await api.world.archiveJob({ Records: [(await api.world.sweep(user, id))!] });
+  await post("/v1/sessions/back/restore");
+  await post("/v1/sessions", { id: "hidden", incognito: true });
+  await say("hidden", { role: "user", content: "My secret is a violin" });
+  await post("/v1/sessions", { id: "empty" });
+  await post("/v1/sessions", { id: "refused" });
+  await say(
+    "refused",
+    { role: "user", content: "How do I pick a lock?" },
+    { role: "assistant", content: "", status: "incomplete", finish_reason: "content_filter" },
+  );
+  await post("/v1/sessions", { id: "long" });
+  for (let n = 0; n < 6; n++) {
+    // Messages of the system are not remembered.
+    await say("long", ...Array.from({ length: 100 }, (_, m) => ({ role: "system", content: `${n * 100 + m}` })));
+  }
+  await api.world.deliver(user, "one", "long");
+  await post("/v1/sessions", { id: "talk" });
+  const fake = await startFakeOpenAI();
+  const chat = createChatWorld(api.world, fake.url);
+  const question = turnRequest(chat.deps, user, "talk", "Which room has a piano?", { memory: true });
+  const { turn } = await runTurn({ ...chat.deps, recall: api.world.recall }, question);
+  await fake.close();
+  expect(turn.memories.length).toBeGreaterThan(0);
+  const sessions = ["one", "back", "cold", "hidden", "empty", "refused", "long", "talk"];
+  await api.world.deliver(user, "talk", "refused");
+  const upload = (await post("/v1/files", { filename: "loose.txt", media_type: "text/plain", bytes: 5 })).body.upload;
+  expect((await fetch(upload.url, { method: "PUT", headers: upload.headers, body: "loose" })).status).toBe(200);
+  await post("/v1/events", { type: "feedback", session_id: "one", value: 1 });
+  const { file, has, manifest, linesOf } = await zipOfUser(user);
+  expect(manifest.counts).toMatchObject({ sessions: 8, messages: 7 + 1 + 1 + 1 + 2 + 600 + 2, events: 1, files: 2 });
+  expect(has.memories).toHaveLength(5);
+  expect(linesOf("states").filter(({ memory_ids }) => memory_ids)).toEqual([
+    { session_id: "talk", message_id: expect.any(String), memory_ids: turn.memories.map(({ id }) => id) },
+  ]);
+
+  const summary = await eraseAndImport(user, file, sessions);
+  expect(summary).toMatchObject({ imported: 8, messages: manifest.counts.messages, files: 1, problems: [] });
+  expect(summary.left).toEqual({
+    "files that no message names": 1,
+    "events, because the statistics count each event once": 1,
+  });
+  expect(summary.notes.join("\n")).toMatch(/Usage is not taken back, .*\nThe server makes memories again/);
+  const again = await zipOfUser(user);
+  const { contents } = has;
+  expect(again.has).toEqual({ ...has, contents: contents.filter(([name]) => !name?.endsWith("loose.txt")) });
+  expect(again.manifest.counts).toEqual({ ...manifest.counts, events: 0, files: 1 });
+});
+
+test("what was said is not remembered after an import if memory was off in the export", async () => {
+  const user = "mia";
+  await createSession(user, "one");
+  await api.patch("/v1/settings", { memory: false }, { user });
+  const { file, has } = await zipOfUser(user);
+  expect(has).toMatchObject({ memories: [], settings: '{"memory":false}\n' });
+  const summary = await eraseAndImport(user, file, ["one"]);
+  expect(summary).toMatchObject({ imported: 1, problems: [] });
+  expect(summary.notes).toContain(
+    "Memory is off in this export: the import switches it off, so that nothing is remembered.",
+  );
+  expect((await zipOfUser(user)).has).toEqual(has);
+});
+
+test("an import does not begin when it cannot switch memory off", async () => {
+  await createSession("moe", "one");
+  await api.patch("/v1/settings", { memory: false }, { user: "moe" });
+  const { file } = await zipOfUser("moe");
+  await createErasureWorld(api.engines, api.world).request("max");
+  const { stopped, imported } = await importAs("max", file);
+  expect([stopped, imported]).toEqual([expect.stringMatching(/^memory cannot be switched off: 409/), 0]);
+  expect((await api.get("/v1/sessions", { user: "max" })).body.data).toEqual([]);
 });
 
 test("an incognito session is exported with its mark while it exists, and only imported as what it is", async () => {

@@ -15,6 +15,8 @@ test.each([
   ["JSON Lines whose first line is cut off", '{"session":"a\n{"session":"b"}', { kind: "lines", start: 0 }],
   ["a byte order mark", '\u00ef\u00bb\u00bf{"session":"a"}', { kind: "lines", start: 3 }],
   ["a record over several lines", '{\n  "session": "a"\n}', { kind: "values", start: 0 }],
+  ["a record that begins a line with others", '{"session": "a",\r\n "messages": []}', { kind: "values", start: 0 }],
+  ["a record whose array begins a line", '{"session": "a", "messages": [\n{}]}', { kind: "values", start: 0 }],
   ["lines that are no JSON", "hello\n", { kind: "lines", start: 0 }],
   ["nothing but blanks", " \n\n", { kind: "empty" }],
 ])("the content shows that a file is %s", (_, text, layout) => {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { readEntry } from "../../../../../infra/cli/import/read/entry.ts";
 import { openInputs } from "../../../../../infra/cli/import/read/open-inputs.ts";
 import { openZip } from "../../../../../infra/cli/import/read/open-zip.ts";
+import { FORMAT } from "../../../../../shared/exports/export-format.ts";
 import { createScratch } from "../scratch.ts";
 import { zipOf } from "../zip.ts";
 
@@ -38,7 +39,16 @@ test.each([
   ],
   [
     "Memocha's export",
-    { "manifest.json": "{}", "sessions-000001.jsonl": "", "sessions-000002.jsonl": "", "events-000001.jsonl": "" },
+    {
+      "manifest.json": JSON.stringify({
+        ...FORMAT,
+        counts: {},
+        entries: ["sessions-000001.jsonl", "sessions-000002.jsonl"].map((path) => ({ path, bytes: 0 })),
+      }),
+      "sessions-000001.jsonl": "",
+      "sessions-000002.jsonl": "",
+      "events-000001.jsonl": "",
+    },
     ["sessions-000001.jsonl"],
   ],
   ["other files", { "b.jsonl": "", "a.json": "", "deep/c.json": "", "__MACOSX/a.json": "" }, ["a.json", "b.jsonl"]],
@@ -58,6 +68,7 @@ test("a zip archive that would leave its directory is refused", async () => {
 
 test("a zip archive without conversations, or one that is cut off, is refused", async () => {
   await expect(openInputs([await write({ "a.txt": "x" })])).rejects.toThrow("no .json or .jsonl file in this archive");
+  await expect(openInputs([await write({})])).rejects.toThrow("no .json or .jsonl file in this archive");
   const zip = await zipOf({ "conversations.json": "[]" });
   const cut = createScratch().write("cut.zip", zip.subarray(0, -10));
   await expect(openInputs([cut])).rejects.toThrow(/cut\.zip: /);
