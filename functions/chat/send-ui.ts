@@ -11,10 +11,10 @@ import { turnRequest } from "./turn-request.ts";
 export const createSendUiChat = (deps: ChatHandlerDependencies) =>
   createStreamHandler(chatOperations.sendUiChat, deps, async (request) => {
     const { id, turn: asked, ...options } = request.body;
-    const { question, path, before, system, continued } = asked;
+    const { question, path, places, before, system, continued } = asked;
     const common = turnRequest(deps, request, id, options);
     const place = await placeUiTurn(deps, common.session, asked);
-    const turn = await startTurn(deps, { ...common, question, path, before, system, ...place });
+    const turn = await startTurn(deps, { ...common, question, path, places, before, system, ...place });
     const headers = { ...turn.headers, ...UI_MESSAGE_STREAM_HEADERS };
     const message = continued === undefined ? undefined : { id: continued, parts: [] };
     const stream = uiMessageStream(turn, message && { message, isKnown: true });

@@ -3,6 +3,7 @@ import { parseDataUrl } from "../files/data-url.ts";
 import { isFilename, MEDIA_TYPE } from "../files/file.ts";
 import { isImage } from "../files/prompt-files.ts";
 import { contentSchema, type InputPart, MAX_DATA_URL_BYTES, partsSchema, textOf } from "../session/parts.ts";
+import { inputIn } from "./answer-body.ts";
 
 /** What a message of OpenAI's request says. It has parts only if it has images or files. */
 interface CompletionContent {
@@ -85,4 +86,26 @@ function toPart(part: z.infer<typeof contentPart>): InputPart {
   const { file_data, file_id, filename } = part.file;
   if (file_id != null) return { type: "file", file_id };
   return { type: "file", data: file_data ?? "", ...(filename == null ? {} : { filename }) };
+}
+
+interface ToolMessage {
+  role: string;
+  content: CompletionContent;
+  tool_calls?: { id: string; function: { name: string; arguments: string } }[] | null | undefined;
+  tool_call_id?: string | null | undefined;
+}
+
+/** The parts of a message with calls of tools or with a result; `undefined` = it has neither. */
+export function toolPartsOf({
+  role,
+  content: { text },
+  tool_calls,
+  tool_call_id,
+}: ToolMessage): InputPart[] | undefined {
+  if (role === "tool" && tool_call_id) return [{ type: "tool_result", tool_call_id, output: text }];
+  if (!tool_calls?.length) return undefined;
+  const calls = tool_calls.map(({ id, function: { name, arguments: input } }): InputPart => {
+    return { type: "tool_call", tool_call_id: id, name, input: inputIn(input) };
+  });
+  return text ? [{ type: "text", text }, ...calls] : calls;
 }

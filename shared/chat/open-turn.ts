@@ -7,18 +7,13 @@ import { hotMessages } from "../session/message-source.ts";
 import { notFound, readSession } from "../session/read-session.ts";
 import { restoreSession } from "../session/restore-session.ts";
 import { contended, retryContended } from "../session/retry-contended.ts";
-import {
-  isExpired,
-  isLaterThan,
-  type RequestIdentity,
-  type SessionId,
-  type SessionRecord,
-} from "../session/session.ts";
+import type { MessageInput } from "../session/schema.ts";
+import { isExpired, isLaterThan, type RequestIdentity, type SessionRecord } from "../session/session.ts";
 import { branchFor, forkAt, headOf, LINEAR, type Path, pathOf, placeOf, type Tree } from "../session/tree.ts";
 import { collectDeadTurns } from "./end-turn.ts";
 import { steppedWindow } from "./prompt.ts";
 import { firstWords } from "./title.ts";
-import { checkResults } from "./tool-results.ts";
+import { checkTurn, givesResults, unchangedSince } from "./tool-results.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 import type { BeginRequest } from "./turn-store.ts";
 
@@ -53,15 +48,22 @@ interface Opening {
 }
 
 /** Reads the header and the newest messages in one strongly consistent Query. `null`: the session is not hot. */
-export async function readWindow(deps: ChatDependencies, session: SessionId): Promise<Window | null> {
+export async function readWindow(deps: ChatDependencies, request: TurnRequest): Promise<Window | null> {
   // The store also returns the message before the ones it is asked for.
-  const { record, tree, messages, before } = await deps.messages.window(session, historyLimit(deps) - 1);
+  const { record, tree, messages, before } = await deps.messages.window(
+    request.session,
+    historyLimit(deps, request) - 1,
+  );
   if (record?.status !== "active" || isExpired(record, deps.clock())) return null;
   return { record, tree, messages: [...(before ? [before] : []), ...messages.toReversed()] };
 }
 
 /** Messages to read: at least one, because the turn needs the last message even if the model sees no history. */
-const historyLimit = ({ settings }: ChatDependencies): number => Math.max(1, settings.maxMessages - 1);
+const historyLimit = (deps: ChatDependencies, request: TurnRequest): number => Math.max(1, mostHistory(deps, request));
+
+/** Messages before the question that the model sees. Results of parallel calls are messages of their own, and their calls must be seen. */
+const mostHistory = ({ settings }: ChatDependencies, { since = [] }: TurnRequest): number =>
+  settings.maxMessages - 1 + since.filter(givesResults).length;
 
 /**
  * Stores the question and marks the turn as running: one round trip. It takes more if the session is not hot, if another request
@@ -82,11 +84,19 @@ export async function openTurn(
   return retryContended<OpenedTurn | null>(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
     if (window) refuseOtherKind(request, window.record);
-    const earlier = window?.messages.length === 0 ? request.before : request.since;
-    let hasResults =
-      window && checkResults(window.messages, isHistoryStored ? [] : (earlier ?? []), question, identity);
-    if (window && earlier?.length && !isHistoryStored) {
-      const paths = request.beforePaths?.slice(-earlier.length);
+    const earlier = (!isHistoryStored && (window?.messages.length === 0 ? request.before : request.since)) || [];
+    const paths = request.beforePaths?.slice(request.beforePaths.length - earlier.length);
+    const check = (read: Window, before: readonly MessageInput[]) =>
+      checkTurn(
+        deps,
+        { ...request, before, beforePaths: paths },
+        read,
+        question,
+        identity,
+        historyLimit(deps, request),
+      );
+    let hasResults = window && (await check(window, earlier));
+    if (window && earlier.length > 0) {
       const stores = hasResults ? unchangedSince(deps, window.record) : deps;
       window = null;
       try {
@@ -96,8 +106,8 @@ export async function openTurn(
         throw error;
       }
       isHistoryStored = true;
-      window = await readWindow(deps, session);
-      hasResults = window && checkResults(window.messages, [], question, identity);
+      window = await readWindow(deps, request);
+      hasResults = window && (await check(window, []));
     }
     if (!window) return contended;
     const { record } = window;
@@ -106,7 +116,7 @@ export async function openTurn(
     const died = record.turns ? await collectDeadTurns(deps.turns, record, now, onStored) : [];
     const dead = died.filter((turn) => turn.answer !== answer);
     // Collecting may have stored an answer: read the messages again.
-    if (dead.some(({ messages }) => messages === 2)) window = (await readWindow(deps, session)) ?? window;
+    if (dead.some(({ messages }) => messages === 2)) window = (await readWindow(deps, request)) ?? window;
     meant ??= window.tree.current;
     const place = await placeTurn(deps, request, window, { question, answer, meant });
     const placed = place.branch > 0 && !request.asked ? { ...question, branch: place.branch } : question;
@@ -133,12 +143,12 @@ export async function openTurn(
     if (outcome.kind === "begun" && !isAgain) onStored?.({ messages: 1 });
     const branch = outcome.kind === "present" ? outcome.branch : place.branch;
     const tree = place.tree ?? window.tree;
-    const read = await historyOf(deps, session, window, tree, branch);
+    const read = await historyOf(deps, request, window, tree, branch);
     // An earlier attempt at this turn may have stored its question or its answer: they are not history.
     const earlierMessages = read.filter(({ id }) => id !== question.id && id !== answer);
     const head = place.tree ? headOf(place.tree, { ...placeOf(question), branch }) : {};
     const opened = outcome.kind === "begun" ? { ...record, ...head } : record;
-    const history = steppedWindow(earlierMessages, record.message_count, deps.settings.maxMessages - 1);
+    const history = steppedWindow(earlierMessages, record.message_count, mostHistory(deps, request));
     const skipped = Math.max(0, record.message_count - history.length);
     return { record: opened, history, branch, path: pathOf(tree, branch), skipped };
   });
@@ -152,15 +162,6 @@ function refuseOtherKind({ incognito }: TurnRequest, record: Pick<SessionRecord,
     "conflict",
     `incognito: the session exists and is ${kind}: leave incognito out, or name a new session`,
   );
-}
-
-/** Stores that append only to the session as it was read, so that of two equal results of a tool one is refused. Throws `conflict`. */
-function unchangedSince(deps: ChatDependencies, { version }: SessionRecord): ChatDependencies {
-  const append: typeof deps.messages.append = (request) => {
-    if (request.record.version !== version) throw new AppError("conflict", "the session has changed");
-    return deps.messages.append({ ...request, exact: true });
-  };
-  return { ...deps, messages: { ...deps.messages, append } };
 }
 
 /** Finds the branch of a turn, and the tree if it begins a new one. `meant`: the branch that was current at first. */
@@ -187,15 +188,19 @@ async function placeTurn(
 /** The messages of a branch. Reads again only for another branch than the one that was read. */
 async function historyOf(
   deps: ChatDependencies,
-  session: SessionId,
+  request: TurnRequest,
   read: Window,
   tree: Tree,
   branch: number,
 ): Promise<MessageRecord[]> {
   if (branch === read.tree.current) return read.messages;
   const path = pathOf(tree, branch);
-  const limit = historyLimit(deps);
-  const { messages } = await deps.messages.range(session, read.record.generation, { order: "desc", limit, path });
+  const limit = historyLimit(deps, request);
+  const { messages } = await deps.messages.range(request.session, read.record.generation, {
+    order: "desc",
+    limit,
+    path,
+  });
   return messages.toReversed();
 }
 
@@ -243,5 +248,5 @@ async function makeHot(
     refuseOtherKind(request, {});
     await restoreSession(deps, session);
   }
-  return readWindow(deps, session);
+  return readWindow(deps, request);
 }

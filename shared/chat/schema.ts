@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { contentSchema, type InputPart, partsSchema, textSchema, toolCallPart } from "../session/parts.ts";
 import { idSchema, incognitoSchema, messageInputSchema, messageSchema } from "../session/schema.ts";
-import { completionContentSchema } from "./completion-content.ts";
+import { completionContentSchema, toolPartsOf } from "./completion-content.ts";
 
 /** Options of a turn, of Memocha's own route and of the AI SDK's. */
 export const turnOptions = {
@@ -129,7 +129,16 @@ const completionMessageSchema = z
       .nullish(),
     tool_call_id: toolCallPart.shape.tool_call_id.nullish(),
   })
-  .check(({ value: { role, content }, issues }) => {
+  .check(({ value, issues }) => {
+    const { role, content, tool_calls, tool_call_id } = value;
+    const { error } = partsSchema.optional().safeParse(toolPartsOf(value));
+    for (const { message } of error?.issues ?? []) {
+      issues.push({ code: "custom", input: value, path: [tool_calls?.length ? "tool_calls" : "content"], message });
+    }
+    if (role === "tool" && !tool_call_id) {
+      const message = "is missing: a message of a tool names the call that it answers";
+      issues.push({ code: "custom", input: tool_call_id, path: ["tool_call_id"], message });
+    }
     if (role === "user" || !content.parts) return;
     const at = content.parts.findIndex(({ type }) => type === "file");
     const message = `must be text in a message of the role ${role}: only the user's messages have images and files`;
@@ -150,7 +159,10 @@ export const completionRequestSchema = z
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     n: z.literal(1, "must be 1: a turn has one answer").nullish(),
-    modalities: z.array(z.literal("text", "must be text: audio output is not supported")).nullish(),
+    modalities: z
+      .array(z.string())
+      .refine((given) => given.every((kind) => kind === "text"), 'must be ["text"]: audio output is not supported')
+      .nullish(),
     audio: unsupported("answers are text").optional(),
     functions: unsupported("use tools").optional(),
     function_call: unsupported("use tool_choice").optional(),

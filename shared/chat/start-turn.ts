@@ -141,7 +141,7 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
     now,
     until: diesAt(request),
   });
-  const reading = request.isNew ? null : readWindow(deps, session);
+  const reading = request.isNew ? null : readWindow(deps, request);
   const [, reservation] = await Promise.allSettled([claiming, reserving, reading]);
   try {
     // All have settled, so the errors take precedence in this order.

@@ -66,6 +66,8 @@ export interface TurnRequest {
   question: Question;
   /** Path of the question in the request, for errors. @default "" */
   path?: string;
+  /** Places of the question's parts in that message of the request, for errors. @default they are the same */
+  places?: readonly number[] | undefined;
   /** Id of the message that the question follows; `null` = none. An earlier message begins a branch. Absent = the end of the current one. */
   parent?: string | null | undefined;
   /** The stored message that is answered again, instead of a new question: see `askAgain`. */
@@ -73,7 +75,7 @@ export interface TurnRequest {
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
   /** Paths of these messages in the request, for errors. */
-  beforePaths?: readonly string[];
+  beforePaths?: readonly string[] | undefined;
   /** The part of `before` after its last answer. It is stored if the session has messages already. */
   since?: readonly MessageInput[];
   /** Overrides the deployment's and the session's system prompt. */

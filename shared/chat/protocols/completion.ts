@@ -2,9 +2,9 @@ import { AppError } from "../../errors.ts";
 import type { AnswerPiece } from "../../llm/model.ts";
 import { toAppError } from "../../llm/model-error.ts";
 import { type MessageRecord, timeOf } from "../../session/message.ts";
-import { bodyOf, type InputPart } from "../../session/parts.ts";
+import { bodyOf } from "../../session/parts.ts";
 import type { MessageInput, Role } from "../../session/schema.ts";
-import { inputIn } from "../answer-body.ts";
+import { toolPartsOf } from "../completion-content.ts";
 import type { CompletionRequest } from "../schema.ts";
 import type { Turn, TurnRequest } from "../turn.ts";
 import { END_OF_STREAM, errorText, toEvent } from "./event-stream.ts";
@@ -52,30 +52,22 @@ export function completionTurn(body: CompletionRequest): CompletionTurn {
 
 /** Converts a message of OpenAI's request to stored messages. A message without text and without tool calls gives none. */
 function inputOf(message: CompletionRequest["messages"][0]): MessageInput[] {
-  const { role, content: said, name, tool_calls, tool_call_id } = message;
-  const { text: content, parts } = said;
-  const speaker = name ? { name } : {};
-  const about = { role: role as Role, ...speaker };
-  if (role === "tool" && tool_call_id) {
-    return [{ ...about, parts: [{ type: "tool_result", tool_call_id, output: content }] }];
-  }
-  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: text } }): InputPart => {
-    return { type: "tool_call", tool_call_id: id, name, input: inputIn(text) };
-  });
-  if (calls.length > 0) {
-    return [{ ...about, parts: [...(content ? [{ type: "text" as const, text: content }] : []), ...calls] }];
-  }
+  const { role, content, name } = message;
+  const about = { role: role as Role, ...(name ? { name } : {}) };
+  const parts = toolPartsOf(message) ?? content.parts;
   if (parts) return [{ ...about, parts }];
-  return content === "" ? [] : [{ ...about, content }];
+  return content.text === "" ? [] : [{ ...about, content: content.text }];
 }
 
 /** Names the parts of messages in an error as OpenAI's request does. */
 export function namedAsContent(error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== "validation_failed") return error;
   const toContent = (text: string) =>
-    text.replace(/^(messages\.\d+)\.parts\.(\d+)(\.file_id)?/, (_, message, part, isId) => {
-      return `${message}.content.${part}${isId ? ".file.file_id" : ""}`;
-    });
+    text
+      .replace(/^(messages\.\d+\.)parts\.\d+\.(tool_call_id)/, "$1$2")
+      .replace(/^(messages\.\d+)\.parts\.(\d+)(\.file_id)?/, (_, message, part, isId) => {
+        return `${message}.content.${part}${isId ? ".file.file_id" : ""}`;
+      });
   const fields = error.fields.map(({ path, message }) => ({ path: toContent(path), message }));
   const { code, providerCode, headers } = error;
   return new AppError(code, toContent(error.message), { fields, providerCode, headers, cause: error });

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { bodyOf, type MessagePart, partsSchema } from "../../session/parts.ts";
+import { bodyOf, contentSchema, type MessagePart, partsSchema } from "../../session/parts.ts";
 import { idSchema, type MessageInput, metadataSchema } from "../../session/schema.ts";
 import { questionPartsSchema, turnOptions } from "../schema.ts";
 import type { TurnRequest } from "../turn.ts";
@@ -32,6 +32,8 @@ const bodySchema = z
 export interface UiTurn extends Required<Pick<TurnRequest, "question" | "before">>, Pick<TurnRequest, "system"> {
   /** Path of the question in the request, for errors. */
   path: string;
+  /** Places of the results in the client's message. */
+  places?: number[];
   /** The client's id of the message that the question replaces, or of the question that is answered again. */
   replaced?: string;
   isRegenerated: boolean;
@@ -41,7 +43,6 @@ export interface UiTurn extends Required<Pick<TurnRequest, "question" | "before"
 
 export const uiChatSchema = bodySchema.transform((body, context) => {
   const { id, model, temperature, max_output_tokens, memory, incognito, tools, tool_choice } = body;
-  const messages = body.messages.filter(({ role }) => role !== "system");
   const at = body.messages.length - 1;
   const last = body.messages[at];
   const parts = last ? questionParts(last) : [];
@@ -56,6 +57,11 @@ export const uiChatSchema = bodySchema.transform((body, context) => {
       context.addIssue({ code: "custom", path: ["messages", at, "parts", ...path], message });
     }
     return z.NEVER;
+  }
+  const history = body.messages.slice(0, at).map((message) => (message.role === "system" ? [] : historyOf(message)));
+  const problems = history.flatMap((inputs, n) => inputs.flatMap(problemsOf).map((message) => ({ n, message })));
+  for (const { n, message } of problems) {
+    context.addIssue({ code: "custom", path: ["messages", n, "parts"], message });
   }
   const isAnswer = last.role === "assistant";
   const system = body.messages.filter(({ role }) => role === "system").map(textOf);
@@ -72,10 +78,10 @@ export const uiChatSchema = bodySchema.transform((body, context) => {
   const turn: UiTurn = {
     question,
     path: `messages.${at}.`,
-    before: messages.slice(0, -1).flatMap(historyOf),
+    before: history.flat(),
     system: system.length > 0 ? system.join("\n\n") : undefined,
     isRegenerated,
-    ...(isAnswer ? { continued: last.id } : {}),
+    ...(isAnswer ? { continued: last.id, places: placesOf(last) } : {}),
     ...(!isAnswer && (isRegenerated || body.messageId === last.id) ? { replaced: last.id } : {}),
   };
   return { id, model, temperature, max_output_tokens, memory, incognito, tools, tool_choice, turn };
@@ -83,6 +89,12 @@ export const uiChatSchema = bodySchema.transform((body, context) => {
 
 const textOf = ({ parts }: ClientMessage): string =>
   parts.map(({ text }) => (typeof text === "string" ? text : "")).join("");
+
+/** Places of the results of the last step's tools in an answer. */
+function placesOf({ parts }: ClientMessage): number[] {
+  const step = parts.findLastIndex(({ type }) => type === "step-start");
+  return parts.flatMap((part, n) => (n > step && isToolPart(part) && resultOf(part).length > 0 ? [n] : []));
+}
 
 /** The parts of the question: all of a user's message, and of an answer the results of its last step's tools. */
 function questionParts({ role, parts }: ClientMessage): UiPart[] {
@@ -136,8 +148,18 @@ function historyOf(message: ClientMessage): MessageInput[] {
 
 /** Empty if no part of it can be stored. */
 function inputOf(role: MessageInput["role"], parts: readonly UiPart[], client_id?: string): MessageInput[] {
-  const known = parts.filter((part) => partsSchema.safeParse([part]).success) as unknown as MessagePart[];
+  const known = parts.filter((part) => isOnlySize(partsSchema.safeParse([part]))) as unknown as MessagePart[];
   const body = bodyOf({ parts: known });
   if (known.length === 0 || (body.content === "" && !body.parts)) return [];
   return [{ role, ...body, ...(client_id ? { client_id } : {}) } as MessageInput];
 }
+
+/** Whether a part is known, although it may be too large. The path of an error of size is that of all parts. */
+const isOnlySize = ({ error }: { error?: z.ZodError }): boolean =>
+  error?.issues.every(({ path }) => path.length === 0) ?? true;
+
+/** Why a message of the history is too large to be stored. */
+const problemsOf = ({ content, parts }: MessageInput): string[] =>
+  (parts ? partsSchema.safeParse(parts) : contentSchema.safeParse(content)).error?.issues.map(
+    ({ message }) => message,
+  ) ?? [];

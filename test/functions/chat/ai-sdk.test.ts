@@ -76,6 +76,10 @@ function chatOf({ AbstractChat, DefaultChatTransport }: typeof ai7, init: Init =
   return new Chat({ id, ...init, transport, state });
 }
 
+const large = (id: string, count: number, size: number) => {
+  return { id, role: "user", parts: Array.from({ length: count }, () => ({ type: "text", text: "x".repeat(size) })) };
+};
+
 describe.each([
   ["6", ai6 as unknown as typeof ai7],
   ["7", ai7],
@@ -397,9 +401,12 @@ describe.each([
         input: {},
         output: 1,
       } as const;
-      const ours = chat({ messages: [{ id: "a", role: "assistant", parts: [part] as never }] });
+      const step = { type: "step-start" } as const;
+      const ours = chat({ messages: [{ id: "a", role: "assistant", parts: [step, part] as never }] });
       await ours.sendMessage();
-      expect(ours.error!.message).toContain("is not a tool call of this session");
+      expect(ours.error!.message).toContain(
+        'messages.0.parts.1.tool_call_id: \\"call-1\\" is not a tool call of this conversation',
+      );
     });
   });
 
@@ -410,12 +417,14 @@ describe.each([
     [{ messages: [{ id: "a", role: "user", parts: [{ type: "text", text: 7 }] }] }, "messages.0.parts.0.text"],
     [{ messages: [{ id: "a", role: "user", parts: [{ type: "custom" }] }] }, "messages.0.parts.0.type"],
     [{ messages: [{ id: "a", role: "assistant", parts: [{ type: "text", text: "x" }] }] }, "messages"],
+    [{ messages: [large("a", 2, 200_000), large("b", 1, 1)] }, "messages.0.parts"],
+    [{ messages: [large("a", 1, 400_000), large("b", 1, 1)] }, "messages.0.parts"],
     [{ id: " ", messages: [{ id: "a", role: "user", parts: [{ type: "text", text: "x" }] }] }, "id"],
     [
       { trigger: "resume-stream", messages: [{ id: "a", role: "user", parts: [{ type: "text", text: "x" }] }] },
       "trigger",
     ],
-  ])("refuses %j, naming the field, and stores nothing", async (body, path) => {
+  ])("refuses %.200j, naming the field, and stores nothing", async (body, path) => {
     const response = await request("/v1/chat", { method: "POST", body: JSON.stringify({ id, ...body }) });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: "validation_failed", errors: [{ path }] });

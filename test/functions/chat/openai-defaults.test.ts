@@ -100,7 +100,7 @@ describe.each([
 
   it.each([
     ["n", { n: 2 }],
-    ["modalities.1", { modalities: ["text", "audio"] }],
+    ["modalities", { modalities: ["text", "audio"] }],
     ["audio", { audio: { voice: "alloy", format: "wav" } }],
     ["functions", { functions: [{ name: "f" }] }],
     ["function_call", { function_call: "auto" }],
@@ -337,13 +337,62 @@ describe.each([
     });
     world.advance(1000);
     const answer = (...messages: object[]) => create("", { messages });
-    expect(await failure(answer(result("call-9", "?")))).toMatchObject({ status: 400, param: "tool_call_id" });
+    const path = "messages.0.tool_call_id";
+    expect(await failure(answer(result("call-9", "?")))).toMatchObject({ status: 400, param: path });
+    expect(await failure(answer({ role: "tool", content: "?" }))).toMatchObject({ status: 400, param: path });
     expect(await stored()).toHaveLength(2);
     fake.next({ text: "It is warm." });
     await answer(result("call-1", "warm"), result("call-2", "late"));
     world.advance(1000);
-    expect(await failure(answer(result("call-1", "cold")))).toMatchObject({ status: 400, param: "tool_call_id" });
+    expect(await failure(answer(result("call-1", "cold")))).toMatchObject({ status: 400, param: path });
     expect(await stored()).toHaveLength(5);
+  });
+
+  it("may call more tools at once than the model sees messages", async () => {
+    const many = Array.from({ length: 40 }, (_, n) => ({ id: `call-${n}`, name: "weather", input: "{}" }));
+    fake.next({ pieces: callDeltas(many, 1), finish: "tool_calls" });
+    const first = await create("How is every town?", { tools });
+    world.advance(1000);
+    const messages = [
+      { role: "user", content: "How is every town?" },
+      first.choices[0]!.message,
+      ...many.map(({ id }) => result(id, "warm")),
+    ];
+    fake.next({ text: "All are warm." });
+    const { choices } = await create("", { messages });
+    expect(choices[0]!.message.content).toBe("All are warm.");
+    const said = fake.requests[1]!.messages.map(({ role }) => role);
+    expect(said).toEqual(["system", "user", "assistant", ...many.map(() => "tool")]);
+  });
+
+  it("may bring a history of many rounds of tools to a new session", async () => {
+    const rounds = Array.from({ length: 150 }, (_, n) => [
+      { role: "assistant", content: null, tool_calls: [{ ...toolCalls[0]!, id: `call-${n}` }] },
+      result(`call-${n}`, "warm"),
+    ]);
+    await create("", { messages: [{ role: "user", content: "Watch the weather." }, ...rounds.flat()] });
+    const { messages } = await listMessages(world.stores, { user: "ann", id }, { order: "asc", limit: 1000 });
+    expect(messages).toHaveLength(302);
+    expect(messages.at(-2)).toMatchObject({ role: "tool", parts: [{ tool_call_id: "call-149", output: "warm" }] });
+  });
+
+  it.each([
+    ["messages.1.tool_calls", (text: string) => ({ input: JSON.stringify({ text }), output: "fine" })],
+    ["messages.2.content", (text: string) => ({ input: "{}", output: text })],
+  ])("is told that %s has more than 300 KB, and nothing is stored", async (param, of) => {
+    // Each quotation mark is two bytes of JSON.
+    const { input, output } = of('"'.repeat(160_000));
+    const call = { ...toolCalls[0]!, function: { name: "weather", arguments: input } };
+    const messages = [
+      { role: "user", content: "How is Rome?" },
+      { role: "assistant", content: null, tool_calls: [call] },
+      result(call.id, output),
+    ];
+    for (const more of [[], [{ role: "user", content: "And now?" }]]) {
+      const error = await failure(create("", { messages: [...messages, ...more] }));
+      expect(error).toMatchObject({ status: 400, param, message: expect.stringContaining("307200 bytes of JSON") });
+    }
+    await expect(stored()).rejects.toMatchObject({ code: "not_found" });
   });
 
   it("lists the models", async () => {

@@ -10,6 +10,7 @@ import { patchSession } from "../../../shared/session/patch-session.ts";
 import { showSession } from "../../../shared/session/read-session.ts";
 import { toSession } from "../../../shared/session/session.ts";
 import { runTurn, turnRequest } from "../../support/chat-world.ts";
+import { callDeltas } from "../../support/fake-openai.ts";
 import { createMemoryWorld } from "../../support/memory-world.ts";
 import { useChat } from "../../support/use-chat.ts";
 
@@ -113,6 +114,27 @@ describe("a turn that follows an earlier message", () => {
     await ask("edit", { parent: `20-${id}` });
     const limit = t.chat.deps.settings.maxMessages;
     expect(prompt()).toEqual([...inputs.slice(0, 21).map(({ content }) => content), "edit"].slice(-limit));
+  });
+
+  it("gives the results of tools that this message calls, whatever the current branch says", async () => {
+    const part = { type: "tool_result" as const, tool_call_id: "call-1", output: "sunny" };
+    const results = { question: { role: "tool" as const, content: "", parts: [part] } };
+    t.fake.next({ pieces: callDeltas([{ id: "call-1", name: "weather", input: "{}" }]), finish: "tool_calls" });
+    const calling = await ask("How is Rome?");
+    await ask("How is Oslo?", { parent: null });
+    const refused = { code: "validation_failed", fields: [{ path: "parts.0.tool_call_id" }] };
+    await expect(ask("", results)).rejects.toMatchObject(refused);
+    await expect(ask("", { ...results, parent: null })).rejects.toMatchObject(refused);
+    const answer = await ask("", { ...results, parent: calling });
+    await expect(ask("", results)).rejects.toMatchObject(refused);
+    expect((await list()).map(({ role }) => role)).toEqual(["user", "assistant", "tool", "assistant"]);
+    // Another result of the same call is on another branch.
+    const other = { ...results.question, parts: [{ ...part, output: "rainy" }] };
+    await ask("", { question: other, parent: calling });
+    expect(prompt().at(-1)).toBe("rainy");
+    await again(answer);
+    expect(prompt().at(-1)).toBe("sunny");
+    expect(await list("all")).toHaveLength(9);
   });
 
   it("recalls no memory of the branch that it leaves, even before that is removed", async () => {
