@@ -25,6 +25,7 @@ import { createLexicalEmbedder, LEXICAL_MODEL } from "../shared/memory/embedder.
 import { createOpenAIEmbedder } from "../shared/memory/embedder.openai.ts";
 import type { Embedder, Space } from "../shared/memory/embedder.ts";
 import { createMemoryStore } from "../shared/memory/memory-store.dynamodb.ts";
+import type { Layout } from "../shared/memory/memory-store.ts";
 import { meteredEmbedding, meteredSearches } from "../shared/memory/metered.ts";
 import { createRecall, recallNothing } from "../shared/memory/recall.ts";
 import type { MemoryDependencies } from "../shared/memory/remember.ts";
@@ -135,7 +136,7 @@ function withAlarms(store: ProviderStore, stage: string): ProviderStore {
 }
 
 /**
- * Dependencies of remembering and recalling. The table records the model of its vectors; `defaultSpace` is for an empty table. The
+ * Dependencies of remembering and recalling. The table records the layout of its vectors; `firstLayout` is for an empty table. The
  * function's recorder counts calls and searches: a function that is not an HTTP handler must flush it.
  */
 export function openMemories(
@@ -150,9 +151,15 @@ export function openMemories(
         ? createLexicalEmbedder(space.dimensions)
         : openEmbedder(config, space, createEmbedder),
     ),
-    defaultSpace: configuredSpace(config, "a"),
+    firstLayout: firstLayout(config),
     clock,
   };
+}
+
+/** Slot a has an index for the vectors of a model, b a smaller one for those of the built-in embedding. */
+export function firstLayout(config: Config): Layout {
+  const slot = configuredSpace(config, "a").model === LEXICAL_MODEL ? "b" : "a";
+  return { slot, space: configuredSpace(config, slot) };
 }
 
 /** The configured embedding model, with the dimensions of the index in this slot. */

@@ -2,7 +2,7 @@ import { RemovalPolicy } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Node } from "constructs";
 import * as z from "zod";
-import type { VectorPlace } from "../shared/dynamodb/tables.ts";
+import { defaultDimensions, type VectorPlace } from "../shared/dynamodb/tables.ts";
 import { type LakeContent, lakeContents } from "../shared/lake/lake-content.ts";
 import { type Periods, type Policy, parsePeriods, withPeriods } from "../shared/retention/periods.ts";
 import { retention } from "../shared/retention/policy.ts";
@@ -170,7 +170,7 @@ const schema = z
         return { a, b };
       })
       .refine(({ a, b }) => [a, b].every(isDimensions), `must lie between 1 and ${MAX_DIMENSIONS}`)
-      .default({ a: 512, b: 512 }),
+      .default(defaultDimensions),
     retiredVectorIndexes: z
       .string()
       .regex(

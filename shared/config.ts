@@ -87,7 +87,7 @@ const schema = z.object({
   /** Whether messages become memories and are recalled. Off if DynamoDB has no vector indexes. */
   MEMORY: z._default(z.stringbool(), true),
   /** Dimensions of the two vector indexes of memories, slots a and b, separated by a comma. */
-  EMBEDDING_DIMENSIONS: z._default(dimensions, { a: 512, b: 512 }),
+  EMBEDDING_DIMENSIONS: z._default(dimensions, { a: 512, b: 200 }),
   /** Address of the OpenAI API, or of a server with the same API. */
   OPENAI_BASE_URL: z._default(z.url(), "https://api.openai.com/v1"),
   /** The API key, or a JSON object of hosts and keys if fallbacks have other servers. */

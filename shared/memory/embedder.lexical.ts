@@ -1,6 +1,6 @@
 import { mixedFnv1a } from "../hash.ts";
 import type { Embedder, Passage } from "./embedder.ts";
-import { rarityOf } from "./statistics.ts";
+import { crowdOf, rarityOf } from "./statistics.ts";
 import { countTerms, termsOf } from "./terms.ts";
 
 /** Name of the built-in embedding. Change it whenever the vectors change. */
@@ -12,10 +12,14 @@ const BEFORE = 0.3;
 /** Digits of a stored number. DynamoDB stores two per byte, and on LoCoMo five digits find no more than one. */
 const DIGITS = 2;
 
+/** How much a term of a query loses where other terms have its dimension. On LoCoMo, 5 to 100 find the same. */
+const CROWDED = 10;
+
 /**
  * Creates an embedder that needs no model: the hash of a term selects its dimension and sign (Weinberger et al. 2009, "Feature Hashing
  * for Large Scale Multitask Learning"). A term's weight is the logarithm of its count in memories, and the square of its rarity among the
- * user's memories in queries, so that the product is close to BM25.
+ * user's memories in queries, so that the product is close to BM25. In queries, a term weighs less if its dimension also holds frequent
+ * terms of the user: with 200 dimensions, that finds 1 % more among ten on LoCoMo.
  */
 export function createLexicalEmbedder(dimensions: number): Embedder {
   const project = (weights: Iterable<readonly [string, number]>): Float64Array => {
@@ -39,8 +43,9 @@ export function createLexicalEmbedder(dimensions: number): Embedder {
     space: { model: LEXICAL_MODEL, dimensions },
     embed: async (passages) => passages.map(embed),
     async embedQuery(text, statistics) {
-      const terms = [...countTerms(termsOf(text)).keys()];
-      return rounded(unit(project(terms.map((term) => [term, rarityOf(statistics, term) ** 2]))));
+      const crowd = crowdOf(statistics, dimensions);
+      const weightOf = (term: string) => rarityOf(statistics, term) ** 2 / (1 + CROWDED * crowd(term));
+      return rounded(unit(project([...countTerms(termsOf(text)).keys()].map((term) => [term, weightOf(term)]))));
     },
   };
 }

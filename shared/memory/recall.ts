@@ -1,10 +1,9 @@
 import type { Clock } from "../clock.ts";
 import { LEXICAL_MODEL } from "./embedder.lexical.ts";
-import type { Space } from "./embedder.ts";
 import { isForgotten, namesTooMany } from "./forgotten.ts";
 import { createLayoutReader, type EmbedderOf } from "./layout.ts";
 import { type BranchMemory, type Candidate, type Memory, type Recall, type RecallQuery, toMemory } from "./memory.ts";
-import type { MemoryReader, SearchRequest } from "./memory-store.ts";
+import type { Layout, MemoryReader, SearchRequest } from "./memory-store.ts";
 import { periodsOf } from "./periods.ts";
 import { type Ranked, rank } from "./rank.ts";
 import { listMemories } from "./read-memories.ts";
@@ -19,8 +18,8 @@ const LATEST = 100;
 export interface RecallDependencies {
   memories: MemoryReader;
   embedderOf: EmbedderOf;
-  /** The space of a table that has no memories yet. */
-  defaultSpace: Space;
+  /** The layout of a table that has no memories yet. */
+  firstLayout: Layout;
   clock: Clock;
 }
 

@@ -54,6 +54,25 @@ export function rarityOf({ memories, frequencies }: TermStatistics, term: string
   return Math.log(1 + (memories - frequency + 0.5) / (frequency + 0.5));
 }
 
+/**
+ * Returns a function that estimates how many other terms per memory have the dimension of a term, where a hash selects one of so many
+ * dimensions. A bucket is a remainder of the same hash, so it tells the dimension if that number divides the number of buckets, and
+ * otherwise a group of dimensions.
+ */
+export function crowdOf({ memories, frequencies }: TermStatistics, dimensions: number): (term: string) => number {
+  const view = viewOf(frequencies);
+  const groups = commonDivisor(BUCKETS, dimensions);
+  const perMemory = groups / dimensions / Math.max(1, memories);
+  const totals = new Float64Array(groups);
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const group = bucket % groups;
+    totals[group] = (totals[group] ?? 0) + view.getUint16(2 * bucket);
+  }
+  return (term) => perMemory * ((totals[mixedFnv1a(term) % groups] ?? 0) - view.getUint16(offsetOf(term)));
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
+
 const offsetOf = (term: string): number => 2 * (mixedFnv1a(term) % BUCKETS);
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { configuredSpace, openMemories } from "../../functions/compose-chat.ts";
+import { firstLayout, openMemories } from "../../functions/compose-chat.ts";
 import { startMemocha } from "../../infra/cli/start/start-memocha.ts";
 import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
@@ -173,7 +173,7 @@ async function reportCapacity(host: Host, samples: Sample[]): Promise<void> {
   });
   const each = (total: number) => (total / questions.length).toFixed(1);
   say(
-    `a search of 10 (${configuredSpace(config, "a").model}): ${each(calls)} calls, ${each(rru)} read units, ${each(vectorBytes / 1024)} KB of vector search`,
+    `a search of 10 (${firstLayout(config).space.model}): ${each(calls)} calls, ${each(rru)} read units, ${each(vectorBytes / 1024)} KB of vector search`,
   );
   client.destroy();
 }

@@ -25,7 +25,7 @@ describe("the options of a deployment", () => {
       pageOrigins: [],
       cmk: false,
       waf: false,
-      embeddingDimensions: { a: 512, b: 512 },
+      embeddingDimensions: { a: 512, b: 200 },
       retiredVectorIndexes: [],
     });
   });
@@ -106,7 +106,7 @@ describe("the options of a deployment", () => {
     [
       { stage: "dev", retiredVectorIndexes: "a:1,a:2,b:1,b:2" },
       "retiredVectorIndexes",
-      "a table may have 5 vector indexes, and these are 6: a:512, b:512, a:1, a:2, b:1, b:2",
+      "a table may have 5 vector indexes, and these are 6: a:512, b:200, a:1, a:2, b:1, b:2",
     ],
   ])("are refused when they are invalid: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);

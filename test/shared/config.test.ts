@@ -22,7 +22,7 @@ const defaults: Config = {
   MCP_REDIRECT_URLS: [],
   MEMORY: true,
   EMBEDDING_MODEL: "text-embedding-3-small",
-  EMBEDDING_DIMENSIONS: { a: 512, b: 512 },
+  EMBEDDING_DIMENSIONS: { a: 512, b: 200 },
   OPENAI_BASE_URL: "https://api.openai.com/v1",
   OPENAI_API_KEY: "",
   OPENAI_SECRET_ARN: "",

@@ -123,7 +123,7 @@ export function deploy(world: World, instance: Instance) {
   const remembering = {
     memories,
     embedderOf: () => createLexicalEmbedder(SPACE.dimensions),
-    defaultSpace: SPACE,
+    firstLayout: { slot: VECTORS.slot, space: SPACE },
     clock,
   };
   const limits = createLimits(ungated);

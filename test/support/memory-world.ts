@@ -3,10 +3,12 @@ import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { createRememberJob } from "../../functions/jobs/remember.ts";
 import { sessionKey } from "../../shared/dynamodb/keys.ts";
+import { defaultDimensions } from "../../shared/dynamodb/tables.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../../shared/memory/embedder.lexical.ts";
 import type { Embedder, Space } from "../../shared/memory/embedder.ts";
 import type { FollowDependencies } from "../../shared/memory/follow-branch.ts";
 import type { MemoryRecord } from "../../shared/memory/memory.ts";
+import type { Layout } from "../../shared/memory/memory-store.ts";
 import { createRecall } from "../../shared/memory/recall.ts";
 import { appendMessages } from "../../shared/session/append-messages.ts";
 import { createSession } from "../../shared/session/create-session.ts";
@@ -17,7 +19,7 @@ import { createWorld } from "./world.ts";
 /** A world in which the test delivers the stream records of messages, any number of times. */
 export function createMemoryWorld(
   engines: Engines,
-  { embedderOf = ({ dimensions }) => createLexicalEmbedder(dimensions), space = LEXICAL }: Options = {},
+  { embedderOf = ({ dimensions }) => createLexicalEmbedder(dimensions), layout = LEXICAL }: Options = {},
 ) {
   const world = createWorld(engines);
   const { stores } = world;
@@ -25,7 +27,7 @@ export function createMemoryWorld(
     stores,
     memories: world.memories,
     embedderOf,
-    defaultSpace: space,
+    firstLayout: layout,
     clock: () => stores.clock(),
   };
   const recall = createRecall(deps);
@@ -92,9 +94,9 @@ export function createMemoryWorld(
 
 export type MemoryWorld = ReturnType<typeof createMemoryWorld>;
 
-const LEXICAL: Space = { model: LEXICAL_MODEL, dimensions: 512 };
+const LEXICAL: Layout = { slot: "b", space: { model: LEXICAL_MODEL, dimensions: defaultDimensions.b } };
 
 interface Options {
   embedderOf?: (space: Space) => Embedder;
-  space?: Space;
+  layout?: Layout;
 }

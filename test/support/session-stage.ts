@@ -102,7 +102,7 @@ export function createStage(from?: SavedStage) {
     stores,
     memories,
     embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
-    defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
+    firstLayout: { slot: "a", space: { model: LEXICAL_MODEL, dimensions: 512 } },
     clock,
   };
   const chat: ChatDependencies = {

@@ -12,7 +12,7 @@ interface VectorIndex {
 
 /** The templates of the deployments in their order, from 512 dimensions in slot a to 1024 in slot b and to 768 in slot a. */
 const deployments = [
-  {},
+  { embeddingDimensions: "512,512" },
   { embeddingDimensions: "512,1024", retiredVectorIndexes: "b:512" },
   { embeddingDimensions: "512,1024" },
   { embeddingDimensions: "768,1024", retiredVectorIndexes: "a:512" },

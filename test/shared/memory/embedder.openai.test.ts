@@ -138,7 +138,7 @@ describe("memory with an embedding model", () => {
   it("finds memories that share no word with the query, once the model answers", async () => {
     const world = createMemoryWorld(engines, {
       embedderOf: ({ dimensions }) => embedder(dimensions),
-      space: { model: "some-model", dimensions: 512 },
+      layout: { slot: "a", space: { model: "some-model", dimensions: 512 } },
     });
     await world.say(
       "ann",
@@ -182,7 +182,7 @@ describe("memory with an embedding model", () => {
     const space = { model: "some-model", dimensions: 512 };
     const world = createMemoryWorld(engines, {
       embedderOf: () => createOpenAIEmbedder({ apiKey: async () => "key-1", baseURL, onCall }, space),
-      space,
+      layout: { slot: "a", space },
     });
     const deps = { ...world.deps, memories: meteredSearches(world.deps.memories, recorder) };
     const job = createRememberJob(deps, recorder);

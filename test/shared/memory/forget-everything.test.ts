@@ -23,7 +23,7 @@ test("a message that is captured while everything is being forgotten is counted 
   const deps: MemoryDependencies = {
     memories,
     embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
-    defaultSpace: { model: LEXICAL_MODEL, dimensions: 8 },
+    firstLayout: { slot: "a", space: { model: LEXICAL_MODEL, dimensions: 8 } },
     clock,
   };
   let said = false;

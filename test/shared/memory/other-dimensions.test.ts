@@ -6,6 +6,7 @@ import { ensureTable } from "../../../infra/local/dynamodb/ensure-table.ts";
 import { MEMORY_PREFIX, sessionKey } from "../../../shared/dynamodb/keys.ts";
 import { conversations, memoryVectorIndexes, type VectorPlace } from "../../../shared/dynamodb/tables.ts";
 import { LEXICAL_MODEL } from "../../../shared/memory/embedder.lexical.ts";
+import type { Layout } from "../../../shared/memory/memory-store.ts";
 import { type ReembedOptions, type ReembedResult, reembed } from "../../../shared/memory/reembed.ts";
 import { type Engines, startEngines, tablePropertiesOf } from "../../support/engines.ts";
 import { createMemoryDynamoDB } from "../../support/memory-dynamodb/client.ts";
@@ -24,6 +25,8 @@ const PLACES: VectorPlace[] = [
 /** A table with all indexes from the start: the embedded engine takes half a minute to fill an index that is added later. */
 const spec = { ...conversations, vectorIndexes: memoryVectorIndexes(PLACES) };
 const tableName = "other-dimensions";
+
+const layout: Layout = { slot: "a", space: { model: LEXICAL_MODEL, dimensions: 512 } };
 
 let embedded: Engines;
 beforeAll(async () => {
@@ -87,7 +90,7 @@ function open(world: MemoryWorld, a: number, b: number) {
 describe.each(Object.keys(subjects))("on %s", (name) => {
   it("vectors change from 512 dimensions in slot a to 1024 in b and to 768 in a, and searches find everything meanwhile", async () => {
     const engines = subjects[name]!();
-    const world = createMemoryWorld(engines);
+    const world = createMemoryWorld(engines, { layout });
     const session = "moving";
     const said = ["The violin hangs in the hall", "A second violin is in the attic"];
     const finds = async () => expect((await world.find(USER, "violin")).toSorted()).toEqual(said.toSorted());
@@ -119,7 +122,7 @@ describe.each(Object.keys(subjects))("on %s", (name) => {
 describe("in memory", () => {
   it("a vector of other dimensions in the slot is replaced", async () => {
     const engines = inMemory();
-    const world = createMemoryWorld(engines);
+    const world = createMemoryWorld(engines, { layout });
     await world.say(USER, "s1", "The violin hangs in the hall");
     await world.deliver(USER, "s1");
     // A slow function has written the vector after the slot was cleared.
@@ -137,7 +140,7 @@ describe("in memory", () => {
 
   it("a build begins again when a deployment has replaced its index", async () => {
     const engines = inMemory();
-    const world = createMemoryWorld(engines);
+    const world = createMemoryWorld(engines, { layout });
     await world.say(USER, "s1", "The violin hangs in the hall");
     await world.deliver(USER, "s1");
     const old = open(world, 512, 1024);
@@ -154,7 +157,7 @@ describe("in memory", () => {
 
   it("clearing removes the vectors of all places except the one in use", async () => {
     const engines = inMemory();
-    const world = createMemoryWorld(engines);
+    const world = createMemoryWorld(engines, { layout });
     await world.say(USER, "s1", "The violin hangs in the hall");
     await world.deliver(USER, "s1");
     const { run, finish } = open(world, 512, 1024);
@@ -169,7 +172,7 @@ describe("in memory", () => {
 
   it("dimensions for which the unused slot has no index are rejected", async () => {
     const engines = inMemory();
-    const { run } = open(createMemoryWorld(engines), 512, 1024);
+    const { run } = open(createMemoryWorld(engines, { layout }), 512, 1024);
     await expect(run({ dimensions: 768 })).rejects.toThrow(
       "the unused slot b has an index of 1024 dimensions: deploy one of 768 dimensions first",
     );

@@ -16,7 +16,7 @@ const NEW: Space = { model: "new-model", dimensions: 512 };
 
 it("reembed rebuilds every memory in the other index while searches work, wherever it is interrupted", async () => {
   const world = createMemoryWorld(engines, { embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions) });
-  const deps = { ...world.deps, stores: world.stores, wanted: { a: NEW, b: NEW } };
+  const deps = { ...world.deps, stores: world.stores, wanted: { a: NEW, b: { ...NEW, dimensions: 200 } } };
   for (const user of ["ann", "ben"]) {
     for (const id of ["s1", "s2"]) {
       await world.say(user, id, `The violin of ${user} in ${id}`, `A lantern in ${id}`);
@@ -45,13 +45,13 @@ it("reembed rebuilds every memory in the other index while searches work, wherev
     ]);
   }
 
-  expect(await world.memories.layout()).toEqual({ slot: "b", space: NEW });
+  expect(await world.memories.layout()).toEqual({ slot: "a", space: NEW });
   expect(await world.find("ben", "harbour night")).toContain("Never delivered: a harbour at night");
   expect(await world.stored("ben", "s2")).toEqual(["The violin of ben in s2"]);
   for (const user of ["ann", "ben"]) {
     for (const id of ["s1", "s2"]) {
       for await (const { records } of world.memories.ofSession({ user, id })) {
-        for (const { places } of records) expect(places).toEqual([{ slot: "b", dimensions: 512 }]);
+        for (const { places } of records) expect(places).toEqual([{ slot: "a", dimensions: 512 }]);
       }
     }
   }
@@ -60,8 +60,8 @@ it("reembed rebuilds every memory in the other index while searches work, wherev
 
 it("reembed stops at its deadline, and the next call continues", async () => {
   const world = createMemoryWorld(engines);
-  const wanted = { model: LEXICAL_MODEL, dimensions: 512 };
-  const deps = { ...world.deps, stores: world.stores, wanted: { a: wanted, b: wanted } };
+  const wanted = (dimensions: number): Space => ({ model: LEXICAL_MODEL, dimensions });
+  const deps = { ...world.deps, stores: world.stores, wanted: { a: wanted(512), b: wanted(200) } };
   const states: string[] = [];
   for (let state = ""; state !== "done" && states.length < 50; states.push(state)) {
     world.advance(state === "clearing" ? 1000 : 1);

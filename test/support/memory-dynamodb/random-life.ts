@@ -58,7 +58,7 @@ export async function liveAtRandom(
   const deps: MemoryDependencies = {
     memories,
     embedderOf: ({ dimensions }) => createLexicalEmbedder(dimensions),
-    defaultSpace: { model: LEXICAL_MODEL, dimensions: 512 },
+    firstLayout: { slot: "a", space: { model: LEXICAL_MODEL, dimensions: 512 } },
     clock,
   };
   const search = createSearch(deps);
