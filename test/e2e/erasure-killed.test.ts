@@ -6,6 +6,7 @@ import { findMarks, markOf, readMark, userIdOf } from "../bench/support/find-mar
 import { type HostProcess, startHostProcess } from "../bench/support/host-process.ts";
 import { createOperator } from "../bench/support/operator.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
+import { withSharedAssembly } from "../support/shared-assembly.ts";
 
 const { directory, remove } = temporaryDirectory();
 const data = path.join(directory, "data");
@@ -19,6 +20,11 @@ afterAll(async () => {
   await host?.stop();
   remove();
 });
+
+async function start({ keep }: { keep: boolean }): Promise<HostProcess> {
+  const { options, variables } = await withSharedAssembly();
+  return await startHostProcess(data, variables, { keep, nodeOptions: options });
+}
 
 async function live(user: number): Promise<Call> {
   const call = await caller(host!, data, userIdOf(user));
@@ -46,13 +52,13 @@ async function killAndRestart(part: (operator: ReturnType<typeof createOperator>
   await host!.kill();
   await run;
   operator.close();
-  host = await startHostProcess(data, {}, { keep: true });
+  host = await start({ keep: true });
 }
 
 it("an erasure goes on after kill -9 of the host in each of its stages, and leaves nothing", {
   timeout: 900_000,
 }, async () => {
-  host = await startHostProcess(data);
+  host = await start({ keep: false });
   let call = await live(ERASED);
   await live(OTHER);
   const [first, second] = [await call("POST", "/v1/erasures", {}), await call("POST", "/v1/erasures", {})];

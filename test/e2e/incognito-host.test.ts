@@ -7,6 +7,7 @@ import type { Host } from "../../infra/local/index.ts";
 import { createLog } from "../../infra/local/log.ts";
 import { temporaryDirectory } from "../infra/local/fixture-assembly.ts";
 import { type FakeOpenAI, startFakeOpenAI } from "../support/fake-openai.ts";
+import { sharedAssembly } from "../support/shared-assembly.ts";
 import { readItems, readKeys, tableName } from "./read-stored.ts";
 
 const SECRET = "zanzibar";
@@ -27,7 +28,8 @@ beforeAll(async () => {
     ...createLog({ verbose: false, write: () => undefined }),
     error: (text: string) => void problems.push(text),
   };
-  host = await startMemocha({ data: temporary.directory, port: 0, ttlSweep: 1, log });
+  const [assembly, data] = [await sharedAssembly(), temporary.directory];
+  host = await startMemocha({ assembly, data, port: 0, ttlSweep: 1, log });
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const client = new DynamoDBClient({ region: "us-east-1", credentials, endpoint: host.endpoints.dynamodb });
   dynamodb = DynamoDBDocumentClient.from(client);

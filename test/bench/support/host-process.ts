@@ -23,20 +23,22 @@ interface HostOptions {
   keep?: boolean;
   /** A file that gets all that the host and its functions log. @default only errors are shown */
   log?: string;
+  /** Options of Node. */
+  nodeOptions?: string[];
 }
 
 /** An empty local host in a process of its own, as `npm start` runs it. */
 export async function startHostProcess(
   data: string,
   environment: Record<string, string> = {},
-  { keep = false, log }: HostOptions = {},
+  { keep = false, log, nodeOptions = [] }: HostOptions = {},
 ) {
   const options = ["--port", "0", "--data", data, "--ttl-sweep", "1"];
   if (!keep) options.push("--fresh");
   if (log !== undefined) options.push("--verbose");
   rmSync(path.join(data, "host.json"), { force: true });
   const output = log === undefined ? undefined : openSync(log, "a");
-  const child = spawn(process.execPath, [MAIN, ...options], {
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, ...options], {
     stdio: ["ignore", output ?? "ignore", output ?? "inherit"],
     env: { ...process.env, ...environment },
   });
