@@ -83,6 +83,12 @@ export function createExportWorld(api: Api) {
 async function read(api: Api, user: string, id: string) {
   const { body } = await api.get(`/v1/exports/${id}`, { user });
   expect(body.status).toBe("ready");
+  return readZip(body);
+}
+
+/** Downloads an export that `GET /v1/exports/{id}` has answered as ready. */
+// biome-ignore lint/suspicious/noExplicitAny: the API tests hold the shape of answers.
+export async function readZip(body: any) {
   const zip = Buffer.from(await (await fetch(body.url)).arrayBuffer());
   expect([zip.length, hashOf(zip)]).toEqual([body.bytes, body.sha256]);
   const files = await unzip(zip);
