@@ -107,6 +107,27 @@ describe("an export holds every session whole", () => {
   });
 });
 
+it("an export holds a session that is deleted at any call of the export whole or not at all", {
+  timeout: 240_000,
+}, async () => {
+  const seen = new Set<number>();
+  for (let calls = 0, isReached = true; isReached; calls++) {
+    const user = `user${round++}`;
+    await api.world.create(user, "stays", 0, 2);
+    await api.world.create(user, "moves", 0, 3);
+    const { id } = (await api.post("/v1/exports", undefined, { user })).body;
+    isReached = await api.world.interleaved(
+      calls,
+      () => world.deliver(user),
+      async () => expect((await api.del("/v1/sessions/moves", { user })).status).toBe(204),
+    );
+    const lines = await linesOf(user, id);
+    expect([calls, lines]).toEqual([calls, whole.slice(lines[0] === "moves" ? 0 : 4)]);
+    seen.add(lines.length);
+  }
+  expect(seen).toEqual(new Set([3, 7]));
+});
+
 describe("an erasure that begins while an export runs", () => {
   it("leaves nothing of the export, at whatever call of the export it sweeps", { timeout: 240_000 }, async () => {
     const erasing = createErasureWorld(api.engines, api.world);
