@@ -1,11 +1,13 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { type FilePart, type FileView, isImage } from "../files/prompt-files.ts";
+import type { Reservation } from "../limits/limits.ts";
 import type { ModelPrompt } from "../llm/model.ts";
 import type { ModelSpec } from "../llm/models.ts";
 import { type CountTokens, loadTokenizer } from "../llm/tokenizer.ts";
 import { estimateTokens } from "../llm/tokens.ts";
 import type { Memory } from "../memory/memory.ts";
+import { randomId } from "../random.ts";
 import type { MessageRecord } from "../session/message.ts";
 import type { InputPart } from "../session/parts.ts";
 import type { SessionRecord } from "../session/session.ts";
@@ -72,6 +74,34 @@ export async function planBudget(
   }
 }
 
+/**
+ * Reserves more when a prompt with files has more tokens than were planned, because files are read only after the first reservation. A
+ * prompt that may exceed the model's context is sent: files are estimated from above, so the provider decides. Throws `too_many_requests`.
+ */
+export async function enlargeReservation(
+  { limits, settings, specOf, clock, newId = randomId }: ChatDependencies,
+  { model = settings.model, plan }: TurnRequest,
+  held: Reservation,
+  { tokens }: ModelPrompt,
+  { output }: Budget,
+  until: number,
+): Promise<Reservation> {
+  if (tokens + LEAST_ANSWER <= held.tokens) return held;
+  const { context } = specOf(model);
+  await limits.settle(held, null, 0);
+  return limits.reserve({
+    user: held.user,
+    plan: { ...plan, requests_per_minute: 0 },
+    isCounted: true,
+    id: newId(),
+    // With room for the history beside the files.
+    tokens: Math.min(context, tokens + settings.maxContextTokens + output),
+    least: Math.min(context, tokens + LEAST_ANSWER),
+    now: clock(),
+    until,
+  });
+}
+
 /** Throws `validation_failed` when the parts of the question have an image and the model takes none. */
 export function refuseImages(
   { settings, specOf }: Pick<ChatDependencies, "settings" | "specOf">,
@@ -97,7 +127,8 @@ function otherTokens({ parameters = {} }: TurnRequest, count: CountTokens): numb
 /** Returns the prompt for a model, and the memories that it contains. */
 export type PromptFor = (model: string) => Promise<ModelPrompt & { memories: Memory[] }>;
 
-interface Material {
+/** What a prompt is made of. */
+export interface Material {
   record: SessionRecord;
   history: readonly MessageRecord[];
   /** How many messages the session has before `history`. */
@@ -146,8 +177,9 @@ export function promptsOf(
       (count) => buildPrompt({ ...input, count, otherTokens: otherTokens(request, count) }),
       ({ isWhole }) => isWhole,
     );
-    // A long question leaves less for the answer.
-    return { ...prompt, maxOutputTokens: Math.max(1, Math.min(budget.output, room - prompt.tokens)) };
+    const left = room - prompt.tokens;
+    // A long question leaves less for the answer. If nothing seems left, files were estimated too high.
+    return { ...prompt, maxOutputTokens: Math.min(budget.output, left < LEAST_ANSWER ? output : left) };
   }
 }
 

@@ -10,7 +10,15 @@ import { ANSWER, type MessageRecord, QUESTION, timeOrderedId } from "../session/
 import type { InputPart } from "../session/parts.ts";
 import { resolveFiles } from "../session/resolve-files.ts";
 import type { RequestIdentity, SessionRecord } from "../session/session.ts";
-import { type Budget, type PromptFor, planBudget, promptsOf, refuseImages } from "./budget.ts";
+import {
+  type Budget,
+  enlargeReservation,
+  type Material,
+  type PromptFor,
+  planBudget,
+  promptsOf,
+  refuseImages,
+} from "./budget.ts";
 import { abandonTurn } from "./end-turn.ts";
 import { earlierTurn, followTurn } from "./follow-turn.ts";
 import { identifyTurn } from "./identify-turn.ts";
@@ -53,7 +61,8 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
   const recalling = isTold ? recallMemories(deps, request, request.question.content) : undefined;
 
   // 2. First round trip: claim the turn, reserve the budget and read the context, all at once.
-  const { claim, reservation, window, identity } = await prepare(deps, request, budget, began);
+  const { claim, window, identity, ...prepared } = await prepare(deps, request, budget, began);
+  let { reservation } = prepared;
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
   const id = timeOrderedId(identity, ANSWER);
   let opened: OpenedTurn | undefined;
@@ -92,7 +101,15 @@ async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<T
     const asked = opened.history.findLast(({ role }) => role === "user")?.content ?? "";
     const isIncognito = opened.record.incognito === true;
     const recalled = isIncognito ? [] : await (recalling ?? recallMemories(deps, request, asked));
-    const promptFor = await createPrompts(deps, request, budget, reservation.tokens, question, opened, recalled);
+    const material = await gatherMaterial(deps, request, question, opened, recalled);
+    const prompts = () => promptsOf(deps, request, budget, reservation.tokens, material);
+    let promptFor = prompts();
+    const planned = await promptFor(request.model ?? deps.settings.model);
+    const enlarged = await enlargeReservation(deps, request, reservation, planned, budget, diesAt(request));
+    if (enlarged !== reservation) {
+      reservation = enlarged;
+      promptFor = prompts();
+    }
     const answer = await askModel(deps, request, promptFor, cacheKeyOf(opened.record), watch);
 
     // 6. Record the answer in the background: stream it, store it, end the turn.
@@ -203,15 +220,14 @@ async function recallMemories(
   }
 }
 
-async function createPrompts(
+/** Collects what the prompt is made of. */
+async function gatherMaterial(
   deps: ChatDependencies,
   request: TurnRequest,
-  budget: Budget,
-  reserved: number,
   question: MessageRecord,
   opened: OpenedTurn,
   recalled: readonly BranchMemory[],
-): Promise<PromptFor> {
+): Promise<Material> {
   // Leave out memories of messages that are in the history.
   const shown = new Set([question, ...opened.history].map(({ id }) => id));
   // A memory of another branch is removed soon after the branch has changed.
@@ -222,7 +238,7 @@ async function createPrompts(
   const messages = [...opened.history, question];
   const hasFiles = messages.some(({ parts }) => parts?.some(({ type }) => type === "file"));
   const files = hasFiles ? await deps.readFiles?.(request.session.user, messages) : undefined;
-  return promptsOf(deps, request, budget, reserved, { ...opened, question, memories, files });
+  return { ...opened, question, memories, files };
 }
 
 /** Milliseconds that the model has. */

@@ -29,6 +29,9 @@ const IMAGE_TOKENS = 2500;
 /** Bytes of a PDF per token, about: a page has some 50 KB, and a model reads its text and its image. */
 const PDF_BYTES_PER_TOKEN = 25;
 
+/** Tokens of a PDF, at most: about 100 pages. A larger file usually holds scans, which have more bytes per page. */
+const MAX_PDF_TOKENS = 150_000;
+
 /** What a model takes beside text. */
 interface Takes {
   images: boolean;
@@ -49,7 +52,7 @@ export function isText({ media_type }: Pick<FilePart, "media_type">): boolean {
 export function fileTokens(part: Exclude<PromptPart, { type: "text" }>): number {
   if (part.type === "image_url") return IMAGE_TOKENS;
   const bytes = part.file.file_data.length * 0.75;
-  return Math.ceil(bytes / PDF_BYTES_PER_TOKEN);
+  return Math.min(MAX_PDF_TOKENS, Math.ceil(bytes / PDF_BYTES_PER_TOKEN));
 }
 
 /** Turns a file part into what a model takes. */

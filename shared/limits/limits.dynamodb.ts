@@ -95,7 +95,7 @@ interface StoredReservation {
 
 const minuteOf = (now: number): number => Math.floor(now / 60_000);
 
-function reserveParameters({ user, plan, id, now, until }: ReserveRequest, tokens: number) {
+function reserveParameters({ user, plan, id, now, until, isCounted = false }: ReserveRequest, tokens: number) {
   const day = dayOf(now);
   const conditions = ["attribute_not_exists(#r)"];
   if (plan.requests_per_minute > 0) conditions.push("(attribute_not_exists(#q) OR #q < :rpm)");
@@ -110,7 +110,7 @@ function reserveParameters({ user, plan, id, now, until }: ReserveRequest, token
     ExpressionAttributeValues: {
       ":r": { t: tokens, u: until, d: day } satisfies StoredReservation,
       ":expires": toSeconds(now) + retention.limits.seconds,
-      ":one": 1,
+      ":one": isCounted ? 0 : 1,
       ":tokens": tokens,
       ...(plan.requests_per_minute > 0 ? { ":rpm": plan.requests_per_minute } : {}),
       ...(plan.tokens_per_day > 0 ? { ":room": room } : {}),

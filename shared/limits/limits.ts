@@ -4,6 +4,8 @@ import type { NamedPlan } from "./plans.ts";
 export interface ReserveRequest {
   user: string;
   plan: NamedPlan;
+  /** The request was counted by an earlier reservation, which is settled. @default false */
+  isCounted?: boolean;
   /** Identifies the reservation. The same id again is the same reservation. */
   id: string;
   /** Maximum tokens of the turn. */

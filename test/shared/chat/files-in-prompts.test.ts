@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTurn } from "../../../shared/chat/start-turn.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
@@ -59,5 +59,47 @@ it("a model that takes no images sees the name of an earlier image, and a questi
   await expect(asked).rejects.toMatchObject({
     code: "validation_failed",
     fields: [{ path: "messages.2.parts.1", message: 'is an image, and the model "model-a" takes none' }],
+  });
+});
+
+describe("a question whose files have more tokens than were reserved", () => {
+  const pdf = `data:application/pdf;base64,${"A".repeat(400_000)}`;
+  const text = { type: "text" as const, text: "What does it say?" };
+  const question = { role: "user" as const, content: text.text, parts: [text, { type: "file" as const, data: pdf }] };
+
+  /** A session with a first turn, and a model that reads so many tokens. */
+  async function begin(user: string, context: number) {
+    const { deps } = createChatWorld(world, fake.url);
+    await world.create(user, "s", 3600);
+    await runTurn(deps, turnRequest(deps, user, "s", "I am Ann."));
+    world.advance(1000);
+    return { ...deps, specOf: () => ({ context, input: 1, output: 2, images: true }) };
+  }
+
+  it("reserves more, so that the model sees the history and gives a whole answer", async () => {
+    const deps = await begin("eve", 100_000);
+    const plan = { name: "daily", requests_per_minute: 2, tokens_per_day: 50_000 };
+    const { text } = await runTurn(deps, turnRequest(deps, "eve", "s", "", { question, plan }));
+    expect(text).toContain("What does it say?");
+    const { messages, max_tokens } = fake.requests.at(-1)!;
+    expect([max_tokens, messages.map(({ role }) => role)]).toEqual([500, ["system", "user", "assistant", "user"]]);
+    const { requests, spent, input_tokens, output_tokens } = await deps.limits.usage("eve", deps.clock());
+    expect([requests, spent]).toEqual([2, input_tokens + output_tokens]);
+  });
+
+  it("is refused when the user's budget does not have them, and holds nothing of it", async () => {
+    const deps = await begin("fay", 100_000);
+    const { spent } = await deps.limits.usage("fay", deps.clock());
+    const plan = { name: "daily", requests_per_minute: 0, tokens_per_day: 10_000 };
+    const asked = startTurn(deps, turnRequest(deps, "fay", "s", "", { question, plan }));
+    await expect(asked).rejects.toMatchObject({ code: "too_many_requests" });
+    expect(fake.requests).toHaveLength(1);
+    expect((await deps.limits.usage("fay", deps.clock())).spent).toBe(spent);
+  });
+
+  it("reaches a model whose context seems too small, because files are estimated from above", async () => {
+    const deps = await begin("gil", 8192);
+    const { text } = await runTurn(deps, turnRequest(deps, "gil", "s", "", { question }));
+    expect([text, fake.requests.at(-1)!.max_tokens]).toEqual([expect.stringContaining("What does it say?"), 500]);
   });
 });

@@ -99,6 +99,9 @@ it("tells a file's name as quoted text, so that a name cannot look like an instr
 
 it("estimates the tokens of images, and of PDF by its size", () => {
   expect(fileTokens({ type: "image_url", image_url: { url: "data:" } })).toBe(2500);
-  const file_data = `data:application/pdf;base64,${"A".repeat(133_306)}`;
-  expect(fileTokens({ type: "file", file: { filename: "a.pdf", file_data } })).toBe(4001);
+  const pdf = (length: number) => {
+    const file_data = `data:application/pdf;base64,${"A".repeat(length)}`;
+    return fileTokens({ type: "file", file: { filename: "a.pdf", file_data } });
+  };
+  expect([pdf(133_306), pdf(20_000_000)]).toEqual([4001, 150_000]);
 });
