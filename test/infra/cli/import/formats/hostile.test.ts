@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BadRecord } from "../../../../../infra/cli/import/conversation.ts";
 import { joinRecords } from "../../../../../infra/cli/import/formats/join-records.ts";
 import { importFiles } from "../../../../../infra/cli/import/import-files.ts";
@@ -111,4 +111,100 @@ test.each([
   const file = createScratch().write("deep", isArray ? `${text.slice(0, -1)},${next}]` : `${next}\n${text}\n${next}`);
   const { imported, problems } = await importFiles({ files: [file], url: "", token: "", dryRun: true });
   expect([imported, problems.map(({ reason }) => reason)]).toEqual([isArray ? 1 : 2, ["nested too deeply"]]);
+});
+
+const turns = [
+  { role: "user", content: "hi" },
+  { role: "assistant", content: "hello" },
+];
+const chatgptNode = (role: string, text: string, parent: string | null) => ({
+  parent,
+  message: { author: { role }, content: { content_type: "text", parts: [text] } },
+});
+/** A file of each format with one conversation of two messages. */
+const FILES: Record<string, string> = {
+  "Memocha's export": [
+    { type: "session", id: "a", title: null, created_at: "2026-01-01T00:00:00.000Z", metadata: {} },
+    { type: "message", id: "m", parent_id: null, role: "user", content: "hi", created_at: "2026-01-01T00:00:00.000Z" },
+    {
+      type: "message",
+      id: "n",
+      parent_id: "m",
+      role: "user",
+      content: "hello",
+      created_at: "2026-01-01T00:00:00.000Z",
+    },
+  ]
+    .map((line) => JSON.stringify(line))
+    .join("\n"),
+  ChatGPT: JSON.stringify(
+    [{ id: "a", mapping: { m: chatgptNode("user", "hi", null), n: chatgptNode("assistant", "hello", "m") } }],
+    null,
+    1,
+  ),
+  Claude: JSON.stringify(
+    [
+      {
+        uuid: "a",
+        chat_messages: [
+          { uuid: "m", sender: "human", text: "hi" },
+          { uuid: "n", sender: "assistant", text: "hello" },
+        ],
+      },
+    ],
+    null,
+    1,
+  ),
+  LibreChat: JSON.stringify(
+    {
+      conversationId: "a",
+      messages: [
+        { messageId: "m", parentMessageId: null, isCreatedByUser: true, text: "hi" },
+        { messageId: "n", parentMessageId: "m", isCreatedByUser: false, text: "hello" },
+      ],
+    },
+    null,
+    1,
+  ),
+  "Open WebUI": JSON.stringify([{ id: "a", chat: { messages: turns } }], null, 1),
+  Gemini: JSON.stringify(
+    [
+      {
+        header: "Gemini Apps",
+        title: "Prompted hi",
+        time: "2024-01-01T00:00:00Z",
+        products: ["Gemini Apps"],
+        safeHtmlItem: [{ html: "<p>hello</p>" }],
+      },
+    ],
+    null,
+    1,
+  ),
+  MongoDB: JSON.stringify({ _id: "a", sessionId: "a", messages: turns }),
+  "Memocha's lines": JSON.stringify({ session: "a", messages: turns }),
+  "fine-tuning": JSON.stringify({ messages: turns }),
+};
+
+describe.each(Object.entries(FILES))("a file of %s", (_format, text) => {
+  const dryRun = async (content: string | Buffer) => {
+    const file = createScratch().write("conversations.json", content);
+    const { imported, messages, problems } = await importFiles({ files: [file], url: "", token: "", dryRun: true });
+    return { imported, messages, reasons: problems.map(({ reason }) => reason) };
+  };
+
+  test("is read with a byte order mark and with CRLF", async () => {
+    const whole = { imported: 1, messages: 2, reasons: [] };
+    expect(await dryRun(`\ufeff${text}`)).toEqual(whole);
+    expect(await dryRun(text.replaceAll("\n", "\r\n"))).toEqual(whole);
+  });
+
+  test("is not imported when it is cut off within a message or is not UTF-8, and the reason says so", async () => {
+    const cut = await dryRun(text.slice(0, text.indexOf("hello") + 2));
+    expect([cut.imported, cut.reasons.at(-1)]).toEqual([
+      0,
+      expect.stringMatching(/cut off|^invalid JSON: Unterminated/),
+    ]);
+    const broken = await dryRun(Buffer.from(text.replace("hello", "hell\u00f6"), "latin1"));
+    expect([broken.imported, broken.reasons.at(-1)]).toEqual([0, "not valid UTF-8"]);
+  });
 });
