@@ -20,7 +20,7 @@ import { createProviderStore } from "../shared/llm/providers.dynamodb.ts";
 import { createQueue } from "../shared/llm/queue.ts";
 import { createResilientModel } from "../shared/llm/resilient-model.ts";
 import { createSecretReader } from "../shared/llm/secret.aws.ts";
-import { isOffered, type TargetSettings } from "../shared/llm/targets.ts";
+import { isKnown, isOffered, type TargetSettings } from "../shared/llm/targets.ts";
 import { createLexicalEmbedder, LEXICAL_MODEL } from "../shared/memory/embedder.lexical.ts";
 import { createOpenAIEmbedder } from "../shared/memory/embedder.openai.ts";
 import type { Embedder, Space } from "../shared/memory/embedder.ts";
@@ -66,6 +66,7 @@ export function openChat(config: Config): ChatHandlerDependencies {
     plans: config.PLANS,
     model: openModel(config, table),
     isOffered: (model) => isOffered(targetSettings(config), model),
+    isKnown: (model) => isKnown(targetSettings(config), model),
     specOf: (model) => specOf(model, config.CHAT_PRICES),
     readFiles: (user, messages) => readPromptFiles({ files, openObjects, clock }, user, messages),
     recall: config.MEMORY ? createRecall(openMemories(config, table, createOpenAIEmbedder)) : recallNothing,

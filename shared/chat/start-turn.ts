@@ -273,9 +273,11 @@ async function askModel(
 }
 
 function noteFailure(deps: ChatDependencies, request: TurnRequest, began: number, error: string): void {
+  const { model = deps.settings.model } = request;
   deps.recorder.note({
     kind: "llm.call",
-    dimensions: { model: request.model ?? deps.settings.model, plan: request.plan.name },
+    // No model has answered to this name, so it may be any text of the client, and aggregates are kept after an erasure.
+    dimensions: { model: deps.isKnown(model) ? model : "unknown", plan: request.plan.name },
     measures: { duration_ms: deps.clock() - began },
     error,
     user: request.session.user,

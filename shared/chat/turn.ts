@@ -23,6 +23,8 @@ export interface ChatDependencies extends ChatStores {
   model: Model;
   /** Whether a request may ask for a model. */
   isOffered(model: string): boolean;
+  /** Whether the deployment knows the name of a model. */
+  isKnown(model: string): boolean;
   /** Gives the context size, prices and encoding of a model. */
   specOf(model: string): ModelSpec;
   /** Reads the files that messages name. @default the model sees their names */

@@ -8,15 +8,20 @@ const QUOTATION = 12;
 /** Characters of the shortest message that is removed where it is quoted whole. */
 const SHORTEST = 4;
 
-/** Logs a provider's error for operators, without the text that it quotes from the conversation. */
+/**
+ * Logs a provider's error for operators, without the text that it quotes from the conversation, and without the name of a model that the
+ * deployment does not know: that may be any text of the client.
+ */
 export function logModelFailure(
   { message, failure, status, said }: ModelError,
-  target: { provider?: string; model: string },
-  { messages }: ModelPrompt,
+  { model, isKnown, ...target }: { provider?: string; model: string; isKnown: boolean },
+  prompt: Pick<ModelPrompt, "messages">,
 ): void {
+  const messages = isKnown ? prompt.messages : [...prompt.messages, { role: "user" as const, content: model }];
   log("warn", {
     message,
     ...target,
+    model: isKnown ? model : "unknown",
     failure,
     status,
     provider_code: said.code,

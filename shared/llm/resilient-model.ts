@@ -5,7 +5,7 @@ import type { Ask } from "./model.openai.ts";
 import type { Model, ModelAnswer, ModelRequest } from "./model.ts";
 import { givenUp, isRetryable, ModelError } from "./model-error.ts";
 import type { Queue } from "./queue.ts";
-import { type Target, type TargetSettings, targetsOf } from "./targets.ts";
+import { isKnown, type Target, type TargetSettings, targetsOf } from "./targets.ts";
 
 export interface Resilience {
   ask: Ask;
@@ -68,7 +68,8 @@ async function askTarget(
   };
   const logFailure = (error: unknown) => {
     if (error instanceof ModelError && !request.signal.aborted) {
-      logModelFailure(error, { provider: target.provider, model: target.model }, prompt);
+      const { provider, model } = target;
+      logModelFailure(error, { provider, model, isKnown: isKnown(deps.targets, model) }, prompt);
     }
   };
   for (let retry = 0; ; retry++) {

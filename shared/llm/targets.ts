@@ -19,10 +19,15 @@ export interface TargetSettings {
   prices: ModelOverrides;
 }
 
-/** Whether clients may ask for a model. An OpenAI model must be configured or have a known price; other servers offer any model. */
-export function isOffered({ baseUrl, model, fallbacks, prices }: TargetSettings, asked: string): boolean {
+/** Whether clients may ask for a model. OpenAI must offer a model that the deployment knows; other servers offer any model. */
+export function isOffered(settings: TargetSettings, asked: string): boolean {
+  return !createTarget(asked, settings.baseUrl).isOpenAI || isKnown(settings, asked);
+}
+
+/** Whether a model is configured or has a known price. Any other name may be a text of the client. */
+export function isKnown({ model, fallbacks, prices }: TargetSettings, asked: string): boolean {
   const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
-  return !createTarget(asked, baseUrl).isOpenAI || configured.includes(asked) || isPriced(asked, prices);
+  return configured.includes(asked) || isPriced(asked, prices);
 }
 
 /** A model as OpenAI lists it. */

@@ -138,6 +138,7 @@ export function deploy(world: World, instance: Instance) {
     plans: PLANS,
     model: createFakeModel(world.timeline, instance),
     isOffered: () => true,
+    isKnown: () => true,
     specOf: () => ({ context: 8192, input: 1, output: 2 }),
     recall: createSearch(remembering),
     settings: {

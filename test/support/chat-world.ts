@@ -96,6 +96,7 @@ export function createChatWorld(world: World, url: string, settings: Partial<Cha
     limits: createLimits(world.ungated),
     model: createInstance(world.table, { url }),
     isOffered: (model) => model !== "nobody",
+    isKnown: (model) => model === SETTINGS.model,
     specOf: () => ({ context: 8192, input: 1, output: 2 }),
     readFiles: (user, messages) =>
       readPromptFiles(

@@ -125,6 +125,7 @@ export function createStage(from?: SavedStage) {
       },
     },
     isOffered: () => true,
+    isKnown: () => true,
     specOf: () => ({ context: 8192, input: 1, output: 2 }),
     recorder: noRecorder,
     settings: { ...SETTINGS, sessionTtlSeconds: TTL },

@@ -254,6 +254,15 @@ describe.each([
     expect(JSON.stringify(logged)).not.toContain("Rex");
   });
 
+  it("logs no model that the deployment does not know, because the name may be any text", async () => {
+    const model = "my name is Ann";
+    fake.always({ status: 404, error: { error: { message: `The model '${model}' does not exist`, code: "none" } } });
+    await failure(client().chat.completions.create({ ...body(), model }));
+    const provider_message = "The model '…' does not exist";
+    expect(logged.filter(({ level }) => level === "warn")).toMatchObject([{ model: "unknown", provider_message }]);
+    expect(JSON.stringify(logged)).not.toContain("Ann");
+  });
+
   it("keeps text parts apart", async () => {
     const parts = [
       { type: "text" as const, text: "The first." },

@@ -46,6 +46,14 @@ describe("a turn that fails", () => {
     expect(calls).toMatchObject([{ dimensions: { model: "model-a", plan: "free" }, error: "unavailable" }]);
   });
 
+  it("is counted without the name of a model that the deployment does not know, which may be any text", async () => {
+    t.fake.always({ status: 429 });
+    const asked = request("hello", { model: "my name is Ann" });
+    await expect(runTurn(t.chat.deps, asked)).rejects.toMatchObject({ code: "unavailable" });
+    const calls = t.chat.metrics.filter(({ kind, user: of }) => kind === "llm.call" && of === user);
+    expect(calls).toMatchObject([{ dimensions: { model: "unknown", plan: "free" }, error: "unavailable" }]);
+  });
+
   it("because no model answers no longer counts as running", async () => {
     t.fake.always({ status: 429 });
     await expect(runTurn(t.chat.deps, request("hello"))).rejects.toMatchObject({ code: "unavailable" });

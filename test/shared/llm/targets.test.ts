@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isOffered, targetsOf } from "../../../shared/llm/targets.ts";
+import { isKnown, isOffered, targetsOf } from "../../../shared/llm/targets.ts";
 
 const openai = {
   baseUrl: "https://api.openai.com/v1",
@@ -19,7 +19,13 @@ describe("models", () => {
   });
 
   it("of a self-hosted server are all offered", () => {
-    expect(isOffered({ ...openai, baseUrl: "http://localhost:11434/v1" }, "anything")).toBe(true);
+    const local = { ...openai, baseUrl: "http://localhost:11434/v1" };
+    expect(isOffered(local, "anything")).toBe(true);
+    expect(["anything", "gpt-8", "gpt-6", "llama", "gpt-4o-mini"].filter((model) => isKnown(local, model))).toEqual([
+      "gpt-6",
+      "llama",
+      "gpt-4o-mini",
+    ]);
   });
 
   it("are asked in order, none twice", () => {
