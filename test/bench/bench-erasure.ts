@@ -4,6 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pMap from "p-map";
+import { counted } from "../../shared/counted.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { startFakeOpenAI } from "../support/fake-openai.ts";
@@ -171,7 +172,7 @@ async function measure(options: Options): Promise<void> {
     const rest = all.length * ACTIVE_SESSIONS + failing.length;
     await until(async () => {
       const late = (await active()) - rest;
-      return late <= 0 || `${late} sessions are not archived yet`;
+      return late <= 0 || `${counted(late, "session")} not archived yet`;
     }, signal);
     await until(async () => {
       const { named, unarchived } = await readDeadLetters(data, failing);
