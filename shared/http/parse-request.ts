@@ -10,10 +10,10 @@ import { validate } from "./validate.ts";
  * Middleware: parses the path, the query and the body with the operation's schemas. Throws `validation_failed`, `not_found`,
  * `bad_request`, `payload_too_large`.
  */
-export function parseRequest({ params, query, body }: Operation): Middleware {
+export function parseRequest({ path, params, query, body }: Operation): Middleware {
   return {
     before: ({ event, context }) => {
-      context.params = params && parseParams(params, event.pathParameters ?? {});
+      context.params = params && parseParams(path, params, event.pathParameters ?? {});
       context.query = query && validate(query, event.queryStringParameters ?? {});
       context.body = body && validate(body, bodyOf(event));
     },
@@ -27,13 +27,26 @@ function bodyOf({ body, isBase64Encoded }: APIGatewayProxyEvent): unknown {
 }
 
 /** An invalid id cannot exist: answer 404, not 400. API Gateway does not decode path parameters. */
-function parseParams(schema: z.ZodObject, params: Record<string, string | undefined>): unknown {
+function parseParams(path: string, schema: z.ZodObject, params: Record<string, string | undefined>): unknown {
+  const decoded = Object.entries(params).map(([name, value]) => [name, decode(value ?? "")]);
+  const result = schema.safeParse(Object.fromEntries(decoded));
+  if (result.success) return result.data;
+  const invalid = String(result.error.issues[0]?.path[0]);
+  throw new AppError("not_found", `no such ${nounOf(path, invalid)}`);
+}
+
+/** The decoded text; `undefined` = it is not percent-encoded UTF-8, so that no schema accepts it. */
+function decode(text: string): string | undefined {
   try {
-    const decoded = Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value ?? "")]);
-    const result = schema.safeParse(Object.fromEntries(decoded));
-    if (result.success) return result.data;
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
   }
-  throw new AppError("not_found", "no such resource");
+}
+
+/** What a path parameter names: `/v1/memories/{id}` a memory. A chat is a session. */
+function nounOf(path: string, name: string): string {
+  if (name !== "id") return name.replace(/_id$/, "");
+  const collection = /\/(\w+)\/\{id\}/.exec(path)?.[1] ?? "resource";
+  return collection === "chat" ? "session" : collection.replace(/ies$/, "y").replace(/s$/, "");
 }

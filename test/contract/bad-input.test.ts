@@ -255,6 +255,29 @@ describe("ids in paths", () => {
     },
   );
 
+  it("that are not valid are answered as valid ones of which nothing exists, with the name of the thing", async () => {
+    const absent = "00000000-0000-4000-8000-000000000000";
+    for (const [method, path, noun] of [
+      ["GET", "/v1/exports/{id}", "export"],
+      ["GET", "/v1/erasures/{id}", "erasure"],
+      ["DELETE", "/v1/memories/{id}", "memory"],
+      ["GET", "/v1/files/{id}", "file"],
+      ["GET", "/v1/sessions/{id}", "session"],
+      ["GET", "/v1/sessions/{id}/messages", "session"],
+      ["DELETE", "/v1/sessions/s/messages/{id}", "message"],
+    ] as const) {
+      for (const id of [absent, "a%20b", "%"]) {
+        const answer = await api.call(method, path.replace("{id}", id));
+        expect([path, answer.status, answer.body.code, answer.body.detail]).toEqual([
+          path,
+          404,
+          "not_found",
+          `no such ${noun}`,
+        ]);
+      }
+    }
+  });
+
   it("mean the same in every percent-encoding", async () => {
     expect((await api.get("/v1/sessions/%73")).body.id).toBe("s");
   });
