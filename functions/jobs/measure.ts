@@ -26,6 +26,7 @@ export const handler = lazyHandler((config) => {
     s3: createS3(),
     conversations: config.CONVERSATIONS_TABLE,
     metrics: config.METRICS_TABLE,
+    exports: config.EXPORTS_TABLE,
     bucket: config.ARCHIVE_BUCKET,
   };
   return recordSuccess(

@@ -15,13 +15,14 @@ export interface StoreSize {
 }
 
 /** Groups of objects in the archive's bucket, by their key prefix without the slash. */
-const GROUPS = ["archive", "files", "lake", "reports"] as const;
+const GROUPS = ["archive", "exports", "files", "lake", "reports"] as const;
 
 interface Stores {
   dynamodb: Pick<DynamoDBClient, "send">;
   s3: Pick<S3Client, "send">;
   conversations: string;
   metrics: string;
+  exports: string;
   bucket: string;
 }
 
@@ -32,7 +33,8 @@ interface Stores {
 export async function measureStores(stores: Stores): Promise<StoreSize[]> {
   const sizes = await Promise.all([
     measureConversations(stores),
-    measureMetrics(stores),
+    measureTable(stores, "metrics", stores.metrics),
+    measureTable(stores, "export_records", stores.exports),
     ...GROUPS.map((group) => measureObjects(stores, group)),
   ]);
   return sizes.flat();
@@ -52,8 +54,8 @@ async function measureConversations(stores: Stores): Promise<StoreSize[]> {
   ];
 }
 
-async function measureMetrics(stores: Stores): Promise<StoreSize[]> {
-  return [{ store: "metrics", ...(await describe(stores, stores.metrics)).table }];
+async function measureTable(stores: Stores, store: string, name: string): Promise<StoreSize[]> {
+  return [{ store, ...(await describe(stores, name)).table }];
 }
 
 type Size = Omit<StoreSize, "store">;

@@ -108,9 +108,12 @@ it("the state names what waits and since when, and leaves dead letters to others
 it("the sizes of stores are in the metrics, and a repeated measurement does not change them", async () => {
   const object = { Bucket: engines.bucket, Key: "files/ann/f1", Body: "hello" };
   await engines.s3.send(new PutObjectCommand(object));
+  await engines.s3.send(new PutObjectCommand({ ...object, Key: "exports/ann/e1.zip", Body: "zip" }));
+  await createTable(engines.dynamodb, engines.exportTable).put({ Item: { pk: "U#ann#X", sk: "X#e1" } });
   const recorder = createRecorder(metricsTable(), () => NOON);
-  const { dynamodb, s3, tableName, metricsTable: metrics, bucket } = engines;
-  const measure = () => measureStores({ dynamodb: dynamodb as never, s3, conversations: tableName, metrics, bucket });
+  const { dynamodb, s3, tableName, metricsTable: metrics, exportTable: exports, bucket } = engines;
+  const tables = { conversations: tableName, metrics, exports };
+  const measure = () => measureStores({ dynamodb: dynamodb as never, s3, ...tables, bucket });
   const job = createMeasureJob({ measure, recorder });
   await job();
   const range = {
@@ -129,6 +132,8 @@ it("the sizes of stores are in the metrics, and a repeated measurement does not 
   expect(Object.keys(bytes).sort()).toEqual([
     "archive",
     "conversations",
+    "export_records",
+    "exports",
     "files",
     "lake",
     "memories",
@@ -137,8 +142,8 @@ it("the sizes of stores are in the metrics, and a repeated measurement does not 
     "reports",
     "sessions",
   ]);
-  expect(bytes).toMatchObject({ files: 5, lake: 0 });
-  const counted = { files: 1, archive: 0, sessions: 2, messages: 3 };
+  expect(bytes).toMatchObject({ files: 5, exports: 3, lake: 0 });
+  const counted = { files: 1, exports: 1, export_records: 1, archive: 0, sessions: 2, messages: 3 };
   expect(await sizes("store.size.items")).toMatchObject(counted);
   await job();
   expect(await sizes("store.size")).toEqual(bytes);
