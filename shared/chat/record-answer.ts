@@ -74,7 +74,8 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
       latency_ms: latency,
       ...(prompt.memories.length > 0 ? { memory_ids: prompt.memories.map(({ id }) => id) } : {}),
     };
-    if (problem instanceof ModelError) logModelFailure(problem, { model: answer.model, isKnown: deps.isKnown(answer.model) }, prompt);
+    if (problem instanceof ModelError)
+      logModelFailure(problem, { model: answer.model, isKnown: deps.isKnown(answer.model) }, prompt);
     const settling = deps.limits.settle(reservation, usage, cost);
     // The recorder writes it together with the metric of the request.
     deps.recorder.note({
