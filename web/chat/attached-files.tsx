@@ -1,4 +1,5 @@
 import { texts } from "../texts.ts";
+import { IconButton } from "../ui/icon-button.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
 import type { Uploads } from "./use-uploads.ts";
 
@@ -13,9 +14,7 @@ export function AttachedFiles({ uploads }: { uploads: Uploads }) {
           {!error && file_id === undefined && (
             <progress max={100} value={percent} aria-label={texts.files.uploading(name, percent)} />
           )}
-          <button type="button" class="icon" aria-label={texts.files.remove(name)} onClick={() => uploads.remove(key)}>
-            <CloseIcon />
-          </button>
+          <IconButton icon={CloseIcon} label={texts.files.remove(name)} onClick={() => uploads.remove(key)} />
         </li>
       ))}
     </ul>

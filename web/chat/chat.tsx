@@ -6,6 +6,7 @@ import { goTo, newChatHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Message, Session } from "../types.ts";
 import { Failure } from "../ui/failure.tsx";
+import { IconButton } from "../ui/icon-button.tsx";
 import { IncognitoIcon, InfoIcon } from "../ui/icons.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
 import { Composer } from "./composer.tsx";
@@ -75,15 +76,12 @@ export function Chat({ id, isNew, isIncognito, highlighted, onOpenSidebar }: Cha
           </button>
         )}
         {state?.session && (
-          <button
-            type="button"
-            class="icon"
-            aria-label={texts.chat.details}
+          <IconButton
+            icon={InfoIcon}
+            label={texts.chat.details}
             aria-expanded={drawer === "details"}
             onClick={() => setDrawer(drawer === "details" ? undefined : "details")}
-          >
-            <InfoIcon />
-          </button>
+          />
         )}
       </TopBar>
       {(state?.session ? state.session.incognito : isIncognito) && <IncognitoBar session={state?.session} />}

@@ -3,6 +3,7 @@ import { useApp } from "../app-context.ts";
 import { writeDraft } from "../preferences.ts";
 import { texts } from "../texts.ts";
 import type { Draft } from "../types.ts";
+import { IconButton } from "../ui/icon-button.tsx";
 import { PaperclipIcon, SendIcon, StopIcon } from "../ui/icons.tsx";
 import { AttachedFiles } from "./attached-files.tsx";
 import { useUploads } from "./use-uploads.ts";
@@ -89,9 +90,7 @@ export function Composer(props: ComposerProps) {
       <AttachedFiles uploads={uploads} />
       {isOver && <p class="quiet">{texts.files.drop}</p>}
       <div class="field">
-        <button type="button" class="icon" aria-label={texts.chat.attach} onClick={() => picker.current?.click()}>
-          <PaperclipIcon />
-        </button>
+        <IconButton icon={PaperclipIcon} label={texts.chat.attach} onClick={() => picker.current?.click()} />
         <input
           ref={picker}
           type="file"

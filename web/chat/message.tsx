@@ -6,6 +6,7 @@ import { texts } from "../texts.ts";
 import type { Message } from "../types.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { explain } from "../ui/failure.tsx";
+import { IconButton } from "../ui/icon-button.tsx";
 import { DownIcon, EditIcon, InfoIcon, LeftIcon, RetryIcon, RightIcon, UpIcon } from "../ui/icons.tsx";
 import { Markdown } from "../ui/markdown.tsx";
 import type { Conversation } from "./conversation.ts";
@@ -136,6 +137,7 @@ function Line({ message, conversation, versions, isBusy, onEdit, onWhy }: LinePr
   const { role, content, created_at, model, usage, memory_ids = [] } = message;
   const isAnswer = role === "assistant";
   const canBranch = message.parent_id !== undefined && !isBusy;
+  const { edit, regenerate } = texts.message;
   return (
     <footer class="line">
       <time dateTime={created_at} title={formatDateTime(created_at)}>
@@ -147,26 +149,15 @@ function Line({ message, conversation, versions, isBusy, onEdit, onWhy }: LinePr
       {versions.length > 1 && <Versions message={message} versions={versions} conversation={conversation} />}
       <CopyButton text={content} label={texts.message.copy} />
       {role === "user" && canBranch && (
-        <button
-          type="button"
-          class="icon"
-          aria-label={texts.message.edit}
-          title={texts.message.edit}
-          onClick={() => onEdit(true)}
-        >
-          <EditIcon />
-        </button>
+        <IconButton icon={EditIcon} label={edit} title={edit} onClick={() => onEdit(true)} />
       )}
       {isAnswer && canBranch && (
-        <button
-          type="button"
-          class="icon"
-          aria-label={texts.message.regenerate}
-          title={texts.message.regenerate}
+        <IconButton
+          icon={RetryIcon}
+          label={regenerate}
+          title={regenerate}
           onClick={() => conversation.regenerate(message)}
-        >
-          <RetryIcon />
-        </button>
+        />
       )}
       {isAnswer && <Thumbs message={message} />}
       {isAnswer && <WhyButton count={memory_ids.length} onWhy={onWhy} />}
@@ -187,19 +178,10 @@ function WhyButton({ count, onWhy }: { count: number; onWhy: () => void }) {
 
 function Versions({ message, versions, conversation }: Pick<MessageProps, "message" | "versions" | "conversation">) {
   const at = versions.findIndex(({ id }) => id === message.id);
-  const step = (by: number, label: string, Icon: typeof LeftIcon) => {
+  const step = (by: number, label: string, icon: typeof LeftIcon) => {
     const other = versions[at + by];
-    return (
-      <button
-        type="button"
-        class="icon"
-        aria-label={label}
-        disabled={!other}
-        onClick={() => other && void conversation.switchTo(other)}
-      >
-        <Icon />
-      </button>
-    );
+    const go = () => other && void conversation.switchTo(other);
+    return <IconButton icon={icon} label={label} disabled={!other} onClick={go} />;
   };
   return (
     <fieldset class="versions">
@@ -231,17 +213,8 @@ function Thumbs({ message }: { message: Message }) {
       notify({ text: explain(error) });
     }
   };
-  const thumb = (value: 1 | -1, label: string, Icon: typeof UpIcon) => (
-    <button
-      type="button"
-      class="icon"
-      title={label}
-      aria-label={label}
-      aria-pressed={given === value}
-      onClick={() => void give(value)}
-    >
-      <Icon />
-    </button>
+  const thumb = (value: 1 | -1, label: string, icon: typeof UpIcon) => (
+    <IconButton {...{ icon, label }} title={label} aria-pressed={given === value} onClick={() => void give(value)} />
   );
   return (
     <>

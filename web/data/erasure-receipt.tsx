@@ -12,7 +12,7 @@ export function ErasureReceipt({ receipt }: { receipt: Receipt }) {
   return (
     <>
       <p>{words.completed(formatDateTime(completed_at ?? receipt.requested_at))}</p>
-      <Table
+      <FactsTable
         title={words.stores}
         columns={words.storeColumns}
         rows={stores.map(({ name, found, erased, remaining }) => [
@@ -22,7 +22,7 @@ export function ErasureReceipt({ receipt }: { receipt: Receipt }) {
         areNumbers
       />
       <h3>{words.remains}</h3>
-      <Table
+      <FactsTable
         title={words.remains}
         columns={words.restColumns}
         rows={remains.map(({ name, why, until }) => [name, until ? formatDateTime(until) : words.stay, why])}
@@ -34,22 +34,6 @@ export function ErasureReceipt({ receipt }: { receipt: Receipt }) {
       </p>
       <p class="quiet">{words.check}</p>
     </>
-  );
-}
-
-interface TableProps {
-  title: string;
-  columns: readonly string[];
-  rows: readonly (readonly string[])[];
-  areNumbers?: boolean;
-}
-
-function Table({ title, columns, rows, areNumbers = false }: TableProps) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
-    <section class="scrolls" tabIndex={0} aria-label={title}>
-      <FactsTable columns={columns} rows={rows} areNumbers={areNumbers} />
-    </section>
   );
 }
 

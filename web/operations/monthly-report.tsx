@@ -3,6 +3,7 @@ import { type AnswerOf, type ApiError, asApiError } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { formatCost, formatDuration, formatNumber, formatPercent } from "../format.ts";
 import { texts } from "../texts.ts";
+import { FactsTable } from "../ui/facts.tsx";
 import { operationTexts } from "./operation-texts.ts";
 
 type Report = AnswerOf<"GET /v1/reports/{month}">;
@@ -46,28 +47,15 @@ export function MonthlyReport() {
       </label>
       {error && <p class="quiet">{error.status === 404 ? words.none : texts.errors.server}</p>}
       {report && (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{words.figure}</th>
-              <th scope="col" class="right">
-                {report.complete ? report.month : words.running(report.month)}
-              </th>
-              <th scope="col" class="right">
-                {words.before}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {FIGURES.map(([figure, format]) => (
-              <tr key={figure}>
-                <th scope="row">{words.figures[figure as keyof typeof words.figures]}</th>
-                <td class="right">{show(report.figures[figure], format)}</td>
-                <td class="right">{show(report.previous?.[figure] ?? null, format)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <FactsTable
+          columns={[words.figure, report.complete ? report.month : words.running(report.month), words.before]}
+          rows={FIGURES.map(([figure, format]) => [
+            words.figures[figure as keyof typeof words.figures],
+            show(report.figures[figure], format),
+            show(report.previous?.[figure] ?? null, format),
+          ])}
+          areNumbers
+        />
       )}
     </section>
   );

@@ -94,66 +94,21 @@ export function Operations({ filters, onOpenSidebar }: OperationsProps) {
 
 function Charts({ dashboard, range }: { dashboard: Dashboard; range: RangeName }) {
   const { charts, noRequests, noAnswers, noSessions } = operationTexts;
-  const { span } = dashboard;
-  const common = { span } as const;
+  const rows = [
+    ["requests", "bars", formatNumber, noRequests],
+    ["latency", "lines", formatDuration, noRequests],
+    ["firstToken", "lines", formatDuration, noAnswers],
+    ["tokens", "bars", formatNumber, noAnswers],
+    ["cost", "bars", formatCost, noAnswers],
+    ["sessions", "bars", formatNumber, noSessions],
+    ["users", "bars", formatNumber, noRequests],
+  ] as const;
   return (
     <>
-      <Chart
-        {...common}
-        title={charts.requests}
-        kind="bars"
-        series={dashboard.requests}
-        format={formatNumber}
-        empty={noRequests}
-      />
-      <Chart
-        {...common}
-        title={charts.latency}
-        kind="lines"
-        series={dashboard.latency}
-        format={formatDuration}
-        empty={noRequests}
-      />
-      <Chart
-        {...common}
-        title={charts.firstToken}
-        kind="lines"
-        series={dashboard.firstToken}
-        format={formatDuration}
-        empty={noAnswers}
-      />
-      <Chart
-        {...common}
-        title={charts.tokens}
-        kind="bars"
-        series={dashboard.tokens}
-        format={formatNumber}
-        empty={noAnswers}
-      />
-      <Chart
-        {...common}
-        title={charts.cost}
-        kind="bars"
-        series={dashboard.cost}
-        format={formatCost}
-        empty={noAnswers}
-      />
-      <Chart
-        {...common}
-        title={charts.sessions}
-        kind="bars"
-        series={dashboard.sessions}
-        format={formatNumber}
-        empty={noSessions}
-      />
-      <Chart
-        {...common}
-        title={charts.users}
-        kind="bars"
-        series={dashboard.users}
-        format={formatNumber}
-        empty={noRequests}
-      />
+      {rows.map(([name, kind, format, empty]) => {
+        const [title, series] = [charts[name], dashboard[name]];
+        return <Chart key={name} {...{ title, kind, series, format, empty }} span={dashboard.span} />;
+      })}
       <Stores range={range} />
     </>
   );

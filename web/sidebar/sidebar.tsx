@@ -4,6 +4,7 @@ import { formatMonth, midnight } from "../format.ts";
 import { goTo, type Location } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
+import { IconButton } from "../ui/icon-button.tsx";
 import { CloseIcon, PlusIcon, SearchIcon } from "../ui/icons.tsx";
 import { useSeen } from "../ui/use-seen.ts";
 import { PersonMenu } from "./person-menu.tsx";
@@ -51,9 +52,7 @@ export function Sidebar({ current, isOpen, onClose, onShowKeys }: Props) {
       <nav class="sidebar" aria-label={texts.nav.label} ref={panel}>
         <header>
           <strong>{texts.name}</strong>
-          <button type="button" class="icon only-narrow" aria-label={texts.nav.close} onClick={onClose}>
-            <CloseIcon />
-          </button>
+          <IconButton icon={CloseIcon} class="icon only-narrow" label={texts.nav.close} onClick={onClose} />
         </header>
         <button type="button" class="new-chat" onClick={() => goTo("#/")}>
           <PlusIcon />

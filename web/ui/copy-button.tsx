@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { texts } from "../texts.ts";
+import { IconButton } from "./icon-button.tsx";
 import { CheckIcon, CopyIcon } from "./icons.tsx";
 
 /** Milliseconds for which the button says that it worked. */
@@ -14,9 +15,6 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     setTimeout(() => setCopied(false), SHOWN);
   };
   const shown = isCopied ? texts.message.copied : label;
-  return (
-    <button type="button" class="icon" title={shown} aria-label={shown} onClick={() => void copy().catch(() => {})}>
-      {isCopied ? <CheckIcon /> : <CopyIcon />}
-    </button>
-  );
+  const icon = isCopied ? CheckIcon : CopyIcon;
+  return <IconButton icon={icon} label={shown} title={shown} onClick={() => void copy().catch(() => {})} />;
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { texts } from "../texts.ts";
+import { IconButton } from "./icon-button.tsx";
 import { CloseIcon } from "./icons.tsx";
 
 interface DialogProps {
@@ -20,9 +21,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     <dialog ref={dialog} aria-label={title} onClose={onClose}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="icon" aria-label={texts.keys.close} onClick={onClose}>
-          <CloseIcon />
-        </button>
+        <IconButton icon={CloseIcon} label={texts.keys.close} onClick={onClose} />
       </header>
       {children}
     </dialog>

@@ -1,3 +1,5 @@
+import type { ComponentChildren } from "preact";
+
 /** Names and values, one pair per line. */
 export function Facts({ rows }: { rows: readonly (readonly [name: string, value: string])[] }) {
   return (
@@ -13,17 +15,20 @@ export function Facts({ rows }: { rows: readonly (readonly [name: string, value:
 }
 
 interface FactsTableProps {
+  /** With a title, the table is a region that scrolls when it is too wide. */
+  title?: string;
   columns: readonly string[];
-  /** Texts by column. The first one names the row. */
-  rows: readonly (readonly string[])[];
+  /** Cells by column. The first one names the row. */
+  rows: readonly (readonly ComponentChildren[])[];
   /** Whether all columns but the first hold numbers. */
   areNumbers?: boolean;
+  class?: string;
 }
 
 /** A table of texts, each row with a name. */
-export function FactsTable({ columns, rows, areNumbers = false }: FactsTableProps) {
+export function FactsTable({ title, columns, rows, areNumbers = false, class: kind = "" }: FactsTableProps) {
   const side = areNumbers ? "right" : undefined;
-  return (
+  const table = (
     <table>
       <thead>
         <tr>
@@ -35,8 +40,8 @@ export function FactsTable({ columns, rows, areNumbers = false }: FactsTableProp
         </tr>
       </thead>
       <tbody>
-        {rows.map(([name, ...values]) => (
-          <tr key={name}>
+        {rows.map(([name, ...values], row) => (
+          <tr key={row}>
             <th scope="row">{name}</th>
             {values.map((value, n) => (
               <td key={n} class={side}>
@@ -47,5 +52,12 @@ export function FactsTable({ columns, rows, areNumbers = false }: FactsTableProp
         ))}
       </tbody>
     </table>
+  );
+  if (title === undefined) return table;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
+    <section class={`scrolls ${kind}`} tabIndex={0} aria-label={title}>
+      {table}
+    </section>
   );
 }

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { texts } from "../texts.ts";
+import { IconButton } from "./icon-button.tsx";
 import { CloseIcon } from "./icons.tsx";
 
 /** What happened, for a while, with a way to take it back. */
@@ -62,9 +63,7 @@ function Toast({ notice, onDismiss }: { notice: Shown; onDismiss: () => void }) 
           {texts.errors.undo}
         </button>
       )}
-      <button type="button" class="icon" aria-label={texts.errors.dismiss} onClick={finish}>
-        <CloseIcon />
-      </button>
+      <IconButton icon={CloseIcon} label={texts.errors.dismiss} onClick={finish} />
     </p>
   );
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { texts } from "../texts.ts";
+import { IconButton } from "./icon-button.tsx";
 import { MenuIcon } from "./icons.tsx";
 
 interface TopBarProps {
@@ -12,9 +13,7 @@ interface TopBarProps {
 export function TopBar({ title, onOpenSidebar, children }: TopBarProps) {
   return (
     <header class="top-bar">
-      <button type="button" class="icon only-narrow" aria-label={texts.nav.open} onClick={onOpenSidebar}>
-        <MenuIcon />
-      </button>
+      <IconButton icon={MenuIcon} class="icon only-narrow" label={texts.nav.open} onClick={onOpenSidebar} />
       <h1>{title}</h1>
       {children}
     </header>
