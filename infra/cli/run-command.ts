@@ -4,7 +4,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 export class UsageError extends Error {}
 
 const HELP = `
-Every command takes --data DIR, the local host's data directory (default .memocha), and --help.
+Every command also takes --data DIR, the local host's data directory (default .memocha), and --help.
 `;
 const EXIT_CODES = "0 = done, 1 = an error, 2 = wrong usage";
 

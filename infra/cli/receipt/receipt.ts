@@ -8,12 +8,13 @@ const usage = `Checks the receipt of an erasure, as GET /v1/erasures/{id} answer
   npm run receipt -- FILE [--url URL --token TOKEN | --key KEY]
 
   FILE            the receipt as JSON; - reads from stdin
-  --url URL       the deployment that must have signed it. The command asks the deployment for its own copy of the receipt, and compares
-                  the keys
+  --url URL       the deployment that must have signed the receipt. The command gets the deployment's own copy of the
+                  receipt, and compares the keys
   --token TOKEN   a token for --url: of an admin, or of the user who was erased
-  --key KEY       the public key of the deployment in base64, or a file that contains the key or another receipt of the deployment
+  --key KEY       the public key of the deployment in base64, or a file that contains the key or another receipt of the
+                  deployment
 
-Without --url and --key, the command cannot tell which deployment has signed the receipt, and prints the key.
+Without --url and --key, the command cannot tell which deployment has signed the receipt, so it prints the key.
 `;
 
 await runCommand(

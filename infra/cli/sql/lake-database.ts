@@ -29,7 +29,7 @@ export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "f
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
   const definitions = new Map<string, string>();
-  /** Creates a view unless it is the same: DuckDB opens all files of a view that it creates. */
+  /** Creates a view unless its definition is the same, because DuckDB opens all files of a view that it creates. */
   const define = async (name: string, definition: string) => {
     if (definitions.get(name) === definition) return;
     await connection.run(`create or replace view ${name} as ${definition}`);
@@ -106,7 +106,7 @@ async function* run(connection: DuckDBConnection, sql: string, parameters: reado
     const prepared = await statements.prepare(n);
     if (prepared.parameterCount !== parameters.length && prepared.parameterCount > 0) {
       throw new Error(
-        `the query has ${counted(prepared.parameterCount, "parameter")}, and --param is given ${parameters.length} times`,
+        `The query has ${counted(prepared.parameterCount, "parameter")}, but --param was given ${parameters.length} times.`,
       );
     }
     for (let each = 0; each < prepared.parameterCount; each++) prepared.bindVarchar(each + 1, parameters[each] ?? "");

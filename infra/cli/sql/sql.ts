@@ -23,8 +23,8 @@ const usage = `Queries the lake of the local host with DuckDB. Tables have the n
   --json, --csv   print rows as JSON, one per line, or as CSV (default: an aligned table)
   --list          list the named queries
 
-Tables: messages, session_summaries (built every hour), events, aggregates (built once a day), archive_lines (the lines of
-the archive) and messages_all (messages, and those messages of the archive that the lake does not have yet).
+Tables: messages, session_summaries (built every hour), events, audit, aggregates (built once a day), archive_lines (the
+lines of the archive) and messages_all (messages, and those messages of the archive that the lake does not have yet).
 docs/analysts.md has their columns and ten questions with their queries.
 `;
 
@@ -88,7 +88,7 @@ function readQuery(
   positionals: string[],
 ): string | undefined {
   if ([named, file, positionals[0]].filter((source) => source !== undefined).length > 1 || positionals.length > 1) {
-    throw new UsageError("give one query: as an argument in quotes, with --file, or with --named");
+    throw new UsageError("Give one query: as an argument in quotes, with --file, or with --named.");
   }
   if (file !== undefined) return readFileSync(file === "-" ? 0 : file, "utf8");
   if (named === undefined) return positionals[0];
@@ -96,5 +96,5 @@ function readQuery(
   const query = queries.find(({ name }) => name === named);
   if (query) return query.sql;
   const names = queries.map(({ name }) => name).join(", ");
-  throw new UsageError(`there is no query named "${named}"; the names are ${names}`);
+  throw new UsageError(`There is no query named "${named}". The names are ${names}.`);
 }

@@ -11,12 +11,15 @@ const usage = `Runs Memocha on this machine.
   --port N            port of the API on 127.0.0.1; 0 = any free one (default 3000)
   --fresh             delete all data first; the key of the token issuer stays, so that earlier tokens stay valid
   --ttl-sweep N       delete expired items every N seconds; 0 = never (default 5)
-  --schedule-every N  run every schedule every N seconds, whatever its expression says
+  --schedule-every N  run all schedules every N seconds, in place of the times in their expressions
   --isolate           run one invocation at a time per worker, as on Lambda (at most 10 workers per function)
   --grants FILE       write the used and unused grants of the functions' roles to FILE when the host stops
   --verbose           also show the functions' logs, stack traces, ignored resources and the engines' messages
 
   Environment:
+    OPENAI_API_KEY, OPENAI_BASE_URL, CHAT_MODEL
+                       the language model; without a key and a URL, a built-in offline model answers
+                       (docs/chat.md has all variables of the chat)
     CORS_ORIGINS       origins whose pages may call the API, like http://localhost:5173,https://chat.example.com, or *
     DYNAMODB_ENDPOINT  a DynamoDB that replaces the embedded one; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are its
                        credentials, if it needs any
@@ -97,7 +100,7 @@ function readContext(options: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     options.map((option) => {
       const at = option.indexOf("=");
-      if (at < 1) throw new UsageError(`-c takes NAME=VALUE, such as -c retention.archive=90d, not ${option}`);
+      if (at < 1) throw new UsageError(`-c takes NAME=VALUE, such as -c retention.archive=90d, not "${option}"`);
       return [option.slice(0, at), option.slice(at + 1)];
     }),
   );

@@ -23,7 +23,7 @@ const options = {
 } as const;
 
 await runCommand({ name: "token", usage, options }, async ({ user, admin, "act-as": actAs, plan, expires, data }) => {
-  if (!user) throw new UsageError("--user is missing: name the user that the token is for");
+  if (!user) throw new UsageError("--user is missing: name the user for whom the token is");
   const expiresIn = readDuration(expires);
   const token = await issueToken(data, { user, admin, actAs, ...(plan && { plan }), expiresIn });
   process.stdout.write(`${token}\n`);

@@ -6,7 +6,7 @@ import { openSampler, type Sampler, TOP_OUTPUTS } from "./sampler.ts";
 
 const usage = `Shows the requests, sessions and dead letters of the running local host, refreshed every second.
 
-  npm run top [-- --data .memocha] [--once]
+  npm run top [-- --once]
 
   --once      print one frame and exit; this is the default when the output is not a terminal
 

@@ -176,15 +176,15 @@ describe("npm run sql", () => {
       "a query without its parameter",
       ["--named", "messages-matching"],
       1,
-      /has 1 parameter, and --param is given 0 times/,
+      /has 1 parameter, but --param was given 0 times/,
     ],
     [
       "a name that no query has",
       ["--named", "sessions"],
       2,
-      /there is no query named "sessions"; the names are active-users-per-day, /,
+      /There is no query named "sessions". The names are active-users-per-day, /,
     ],
-    ["two queries", ["select 1", "--named", "sessions-per-day"], 2, /give one query/],
+    ["two queries", ["select 1", "--named", "sessions-per-day"], 2, /Give one query/],
     ["an option that is not there", ["--xml"], 2, /'--xml'[\s\S]*npm run sql -- --help/],
   ])("says what is wrong with %s, on standard error", async (_what, args, code, problem) => {
     const result = await sql(args);
