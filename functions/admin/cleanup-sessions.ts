@@ -19,7 +19,6 @@ export function createCleanupSessions(deps: Dependencies) {
   });
 }
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createCleanupSessions({ ...openIdempotentHttp(config), sessions: createSessionStore(table) });
-});
+export const handler = lazyHandler((config) =>
+  createCleanupSessions({ ...openIdempotentHttp(config), sessions: createSessionStore(openTable(config)) }),
+);

@@ -34,11 +34,10 @@ export function createCreateEvent(deps: Dependencies) {
   );
 }
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createCreateEvent({
+export const handler = lazyHandler((config) =>
+  createCreateEvent({
     ...openIdempotentHttp(config),
     events: createEventStore(openMetricsTable(config)),
-    sessions: createSessionStore(table),
-  });
-});
+    sessions: createSessionStore(openTable(config)),
+  }),
+);

@@ -35,7 +35,6 @@ async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
   return { id: file.id, upload: { ...(await objects.signUpload(file, seconds)), expires_at: toInstant(expires) } };
 }
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createCreateFile({ ...openIdempotentHttp(config), ...openFiles(config, table) });
-});
+export const handler = lazyHandler((config) =>
+  createCreateFile({ ...openIdempotentHttp(config), ...openFiles(config, openTable(config)) }),
+);

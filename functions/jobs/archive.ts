@@ -19,11 +19,14 @@ import { createBatch } from "./middleware.ts";
 const PARALLEL = 10;
 
 /**
- * Stream consumer: a header that DynamoDB's TTL has deleted is a session to archive, or an incognito one to delete; a stub that it has deleted is one
- * whose archive has reached its age; a file that it has deleted may have content left; a new header is a session that counts towards the
- * user's limit, and so is one whose restore has ended; any other record tells that an object of the archive has come, gone or been
- * replaced, and its day has to be built again in the lake. Records are independent of each other, and each may come again.
- * `maxSessions`: per user; 0 = no limit.
+ * Stream consumer of the table of conversations. What it does depends on the record:
+ * - TTL has deleted a header: archives the session, or deletes it if it is incognito.
+ * - TTL has deleted a stub: deletes what is left of the session, because its archive has expired.
+ * - TTL has deleted a file's item: deletes the file's content.
+ * - A header is new, or a restore has ended: applies the limit of sessions to the user. `maxSessions`: per user; 0 = no limit.
+ * - Any other record: an archive object was written, replaced or deleted, so the lake must build its day again.
+ *
+ * Records are independent of each other, and each may be delivered again.
  */
 export const createArchiveJob =
   (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder, maxSessions = 0) =>
@@ -75,7 +78,7 @@ const isExpiry = ({ eventName, userIdentity }: DynamoDBRecord): boolean =>
 const isNewHeader = ({ eventName, dynamodb }: DynamoDBRecord): boolean =>
   eventName === "INSERT" && dynamodb?.Keys?.sk?.S === HEADER && dynamodb.NewImage?.status?.S !== "archived";
 
-/** Whether a session has become active: it is new, or what its restore had left over is gone. */
+/** Whether a session has become active: it is new, or its restore has finished the cleanup. */
 const hasBegun = (record: DynamoDBRecord): boolean =>
   isNewHeader(record) || (record.dynamodb?.Keys?.sk?.S === ANCHOR && record.dynamodb.NewImage?.state?.S === "active");
 
@@ -96,7 +99,7 @@ const userOf = ({ dynamodb }: DynamoDBRecord): string => parseSessionKey(dynamod
 /** The outcomes of the run that ends a session. */
 const ENDED = ["archived", "discarded"];
 
-/** Gives what had expired; a session that an earlier run has finished has the status `archived`, whatever its header said. */
+/** Finishes an expired session or stub, and returns its record. If an earlier run has finished it, the status is `archived`. */
 async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<SessionRecord> {
   if (!dynamodb?.OldImage) throw new Error("the record has no old image");
   const record = fromHeaderImage(dynamodb.OldImage as Parameters<typeof fromHeaderImage>[0]);
@@ -105,7 +108,7 @@ async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<Ses
   return record;
 }
 
-/** What a session amounted to. Only the run that ends it says so: one that dies in between is not counted. */
+/** The metric of a session that has ended. Only the run that ends the session records it. If that run dies before, it is not recorded. */
 function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Metric {
   const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
   return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };

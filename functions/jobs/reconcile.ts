@@ -5,7 +5,7 @@ import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openStores, openTable } from "../compose.ts";
 import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds that a run leaves unused, for the sessions that it is at. */
+/** Milliseconds at the end of a run, in which it finishes the sessions that it has begun. */
 const MARGIN = 30_000;
 
 /** Schedule: finishes what archivers, restores and deletions have left. Fails when a session could not be finished. */

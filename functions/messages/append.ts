@@ -37,10 +37,9 @@ const answerOf = (messages: readonly ShownMessage[], session: string) => ({
   data: messages.map((message) => toMessage(message, session)),
 });
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createAppendMessages({
+export const handler = lazyHandler((config) =>
+  createAppendMessages({
     ...openIdempotentHttp(config),
-    ...openStores(config, table),
-  });
-});
+    ...openStores(config, openTable(config)),
+  }),
+);

@@ -20,10 +20,9 @@ export function createResetSession(deps: HttpDependencies & Stores) {
   );
 }
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createResetSession({
+export const handler = lazyHandler((config) =>
+  createResetSession({
     ...openIdempotentHttp(config),
-    ...openStores(config, table),
-  });
-});
+    ...openStores(config, openTable(config)),
+  }),
+);

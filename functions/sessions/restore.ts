@@ -20,10 +20,9 @@ export function createRestoreSession(deps: HttpDependencies & Stores) {
   );
 }
 
-export const handler = lazyHandler((config) => {
-  const table = openTable(config);
-  return createRestoreSession({
+export const handler = lazyHandler((config) =>
+  createRestoreSession({
     ...openIdempotentHttp(config),
-    ...openStores(config, table),
-  });
-});
+    ...openStores(config, openTable(config)),
+  }),
+);

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import type { Access } from "./iam/access.ts";
 import { secretsPermission } from "./iam/permissions.ts";
-import type { Listening } from "./listen.ts";
 import { readStored } from "./read-stored.ts";
 import { ServiceError, startJsonService } from "./start-service.ts";
 
@@ -13,16 +12,11 @@ const selected = z.object({ SecretId: z.string() });
 /** Characters of a generated secret. */
 const LENGTH = 64;
 
-export interface Secrets extends Listening {
-  /** Generates the secret if it does not exist. */
-  ensureSecret(name: string): void;
-}
-
 /**
  * Starts an AWS Secrets Manager with the operation GetSecretValue. It stores secrets in a file that only the owner can read, and finds
  * them by name or by ARN. It checks the roles of functions.
  */
-export async function startSecrets(file: string, access?: Access): Promise<Secrets> {
+export async function startSecrets(file: string, access?: Access) {
   const remedy =
     "Restore it from a copy, or delete it: the host generates new secrets, and hashes made with the old ones no longer match.";
   const secrets = existsSync(file)
@@ -43,7 +37,8 @@ export async function startSecrets(file: string, access?: Access): Promise<Secre
   });
   return {
     ...listening,
-    ensureSecret(name) {
+    /** Generates the secret if it does not exist. */
+    ensureSecret(name: string): void {
       if (name in secrets) return;
       secrets[name] = randomBytes(LENGTH).toString("hex").slice(0, LENGTH);
       writeFileSync(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });

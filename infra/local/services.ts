@@ -5,36 +5,21 @@ import { completeExpired, type ExpiringTable } from "./dynamodb/complete-expired
 import { hasVectors } from "./dynamodb/has-vectors.ts";
 import { startPermissionProxy } from "./dynamodb/permission-proxy.ts";
 import { startDynamo } from "./dynamodb/start-dynamo.ts";
-import { createStreamReader, type StreamReader } from "./dynamodb/stream-reader.ts";
+import { createStreamReader } from "./dynamodb/stream-reader.ts";
 import { startStreamsProxy } from "./dynamodb/streams-proxy.ts";
-import { type Sqs, startSqs } from "./events/sqs.ts";
+import { startSqs } from "./events/sqs.ts";
 import type { Access } from "./iam/access.ts";
 import { startUserPool } from "./issuer/user-pool.ts";
 import type { Credentials } from "./lambda/environment.ts";
 import type { Log } from "./log.ts";
-import { type S3Server, startS3 } from "./s3/s3-server.ts";
-import { type Secrets, startSecrets } from "./secrets.ts";
+import { startS3 } from "./s3/s3-server.ts";
+import { startSecrets } from "./secrets.ts";
 
 /** Seconds between two runs of the lifecycle rules. S3 runs them once a day. */
 const LIFECYCLE_EVERY = 3600;
 
 /** The engines that functions call: the embedded ones, or those that the environment names. */
-export interface Services {
-  endpoints: { dynamodb: string; streams: string; s3: string; sqs: string; secrets: string; userPool: string };
-  /** Endpoints for functions. They check the role of the calling function first. */
-  functionEndpoints: { dynamodb: string };
-  credentials: Credentials;
-  dynamodb: DynamoDBClient;
-  /** Whether the engine has vector indexes. */
-  vectors: boolean;
-  streams: StreamReader;
-  s3: S3Server;
-  sqs: Sqs;
-  secrets: Secrets;
-  /** Starts the TTL deletions of these tables, every `ttlSweep` seconds, and the lifecycle rules. */
-  startUpkeep(ttlSweep: number, expiring: readonly ExpiringTable[]): void;
-  close(): Promise<void>;
-}
+export type Services = Awaited<ReturnType<typeof startServices>>;
 
 interface ServiceOptions {
   data: string;
@@ -47,7 +32,7 @@ interface ServiceOptions {
 }
 
 /** Starts all engines at once. If one fails to start, stops the others and rethrows its error. */
-export async function startServices({ data, external, credentials, access, log }: ServiceOptions): Promise<Services> {
+export async function startServices({ data, external, credentials, access, log }: ServiceOptions) {
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of closers.splice(0).reverse()) await end();
@@ -100,15 +85,17 @@ export async function startServices({ data, external, credentials, access, log }
       secrets: secrets.url,
       userPool: userPool.url,
     },
+    /** Endpoints for functions. They check the role of the calling function first. */
     functionEndpoints: { dynamodb: dynamodbProxy.url },
-    credentials,
     dynamodb,
+    /** Whether the engine has vector indexes. */
     vectors,
     streams: dynamo?.streams ?? createStreamReader(engine, known),
     s3,
     sqs,
     secrets,
-    startUpkeep(ttlSweep, expiring) {
+    /** Starts the TTL deletions of these tables, every `ttlSweep` seconds, and the lifecycle rules. */
+    startUpkeep(ttlSweep: number, expiring: readonly ExpiringTable[]): void {
       const failing = (what: string) => (error: unknown) => log.error(`${what}: ${String(error)}`);
       if (ttlSweep > 0) {
         const sweep = () => (dynamo ? dynamo.sweepTtl() : completeExpired(dynamodb, expiring));

@@ -6,12 +6,6 @@ const PAYLOAD_LIMIT = 6_000_000;
 /** Bytes for the JSON around the records. */
 const ENVELOPE = 1_000;
 
-interface BatchQueue {
-  add(record: StreamRecord): void;
-  /** Resolves after the signal is aborted and the running delivery has ended. */
-  finished: Promise<void>;
-}
-
 /**
  * Collects records in batches and delivers one batch at a time, in order. A batch is delivered when it has `batchSize` records, when it
  * reaches the payload limit, or `window` seconds after its first record.
@@ -21,7 +15,7 @@ export function openBatchQueue(options: {
   window: number;
   deliver: (batch: StreamRecord[]) => Promise<void>;
   signal: AbortSignal;
-}): BatchQueue {
+}) {
   const { batchSize, window, signal } = options;
   const waiting: { record: StreamRecord; bytes: number; since: number }[] = [];
   let wake = () => {};
@@ -65,10 +59,11 @@ export function openBatchQueue(options: {
   };
 
   return {
-    add(record) {
+    add(record: StreamRecord): void {
       waiting.push({ record, bytes: Buffer.byteLength(JSON.stringify(record)) + 1, since: performance.now() });
       wake();
     },
+    /** Resolves after the signal is aborted and the running delivery has ended. */
     finished: run(),
   };
 }

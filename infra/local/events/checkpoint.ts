@@ -15,20 +15,13 @@ const schema = z.object({
  */
 const SAVE_EVERY = 1_000;
 
-interface Checkpoint {
-  get(shardId: string): string | undefined;
-  /** Stores the position of a shard: the first one before it returns, later ones within a second. */
-  set(shardId: string, sequenceNumber: string): void;
-  /** Stores all positions before it returns. */
-  save(): void;
-}
-
 /** Opens the checkpoint of one event source. Ignores a checkpoint of another stream, because the table was recreated. */
-export function openCheckpoint(file: string, streamArn: string): Checkpoint {
+export function openCheckpoint(file: string, streamArn: string) {
   const stored = readCheckpoint(file);
   const shards = stored?.streamArn === streamArn ? stored.shards : {};
   let timer: NodeJS.Timeout | undefined;
 
+  /** Stores all positions before it returns. */
   function save(): void {
     if (timer === undefined) return;
     clearTimeout(timer);
@@ -41,8 +34,9 @@ export function openCheckpoint(file: string, streamArn: string): Checkpoint {
   }
 
   return {
-    get: (shardId) => shards[shardId],
-    set(shardId, sequenceNumber) {
+    get: (shardId: string): string | undefined => shards[shardId],
+    /** Stores the position of a shard: the first one before it returns, later ones within a second. */
+    set(shardId: string, sequenceNumber: string): void {
       if (shards[shardId] === sequenceNumber) return;
       const isFirst = shards[shardId] === undefined;
       shards[shardId] = sequenceNumber;

@@ -3,9 +3,8 @@ type Predicate = (value: unknown) => boolean;
 type Rule = (values: unknown[]) => boolean;
 
 /**
- * Compiles an event filter pattern (of EventBridge and of Lambda's FilterCriteria) into a predicate on events. An array matches when one
- * of its values matches. An object is not a value.
- * Throws an Error that names the operator when it is not supported.
+ * Compiles an event filter pattern of Lambda's FilterCriteria into a predicate on events. It knows values and `prefix`. An array matches
+ * when one of its values matches. An object is not a value. Throws an Error that names any other operator.
  */
 export function compileFilter(pattern: unknown): Predicate {
   if (!isObject(pattern)) throw new Error("A filter pattern is an object.");
@@ -20,9 +19,7 @@ function compileNested(key: string, part: unknown): Predicate {
   const test = compileFilter(part);
   return (event) => {
     const value = member(event, key);
-    if (Array.isArray(value)) return value.some((entry) => isObject(entry) && test(entry));
-    // A missing object can match `exists: false`.
-    return test(isObject(value) ? value : {});
+    return [value].flat().some((entry) => isObject(entry) && test(entry));
   };
 }
 
@@ -40,20 +37,9 @@ function compileRule(rule: unknown): Rule {
   if (!isObject(rule)) return (values) => values.includes(rule);
   const [[operator, operand] = ["", undefined], ...others] = Object.entries(rule);
   if (others.length > 0) throw new Error(`A filter rule has one operator: ${JSON.stringify(rule)}.`);
-  switch (operator) {
-    case "exists":
-      return (values) => values.length > 0 === operand;
-    case "prefix":
-      if (typeof operand !== "string") throw new Error("prefix takes a string.");
-      return (values) => values.some((value) => typeof value === "string" && value.startsWith(operand));
-    case "anything-but": {
-      const excluded: unknown[] = [operand].flat();
-      if (excluded.some(isObject)) throw new Error("anything-but takes values, not other operators.");
-      return (values) => values.some((value) => !excluded.includes(value));
-    }
-    default:
-      throw new Error(`The filter operator "${operator}" is not known.`);
-  }
+  if (operator !== "prefix") throw new Error(`The filter operator "${operator}" is not known.`);
+  if (typeof operand !== "string") throw new Error("prefix takes a string.");
+  return (values) => values.some((value) => typeof value === "string" && value.startsWith(operand));
 }
 
 function member(event: unknown, key: string): unknown {

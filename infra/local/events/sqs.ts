@@ -9,14 +9,6 @@ import { md5, openQueueStore, type QueueMessage } from "./queue-store.ts";
 /** Milliseconds between two checks for a message while a receiver waits. */
 const WAIT_POLL = 50;
 
-export interface Sqs {
-  url: string;
-  /** Creates the queue if it does not exist, and returns its URL. */
-  ensureQueue(name: string): string;
-  send(queueName: string, body: string): Promise<void>;
-  close(): Promise<void>;
-}
-
 const seconds = (most: number) => z.number().int().min(0).max(most);
 const names = z.array(z.string()).default([]);
 const onQueue = z.object({ QueueUrl: z.string() });
@@ -40,7 +32,7 @@ export async function startSqs(options: {
   /** Permissions of functions. @default all */
   access?: Access;
   log: (line: string) => void;
-}): Promise<Sqs> {
+}) {
   const { directory, access, log } = options;
   const store = openQueueStore(directory);
   const closing = new AbortController();
@@ -107,15 +99,16 @@ export async function startSqs(options: {
 
   return {
     url,
-    ensureQueue(name) {
+    /** Creates the queue if it does not exist, and returns its URL. */
+    ensureQueue(name: string): string {
       store.create(name);
       return urlOf(name);
     },
-    async send(queueName, body) {
+    async send(queueName: string, body: string): Promise<void> {
       store.create(queueName);
       store.send(queueName, body, {});
     },
-    async close() {
+    async close(): Promise<void> {
       closing.abort();
       await close();
       store.close();

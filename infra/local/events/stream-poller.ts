@@ -37,17 +37,12 @@ interface StreamPollerOptions {
   backoff?: Backoff;
 }
 
-export interface StreamPoller {
-  /** Waits up to 10 seconds for running invocations. The next start delivers unsettled records again. */
-  stop(): Promise<void>;
-}
-
 /**
  * Starts an event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and in order
  * per partition key. The checkpoint passes only settled records.
  * Throws an Error when a filter pattern is malformed.
  */
-export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
+export function startStreamPoller(options: StreamPollerOptions): { stop(): Promise<void> } {
   const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
   const mapping = readMapping(options.mapping, options.functionLabel);
   if (!mapping.enabled) {
@@ -149,6 +144,7 @@ export function startStreamPoller(options: StreamPollerOptions): StreamPoller {
 
   const polling = unlessStopped(poll());
   return {
+    /** Waits up to 10 seconds for running invocations. The next start delivers unsettled records again. */
     async stop() {
       stopping.abort();
       const timer = new AbortController();

@@ -16,20 +16,12 @@ const DROPPED = new Set(["content-length", "transfer-encoding", "keep-alive"]);
 export function readProxyResponse(payload: string): ProxyResponse | undefined {
   const answer = parse(payload);
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return undefined;
-  const {
-    statusCode = 200,
-    headers,
-    multiValueHeaders,
-    cookies,
-    body,
-    isBase64Encoded,
-  } = answer as Record<string, unknown>;
+  const { statusCode = 200, headers, multiValueHeaders, body, isBase64Encoded } = answer as Record<string, unknown>;
   const status = Number(statusCode);
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
   if (body !== undefined && body !== null && typeof body !== "string") return undefined;
   const merged = readHeaders(headers, multiValueHeaders);
   if (!merged) return undefined;
-  if (Array.isArray(cookies) && cookies.length > 0) merged["set-cookie"] = cookies.map(String);
   return { status, headers: merged, body: body ?? "", isBase64Encoded: isBase64Encoded === true };
 }
 

@@ -9,10 +9,7 @@ import { exceedsPayload } from "./worker-messages.ts";
 
 const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?(?:\?.*)?$/;
 
-/**
- * Starts Lambda's Invoke API for the SDK's `InvokeCommand`: `RequestResponse`, `Event` and `DryRun`. It checks the role of the calling
- * function.
- */
+/** Starts Lambda's Invoke API for the SDK's `InvokeCommand`: `RequestResponse` and `Event`. It checks the role of the calling function. */
 export function startInvokeApi(
   find: (name: string) => LambdaFunction | undefined,
   asynchronous: AsynchronousInvoker,
@@ -33,7 +30,6 @@ export function startInvokeApi(
       throw new ServiceError("RequestTooLargeException", "The event is larger than 6291556 bytes", 413);
     }
     const type = headers["x-amz-invocation-type"];
-    if (type === "DryRun") return { status: 204 };
     if (type === "Event") {
       asynchronous.invoke(target, event);
       return { status: 202 };

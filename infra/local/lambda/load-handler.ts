@@ -4,10 +4,7 @@ import { pathToFileURL } from "node:url";
 
 export type Handler = (event: unknown, context: object) => unknown;
 
-/**
- * Loads `file.export` from a bundle. Throws errors named as Lambda names them: `Runtime.ImportModuleError`,
- * `Runtime.HandlerNotFound`, `Runtime.CallbackHandlerDeprecated`.
- */
+/** Loads `file.export` from a bundle. Throws errors named as Lambda names them: `Runtime.ImportModuleError`, `Runtime.HandlerNotFound`. */
 export async function loadHandler(directory: string, handler: string): Promise<Handler> {
   const dot = handler.indexOf(".", handler.lastIndexOf("/") + 1);
   const stem = handler.slice(0, dot);
@@ -18,12 +15,6 @@ export async function loadHandler(directory: string, handler: string): Promise<H
     found = (found as Record<string, unknown> | undefined)?.[part];
   }
   if (typeof found !== "function") throw named("Runtime.HandlerNotFound", `${handler} is undefined or not exported`);
-  if (found.length > 2 && !(STREAMING in found)) {
-    throw named(
-      "Runtime.CallbackHandlerDeprecated",
-      "Lambda's runtimes from Node.js 24 on take no callback-based handlers: return a promise instead",
-    );
-  }
   return found as Handler;
 }
 

@@ -7,7 +7,6 @@ import type { FromWorker } from "./worker-messages.ts";
 const WINDOW_BYTES = 256 * 1024;
 
 const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
-const HIGH_WATER_MARK = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
 
 type StreamingHandler = (event: unknown, stream: Writable, context: object) => unknown;
 type BeforeFirstWrite = (write: (chunk: string | Uint8Array) => unknown) => void;
@@ -31,7 +30,7 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
   const open = new Map<string, OpenStream>();
   Object.assign(globalThis, { awslambda: { streamifyResponse, HttpResponseStream: { from: withPrelude } } });
 
-  function createStream(id: string, highWaterMark: number | undefined): ResponseStream {
+  function createStream(id: string): ResponseStream {
     const state: OpenStream = { underWay: 0, resume: undefined };
     open.set(id, state);
     const send = (chunk: Buffer, done: () => void) => {
@@ -45,7 +44,6 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
       else state.resume = done;
     };
     const stream = new Writable({
-      ...(highWaterMark && { highWaterMark }),
       write: (chunk: Buffer, _encoding, done) => send(chunk, done),
       writev: (chunks, done) => send(Buffer.concat(chunks.map(({ chunk }) => chunk)), done),
       final(done) {
@@ -59,8 +57,7 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
   return {
     /** Runs a streaming handler until it and its stream have ended. Rejects with the error of the handler. */
     async run(id: string, handler: Handler, event: unknown, context: object): Promise<void> {
-      const { [HIGH_WATER_MARK]: highWaterMark } = handler as unknown as { [HIGH_WATER_MARK]?: number };
-      const stream = createStream(id, highWaterMark);
+      const stream = createStream(id);
       const written = finished(stream, { readable: false });
       written.catch(() => {});
       try {
@@ -83,8 +80,8 @@ export function createResponseStreams(post: (message: FromWorker, transfer?: Arr
   };
 }
 
-function streamifyResponse(handler: StreamingHandler, options?: { highWaterMark?: number }): StreamingHandler {
-  return Object.assign(handler, { [STREAMING]: "response", [HIGH_WATER_MARK]: options?.highWaterMark });
+function streamifyResponse(handler: StreamingHandler): StreamingHandler {
+  return Object.assign(handler, { [STREAMING]: "response" });
 }
 
 function withPrelude(stream: ResponseStream, prelude: unknown): ResponseStream {

@@ -19,25 +19,18 @@ export interface Span {
   to: number;
 }
 
-export interface Blobs {
-  /** Writes a body and returns the id. When it resolves, the file is on the disk. When it rejects, there is no file. */
-  write(source: AsyncIterable<Buffer>): Promise<string>;
-  /** Reads a span of the concatenated blobs, even if they are removed while it reads. */
-  read(blobs: readonly Blob[], span: Span): Buffer | Readable;
-  remove(blobs: readonly Blob[]): Promise<void>;
-  /** Deletes every file that is not in `keep`, such as files of a process that crashed. */
-  sweep(keep: ReadonlySet<string>): Promise<void>;
-}
+export type Blobs = ReturnType<typeof openBlobs>;
 
 /** Bytes up to which a span is read at once, which is faster than a stream. */
 const SMALL = 256 * 1024;
 
-export function openBlobs(directory: string): Blobs {
+export function openBlobs(directory: string) {
   fs.mkdirSync(directory, { recursive: true });
   const fileOf = (id: string): string => path.join(directory, id);
   const remove = (id: string): Promise<void> => rm(fileOf(id), { recursive: true, force: true });
   return {
-    async write(source) {
+    /** Writes a body and returns the id. When it resolves, the file is on the disk. When it rejects, there is no file. */
+    async write(source: AsyncIterable<Buffer>): Promise<string> {
       const id = randomUUID();
       try {
         await pipeline(source, createWriteStream(fileOf(id), { flags: "wx", flush: true }));
@@ -47,7 +40,8 @@ export function openBlobs(directory: string): Blobs {
         throw error;
       }
     },
-    read(blobs, span) {
+    /** Reads a span of the concatenated blobs, even if they are removed while it reads. */
+    read(blobs: readonly Blob[], span: Span): Buffer | Readable {
       // An open file can be read after its deletion.
       const pieces = cut(blobs, span).map(({ id, ...piece }) => ({ ...piece, file: openSync(fileOf(id), "r") }));
       const close = () => {
@@ -62,10 +56,11 @@ export function openBlobs(directory: string): Blobs {
       }
       return Readable.from(readPieces(pieces), { objectMode: false }).once("close", close);
     },
-    async remove(blobs) {
+    async remove(blobs: readonly Blob[]): Promise<void> {
       await Promise.all(blobs.map(({ id }) => remove(id)));
     },
-    async sweep(keep) {
+    /** Deletes every file that is not in `keep`, such as files of a process that crashed. */
+    async sweep(keep: ReadonlySet<string>): Promise<void> {
       const stale = (await readdir(directory)).filter((id) => !keep.has(id));
       await Promise.all(stale.map(remove));
     },

@@ -87,12 +87,10 @@ export const copyObject: Operation = async (store, request) => {
     throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey");
   }
   const source = findObject(store, bucket, decode(key));
-  const { checksum: algorithm, tags = [] } = source.metadata;
-  const directive = request.header("x-amz-metadata-directive") ?? "COPY";
-  const metadata = directive === "REPLACE" ? { ...readMetadata(request), tags } : source.metadata;
+  const { metadata } = source;
   const content = store.blobs.read(source.parts, { from: 0, to: source.size });
   const stream = Buffer.isBuffer(content) ? once(content) : content;
-  const { md5 } = await storeObject(store, digesting(stream, algorithm?.algorithm), request, metadata);
+  const { md5 } = await storeObject(store, digesting(stream, metadata.checksum?.algorithm), request, metadata);
   return {
     status: 200,
     body: renderXml("CopyObjectResult", { ETag: `"${md5}"`, LastModified: isoDate(store.now()) }),

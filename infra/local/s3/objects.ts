@@ -13,7 +13,7 @@ export interface Metadata {
   tags?: readonly Tag[];
 }
 
-export interface Tag {
+interface Tag {
   Key: string;
   Value: string;
 }

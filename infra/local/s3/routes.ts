@@ -106,7 +106,7 @@ const routes: readonly Route[] = [
 
 /** The `x-amz-` headers that this server understands or may ignore. The last five come from presigned URLs. */
 const knownHeaders =
-  /^x-amz-((checksum-|meta-|sdk-).*|content-sha256|copy-source|date|decoded-content-length|metadata-directive|security-token|trailer|user-agent|algorithm|credential|expires|signature|signedheaders)$/;
+  /^x-amz-((checksum-|meta-|sdk-).*|content-sha256|copy-source|date|decoded-content-length|security-token|trailer|user-agent|algorithm|credential|expires|signature|signedheaders)$/;
 /** Other headers whose effect would be missing. */
 const refusedHeaders = ["content-md5", "if-unmodified-since"];
 

@@ -24,22 +24,11 @@ interface S3Options extends Credentials {
   log?: (line: string) => void;
 }
 
-export interface S3Server {
-  /** `http://127.0.0.1:<port>` */
-  url: string;
-  /** Creates the bucket if it does not exist, and sets its lifecycle rules and its CORS rules. */
-  ensureBucket(name: string, rules: readonly LifecycleRule[], cors?: readonly CorsRule[]): Promise<void>;
-  /** Applies the lifecycle rules of all buckets. Returns the number of objects and uploads that were deleted. */
-  applyLifecycle(now?: number): Promise<number>;
-  /** Finishes the running requests, then ends. */
-  close(): Promise<void>;
-}
-
 /** How long running requests may take to finish when the server closes, in milliseconds. */
 const CLOSE_GRACE = 5000;
 
 /** Starts an S3 server that stores its data in files, on the loopback interface. Throws when another process uses the directory. */
-export async function startS3(options: S3Options): Promise<S3Server> {
+export async function startS3(options: S3Options) {
   const { access, clock = Date.now, log = () => undefined } = options;
   const store = await openStore(options.directory, clock);
   const corsRules = new Map<string, readonly CorsRule[]>();
@@ -90,13 +79,16 @@ export async function startS3(options: S3Options): Promise<S3Server> {
   const { url, close } = await listen(server, 0);
   return {
     url,
-    async ensureBucket(name, rules, cors = []) {
+    /** Creates the bucket if it does not exist, and sets its lifecycle rules and its CORS rules. */
+    async ensureBucket(name: string, rules: readonly LifecycleRule[], cors: readonly CorsRule[] = []): Promise<void> {
       corsRules.set(name, cors);
       await insertBucket(store, name);
       await setLifecycle(store, name, rules);
     },
-    applyLifecycle: (now = clock()) => applyLifecycle(store, now),
-    async close() {
+    /** Applies the lifecycle rules of all buckets. Returns the number of objects and uploads that were deleted. */
+    applyLifecycle: (now = clock()): Promise<number> => applyLifecycle(store, now),
+    /** Finishes the running requests, then ends. */
+    async close(): Promise<void> {
       await close(CLOSE_GRACE);
       store.close();
     },

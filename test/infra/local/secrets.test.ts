@@ -2,12 +2,12 @@ import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Secrets, startSecrets } from "../../../infra/local/secrets.ts";
+import { startSecrets } from "../../../infra/local/secrets.ts";
 import { temporaryDirectory } from "./fixture-assembly.ts";
 
 const { directory, remove } = temporaryDirectory();
 const file = path.join(directory, "secrets.json");
-let secrets: Secrets;
+let secrets: Awaited<ReturnType<typeof startSecrets>>;
 let client: SecretsManagerClient;
 
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createMeasureJob } from "../../../functions/jobs/measure.ts";
-import { type Sqs, startSqs } from "../../../infra/local/events/sqs.ts";
+import { startSqs } from "../../../infra/local/events/sqs.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createChangedDays } from "../../../shared/lake/changed-days.dynamodb.ts";
 import { createProviderStore } from "../../../shared/llm/providers.dynamodb.ts";
@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 
 let engines: Engines;
 let world: World;
-let sqs: Sqs;
+let sqs: Awaited<ReturnType<typeof startSqs>>;
 let queue: SQSClient;
 beforeAll(async () => {
   [engines, sqs] = await Promise.all([startEngines(), startSqs({ directory: null, log: () => undefined })]);

@@ -1,11 +1,11 @@
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { type Sqs, startSqs } from "../../../infra/local/events/sqs.ts";
+import { startSqs } from "../../../infra/local/events/sqs.ts";
 import { hashId } from "../../../shared/hash.ts";
 import { createDeadLetters } from "../../../shared/metrics/dead-letters.aws.ts";
 import { createDeadLetterEraser } from "../../../shared/privacy/erase-dead-letters.aws.ts";
 
-let sqs: Sqs;
+let sqs: Awaited<ReturnType<typeof startSqs>>;
 let client: SQSClient;
 let url: string;
 let queues = 0;

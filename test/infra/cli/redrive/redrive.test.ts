@@ -12,7 +12,7 @@ import { findDeployment } from "../../../../infra/cli/find-deployment.ts";
 import { redriveQueue } from "../../../../infra/cli/redrive/redrive-queue.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { startStreamsProxy } from "../../../../infra/local/dynamodb/streams-proxy.ts";
-import { type Sqs, startSqs } from "../../../../infra/local/events/sqs.ts";
+import { startSqs } from "../../../../infra/local/events/sqs.ts";
 import { clientOf, ensureStreamed, put, quiet } from "../../local/dynamodb/streamed-table.ts";
 
 const ARCHIVE = "arn:aws:lambda:us-east-1:000000000000:function:Memocha-dev-Jobs-jobsarchiveFunction1A2B";
@@ -29,7 +29,7 @@ let dynamo: Dynamo;
 let client: DynamoDBClient;
 let streamArn: string;
 let proxy: Awaited<ReturnType<typeof startStreamsProxy>>;
-let sqs: Sqs;
+let sqs: Awaited<ReturnType<typeof startSqs>>;
 let queueUrl: string;
 let lambda: Server;
 let calls: Call[];

@@ -12,10 +12,10 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Sqs, startSqs } from "../../../../infra/local/events/sqs.ts";
+import { startSqs } from "../../../../infra/local/events/sqs.ts";
 
 let directory: string;
-let sqs: Sqs;
+let sqs: Awaited<ReturnType<typeof startSqs>>;
 let client: SQSClient;
 let QueueUrl: string;
 

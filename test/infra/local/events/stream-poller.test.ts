@@ -7,14 +7,14 @@ import { BatchWriteItemCommand, type DynamoDBClient } from "@aws-sdk/client-dyna
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import type { StreamRecord } from "../../../../infra/local/dynamodb/stream-record.ts";
-import { type StreamPoller, startStreamPoller } from "../../../../infra/local/events/stream-poller.ts";
+import { startStreamPoller } from "../../../../infra/local/events/stream-poller.ts";
 import { clientOf, ensureStreamed, put, quiet } from "../dynamodb/streamed-table.ts";
 
 let directory: string;
 let dynamo: Dynamo;
 let client: DynamoDBClient;
 let streamArn: string;
-let pollers: StreamPoller[];
+let pollers: ReturnType<typeof startStreamPoller>[];
 let checkpointFile: string;
 
 beforeEach(async () => {
@@ -39,7 +39,7 @@ function poll(
   invoke: (records: StreamRecord[]) => unknown,
   properties: Record<string, unknown> = {},
   options: Partial<Parameters<typeof startStreamPoller>[0]> = {},
-): StreamPoller {
+): ReturnType<typeof startStreamPoller> {
   const poller = startStreamPoller({
     reader: dynamo.streams,
     streamArn,

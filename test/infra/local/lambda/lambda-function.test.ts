@@ -125,8 +125,6 @@ test("a bundle that does not load fails its invocations, and the next invocation
   expect((await call(host("", { handler: "nowhere.handler" }))).error).toMatchObject({
     errorType: "Runtime.ImportModuleError",
   });
-  const callback = "export const handler = (event, context, callback) => callback(null, 1);";
-  expect((await call(host(callback))).error).toMatchObject({ errorType: "Runtime.CallbackHandlerDeprecated" });
 });
 
 test("an invocation that times out fails alone, even when the worker is blocked for more than a second", async () => {

@@ -223,22 +223,17 @@ describe("an object", () => {
     expect(left.Contents?.map(({ Key }) => Key)).toEqual(["many/d"]);
   });
 
-  test("is copied with or without its metadata", async () => {
+  test("is copied with its metadata and tags", async () => {
     await put("origin ü+%", "copied", { ContentType: "text/a", Metadata: { m: "1" } });
     const TagSet = [{ Key: "t", Value: "1" }];
     await s3.client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: "origin ü+%", Tagging: { TagSet } }));
     const CopySource = `${bucket}/${encodeURIComponent("origin ü+%")}`;
-    const copy = (Key: string, more: object = {}) =>
-      s3.client.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource, ...more }));
-    const { CopyObjectResult } = await copy("copy-1");
+    const { CopyObjectResult } = await s3.client.send(
+      new CopyObjectCommand({ Bucket: bucket, Key: "copy-1", CopySource }),
+    );
     expect(CopyObjectResult?.ETag).toBe(md5("copied"));
     expect(await head("copy-1")).toMatchObject({ ContentType: "text/a", Metadata: { m: "1" }, TagCount: 1 });
-    await copy("copy-2", { MetadataDirective: "REPLACE", ContentType: "text/b" });
-    const replaced = await head("copy-2");
-    expect([replaced.ContentType, replaced.Metadata, replaced.TagCount]).toEqual(["text/b", {}, 1]);
-    expect(await s3.text("copy-2")).toBe("copied");
-    await copy("origin ü+%", { MetadataDirective: "REPLACE", Metadata: { m: "2" } });
-    expect((await head("origin ü+%")).Metadata).toEqual({ m: "2" });
+    expect(await s3.text("copy-1")).toBe("copied");
   });
 
   test("can be tagged without changing its content", async () => {

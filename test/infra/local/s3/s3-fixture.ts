@@ -2,12 +2,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateBucketCommand, GetObjectCommand, S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { type S3Server, startS3 } from "../../../../infra/local/s3/s3-server.ts";
+import { startS3 } from "../../../../infra/local/s3/s3-server.ts";
 
 export const credentials = { accessKeyId: "local", secretAccessKey: "secret" };
 
 export interface S3Fixture {
-  server: S3Server;
+  server: Awaited<ReturnType<typeof startS3>>;
   client: S3Client;
   directory: string;
   /** Lines that the server logged. */
