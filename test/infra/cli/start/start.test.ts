@@ -27,7 +27,7 @@ describe("npm start", () => {
     [["--frsh"], "Unknown option '--frsh'"],
     [["stray"], "Unexpected argument 'stray'"],
     [["--data="], "--data must name a directory"],
-    [["-c", "retention.archive"], "-c takes NAME=VALUE, such as -c retention.archive=90d, not \"retention.archive\""],
+    [["-c", "retention.archive"], '-c takes NAME=VALUE, such as -c retention.archive=90d, not "retention.archive"'],
   ])("refuses %j with exit code 2 and a message that says why", async (args, message) => {
     expect(await main(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
