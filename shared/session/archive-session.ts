@@ -1,7 +1,6 @@
 import { toInstant, toSeconds } from "../clock.ts";
 import { retention } from "../retention/policy.ts";
-import { bury } from "./bury.ts";
-import { purgeSession } from "./purge-session.ts";
+import { bury, purgeSession } from "./delete-session.ts";
 import { readSession, recordOf } from "./read-session.ts";
 import { removeDeleted } from "./remove-deleted.ts";
 import { contended, retryContended } from "./retry-contended.ts";

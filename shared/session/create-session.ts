@@ -1,6 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import { bury } from "./bury.ts";
+import { bury } from "./delete-session.ts";
 import { timeOrderedId } from "./message.ts";
 import { notFound } from "./read-session.ts";
 import { contended, retryContended } from "./retry-contended.ts";

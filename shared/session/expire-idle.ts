@@ -1,8 +1,9 @@
+import pMap from "p-map";
 import { toInstant, toSeconds } from "../clock.ts";
 import { isExpired, type SessionId, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
-/** Headers read and expired at once. */
+/** Sessions that expire at the same time. */
 const PARALLEL = 10;
 
 /**
@@ -23,10 +24,8 @@ export async function expireIdle(
         isIdle(record, idleSince, clock()),
       );
       if (isPreview) expired += idle.length;
-      for (let n = 0; n < idle.length && !isPreview; n += PARALLEL) {
-        const done = await Promise.all(
-          idle.slice(n, n + PARALLEL).map((record) => expireNow({ sessions, clock }, record)),
-        );
+      else {
+        const done = await pMap(idle, (record) => expireNow({ sessions, clock }, record), { concurrency: PARALLEL });
         expired += done.filter(Boolean).length;
       }
     }

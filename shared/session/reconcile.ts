@@ -1,7 +1,6 @@
 import { toInstant } from "../clock.ts";
 import { archiveSession, dueAfterStub } from "./archive-session.ts";
-import { bury } from "./bury.ts";
-import { purgeSession } from "./purge-session.ts";
+import { bury, purgeSession } from "./delete-session.ts";
 import { removeDeleted } from "./remove-deleted.ts";
 import { type Anchor, dueAfter, type SessionId, stateOf, type Tombstone } from "./session.ts";
 import type { Due, Stores } from "./store.ts";
