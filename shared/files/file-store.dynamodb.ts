@@ -37,20 +37,19 @@ export function createFileStore(table: Table): FileStore {
     },
 
     async list(user, { limit, after, now }) {
+      const pages = table.pages({
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": filesPartition(user) },
+        ConsistentRead: true,
+        ScanIndexForward: false,
+        Limit: limit + 1,
+        ExclusiveStartKey: after === undefined ? undefined : { ...fileKey(user, after) },
+      });
       const files: FileRecord[] = [];
-      let start: Item | undefined = after === undefined ? undefined : { ...fileKey(user, after) };
-      do {
-        const { items, lastKey } = await table.query({
-          KeyConditionExpression: "pk = :pk",
-          ExpressionAttributeValues: { ":pk": filesPartition(user) },
-          ConsistentRead: true,
-          ScanIndexForward: false,
-          Limit: limit + 1,
-          ExclusiveStartKey: start,
-        });
+      for await (const { items } of pages) {
         files.push(...items.flatMap((item) => fromItem(user, item, now)));
-        start = lastKey;
-      } while (start && files.length <= limit);
+        if (files.length > limit) break;
+      }
       return { files: files.slice(0, limit), more: files.length > limit };
     },
 
@@ -104,20 +103,17 @@ export function createFileStore(table: Table): FileStore {
     },
 
     async *uses({ user, id }, file) {
-      let start: Item | undefined;
-      do {
-        const { items, lastKey } = await table.query({
-          KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
-          ExpressionAttributeValues: {
-            ":pk": sessionKey(user, id),
-            ":prefix": file === undefined ? FILE_PREFIX : fileUsePrefix(file),
-          },
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        });
+      const pages = table.pages({
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues: {
+          ":pk": sessionKey(user, id),
+          ":prefix": file === undefined ? FILE_PREFIX : fileUsePrefix(file),
+        },
+        ConsistentRead: true,
+      });
+      for await (const { items } of pages) {
         if (items.length > 0) yield items.map(({ sk }) => parseFileUseKey(String(sk)));
-        start = lastKey;
-      } while (start);
+      }
     },
 
     async clearUses({ user, id }, uses) {
@@ -129,7 +125,7 @@ export function createFileStore(table: Table): FileStore {
   };
 }
 
-/** The condition that the file is there and that no message has named it since it was read. */
+/** The condition that the file is not deleted, and that since it was read no other message has named it. */
 function isAsRead({ session, generation, message }: FileRecord) {
   const isUsed = session !== undefined;
   return {
