@@ -132,13 +132,13 @@ const schema = z.object({
   LAKE_KEY_SECRET: text(""),
   /** Periods of retention that the deployment has chosen, in seconds; JSON. See `retention/periods.ts`. */
   RETENTION: json(z.record(z.string(), atLeast(1)), {}),
-  /** What the lake holds of what was said. `none` = only its length, time, tokens and cost. */
   /** ARN of the secret that signs receipts of erasures and hashes their users. */
   PRIVACY_KEY_SECRET: text(""),
   /** The deployment's own Cognito user pool; empty = the tokens have another issuer. */
   USER_POOL_ID: text(""),
   /** Seconds after which every request that is running now has ended. An erasure waits for earlier requests. */
   LONGEST_REQUEST: count(1, 330),
+  /** What the lake has of the content of messages. `none` = only its length, time, tokens and cost. */
   LAKE_CONTENT: z._default(z.enum(["full", "redacted", "none"]), "redacted"),
   /** The client of the issuer with which the page signs in. */
   PAGE_CLIENT_ID: text(""),

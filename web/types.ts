@@ -1,14 +1,9 @@
 import type { AnswerOf } from "./api.ts";
 
 export type Session = AnswerOf<"GET /v1/sessions/{id}">;
-type StoredMessage = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
-
-export type Part = NonNullable<StoredMessage["parts"]>[number];
-
-/** A message as the page shows it. */
-export type Message = StoredMessage;
-
-/** A memory, as the API shows it. */
+export type Message = AnswerOf<"GET /v1/sessions/{id}/messages">["data"][number];
+export type Part = NonNullable<Message["parts"]>[number];
+/** A memory. */
 export type Remembered = AnswerOf<"GET /v1/memories">["data"][number];
 
 /** What a person sends. */

@@ -11,7 +11,7 @@ import { toHtml } from "../../shared/reports/to-html.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 
-/** First days of a month on which last month's report is built again, because aggregates may be folded late. */
+/** The last day of a month on which the job builds last month's report again, because aggregates may be folded late. */
 const LAST_DAY = 3;
 
 interface Dependencies {
@@ -21,7 +21,7 @@ interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: builds last month's report on the first days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
+/** Daily schedule: builds last month's report on the first days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
 export function createReportJob(deps: Dependencies) {
   return async (event: { month?: string }): Promise<void> => {
     const today = toInstant(deps.clock()).slice(0, 10);

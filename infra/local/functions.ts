@@ -37,7 +37,7 @@ export function createFunctions(
     const directory = resolver.asset(resource.stack, properties.Code?.S3Key ?? "");
     // A provider of a custom resource runs during a deployment. Here nothing is deployed.
     if (!properties.Runtime?.startsWith("nodejs") || !directory) {
-      log.warn(`function ${resource.logicalId}: ${directory ? properties.Runtime : "its code"} cannot be run here`);
+      log.warn(`function ${resource.logicalId}: the local host cannot run ${directory ? properties.Runtime : "its code"}`);
       continue;
     }
     const spec = {

@@ -42,7 +42,8 @@ function startMapping({ logicalId, properties }: Resource, options: TriggerOptio
   const source = String(properties.EventSourceArn);
   const target = options.find(functionName(String(properties.FunctionName)));
   if (!target || !/:dynamodb:.*\/stream\//.test(source)) {
-    log.warn(`event source ${logicalId}: ${target ? `${source} is no stream` : "its function"} cannot be run here`);
+    const why = target ? `${source} is not a stream` : "its function does not run here";
+    log.warn(`event source ${logicalId}: the local host ignores it, because ${why}`);
     return [];
   }
   const { OnFailure } = (properties.DestinationConfig ?? {}) as { OnFailure?: { Destination?: string } };

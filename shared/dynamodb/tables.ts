@@ -41,6 +41,9 @@ export const MEMORIES_BY_TIME = "memories_by_time";
 /** Events of a user by time. Only events have `user_id`. */
 export const EVENTS_BY_USER = "events_by_user";
 
+/** Audit records about the data of a user, by time. */
+export const AUDIT_BY_SUBJECT = "audit_by_subject";
+
 /** A vector index of memories: its slot, and the dimensions of its vectors. */
 export interface VectorPlace {
   slot: "a" | "b";
@@ -114,11 +117,7 @@ export const conversations = {
       ],
     },
     [SESSIONS_DUE]: { partitionKey: "due_shard", sortKey: "due_at" },
-    [MEMORIES_BY_TIME]: {
-      partitionKey: "memory_of",
-      sortKey: "id",
-      nonKeyAttributes: ["session_id", "said"],
-    },
+    [MEMORIES_BY_TIME]: { partitionKey: "memory_of", sortKey: "id", nonKeyAttributes: ["session_id", "said"] },
   },
   // The default. A deployment can choose other dimensions.
   vectorIndexes: memoryVectorIndexes([
@@ -135,9 +134,6 @@ export const exportTable = {
   streamed: true,
   indexes: {},
 } as const satisfies TableSpec;
-
-/** Audit records about the data of a user, by time. */
-export const AUDIT_BY_SUBJECT = "audit_by_subject";
 
 /** Notes of requests until their audit records are written. Its stream starts the job that writes them. */
 export const auditOutbox = {

@@ -8,8 +8,8 @@ import type { Reply } from "./sign-in-page.ts";
 const TOKEN_SECONDS = 3600;
 
 /**
- * Serves the discovery document, the public key and the sign-in of the local issuer. If its port is in use, it moves to another one and warns that
- * earlier tokens are invalid.
+ * Serves the discovery document, the public key and the sign-in of the local issuer. If its port is in use, it moves to another port, and
+ * warns that earlier tokens are invalid.
  */
 export async function startIssuer(
   dataDirectory: string,
@@ -33,7 +33,7 @@ export async function startIssuer(
       current = { ...issuer, port: anyPort() };
     }
   }
-  throw new Error("no free port found for the token issuer");
+  throw new Error("The token issuer found no free port. Stop programs that use ports from 20000 to 32000.");
 }
 
 function answer(issuer: IssuerKey, tokenSeconds: number): Parameters<typeof createServer>[1] {
