@@ -37,7 +37,8 @@ export function createFunctions(
     const directory = resolver.asset(resource.stack, properties.Code?.S3Key ?? "");
     // A provider of a custom resource runs during a deployment. Here nothing is deployed.
     if (!properties.Runtime?.startsWith("nodejs") || !directory) {
-      log.warn(`function ${resource.logicalId}: the local host cannot run ${directory ? properties.Runtime : "its code"}`);
+      const what = directory ? properties.Runtime : "its code";
+      log.warn(`function ${resource.logicalId}: the local host cannot run ${what}`);
       continue;
     }
     const spec = {
