@@ -29,4 +29,6 @@ export interface Format {
   continues?(records: readonly JsonObject[], record: JsonObject): boolean;
   /** A conversation is not imported if a record of it cannot be read. */
   needsAll?: boolean;
+  /** Bytes of the records of one conversation, which the import holds in memory. @default 64 MB */
+  maxBytes?: number;
 }

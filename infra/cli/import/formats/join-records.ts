@@ -11,7 +11,7 @@ export interface Piece {
   content: { format: Format; records: JsonObject[] } | { problem: string };
 }
 
-/** Bytes of the records of one conversation. The import holds them in memory. */
+/** The default of `Format.maxBytes`. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -45,7 +45,7 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
     if (open?.content.format === format && format.continues?.(open.content.records, value)) {
       open.bytes += bytes;
       // Do not hold more records than the limit in memory.
-      if (open.bytes <= MAX_BYTES) open.content.records.push(value);
+      if (open.bytes <= mostOf(format)) open.content.records.push(value);
       continue;
     }
     yield* endWithinLimit();
@@ -55,8 +55,11 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
   yield* endWithinLimit();
 
   function* endWithinLimit(): Generator<Piece> {
-    yield* end(open && open.bytes > MAX_BYTES ? `larger than ${MAX_BYTES} bytes` : undefined);
+    const most = open ? mostOf(open.content.format) : 0;
+    yield* end(open && open.bytes > most ? `larger than ${most} bytes` : undefined);
   }
 }
+
+const mostOf = ({ maxBytes = MAX_BYTES }: Format): number => maxBytes;
 
 const NO_OBJECT = "not a JSON object";

@@ -9,6 +9,8 @@ export const memocha: Format = {
   read: readSession,
   continues: (_records, { type }) => type === "message",
   needsAll: true,
+  // What was exported must come back, also when it takes more memory.
+  maxBytes: 512 * 1024 * 1024,
 };
 
 function readSession([session = {}, ...lines]: readonly JsonObject[], source: Source): Conversation {

@@ -275,6 +275,14 @@ describe("lines of Memocha's own export", () => {
     expect([...api.users.get("ann")!.keys()]).toEqual(["s2"]);
   });
 
+  test("are read whole when their session has more than 64 MB", async () => {
+    const content = "lorem ".repeat(48_000);
+    const lines = Array.from({ length: 240 }, (_, n) => line(`m${n}`, n === 0 ? null : `m${n - 1}`, { content }));
+    const file = createScratch().write("sessions.jsonl", [session("s1"), ...lines].join("\n"));
+    const { imported, messages, read, problems } = await run([file], { dryRun: true });
+    expect([imported, messages, read > 64 * 1024 * 1024, problems]).toEqual([1, 240, true, []]);
+  });
+
   test("name files that are beside them", async () => {
     const id = "01890a5d-ac96-774b-bcce-b302099a8057";
     const parts = [{ type: "file", file_id: id, media_type: "text/plain", filename: "a.txt" }];
