@@ -11,6 +11,16 @@ import { createMcpServer } from "./server.ts";
 /** Headers that the protocol's handler reads. */
 const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];
 
+/** The revisions that are served have no batches, and each call counts as a request of the user's limits. */
+const NO_BATCH = {
+  jsonrpc: "2.0",
+  error: {
+    code: -32_600,
+    message: "Invalid Request: a batch is not supported. Send each message in a request of its own.",
+  },
+  id: null,
+};
+
 /** POST /mcp */
 export function createCallMcp(deps: McpDependencies) {
   return createHttpHandler(
@@ -28,6 +38,7 @@ async function answer(
   { body, baseUrl, header }: RepeatedRequest<typeof mcpOperations.callMcp>,
   caller: Caller,
 ): Promise<{ status: number; body: unknown }> {
+  if (Array.isArray(body)) return { status: 400, body: NO_BATCH };
   const { fetch } = createMcpHandler(() => createMcpServer(deps, caller), {
     responseMode: "json",
     // A subscription needs a stream that never ends.

@@ -240,6 +240,14 @@ describe("a request to /mcp", () => {
     expect((await send("true")).status).toBe(200);
   });
 
+  it("is no batch, which would have one answer and count as one request", async () => {
+    const params = { name: "remember", arguments: { content: "I like figs." } };
+    const batch = [1, 2].map((id) => ({ jsonrpc: "2.0", id, method: "tools/call", params }));
+    const { status, body } = await api.post("/mcp", batch, { user: "batch" });
+    expect([status, body.error.code]).toEqual([400, -32_600]);
+    expect((await api.get("/v1/sessions/notes", { user: "batch" })).status).toBe(404);
+  });
+
   it("is no subscription, which would never end", async () => {
     const body = {
       jsonrpc: "2.0",
