@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { stillRunning } from "../idempotency/attempt.ts";
 import { appendMessages } from "../session/append-messages.ts";
 import { createSession } from "../session/create-session.ts";
 import { noSuchMessage } from "../session/list-messages.ts";
@@ -136,6 +137,7 @@ export async function openTurn(
       dead,
     });
     if (outcome.kind === "stale") {
+      if (request.isRepeated) throw stillRunning();
       window = null;
       return contended;
     }

@@ -25,6 +25,7 @@ import { identifyTurn } from "./identify-turn.ts";
 import { type OpenedTurn, openTurn, readWindow } from "./open-turn.ts";
 import { recordAnswer } from "./record-answer.ts";
 import { giveTitle } from "./title.ts";
+import { unansweredResults } from "./tool-results.ts";
 import type { ChatDependencies, Turn, TurnRequest } from "./turn.ts";
 import { type TurnWatch, watchTurn } from "./watch-turn.ts";
 
@@ -51,17 +52,17 @@ export async function startTurn(deps: ChatDependencies, request: TurnRequest): P
 }
 
 /** The steps of a turn, in order. */
-async function runSteps(deps: ChatDependencies, request: TurnRequest): Promise<Turn> {
+async function runSteps(deps: ChatDependencies, given: TurnRequest): Promise<Turn> {
   const began = deps.clock();
   // 1. Plan the budget, and start work whose results are needed later.
-  const budget = await planBudget(deps, request);
-  deps.model.lookAhead(request.model);
+  const budget = await planBudget(deps, given);
+  deps.model.lookAhead(given.model);
   // Results of tools do not say what to recall. The user's last message does, but it is not read yet.
-  const isTold = request.question.content !== "";
-  const recalling = isTold ? recallMemories(deps, request, request.question.content) : undefined;
+  const isTold = given.question.content !== "";
+  const recalling = isTold ? recallMemories(deps, given, given.question.content) : undefined;
 
   // 2. First round trip: claim the turn, reserve the budget and read the context, all at once.
-  const { claim, window, identity, ...prepared } = await prepare(deps, request, budget, began);
+  const { claim, window, identity, request, ...prepared } = await prepare(deps, given, budget, began);
   let { reservation } = prepared;
   const giveBack = () => deps.limits.settle(reservation, null, 0).catch(() => undefined);
   const id = timeOrderedId(identity, ANSWER);
@@ -163,7 +164,11 @@ async function prepare(deps: ChatDependencies, request: TurnRequest, budget: Bud
   try {
     // All have settled, so the errors take precedence in this order.
     const all = { claim: await claiming, reservation: await reserving, window: await reading };
-    return { ...all, identity: await identifyTurn(deps, request, all.claim.identity, all.window) };
+    const stored = all.window && unansweredResults(request, all.window, now);
+    // A repeat of the same request finds its own question, and goes on from there by itself.
+    const isRepeated = stored && stored.id !== timeOrderedId(all.claim.identity, QUESTION);
+    const asking = isRepeated ? { ...request, asked: stored, isRepeated, since: [] } : request;
+    return { ...all, request: asking, identity: await identifyTurn(deps, asking, all.claim.identity, all.window) };
   } catch (error) {
     if (reservation.status === "fulfilled") await deps.limits.settle(reservation.value, null, 0).catch(() => undefined);
     throw error;

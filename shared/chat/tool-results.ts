@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { AppError } from "../errors.ts";
 import { noSuchMessage } from "../session/list-messages.ts";
 import { type MessageRecord, timeOrderedId } from "../session/message.ts";
@@ -5,6 +6,7 @@ import { hotMessages } from "../session/message-source.ts";
 import type { InputPart } from "../session/parts.ts";
 import type { RequestIdentity, SessionRecord } from "../session/session.ts";
 import { pathOf, placeOf, type Tree } from "../session/tree.ts";
+import { runningTurns } from "./follow-turn.ts";
 import type { ChatDependencies, ChatStores, TurnRequest } from "./turn.ts";
 
 /** Whether a message gives results of tools. */
@@ -40,6 +42,21 @@ export async function checkTurn(
     const range = { order: "desc", limit, path: pathOf(tree, branch, position) } as const;
     return (await store.range(session, record.generation, range)).messages.toReversed();
   }
+}
+
+/**
+ * The last message of the window, if the window ends with exactly the results of this request and no answer to them is being given: the model
+ * failed, and the client sends them again.
+ */
+export function unansweredResults(
+  { since = [], question }: TurnRequest,
+  { record, messages }: { record: SessionRecord; messages: readonly MessageRecord[] },
+  now: number,
+): MessageRecord | undefined {
+  const given = [...since, question];
+  const end = messages.slice(-given.length);
+  const isSame = given.every((one, n) => givesResults(one) && isDeepStrictEqual(one.parts, end[n]?.parts));
+  return isSame && runningTurns(record, now).length === 0 ? end.at(-1) : undefined;
 }
 
 /**

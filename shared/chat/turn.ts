@@ -74,6 +74,8 @@ export interface TurnRequest {
   parent?: string | null | undefined;
   /** The stored message that is answered again, instead of a new question: see `askAgain`. */
   asked?: MessageRecord | undefined;
+  /** `asked` are results of tools that the client sends again, because the model failed. Another request may do the same. */
+  isRepeated?: boolean;
   /** History that the client has kept. It is stored if the session has no messages yet. */
   before?: readonly MessageInput[];
   /** Paths of these messages in the request, for errors. */

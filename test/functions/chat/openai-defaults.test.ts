@@ -357,6 +357,22 @@ describe.each([
     expect(await stored()).toHaveLength(5);
   });
 
+  it("may send results again whose answer failed, until there is one", async () => {
+    fake.next({ pieces: callDeltas(calls), finish: "tool_calls" });
+    await create("How is Rome?", { tools });
+    const answer = () => {
+      world.advance(1000);
+      return create("", { messages: [result("call-1", "warm"), result("call-2", "late")] });
+    };
+    fake.next({ status: 400 });
+    expect(await failure(answer())).toMatchObject({ status: 400, code: "bad_request" });
+    const { choices } = await answer();
+    expect(choices[0]!.message.content).toBe("You said: late");
+    expect((await stored()).map(({ role }) => role)).toEqual(["user", "assistant", "tool", "tool", "assistant"]);
+    expect(await failure(answer())).toMatchObject({ status: 400, param: "messages.0.tool_call_id" });
+    expect(await stored()).toHaveLength(5);
+  });
+
   it("may call more tools at once than the model sees messages", async () => {
     const many = Array.from({ length: 40 }, (_, n) => ({ id: `call-${n}`, name: "weather", input: "{}" }));
     fake.next({ pieces: callDeltas(many, 1), finish: "tool_calls" });
