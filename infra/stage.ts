@@ -122,11 +122,9 @@ const origin = z
   .string()
   .regex(/^(\*|https?:\/\/[^/\s,]+)$/, "must be * or origins like https://chat.example.com, with no path");
 
-const origins = z
-  .string()
-  .default("")
-  .transform((value) => value.split(",").filter(Boolean))
-  .pipe(z.array(origin));
+const split = (value: string): string[] => value.split(",").filter(Boolean);
+
+const origins = z.string().default("").transform(split).pipe(z.array(origin));
 
 const schema = z
   .object({
@@ -143,14 +141,14 @@ const schema = z
         /^(https:\/\/[^\s,]+\/(,(?!$)|$))*$/,
         "must be URLs like https://chat.example.com/, each with its last slash",
       )
-      .transform((value) => value.split(",").filter(Boolean))
+      .transform(split)
       .default([]),
     pageClientId: z.string().min(1).optional(),
     pageOrigins: origins,
     mcpRedirectUrls: z
       .string()
       .regex(/^([a-z][a-z.+-]*:\/\/[^\s,]+(,(?!$)|$))*$/, "must be URLs with commas between them, without spaces")
-      .transform((value) => value.split(",").filter(Boolean))
+      .transform(split)
       .default([]),
     corsOrigins: origins.refine(
       (origins) => origins.length === 1 || !origins.includes("*"),
@@ -178,10 +176,9 @@ const schema = z
         "must be vector indexes like b:512, with commas between them: the slot and the dimensions of each",
       )
       .transform((value) =>
-        value
-          .split(",")
-          .filter(Boolean)
-          .map((text): VectorPlace => ({ slot: text.startsWith("a") ? "a" : "b", dimensions: Number(text.slice(2)) })),
+        split(value).map(
+          (text): VectorPlace => ({ slot: text.startsWith("a") ? "a" : "b", dimensions: Number(text.slice(2)) }),
+        ),
       )
       .refine(
         (indexes) => indexes.every(({ dimensions }) => isDimensions(dimensions)),

@@ -89,15 +89,7 @@ const tableIds: Record<TableName, string> = {
   aggregates: "LakeAggregates",
 };
 
-const hiveTypes: Record<ColumnType, string> = {
-  string: "string",
-  int: "int",
-  double: "double",
-  boolean: "boolean",
-  timestamp: "timestamp",
-};
-
-/** Athena's names of types in views. */
+/** Athena's names of types in views. The tables have Hive's names, which are those of the lake. */
 const athenaTypes: Record<ColumnType, string> = {
   string: "varchar",
   int: "integer",
@@ -135,11 +127,7 @@ function parquetTable(name: TableName, buckets: Buckets, { policy }: Options): C
       inputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
       outputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
       serdeInfo: { serializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
-      columns: columns.map(({ name: column, type, comment: text }) => ({
-        name: column,
-        type: hiveTypes[type],
-        comment: text,
-      })),
+      columns: columns.map(({ name: column, type, comment: text }) => ({ name: column, type, comment: text })),
     },
   };
 }
@@ -192,7 +180,7 @@ function view(schema: string, content: LakeContent): CfnTable.TableInputProperty
     storageDescriptor: {
       location: "",
       serdeInfo: {},
-      columns: columns.map(({ name, type, comment }) => ({ name, type: hiveTypes[type], comment })),
+      columns: columns.map(({ name, type, comment }) => ({ name, type, comment })),
     },
   };
 }

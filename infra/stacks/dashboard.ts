@@ -37,11 +37,10 @@ export function addDashboard(scope: Construct, { options, api, jobs, data }: Wat
     new Metric({ namespace: "AWS/Lambda", metricName, statistic: "Sum", ...PERIOD });
   const throttled = (name: "table" | "metrics") =>
     data[name].metric("WriteThrottleEvents", { ...PERIOD, statistic: "Sum", label: `writes to ${name}` });
-  const logOf = (job: string) => all.find(({ name }) => name === job)?.lambda.logGroup.logGroupName ?? "";
-  const gauges = (title: string, names: string[], log = "jobs-watch") =>
+  const gauges = (title: string, names: string[], log: "jobs-watch" | "jobs-archive" = "jobs-watch") =>
     new LogQueryWidget({
       title,
-      logGroupNames: [logOf(log)],
+      logGroupNames: [jobs.lambdaOf(log).logGroup.logGroupName],
       view: LogQueryVisualizationType.LINE,
       width: 8,
       height: 6,

@@ -2,7 +2,13 @@ import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
-import { EventInvokeConfig, EventSourceMapping, FilterCriteria, StartingPosition } from "aws-cdk-lib/aws-lambda";
+import {
+  EventInvokeConfig,
+  EventSourceMapping,
+  FilterCriteria,
+  type Function as LambdaFunction,
+  StartingPosition,
+} from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { Trigger } from "../function-spec.ts";
@@ -36,10 +42,15 @@ export class JobsStack extends Stack {
     }
 
     new CfnOutput(this, "DeadLetterQueueUrl", { value: this.deadLetters.queueUrl });
-    const reconcile = this.scheduledJobs.find(({ name }) => name === "jobs-reconcile");
-    if (reconcile) new CfnOutput(this, "ReconcileFunctionName", { value: reconcile.lambda.functionName });
-    const lake = this.scheduledJobs.find(({ name }) => name === "jobs-lake");
-    if (lake) new CfnOutput(this, "LakeFunctionName", { value: lake.lambda.functionName });
+    new CfnOutput(this, "ReconcileFunctionName", { value: this.lambdaOf("jobs-reconcile").functionName });
+    new CfnOutput(this, "LakeFunctionName", { value: this.lambdaOf("jobs-lake").functionName });
+  }
+
+  /** Finds the function of a job. */
+  lambdaOf(job: FunctionName): LambdaFunction {
+    const found = [...this.streamJobs, ...this.scheduledJobs].find(({ name }) => name === job);
+    if (!found) throw new Error(`${job} is not a job`);
+    return found.lambda;
   }
 
   private streamJob(name: FunctionName, trigger: Extract<Trigger, { kind: "stream" }>, props: Runtimes) {

@@ -30,38 +30,20 @@ export interface Runtimes {
 }
 
 /** Groups of objects in the archive's bucket, and why cdk-nag's finding about their wildcard does not apply. */
-const objectGroups = [
-  {
-    sid: "Archive",
-    spec: "archive",
-    keys: `${retention.archive.place.object}*`,
-    reason: "The archive has one object per session, and sessions are not known at deployment.",
-  },
-  {
-    sid: "Files",
-    spec: "files",
-    keys: `${retention.file.place.object}*`,
-    reason: "Users upload files at any time, so their keys are not known at deployment.",
-  },
-  {
-    sid: "Exports",
-    spec: "exports",
-    keys: `${retention.export.place.object}*`,
-    reason: "Users ask for exports at any time, so their keys are not known at deployment.",
-  },
-  {
-    sid: "Reports",
-    spec: "reports",
-    keys: `${retention.report.place.object}*`,
-    reason: "There are two objects per month, and months are not known at deployment.",
-  },
-  {
-    sid: "Lake",
-    spec: "lake",
-    keys: "lake/*",
-    reason: "The lake has objects per day and table, and days are not known at deployment.",
-  },
-] as const;
+const objectGroups = (
+  [
+    ["archive", retention.archive.place.object, "The archive has one object per session, and sessions are"],
+    ["files", retention.file.place.object, "Users upload files at any time, so their keys are"],
+    ["exports", retention.export.place.object, "Users ask for exports at any time, so their keys are"],
+    ["reports", retention.report.place.object, "There are two objects per month, and months are"],
+    ["lake", "lake/", "The lake has objects per day and table, and days are"],
+  ] as const
+).map(([spec, prefix, reason]) => ({
+  sid: spec.charAt(0).toUpperCase() + spec.slice(1),
+  spec,
+  keys: `${prefix}*`,
+  reason: `${reason} not known at deployment.`,
+}));
 
 /** A function of `infra/functions.ts` with its own role and log group, and exactly the permissions of its spec. */
 export class MemochaFunction extends Construct {

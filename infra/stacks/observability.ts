@@ -77,27 +77,21 @@ export class ObservabilityStack extends Stack {
       threshold: 1,
       evaluationPeriods: 1,
     });
-    for (const { name, lambda } of [...jobs.streamJobs, ...jobs.scheduledJobs]) {
-      // When another stream job falls behind, its records go to the dead-letter queue before the stream drops them.
-      if (name === "jobs-archive") {
-        this.alarm(`IteratorAge-${name}`, {
-          alarmDescription: "The archiver falls behind the stream, which forgets records after 24 hours.",
-          metric: lambda.metric("IteratorAge", { period: FIVE_MINUTES, statistic: "Maximum" }),
-          threshold: options.stage.alarms.iteratorAgeSeconds * 1000,
-          evaluationPeriods: 2,
-        });
-      }
-      if (name === "jobs-watch") {
-        this.alarm("WatchSilent", {
-          alarmDescription: "Nobody has looked after the other jobs for an hour.",
-          metric: lambda.metricInvocations({ period: Duration.hours(1) }),
-          threshold: 1,
-          comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-          evaluationPeriods: 1,
-          treatMissingData: TreatMissingData.BREACHING,
-        });
-      }
-    }
+    // When another stream job falls behind, its records go to the dead-letter queue before the stream drops them.
+    this.alarm("IteratorAge-jobs-archive", {
+      alarmDescription: "The archiver falls behind the stream, which forgets records after 24 hours.",
+      metric: jobs.lambdaOf("jobs-archive").metric("IteratorAge", { period: FIVE_MINUTES, statistic: "Maximum" }),
+      threshold: options.stage.alarms.iteratorAgeSeconds * 1000,
+      evaluationPeriods: 2,
+    });
+    this.alarm("WatchSilent", {
+      alarmDescription: "Nobody has looked after the other jobs for an hour.",
+      metric: jobs.lambdaOf("jobs-watch").metricInvocations({ period: Duration.hours(1) }),
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
   }
 
   /** Alarms on metrics that `jobs-watch` and functions write only while there is trouble: a metric without data is free. */
