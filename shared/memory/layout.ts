@@ -31,15 +31,18 @@ export function createLayoutReader({
   };
 }
 
-/** Reads the layout, and stores the first one before the first memory. */
-export async function currentLayout({
-  memories,
-  firstLayout,
-}: {
-  memories: Pick<MemoryReader, "layout"> & Pick<MemoryMaintenance, "setLayout">;
-  firstLayout: Layout;
-}): Promise<Layout> {
-  const layout = await memories.layout();
+/** Reads the layout, unless it was `read` already, and stores the first one before the first memory. */
+export async function currentLayout(
+  {
+    memories,
+    firstLayout,
+  }: {
+    memories: Pick<MemoryReader, "layout"> & Pick<MemoryMaintenance, "setLayout">;
+    firstLayout: Layout;
+  },
+  read?: Layout | null,
+): Promise<Layout> {
+  const layout = read ?? (await memories.layout());
   if (layout) return layout;
   if (await memories.setLayout(null, firstLayout)) return firstLayout;
   return (await memories.layout()) ?? firstLayout;

@@ -1,6 +1,8 @@
 import {
+  ANCHOR,
   anchorKey,
   headerKey,
+  type Key,
   memoryKey,
   memoryLayoutKey,
   memorySummaryKey,
@@ -8,7 +10,7 @@ import {
   sessionKey,
   treeKey,
 } from "../dynamodb/keys.ts";
-import type { Table } from "../dynamodb/table.ts";
+import type { Item, Table } from "../dynamodb/table.ts";
 import { MEMORIES_BY_TIME, memoryVectorIndex, memoryVectorNames } from "../dynamodb/tables.ts";
 import { fromHeaderItem, fromTreeItem } from "../session/items.dynamodb.ts";
 import type { Anchor, SessionId } from "../session/session.ts";
@@ -22,10 +24,10 @@ import {
   toCandidate,
 } from "./items.dynamodb.ts";
 import { keyOf, type MemoryRecord } from "./memory.ts";
-import type { MemoryReader } from "./memory-store.ts";
+import type { Life, MemoryReader } from "./memory-store.ts";
 
 const CANDIDATE_ATTRIBUTES = ["session_id", ...memoryVectorIndex.nonKeyAttributes];
-const ANCHOR_ATTRIBUTES = ["pk", "state", "live_generation", "reset_generation", "tree_version", "incognito"];
+const ANCHOR_ATTRIBUTES = ["pk", "sk", "state", "live_generation", "reset_generation", "tree_version", "incognito"];
 
 /** Reads memories of the table `conversations`. */
 export function createMemoryReader(table: Table): MemoryReader {
@@ -95,13 +97,35 @@ export function createMemoryReader(table: Table): MemoryReader {
 
 /** Reads the anchors of sessions, by partition key. */
 export async function findAnchors(table: Table, sessions: readonly SessionId[]): Promise<Map<string, Anchor>> {
-  const keys = new Map(sessions.map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)]));
-  const anchors = await table.batchGet([...keys.values()], { consistent: true, attributes: ANCHOR_ATTRIBUTES });
+  const options = { consistent: true, attributes: ANCHOR_ATTRIBUTES };
+  return anchorsIn(await table.batchGet(anchorKeysOf(sessions), options));
+}
+
+/** The keys of the anchors of sessions, each once. */
+export function anchorKeysOf(sessions: readonly SessionId[]): Key[] {
+  return [...new Map(sessions.map(({ user, id }) => [sessionKey(user, id), anchorKey(user, id)])).values()];
+}
+
+/** Selects the anchors among items, by partition key. */
+export function anchorsIn(items: readonly Item[]): Map<string, Anchor> {
+  const anchors = items.filter(({ sk }) => sk === ANCHOR);
   return new Map(anchors.map((item) => [String(item.pk), item as unknown as Anchor]));
 }
 
+/** The lives of the sessions of anchors, by session id. Reads the trees of those that branched. */
+export async function livesIn(table: Table, anchors: ReadonlyMap<string, Anchor>): Promise<Map<string, Life>> {
+  const living = [...anchors].filter(([, { state, incognito }]) => state !== "deleted" && !incognito);
+  const lives = living.map(async ([pk, anchor]): Promise<[string, Life]> => {
+    const session = parseSessionKey(pk);
+    const life = { generation: anchor.reset_generation ?? 0, anchor };
+    if (anchor.tree_version === undefined) return [session.id, life];
+    return [session.id, { ...life, tree: await findTree(table, session, anchor.live_generation) }];
+  });
+  return new Map(await Promise.all(lives));
+}
+
 /** Reads the tree of a branched session, hot or archived. `generation`: its live generation. */
-export async function findTree(table: Table, { user, id }: SessionId, generation: number): Promise<Tree> {
+async function findTree(table: Table, { user, id }: SessionId, generation: number): Promise<Tree> {
   const tree = await table.get(treeKey(user, id, generation));
   if (tree) return fromTreeItem(tree);
   // For an archived session, the tree is in the stub, which is written before the tree item is deleted. A reset session has no tree.

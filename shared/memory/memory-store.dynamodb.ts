@@ -6,7 +6,6 @@ import {
   memoryKey,
   memoryLayoutKey,
   memorySummaryKey,
-  parseSessionKey,
   personKey,
   sessionKey,
 } from "../dynamodb/keys.ts";
@@ -17,8 +16,10 @@ import { retention } from "../retention/policy.ts";
 import type { Anchor } from "../session/session.ts";
 import { withForgottenMemories, withForgottenSession } from "./forgotten.ts";
 import {
+  fromLayoutItem,
   fromMemoryItem,
   fromPrecedingItem,
+  fromSummaryItem,
   isMemory,
   MEMORY_ATTRIBUTES,
   memoryIdOf,
@@ -27,7 +28,14 @@ import {
   vectorAttributes,
 } from "./items.dynamodb.ts";
 import { type MemoryRecord, timePrefix } from "./memory.ts";
-import { createMemoryReader, findAnchors, findTree, isOfLivingSession } from "./memory-reader.dynamodb.ts";
+import {
+  anchorKeysOf,
+  anchorsIn,
+  createMemoryReader,
+  findAnchors,
+  isOfLivingSession,
+  livesIn,
+} from "./memory-reader.dynamodb.ts";
 import type { Change, Life, MemoryStore, Summary } from "./memory-store.ts";
 import { noStatistics, type TermStatistics } from "./statistics.ts";
 
@@ -46,22 +54,21 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
   return {
     ...createMemoryReader(table),
 
-    async rememberedSince(user) {
-      const person = await table.get(personKey(user));
-      return person?.memory === false ? null : Number(person?.memory_since ?? 0);
+    async basisOf(user, sessions) {
+      const [person, summary] = [personKey(user), memorySummaryKey(user)];
+      const keys = [person, summary, memoryLayoutKey, ...anchorKeysOf(sessions)];
+      const items = await table.batchGet(keys, { consistent: true });
+      const itemOf = ({ pk, sk }: Key) => items.find((item) => item.pk === pk && item.sk === sk);
+      const { memory, memory_since = 0 } = itemOf(person) ?? {};
+      return {
+        since: memory === false ? null : Number(memory_since),
+        lives: await livesIn(table, anchorsIn(items)),
+        summary: fromSummaryItem(itemOf(summary)),
+        layout: fromLayoutItem(itemOf(memoryLayoutKey)),
+      };
     },
 
-    async livesOf(sessions) {
-      const found = [...(await findAnchors(table, sessions))];
-      const anchors = found.filter(([, { state, incognito }]) => state !== "deleted" && !incognito);
-      const lives = anchors.map(async ([pk, anchor]): Promise<[string, Life]> => {
-        const session = parseSessionKey(pk);
-        const life = { generation: anchor.reset_generation ?? 0, anchor };
-        if (anchor.tree_version === undefined) return [session.id, life];
-        return [session.id, { ...life, tree: await findTree(table, session, anchor.live_generation) }];
-      });
-      return new Map(await Promise.all(lives));
-    },
+    livesOf: async (sessions) => livesIn(table, await findAnchors(table, sessions)),
 
     async presentIds(drafts, options) {
       const items = await table.batchGet(

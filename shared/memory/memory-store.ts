@@ -84,6 +84,16 @@ export interface Life {
   tree?: Tree;
 }
 
+export interface Basis {
+  /** Epoch milliseconds since which what the user says is remembered; `null` = the user has switched memory off. */
+  since: number | null;
+  /** As `livesOf` returns them. */
+  lives: Map<string, Life>;
+  summary: Summary;
+  /** `null` before the first memory. */
+  layout: Layout | null;
+}
+
 /** Memories that one `add` or `remove` takes at most: with the summary, the person's record and a session each, below the 100 actions of a transaction. */
 export const MAX_PER_CHANGE = 45;
 
@@ -117,8 +127,8 @@ export interface Removal {
 
 /** Adds and removes memories. A change also writes the summary, and is made only if the summary is still the one that was read. */
 export interface MemoryWriter {
-  /** Returns since when (epoch ms) what a user says is remembered; `null` = the user has switched memory off. */
-  rememberedSince(user: string): Promise<number | null>;
+  /** Reads in one call what decides which messages of these sessions become memories, and how they are stored. */
+  basisOf(user: string, sessions: readonly SessionId[]): Promise<Basis>;
   /**
    * Returns the life of each session that exists, by session id; of incognito sessions none, so that they are never remembered. The
    * sessions must be of one user.

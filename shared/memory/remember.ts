@@ -11,8 +11,10 @@ import {
   MAX_PER_CHANGE,
   type MemoryStore,
   type MemoryWriter,
+  type NewMemory,
   type PrecedingMemory,
   type Slot,
+  type Summary,
   type Vectors,
 } from "./memory-store.ts";
 import { contextOf, planMemories } from "./plan-memories.ts";
@@ -58,10 +60,8 @@ async function rememberAll(
   onStored: (count: number) => void,
 ): Promise<typeof contended | undefined> {
   const { memories } = deps;
-  const [since, lives] = await Promise.all([
-    memories.rememberedSince(user),
-    memories.livesOf(captured.map(({ session }) => session)),
-  ]);
+  const sessions = captured.map(({ session }) => session);
+  const { since, lives, summary, layout: read } = await memories.basisOf(user, sessions);
   if (since === null) return undefined;
   const planned = captured.flatMap(({ session, generation, message }) => {
     const life = lives.get(session.id);
@@ -81,7 +81,7 @@ async function rememberAll(
   if (missing.length === 0) return undefined;
 
   const placed = await place(memories, missing, lives);
-  const layout = await currentLayout(deps);
+  const layout = await currentLayout(deps, read);
   const slots = [layout, ...(layout.building ? [layout.building] : [])].map(({ slot, space }) => ({
     slot,
     embedder: deps.embedderOf(space),
@@ -90,11 +90,12 @@ async function rememberAll(
     const batch = placed.slice(start, start + MAX_PER_CHANGE);
     const vectors = await embedAll(batch, slots);
     const records = batch.map(({ record }, n) => ({ ...record, vectors: vectors[n] ?? {} }));
-    const stored = await changeMemories(memories, user, records, async (pending, summary): Promise<Change> => {
-      const counted = countedIn(summary, pending);
+    const change = async (pending: readonly NewMemory[], newest: Summary): Promise<Change> => {
+      const counted = countedIn(newest, pending);
       if (counted.length < pending.length) return refuseOthers(pending, counted);
-      return memories.add(user, pending, lives, summary, withMemories(summary.statistics, pending, 1));
-    });
+      return memories.add(user, pending, lives, newest, withMemories(newest.statistics, pending, 1));
+    };
+    const stored = await changeMemories(memories, user, records, change, start === 0 ? summary : undefined);
     if (stored === contended) return contended;
     onStored(stored);
   }
