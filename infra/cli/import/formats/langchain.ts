@@ -65,8 +65,10 @@ function readMessage(
   const role = readRole(ROLES[String(type)] ?? stored.role ?? type, field);
   const more = parseInput(stored.additional_kwargs);
   const kwargs = isObject(more) ? more : {};
-  const parts = readBlocks(stored.content, field.replaceAll(/\W/g, ""), source);
-  const { name } = stored;
+  const { name, content } = stored;
+  if (typeof content !== "string" && !Array.isArray(content) && (content ?? null) !== null)
+    throw new BadRecord(`${field}: content must be a text or an array of blocks`);
+  const parts = readBlocks(content, field.replaceAll(/\W/g, ""), source);
   const said =
     role === "tool" ? toolParts(stored, kwargs, parts) : [...parts, ...callsOf(stored, kwargs, parts, field)];
   return [

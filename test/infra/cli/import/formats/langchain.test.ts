@@ -90,6 +90,10 @@ test("Anthropic's blocks in an answer of LangChain are not calls a second time",
 test.each([
   [{ History: [{ type: "human", data: { content: "x" } }] }, "missing SessionId"],
   [{ SessionId: "s", History: [{ type: "robot", data: { content: "x" } }] }, 'messages[0]: unknown role "robot"'],
+  [
+    { SessionId: "s", History: [{ type: "human", data: { content: 5 } }] },
+    "messages[0]: content must be a text or an array of blocks",
+  ],
 ])("an item of LangChain is refused: %j", (record, reason) => {
   expect(() => read(record)).toThrow(reason);
 });
