@@ -18,16 +18,13 @@ const MARK = ".gone";
 /** Number of objects to download at the same time. */
 const PARALLEL = 16;
 
-export interface LakeCopy {
-  /** Downloads the new objects below a prefix of the bucket. Returns the files of all objects below it. */
-  refresh(prefix: string): Promise<string[]>;
-}
+export type LakeCopy = ReturnType<typeof createLakeCopy>;
 
 /**
  * Creates a copy of parts of the bucket in a directory, because DuckDB reads files. The name of a file contains the ETag of its object, so
  * a file is downloaded once and never changes while a process reads it.
  */
-export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, clock = Date.now): LakeCopy {
+export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, clock = Date.now) {
   const list = async (Prefix: string) => {
     const wanted = new Map<string, { key: string; file: string }>();
     let ContinuationToken: string | undefined;
@@ -62,7 +59,8 @@ export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, 
   };
 
   return {
-    async refresh(prefix) {
+    /** Downloads the new objects below a prefix of the bucket. Returns the files of all objects below it. */
+    async refresh(prefix: string): Promise<string[]> {
       const wanted = await list(prefix);
       const present = new Set(await filesBelow(path.join(directory, prefix)));
       const missing = wanted.filter(({ file }) => !present.has(file));

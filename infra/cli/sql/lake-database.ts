@@ -14,17 +14,8 @@ export interface Result {
   rows: unknown[][];
 }
 
-interface LakeDatabase {
-  /**
-   * Runs statements on the current lake. Yields the rows of each statement that has rows, as soon as it has run. Throws DuckDB's Error
-   * when a statement is wrong.
-   */
-  query(sql: string, parameters?: readonly string[]): AsyncIterable<Result>;
-  close(): void;
-}
-
 /** Opens DuckDB with the lake's tables and views, which have the same names as in Athena. */
-export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "full"): Promise<LakeDatabase> {
+export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "full") {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
@@ -40,7 +31,11 @@ export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "f
   await define("messages_all", messagesAll(content));
 
   return {
-    async *query(sql, parameters = []) {
+    /**
+     * Runs statements on the current lake. Yields the rows of each statement that has rows, as soon as it has run. Throws DuckDB's Error
+     * when a statement is wrong.
+     */
+    async *query(sql: string, parameters: readonly string[] = []): AsyncGenerator<Result> {
       const needed = tablesIn(sql);
       for (const table of tableNames) {
         if (needed.has(table)) await define(table, parquetView(table, await copy.refresh(`lake/${table}/`)));
@@ -48,7 +43,7 @@ export async function openLakeDatabase(copy: LakeCopy, content: LakeContent = "f
       if (needed.has("archive_lines")) await define("archive_lines", rawView(await copy.refresh("archive/")));
       yield* run(connection, sql, parameters);
     },
-    close() {
+    close(): void {
       connection.closeSync();
       instance.closeSync();
     },

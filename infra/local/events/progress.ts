@@ -1,18 +1,7 @@
 /** The unsettled records of a shard, and the position that its checkpoint may have. */
-export interface Progress {
-  /** Number of records that are not settled. */
-  readonly pending: number;
-  /** Size of these records in bytes. */
-  readonly pendingBytes: number;
-  add(sequenceNumber: string, bytes: number): void;
-  settle(sequenceNumber: string): void;
-  /** Sets the position up to which the shard was read. Call it before adding the records of a page. */
-  readTo(sequenceNumber: string): void;
-  /** The sequence number up to which every record is settled. */
-  readonly position: string | undefined;
-}
+export type Progress = ReturnType<typeof trackProgress>;
 
-export function trackProgress(start: string | undefined): Progress {
+export function trackProgress(start: string | undefined) {
   /** In stream order. A settled record stays until all records before it are settled. */
   const open = new Map<string, { bytes: number; settled: boolean }>();
   let pending = 0;
@@ -20,18 +9,20 @@ export function trackProgress(start: string | undefined): Progress {
   let position = start;
   let read = start;
   return {
+    /** Number of records that are not settled. */
     get pending() {
       return pending;
     },
+    /** Size of these records in bytes. */
     get pendingBytes() {
       return pendingBytes;
     },
-    add(sequenceNumber, bytes) {
+    add(sequenceNumber: string, bytes: number): void {
       open.set(sequenceNumber, { bytes, settled: false });
       pending++;
       pendingBytes += bytes;
     },
-    settle(sequenceNumber) {
+    settle(sequenceNumber: string): void {
       const record = open.get(sequenceNumber);
       if (!record || record.settled) return;
       record.settled = true;
@@ -43,12 +34,13 @@ export function trackProgress(start: string | undefined): Progress {
         open.delete(number);
       }
     },
-    readTo(sequenceNumber) {
+    /** Sets the position up to which the shard was read. Call it before adding the records of a page. */
+    readTo(sequenceNumber: string): void {
       if (open.size === 0) position = read;
       read = sequenceNumber;
     },
+    /** The sequence number up to which every record is settled. Records that the filters rejected are settled. */
     get position() {
-      // Records that the filters rejected are settled.
       return open.size === 0 ? read : position;
     },
   };

@@ -1,7 +1,5 @@
 /** Limits requests per second, with bursts. */
-export interface TokenBucket {
-  take(now?: number): boolean;
-}
+export type TokenBucket = ReturnType<typeof createTokenBucket>;
 
 interface MethodSetting {
   HttpMethod?: string;
@@ -11,11 +9,11 @@ interface MethodSetting {
 }
 
 /** Creates a bucket with `burst` tokens at most that gets `rate` tokens per second. @param now milliseconds */
-export function createTokenBucket(rate: number, burst: number, now = performance.now()): TokenBucket {
+export function createTokenBucket(rate: number, burst: number, now = performance.now()) {
   let tokens = burst;
   let last = now;
   return {
-    take(at = performance.now()) {
+    take(at = performance.now()): boolean {
       tokens = Math.min(burst, tokens + ((at - last) / 1000) * rate);
       last = at;
       if (tokens < 1) return false;

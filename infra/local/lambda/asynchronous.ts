@@ -10,20 +10,13 @@ export interface AsynchronousSettings {
   onFailure?: (record: object, event: string) => Promise<void>;
 }
 
-export interface AsynchronousInvoker {
-  /** Queues an event and returns at once. A failed event is retried, then passed to `onFailure`. */
-  invoke(target: LambdaFunction, event: string): void;
-  /** Like `invoke`, but resolves when the first attempt has succeeded or failed. */
-  attempt(target: LambdaFunction, event: string): Promise<void>;
-  /** Cancels waiting retries. Resolves when no invocation is running. */
-  stop(): Promise<void>;
-}
+export type AsynchronousInvoker = ReturnType<typeof createAsynchronousInvoker>;
 
 /** Lambda's `Event` invocations: what EventBridge uses, and `InvocationType: Event`. Events waiting for a retry live in memory. */
 export function createAsynchronousInvoker(
   settingsOf: (functionName: string) => AsynchronousSettings,
   warn: (message: string, more?: string) => void,
-): AsynchronousInvoker {
+) {
   const waiting = new Set<NodeJS.Timeout>();
   const running = new Set<Promise<void>>();
   let stopped = false;
@@ -60,9 +53,12 @@ export function createAsynchronousInvoker(
   }
 
   return {
-    invoke: (target, event) => void attempt(target, event),
-    attempt: (target, event) => attempt(target, event),
-    async stop() {
+    /** Queues an event and returns at once. A failed event is retried, then passed to `onFailure`. */
+    invoke: (target: LambdaFunction, event: string): void => void attempt(target, event),
+    /** Like `invoke`, but resolves when the first attempt has succeeded or failed. */
+    attempt: (target: LambdaFunction, event: string): Promise<void> => attempt(target, event),
+    /** Cancels waiting retries. Resolves when no invocation is running. */
+    async stop(): Promise<void> {
       stopped = true;
       for (const timer of waiting) clearTimeout(timer);
       await Promise.all(running);

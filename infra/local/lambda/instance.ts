@@ -5,14 +5,7 @@ import type { FromWorker, FunctionError, LogLevel, ToWorker, WorkerSetup } from 
 const INIT_LIMIT = 20_000;
 
 /** An execution environment of a function: a worker thread that has loaded the bundle. */
-export interface Instance {
-  /** Number of running invocations. */
-  running(): number;
-  /** Whether it accepts further invocations. */
-  usable(): boolean;
-  run(call: Call): Promise<Outcome>;
-  terminate(): Promise<void>;
-}
+export type Instance = ReturnType<typeof startInstance>;
 
 export interface Call {
   id: string;
@@ -50,7 +43,7 @@ interface InstanceOptions {
 }
 
 /** Starts a worker thread for a function. */
-export function startInstance({ setup, environment, heap, log, onChange }: InstanceOptions): Instance {
+export function startInstance({ setup, environment, heap, log, onChange }: InstanceOptions) {
   const calls = new Map<string, Entry>();
   let ready = false;
   let retired = false;
@@ -157,15 +150,17 @@ export function startInstance({ setup, environment, heap, log, onChange }: Insta
   }
 
   return {
+    /** Number of running invocations. */
     running: () => calls.size,
+    /** Whether it accepts further invocations. */
     usable: () => !retired && !exited,
-    run: (call) =>
-      new Promise((settle) => {
+    run: (call: Call) =>
+      new Promise<Outcome>((settle) => {
         const entry: Entry = { ...call, chunks: [], settle };
         calls.set(call.id, entry);
         if (ready) dispatch(entry);
       }),
-    async terminate() {
+    async terminate(): Promise<void> {
       retired = true;
       await worker.terminate();
     },
