@@ -69,7 +69,7 @@ const expected: Record<string, string[]> = {
   ],
   "chat-turn": [
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
-    "dynamodb SearchVectors on index memories_a, index memories_b",
+    "dynamodb SearchVectors on index memories_a, index memories_b_200",
     severalMetrics,
     ...archiveWrite,
     "s3 DeleteObject GetObject PutObject on files/*",
@@ -77,7 +77,7 @@ const expected: Record<string, string[]> = {
   ],
   "chat-completions": [
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
-    "dynamodb SearchVectors on index memories_a, index memories_b",
+    "dynamodb SearchVectors on index memories_a, index memories_b_200",
     severalMetrics,
     ...archiveWrite,
     "s3 DeleteObject GetObject PutObject on files/*",
@@ -87,7 +87,7 @@ const expected: Record<string, string[]> = {
   "chat-follow": ["dynamodb GetItem PutItem Query on table", ...archiveRead],
   "chat-ui-send": [
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
-    "dynamodb SearchVectors on index memories_a, index memories_b",
+    "dynamodb SearchVectors on index memories_a, index memories_b_200",
     severalMetrics,
     ...archiveWrite,
     "s3 DeleteObject GetObject PutObject on files/*",
@@ -101,7 +101,7 @@ const expected: Record<string, string[]> = {
   "memories-search": [
     `dynamodb BatchGetItem GetItem ${idempotency} on table`,
     "dynamodb Query on index memories_by_time",
-    "dynamodb SearchVectors on index memories_a, index memories_b",
+    "dynamodb SearchVectors on index memories_a, index memories_b_200",
     severalMetrics,
   ],
   "memories-list": ["dynamodb BatchGetItem GetItem on table", "dynamodb Query on index memories_by_time"],
@@ -239,7 +239,7 @@ const expected: Record<string, string[]> = {
   "mcp-call": [
     "dynamodb BatchGetItem BatchWriteItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem on table",
     "dynamodb Query on index memories_by_time, index sessions_by_activity",
-    "dynamodb SearchVectors on index memories_a, index memories_b",
+    "dynamodb SearchVectors on index memories_a, index memories_b_200",
     severalMetrics,
     ...archiveWrite,
     "s3 DeleteObject GetObject PutObject on files/*",
