@@ -53,7 +53,7 @@ export class ObservabilityStack extends Stack {
   private apiAlarms({ options, api }: ObservabilityProps): void {
     const thresholds = options.stage.alarms;
     this.alarm("ServerErrors", {
-      alarmDescription: "Too many requests are answered with a 5xx.",
+      alarmDescription: "Too many requests get a 5xx.",
       // The metric is 0 or 1 per request, so its average is the share of errors.
       metric: api.api.metricServerError({ period: FIVE_MINUTES, statistic: "Average" }),
       threshold: thresholds.serverErrorRate,
@@ -61,7 +61,7 @@ export class ObservabilityStack extends Stack {
       datapointsToAlarm: 2,
     });
     this.alarm("Latency", {
-      alarmDescription: "The slowest hundredth of requests takes too long.",
+      alarmDescription: "The slowest 1 % of requests take too long.",
       metric: api.api.metricLatency({ period: FIVE_MINUTES, statistic: "p99" }),
       threshold: thresholds.p99Latency,
       evaluationPeriods: 3,
@@ -72,7 +72,7 @@ export class ObservabilityStack extends Stack {
   /** Alarms on jobs. A job that fails leaves a dead letter, and `jobs-watch` reports a job that does not run. */
   private jobAlarms({ options, jobs }: ObservabilityProps): void {
     this.alarm("DeadLetters", {
-      alarmDescription: "Something failed for good and waits in the dead-letter queue.",
+      alarmDescription: "A job failed after all retries. Its event waits in the dead-letter queue.",
       metric: jobs.deadLetters.metricApproximateNumberOfMessagesVisible({ period: FIVE_MINUTES, statistic: "Maximum" }),
       threshold: 1,
       evaluationPeriods: 1,
@@ -85,7 +85,7 @@ export class ObservabilityStack extends Stack {
       evaluationPeriods: 2,
     });
     this.alarm("WatchSilent", {
-      alarmDescription: "Nobody has looked after the other jobs for an hour.",
+      alarmDescription: "jobs-watch has not run for an hour, so late jobs would not be noticed.",
       metric: jobs.lambdaOf("jobs-watch").metricInvocations({ period: Duration.hours(1) }),
       threshold: 1,
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -110,7 +110,7 @@ export class ObservabilityStack extends Stack {
         threshold,
         evaluationPeriods: minutes / 5,
       });
-    trouble("BreakerOpen", "A provider of models fails, and turns are refused or sent elsewhere.");
+    trouble("BreakerOpen", "A provider of models fails, so turns go to the fallbacks or are refused.");
     trouble("ArchiveBehind", "Sessions have been due for two hours and are not archived.", sessionsOverdue, 15);
     trouble("LakeStale", "The lake has not been built for too long.", 1, lateMinutes);
     trouble(
