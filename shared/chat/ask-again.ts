@@ -23,10 +23,10 @@ export async function askAgain(
     return lookAt(stores, session, state, async () => {
       const source = await openMessages(stores, session, state);
       const message = await source.locate(answer);
-      if (message?.role !== "assistant") throw noSuchMessage(field);
+      if (message?.role !== "assistant") throw noSuchMessage(field, "answer");
       const [shown] = await withParents(source, { messages: [message] });
       const question = shown?.parent_id ? await source.locate(shown.parent_id) : null;
-      if (!question) throw noSuchMessage(field);
+      if (!question) throw noSuchMessage(field, "answer");
       return question;
     });
   });

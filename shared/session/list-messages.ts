@@ -78,11 +78,10 @@ async function pathFor(source: MessageSource, { branch = "current", pinned }: Me
   return pathOf(source.tree, placeOf(end).branch, placeOf(end).position);
 }
 
-/** The error for a field that names a message which the session does not have. */
-export function noSuchMessage(path: string): AppError {
-  return new AppError("validation_failed", `${path}: names no message of this session`, {
-    fields: [{ path, message: "names no message of this session" }],
-  });
+/** The error for a field that names a message, or an answer, which the session does not have. */
+export function noSuchMessage(path: string, kind: "message" | "answer" = "message"): AppError {
+  const message = `names no ${kind} of this session`;
+  return new AppError("validation_failed", `${path}: ${message}`, { fields: [{ path, message }] });
 }
 
 /** Whether no other function can have moved the messages since `state` was read. An archive object is read whole or not at all. */
