@@ -60,7 +60,7 @@ export function textOf(content: OfflineMessage["content"]): string {
 const OFFLINE = "I am the offline model: no language model is configured, so I can only quote what was said.";
 
 function memoriesIn(text: string): Quote[] {
-  const found = text.matchAll(/<memory said_by="(\w+)" said_at="([^"]+)">([\s\S]*?)<\/memory>/g);
+  const found = text.matchAll(/<memory by="(\w+)" at="([^"]+)">([\s\S]*?)<\/memory>/g);
   return [...found].map(([, role = "", at = "", content = ""]) => ({ role, at, content: unescaped(content) }));
 }
 
