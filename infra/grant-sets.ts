@@ -5,7 +5,7 @@ export const archiveRead = ["GetObject", "ListBucket"] as const;
 /** Actions to write objects. S3 needs GetObject for HEAD, and for deletes and overwrites with If-Match. */
 export const archiveWrite = [...archiveRead, "PutObject", "AbortMultipartUpload", "DeleteObject"] as const;
 
-/** Actions to delete objects for good, with all their versions. */
+/** Actions to delete all versions of objects. */
 export const eraseObjects = [
   "ListBucketVersions",
   "ListBucketMultipartUploads",

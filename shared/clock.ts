@@ -1,4 +1,4 @@
-/** Returns milliseconds since the epoch. Injected wherever behaviour depends on the time, so that tests can set it. */
+/** Returns milliseconds since the epoch. Injected where behaviour depends on the time, so that tests can set it. */
 export type Clock = () => number;
 
 /** Milliseconds of Node's longest timer, 24.8 days. Node fires a longer one at once. */

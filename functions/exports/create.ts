@@ -9,7 +9,7 @@ interface Dependencies extends HttpDependencies {
   exports: ExportStore;
 }
 
-/** POST /v1/exports: begins an export, whose zip `functions/jobs/build-export.ts` builds. */
+/** POST /v1/exports: begins an export. `functions/jobs/build-export.ts` builds its zip. */
 export function createCreateExport(deps: Dependencies) {
   return createHttpHandler(
     exportOperations.createExport,

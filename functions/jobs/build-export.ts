@@ -22,7 +22,7 @@ interface Dependencies extends BuildDependencies {
   exports: Pick<ExportStore, "find" | "attempt" | "goOn" | "end">;
 }
 
-/** Stream consumer: builds the zip of an export. What does not fit one run is for the next one. */
+/** Stream consumer: builds the zip of an export. What one run cannot finish, the next run continues. */
 export function createBuildExportJob(deps: Dependencies) {
   return async ({ Records }: DynamoDBStreamEvent, context: Running): Promise<DynamoDBBatchResponse> => {
     const batch = createBatch("build-export");

@@ -37,7 +37,7 @@ interface Dependencies {
   book: Pick<JobBook, "succeeded">;
 }
 
-/** Schedule: works on the erasures that are not over. A run after which one is overdue is no success, so that an alarm is raised. */
+/** Schedule: works on the running erasures. If one is overdue after a run, the run counts as a failure, so that an alarm is raised. */
 export function createEraseJob({ open, book }: Dependencies) {
   return async (_event: unknown, context: Running): Promise<void> => {
     const deps = await open();

@@ -18,7 +18,7 @@ export function recordSuccess<A extends unknown[]>(
   };
 }
 
-/** What Lambda tells a running function about its time. */
+/** The part of Lambda's context with the remaining time. */
 export type Running = Pick<Context, "getRemainingTimeInMillis">;
 
 /** The time, in epoch milliseconds, from which a job begins nothing new. `margin`: milliseconds to finish what it has begun. */

@@ -16,7 +16,7 @@ interface Dependencies extends HttpDependencies {
   memories: Pick<MemoryStore, "summary" | "find">;
 }
 
-/** What the idempotency record keeps of a result. */
+/** The part of a result that the idempotency record keeps. */
 interface KeptMemory {
   session_id: string;
   id: string;
@@ -43,7 +43,7 @@ export function createSearchMemories(deps: Dependencies) {
   );
 }
 
-/** What a search needs. */
+/** The dependencies of a search. */
 export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
   const memories = openMemories(config, table, createLazyOpenAIEmbedder);

@@ -18,7 +18,7 @@ export function sessionResponse(
   };
 }
 
-/** What is kept of an answered session for repeats. */
+/** The part of an answer that is kept for repeats of the request. */
 export interface KeptSession {
   /** The seed of the request that created the session: it tells the session from a later one with the same id. */
   seed: string;
@@ -26,7 +26,7 @@ export interface KeptSession {
   session: Session;
 }
 
-/** What to keep of a session that was answered at `now` (epoch ms). `seed` is read when it is absent. */
+/** Prepares what is kept of an answer from `now` (epoch ms). Reads the seed if the caller does not know it. */
 export async function keepSession(
   { sessions }: Pick<Stores, "sessions">,
   record: SessionRecord,

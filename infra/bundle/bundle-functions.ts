@@ -9,7 +9,7 @@ import { bundlePage } from "./bundle-page.ts";
 const root = path.resolve(import.meta.dirname, "../..");
 
 /**
- * Modules that few requests need. Code imports them with `import()`, and each is a file of its own beside the bundles: the tables of
+ * Modules that few requests need. Code imports them with `import()`, and each is a separate file beside the bundles: the tables of
  * tokenizers have 1 and 2.7 MB. The S3 client adds 190 KB to a bundle, OpenAI's SDK 390 KB.
  */
 const LAZY_MODULES = [

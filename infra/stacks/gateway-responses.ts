@@ -66,7 +66,7 @@ export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]
         ...(retryAfter === undefined ? {} : { "retry-after": `'${retryAfter}'` }),
         ...corsHeaders(corsOrigins),
       },
-      // The only template, so that its content type is used whatever the client accepts.
+      // The only template, so that the gateway uses its content type even if the client does not accept it.
       templates: { "application/problem+json": JSON.stringify(problem) },
     });
   }

@@ -132,7 +132,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
     allow("MetricIndexes", ["dynamodb:Query"], arns);
   }
   if (spec.searches) {
-    // A statement of its own, because DynamoDB's condition keys do not apply to this action.
+    // A separate statement, because DynamoDB's condition keys do not apply to this action.
     const names = vectorIndexesOf(options).map((vectors) => memoryVectorNames(vectors).index);
     allow("Vectors", ["dynamodb:SearchVectors"], indexArns(names));
   }

@@ -126,7 +126,7 @@ export const conversations = {
   ]),
 } as const satisfies TableSpec;
 
-/** Exports. A table of its own, because its stream starts the job: AWS advises against more than two readers per stream. */
+/** Exports. They have a separate table, because its stream starts the job: AWS advises against more than two readers per stream. */
 export const exportTable = {
   partitionKey: "pk",
   sortKey: "sk",

@@ -31,7 +31,7 @@ async function isOfIncognito(stores: Pick<Stores, "sessions" | "clock">, session
   return anchor.incognito === true;
 }
 
-/** What is stored of an event about an incognito session, because events outlive it: nothing that tells the session or quotes it. */
+/** Removes from an event what names or quotes an incognito session, because events are kept longer than the session. */
 export function withoutSession({ session_id, message_id, metadata, ...counted }: EventCreate): EventCreate {
   return counted;
 }

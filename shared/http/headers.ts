@@ -24,7 +24,7 @@ export function acceptsEvents(accept = ""): boolean {
   return events >= 0 && (json < 0 || events < json);
 }
 
-/** Returns the URL of the API as the client sees it, without a slash at its end: with the stage, or at a domain of its own. */
+/** Returns the URL of the API as the client sees it, without a slash at its end: with the stage, or at a custom domain. */
 export function baseUrlOf(event: APIGatewayProxyEvent): string {
   const { domainName = "localhost", path } = event.requestContext;
   const prefix = path?.endsWith(event.path) ? path.slice(0, -event.path.length) : "";

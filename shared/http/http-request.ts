@@ -68,7 +68,7 @@ export interface RequestMeter {
   end(answer: Answered): Promise<void>;
 }
 
-/** What the meter reads of an answer. */
+/** The part of an answer that the meter reads. */
 export type Answered = Pick<APIGatewayProxyResult, "statusCode" | "body">;
 
 /** Lambda's context, with the results of the middlewares. */

@@ -4,7 +4,7 @@ import { timeOrderedId } from "../session/message.ts";
 import type { HttpContext } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
 
-/** Uses of `act-as` that an instance knows to be noted. */
+/** Uses of `act-as` for which this function instance has left a note. */
 const MAX_KNOWN = 10_000;
 
 const known = new WeakMap<AuditOutbox, Set<string>>();

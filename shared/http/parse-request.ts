@@ -44,7 +44,7 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** What a path parameter names: `/v1/memories/{id}` a memory. A chat is a session. */
+/** The kind of thing that a path parameter names: in `/v1/memories/{id}`, a memory. A chat is a session. */
 function nounOf(path: string, name: string): string {
   if (name !== "id") return name.replace(/_id$/, "");
   const collection = /\/(\w+)\/\{id\}/.exec(path)?.[1] ?? "resource";

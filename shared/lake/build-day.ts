@@ -142,7 +142,7 @@ interface Survey {
   digest: string;
 }
 
-/** Lists a day's objects once and says what its partitions must be built from. */
+/** Lists a day's objects once, and plans from which of them its partitions are built. */
 async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSettings, oldest: number): Promise<Survey> {
   const most = settings.maxSessions ?? MAX_SESSIONS;
   const all = createHash("sha256");

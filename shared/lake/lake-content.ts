@@ -1,6 +1,6 @@
 import { redact, redactJson } from "../redaction/redact.ts";
 
-/** What the columns of content hold: everything, everything but personal data and secrets, or nothing. */
+/** The content columns have the full text, the text without personal data and secrets, or nothing. */
 export const lakeContents = ["full", "redacted", "none"] as const;
 
 export type LakeContent = (typeof lakeContents)[number];

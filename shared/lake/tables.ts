@@ -4,9 +4,9 @@ export type ColumnType = "string" | "int" | "double" | "boolean" | "timestamp";
 export interface Column {
   name: string;
   type: ColumnType;
-  /** What it is and in which unit: shown in the Glue catalog and in `docs/analysts.md`. */
+  /** Meaning and unit, as shown in the Glue catalog and in `docs/analysts.md`. */
   comment: string;
-  /** What people said or what describes it: as the option `lakeContent` says. */
+  /** The column has content of messages, which the option `lakeContent` redacts or removes. */
   content?: true;
   /** Worth a Bloom filter: looked up by value, and sorted by nothing. */
   lookup?: true;

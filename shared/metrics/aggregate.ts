@@ -16,7 +16,7 @@ export interface Aggregate {
   sketch: Sketch;
   /** Distinct users; in the series of users only. */
   users?: Distinct;
-  /** The number of distinct users, in the place of `users` in old months. */
+  /** The number of distinct users, in place of `users` in old months. */
   distinct?: number;
 }
 

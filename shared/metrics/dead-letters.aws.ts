@@ -3,7 +3,7 @@ import { GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from "@aw
 /** Messages that SQS gives at once. */
 const BATCH = 10;
 
-/** What waits in the dead-letter queue. */
+/** The messages in the dead-letter queue. */
 export interface DeadLetters {
   /** About so many. */
   count: number;

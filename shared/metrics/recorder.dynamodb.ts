@@ -53,7 +53,7 @@ async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly I
   }
 }
 
-/** The item of a metric. `now` (epoch ms) applies if the metric has no time of its own. */
+/** The item of a metric. `now` (epoch ms) applies if the metric has no time. */
 export function toRawItem(metric: Metric, now: number, newId: NewId = randomId): Item {
   const { kind, dimensions, measures, error, user } = metric;
   const at = metric.at ?? now;

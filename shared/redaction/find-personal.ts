@@ -17,7 +17,7 @@ const finders: readonly ((text: string) => Span[])[] = [
   findPhones,
 ];
 
-/** Finds personal data and secrets in a text. Takes time in proportion to the length of the text, whatever it holds. */
+/** Finds personal data and secrets in a text. Takes time in proportion to the length of the text, for every content. */
 export function findPersonal(text: string): Span[] {
   const spans: Span[] = [];
   let rest = text;

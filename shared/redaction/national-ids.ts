@@ -81,7 +81,7 @@ export const nationalIds: readonly NumberRule[] = (
     [["99999999999"], isTurkish, /kimlik|tckn|\btc\b|t\.c\./i],
     // United Kingdom: NHS number
     [["9999999999", "999 999 9999", "999-999-9999"], isNhs, /\bnhs\b/i],
-    // United States: social security number. It has no check digit, but a form of its own, and parts that no number has.
+    // United States: social security number. It has no check digit, but a distinct shape, and values that no part has.
     [["999-99-9999"], isSsn],
     [["999999999"], isSsn, /\bssn|social security/i],
   ] as const satisfies readonly (readonly [readonly string[], (value: string) => boolean, RegExp?])[]

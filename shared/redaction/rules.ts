@@ -8,7 +8,7 @@ export interface Span {
   end: number;
 }
 
-/** A kind of number with a check digit, or with a form of its own. */
+/** A kind of number with a check digit, or with a distinct shape. */
 export interface NumberRule {
   kind: PersonalKind;
   /** How it is written: `9` = a digit, `A` = a letter, other characters as they are. */

@@ -113,7 +113,7 @@ export interface Tombstone {
   /** The last generation of the session. */
   generation: number;
   purged?: boolean;
-  /** The tombstone has a key of its own, because the anchor belongs to a later session. */
+  /** The tombstone has another key, because the anchor belongs to a later session. */
   moved?: boolean;
 }
 

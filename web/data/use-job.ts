@@ -16,7 +16,7 @@ interface JobOptions<T> {
   onOver: (job: T) => void;
 }
 
-/** What stands in the place of the id until the API has answered: the key that makes the request repeatable. */
+/** Kept in place of the id until the API has answered: the key with which the request can be repeated. */
 const KEY = "key:";
 
 /**

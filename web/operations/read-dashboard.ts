@@ -80,7 +80,7 @@ export async function readDashboard(api: Api, range: RangeName, route: string | 
   };
 }
 
-/** The numbers of the last 24 hours and of the 24 before, whatever the range is. */
+/** The numbers of the last 24 hours and of the 24 hours before. The range does not change them. */
 async function readHeadlines(api: Api, now: number): Promise<Headline[]> {
   const to = new Date(now).toISOString();
   const from = new Date(now - 2 * DAY).toISOString();

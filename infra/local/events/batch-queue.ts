@@ -21,7 +21,7 @@ export function openBatchQueue(options: {
   let wake = () => {};
   signal.addEventListener("abort", () => wake());
 
-  /** Number of waiting records that fit into one invocation. A record over the limit is a batch of its own. */
+  /** Number of waiting records that fit into one invocation. A record over the limit is a batch by itself. */
   const fitting = (): number => {
     let bytes = ENVELOPE;
     const end = waiting.findIndex((entry, index) => {

@@ -42,7 +42,7 @@ export async function startSqs(options: {
     if (store.exists(name)) return name;
     throw new ServiceError("QueueDoesNotExist", `There is no queue "${name}".`);
   };
-  /** The queue of a URL, whatever the port in the URL. */
+  /** Finds the queue of a URL. Ignores the port, which may have changed since the client read the URL. */
   const queueOf = ({ QueueUrl }: { QueueUrl: string }) => existing(QueueUrl.split("/").at(-1) ?? "");
   const urlOf = (name: string) => `${url}/${ACCOUNT}/${name}`;
 

@@ -72,7 +72,7 @@ function requestContext(api: RestApi, method: Method | undefined, request: Incom
       userAgent: request.headers["user-agent"] ?? null,
     },
     operationName: method?.operationName,
-    // As on AWS with a domain of its own: URLs have no stage.
+    // The path has no stage, as on AWS with a custom domain.
     path,
     protocol: `HTTP/${request.httpVersion}`,
     requestId: randomUUID(),

@@ -6,7 +6,7 @@ const kinds = {
   API_CONFIGURATION_ERROR: [500, "InternalServerErrorException"],
   AUTHORIZER_CONFIGURATION_ERROR: [500, "AuthorizerConfigurationException"],
   AUTHORIZER_FAILURE: [500, "AuthorizerFailureException"],
-  /** The function failed or returned a malformed response. It has no gateway response of its own. */
+  /** The function failed or returned a malformed response. API Gateway has no response type for it. */
   BAD_GATEWAY: [502, "InternalServerErrorException"],
   INTEGRATION_TIMEOUT: [504, "InternalServerErrorException"],
   MISSING_AUTHENTICATION_TOKEN: [403, "MissingAuthenticationTokenException"],

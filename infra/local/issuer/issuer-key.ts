@@ -10,7 +10,7 @@ export const LOCAL_CLIENT_ID = "memocha-local";
 
 /**
  * The local OpenID Connect issuer. The port is stored with the key, because the `iss` of a token must be the URL of the keys. A token
- * stays valid across restarts while this port is free, whatever `--port` is.
+ * stays valid across restarts while this port is free. `--port`, the port of the API, does not matter.
  */
 export interface IssuerKey {
   port: number;

@@ -35,7 +35,7 @@ export function signInPage(query: URLSearchParams): Reply {
   </form>
   <form method="post" action="authorize?${escapeHtml(query.toString())}">
     <fieldset>
-      <legend>Somebody else</legend>
+      <legend>Another user</legend>
       <label class="text">Name <input type="text" name="name" required maxlength="200" autocomplete="off"></label>
       <label><input type="checkbox" name="admin" value="yes"> is an admin</label>
       <button>Continue</button>

@@ -79,7 +79,7 @@ export const putObject: Operation = async (store, request, signed) => {
   return { status: 200, headers: { etag: `"${md5}"`, ...checksumHeaders(checksum) } };
 };
 
-/** The copy has a file of its own. */
+/** Copies the content to a new file. */
 export const copyObject: Operation = async (store, request) => {
   requireBucket(store, request.bucket);
   const [, bucket, key] = /^\/?([^/]+)\/(.+)$/.exec(request.header("x-amz-copy-source") ?? "") ?? [];

@@ -43,7 +43,7 @@ const schema = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Opens the store in a directory of its own. Throws an Error when another process uses the directory. */
+/** Opens the store in a directory that nothing else uses. Throws an Error when another process uses the directory. */
 export async function openStore(directory: string, now: () => number = Date.now): Promise<Store> {
   const blobs = openBlobs(path.join(directory, "objects"));
   const database = openIndex(path.join(directory, "index.sqlite"));
