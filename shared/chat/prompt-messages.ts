@@ -104,7 +104,7 @@ const outputText = (output: unknown): string => (typeof output === "string" ? ou
 
 const nameOf: FileOf = ({ filename, media_type }) => ({
   type: "text",
-  text: `[File ${filename ?? ""} (${media_type})]`,
+  text: `[File ${JSON.stringify(filename ?? "")} (${media_type}), which you cannot read]`,
 });
 
 function speakerOf({ role, name }: Said): { name?: string } {

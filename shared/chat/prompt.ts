@@ -48,7 +48,7 @@ export interface Prompt {
 
 /**
  * Builds the prompt: always the system prompt and the questions, then memories, best first, then as many whole messages of the history
- * as fit, newest first. Its beginning stays the same from turn to turn, because providers cache that: the system prompt, then the
+ * as fit, newest first; files that do not fit are named. Its beginning stays the same from turn to turn, because providers cache that: the system prompt, then the
  * history. Memories, which change with each question, and the date stand with the last message of the user.
  */
 export function buildPrompt(input: PromptInput): Prompt {
@@ -64,15 +64,22 @@ export function buildPrompt(input: PromptInput): Prompt {
   const context = used.length > 0 ? memorySection(used, input.today) : "";
   let tokens = fixed + (context ? messageTokens({ content: context }, count) : 0);
   const earlier = groups.filter((group) => !isAsked(group));
+  let named: PromptGroup[] | undefined;
   let start = earlier.length;
   for (; start > 0; start--) {
-    const next = cost(earlier.slice(start - 1, start));
-    if (tokens + next > maxTokens) break;
-    tokens += next;
+    const group = earlier[start - 1] as PromptGroup;
+    if (tokens + cost([group]) > maxTokens) {
+      // Large files of earlier messages are only named, so that the messages stay.
+      named ??= promptGroups([...history, ...questions]).filter((group) => !isAsked(group));
+      const shorter = named[start - 1] ?? group;
+      if (tokens + cost([shorter]) > maxTokens) break;
+      earlier[start - 1] = shorter;
+    }
+    tokens += cost(earlier.slice(start - 1, start));
   }
   const step = start > 0 ? nextStep(earlier, start, input.skipped ?? 0) : 0;
   tokens -= cost(earlier.slice(start, step));
-  const isWhole = used.length === memories.length && start === 0 && tokens <= maxTokens;
+  const isWhole = used.length === memories.length && start === 0 && named === undefined && tokens <= maxTokens;
   const said = withContext([...earlier.slice(step), ...asked], context);
   return { messages: [...head, ...said], memories: used, tokens, isWhole };
 }

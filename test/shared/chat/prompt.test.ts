@@ -56,6 +56,28 @@ describe("a prompt", () => {
     );
   });
 
+  it("names a file of an earlier message that does not fit, and keeps the messages", () => {
+    const pdf = { type: "file" as const, file_id: "f", media_type: "application/pdf", filename: "a.pdf" };
+    const history = [
+      message("I am Ann.", 0),
+      { ...message("What does it say?", 2), parts: [{ type: "text" as const, text: "What does it say?" }, pdf] },
+      message("It says a lot.", 1),
+    ];
+    const file = { filename: "a.pdf", file_data: `data:application/pdf;base64,${"A".repeat(100_000)}` };
+    const of = (maxTokens: number) =>
+      build({
+        ...{ system: "", memories: [], history, questions: [question], maxTokens },
+        ...{ count: estimateTokens, today: "2026-11-21", fileOf: () => ({ type: "file" as const, file }) },
+      });
+    const contents = ({ messages }: ReturnType<typeof of>) => messages.map(({ content }) => content);
+    const text = { type: "text", text: "What does it say?" };
+    const name = { type: "text", text: '[File "a.pdf" (application/pdf), which you cannot read]' };
+    const [whole, short] = [of(4000), of(1000)];
+    expect(contents(whole)).toEqual(["I am Ann.", [text, { type: "file", file }], "It says a lot.", "and now?"]);
+    expect(contents(short)).toEqual(["I am Ann.", [text, name], "It says a lot.", "and now?"]);
+    expect([whole.isWhole, short.isWhole, short.tokens < 200]).toEqual([true, false, true]);
+  });
+
   it("quotes memories with their dates, so that none of them can end the quotation", () => {
     const { messages, memories } = buildPrompt({
       system: "",
