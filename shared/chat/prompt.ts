@@ -138,9 +138,12 @@ export function memorySection(memories: readonly Memory[], today: string): strin
 }
 
 function fittingMemories(memories: readonly Memory[], today: string, room: number, count: CountTokens): Memory[] {
+  const fits = (some: readonly Memory[]) => messageTokens({ content: memorySection(some, today) }, count) <= room;
+  // Usually all fit, so count them together first: one by one, twelve memories are counted 78 times.
+  if (fits(memories)) return [...memories];
   const used: Memory[] = [];
   for (const memory of memories) {
-    if (messageTokens({ content: memorySection([...used, memory], today) }, count) > room) break;
+    if (!fits([...used, memory])) break;
     used.push(memory);
   }
   return used;
