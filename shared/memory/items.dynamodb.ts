@@ -134,11 +134,11 @@ const toTerms = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([term, count]) => (count === 1 ? term : `${term}:${count}`)).join(" ");
 
 function fromTerms(text: string): Map<string, number> {
-  const entries = text === "" ? [] : text.split(" ");
-  return new Map(
-    entries.map((entry) => {
-      const [term = "", count = "1"] = entry.split(":");
-      return [term, Number(count)];
-    }),
-  );
+  const counts = new Map<string, number>();
+  for (const entry of text === "" ? [] : text.split(" ")) {
+    const at = entry.indexOf(":");
+    if (at < 0) counts.set(entry, 1);
+    else counts.set(entry.slice(0, at), Number(entry.slice(at + 1)));
+  }
+  return counts;
 }
