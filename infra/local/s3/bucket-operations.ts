@@ -65,69 +65,52 @@ export const listObjectsV2: Operation = async (store, { bucket, query }) => {
   }
   const [prefix, delimiter] = [query.get("prefix") ?? "", query.get("delimiter") ?? ""];
   const after = token === undefined ? (startAfter ?? "") : readToken(token);
-  const { objects, prefixes, next } = listObjects(store, bucket, {
-    prefix,
-    delimiter,
-    after,
-    max: Math.min(max, MAX_PAGE),
-  });
+  const page = Math.min(max, MAX_PAGE);
+  const { objects, prefixes, next } = listObjects(store, bucket, { prefix, delimiter, after, max: page });
   return {
     status: 200,
     body: renderXml("ListBucketResult", {
       Name: bucket,
       Prefix: prefix,
       Delimiter: delimiter || undefined,
-      MaxKeys: Math.min(max, MAX_PAGE),
+      MaxKeys: page,
       KeyCount: objects.length + prefixes.length,
       IsTruncated: next !== undefined,
       ContinuationToken: token,
       NextContinuationToken: next && writeToken(next),
       StartAfter: startAfter,
-      Contents: objects.map(({ key, modified, etag, size }) => ({
-        Key: key,
-        LastModified: isoDate(modified),
-        ETag: `"${etag}"`,
-        Size: size,
-        StorageClass: "STANDARD",
-      })),
+      Contents: objects.map(describe),
       CommonPrefixes: prefixes.map((Prefix) => ({ Prefix })),
     }),
   };
 };
+
+/** Describes an object in a listing. */
+function describe({ key, modified, etag, size }: ReturnType<typeof listObjects>["objects"][number]) {
+  return { Key: key, LastModified: isoDate(modified), ETag: `"${etag}"`, Size: size, StorageClass: "STANDARD" };
+}
 
 /** Every object has one version, as in a bucket without versions: its id is `null`. */
 export const NULL_VERSION = "null";
 
 export const listObjectVersions: Operation = async (store, { bucket, query }) => {
   requireBucket(store, bucket);
-  const [Prefix, delimiter, after] = ["prefix", "delimiter", "key-marker"].map((name) => query.get(name) ?? "");
-  const { objects, prefixes, next } = listObjects(store, bucket, {
-    prefix: Prefix ?? "",
-    delimiter: delimiter ?? "",
-    after: after ?? "",
-    max: MAX_PAGE,
-  });
+  const [prefix, delimiter] = [query.get("prefix") ?? "", query.get("delimiter") ?? ""];
+  const after = query.get("key-marker") ?? "";
+  const { objects, prefixes, next } = listObjects(store, bucket, { prefix, delimiter, after, max: MAX_PAGE });
   return {
     status: 200,
     body: renderXml("ListVersionsResult", {
       Name: bucket,
-      Prefix,
+      Prefix: prefix,
       Delimiter: delimiter || undefined,
       MaxKeys: MAX_PAGE,
       IsTruncated: next !== undefined,
       KeyMarker: after,
       NextKeyMarker: next,
       NextVersionIdMarker: next && NULL_VERSION,
-      Version: objects.map(({ key, modified, etag, size }) => ({
-        Key: key,
-        VersionId: NULL_VERSION,
-        IsLatest: true,
-        LastModified: isoDate(modified),
-        ETag: `"${etag}"`,
-        Size: size,
-        StorageClass: "STANDARD",
-      })),
-      CommonPrefixes: prefixes.map((each) => ({ Prefix: each })),
+      Version: objects.map((object) => ({ ...describe(object), VersionId: NULL_VERSION, IsLatest: true })),
+      CommonPrefixes: prefixes.map((Prefix) => ({ Prefix })),
     }),
   };
 };
