@@ -1,3 +1,4 @@
+import pMap from "p-map";
 import { toSeconds } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { EVENTS_BY_USER } from "../dynamodb/tables.ts";
@@ -8,8 +9,11 @@ import { redact } from "../redaction/redact.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
 
+/** Events whose expiry is delayed at once. */
+const HOLDS = 8;
+
 /** Events in the table `metrics`. */
-export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): EventStore {
+export function createEventStore(table: Pick<Table, "pages" | "batchWrite" | "update">): EventStore {
   return {
     async add(event) {
       const at = Date.parse(event.created_at);
@@ -50,12 +54,20 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite">): Ev
       let held = 0;
       for await (const items of itemsOf(table, day)) {
         const early = items.filter((item) => Number(item.expires_at) < expires_at);
-        // An event that expires during this call is written back.
-        await table.batchWrite(
-          early.map((item) => ({ ...item, expires_at })),
-          [],
+        await pMap(
+          early,
+          async ({ pk, sk }) => {
+            // An erasure may delete the event meanwhile. TTL does not, because events are held weeks before they expire.
+            const { done } = await table.update({
+              Key: { pk, sk },
+              UpdateExpression: "SET expires_at = :at",
+              ConditionExpression: "attribute_exists(pk)",
+              ExpressionAttributeValues: { ":at": expires_at },
+            });
+            if (done) held++;
+          },
+          { concurrency: HOLDS },
         );
-        held += early.length;
       }
       return held;
     },
