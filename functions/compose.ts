@@ -18,9 +18,11 @@ import type { BuildPorts } from "../shared/lake/build-day.ts";
 import { createChangedDays } from "../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../shared/lake/lake.s3.ts";
 import type { ChangedDays } from "../shared/lake/lake.ts";
+import type { FindErasures } from "../shared/lake/leave-out-erased.ts";
 import { createPseudonyms } from "../shared/lake/pseudonyms.ts";
 import { createRecorder } from "../shared/metrics/recorder.dynamodb.ts";
 import type { Recorder } from "../shared/metrics/recorder.ts";
+import { recentErasures } from "../shared/privacy/erasure.ts";
 import { createErasureStore } from "../shared/privacy/erasure-store.dynamodb.ts";
 import { createPersonStore } from "../shared/privacy/person.dynamodb.ts";
 import { createPrivacyKey, type PrivacyKey } from "../shared/privacy/receipt.ts";
@@ -191,6 +193,12 @@ export function openPseudonyms(config: Config): () => Promise<(user: string) => 
   };
 }
 
+/** Finds erasures of the last hour. */
+export function openFindErasures(config: Config): FindErasures {
+  const erasures = createErasureStore(openUngatedTable(config));
+  return () => recentErasures(erasures);
+}
+
 /** Dependencies of the jobs that build the lake. The secret key of the user hashes is read once, at the first call. */
 export function openLake(config: Config, table: Table): () => Promise<BuildPorts & { changes: ChangedDays }> {
   const s3 = createS3();
@@ -198,6 +206,7 @@ export function openLake(config: Config, table: Table): () => Promise<BuildPorts
     archived: createArchivedDays(s3, config.ARCHIVE_BUCKET),
     lake: createLake(s3, config.ARCHIVE_BUCKET),
     changes: createChangedDays(table),
+    findErasures: openFindErasures(config),
   };
   let key: string | undefined;
   return async () => {

@@ -73,7 +73,7 @@ interface ScheduleTrigger {
   expression: string;
 }
 
-interface StreamTrigger {
+export interface StreamTrigger {
   kind: "stream";
   /** The table whose stream it is. @default conversations */
   table?: "auditOutbox" | "exportTable";

@@ -274,6 +274,7 @@ export const functions = {
     timeout: 300,
   }),
   "jobs-export": scheduled("functions/jobs/export.ts", "cron(50 0 * * ? *)", {
+    table: ["Query"],
     metrics: checkpointed,
     audit: ["Query"],
     lake: [...archiveRead, "PutObject", "AbortMultipartUpload"],

@@ -10,7 +10,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
-import { clock, lazyHandler, openAuditTable, openMetricsTable, readLakeKey } from "../compose.ts";
+import { clock, lazyHandler, openAuditTable, openFindErasures, openMetricsTable, readLakeKey } from "../compose.ts";
 import { deadlineOf, type Running } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
@@ -68,6 +68,7 @@ export const handler = lazyHandler((config) => {
         audit: createAuditStore(openAuditTable(config)),
         store: createMetricStore(table),
         pseudonym: createPseudonyms(await readLakeKey(config)),
+        findErasures: openFindErasures(config),
         content: config.LAKE_CONTENT,
       };
       return ports;

@@ -6,6 +6,7 @@ import { prefetch } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import type { ChangedDay, Lake, PartitionWriter } from "./lake.ts";
 import type { LakeContent } from "./lake-content.ts";
+import { type FindErasures, leaveOutErased } from "./leave-out-erased.ts";
 import { createSessionRows } from "./session-rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
@@ -35,6 +36,7 @@ interface LakeSettings {
 export interface BuildPorts {
   archived: ArchivedDays;
   lake: Lake;
+  findErasures: FindErasures;
   settings: LakeSettings;
 }
 
@@ -66,7 +68,10 @@ export async function buildDay(ports: BuildPorts, due: Due, now: number): Promis
   }
 }
 
-async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }: Due, now: number): Promise<DayBuilt> {
+async function tryBuild(ports: BuildPorts, { day, aged }: Due, now: number): Promise<DayBuilt> {
+  const { lake, settings } = ports;
+  const users = await leaveOutErased(ports.findErasures);
+  const archived = without(ports.archived, ({ user }) => !users.mayHave(user));
   const [messages, summaries] = await Promise.all([lake.find("messages", day), lake.find("session_summaries", day)]);
   const before = { messages, session_summaries: summaries };
   const oldest = now - messagesAge();
@@ -88,7 +93,10 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
       const opened = prefetch(objects, READ_AHEAD, async (object) => ({ object, lines: await archived.open(object) }));
       for await (const { object, lines } of opened) await writeSession(object, lines);
     }
-    for (const table of stale) await replace(table);
+    for (const table of stale) {
+      await users.check();
+      await replace(table);
+    }
   } catch (error) {
     await Promise.allSettled(begun.map((writer) => writer.abort()));
     throw error;
@@ -128,6 +136,14 @@ async function tryBuild({ archived, lake, settings }: BuildPorts, { day, aged }:
     if (!done) throw new AppError("conflict", `another builder has written ${table} of ${day}`);
   }
 }
+
+/** The archive without some of its objects. */
+const without = (archived: ArchivedDays, isLeftOut: (object: ArchivedObject) => boolean): ArchivedDays => ({
+  ...archived,
+  async *list(day) {
+    for await (const object of archived.list(day)) if (!isLeftOut(object)) yield object;
+  },
+});
 
 interface Survey {
   /** The fingerprint of each table's sources; empty = there are none, so there must be no partition. */

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { userOfPart, userPart } from "../archive/user-part.ts";
 import type { AuditStore } from "../audit/audit-record.ts";
 import { AppError } from "../errors.ts";
 import type { EventStore } from "../events/event.ts";
@@ -8,6 +7,7 @@ import type { MetricStore } from "../metrics/metric-store.ts";
 import { toMetricRow } from "../metrics/query-metrics.ts";
 import type { Lake } from "./lake.ts";
 import { type LakeContent, showJson, showText } from "./lake-content.ts";
+import { type FindErasures, leaveOutErased, nameOf } from "./leave-out-erased.ts";
 import type { Row } from "./tables.ts";
 
 export interface ExportPorts {
@@ -15,6 +15,7 @@ export interface ExportPorts {
   events: Pick<EventStore, "ofDay">;
   audit: Pick<AuditStore, "ofDay">;
   store: MetricStore;
+  findErasures: FindErasures;
   /** Returns the hash of a user, who is named as in the keys of the archive. */
   pseudonym(user: string): string;
   content: LakeContent;
@@ -24,8 +25,9 @@ type Exported = "events" | "audit" | "aggregates";
 
 /** Exports the events, audit records and daily aggregates of a day to the lake. A partition that is up to date is not written again. */
 export async function exportDay(ports: ExportPorts, day: string): Promise<Record<Exported, number>> {
+  const users = await leaveOutErased(ports.findErasures);
   return {
-    events: await replacePartition(ports.lake, "events", day, () => eventRows(ports, day)),
+    events: await replacePartition(ports.lake, "events", day, () => eventRows(ports, day, users.mayHave), users.check),
     audit: await replacePartition(ports.lake, "audit", day, () => auditRows(ports.audit, day)),
     aggregates: await replacePartition(ports.lake, "aggregates", day, () => aggregateRows(ports.store, day)),
   };
@@ -37,6 +39,8 @@ async function replacePartition<T extends Exported>(
   table: T,
   day: string,
   rows: () => AsyncIterable<Row<T>>,
+  /** Runs right before the partition is published. */
+  check: () => Promise<void> = async () => undefined,
 ): Promise<number> {
   const hash = createHash("sha256");
   let count = 0;
@@ -51,6 +55,7 @@ async function replacePartition<T extends Exported>(
   const writer = lake.begin(table, day, fingerprint, present?.etag ?? null);
   try {
     for await (const row of rows()) await writer.add(row);
+    await check();
     if (!(await writer.commit())) {
       throw new AppError("conflict", `another run has written ${table} of ${day}`);
     }
@@ -61,15 +66,21 @@ async function replacePartition<T extends Exported>(
   return count;
 }
 
-async function* eventRows({ events, pseudonym, content }: ExportPorts, day: string): AsyncIterable<Row<"events">> {
+async function* eventRows(
+  { events, pseudonym, content }: ExportPorts,
+  day: string,
+  mayHave: (user: string) => boolean,
+): AsyncIterable<Row<"events">> {
   for await (const page of events.ofDay(day)) {
     for (const event of page) {
+      const user = nameOf(event.user_id);
+      if (!mayHave(user)) continue;
       yield {
         event_id: event.id,
         type: event.type,
         // A name is not content, but clients choose it.
         name: showText(event.name, content === "full" ? "full" : "redacted"),
-        user_hash: pseudonym(userOfPart(userPart(event.user_id))),
+        user_hash: pseudonym(user),
         session_id: event.session_id ?? null,
         message_id: event.message_id ?? null,
         value: event.value ?? null,

@@ -1,8 +1,8 @@
 import { zstdDecompressSync } from "node:zlib";
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import pMap from "p-map";
-import { userOfPart, userPart } from "../archive/user-part.ts";
 import type { Lake } from "../lake/lake.ts";
+import { nameOf as archivedName } from "../lake/leave-out-erased.ts";
 import { type Column, type Row, tables } from "../lake/tables.ts";
 import type { Version, Versions } from "./erase-objects.s3.ts";
 import type { Eraser } from "./erasure.ts";
@@ -48,7 +48,7 @@ export function createLakeEraser(
 }
 
 function eraseRows(versions: Versions, lake: Lake, pseudonym: (user: string) => string, user: string): Eraser {
-  const hash = pseudonym(userOfPart(userPart(user)));
+  const hash = pseudonym(archivedName(user));
   /** Versions without the user. A version never changes, but the local S3 has one version only. */
   const clean = new Set<string>();
   let found: Found[] = [];

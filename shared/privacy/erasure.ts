@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { RecentErasure } from "../lake/leave-out-erased.ts";
 
 const countSchema = z.int().min(0);
 
@@ -88,6 +89,11 @@ export interface ErasureStore {
   complete(erasure: OpenErasure, receipt: Receipt, holder: string): Promise<boolean>;
   /** Forgets the open erasure. Its receipt stays. */
   close(id: string): Promise<void>;
+}
+
+/** Finds erasures as the jobs that build the lake see them. */
+export async function recentErasures({ open }: Pick<ErasureStore, "open">): Promise<RecentErasure[]> {
+  return (await open()).map(({ id, user, stage }) => ({ id, user, isComplete: stage === "late" }));
 }
 
 /** One or more stores of personal data, for one user. */

@@ -57,6 +57,7 @@ import type { Granularity } from "../../shared/metrics/window.ts";
 import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
 import { eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
 import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { recentErasures } from "../../shared/privacy/erasure.ts";
 import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
 import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
 import { createPrivacyKey } from "../../shared/privacy/receipt.ts";
@@ -235,6 +236,7 @@ export function deploy(world: World, instance: Instance) {
           archived: archivedDaysOf(bucket, instance),
           lake: lakeOf(bucket, instance),
           changes,
+          findErasures: () => recentErasures(erasing.erasures),
           settings: { pseudonym: (user) => user, content: "full" },
           clock,
         },

@@ -9,6 +9,8 @@ import { createChangedDays } from "../../shared/lake/changed-days.dynamodb.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import type { LakeContent } from "../../shared/lake/lake-content.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
+import { recentErasures } from "../../shared/privacy/erasure.ts";
+import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
 import type { Engines } from "./engines.ts";
 import { createStream } from "./stream.ts";
 import { createWorld } from "./world.ts";
@@ -25,6 +27,7 @@ export async function createLakeWorld(engines: Engines, options: { content?: Lak
     archived: createArchivedDays(world.s3, engines.bucket),
     lake: createLake(world.s3, engines.bucket),
     changes: createChangedDays(world.table),
+    findErasures: () => recentErasures(createErasureStore(world.ungated)),
     settings: { pseudonym, content, ...rest },
     clock: world.stores.clock,
   };

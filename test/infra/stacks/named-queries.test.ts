@@ -146,7 +146,7 @@ async function report(): Promise<void> {
   const { pseudonym } = lake;
   const audit = createAuditStore(createTable(engines.dynamodb, "audit"));
   for (let ago = 30; ago > 0; ago--) {
-    await exportDay({ store, events, audit, lake: lake.ports.lake, pseudonym, content: "full" }, dayOf(ago));
+    await exportDay({ store, events, audit, ...lake.ports, pseudonym, content: "full" }, dayOf(ago));
   }
 
   async function fold(granularity: "hour" | "day", now: number, from: string): Promise<void> {

@@ -191,6 +191,7 @@ const expected: Record<string, string[]> = {
     "sqs SendMessage on dead letters",
   ],
   "jobs-export": [
+    "dynamodb Query on table",
     "dynamodb GetItem Query UpdateItem on metrics",
     "dynamodb Query on audit",
     "s3 AbortMultipartUpload GetObject PutObject on lake/*",

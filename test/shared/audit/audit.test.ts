@@ -270,7 +270,8 @@ it("audit records reach the lake with the same hashes as users have there", asyn
   await api.writeAudit();
   const lake = createLake(api.engines.s3, api.engines.bucket);
   const none = { async *ofDay() {}, async *aggregates() {} } as never;
-  const ports = { lake, audit: tables().audit, events: none, store: none, pseudonym: String, content: "none" as const };
+  const stores = { lake, audit: tables().audit, events: none, store: none };
+  const ports = { ...stores, findErasures: async () => [], pseudonym: String, content: "none" as const };
   expect(await exportDay(ports, "2026-11-21")).toMatchObject({ audit: 1 });
   expect(await readPartition(api.engines, "audit", "2026-11-21")).toMatchObject([
     { action: "memory.delete_all", actor_hash: "hash of ann", subject_hash: "hash of ann" },

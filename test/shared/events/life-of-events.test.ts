@@ -42,6 +42,7 @@ async function exporting(event: { from?: string } = {}, days = 1000): Promise<vo
       ...ports(),
       lake,
       audit: createAuditStore(createTable(engines.dynamodb, "audit")),
+      findErasures: async () => [],
       pseudonym,
       content: "full",
     }),

@@ -4,6 +4,7 @@ import { AppError } from "../../../shared/errors.ts";
 import { type BuildPorts, buildDay } from "../../../shared/lake/build-day.ts";
 import { buildLake } from "../../../shared/lake/build-lake.ts";
 import type { Lake } from "../../../shared/lake/lake.ts";
+import type { RecentErasure } from "../../../shared/lake/leave-out-erased.ts";
 import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 
@@ -30,7 +31,7 @@ const linesOf = ({ key, user }: ArchivedObject): ArchiveLine[] => {
 
 /** An archive and a lake in memory. `before` runs before each call, and may change objects or throw. */
 function createPorts(objects: ArchivedObject[]) {
-  const state = { objects, before: (_call: string): void => undefined };
+  const state = { objects, erasures: [] as RecentErasure[], before: (_call: string): void => undefined };
   const partitions = new Map<string, { etag: string; fingerprint: string; rows: unknown[] }>();
   const log: string[] = [];
   let versions = 0;
@@ -67,6 +68,7 @@ function createPorts(objects: ArchivedObject[]) {
   };
   const ports: BuildPorts = {
     lake,
+    findErasures: async () => state.erasures,
     archived: {
       days: async () => [DAY],
       async *list() {
@@ -109,6 +111,29 @@ describe("the build of a day", () => {
     expect([rows("messages"), rows("session_summaries")]).toEqual([2, 2]);
     // The partitions of the first attempt are discarded.
     expect(log.filter((call) => call.startsWith("abort"))).toEqual(["abort messages", "abort session_summaries"]);
+  });
+
+  it("leaves out users who are being erased, and begins again when an erasure begins before it publishes", async () => {
+    const { ports, state, rows, log } = createPorts(["ann", "bob", "cid"].map((user) => objectOf(user, { user })));
+    state.erasures = [
+      { id: "1", user: "ann", isComplete: false },
+      { id: "2", user: "cid", isComplete: true },
+    ];
+    state.before = once("open", () => {
+      state.erasures = [...state.erasures, { id: "3", user: "bob", isComplete: false }];
+    });
+    await buildDay(ports, due, NOW);
+    expect([rows("messages"), rows("session_summaries")]).toEqual([1, 1]);
+    expect(log.filter((call) => call === "list")).toHaveLength(2);
+  });
+
+  it("does not mind an erasure of a user who has no session of that day", async () => {
+    const { ports, state, log } = createPorts([objectOf("a")]);
+    state.before = once("open", () => {
+      state.erasures = [{ id: "1", user: "somebody else", isComplete: false }];
+    });
+    await buildDay(ports, due, NOW);
+    expect(log.filter((call) => call === "list")).toHaveLength(1);
   });
 
   it("fails after four attempts when the day changes in each", async () => {

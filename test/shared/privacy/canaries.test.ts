@@ -7,6 +7,7 @@ import { createFile } from "../../../shared/files/manage-files.ts";
 import { buildDay } from "../../../shared/lake/build-day.ts";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../../shared/lake/pseudonyms.ts";
+import { recentErasures } from "../../../shared/privacy/erasure.ts";
 import { isSigned } from "../../../shared/privacy/receipt.ts";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { createSession } from "../../../shared/session/create-session.ts";
@@ -81,6 +82,7 @@ async function buildLake(): Promise<void> {
   const ports = {
     archived: createArchivedDays(engines.s3, engines.bucket),
     lake: createLake(engines.s3, engines.bucket),
+    findErasures: () => recentErasures(erasing.deps.erasures),
     settings: { pseudonym: createPseudonyms("a key"), content: "full" as const },
   };
   await buildDay(ports, { day: DAY, aged: false }, world.stores.clock());

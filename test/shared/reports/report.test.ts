@@ -170,6 +170,7 @@ describe("the export into the lake", () => {
         ...ports(),
         lake,
         audit: createAuditStore(createTable(engines.dynamodb, "audit")),
+        findErasures: async () => [],
         pseudonym,
         content: "full",
       }),
