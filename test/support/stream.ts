@@ -1,20 +1,23 @@
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
+import type { StreamTrigger } from "../../infra/function-spec.ts";
 import { functions } from "../../infra/functions.ts";
 import { createStreamReader } from "../../infra/local/dynamodb/stream-reader.ts";
 import { compileFilter } from "../../infra/local/events/filter-pattern.ts";
 import type { Engines } from "./engines.ts";
 
-/** Reads the table's stream with the filters of the event source mapping of a job, and further ones. */
+/** Reads the stream of a job with the filters of its event source mapping, and further ones. */
 export async function createStream(
-  { dynamodb, tableName, endpoints }: Engines,
-  job: "jobs-archive" | "jobs-remember",
+  { dynamodb, tableName, exportTable, endpoints }: Engines,
+  job: "jobs-archive" | "jobs-remember" | "jobs-build-export" | "jobs-audit",
   further: readonly object[] = [],
 ) {
   const reader = createStreamReader(endpoints.dynamodb);
-  const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }) as never)) as Description;
+  const { trigger }: { trigger: StreamTrigger } = functions[job];
+  const TableName = { table: tableName, exportTable, auditOutbox: "audit-outbox" }[trigger.table ?? "table"];
+  const { Table } = (await dynamodb.send(new DescribeTableCommand({ TableName }) as never)) as Description;
   const arn = Table.LatestStreamArn;
-  const filters = [...functions[job].trigger.filters, ...further].map(compileFilter);
+  const filters = [...trigger.filters, ...further].map(compileFilter);
   const positions = new Map<string, string>();
 
   /** Returns the records since the last call. */
