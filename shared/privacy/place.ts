@@ -61,10 +61,10 @@ export const operationalPlaces = [
   {
     name: "logs",
     records: [],
-    holds: "Lines with a hash of the user; no content",
+    holds: "Lines with hashes of the user and of the session; no content",
     found: "By the hash",
     erased: "By age",
-    later: { why: "Logs hold a hash of the user and no content.", seconds: () => LOGS },
+    later: { why: "Logs hold hashes of the user and of sessions, and no content.", seconds: () => LOGS },
   },
   {
     name: "traces",

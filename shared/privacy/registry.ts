@@ -34,7 +34,8 @@ export const places = [
   {
     name: "memories",
     records: ["memory", "forgottenMemory"],
-    holds: "Text, vector and terms of remembered messages; ids of forgotten ones",
+    holds:
+      "Text, vector and terms of remembered messages; ids of forgotten ones; 20 bits of a hash of each of the ten memories before, also of forgotten ones",
     found: BY_PARTITION,
     erased: "Deleted, from the vector indexes too",
   },
