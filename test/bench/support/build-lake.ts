@@ -22,7 +22,14 @@ const changes = {
 const settings = { pseudonym: createPseudonyms("benchmark"), content: "full" as const };
 
 const start = performance.now();
-const ports = { archived, lake: createLake(s3, bucket), changes, findErasures: async () => [], settings, clock: Date.now };
+const ports = {
+  archived,
+  lake: createLake(s3, bucket),
+  changes,
+  findErasures: async () => [],
+  settings,
+  clock: Date.now,
+};
 const run = await buildLake(ports, Number.POSITIVE_INFINITY, (day, error) => console.error(day, error));
 const seconds = (performance.now() - start) / 1000;
 console.log(JSON.stringify({ ...run, seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
