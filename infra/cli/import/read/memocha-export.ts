@@ -56,7 +56,9 @@ export async function findMemochaExport(entries: readonly Entry[]): Promise<Memo
 }
 
 function isManifest(value: unknown): value is Manifest {
-  return isObject(value) && value.format === FORMAT.format && isObject(value.counts) && Array.isArray(value.entries);
+  if (!isObject(value) || value.format !== FORMAT.format || !isObject(value.counts)) return false;
+  const { entries } = value;
+  return Array.isArray(entries) && entries.every((entry) => isObject(entry) && typeof entry.path === "string");
 }
 
 async function readJson(entry: Entry): Promise<unknown> {

@@ -53,9 +53,13 @@ test("an export of a later version is refused", async () => {
   );
 });
 
-test.each(["{}", "[]", "null", "{broken", '{"format":"memocha-export"}'])(
-  "a manifest.json with %s belongs to something else",
-  async (text) => {
-    expect(await findMemochaExport([entryOf("manifest.json", text)])).toBeUndefined();
-  },
-);
+test.each([
+  "{}",
+  "[]",
+  "null",
+  "{broken",
+  '{"format":"memocha-export"}',
+  `{"format":"memocha-export","counts":{},"entries":[null]}`,
+])("a manifest.json with %s belongs to something else", async (text) => {
+  expect(await findMemochaExport([entryOf("manifest.json", text)])).toBeUndefined();
+});
