@@ -1,5 +1,6 @@
 import { type Clock, toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
+import { retention } from "../retention/policy.ts";
 import { timeOrderedId } from "../session/message.ts";
 import type { RequestIdentity } from "../session/session.ts";
 import type { ErasureStore, Receipt } from "./erasure.ts";
@@ -25,15 +26,17 @@ export async function requestErasure(
   return (await erasures.findReceipt(running)) ?? receipt;
 }
 
-/** Finds a receipt. Throws `not_found`, also for the receipt of another user unless an admin asks. */
+/** Finds a receipt that has not expired. Throws `not_found`, also for the receipt of another user unless an admin asks. */
 export async function findReceipt(
-  { erasures, openKey }: ErasureDependencies,
+  { erasures, openKey, clock }: ErasureDependencies,
   id: string,
   user: string,
   isAdmin: boolean,
 ): Promise<Receipt> {
   const receipt = await erasures.findReceipt(id);
-  if (!receipt || !(isAdmin || receipt.subject === (await openKey()).subjectOf(user))) {
+  // TTL may delete it days late.
+  const isThere = receipt && clock() < Date.parse(receipt.requested_at) + retention.erasureReceipt.seconds * 1000;
+  if (!isThere || !(isAdmin || receipt.subject === (await openKey()).subjectOf(user))) {
     throw new AppError("not_found", "no such erasure");
   }
   return receipt;
