@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Code } from "aws-cdk-lib/aws-lambda";
-import { afterAll } from "vitest";
+import { inject } from "vitest";
 import { addStacks } from "../../infra/stacks/add-stacks.ts";
 
 type Context = Record<string, string>;
@@ -12,13 +11,8 @@ type Stacks = ReturnType<typeof addStacks>;
 
 const { context: flags } = JSON.parse(readFileSync(new URL("../../cdk.json", import.meta.url), "utf8"));
 
-const directory = mkdtempSync(path.join(tmpdir(), "memocha-synth-"));
-afterAll(() => {
-  rmSync(directory, { recursive: true, force: true });
-});
-
-/** A directory for one assembly, removed after the tests. */
-export const assemblyDirectory = (): string => mkdtempSync(path.join(directory, "assembly-"));
+/** A directory for one assembly. It is removed after the run. */
+export const assemblyDirectory = (): string => mkdtempSync(path.join(inject("temporaryDirectory"), "assembly-"));
 
 /** The stacks that `cdk synth -c name=value` makes, with dummy code for the functions. */
 export function build(context: Context = {}): { app: App; stacks: Stacks } {
@@ -32,8 +26,17 @@ export function build(context: Context = {}): { app: App; stacks: Stacks } {
   return { app, stacks: addStacks(app, () => Code.fromInline("exports.handler = async () => {};")) };
 }
 
-/** The templates of the four stacks. */
+const synthesized = new Map<string, Record<keyof Stacks, Template>>();
+
+/** The templates of the four stacks. The test files of a process share them. */
 export function synthesize(context: Context = {}): Record<keyof Stacks, Template> {
+  const key = JSON.stringify(context);
+  const templates = synthesized.get(key) ?? templatesOf(context);
+  synthesized.set(key, templates);
+  return templates;
+}
+
+function templatesOf(context: Context): Record<keyof Stacks, Template> {
   const { data, api, jobs, observability } = build(context).stacks;
   return {
     data: Template.fromStack(data),

@@ -14,6 +14,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Answers with the directory of the assembly. */
     assemblyUrl: string;
+    /** Is removed after the run. */
+    temporaryDirectory: string;
   }
 }
 
@@ -39,9 +41,10 @@ export default async function shareAssembly({ provide }: TestProject) {
   });
   const { url, close } = await listen(server, 0);
   provide("assemblyUrl", url);
+  provide("temporaryDirectory", directory);
   return async () => {
     ended.abort();
     await Promise.all([close(), synthesis?.catch(() => undefined)]);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   };
 }
