@@ -27,6 +27,8 @@ const MAX_SESSIONS_PER_USER = "1000";
 
 export default async function shareAssembly({ provide }: TestProject) {
   const directory = mkdtempSync(path.join(tmpdir(), "memocha-assembly-"));
+  // Node keeps compiled code there, which halves the CPU time of a command's start: the tests start about a hundred.
+  process.env.NODE_COMPILE_CACHE = path.join(directory, "compile-cache");
   process.env.CORS_ORIGINS = PAGE_ORIGINS.join();
   const app = memochaApp({ maxSessionsPerUser: MAX_SESSIONS_PER_USER });
   delete process.env.CORS_ORIGINS;
