@@ -144,6 +144,8 @@ describe("the MCP SDK's client over HTTP", () => {
     );
     const authorization = `Bearer ${await host.token({ user: revision })}`;
     const requestInit = { headers: { authorization } };
+    const errors: Error[] = [];
+    client.onerror = (error) => void errors.push(error);
     await client.connect(new StreamableHTTPClientTransport(new URL(`${host.url}/mcp`), { requestInit }));
     expect((await client.listTools()).tools).toHaveLength(6);
     const messages = [{ role: "user", content: "hello" }];
@@ -153,7 +155,17 @@ describe("the MCP SDK's client over HTTP", () => {
     const { contents } = await client.readResource({ uri: "memocha://sessions/agent" });
     expect(contents).toMatchObject([{ text: expect.stringContaining('"hello"') }]);
     await client.close();
+    expect(errors).toEqual([]);
   });
+
+  it.each(["GET", "DELETE"])(
+    "an MCP client learns from 405 that the server has no streams and no sessions: %s",
+    async (method) => {
+      const headers = { accept: "text/event-stream", authorization: `Bearer ${await host.token({ user: "agent" })}` };
+      const refused = await fetch(`${host.url}/mcp`, { method, headers });
+      expect([refused.status, refused.headers.get("allow")]).toEqual([405, "POST"]);
+    },
+  );
 
   it.each([{}, { authorization: "Bearer wrong" }])(
     "an MCP client without a valid token is led to the metadata of the resource: %o",

@@ -25,6 +25,7 @@ import { MemochaFunction, type Runtimes } from "./memocha-function.ts";
 import { acknowledge } from "./nag.ts";
 import { PageClient, stageUrl } from "./page-client.ts";
 import { addPreflights } from "./preflight.ts";
+import { refuseMethods } from "./refuse-methods.ts";
 
 /** How long the gateway caches the authorizer's answer for a token. Handlers check the token's expiry themselves. */
 const AUTHORIZER_CACHE = Duration.seconds(60);
@@ -93,6 +94,7 @@ export class ApiStack extends Stack {
         ...(operation.access === "public" ? { APIG4: `${trigger.operation} is public by the API's contract.` } : {}),
       });
     }
+    refuseMethods(this.api.root.resourceForPath(operations.callMcp.path), options.corsOrigins);
     addPreflights(this.api, options.corsOrigins);
     if (options.waf) addFirewall(this, this.api);
 

@@ -11,8 +11,9 @@ const { api } = synthesize({ stage: "prod" });
 describe("each operation", () => {
   const methods = Object.values(resourcesOf(api, "AWS::ApiGateway::Method"));
 
-  it("has exactly one method, and there are no other methods", () => {
+  it("has exactly one method, and the only other methods are those that /mcp refuses", () => {
     const declared = Object.values(operations).map(({ method, path }) => `${method} ${path}`);
+    declared.push("GET /mcp", "DELETE /mcp");
     const deployed = methods.map(({ Properties }) => `${Properties.HttpMethod} ${pathOf(api, Properties.ResourceId)}`);
     expect(deployed.sort()).toEqual(declared.sort());
   });
@@ -37,6 +38,33 @@ describe("each operation", () => {
       }
     },
   );
+});
+
+describe("GET and DELETE of /mcp", () => {
+  const refused = (template: Template) =>
+    Object.values(resourcesOf(template, "AWS::ApiGateway::Method"))
+      .map(({ Properties }) => Properties)
+      .filter(({ ResourceId, HttpMethod }) => pathOf(template, ResourceId) === "/mcp" && /GET|DELETE/.test(HttpMethod));
+
+  it("are answered 405 by the gateway, as the protocol asks of a server without streams and sessions", () => {
+    const answers = refused(api);
+    expect(answers).toHaveLength(2);
+    for (const { AuthorizationType, Integration } of answers) {
+      expect(AuthorizationType).toBe("NONE");
+      expect(Integration).toMatchObject({ Type: "MOCK", ContentHandling: "CONVERT_TO_TEXT" });
+      expect(Integration.IntegrationResponses).toEqual([
+        { StatusCode: "405", ResponseParameters: { "method.response.header.Allow": "'POST'" } },
+      ]);
+    }
+  });
+
+  it("are answered to pages of every origin, if pages may call the API at all", () => {
+    const [answer] = refused(synthesize({ stage: "prod", corsOrigins: "https://a.example" }).api);
+    expect(answer?.Integration.IntegrationResponses[0].ResponseParameters).toEqual({
+      "method.response.header.Allow": "'POST'",
+      "method.response.header.Access-Control-Allow-Origin": "'*'",
+    });
+  });
 });
 
 describe("the authorizer", () => {
