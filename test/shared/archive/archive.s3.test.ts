@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
-  CopyObjectCommand,
   CreateBucketCommand,
   DeleteObjectCommand,
+  GetObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -90,9 +91,10 @@ async function keys(header: ArchivedHeader): Promise<string[]> {
 /** Copies the object to the key that earlier versions used, as if it had this generation. */
 async function copyToFormerKey(header: ArchivedHeader): Promise<string> {
   const Key = formerKeyOf(header) ?? "";
-  const CopySource = `${Bucket}/${encodeURIComponent(keyOf(header))}`;
+  const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key: keyOf(header) }));
+  const Body = await stored?.transformToByteArray();
   const Metadata = { generation: String(header.live_generation) };
-  await s3.send(new CopyObjectCommand({ Bucket, Key, CopySource, Metadata, MetadataDirective: "REPLACE" }));
+  await s3.send(new PutObjectCommand({ Bucket, Key, Body, Metadata }));
   return Key;
 }
 
