@@ -29,6 +29,7 @@ const UNMARKED: Partial<Record<OperationId, Record<string, string[]>>> = {
   createCompletion: {
     "names what exists": [".model", ".messages[].content[].file.file_id"],
     "is refused": [".audio…", ".functions…", ".function_call…"],
+    "only the word text is accepted": [".modalities[]"],
   },
   createEvent: { "a dimension of metrics, which all users share": [".name"] },
   createFile: { "no text": [".sha256"] },
