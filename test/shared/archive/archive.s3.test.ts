@@ -92,7 +92,7 @@ async function keys(header: ArchivedHeader): Promise<string[]> {
 async function copyToFormerKey(header: ArchivedHeader): Promise<string> {
   const Key = formerKeyOf(header) ?? "";
   const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key: keyOf(header) }));
-  const Body = await stored?.transformToByteArray();
+  const Body = await stored!.transformToByteArray();
   const Metadata = { generation: String(header.live_generation) };
   await s3.send(new PutObjectCommand({ Bucket, Key, Body, Metadata }));
   return Key;
