@@ -27,6 +27,7 @@ describe("the options of a deployment", () => {
       waf: false,
       embeddingDimensions: { a: 512, b: 200 },
       retiredVectorIndexes: [],
+      lakeContent: "redacted",
     });
   });
 

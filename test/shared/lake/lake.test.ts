@@ -3,6 +3,7 @@ import { DeleteObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendMessages } from "../../../shared/session/append-messages.ts";
 import { deleteSession } from "../../../shared/session/delete-session.ts";
+import { readMessages } from "../../../shared/session/list-messages.ts";
 import { restoreSession } from "../../../shared/session/restore-session.ts";
 import { firstGeneration } from "../../../shared/session/session.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
@@ -256,7 +257,7 @@ describe("a run of the lake builder on real engines", () => {
 });
 
 describe("a lake that is redacted from now on", () => {
-  it("builds the messages of all days again, also when a run ends before it has stored that", async () => {
+  it("builds the messages of all days again, also when a run ends before it has stored that; the archive keeps everything", async () => {
     const world = await createLakeWorld(engines);
     try {
       const id = fresh("redacted");
@@ -281,6 +282,8 @@ describe("a lake that is redacted from now on", () => {
       expect((await world.build()).partitions).toBeGreaterThan(0);
       expect(await of("messages")).toEqual([{ content: "I am [email]" }]);
       expect(await world.build()).toMatchObject({ days: 0, partitions: 0 });
+      const { messages } = await readMessages(world.world.stores, session, { order: "asc", limit: 1 });
+      expect(messages).toMatchObject([{ content: "I am ann@example.com" }]);
     } finally {
       world.close();
     }
