@@ -21,6 +21,7 @@ export function refuseMethods(resource: IResource, corsOrigins: readonly string[
       authorizationType: AuthorizationType.NONE,
       methodResponses: [{ statusCode: "405", responseParameters: named(() => true) }],
     });
-    acknowledge(method, { APIG4: "The answer is a constant.", COG4: "The answer is a constant." });
+    const reason = "The gateway gives everyone the same answer, so there is nothing to authorize.";
+    acknowledge(method, { APIG4: reason, COG4: reason });
   }
 }
