@@ -64,7 +64,7 @@ export async function run(): Promise<void> {
       row(`recall 10 of ${size}`, recalling, times);
     }
     printTable(
-      "Cost and latency of memory (messages of 12 words, lexical embedding of 512 dimensions)",
+      "Cost and latency of memory (messages of 12 words, the built-in embedding)",
       ["operation", "calls", "RRU", "WRU", "KB searched", "p50 ms", "p95 ms"],
       rows,
     );
