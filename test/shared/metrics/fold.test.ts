@@ -101,6 +101,16 @@ const deps = () => ({ store: createMetricStore(table), book: createJobBook(table
 const run = (granularity: Granularity, event = {}) =>
   createFoldJob(deps(), granularity)(event, { getRemainingTimeInMillis: () => 900_000 });
 
+/** Folds what was stored at the start up to its day and month, after the month has ended. */
+async function foldMonth(): Promise<void> {
+  now = START + HOUR + 5 * 60_000;
+  await run("hour");
+  await deps().store.advance("hour", "2026-10-31T23");
+  now = Date.parse("2026-11-01T00:40:00.000Z");
+  await run("day", { from: "2026-10-29" });
+  await run("month");
+}
+
 /** Deterministic and long-tailed. No two samples have the same value. */
 const sampleAt = (at: number, n: number): Sample => ({
   at,
@@ -236,12 +246,7 @@ describe("folds of several days with late, repeated and missing runs", () => {
 
   it("keep aggregates as long as the retention policy says, and monthly ones for ever", async () => {
     await store([sampleAt(START, 1)]);
-    now = START + HOUR + 5 * 60_000;
-    await run("hour");
-    await deps().store.advance("hour", "2026-10-31T23");
-    now = Date.parse("2026-11-01T00:40:00.000Z");
-    await run("day", { from: "2026-10-29" });
-    await run("month");
+    await foldMonth();
     const lifetimes = (await everything())
       .filter(({ series }) => series === "api.request")
       .map(({ pk, window, expires_at }) => {
@@ -253,12 +258,7 @@ describe("folds of several days with late, repeated and missing runs", () => {
 
   it("keep the hashes of users as long as a month can be folded again, and then only the number of users", async () => {
     await store([1, 2, 3].map((n) => sampleAt(START + n, n)));
-    now = START + HOUR + 5 * 60_000;
-    await run("hour");
-    await deps().store.advance("hour", "2026-10-31T23");
-    now = Date.parse("2026-11-01T00:40:00.000Z");
-    await run("day", { from: "2026-10-29" });
-    await run("month");
+    await foldMonth();
     const month = async () => (await everything()).find(({ pk }) => pk === "M#api.users");
     now = Date.parse("2027-09-30T00:40:00.000Z");
     await run("month");
