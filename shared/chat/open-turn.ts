@@ -14,7 +14,7 @@ import { branchFor, forkAt, headOf, LINEAR, type Path, pathOf, placeOf, type Tre
 import { collectDeadTurns } from "./end-turn.ts";
 import { steppedWindow } from "./prompt.ts";
 import { firstWords } from "./title.ts";
-import { checkTurn, givesResults, unchangedSince } from "./tool-results.ts";
+import { checkToolResults, givesResults, unchangedSince } from "./tool-results.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 import type { BeginRequest } from "./turn-store.ts";
 
@@ -88,7 +88,7 @@ export async function openTurn(
     const earlier = (!isHistoryStored && (window?.messages.length === 0 ? request.before : request.since)) || [];
     const paths = request.beforePaths?.slice(request.beforePaths.length - earlier.length);
     const check = (read: Window, before: readonly MessageInput[]) =>
-      checkTurn(
+      checkToolResults(
         deps,
         { ...request, before, beforePaths: paths },
         read,

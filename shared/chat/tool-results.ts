@@ -19,7 +19,7 @@ export const givesResults = ({ parts = [] }: { parts?: readonly InputPart[] | un
  * that an earlier attempt at the request has stored do not count. `window`: the newest messages of the current branch; `limit`: how many
  * messages of another branch to read.
  */
-export async function checkTurn(
+export async function checkToolResults(
   { messages: store }: Pick<ChatStores, "messages">,
   request: TurnRequest,
   window: { record: SessionRecord; tree: Tree; messages: readonly MessageRecord[] },
