@@ -33,7 +33,7 @@ import { type TurnWatch, watchTurn } from "./watch-turn.ts";
 const STORE_MARGIN = 5000;
 
 /** Memories to recall. */
-const MEMORIES = 12;
+const MEMORIES = 10;
 /** Milliseconds that a turn waits for its memories before it continues without them. */
 const MEMORY_PATIENCE = 2000;
 

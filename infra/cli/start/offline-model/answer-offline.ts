@@ -60,12 +60,18 @@ export function textOf(content: OfflineMessage["content"]): string {
 const OFFLINE = "I am the offline model: no language model is configured, so I can only quote what was said.";
 
 function memoriesIn(text: string): Quote[] {
-  const found = text.matchAll(/<memory by="(\w+)" at="([^"]+)">([\s\S]*?)<\/memory>/g);
-  return [...found].map(([, role = "", at = "", content = ""]) => ({ role, at, content: unescaped(content) }));
+  const found = text.matchAll(/^(\S+) (\w+): (".*")$/gm);
+  return [...found].map(([, at = "", role = "", content = ""]) => ({ role, at, content: unquoted(content) }));
 }
 
-const unescaped = (text: string): string =>
-  text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+/** A user may write a line that looks like a memory and is not JSON. */
+function unquoted(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
 
 function wordsOf(text: string): Set<string> {
   const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
