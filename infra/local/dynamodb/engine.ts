@@ -39,7 +39,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     return reason;
   });
   if (child.pid === undefined) throw new Error(`The embedded DynamoDB did not start: ${await ended}`);
-  // Write it at once, so that the next start finds the engine if this process is killed now.
+  // Write the pid file at once, so that the next start finds the engine if this process is killed now.
   writeFileSync(options.pidFile, String(child.pid));
 
   const stop = async () => {
@@ -68,7 +68,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
 function spawnEngine({ binary, database, port }: EngineOptions): ChildProcess {
   return spawn(binary, ["serve", "--host", "127.0.0.1", "--port", String(port), "--db-path", database], {
-    // With one thread, four calls at once take a third less time: the engine locks while it works, and its allocator is slow with two.
+    // One thread, because four concurrent calls take a third less time than with two: the engine works on one call at a time, and its
+    // memory allocator is slow with two threads.
     env: { TOKIO_WORKER_THREADS: "1" },
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C reaches the whole process group, but the engine must run until the functions have ended.
@@ -84,7 +85,7 @@ function lastOutput(child: ChildProcess): () => string {
       text = (text + chunk).slice(-2_000);
     });
   }
-  return () => (text.trim() ? `; it said: ${text.trim()}` : "");
+  return () => (text.trim() ? `; its last output: ${text.trim()}` : "");
 }
 
 async function answers(port: number): Promise<boolean> {

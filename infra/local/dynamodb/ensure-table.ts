@@ -56,7 +56,7 @@ export async function ensureTable(
   const given = properties as unknown as TableProperties;
   const wanted = vectors ? given : withoutVectors(given);
   if (!(await describe(client, wanted.TableName))) await client.send(new CreateTableCommand(creation(wanted)));
-  const table = await update(client, wanted, warn);
+  const table = await addIndexesAndStream(client, wanted, warn);
   await ensureTtl(client, wanted);
   await ensureVectorIndexes(client, wanted, table, warn);
   const region = await client.config.region();
@@ -84,7 +84,7 @@ const keysOf = (keyed: readonly { KeySchema?: KeySchemaElement[] | undefined }[]
   ...new Set(keyed.flatMap(({ KeySchema = [] }) => KeySchema.map(({ AttributeName = "" }) => AttributeName))),
 ];
 
-/** Also leaves out attribute definitions for vector indexes, because engines refuse definitions that no key uses. */
+/** Removes the vector indexes and the attribute definitions that only they use, because engines refuse definitions that no key uses. */
 function withoutVectors(table: TableProperties): TableProperties {
   const keys = keysOf([table, ...(table.GlobalSecondaryIndexes ?? [])]);
   const isKey = ({ AttributeName = "" }) => keys.includes(AttributeName);
@@ -104,14 +104,14 @@ function creation(wanted: TableProperties): CreateTableCommandInput {
   };
 }
 
-/** Makes one change at a time, as DynamoDB requires. */
-async function update(
+/** Adds the indexes and the stream that the table lacks, one change at a time, as DynamoDB requires. */
+async function addIndexesAndStream(
   client: DynamoDBClient,
   wanted: TableProperties,
   warn: (line: string) => void,
 ): Promise<TableDescription> {
   const { TableName, AttributeDefinitions } = wanted;
-  const table = await ready(client, TableName);
+  const table = await waitUntilActive(client, TableName);
   if (!sameKeys(table, wanted)) {
     throw new Error(`Table ${TableName} exists with another key. Start with --fresh, or with another data directory.`);
   }
@@ -123,19 +123,19 @@ async function update(
     if (stored) continue;
     const GlobalSecondaryIndexUpdates = [{ Create }];
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, GlobalSecondaryIndexUpdates }));
-    await ready(client, TableName);
+    await waitUntilActive(client, TableName);
   }
-  // Only without a stream: setting it again would begin a new one.
+  // Do not enable the stream of a table again, because this would start a new stream.
   if (wanted.StreamSpecification && !table.StreamSpecification?.StreamEnabled) {
     const StreamSpecification = { StreamEnabled: true, ...wanted.StreamSpecification };
     await client.send(new UpdateTableCommand({ TableName, StreamSpecification }));
   }
-  return ready(client, TableName);
+  return waitUntilActive(client, TableName);
 }
 
 /**
- * Does not wait until the indexes are filled. Searches fail until then, as on AWS. A changed index is recreated, as by CloudFormation:
- * items keep their vectors, and the index omits vectors of another size.
+ * Makes the vector indexes those of the template. A changed index is deleted and created again: items keep their vectors, and the new
+ * index omits vectors of another size. It does not wait until an index is filled. Searches fail until then, as on AWS.
  */
 async function ensureVectorIndexes(
   client: DynamoDBClient,
@@ -144,7 +144,7 @@ async function ensureVectorIndexes(
   warn: (line: string) => void,
 ): Promise<void> {
   const remove = async (IndexName: string | undefined) => {
-    await ready(client, TableName, true);
+    await waitUntilActive(client, TableName, true);
     await client.send(new UpdateTableCommand({ TableName, VectorIndexUpdates: [{ Delete: { IndexName } }] }));
   };
   for (const stored of table.VectorIndexes ?? []) {
@@ -163,8 +163,8 @@ async function ensureVectorIndexes(
       );
       await remove(Create.IndexName);
     } else warn(`${name} is being added. Searches fail until it is filled, for about half a minute.`);
-    // One at a time: wait for the index before.
-    await ready(client, TableName, true);
+    // DynamoDB creates one index at a time: wait until the previous one is ready.
+    await waitUntilActive(client, TableName, true);
     await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, VectorIndexUpdates: [{ Create }] }));
   }
 }
@@ -197,13 +197,15 @@ async function describe(client: DynamoDBClient, TableName: string): Promise<Tabl
   }
 }
 
-async function ready(client: DynamoDBClient, tableName: string, vectors = false): Promise<TableDescription> {
+/** Waits until the table and its indexes are active. Includes vector indexes only if `vectors` is true. */
+async function waitUntilActive(client: DynamoDBClient, tableName: string, vectors = false): Promise<TableDescription> {
   for (const deadline = performance.now() + READY_TIMEOUT; ; await sleep(POLL)) {
     const table = await describe(client, tableName);
     const indexes = [...(table?.GlobalSecondaryIndexes ?? []), ...((vectors && table?.VectorIndexes) || [])];
     const busy = indexes.some(({ IndexStatus }) => IndexStatus === "CREATING");
     if (table?.TableStatus === "ACTIVE" && !busy) return table;
-    if (performance.now() > deadline) throw new Error(`Table ${tableName} did not become active.`);
+    if (performance.now() > deadline)
+      throw new Error(`Table ${tableName} did not become active within ${READY_TIMEOUT / 1000} s.`);
   }
 }
 

@@ -3,7 +3,7 @@ import type { ItemJson, RawRecord } from "./stream-record.ts";
 /** The value of index keys that the host adds to expired items: see `completeExpired`. */
 export const FILLER = "local-host:no-key-of-this-index";
 
-/** Returns a record whose images lack the keys that the host has added. */
+/** Removes the keys that the host has added from the images of a record. */
 export function withoutFillers(raw: RawRecord): RawRecord {
   const { OldImage, NewImage } = raw.dynamodb;
   return {

@@ -7,8 +7,8 @@ const SQLITE_BUSY = 5;
 
 /**
  * Makes this process the only host of a data directory. Throws an Error that names the other host if there is one.
- * The lock is SQLite's lock on a file. The operating system releases it with the process, also after `kill -9`. The pid file is for the
- * error message only.
+ * The lock is SQLite's lock on a file. The operating system releases it when the process ends, also after `kill -9`. The pid file is
+ * used only for the error message.
  */
 export function lockDirectory(directory: string): { release(): void } {
   mkdirSync(directory, { recursive: true });
@@ -20,12 +20,12 @@ export function lockDirectory(directory: string): { release(): void } {
   } catch (cause) {
     lock.close();
     if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) {
-      throw new Error(`${file} cannot be locked (${(cause as Error).message}). Delete it if no host is running.`, {
+      throw new Error(`Cannot lock ${file} (${(cause as Error).message}). If no host is running, delete this file.`, {
         cause,
       });
     }
     throw new Error(
-      `Another host (pid ${readIfAny(pidFile)}) is running on ${path.resolve(directory)}: ` +
+      `Another host (pid ${readPid(pidFile)}) is running on ${path.resolve(directory)}: ` +
         "stop it, or choose another directory with --data.",
       { cause },
     );
@@ -39,7 +39,7 @@ export function lockDirectory(directory: string): { release(): void } {
   };
 }
 
-function readIfAny(file: string): string {
+function readPid(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {

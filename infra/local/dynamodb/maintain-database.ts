@@ -2,8 +2,8 @@ import { DatabaseSync } from "node:sqlite";
 import { indexTtl } from "./sweeper.ts";
 
 /**
- * Seconds that a stream keeps its records, as on AWS. They count back from the newest record, because event sources cannot read while
- * the host is off.
+ * Seconds that a stream keeps its records, as on AWS. The age of a record is its distance to the newest record, not to the current time,
+ * because event sources cannot read while the host is off.
  */
 const STREAM_RETENTION = 86_400;
 

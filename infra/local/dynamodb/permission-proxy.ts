@@ -20,16 +20,16 @@ interface Request {
 }
 
 const END_OF_HEAD = "\r\n\r\n";
-/** Bytes of a head at most. */
+/** The largest head, in bytes. */
 const MAX_HEAD = 64 * 1024;
 
 /**
  * Starts the endpoint that functions call for DynamoDB. It rejects requests that the function's role does not allow, and sends the
  * others to the engine.
  *
- * It works on the bytes of the connections: it parses requests only as far as needed and pipes responses through. This adds 50 to 100 µs
- * of CPU per call; Node's HTTP server and client add 200 to 270 µs, on calls of about 600 µs. It relies on the SDK, which waits for a
- * response before it sends the next request on a connection.
+ * It parses only the parts of a request that it needs, and pipes responses through. This adds 50 to 100 µs of CPU per call; Node's HTTP
+ * server and client would add 200 to 270 µs, and a call takes about 600 µs. It relies on the SDK, which waits for a response before it
+ * sends the next request on a connection.
  */
 export async function startPermissionProxy({
   endpoint,
@@ -61,7 +61,7 @@ export async function startPermissionProxy({
     }
     engine.pipe(client);
     const read = createReader((request) => {
-      const refused = refuse(access, request);
+      const refused = findRefusal(access, request);
       if (refused === undefined) engine.write(credentials ? signAgain(request, url.host, credentials) : request.bytes);
       else {
         log(`DynamoDB refuses: ${refused.message}`);
@@ -88,8 +88,8 @@ export async function startPermissionProxy({
 }
 
 /**
- * Splits the bytes of a connection into requests. The reader returns false for a request without a known length, because the SDK sends
- * none.
+ * Creates a function that splits the bytes of a connection into requests. It returns false for a chunked request or a head that is too
+ * long: the SDK sends neither.
  */
 function createReader(take: (request: Request) => void): (chunk: Buffer) => boolean {
   let chunks: Buffer[] = [];
@@ -119,7 +119,7 @@ function createReader(take: (request: Request) => void): (chunk: Buffer) => bool
   };
 }
 
-/** The same request, signed for the engine with other credentials. */
+/** Signs the request again, with the engine's credentials. */
 function signAgain({ head, body }: Request, host: string, credentials: Credentials): Buffer {
   const [first = "", ...lines] = head.trimEnd().split("\r\n");
   const kept = lines.filter((line) => !/^(authorization|host):/i.test(line));
@@ -130,12 +130,13 @@ function signAgain({ head, body }: Request, host: string, credentials: Credentia
   return Buffer.concat([Buffer.from(written, "latin1"), body]);
 }
 
-interface Refused {
+interface Refusal {
   code: string;
   message: string;
 }
 
-function refuse(access: Access, { head, body }: Request): Refused | undefined {
+/** Returns the error for a request that the function's role does not allow; `undefined` when the role allows it. */
+function findRefusal(access: Access, { head, body }: Request): Refusal | undefined {
   const [, accessKey = ""] = /^authorization:[^\r]*Credential=([^/,\s]+)/im.exec(head) ?? [];
   if (access.secretOf(accessKey) === undefined) {
     return { code: "UnrecognizedClientException", message: "The security token included in the request is invalid." };
@@ -143,7 +144,7 @@ function refuse(access: Access, { head, body }: Request): Refused | undefined {
   const [, operation = ""] = /^x-amz-target:[^\r]*\.(\w+)/im.exec(head) ?? [];
   const permissions = dynamodbPermissions(operation, parse(body));
   if (permissions === undefined) {
-    // Refuse it, because its permissions cannot be checked.
+    // Refuse an unknown operation, because its permissions cannot be checked.
     return {
       code: "UnknownOperationException",
       message: `The local host does not know which permissions ${operation} needs`,
@@ -162,7 +163,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-function answer({ code, message }: Refused): string {
+function answer({ code, message }: Refusal): string {
   const body = JSON.stringify({ __type: `com.amazon.coral.service#${code}`, Message: message });
   return [
     "HTTP/1.1 400 Bad Request",

@@ -14,12 +14,12 @@ import { createDatabaseStreamReader } from "./stream-reader.database.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import { createSweeper } from "./sweeper.ts";
 
-/** Attempts to start: another program may take the free port before the engine binds it. */
+/** Attempts to start the engine, because another program may take the free port first. */
 const START_ATTEMPTS = 5;
 /** Milliseconds between two attempts to restart an engine that died. */
 const RESTART_DELAY = 200;
-/** Seconds by which two readings of one clock may differ. */
-const SAME_CLOCK = 60;
+/** A smaller difference between the clocks of this process and the engine, in seconds, is the time that passes between two readings. */
+const MIN_DIFFERENCE = 60;
 
 interface DynamoOptions {
   /** Directory of the database; null = a temporary one that `close` deletes. */
@@ -56,11 +56,11 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const remedy = "Restore it from a copy, or start empty with --fresh.";
   const maintain = () => readStored(database, remedy, () => maintainDatabase(database, positions));
   if (!maintain()) {
-    // The first start: let the engine create its tables, and add the index before the first write.
-    await (await startAnywhere(files)).engine.stop();
+    // This is the first start: let the engine create its tables, and add the indexes before the first write.
+    await (await startOnFreePort(files)).engine.stop();
     maintain();
   }
-  const { port, engine: first } = await startAnywhere(files);
+  const { port, engine: first } = await startOnFreePort(files);
   let engine = first;
   const db = new DatabaseSync(database);
   const ahead = await secondsAhead(port);
@@ -87,7 +87,7 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
       try {
         return await startEngine({ ...files, port });
       } catch (error) {
-        log(`The embedded DynamoDB does not start: ${error instanceof Error ? error.message : error}`);
+        log(`The embedded DynamoDB did not start: ${error instanceof Error ? error.message : error}`);
         await sleep(RESTART_DELAY);
       }
     }
@@ -121,7 +121,7 @@ async function secondsAhead(port: number): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/`);
   await response.arrayBuffer();
   const ahead = Math.round((Date.now() - Date.parse(response.headers.get("date") ?? "")) / 1000);
-  return Math.abs(ahead) > SAME_CLOCK ? ahead : 0;
+  return Math.abs(ahead) > MIN_DIFFERENCE ? ahead : 0;
 }
 
 /** A port of 127.0.0.1 that is free now. */
@@ -131,7 +131,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function startAnywhere(files: { binary: string; database: string; pidFile: string }) {
+async function startOnFreePort(files: { binary: string; database: string; pidFile: string }) {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     try {

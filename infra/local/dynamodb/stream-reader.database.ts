@@ -16,8 +16,8 @@ interface Row {
 }
 
 /**
- * Reads streams from the database of the running embedded engine. Over HTTP, the engine parses and writes each image again per reader:
- * 2 ms for an image with a vector. Here an image is read and parsed on its first use, and filters use few images.
+ * Reads streams from the database of the running embedded engine. Over HTTP, the engine parses and writes each image for each reader,
+ * which takes 2 ms for an image with a vector. This reader reads an image only when it is used, and filters use few images.
  * @param ahead seconds by which the clock of this process is ahead of the engine's; records get the time of this process
  */
 export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamReader {
@@ -84,7 +84,7 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
   };
 }
 
-// Equal images have the same length, in any order of their attributes.
+// Images that are equal have the same length, also when their attributes are in another order.
 const sameLength = ({ new_bytes, old_bytes }: Row): boolean => new_bytes === old_bytes;
 
 const sizeOf = ({ keys_json, new_bytes, old_bytes }: Row): number =>
@@ -113,7 +113,7 @@ function toRawRecord(row: Row, view: string, ahead: number, imageOf: ReadImage):
   };
 }
 
-/** Adds an image that is read on its first use. */
+/** Adds an image as a property that reads the image when it is first used. */
 function addImage(record: object, name: "NewImage" | "OldImage", id: number, imageOf: ReadImage): void {
   Object.defineProperty(record, name, {
     enumerable: true,

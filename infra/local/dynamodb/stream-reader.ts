@@ -29,7 +29,7 @@ export interface Page {
   /** Number and size of all records read, including omitted ones. */
   count: number;
   bytes: number;
-  /** Of the last record read, including omitted ones. */
+  /** The sequence number of the last record read, including omitted ones. */
   lastSequenceNumber?: string;
   /** The next iterator; absent at the end of a closed shard. */
   next?: string;
@@ -84,6 +84,7 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
   };
 }
 
+/** The sequence number in an iterator of the embedded engine, which is JSON in base64; `undefined` for iterators of other engines. */
 function positionIn(iterator: string): string | undefined {
   try {
     const { position } = JSON.parse(Buffer.from(iterator, "base64").toString());

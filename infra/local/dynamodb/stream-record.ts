@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
-/** An attribute in DynamoDB's JSON: one member whose name is the type. */
+/** An attribute value in DynamoDB's JSON: an object with one member, whose name is the type. */
 type AttributeJson = Record<string, unknown>;
 export type ItemJson = Record<string, AttributeJson>;
 
@@ -25,7 +25,7 @@ export interface StreamRecord {
   userIdentity?: { type: string; principalId: string };
 }
 
-/** A record of an engine's GetRecords. Engines differ in the casing of `userIdentity`. */
+/** A record as an engine's GetRecords returns it. Engines differ in the casing of `userIdentity`. */
 export interface RawRecord extends Omit<StreamRecord, "eventSourceARN" | "userIdentity"> {
   userIdentity?: { type?: string; principalId?: string; Type?: string; PrincipalId?: string };
 }

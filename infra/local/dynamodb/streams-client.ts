@@ -21,7 +21,7 @@ export function createStreamsClient(endpoint: string, credentials: Credentials =
     const request = { TableName: tableOf(streamArn) };
     const { Table } = await post<{ Table?: { LatestStreamArn?: string } }>("DescribeTable", request);
     const latest = Table?.LatestStreamArn;
-    // This is an earlier stream of the table. Send its ARN as it is: the engine answers with the error.
+    // The ARN is that of an earlier stream of the table. Send it unchanged, so that the engine answers with its error.
     if (latest === undefined || labelOf(latest) !== labelOf(streamArn)) return streamArn;
     ownArns.set(streamArn, latest);
     return latest;

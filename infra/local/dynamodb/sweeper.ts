@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** The identity of TTL deletions in the stream. */
 export const TTL_SERVICE = { type: "Service", principalId: "dynamodb.amazonaws.com" };
 
-/** Items per transaction. The engine waits during a transaction. */
+/** Items per transaction. Few, because the engine waits during a transaction. */
 const BATCH = 100;
 
-/** Milliseconds between two attempts while the engine is in a transaction, and the number of attempts. */
+/** Milliseconds between two attempts while the engine is in a transaction, and the maximum number of attempts. */
 const BUSY_DELAY = 5;
 const MAX_ATTEMPTS = 1_000;
 
@@ -46,12 +46,12 @@ export function createSweeper(db: DatabaseSync, ahead = 0) {
   let running: Promise<number> | undefined;
 
   const sweep = async () => {
-    await untilFree(() => indexTtl(db));
+    await retryWhileBusy(() => indexTtl(db));
     let deleted = 0;
     for (const table of ttlTables(db)) {
       for (let batch = BATCH; batch === BATCH; deleted += batch) {
         const isDue = db.prepare(`SELECT 1 FROM ${table.table} WHERE ${table.time} < ? LIMIT 1`).get(secondsNow());
-        batch = isDue ? await untilFree(() => deleteExpired(db, table, ahead)) : 0;
+        batch = isDue ? await retryWhileBusy(() => deleteExpired(db, table, ahead)) : 0;
       }
     }
     return deleted;
@@ -139,7 +139,7 @@ function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-async function untilFree<T>(work: () => T): Promise<T> {
+async function retryWhileBusy<T>(work: () => T): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return work();

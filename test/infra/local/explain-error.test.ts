@@ -21,8 +21,8 @@ describe("the reason why the host does not start is one line", () => {
     ],
     [
       "a disk that fails",
-      new Error("it said: disk I/O error"),
-      "the disk of /data cannot be written to, is it full? it said: disk I/O error",
+      new Error("its last output: disk I/O error"),
+      "the disk of /data cannot be written to, is it full? its last output: disk I/O error",
     ],
     ["anything else", new Error("no such file\n    at open (node:fs:1:2)"), "no such file"],
     ["what is no error", "odd", "odd"],

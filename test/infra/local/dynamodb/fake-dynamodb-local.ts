@@ -5,8 +5,8 @@ import { listen } from "../../../../infra/local/listen.ts";
 const REGION = "ddblocal";
 
 /**
- * The embedded engine with the manners of AWS's DynamoDB Local 2.6: a region of its own in ARNs, streams found by their own ARN only and
- * apart for each access key, no vector indexes, no definition of an attribute that no key uses.
+ * Puts a proxy before the embedded engine that imitates AWS's DynamoDB Local 2.6. ARNs have its own region. A stream is found only by its
+ * own ARN and with the access key of its table. There are no vector indexes, and an attribute definition that no key uses is refused.
  */
 export async function startFakeDynamoDbLocal(endpoint: string, accessKeyId = "local") {
   const server = createServer(async (request, response) => {
