@@ -1,13 +1,13 @@
 import { BadRecord } from "./conversation.ts";
 import { fromExtendedJson } from "./formats/mongodb.ts";
 
-/** Whose the sessions are: one user's, the user's that a field of each record names, or the token's own user's. */
+/** The owner of the sessions: `user`, or the user that the field `userField` of each record names, or else the token's own user. */
 export interface UserChoice {
   user?: string | undefined;
   userField?: string | undefined;
 }
 
-/** Names that fit into the header `X-User-Id`: printable ASCII. `%` would read as an escape. */
+/** Names that fit into the header `X-User-Id`: printable ASCII. `%` is excluded, because the server would read it as an escape. */
 const USER = /^(?! )[\x20-\x24\x26-\x7e]{1,255}(?<! )$/;
 
 /** Returns the rule that a user's name breaks; `undefined` when it is valid. */
@@ -15,7 +15,7 @@ export function checkUser(name: string): string | undefined {
   return USER.test(name) ? undefined : "must be 1 to 255 ASCII characters, without % and without spaces at the ends";
 }
 
-/** @throws BadRecord when the record does not name a user. */
+/** @throws BadRecord when the record must name a user and does not, or when the name is invalid. */
 export function chooseUser(record: unknown, { user, userField }: UserChoice): string | undefined {
   if (userField === undefined) return user;
   const name = fromExtendedJson((record as Record<string, unknown> | null)?.[userField]);

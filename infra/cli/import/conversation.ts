@@ -1,7 +1,7 @@
 import type { MessagePart } from "../../../shared/session/parts.ts";
 import type { MessageInput } from "../../../shared/session/schema.ts";
 
-/** A conversation in the words of its source: its shape is valid, and `planSession` makes it fit the API's rules. */
+/** A conversation as its source has it. Its types are checked; `planSession` makes it fit the API's rules. */
 export interface Conversation {
   /** The source's id; any text. */
   id: string;
@@ -13,11 +13,11 @@ export interface Conversation {
   ttlSeconds?: number;
   metadata?: Record<string, unknown>;
   messages: SourceMessage[];
-  /** Nodes of the source's tree that are no messages, by id: their parents. The messages below them follow those above. */
+  /** The nodes of the source's tree that are not messages: the parent of each, by the node's id. The import passes over these nodes. */
   skipped?: ReadonlyMap<string, string | null>;
   /** The source's id of the last message of the current branch. @default the last message of the list */
   head?: string;
-  /** Messages keep their ids also when the conversation has no branches. */
+  /** Whether messages keep their ids also when the conversation has no branches. */
   keepsIds?: boolean;
 }
 
@@ -28,14 +28,14 @@ export interface SourceMessage
   /** The source's id of the message that it follows; `null` = it begins the conversation. Absent = it follows the one before it. */
   parent?: string | null;
   content?: string;
-  /** In place of `content`. */
+  /** Replaces `content`. */
   parts?: SourcePart[];
   /** Epoch milliseconds; absent when the source has no time. */
   at?: number;
   metadata?: Record<string, unknown>;
 }
 
-/** A part as the API takes it. A file has its content with it. */
+/** A part of the API, but a file part holds the file instead of its id. */
 export type SourcePart = Exclude<MessagePart, { type: "file" }> | { type: "file"; file: SourceFile };
 
 export interface SourceFile {

@@ -1,15 +1,15 @@
 interface DrainOptions {
   /** Number of items to work on at the same time. */
   concurrency: number;
-  /** Total size of the items in work. A larger item is processed alone. */
+  /** Maximum total size of the items in work. A larger item is processed alone. */
   maxSize: number;
   /** No more items are taken after this is aborted. */
   signal: AbortSignal;
 }
 
 /**
- * Works on several items at the same time. Takes the next item only when there is room for it, so the source is never ahead.
- * `p-map` limits the number of items only: eight records of 64 MB would take 512 MB. It also rejects before the items in work are done.
+ * Works on several items at the same time. Takes the next item only when there is room for it, so the source never reads ahead.
+ * `p-map` limits only the number of items: eight records of 64 MB would take 512 MB. It also rejects before the other items are done.
  * @throws the first error of `work`, after the items in work are done.
  */
 export async function drain<T extends { size: number }>(
@@ -19,9 +19,9 @@ export async function drain<T extends { size: number }>(
 ): Promise<void> {
   let count = 0;
   let size = 0;
-  let wake = (): void => undefined;
+  let onFinished = (): void => undefined;
   let failure: { error: unknown } | undefined;
-  const leaving = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+  const nextFinished = (): Promise<void> => new Promise((resolve) => (onFinished = resolve));
 
   async function run(item: T): Promise<void> {
     try {
@@ -31,7 +31,7 @@ export async function drain<T extends { size: number }>(
     }
     count -= 1;
     size -= item.size;
-    wake();
+    onFinished();
   }
 
   while (!signal.aborted && !failure) {
@@ -40,8 +40,8 @@ export async function drain<T extends { size: number }>(
     count += 1;
     size += next.value.size;
     void run(next.value);
-    while (count >= concurrency || (size >= maxSize && count > 0)) await leaving();
+    while (count >= concurrency || (size >= maxSize && count > 0)) await nextFinished();
   }
-  while (count > 0) await leaving();
+  while (count > 0) await nextFinished();
   if (failure) throw failure.error;
 }

@@ -2,8 +2,8 @@ import type { Clock } from "../../../shared/clock.ts";
 import { counted } from "../../../shared/counted.ts";
 import type { UserChoice } from "./choose-user.ts";
 import { drain } from "./drain.ts";
-import { nameRecord } from "./formats/formats.ts";
-import { joinRecords, type Piece } from "./formats/join-records.ts";
+import { findRecordId } from "./formats/formats.ts";
+import { type JoinedRecords, joinRecords } from "./formats/join-records.ts";
 import { createRecordImporter, type Outcome, type RecordContent } from "./import-record.ts";
 import { createIndex } from "./read/entry.ts";
 import { type Input, openInputs } from "./read/open-inputs.ts";
@@ -18,12 +18,12 @@ import {
   type Send,
   Unreachable,
 } from "./send/api-client.ts";
-import { emptySummary, MAX_LISTED, noteOthers, type Problem, type Summary } from "./summary.ts";
+import { emptySummary, MAX_LISTED, noteOtherData, type Problem, type Summary } from "./summary.ts";
 
 export interface ImportOptions extends UserChoice {
   /** Files, directories and zip archives. */
   files: readonly string[];
-  /** A DynamoDB table of LangChain's to read, in the region and at the endpoint that the environment names. */
+  /** The name of a DynamoDB table of LangChain. The environment names its region and endpoint. */
   table?: string | undefined;
   /** The API's URL. */
   url: string;
@@ -33,14 +33,14 @@ export interface ImportOptions extends UserChoice {
   ttlSeconds?: number | undefined;
   /** Number of sessions to send at the same time. @default 8 */
   concurrency?: number | undefined;
-  /** Reads and plans everything, and sends nothing. */
+  /** Whether to read and plan everything, but send nothing. */
   dryRun?: boolean | undefined;
   retry?: Partial<RetryPolicy> | undefined;
   /** @default Date.now */
   clock?: Clock | undefined;
-  /** Ends the run: requests under way are finished, nothing more is sent. */
+  /** Ends the run when it is aborted: requests under way are finished, and no more are sent. */
   signal?: AbortSignal | undefined;
-  /** Called at each change, so often. The import returns this summary at its end. */
+  /** Called at each change, several times per session. The import returns the same summary at its end. */
   onProgress?: ((soFar: Readonly<Summary>) => void) | undefined;
   onProblem?: ((problem: Problem) => void) | undefined;
 }
@@ -101,10 +101,11 @@ export async function importFiles(options: ImportOptions): Promise<Summary> {
   try {
     const first = { ...policy, attempts: Math.min(policy.attempts, FIRST_ATTEMPTS) };
     if (!options.dryRun) await checkApi({ ...api, policy: first });
-    for (const { own } of inputs) {
-      if (!own) continue;
-      noteOthers(summary, own);
-      if (!own.memory && !options.dryRun) await switchMemoryOff(send, options.user, stopFor);
+    for (const { memochaExport } of inputs) {
+      if (!memochaExport) continue;
+      noteOtherData(summary, memochaExport);
+      // Switch memory off before the first message is stored.
+      if (!memochaExport.memory && !options.dryRun) await switchMemoryOff(send, options.user, stopFor);
     }
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     await drain(items, { concurrency, maxSize: MAX_PENDING_BYTES, signal: stop.signal }, async (item) => {
@@ -144,7 +145,7 @@ async function* readAll(inputs: readonly Input[], onRead: (bytes: number) => voi
   }
 }
 
-/** @throws Error when no API answers. An API that answers with an error may recover, so every request is repeated. */
+/** @throws Error when no API answers. An answer with an error is accepted, because the API may recover: later requests are repeated. */
 async function checkApi(api: ApiOptions): Promise<void> {
   try {
     await createApiClient(api)({ method: "GET", path: "/health", accept: [500, 502, 503, 504] });
@@ -154,7 +155,7 @@ async function checkApi(api: ApiOptions): Promise<void> {
   }
 }
 
-/** Switches memory off before the first message is stored. Ends the run if it cannot. */
+/** Switches memory off, and ends the run if it cannot. */
 async function switchMemoryOff(send: Send, user: string | undefined, stopFor: (reason: string) => void): Promise<void> {
   try {
     await send({ method: "PATCH", path: "/v1/settings", user, body: { memory: false } });
@@ -207,9 +208,9 @@ function createRecorder(
   }
 }
 
-function nameOf(content: Piece["content"]): { id?: string } {
+function nameOf(content: JoinedRecords["content"]): { id?: string } {
   const [record] = "records" in content ? content.records : [];
-  const id = record ? nameRecord(record) : undefined;
+  const id = record ? findRecordId(record) : undefined;
   return id === undefined ? {} : { id };
 }
 

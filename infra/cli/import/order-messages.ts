@@ -1,24 +1,24 @@
 import { MAX_BRANCHES } from "../../../shared/session/tree.ts";
 import { BadRecord, type Conversation } from "./conversation.ts";
 
-/** The order in which messages are sent: parents come before their children. */
+/** The order in which messages are sent. Parents come before their children. */
 interface MessageOrder {
-  /** Indexes in the conversation's list. */
+  /** Indexes in the conversation's list, in the order of sending. */
   order: number[];
   /** The index of each message's parent, by the message's index; `undefined` = it begins the conversation. */
   parents: (number | undefined)[];
   /** The index of the current branch's last message; `undefined` when there are no messages. */
   head: number | undefined;
-  /** Branches beside the first one. */
+  /** Number of branches, without the first one. */
   branches: number;
-  /** Messages whose parent does not exist or is one of their own children: they begin the conversation. */
+  /** Number of messages whose parent does not exist or is one of their own descendants. They begin the conversation. */
   detached: number;
 }
 
 /**
- * Finds the parent of each message. Keeps the order of the list if it is possible, because the API orders messages with equal times by
- * their arrival; otherwise one branch comes after the other.
- * @throws BadRecord when an id is there twice, or when there are more branches than a session can have.
+ * Finds the parent of each message. Keeps the order of the list if possible, because the API orders messages with equal times by their
+ * arrival. Otherwise it orders the messages branch by branch.
+ * @throws BadRecord when two messages have the same id, or when there are more branches than a session can have.
  */
 export function orderMessages({ messages, skipped, head }: Conversation): MessageOrder {
   const ids = new Map<string, number>();
@@ -44,7 +44,7 @@ export function orderMessages({ messages, skipped, head }: Conversation): Messag
   const isListed = inList && countForks(listed, parents) < MAX_BRANCHES;
   const order = isListed ? listed : depthFirst(parents);
   const forks = countForks(order, parents);
-  // A head that other messages follow takes a branch of its own.
+  // Leave room for one more branch: a current branch that ends at a message with children is stored as a branch of its own.
   if (forks + 1 >= MAX_BRANCHES) {
     throw new BadRecord(`the conversation has ${forks + 1} branches; a session has ${MAX_BRANCHES - 1} at most`);
   }
@@ -58,8 +58,8 @@ export function orderMessages({ messages, skipped, head }: Conversation): Messag
 }
 
 /**
- * Creates a function that finds the message with an id, or, for a skipped node, the nearest message above it. `root`: there is none above
- * it. `none`: the id does not exist, or the nodes above it are a cycle.
+ * Creates a function that finds the message with an id, or, for a skipped node, the nearest message above it. It returns "root" when no
+ * message is above the node, and "none" when the id does not exist or the nodes above it are a cycle.
  */
 function createFinder(
   ids: ReadonlyMap<string, number>,
@@ -78,13 +78,13 @@ function createFinder(
         found = ids.get(id) ?? known.get(id);
       } else found = above === null ? "root" : "none";
     }
-    // Each node is passed once, however many messages are below it.
+    // Remember the result for all nodes on the way, so that each node is visited once.
     for (const id of passed) known.set(id, found);
     return found;
   };
 }
 
-/** Makes the first message of each cycle begin the conversation. Returns their number. */
+/** Removes the parent of the first message of each cycle. Returns the number of cycles. */
 function breakCycles(parents: (number | undefined)[]): number {
   const state = new Uint8Array(parents.length);
   const [NEW, UNDER_WAY, DONE] = [0, 1, 2];
@@ -106,7 +106,7 @@ function breakCycles(parents: (number | undefined)[]): number {
   return broken;
 }
 
-/** One branch after the other; the messages that follow the same one in the order of the list. */
+/** Orders the messages branch by branch. Children of the same message keep the order of the list. */
 function depthFirst(parents: readonly (number | undefined)[]): number[] {
   const children = Map.groupBy(parents.keys(), (index) => parents[index]);
   const order: number[] = [];
@@ -118,7 +118,7 @@ function depthFirst(parents: readonly (number | undefined)[]): number[] {
   return order;
 }
 
-/** The messages that do not follow the one before them: the API begins a branch at each. */
+/** Counts the messages whose parent is not the message before them. The API begins a branch at each. */
 function countForks(order: readonly number[], parents: readonly (number | undefined)[]): number {
   return order.filter((index, n) => parents[index] !== (n === 0 ? undefined : order[n - 1])).length;
 }

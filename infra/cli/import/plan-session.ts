@@ -14,10 +14,10 @@ import { orderMessages } from "./order-messages.ts";
 import { createFileTaker } from "./take-file.ts";
 
 /**
- * Writes per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or not at
- * all, and costs one write.
+ * Maximum number of items per batch. With the session's header they fill one DynamoDB transaction, so a batch is stored completely or
+ * not at all.
  */
-const MAX_ACTIONS = MAX_BATCH - 1;
+const MAX_BATCH_ITEMS = MAX_BATCH - 1;
 
 /** Bytes of JSON per batch: half of the server's limit, and less than the limit of a transaction. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
@@ -25,17 +25,17 @@ const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 /** Characters of a title, the API's limit. A source's id is cut to the same length, so that it fits into the 4 KB of metadata. */
 const MAX_TEXT = 500;
 
-/** What an import sends for one conversation. Each run makes the same plan from the same record. */
+/** The requests for one conversation, as data. Each run makes the same plan from the same record. */
 export interface Plan {
   session: SessionCreate & { id: string };
   messages: MessageInput[];
   /** Whether messages have ids of their own, so that the API stores none of them twice. */
   isKeyed: boolean;
-  /** The files of the messages, by the ids that they get. */
+  /** The files of the messages, by the ids that the API will know them by. */
   files: ReadonlyMap<string, SourceFile>;
-  /** The last message of the current branch, if it is not the last one that is sent. */
+  /** The id of the current branch's last message; absent when it is the last one that is sent. */
   head?: string;
-  /** Branches beside the first one. */
+  /** Number of branches, without the first one. */
   branches: number;
   changes: Changes;
 }
@@ -45,20 +45,21 @@ export interface Changes {
   moved: number;
   /** 1 when the API does not accept the source's id, so that the session has another one. */
   renamed: number;
-  /** Texts with half of a surrogate pair, which UTF-8 cannot encode, and titles and ids that were too long. */
+  /** Texts that had half of a surrogate pair, which UTF-8 cannot encode, and titles and ids that were too long. */
   mended: number;
   /** Messages whose parent is not in the conversation, or follows them. */
   detached: number;
 }
 
 /**
- * Makes a conversation fit the API's rules. `leave` is told what is left out.
+ * Makes a conversation fit the API's rules.
+ * @param leaveOut called with a description of each thing that is left out
  * @throws BadRecord naming the message and the rule that it breaks.
  */
 export function planSession(
   conversation: Conversation,
   ttlSeconds: number | undefined = conversation.ttlSeconds,
-  leave: (what: string) => void = () => undefined,
+  leaveOut: (what: string) => void = () => undefined,
 ): Plan {
   const { id, title, startedAt, pinned, incognito, metadata, messages, keepsIds = false } = conversation;
   const { order, parents, head, branches, detached } = orderMessages(conversation);
@@ -79,7 +80,7 @@ export function planSession(
     const takeFile = createFileTaker(
       files,
       { seed: `${newId}\n${ids[index]}`, at: Math.max(0, at ?? createdAt ?? 0) },
-      leave,
+      leaveOut,
     );
     return check(messageInputSchema, `messages[${index}]`, {
       ...(isKeyed && { id: ids[index] }),
@@ -114,7 +115,7 @@ export function planSession(
 }
 
 /**
- * Checks times that the API would refuse after it has stored a part of the session.
+ * Checks the times before the first request, because otherwise the API would refuse a later batch of a session that is stored in part.
  * @throws BadRecord when a time is too far in the future.
  */
 export function checkTimes({ session, messages }: Plan, now: number): void {
@@ -136,7 +137,7 @@ const NAMESPACE = v5("memocha:import", NIL);
 const messageId = (sourceId: string, session: string): string =>
   idSchema.safeParse(sourceId).success ? sourceId : hashOf(`${session}\n${sourceId}`);
 
-/** A UUIDv5, which hashes UTF-8: half of a surrogate pair has none. */
+/** A UUIDv5. It hashes UTF-8, so halves of surrogate pairs are replaced first. */
 const hashOf = (text: string): string => v5(text.toWellFormed(), NAMESPACE);
 
 export interface Batch {
@@ -146,8 +147,8 @@ export interface Batch {
 }
 
 /**
- * The batches that are left to send when `from` messages are stored. Batches end at the same messages whatever `from` is, so that the
- * next run sends the same batches with the same keys.
+ * Returns the batches that are still to send when `from` messages are stored. Batches end at the same messages for every `from`, so that
+ * the next run sends the same batches with the same keys.
  */
 export function* batchesFrom(messages: readonly MessageInput[], from: number): Generator<Batch> {
   for (let start = 0; start < messages.length; ) {
@@ -160,26 +161,26 @@ export function* batchesFrom(messages: readonly MessageInput[], from: number): G
 
 function endOfBatch(messages: readonly MessageInput[], start: number): number {
   let bytes = 0;
-  // A branch that begins changes the tree.
-  let actions = messages[start]?.parent_id === undefined ? 0 : 1;
+  // A batch that begins a branch also writes the tree.
+  let items = messages[start]?.parent_id === undefined ? 0 : 1;
   let end = start;
   for (const message of messages.slice(start, start + MAX_BATCH)) {
     bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-    actions += actionsOf(message);
-    if (end > start && (bytes > MAX_BATCH_BYTES || actions > MAX_ACTIONS)) break;
+    items += countItems(message);
+    if (end > start && (bytes > MAX_BATCH_BYTES || items > MAX_BATCH_ITEMS)) break;
     end += 1;
   }
   return end;
 }
 
-/** Writes of a message in the store: itself, its own id, and its files with their uses. */
-function actionsOf({ id, parts = [] }: MessageInput): number {
+/** Number of items that the store writes for a message: the message, its own id, and two for each file. */
+function countItems({ id, parts = [] }: MessageInput): number {
   return (id === undefined ? 1 : 2) + 2 * parts.filter(({ type }) => type === "file").length;
 }
 
 /**
- * Gives each message a time that is not earlier than that of the one before, because the order of the source matters more than its clock.
- * If the source has no times at all, the server sets them.
+ * Gives each message a time that is not earlier than its parent's, because the order of the source matters more than its clock. If the
+ * source has no times at all, the server sets them.
  */
 function orderTimes(
   messages: readonly SourceMessage[],

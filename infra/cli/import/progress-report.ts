@@ -1,7 +1,7 @@
 import { counted } from "../../../shared/counted.ts";
 import { countSessions, type Summary } from "./summary.ts";
 
-/** The output of the progress. On a terminal one line is redrawn; any other output gets lines. */
+/** Where the progress is written. A terminal gets one line that is redrawn; any other output gets a new line each time. */
 export interface Output {
   isTTY?: boolean;
   columns?: number;

@@ -3,14 +3,14 @@ import { alignColumns } from "../align-columns.ts";
 import type { Changes } from "./plan-session.ts";
 import type { MemochaExport } from "./read/memocha-export.ts";
 
-/** Problems that a summary lists. The import counts and reports all of them. */
+/** Maximum number of problems that a summary lists. The import counts and reports all of them. */
 export const MAX_LISTED = 1000;
 
 /** A record that was not imported, and why. */
 export interface Problem {
   kind: "bad" | "failed";
   file: string;
-  /** Line or number of the conversation in the file. */
+  /** The line or the number of the conversation in the file. */
   place: string;
   /** The conversation's id, if it could be read. */
   id?: string;
@@ -33,11 +33,11 @@ export interface Summary {
   /** Messages and files stored by this run. */
   messages: number;
   files: number;
-  /** Branches beside the first ones of their conversations. */
+  /** Number of branches, without the first one of each conversation. */
   branches: number;
-  /** What the source has and the import leaves out, with its number. */
+  /** The number of things that the import leaves out, by their description. */
   left: Record<string, number>;
-  /** What happens to the data of Memocha's export beside its sessions. */
+  /** Sentences about the data in Memocha's export that is not imported as it is. */
   notes: string[];
   changes: Changes;
   /** Bytes of input read. */
@@ -82,19 +82,19 @@ export function isComplete({ bad, failed, stopped }: Summary): boolean {
   return bad === 0 && failed === 0 && stopped === null;
 }
 
-/** Adds what an import does with the data of an export beside its sessions. */
-export function noteOthers(summary: Summary, { counts, memory, unused }: MemochaExport): void {
+/** Adds to the summary how the import treats usage, memories, events and unused files of Memocha's export. */
+export function noteOtherData(summary: Summary, { counts, memory, unused }: MemochaExport): void {
   if (unused > 0) summary.left["files that no message names"] = unused;
   if (counts.events > 0) summary.left["events, because the statistics count each event once"] = counts.events;
   summary.notes.push(
-    "Usage is not taken back, because limits count what the server has done.",
+    "Usage is not imported, because limits count only what this server has done.",
     memory
-      ? "The server makes memories again from the messages, with new ids, also those that were forgotten."
-      : "Memory is off in this export: the import switches it off, so that nothing is remembered.",
+      ? "The server makes new memories from the messages, also of messages whose memories the user had deleted."
+      : "Memory is off in this export, so the import switches it off: the server makes no memories.",
   );
 }
 
-/** Formats the summary as a table for people. It says what to do next when the import is not complete. */
+/** Formats the summary as a table for people. If the import is not complete, the last line says what to do next. */
 export function formatSummary(summary: Summary, dryRun = false): string {
   const { changes, seconds, stopped, branches, files } = summary;
   const sessions = countSessions(summary);
@@ -112,7 +112,7 @@ export function formatSummary(summary: Summary, dryRun = false): string {
   if (summary.interrupted > 0) rows.push(["interrupted", summary.interrupted]);
   rows.push([dryRun ? "messages" : "messages stored", summary.messages]);
   if (branches > 0)
-    rows.push(["branches", branches, "edits and other answers, beside the first branch of each session"]);
+    rows.push(["branches", branches, "edits and regenerated answers, not counting the first branch of each session"]);
   if (files > 0) rows.push([dryRun ? "files" : "files stored", files]);
   if (changes.moved > 0) rows.push(["times moved", changes.moved, "messages older than the one before them"]);
   if (changes.renamed > 0) {

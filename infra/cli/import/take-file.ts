@@ -4,15 +4,15 @@ import { type InputPart, MAX_MESSAGE_FILES } from "../../../shared/session/parts
 import type { SourceFile, SourcePart } from "./conversation.ts";
 
 /**
- * Creates a function that gives the files of one message their ids. The same message gives the same ids in every run. A file that the API
- * does not take becomes its name in brackets.
- * @param taken gets the files by their ids.
+ * Creates a function that replaces the files of one message by their ids. The ids are the same in every run. A file that the API does not
+ * accept becomes a text: its name in brackets.
+ * @param taken the function adds the files here, by their ids.
  * @param message `at`: its time in epoch milliseconds.
  */
 export function createFileTaker(
   taken: Map<string, SourceFile>,
   message: { seed: string; at: number },
-  leave: (what: string) => void,
+  leaveOut: (what: string) => void,
 ): (part: SourcePart, n: number) => InputPart {
   let count = 0;
   return (part, n) => {
@@ -20,8 +20,8 @@ export function createFileTaker(
     const { file } = part;
     const problem = problemOf(file.bytes, count);
     if (problem) {
-      leave(`files ${problem}`);
-      return nameOfFile(file.filename);
+      leaveOut(`files ${problem}`);
+      return filePlaceholder(file.filename);
     }
     count += 1;
     const id = file.id ?? timeOrderedId(message, n);
@@ -35,8 +35,8 @@ export function createFileTaker(
   };
 }
 
-/** What stands for a file that is not imported. */
-export const nameOfFile = (name: string) => ({ type: "text", text: `[file: ${name}]` }) as const;
+/** The text part that replaces a file which is not imported. */
+export const filePlaceholder = (name: string) => ({ type: "text", text: `[file: ${name}]` }) as const;
 
 function problemOf(bytes: number, before: number): string | undefined {
   if (bytes === 0) return "that are empty";

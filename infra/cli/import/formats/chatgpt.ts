@@ -18,12 +18,12 @@ interface Message {
 
 type Content = { content_type?: unknown; parts?: unknown } & JsonObject;
 
-/** Types of content that are no messages. */
+/** Types of content that are not messages. */
 const INTERNAL = new Set(["reasoning_recap", "user_editable_context", "model_editable_context"]);
 
 /**
  * ChatGPT's export: `conversations.json`, an array of `{conversation_id, title, create_time, current_node, mapping}`. `mapping` is a tree of
- * nodes by id. Files are beside it, and their names begin with the ids that messages name.
+ * nodes by id. The files are in the same directory, and their names begin with the ids that messages name.
  */
 export const chatgpt: Format = {
   name: "ChatGPT's export",
@@ -60,7 +60,7 @@ export function readChatgptConversation(record: JsonObject, source: Source): Con
   };
 }
 
-/** The newest message that no other follows. Of messages with equal times the last, because exports write nodes as they were created. */
+/** The newest message without a child. Of messages with equal times, the last one, because exports list nodes in order of creation. */
 function newestLeaf(
   messages: readonly SourceMessage[],
   skipped: ReadonlyMap<string, string | null>,
@@ -81,7 +81,7 @@ function readNode(
 ): SourceMessage | undefined {
   const { author, content, metadata } = message;
   if (content !== undefined && content !== null && !isObject(content))
-    throw new BadRecord(`node ${key}: content: not an object`);
+    throw new BadRecord(`node ${key}: content must be an object`);
   if (metadata?.is_visually_hidden_from_conversation === true) return undefined;
   if (typeof content?.content_type === "string" && INTERNAL.has(content.content_type)) return undefined;
   const { role, recipient } = { role: author?.role, recipient: message.recipient };
@@ -96,7 +96,7 @@ function readNode(
       ? { parts: [toolResult(call, name, text, call), ...files] }
       : toBodyOf(content ?? {}, text, files);
   if ("content" in body && body.content.trim() === "") return undefined;
-  // What one tool says to another one is not part of the conversation.
+  // A message from one tool to another is not part of the conversation.
   if (isCall && role !== "assistant") return undefined;
   const at = readInstant(message.create_time, `node ${key}: create_time`);
   const known = readRole(role, `node ${key}`);
@@ -122,11 +122,11 @@ function toBodyOf({ content_type: type, thoughts }: Content, text: string, files
   return whole === "" ? { content: "" } : toBody([{ type: "reasoning", text: whole }]);
 }
 
-/** Creates a function that finds the call which a tool's message answers: the nearest one above it, before any other message. */
+/** Creates a function that finds the call for a tool's result: the nearest call above it, with only results and hidden messages between. */
 function createCallFinder(nodes: ReadonlyMap<string, Node | null>): (key: string) => string | undefined {
   return (key) => {
     let id = nodes.get(key)?.parent;
-    // Results of the same call follow each other, but a chain of them is never long.
+    // Results of the same call follow each other. Real exports have few, so the limit only bounds the work.
     for (let steps = 0; steps < 100 && typeof id === "string"; steps++) {
       const node = nodes.get(id);
       const message = isObject(node?.message) ? (node.message as Message) : undefined;
@@ -140,7 +140,7 @@ function createCallFinder(nodes: ReadonlyMap<string, Node | null>): (key: string
   };
 }
 
-/** The text of a message. It names the kind of each file that the export does not have. */
+/** The text of a message. It has a placeholder for each file that the export does not have. */
 function readText(content: Content, source: Source): string {
   if (Array.isArray(content.parts)) return joinParts(content.parts.filter((part) => !entryOf(pointerOf(part), source)));
   // code, execution_output and tether_quote have `text`, tether_browsing_display has `result`.
@@ -162,7 +162,7 @@ function readFiles({ content, metadata }: Message, source: Source): SourcePart[]
     const filename = typeof name === "string" && name !== "" ? name : (base ?? id);
     if (entry) return [filePart(entry, filename, mime_type, source)];
     if (!pointed.includes(id)) return [missingFile(filename, source)];
-    source.leave("files that are not in the export");
+    source.leaveOut("files that are not in the export");
     return [];
   });
 }
@@ -177,7 +177,7 @@ function pointerOf(part: unknown): string | undefined {
   return typeof pointer === "string" ? pointer.replace(/^.*:\/\//, "") : undefined;
 }
 
-/** Keeps in metadata what has no field in the API: the type of the content. */
+/** Keeps the type of the content in metadata, because the API has no field for it. */
 function describe({ content_type: type }: Content): { metadata?: Record<string, unknown> } {
   return typeof type === "string" && type !== "text" ? { metadata: { content_type: type } } : {};
 }

@@ -6,8 +6,8 @@ import { splitAnswer } from "./split-answer.ts";
 
 /**
  * Claude's export: `conversations.json` with `{uuid, name, created_at, chat_messages: [{uuid, sender, parent_message_uuid?, created_at,
- * text, content: [blocks], attachments: [{file_name, extracted_content}], files: [{file_name}]}]}`. It has no contents of files but for
- * the texts that Claude extracted from them.
+ * text, content: [blocks], attachments: [{file_name, extracted_content}], files: [{file_name}]}]}`. It has no files, only the texts that
+ * Claude extracted from them.
  */
 export const claude: Format = {
   name: "Claude's export",
@@ -50,7 +50,7 @@ function readMessage(message: JsonObject, field: string, ids: ReadonlySet<unknow
     : [];
   const id = typeof uuid === "string" && uuid !== "" ? uuid : undefined;
   const read = pairResults(blocks).flatMap((block, n) => [
-    ...readBlocks([summarized(block)], `${id ?? field.replaceAll(/\W/g, "")}-${n}`, source),
+    ...readBlocks([withThinking(block)], `${id ?? field.replaceAll(/\W/g, "")}-${n}`, source),
     ...citationsOf(block),
   ]);
   const hasText = read.some(({ type }) => type === "text");
@@ -73,13 +73,13 @@ function readMessage(message: JsonObject, field: string, ids: ReadonlySet<unknow
   );
 }
 
-/** Claude writes a UUID of zeros, or `null`, above the first message. Exports without the field have no branches. */
+/** The parent of the first message is a UUID of zeros, or `null`. Exports without the field have no branches. */
 function parentOf({ parent_message_uuid: parent }: JsonObject, ids: ReadonlySet<unknown>): string | null | undefined {
   if (parent === undefined) return undefined;
   return typeof parent === "string" && (ids.has(parent) || !parent.startsWith("00000000-")) ? parent : null;
 }
 
-/** Calls and results without ids belong together by their order in the message. */
+/** Gives calls and results without ids the same ids by their order in the message: the first result belongs to the first call. */
 function pairResults(blocks: readonly unknown[]): unknown[] {
   const counts = { tool_use: 0, tool_result: 0 };
   return blocks.map((block) => {
@@ -92,8 +92,8 @@ function pairResults(blocks: readonly unknown[]): unknown[] {
   });
 }
 
-/** The summaries of thoughts whose text the export does not have. */
-function summarized(block: unknown): unknown {
+/** Uses the summaries of a thought as its text if the export lacks the text. */
+function withThinking(block: unknown): unknown {
   if (!isObject(block) || block.type !== "thinking" || block.thinking || !Array.isArray(block.summaries)) return block;
   return { ...block, thinking: block.summaries.map((each) => (isObject(each) ? each.summary : "")).join("\n\n") };
 }

@@ -1,6 +1,6 @@
 import type { SourceFile, SourcePart } from "../conversation.ts";
 import { type Entry, readEntry } from "../read/entry.ts";
-import { nameOfFile } from "../take-file.ts";
+import { filePlaceholder } from "../take-file.ts";
 import { isObject, type JsonObject, type Source } from "./format.ts";
 
 type TextPart = { type: "text"; text: string };
@@ -13,13 +13,13 @@ export function plainText(parts: readonly SourcePart[]): string | undefined {
   return texts.length === parts.length ? texts.map(({ text }) => text).join("\n\n") : undefined;
 }
 
-/** A message's body: `content` when its parts are all text. */
+/** Returns the parts as a message's body: as `content` when all of them are text. */
 export function toBody(parts: SourcePart[]): { content: string } | { parts: SourcePart[] } {
   const content = plainText(parts);
   return content === undefined ? { parts } : { content };
 }
 
-/** A file of the export as a part, or its name when the export does not have it. */
+/** Makes a part of a file of the export, or a placeholder when the export does not have the file. */
 export function filePart(entry: Entry | undefined, name: string, mediaType: unknown, source: Source): SourcePart {
   if (!entry) return missingFile(name, source);
   return {
@@ -33,13 +33,13 @@ export function filePart(entry: Entry | undefined, name: string, mediaType: unkn
   };
 }
 
-/** What stands for a file that the export does not have. */
+/** Counts a file that the export does not have, and returns its placeholder. */
 export function missingFile(name: string, source: Source): SourcePart {
-  source.leave("files that are not in the export");
-  return nameOfFile(name);
+  source.leaveOut("files that are not in the export");
+  return filePlaceholder(name);
 }
 
-/** A text that the export has in place of a file. */
+/** Makes a file of the text that the export has in place of the file. */
 export function textFile(name: string, text: string, mediaType = "text/plain"): SourcePart {
   return { type: "file", file: fileOf(name, mediaType, Buffer.from(text.toWellFormed())) };
 }
@@ -48,12 +48,12 @@ function fileOf(filename: string, mediaType: string, content: Buffer): SourceFil
   return { filename, mediaType, bytes: content.length, read: async () => content };
 }
 
-/** A file in a `data:` URL; the name of its kind when the URL is another one. */
+/** Makes a file of a `data:` URL and a source of an http URL. Any other value is counted as a missing file and becomes a placeholder. */
 export function urlPart(url: unknown, kind: string, source: Source): SourcePart {
   const match = typeof url === "string" ? /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,/.exec(url) : null;
   if (!match || typeof url !== "string") {
     if (typeof url === "string" && /^https?:\/\//.test(url) && url.length <= 8192) return { type: "source", url };
-    source.leave("files that are not in the export");
+    source.leaveOut("files that are not in the export");
     return textPart(`[${kind}]`);
   }
   const [head, mediaType = "", , base64] = match;
@@ -96,7 +96,7 @@ function endingOf(mediaType: string): string {
   return ending === undefined ? "" : `.${ending}`;
 }
 
-/** JSON in a text, or the text itself when it is no JSON. */
+/** Parses JSON in a text. Returns the text itself when it is not JSON. */
 export function parseInput(value: unknown): JsonValue {
   if (typeof value !== "string") return (value ?? null) as JsonValue;
   try {
@@ -108,7 +108,7 @@ export function parseInput(value: unknown): JsonValue {
 
 type JsonValue = Extract<SourcePart, { type: "data" }>["data"];
 
-/** A call of a tool. The API takes names of 1 to 128 characters and ids of 1 to 256. */
+/** Makes a part of a tool call. Cuts the name and the id to the API's limits: 128 and 256 characters. */
 export function toolCall(id: unknown, name: unknown, input: unknown, fallbackId: string): SourcePart {
   return {
     type: "tool_call",
@@ -142,8 +142,8 @@ const toolName = (name: unknown): string | undefined =>
   typeof name === "string" && name !== "" ? name.slice(0, 128) : undefined;
 
 /**
- * Reads blocks of content as OpenAI, Anthropic and LangChain have them: texts, images and files as `data:` URLs, reasoning, calls of tools
- * and their results. A block of another type becomes a data part, as it is.
+ * Reads content blocks of OpenAI, Anthropic and LangChain: texts, images and files as `data:` URLs, reasoning, tool calls and their
+ * results. A block of another type becomes a data part.
  */
 export function readBlocks(content: unknown, place: string, source: Source): SourcePart[] {
   if (typeof content === "string") return content === "" ? [] : [textPart(content)];
@@ -203,7 +203,7 @@ function readBase64(value: unknown, kind: string, source: Source): SourcePart {
   return urlPart(`data:${String(media_type ?? mime_type ?? "")};base64,${data}`, kind, source);
 }
 
-/** The output of a tool: its text when all of its blocks are text. */
+/** Returns the output of a tool as a text when all of its blocks are text, and unchanged otherwise. */
 export function resultText(content: unknown): unknown {
   if (!Array.isArray(content)) return content;
   const texts = content.map((block) => (isObject(block) && block.type === "text" ? block.text : block));

@@ -1,7 +1,7 @@
 import { type Role, roleSchema } from "../../../../shared/session/schema.ts";
 import { BadRecord } from "../conversation.ts";
 
-/** A number from here on is milliseconds (March 1973); as seconds it would be the year 5138. */
+/** Larger numbers are milliseconds, smaller ones seconds. As milliseconds it is in March 1973, as seconds in the year 5138. */
 const FIRST_MILLISECONDS = 1e11;
 /** The last instant that the API accepts: the end of the year 9999, in epoch milliseconds. */
 const LAST = Date.UTC(10000, 0) - 1;
@@ -51,8 +51,8 @@ function toOffset(offset: string | undefined): string {
 }
 
 /**
- * Joins the parts of a message: strings and objects, as ChatGPT and OpenAI write them. A part that is not text becomes its kind in
- * brackets, such as "[image]", so that a reader knows that it was there.
+ * Joins the parts of a message, which are strings and objects of ChatGPT and OpenAI. A part that is not text becomes its kind in brackets,
+ * such as "[image]", so that a reader knows that it was there.
  */
 export function joinParts(parts: readonly unknown[]): string {
   return parts

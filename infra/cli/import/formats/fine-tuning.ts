@@ -6,7 +6,7 @@ import { type Format, isObject, type JsonObject, type Source } from "./format.ts
 
 /**
  * OpenAI's JSON Lines for fine-tuning: `{messages: [{role, content, name?, tool_calls?, tool_call_id?, weight?}], tools?}`. A line has no
- * id, so its id is a hash of its content: the same line again is the same session.
+ * id, so the session's id is a hash of the messages, and the same line gives the same session in every run.
  */
 export const fineTuning: Format = {
   name: "OpenAI's fine-tuning JSON Lines",
@@ -15,7 +15,7 @@ export const fineTuning: Format = {
   read: ([record = {}], source) => readExample(record, source),
 };
 
-/** Bytes of JSON of the tools that fit into a session's metadata. */
+/** Maximum bytes of the tools as JSON, so that they fit into a session's metadata. */
 const MAX_TOOLS = 3500;
 
 function readExample(record: JsonObject, source: Source): Conversation {
@@ -23,7 +23,7 @@ function readExample(record: JsonObject, source: Source): Conversation {
   if (!Array.isArray(messages)) throw new BadRecord("missing messages: an array");
   const keepsTools = Array.isArray(tools) && tools.length > 0 && Buffer.byteLength(JSON.stringify(tools)) <= MAX_TOOLS;
   if (Array.isArray(tools) && tools.length > 0 && !keepsTools)
-    source.leave("definitions of tools that are too long for metadata");
+    source.leaveOut("definitions of tools that are too long for metadata");
   return {
     id: v5(JSON.stringify(messages), v5("memocha:fine-tuning", NIL)),
     ...(keepsTools && { metadata: { tools } }),

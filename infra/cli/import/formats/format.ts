@@ -10,25 +10,25 @@ export const isObject = (value: unknown): value is JsonObject =>
 export interface Source {
   /** Finds a file of the export: see `createIndex`. */
   find(name: string): Entry | undefined;
-  /** Notes that something is not imported. Says what, in the plural. */
-  leave(what: string): void;
+  /** Counts something that is not imported. `what` names it in the plural, such as "messages without content". */
+  leaveOut(what: string): void;
 }
 
 export interface Format {
-  /** For reports. */
+  /** The name for reports. */
   name: string;
-  /** Whether a record is of this format. The formats are asked in the order of their list. */
+  /** Returns whether a record is of this format. A record is of the first format in the list that recognises it. */
   recognises(record: JsonObject): boolean;
   /**
-   * Reads a conversation from its records: one, unless the format has `continues`. `undefined`: there is nothing to import in them, and
-   * `leave` was told why.
+   * Reads a conversation from its records: one, unless the format has `continues`. Returns `undefined` when the records have nothing to
+   * import, after it has counted them with `leaveOut`.
    * @throws BadRecord naming the field.
    */
   read(records: readonly JsonObject[], source: Source): Conversation | undefined;
-  /** Whether a record belongs to the same conversation as the records before it. Absent = each record is a conversation. */
+  /** Returns whether a record belongs to the same conversation as the records before it. Absent = each record is a conversation. */
   continues?(records: readonly JsonObject[], record: JsonObject): boolean;
-  /** A conversation is not imported if a record of it cannot be read. */
+  /** Whether a conversation is not imported if one of its records cannot be read. */
   needsAll?: boolean;
-  /** Bytes of the records of one conversation, which the import holds in memory. @default 64 MB */
+  /** Maximum bytes of the records of one conversation, because the import holds them in memory. @default 64 MB */
   maxBytes?: number;
 }

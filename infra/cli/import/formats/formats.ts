@@ -28,10 +28,10 @@ export function findFormat(record: JsonObject): Format | undefined {
   return formats.find((format) => format.recognises(record));
 }
 
-export const UNKNOWN = `not a format that this command knows (${formats.map(({ name }) => name).join(", ")})`;
+export const UNKNOWN_FORMAT = `not a format that this command knows (${formats.map(({ name }) => name).join(", ")})`;
 
-/** The id of a record, for reports; undefined when a bad record has none. */
-export function nameRecord(record: JsonObject): string | undefined {
+/** Returns the id of a record for reports; `undefined` when a bad record has none. */
+export function findRecordId(record: JsonObject): string | undefined {
   const { session, sessionId, SessionId, conversation_id, conversationId, uuid, id, _id } = record;
   const document = isObject(_id) ? _id.$oid : _id;
   const named = [session, sessionId, SessionId, conversation_id, conversationId, uuid, id, document];

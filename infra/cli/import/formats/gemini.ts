@@ -8,7 +8,7 @@ const GAP = 30 * 60 * 1000;
 
 /**
  * Gemini's activities in Google Takeout: `MyActivity.json`, an array of `{header, title: "Prompted …", time, safeHtmlItem: [{html}]}`,
- * or `MyActivity.html`, which `readActivities` turns into such records. The newest comes first.
+ * or `MyActivity.html`, which `read-activities.ts` turns into such records. The newest record comes first.
  */
 export const gemini: Format = {
   name: "Gemini's activities (Google Takeout)",
@@ -24,9 +24,9 @@ function gapBetween(a: JsonObject | undefined, b: JsonObject): number {
   return Number.isNaN(gap) ? Number.POSITIVE_INFINITY : gap;
 }
 
-/** What a person said begins with one of these words in an English export. */
-const SAID = /^(Prompted with: |Prompted |Asked Gemini: |Asked Bard: |Asked |Said |Branched |Answered )/;
-/** Other activities, such as feedback. */
+/** The beginnings of prompts in an English export. */
+const PROMPT = /^(Prompted with: |Prompted |Asked Gemini: |Asked Bard: |Asked |Said |Branched |Answered )/;
+/** The beginnings of other activities in an English export, such as feedback. */
 const OTHER =
   /^(Created|Used|Added|Gave|Selected|Shared|Deleted|Viewed|Visited|Searched|Edited|Pinned|Renamed|Exported|Updated) /;
 const ATTACHED = /\s*(Attached \d+ files?\.?|\d+ attachments?\.)[\s\S]*$/;
@@ -50,18 +50,18 @@ function readTurn(record: JsonObject, source: Source): { at: number; prompt: str
   const isGemini = [record.header, ...(Array.isArray(record.products) ? record.products : [])].some((label) =>
     /gemini|bard/i.test(String(label)),
   );
-  // In other languages only the answer tells that it was a prompt.
-  const isSaid = SAID.test(title) || (answer !== "" && !OTHER.test(title));
-  if (!isGemini || !isSaid) {
-    source.leave(isGemini ? "activities that are no prompts" : "activities of other products");
+  // In other languages, an activity with an answer is a prompt.
+  const isPrompt = PROMPT.test(title) || (answer !== "" && !OTHER.test(title));
+  if (!isGemini || !isPrompt) {
+    source.leaveOut(isGemini ? "activities that are not prompts" : "activities of other products");
     return [];
   }
   const text = typeof record.time === "string" ? parseTime(record.time) : record.time;
   const at = readInstant(Number.isNaN(text) ? record.time : text, "time");
   if (at === undefined) throw new BadRecord("missing time");
-  const prompt = title.replace(SAID, "").replace(ATTACHED, "").trim();
+  const prompt = title.replace(PROMPT, "").replace(ATTACHED, "").trim();
   // The records do not name the files.
-  if (ATTACHED.test(title)) source.leave("files that are not in the export");
+  if (ATTACHED.test(title)) source.leaveOut("files that are not in the export");
   return [
     {
       at,
@@ -82,7 +82,7 @@ function answerOf({ answer, safeHtmlItem }: JsonObject): string {
     .join("\n\n");
 }
 
-/** Zones that `Date` does not know. */
+/** Offsets of time zones that `Date.parse` does not know. */
 const ZONES: Record<string, string> = {
   CET: "+0100",
   CEST: "+0200",

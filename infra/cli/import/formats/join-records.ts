@@ -1,9 +1,9 @@
 import type { InputRecord } from "../read/record.ts";
 import { type Format, isObject, type JsonObject } from "./format.ts";
-import { findFormat, UNKNOWN } from "./formats.ts";
+import { findFormat, UNKNOWN_FORMAT } from "./formats.ts";
 
-/** The records of one conversation, or why there are none. */
-export interface Piece {
+/** The records of one conversation, or the problem that prevents its import. */
+export interface JoinedRecords {
   /** The place of the first record. */
   place: string;
   /** Bytes of JSON. */
@@ -15,14 +15,14 @@ export interface Piece {
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Finds the format of each record of a file, and joins the records of a conversation. If the first record is of no known format, the file
- * is one problem.
+ * Finds the format of each record of a file, and joins the records of each conversation. If the first record is of no known format, reports
+ * one problem for the whole file.
  */
-export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGenerator<Piece> {
-  let open: (Piece & { content: { format: Format; records: JsonObject[] } }) | undefined;
+export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGenerator<JoinedRecords> {
+  let open: (JoinedRecords & { content: { format: Format; records: JsonObject[] } }) | undefined;
   let isKnown = false;
   /** Ends the open conversation, with its records or with a problem. */
-  const end = function* (problem?: string): Generator<Piece> {
+  const end = function* (problem?: string): Generator<JoinedRecords> {
     if (open) yield problem === undefined ? open : { ...open, content: { problem } };
     open = undefined;
   };
@@ -37,15 +37,16 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
     const format = isObject(value) ? findFormat(value) : undefined;
     if (!format || !isObject(value)) {
       yield* end();
-      if (!isKnown) return yield { place: "file", bytes, content: { problem: isObject(value) ? UNKNOWN : NO_OBJECT } };
-      yield { place, bytes, content: { problem: isObject(value) ? UNKNOWN : NO_OBJECT } };
+      if (!isKnown)
+        return yield { place: "file", bytes, content: { problem: isObject(value) ? UNKNOWN_FORMAT : NO_OBJECT } };
+      yield { place, bytes, content: { problem: isObject(value) ? UNKNOWN_FORMAT : NO_OBJECT } };
       continue;
     }
     isKnown = true;
     if (open?.content.format === format && format.continues?.(open.content.records, value)) {
       open.bytes += bytes;
-      // Do not hold more records than the limit in memory.
-      if (open.bytes <= mostOf(format)) open.content.records.push(value);
+      // Above the limit, the records are not held in memory, because the conversation becomes a problem.
+      if (open.bytes <= maxBytesOf(format)) open.content.records.push(value);
       continue;
     }
     yield* endWithinLimit();
@@ -54,12 +55,12 @@ export async function* joinRecords(records: AsyncIterable<InputRecord>): AsyncGe
   }
   yield* endWithinLimit();
 
-  function* endWithinLimit(): Generator<Piece> {
-    const most = open ? mostOf(open.content.format) : 0;
-    yield* end(open && open.bytes > most ? `larger than ${most} bytes` : undefined);
+  function* endWithinLimit(): Generator<JoinedRecords> {
+    const max = open ? maxBytesOf(open.content.format) : 0;
+    yield* end(open && open.bytes > max ? `larger than ${max} bytes` : undefined);
   }
 }
 
-const mostOf = ({ maxBytes = MAX_BYTES }: Format): number => maxBytes;
+const maxBytesOf = ({ maxBytes = MAX_BYTES }: Format): number => maxBytes;
 
 const NO_OBJECT = "not a JSON object";

@@ -23,7 +23,7 @@ const isStored = (message: unknown): message is JsonObject =>
   !("role" in message && "content" in message) &&
   (isObject(message.data) || typeof message.text === "string");
 
-/** An attribute of an item that holds a history, whatever its name. */
+/** Finds the messages of an item, in an attribute of any name. */
 export function findHistory(item: JsonObject): unknown[] | undefined {
   return Object.values(item).find(
     (value): value is unknown[] => Array.isArray(value) && value.length > 0 && value.every(isStored),
@@ -60,7 +60,7 @@ function readMessage(
   source: Source,
 ): SourceMessage[] {
   const stored: JsonObject = isObject(data) ? data : { content: text, role: itsRole, additional_kwargs };
-  // A removal only tells LangChain to forget a message.
+  // A message of the type "remove" is an instruction to LangChain, not a message.
   if (type === "remove") return [];
   const role = readRole(ROLES[String(type)] ?? stored.role ?? type, field);
   const more = parseInput(stored.additional_kwargs);
@@ -90,7 +90,7 @@ function toolParts(stored: JsonObject, kwargs: JsonObject, parts: SourcePart[]):
   return [toolResult(id, stored.name, texts ? texts.join("\n") : stored.content, id, stored.status === "error")];
 }
 
-/** The calls of an answer; in older versions they are in OpenAI's form. Anthropic's are blocks of the content, too. */
+/** The tool calls of an answer. Older versions have OpenAI's form. Anthropic's calls are also blocks of the content: do not read them twice. */
 function callsOf(stored: JsonObject, kwargs: JsonObject, parts: readonly SourcePart[], field: string): SourcePart[] {
   if (parts.some(({ type }) => type === "tool_call")) return [];
   const own = Array.isArray(stored.tool_calls) ? stored.tool_calls : [];

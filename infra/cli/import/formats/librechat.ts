@@ -8,8 +8,8 @@ import { splitAnswer } from "./split-answer.ts";
 const NO_PARENT = "00000000-0000-0000-0000-000000000000";
 
 /**
- * LibreChat's export of a conversation: `{conversationId, title, messages}` (once `messagesTree`). Messages have `messageId`,
- * `parentMessageId`, `isCreatedByUser`, `text` or `content`; in a recursive export also `children`. It has no contents of files.
+ * LibreChat's export of a conversation: `{conversationId, title, messages}` (`messagesTree` in older versions). Messages have `messageId`,
+ * `parentMessageId`, `isCreatedByUser`, `text` or `content`; in a recursive export also `children`. The export does not contain files.
  */
 export const librechat: Format = {
   name: "LibreChat's export",
@@ -31,7 +31,7 @@ function readConversation(record: JsonObject, source: Source): Conversation {
   return { id, ...(typeof title === "string" && { title }), messages, skipped };
 }
 
-/** The messages and their children, without recursion, because a conversation can be deep. */
+/** Lists the messages and their children. It does not use recursion, because a conversation can have many levels. */
 function* flatten(list: readonly unknown[]) {
   const left = list.map((message, n) => ({ message, above: undefined as string | undefined, field: `messages[${n}]` }));
   left.reverse();
@@ -44,7 +44,7 @@ function* flatten(list: readonly unknown[]) {
       throw new BadRecord(`${field}.parentMessageId: not a string`);
     yield { message, parent: parent as string | null | undefined, field };
     if (!Array.isArray(children)) continue;
-    if (typeof messageId !== "string") throw new BadRecord(`${field}.messageId: missing; it has children`);
+    if (typeof messageId !== "string") throw new BadRecord(`${field}.messageId: missing, but the message has children`);
     for (const [n, child] of [...children.entries()].reverse()) {
       left.push({ message: child, above: messageId, field: `message ${messageId}, child ${n + 1}` });
     }
@@ -60,7 +60,7 @@ function readMessage(
   const { messageId, isCreatedByUser, sender, text, content, model, unfinished, error } = message;
   const isUser = typeof isCreatedByUser === "boolean" ? isCreatedByUser : String(sender).toLowerCase() === "user";
   if (error === true) {
-    source.leave("messages that are errors");
+    source.leaveOut("messages that are errors");
     return [];
   }
   const id = typeof messageId === "string" && messageId !== "" ? messageId : undefined;
@@ -86,7 +86,7 @@ function readMessage(
   );
 }
 
-/** A part of LibreChat's content. A call of a tool has its output with it. */
+/** Reads a part of LibreChat's content. A tool call contains its output. */
 function readContent(part: unknown, fallbackId: string, source: Source): SourcePart[] {
   if (!isObject(part)) return [];
   const { type, text, tool_call: call } = part;

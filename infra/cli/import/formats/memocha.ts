@@ -9,12 +9,12 @@ export const memocha: Format = {
   read: readSession,
   continues: (_records, { type }) => type === "message",
   needsAll: true,
-  // What was exported must come back, also when it takes more memory.
+  // More memory than for other formats, because every session that was exported must be importable.
   maxBytes: 512 * 1024 * 1024,
 };
 
 function readSession([session = {}, ...lines]: readonly JsonObject[], source: Source): Conversation {
-  if (session.type !== "session") throw new BadRecord("messages without the line of their session");
+  if (session.type !== "session") throw new BadRecord("the line of the session is missing before its messages");
   const { id, created_at, ttl_seconds } = session;
   const messages = lines.map((line) => ({ ...line, parent_id: line.parent_id ?? null }));
   const read = readPlainRecord({ ...session, session: id, started_at: created_at, messages }, source);

@@ -4,7 +4,7 @@ import { readPlainRecord } from "./plain.ts";
 
 /**
  * A collection of sessions as `mongoexport` writes it: JSON Lines or an array of documents `{_id, title?, messages: [{role, content,
- * timestamp}]}` in extended JSON. Common names of these fields are known: see `NAMES`.
+ * timestamp}]}` in extended JSON. The fields may have other common names: see `NAMES`.
  */
 export const mongodb: Format = {
   name: "MongoDB's mongoexport of sessions",
@@ -62,7 +62,7 @@ function readDocument(record: JsonObject, source: Source): Conversation {
 
 /**
  * Turns MongoDB's extended JSON (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/) into plain JSON: ids become strings,
- * dates ISO 8601, numbers numbers.
+ * dates become ISO 8601 or milliseconds, numbers become numbers.
  */
 export function fromExtendedJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromExtendedJson);

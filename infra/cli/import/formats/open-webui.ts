@@ -78,7 +78,7 @@ function readMessage(key: string, message: JsonObject, isTree: boolean, source: 
   );
 }
 
-/** A step of an answer: reasoning, a call of a tool, its output, or text. */
+/** Reads a step of an answer: reasoning, a tool call, its output, or text. */
 function readStep(step: unknown, fallbackId: string, source: Source): SourcePart[] {
   if (!isObject(step)) return [];
   const { type, call_id, name } = step;
@@ -98,7 +98,7 @@ const textBlocks = (content: unknown): unknown =>
 
 const REASONING = /<details type="reasoning"[^>]*>\s*(?:<summary>[^<]*<\/summary>)?([\s\S]*?)<\/details>/g;
 
-/** Versions without `output` have the reasoning as HTML in the text. */
+/** Reads a message's text. Versions without `output` have the reasoning in it, as HTML. */
 function readText(content: unknown, key: string, source: Source): SourcePart[] {
   if (typeof content !== "string") return readBlocks(content, key, source);
   const thoughts = [...content.matchAll(REASONING)].flatMap(([, html = ""]) =>
@@ -128,7 +128,7 @@ function sourcesOf({ sources, citations = sources }: JsonObject): SourcePart[] {
   return [...new Set(known)].map((url) => ({ type: "source", url }));
 }
 
-/** Images are `data:` URLs in older versions. Documents have the text that was extracted from them. */
+/** Reads a message's files. Images are `data:` URLs in older versions. For documents, the export has only their extracted text. */
 function filesOf({ files }: JsonObject, source: Source): SourcePart[] {
   return toList(files).flatMap((each): SourcePart[] => {
     if (!isObject(each)) return [];

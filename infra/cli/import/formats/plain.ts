@@ -40,10 +40,11 @@ function readMessage(value: unknown, field: string, isTree: boolean, source: Sou
   if (!isObject(value)) throw new BadRecord(`${field}: not an object`);
   const { id, parent_id: parent, created_at, ts, name } = value;
   const at = readInstant(created_at ?? ts, `${field}.${created_at ? "created_at" : "ts"}`);
-  // Without branches, the source's id is in the metadata, because a client's own message id costs the store a second item per message.
+  // Without branches, keep the source's id in the metadata, because a message id costs the store a second item per message.
   const sourceId = !isTree && (typeof id === "string" || typeof id === "number") ? { source_id: id } : undefined;
   const metadata = readMetadata(value.metadata, `${field}.metadata`);
-  if (isTree && typeof id !== "string") throw new BadRecord(`${field}.id: missing; messages with parent_id need one`);
+  if (isTree && typeof id !== "string")
+    throw new BadRecord(`${field}.id: missing; each message needs an id when messages have a parent_id`);
   if (isTree && parent !== undefined && parent !== null && typeof parent !== "string")
     throw new BadRecord(`${field}.parent_id: not a string`);
   return {
@@ -58,7 +59,7 @@ function readMessage(value: unknown, field: string, isTree: boolean, source: Sou
   };
 }
 
-/** What a message of the assistant also says. `planSession` checks it. */
+/** The further fields of an assistant's message. `planSession` checks their values. */
 function readAnswerFields(value: JsonObject): Partial<SourceMessage> {
   const names = ["model", "usage", "status", "finish_reason", "latency_ms"] as const;
   return Object.fromEntries(names.flatMap((name) => (value[name] == null ? [] : [[name, value[name]]])));
@@ -74,7 +75,7 @@ function readBody({ content, text, parts }: JsonObject, field: string, source: S
   return joined === undefined ? { parts: read } : { content: joined };
 }
 
-/** A part of the API. A file is a `data:` URL, or a file of the export: `file_id` is its id, and `path` its place if that is another. */
+/** Reads a part of the API. A file is a `data:` URL, or a file of the export: `path` is its path, or else `file_id` finds it. */
 function readPart(part: unknown, field: string, source: Source): SourcePart {
   if (!isObject(part)) throw new BadRecord(`${field}: not an object`);
   if (part.type !== "file") {

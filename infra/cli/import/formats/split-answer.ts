@@ -3,11 +3,11 @@ import { toBody } from "./content-parts.ts";
 import type { Source } from "./format.ts";
 
 /**
- * Splits an answer whose parts hold results of tools: the results become messages of the role `tool`, between those of the assistant, as
- * the API has them. The last message keeps the id, so that the messages below follow it. A message without parts is left out.
+ * Splits an answer at its tool results, because the API has them as messages of the role `tool` between those of the assistant. The last
+ * message keeps the id, so that the children of the answer follow it. A message without parts is left out.
  */
 export function splitAnswer(message: SourceMessage, parts: readonly SourcePart[], source: Source): SourceMessage[] {
-  if (parts.length === 0) source.leave("messages without content");
+  if (parts.length === 0) source.leaveOut("messages without content");
   const groups: SourcePart[][] = [];
   for (const part of parts) {
     const group = groups.at(-1);

@@ -2,7 +2,7 @@
 export type Layout =
   | { kind: "empty" }
   | { kind: "lines"; start: number }
-  /** `start` is after the array's bracket. `around`: the number of open brackets around the array. */
+  /** `start` is the position after the array's bracket. `around` is the number of open brackets around the array. */
   | { kind: "array"; start: number; around: 0 | 1 }
   | { kind: "values"; start: number }
   | { kind: "html" }
@@ -16,7 +16,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 /**
  * Detects the layout of a file from its first bytes, not from its name: an array, an object with an array `conversations`, or one
  * record per line. Returns undefined when it needs more bytes.
- * @param final whether there are no more bytes.
+ * @param final whether `head` is the whole file
  */
 export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   const foreign = detectForeign(head);
@@ -27,7 +27,7 @@ export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   const start = bom + first;
   if (head[start] === 0x5b) return { kind: "array", start: start + 1, around: 0 };
   if (/^<(!doctype html|html)/i.test(head.toString("latin1", start, start + 20))) return { kind: "html" };
-  // Not an object: a bad line, which is reported as one.
+  // The first record is not an object. Read lines, so that the line is reported as a bad record.
   if (head[start] !== 0x7b) return { kind: "lines", start: bom };
   const array = findArray(head, start, "conversations");
   if (array === "unseen" && !final) return undefined;
@@ -50,7 +50,7 @@ function detectForeign(head: Buffer): string | undefined {
   return mark === 0xfffe || mark === 0xfeff ? "UTF-16 text: convert it to UTF-8" : undefined;
 }
 
-/** Finds where the elements of the array under `key` of an object begin; `unseen` when the object continues after these bytes. */
+/** Finds where the elements of the array under `key` of an object begin. Returns "unseen" when the object continues after these bytes. */
 function findArray(head: Buffer, start: number, key: string): number | "none" | "unseen" {
   const token = /"([^"\\]*(?:\\.[^"\\]*)*)"|[[\]{}:,]/gy;
   const text = head.toString("latin1", start);
@@ -61,7 +61,7 @@ function findArray(head: Buffer, start: number, key: string): number | "none" | 
     token.lastIndex = i;
     const match = token.exec(text);
     if (!match) {
-      // A quote without its end: the string continues after these bytes.
+      // The quote has no end, so the string continues after these bytes.
       if (text[i] === '"') return "unseen";
       continue;
     }

@@ -1,8 +1,8 @@
-/** A file, in a directory or in a zip archive. */
+/** A file in a directory or in a zip archive. */
 export interface Entry {
-  /** Its path there, with slashes. */
+  /** Its path in the directory or archive, with slashes. */
   name: string;
-  /** Bytes, unpacked. */
+  /** Its unpacked size in bytes. */
   bytes: number;
   /** Opens the content. Reads no faster than the caller asks for chunks. */
   open(): AsyncIterable<Buffer>;
@@ -15,7 +15,7 @@ export async function readEntry({ open }: Entry): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Finds an entry by its path, its file name, its file name without its ending, or the id of a file with which its name begins. */
+/** Creates a function that finds an entry by its path, its file name, its file name without the extension, or the id that begins its name. */
 export function createIndex(entries: readonly Entry[]): (name: string) => Entry | undefined {
   let index: Map<string, Entry> | undefined;
   return (name) => {

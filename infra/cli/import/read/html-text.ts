@@ -6,15 +6,15 @@ const BLOCKS = new Set(
 );
 const HIDDEN = new Set(["script", "style", "head", "template"]);
 
-/** Characters after which text is dropped, so that memory stays flat. The API does not take a message of this length. */
+/** Characters after which text is dropped, to limit memory. The API does not accept a message of this length. */
 const MAX_LENGTH = 4 * 1024 * 1024;
 
-/** Takes the events of an HTML parser, and gives their text: a line per block, "- " before items of lists, and code in fences. */
+/** Makes plain text from the events of an HTML parser: a line per block, "- " before items of lists, and code in fences. */
 interface TextWriter {
   open(tag: string): void;
   text(text: string): void;
   close(tag: string): void;
-  /** The text so far; the writer is empty then. */
+  /** Returns the text so far and empties the writer. */
   take(): string;
 }
 
@@ -64,7 +64,7 @@ export function createTextWriter(): TextWriter {
   };
 }
 
-/** The text of a piece of HTML. */
+/** Converts a piece of HTML to plain text. */
 export function htmlToText(html: string): string {
   const writer = createTextWriter();
   const parser = new Parser({ onopentag: writer.open, ontext: writer.text, onclosetag: writer.close });

@@ -12,21 +12,21 @@ import { type Entry, readEntry } from "./entry.ts";
 /** One of Memocha's own exports: see `shared/exports/export-format.ts`. */
 export interface MemochaExport {
   manifest: Entry;
-  /** The files of the sessions. They are one text. */
+  /** The files of the sessions. Together they are one text, because a session can continue in the next file. */
   sessions: Entry[];
   counts: Counts;
-  /** Files that no message names. */
+  /** Number of files that no message names. */
   unused: number;
   /** Whether the user had memory on. */
   memory: boolean;
 }
 
-/** Bytes of a manifest or of settings. A manifest of 500,000 files has fewer. */
+/** Maximum bytes of a manifest or of settings. A manifest of 500,000 files has fewer. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
 /**
- * Finds Memocha's export in a directory or an archive, whose entries are in the order of their numbers.
- * @throws Error when its sessions are not whole, because the lines of one session can be in two files, or when a later version wrote it.
+ * Finds Memocha's export among the files of a directory or an archive. `entries` must be sorted by the numbers in their names.
+ * @throws Error when a file of the sessions is missing or incomplete, or when another version wrote the export.
  */
 export async function findMemochaExport(entries: readonly Entry[]): Promise<MemochaExport | undefined> {
   const manifest = entries.find(({ name }) => name === MANIFEST || name.endsWith(`/${MANIFEST}`));
@@ -49,7 +49,7 @@ export async function findMemochaExport(entries: readonly Entry[]): Promise<Memo
   for (const { path } of about.entries.filter(({ path }) => isSeries(path, "files"))) {
     const entry = find(path);
     const lines = entry ? (await readEntry(entry)).toString().split("\n") : [];
-    // A quote in a filename is escaped.
+    // A filename cannot contain this text, because JSON escapes its quotes.
     unused += lines.filter((line) => line !== "" && !line.includes('"session_id":')).length;
   }
   return { manifest, sessions, counts: about.counts, unused, memory: memory !== false };

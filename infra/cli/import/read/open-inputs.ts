@@ -10,16 +10,16 @@ import type { InputRecord } from "./record.ts";
 
 /** A file with conversations. */
 export interface Input {
-  /** For reports: its path, and for a file in a zip archive its path there. */
+  /** Its path for reports. For a file in a zip archive, also the path in the archive. */
   file: string;
   /** Bytes that will be read. */
   bytes: number;
   /** Reads its records. `onRead` is called with the number of bytes that were read. */
   records(onRead: (bytes: number) => void): AsyncGenerator<InputRecord>;
-  /** The files beside it, in its directory or archive. */
+  /** All files of its directory or archive. */
   entries: readonly Entry[];
-  /** The export of Memocha that it is. */
-  own?: MemochaExport;
+  /** Present when the input is an export of Memocha. */
+  memochaExport?: MemochaExport;
 }
 
 export interface Inputs {
@@ -32,9 +32,8 @@ const ACTIVITY = /(^|\/)my ?activity\.(json|html)$/i;
 const ANY_JSON = /\.(json|jsonl|ndjson)(\.gz)?$/i;
 
 /**
- * Opens the files to import, in the given order. A directory or a zip archive stands for the files of an export in it: Memocha's
- * sessions, or `conversations*.json`, or `MyActivity.json` and `.html`, or else all of its JSON files. They come in the order of their
- * numbers.
+ * Opens the files to import, in the given order. In a directory or a zip archive, it opens the files of an export: Memocha's sessions,
+ * or `conversations*.json`, or `MyActivity.json` and `.html`, or else all JSON files. It sorts them by the numbers in their names.
  * @throws Error that names a file which does not exist, cannot be opened, or is an incomplete export.
  */
 export async function openInputs(given: readonly string[]): Promise<Inputs> {
@@ -79,15 +78,18 @@ async function openInput(given: string): Promise<Inputs> {
   }
 }
 
-/** Names the file in an error. */
+/** Adds the name of the file to an error. */
 const named = (given: string) => (error: Error) => {
   throw new Error(`${given}: ${error.message}`, { cause: error });
 };
 
 async function chooseInputs(entries: readonly Entry[], show: (name: string) => string): Promise<Input[]> {
   const numbered = entries.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
-  const own = await findMemochaExport(numbered);
-  if (own) return [{ ...toInput(show((own.sessions[0] ?? own.manifest).name), own.sessions, entries), own }];
+  const memochaExport = await findMemochaExport(numbered);
+  if (memochaExport) {
+    const { sessions, manifest } = memochaExport;
+    return [{ ...toInput(show((sessions[0] ?? manifest).name), sessions, entries), memochaExport }];
+  }
   const files = numbered.filter(({ name }) => !name.startsWith("__MACOSX/"));
   const match = (pattern: RegExp, isFlat = false) =>
     files.filter(({ name }) => pattern.test(name) && !(isFlat && name.includes("/")));
@@ -95,11 +97,11 @@ async function chooseInputs(entries: readonly Entry[], show: (name: string) => s
   return (chosen.find((each) => each.length > 0) ?? []).map((each) => toInput(show(each.name), [each], entries));
 }
 
-/** An input whose records are one text in several files. */
+/** Makes one input of several files that together are one text. */
 function toInput(file: string, texts: readonly Entry[], entries: readonly Entry[]): Input {
   const bytes = texts.reduce((sum, each) => sum + each.bytes, 0);
   async function* records(onRead: (bytes: number) => void): AsyncGenerator<InputRecord> {
-    // A user without sessions has an export without their files.
+    // The export of a user without sessions has no file of sessions.
     if (texts.length > 0) yield* readRecords(() => concatenate(texts), onRead);
   }
   return { file, bytes, entries, records };
@@ -130,7 +132,7 @@ async function isZip(file: string): Promise<boolean> {
   const handle = await open(file);
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-    // An archive without files has only its end.
+    // An archive without files has only the end record (PK 5 6).
     return bytesRead === 4 && [0x504b0304, 0x504b0506].includes(buffer.readUInt32BE(0));
   } finally {
     await handle.close();

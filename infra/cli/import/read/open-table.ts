@@ -8,8 +8,8 @@ import type { Input } from "./open-inputs.ts";
 const PAGE = 25;
 
 /**
- * Opens a table of LangChain's `DynamoDBChatMessageHistory`, whose items are sessions. Region, credentials and endpoint come from the
- * environment, as for every AWS tool: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB.
+ * Opens a table of LangChain's `DynamoDBChatMessageHistory`. Each item is a session. The SDK takes the region, the credentials and the
+ * endpoint from the environment: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB.
  * @throws Error when the table cannot be described.
  */
 export async function openTable(table: string): Promise<Input> {
@@ -18,7 +18,7 @@ export async function openTable(table: string): Promise<Input> {
     throw new Error(`table ${table}: ${error.message}`, { cause: error });
   });
   const keys = (Table?.KeySchema ?? []).flatMap(({ AttributeName }) => AttributeName ?? []);
-  // A number that JavaScript cannot hold becomes the nearest one.
+  // Round numbers that JavaScript cannot represent. Without this option, the client throws.
   const document = DynamoDBDocumentClient.from(client, { unmarshallOptions: { wrapNumbers: Number } });
   return {
     file: `table ${table}`,
@@ -40,9 +40,9 @@ export async function openTable(table: string): Promise<Input> {
   };
 }
 
-/** An item under the names that the format knows, whatever its attributes are called. */
+/** Renames the attributes of an item to the names that the format knows. Users choose the names of LangChain's attributes. */
 function toHistory(item: JsonObject, keys: readonly string[]): JsonObject | undefined {
-  // JavaScript's class writes the name of the sort key as its value.
+  // LangChain for JavaScript writes the name of the sort key as its value: leave it out of the id.
   const id = keys.flatMap((key) => (item[key] === key && key !== keys[0] ? [] : [String(item[key])])).join("#");
   const messages = findHistory(item);
   if (!messages) return undefined;
@@ -52,4 +52,4 @@ function toHistory(item: JsonObject, keys: readonly string[]): JsonObject | unde
   return { ...rest, id, messages };
 }
 
-const NO_HISTORY = "the item has no messages of LangChain";
+const NO_HISTORY = "the item has no attribute with messages of LangChain";

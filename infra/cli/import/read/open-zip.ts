@@ -2,15 +2,15 @@ import { once } from "node:events";
 import { openPromise, type Entry as ZipEntry, type ZipFile } from "yauzl";
 import type { Entry } from "./entry.ts";
 
-/** How many times its packed size an entry may have. DEFLATE packs text of people to a tenth, and nothing to less than a 1,032nd. */
+/** The largest ratio of unpacked to packed size of an entry. DEFLATE has about 10 for text of people, and 1,032 at most. */
 const MAX_RATIO = 200;
-/** Bytes below which the ratio of an entry does not matter. */
+/** Unpacked bytes up to which the ratio of an entry is not checked. */
 const SMALL = 64 * 1024 * 1024;
 const MAX_ENTRIES = 500_000;
 
 /**
- * Opens a zip archive. yauzl refuses entries that would leave the directory of the archive, such as "../x", and content that has another
- * size than the archive says.
+ * Opens a zip archive. yauzl refuses entries with a path outside of the archive, such as "../x", and content whose size is not the one
+ * that the archive says.
  * @throws Error when it is not a valid zip archive, or when its entries overlap.
  */
 export async function openZip(path: string): Promise<{ entries: Entry[]; close(): void }> {
@@ -24,7 +24,7 @@ export async function openZip(path: string): Promise<{ entries: Entry[]; close()
       unpacked += entry.uncompressedSize;
       entries.push({ name: entry.fileName, bytes: entry.uncompressedSize, open: () => read(zip, entry) });
     }
-    // No archive of this size can hold so much unless its entries share their content.
+    // DEFLATE cannot pack so much into an archive of this size, so its entries must share their content (a zip bomb).
     if (unpacked > Math.max(SMALL, zip.fileSize * 1032)) throw new Error("the zip archive has entries that overlap");
     return { entries, close: () => zip.close() };
   } catch (error) {

@@ -7,8 +7,8 @@ import type { InputRecord } from "./record.ts";
 const TIME = /^[^\n]{0,40}\d{4}[^\n]{0,20}\b\d{1,2}:\d{2}:\d{2}\b[^\n]{0,20}$/m;
 
 /**
- * Reads the activities of a `MyActivity.html` of Google Takeout, as records like those of a `MyActivity.json`, with `answer` as text. Each
- * activity is a `div` of the class `outer-cell`. Its product is in the `header-cell`, its text in the first `content-cell`.
+ * Reads the activities of a `MyActivity.html` of Google Takeout. Its records are like those of a `MyActivity.json`, but have `answer` as
+ * text. Each activity is a `div` of the class `outer-cell`. Its product is in the `header-cell`, its text in the first `content-cell`.
  */
 export async function* readActivities(chunks: AsyncIterable<Buffer>): AsyncGenerator<InputRecord> {
   const found: InputRecord[] = [];
@@ -25,7 +25,7 @@ export async function* readActivities(chunks: AsyncIterable<Buffer>): AsyncGener
 function createParser(onRecord: (record: InputRecord) => void): Parser {
   const writer = createTextWriter();
   let depth = 0;
-  /** Depths at which the activity and the cell began that are being read. */
+  /** The depths at which the current activity and the current cell began. */
   let activity: number | undefined;
   let cell: { at: number; kind: "header" | "content" } | undefined;
   let count = 0;

@@ -5,7 +5,7 @@ import { createGunzip } from "node:zlib";
 export const CHUNK_BYTES = 64 * 1024;
 
 /**
- * The bytes of a file, uncompressed if its first bytes say gzip. Reads no faster than the caller asks for chunks.
+ * Reads the bytes of a file, and unpacks them if the first two are those of gzip. Reads no faster than the caller asks for chunks.
  * @param onRead called with the number of bytes that were read from the file.
  */
 export async function* readBytes(
@@ -31,6 +31,6 @@ export async function* readBytes(
   }
   // The first chunk of a file has more than one byte, unless the file has only one.
   if (first.length < 2 || first.readUInt16BE(0) !== 0x1f8b) return yield* all();
-  // The iteration throws errors, because pipeline destroys its last stream with them.
+  // The callback can ignore errors: `pipeline` destroys its last stream with the error, so the iteration throws it.
   yield* pipeline(all, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) as AsyncIterable<Buffer>;
 }

@@ -7,8 +7,8 @@ import { splitElements } from "./split-elements.ts";
 import { splitLines } from "./split-lines.ts";
 
 /**
- * The records of a file, one at a time in memory. Does not throw: a record that cannot be read is a record with a problem, and so is a
- * file without records.
+ * Reads the records of a file, and holds one of them in memory. Does not throw: a record that cannot be read, and a file without records,
+ * become a record with a problem.
  */
 export async function* readRecords(
   open: () => AsyncIterable<Buffer>,

@@ -10,7 +10,7 @@ export interface RawRecord {
 
 /** One record of a file: parsed JSON, or why it cannot be parsed. */
 export interface InputRecord {
-  /** Its place for people: "line 12", "conversation 3 (line 40)". */
+  /** Its place in the file, for reports: "line 12", "conversation 3 (line 40)". */
   place: string;
   /** Bytes of its JSON. */
   bytes: number;

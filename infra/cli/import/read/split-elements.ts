@@ -12,8 +12,8 @@ const isClosing = (byte: number): boolean => byte === 0x7d || byte === 0x5d;
 
 export interface ElementOptions {
   /**
-   * The chunks begin after the `[` of an array, with this number of open brackets around it. Without this option, the chunks are values
-   * that follow each other.
+   * Says that the chunks begin after the `[` of an array, with this number of open brackets around it. Without this option, the chunks
+   * are a sequence of values.
    */
   array?: { around: 0 | 1 };
   /** @default 1 */
@@ -32,7 +32,7 @@ export async function* splitElements(
   options: ElementOptions = {},
 ): AsyncGenerator<RawRecord> {
   const scanner = createScanner(options);
-  // Read on after the array's end, because the file may have more data there, and gzip has its checksum at the end.
+  // Continue to read after the array's end: more data there is a problem, and gunzip checks the checksum only at the end of the file.
   for await (const chunk of chunks) yield* scanner.push(chunk);
   yield* scanner.end();
 }
@@ -104,7 +104,7 @@ function createScanner({ array, firstLine = 1, maxBytes = MAX_RECORD_BYTES }: El
 
   function end(): RawRecord[] {
     if (phase !== "elements") return [];
-    // A value outside of an array may have no closing bracket, like 42.
+    // A value outside of an array, such as 42, may have no closing bracket.
     if (open && !array && depth === 0 && !inString) return [take()];
     if (!open && !array) return [];
     if (!open) startLine = line;
@@ -115,4 +115,4 @@ function createScanner({ array, firstLine = 1, maxBytes = MAX_RECORD_BYTES }: El
 }
 
 const CUT_OFF = "the file ends before the record or the array: it was cut off, or a bracket or a quote is missing";
-const MORE = "the array ends here, but the file continues: it has a bracket too many, or is several files in one";
+const MORE = "the array ends here, but the file continues: it has a bracket too many, or several files were joined";

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { counted } from "../../../../shared/counted.ts";
 
-/** How often a request is repeated, and after which waits. Times are in milliseconds. */
+/** The number of attempts of a request, and the waits between them. Times are in milliseconds. */
 export interface RetryPolicy {
   attempts: number;
   baseMs: number;
-  /** The longest wait that the server has not asked for. */
+  /** The longest wait of the exponential backoff. */
   capMs: number;
   /** The longest wait that the server may ask for. */
   maxRetryAfterMs: number;
@@ -13,7 +13,7 @@ export interface RetryPolicy {
   timeoutMs: number;
 }
 
-/** Times that a request waits because of a rate limit. */
+/** Maximum number of waits of a request because of a rate limit. */
 const MAX_WAITS = 100;
 
 export const defaultRetryPolicy: RetryPolicy = {
@@ -32,11 +32,11 @@ export interface ApiRequest {
   user?: string | undefined;
   body?: unknown;
   idempotencyKey?: string;
-  /** Statuses that are an answer, beside those of success. */
+  /** Statuses that are answers and not errors, in addition to 2xx. */
   accept?: readonly number[];
-  /** Statuses after which the request is sent again, beside 408, 429 and 5xx. */
+  /** Statuses after which the request is sent again, in addition to 408, 429 and 5xx. */
   retry?: readonly number[];
-  /** A signed URL to send `content` to, with these headers, in place of a request to the API. */
+  /** An upload of `content` to a signed URL, with these headers. It replaces the request to the API. */
   upload?: { url: string; headers: Record<string, string>; content: Uint8Array };
 }
 
@@ -46,7 +46,7 @@ interface ApiAnswer {
 }
 
 /**
- * Sends a request, and again after a temporary failure.
+ * Sends a request, and sends it again after a temporary failure.
  * @throws Refused; Unreachable after the last attempt; Interrupted when the run is stopped before an attempt.
  */
 export type Send = (request: ApiRequest) => Promise<ApiAnswer>;
@@ -56,7 +56,7 @@ export interface ApiOptions {
   url: string;
   token: () => Promise<string>;
   policy: RetryPolicy;
-  /** Stops before the next attempt. An attempt under way is finished. */
+  /** Prevents the next attempt when it is aborted. An attempt under way is finished. */
   signal: AbortSignal;
 }
 
@@ -71,7 +71,7 @@ export function createApiClient({ url, token, policy, signal }: ApiOptions): Sen
         throw new Unreachable(`${outcome.reason} (${counted(attempt, "attempt")})`, { cause: outcome.cause });
       const wait = waitBefore(attempt, policy, outcome.asked);
       await delay(wait, undefined, { signal }).catch(() => undefined);
-      // A rate limit is no failure: the request waits until it is its turn.
+      // A rate limit with a given wait does not count as a failed attempt.
       if (outcome.isLimit && outcome.asked > 0) waits += 1;
       else attempt += 1;
     }
@@ -91,7 +91,7 @@ export function createApiClient({ url, token, policy, signal }: ApiOptions): Sen
         redirect: "error",
         signal: timeout.signal,
       });
-      return judge(request, response, await response.text());
+      return toOutcome(request, response, await response.text());
     } catch (error) {
       if (error instanceof Refused) throw error;
       return { reason: reasonOf(error), cause: error, asked: 0 };
@@ -103,7 +103,7 @@ export function createApiClient({ url, token, policy, signal }: ApiOptions): Sen
 
 class TimedOut extends Error {
   constructor() {
-    super("no answer in time");
+    super("no answer before the timeout");
     this.name = "TimedOut";
   }
 }
@@ -128,7 +128,7 @@ function headersOf({ user, body, idempotencyKey }: ApiRequest, token: string): R
   };
 }
 
-function judge(request: ApiRequest, response: Response, text: string): ApiAnswer | Temporary {
+function toOutcome(request: ApiRequest, response: Response, text: string): ApiAnswer | Temporary {
   const { accept = [], retry = [], upload } = request;
   const { status, ok } = response;
   if (ok && upload) return { status, body: undefined };

@@ -3,7 +3,7 @@ import type { SourceFile } from "../conversation.ts";
 import { Refused, type Send } from "./api-client.ts";
 
 /**
- * Stores a file under an id. A repeat changes nothing, because the API takes the same file again.
+ * Stores a file under an id. A repeat changes nothing, because the API accepts the same file again.
  * @throws Refused, Unreachable, Interrupted
  */
 export async function sendFile(id: string, file: SourceFile, user: string | undefined, send: Send): Promise<void> {
@@ -13,7 +13,7 @@ export async function sendFile(id: string, file: SourceFile, user: string | unde
   const body = { id, filename, media_type: mediaType, bytes: content.length, sha256 };
   const created = await send({ method: "POST", path: "/v1/files", user, body });
   const { url, headers } = (created.body as { upload: { url: string; headers: Record<string, string> } }).upload;
-  // 412: the content is there. 403: the URL has expired, because the file was created by an earlier run.
+  // 412: the content is stored already. 403: the URL has expired, because an earlier run created the file.
   const path = `/v1/files/${id}`;
   const { status } = await send({ method: "POST", path, upload: { url, headers, content }, accept: [403, 412] });
   if (status !== 403) return;

@@ -9,7 +9,7 @@ export interface SendOptions {
   user: string | undefined;
   send: Send;
   /**
-   * Called with the numbers of messages and files of each stored batch; with a negative number when they turn out not to be stored.
+   * Called with the numbers of messages and files of each stored batch. A negative number corrects earlier calls that counted too many.
    */
   onStored: (messages: number, files: number) => void;
 }
@@ -23,12 +23,13 @@ interface Stored {
 }
 
 /**
- * Stores a session through the API once and completely, however often this runs and wherever an earlier run stopped. The server stores
- * a batch completely or not at all, so the session's `message_count` says whether it is complete.
+ * Stores a session through the API, completely and without duplicates, also when an earlier run has stored a part of it. The server
+ * stores a batch completely or not at all, so the session's `message_count` says whether it is complete.
  *
- * Messages with ids of their own are never stored twice. Other messages are cheaper, and each batch has the same Idempotency-Key in every
- * run, so a request has one effect even if its answer was lost or its run was killed. The key contains `import_id`, which the session
- * gets when it is created. So a session that was deleted and is imported again does not get the stored answers of the earlier session.
+ * The server never stores a message with an id of its own twice. Messages without ids are cheaper. Their batches have the same
+ * Idempotency-Key in every run, so a request has one effect even if its answer was lost or its run was killed. The key contains
+ * `import_id`, which is new for each session that is created. So a session that was deleted and is imported again does not get the stored
+ * answers of the earlier session.
  * @throws Refused, Unreachable, Interrupted
  */
 export async function sendSession(
@@ -43,7 +44,7 @@ export async function sendSession(
   if (stored && stored.incognito !== session.incognito) {
     throw new Refused(
       409,
-      `the session ${session.id} exists and is ${stored.incognito ? "" : "not "}incognito: delete it first`,
+      `the session ${session.id} exists and is ${stored.incognito ? "" : "not "}incognito, unlike this record: delete it first`,
     );
   }
   // The same import_id: this run created the session, but the answer was lost and the second attempt got a 409.
@@ -60,7 +61,7 @@ export async function sendSession(
   }
   if (isKeyed) onStored(-stored.message_count, 0);
   await append(isKeyed ? 0 : stored.message_count, String(stored.metadata.import_id ?? ""));
-  // If messages were removed since (by a reset), the old keys get stored answers: only the count shows it.
+  // If a reset has removed messages since, the server answers the old keys without storing anything. Only the count shows this.
   const { message_count: count } = await read();
   if (count < messages.length) {
     onStored(count - messages.length, 0);
@@ -92,7 +93,7 @@ export async function sendSession(
       const file = id === undefined ? undefined : plan.files.get(id);
       return id !== undefined && file ? [{ id, file }] : [];
     });
-    // One after the other, because each is in memory.
+    // Send one file after the other, because each is held in memory.
     for (const { id, file } of files) await sendFile(id, file, user, send);
     const idempotencyKey = createHash("sha256").update(`${session.id}\n${keyId}\n${start}`).digest("hex");
     const { body } = await send({

@@ -12,7 +12,7 @@ test.each(["", " a", "a ", "a%20b", "a\nb", "ä", "x".repeat(256)])("%j is not a
   expect(checkUser(name)).toMatch(/^must be/);
 });
 
-test("a record's user may be a number, but not missing or invalid", () => {
+test("the user of a record may be a number, but must not be missing or invalid", () => {
   expect(chooseUser({ user_id: 42 }, { userField: "user_id" })).toBe("42");
   expect(chooseUser({ user_id: { $oid: "66326f3f04bed94b7f5be68d" } }, { userField: "user_id" })).toBe(
     "66326f3f04bed94b7f5be68d",

@@ -58,7 +58,7 @@ export function chatgptConversation(id: string, sketches: NodeSketch[], more: ob
 /** An export with these files; `left` is what was left out. */
 export function source(entries: Entry[] = []): Source & { left: string[] } {
   const left: string[] = [];
-  return { find: createIndex(entries), leave: (what) => void left.push(what), left };
+  return { find: createIndex(entries), leaveOut: (what) => void left.push(what), left };
 }
 
 /** A file of an export. */

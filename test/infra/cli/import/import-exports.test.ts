@@ -76,7 +76,7 @@ describe("an import of an export with branches and files", () => {
     expect(messagesOf("b")).toEqual([[undefined, undefined, "hi"]]);
   });
 
-  test("stores nothing twice, and completes what an earlier run began, wherever it stopped", async () => {
+  test("stores nothing twice, and completes an earlier run that stopped at any request", async () => {
     const file = await zipped();
     await run([file]);
     const whole = [api.state(), [...api.files], api.users.get("ann")!.get("a")!.head_id];
@@ -106,7 +106,7 @@ describe("an import of an export with branches and files", () => {
     expect(api.requests).toEqual([]);
   });
 
-  test("counts the files that are not in the export, and those that are too large", async () => {
+  test("counts files that are missing in the export or too large", async () => {
     const { directory, write } = createScratch();
     write("conversations.json", JSON.stringify([branched("a")]));
     expect((await run([directory])).left).toEqual({ "files that are not in the export": 1 });
@@ -128,7 +128,7 @@ describe("an import of an export with branches and files", () => {
   });
 });
 
-test("an export of Memocha without sessions is complete, and says what is not taken back", async () => {
+test("an import of a Memocha export without sessions is complete, and says which data it leaves out", async () => {
   const counts = { sessions: 0, messages: 0, memories: 0, events: 2, files: 0 };
   const manifest = JSON.stringify({ ...FORMAT, counts, entries: [] });
   const zip = createScratch().write("export.zip", await zipOf({ "manifest.json": manifest, "usage.json": "{}" }));
@@ -137,8 +137,8 @@ test("an export of Memocha without sessions is complete, and says what is not ta
   expect(formatSummary(summary, true).split("\n").slice(-4)).toEqual([
     expect.stringMatching(/^left out +2 +events, because the statistics count each event once$/),
     "Nothing was sent. Run the same command without --dry-run to import.",
-    "Usage is not taken back, because limits count what the server has done.",
-    "The server makes memories again from the messages, with new ids, also those that were forgotten.",
+    "Usage is not imported, because limits count only what this server has done.",
+    "The server makes new memories from the messages, also of messages whose memories the user had deleted.",
   ]);
 });
 
@@ -222,7 +222,7 @@ describe("lines of Memocha's own export", () => {
       ...more,
     });
 
-  test("are stored with all that they say", async () => {
+  test("are stored with all of their fields", async () => {
     const answer = { model: "gpt-4", usage: { input_tokens: 1, output_tokens: 2 }, status: "stopped", latency_ms: 5 };
     const file = createScratch().write(
       "sessions-000001.jsonl",
@@ -270,7 +270,7 @@ describe("lines of Memocha's own export", () => {
     expect(summary.problems.map(({ place, reason }) => `${place}: ${reason}`)).toEqual([
       "line 1: not imported, because a record of it cannot be read: line 3",
       expect.stringMatching(/^line 3: invalid JSON/),
-      "line 4: messages without the line of their session",
+      "line 4: the line of the session is missing before its messages",
     ]);
     expect([...api.users.get("ann")!.keys()]).toEqual(["s2"]);
   });
@@ -283,7 +283,7 @@ describe("lines of Memocha's own export", () => {
     expect([imported, messages, read > 64 * 1024 * 1024, problems]).toEqual([1, 240, true, []]);
   });
 
-  test("name files that are beside them", async () => {
+  test("can name files in the same directory", async () => {
     const id = "01890a5d-ac96-774b-bcce-b302099a8057";
     const parts = [{ type: "file", file_id: id, media_type: "text/plain", filename: "a.txt" }];
     const sessions = [session("s1"), line("m1", null, { content: "", parts, role: "user" })].join("\n");

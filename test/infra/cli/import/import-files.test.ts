@@ -78,7 +78,7 @@ describe("an import", () => {
     ]);
   });
 
-  test("does not change a complete archived session, and completes an incomplete one", async () => {
+  test("does not change an archived session that is complete, and completes one that is not", async () => {
     const file = write(plainLine("a", 3) + plainLine("b", 200));
     await run([file]);
     for (const session of api.users.get("ann")!.values()) session.status = "archived";
@@ -98,7 +98,7 @@ describe("an import", () => {
     expect(contents).toEqual(Array.from({ length: 230 }, (_, i) => `a, turn ${i}`));
   });
 
-  test("stores a session again after it, or its messages, were deleted", async () => {
+  test("stores a session again after the session or its messages were deleted", async () => {
     const file = write(plainLine("a", 120) + plainLine("b", 120));
     await run([file]);
     const state = api.state();
@@ -109,7 +109,7 @@ describe("an import", () => {
     expect(api.state()).toEqual(state);
   });
 
-  test("sends a conversation that is in two files once", async () => {
+  test("sends a conversation once when it is in two files", async () => {
     const chat = JSON.stringify([chatgptConversation("c", [{ role: "user", parts: ["hi"] }])]);
     const { directory, write } = createScratch();
     write("conversations-000.json", chat);
@@ -166,7 +166,7 @@ describe("an import", () => {
     expect(Object.keys(api.state())).toEqual(["ann/a"]);
   });
 
-  test("reports bad records with their place, id and reason, and imports the rest", async () => {
+  test("reports bad records with their place, id and reason, and imports the other records", async () => {
     const file = write(
       [
         plainLine("a", 1).trim(),
@@ -193,7 +193,7 @@ describe("an import", () => {
     expect(more.problems[0]?.reason).toBe("user: missing; it must name the user");
   });
 
-  test("reads no record before there is room for it", async () => {
+  test("reads a record only when there is room for it in memory", async () => {
     let atOnce = 0;
     let most = 0;
     api.before = async () => {
@@ -226,7 +226,7 @@ describe("an import, when the server or the network fails,", () => {
     { status: 408 },
   ];
 
-  test("repeats requests, and each has one effect", async () => {
+  test("repeats requests, and each request has one effect", async () => {
     const file = write(plainLine("a", 150) + plainLine("b", 99) + plainLine("c", 1));
     const kinds = fc.array(fc.option(fc.constantFrom(...faults)), { minLength: 10, maxLength: 10 });
     await run([file]);
@@ -252,7 +252,7 @@ describe("an import, when the server or the network fails,", () => {
     expect(Date.now() - began).toBeGreaterThanOrEqual(990);
   });
 
-  test("counts a session that cannot be stored as failed, and imports the others", async () => {
+  test("counts a session as failed if it cannot be stored, and imports the others", async () => {
     api.fault = ({ path }) => (path.includes("/b/") ? { status: 503 } : undefined);
     const file = write(plainLine("a", 1) + plainLine("b", 1) + plainLine("c", 1));
     const summary = await run([file]);
@@ -269,7 +269,7 @@ describe("an import, when the server or the network fails,", () => {
     expect(api.requests.filter(({ path }) => path.includes("/a/"))).toHaveLength(1);
   });
 
-  test("ends, and reports it, when the server is gone", async () => {
+  test("ends with a reason when the server no longer answers", async () => {
     const file = write(Array.from({ length: 100 }, (_, i) => plainLine(`s${i}`, 1)).join(""));
     api.fault = ({ n }) => (n > 20 ? "drop" : undefined);
     const summary = await run([file], { retry: { ...patient, attempts: 2 } });
@@ -290,7 +290,7 @@ describe("an import, when the server or the network fails,", () => {
   });
 });
 
-test("an import sends a request again while the same request is still under way (404 of the session, 409 of its messages)", async () => {
+test("an import repeats a request that got a 404 or 409 because the same request is still under way", async () => {
   const file = write(plainLine("a", 150));
   await run([file]);
   api.users.get("ann")!.get("a")!.messages.length = 99;
@@ -314,7 +314,7 @@ describe("an interrupted import", () => {
   const file = () =>
     write(plainLine("a", 250) + plainLine("b", 3) + plainLine("c", 120) + plainLine("d", 0) + plainLine("e", 99));
 
-  test("ends, run again, in the same state as one run, wherever it stopped", async () => {
+  test("and run again ends in the same state as one complete run, after a stop at any request", async () => {
     const path = file();
     await run([path]);
     const expected = api.state();

@@ -104,7 +104,7 @@ describe("npm run import", () => {
     [[], /^no file to import is given/],
     [["gone.jsonl"], /^gone\.jsonl: no such file/],
     [["x", "--users", "bob"], /^Unknown option '--users'/],
-    [["x", "--user", "bob", "--user-field", "user"], /^--user and --user-field exclude each other/],
+    [["x", "--user", "bob", "--user-field", "user"], /^--user and --user-field cannot be used together/],
     [["x", "--user", "b%20b"], /^--user must be 1 to 255 ASCII characters/],
     [["x", "--ttl-seconds", "-1"], /--ttl-seconds/],
     [["x", "--ttl-seconds", "1.5"], /^--ttl-seconds must be a whole number from 0 to 315360000, not "1\.5"/],

@@ -15,7 +15,7 @@ const message = (id: string, parent?: string | null): SourceMessage => ({
 const order = (messages: SourceMessage[], more: object = {}) => orderMessages({ id: "c", messages, ...more });
 
 describe("the order of messages", () => {
-  test("is that of the list when parents come first", () => {
+  test("is that of the list when every parent comes before its children", () => {
     const list = [message("a", null), message("b", "a"), message("c", "a"), message("d", "b")];
     expect(order(list)).toEqual({
       order: [0, 1, 2, 3],
@@ -26,12 +26,12 @@ describe("the order of messages", () => {
     });
   });
 
-  test("is branch after branch when a parent comes later", () => {
+  test("is branch by branch when a parent comes after its child", () => {
     const list = [message("d", "b"), message("c", "a"), message("b", "a"), message("a", null)];
     expect(order(list).order).toEqual([3, 1, 2, 0]);
   });
 
-  test("passes over skipped nodes, and over a circle of them", () => {
+  test("omits skipped nodes, also when they form a cycle", () => {
     const skipped = new Map<string, string | null>([
       ["x", "a"],
       ["y", "x"],
@@ -47,7 +47,7 @@ describe("the order of messages", () => {
     });
   });
 
-  test("has more branches than a session can have only in a bad record", () => {
+  test("is an error when there are more branches than a session can have", () => {
     const star = [message("a", null), ...Array.from({ length: 1000 }, (_, n) => message(`b${n}`, "a"))];
     expect(() => order(star)).toThrow("the conversation has 1000 branches; a session has 999 at most");
     // Two branches that take turns: one after the other they need two branches only.
@@ -56,7 +56,7 @@ describe("the order of messages", () => {
   });
 });
 
-test("the API can store the messages of any tree in their order, and each gets the parent that it had", () => {
+test("the API accepts the messages of any tree in this order, and each message keeps its parent", () => {
   const parents = fc.array(fc.option(fc.nat(40), { nil: null }), { maxLength: 40 });
   fc.assert(
     fc.property(parents, fc.array(fc.integer({ min: 0, max: 9999 }), { maxLength: 40 }), (list, times) => {

@@ -21,7 +21,7 @@ describe("a session's id", () => {
     expect(sessionId("dlg-881444f3-24fc")).toBe("dlg-881444f3-24fc");
   });
 
-  test("is otherwise a hash, the same in every run", () => {
+  test("is a hash, the same in every run, if the API does not accept the source's id", () => {
     expect(sessionId("dev/1_00000")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
     expect(sessionId("dev/1_00000")).toBe(sessionId("dev/1_00000"));
     expect(sessionId("a\ud83d")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
@@ -48,13 +48,13 @@ describe("the times of messages", () => {
     expect(times([message(5000), message(5000), message(7000)])).toEqual([5000, 5000, 7000]);
   });
 
-  test("never go back, because the order matters more, and the change is counted", () => {
+  test("never decrease, because the order matters more than the clock, and each change is counted", () => {
     const messages = [message(5000), message(3000), message(4000), message(6000)];
     expect(times(messages)).toEqual([5000, 5001, 5002, 6000]);
     expect(plan(messages).changes.moved).toBe(2);
   });
 
-  test("follow the message before, or the start, when they are missing", () => {
+  test("are later than those of the messages before them when the source has no time", () => {
     expect(times([message(), message(), message(9000), message()], 5000)).toEqual([5000, 5001, 9000, 9001]);
     expect(times([message(), message(9000)])).toEqual([9000, 9000]);
     expect(plan([message(), message(9000)]).changes.moved).toBe(0);
@@ -83,13 +83,13 @@ describe("the times of messages", () => {
 });
 
 describe("the texts of a conversation", () => {
-  test("are cut to the length of a title, but not within a character", () => {
+  test("are cut to the maximum length of a title, but not within a character", () => {
     const { session, changes } = plan([], { title: `${"x".repeat(499)}😀😀` });
     expect(session.title).toBe("x".repeat(499));
     expect(changes.mended).toBe(1);
   });
 
-  test("get a replacement for half of a surrogate pair", () => {
+  test("get a replacement character for half of a surrogate pair", () => {
     const { messages, changes } = plan([message(1, "a\ud83d")]);
     expect(messages[0]?.content).toBe("a\ufffd");
     expect(changes.mended).toBe(1);
@@ -104,7 +104,7 @@ describe("the texts of a conversation", () => {
   });
 });
 
-test("the API accepts the plan of any conversation, and its times do not go back", () => {
+test("the API accepts the plan of any conversation, and its times never decrease", () => {
   const at = fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined });
   const messages = fc.array(
     fc.tuple(at, fc.string({ unit: "binary" })).map(([time, content]) => message(time, content)),
@@ -139,7 +139,7 @@ describe("batches", () => {
     for (const { messages } of large) expect(JSON.stringify({ messages }).length).toBeLessThan(2 * 1024 * 1024 + 20);
   });
 
-  test("of a continued run end at the same messages as those of the first run", () => {
+  test("end at the same messages in a continued run as in the first run", () => {
     const sizes = fc.array(fc.oneof(fc.constant(1), fc.constant(300_000)), { maxLength: 220 });
     fc.assert(
       fc.property(sizes, fc.nat(220), (list, from) => {

@@ -12,7 +12,7 @@ function report(isTTY: boolean) {
 const half = { ...emptySummary(2e6), read: 1e6, imported: 1200, existing: 34, messages: 5000, seconds: 10, bad: 1 };
 const STATE = "50 % · 1.0 of 2.0 MB · 1,234 sessions · 5,000 messages · 123/s · 1 bad or failed";
 
-test("a terminal shows a bar that is redrawn, and lines stay above it", () => {
+test("a terminal shows a progress bar, and lines stay above it", () => {
   const { written, update, line, end, pass } = report(true);
   update(half);
   update(half);
@@ -24,7 +24,7 @@ test("a terminal shows a bar that is redrawn, and lines stay above it", () => {
   expect(written).toEqual([bar, "\r\u001b[K", "skipped: x\n", bar, bar, "\r\u001b[K"]);
 });
 
-test("another output gets a line every few seconds", () => {
+test("an output that is not a terminal gets a line every few seconds", () => {
   const { written, update, end, pass } = report(false);
   update(half);
   pass(5000);

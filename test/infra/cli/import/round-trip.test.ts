@@ -231,14 +231,14 @@ test("sessions in every state, files and memories are the same after an export, 
     "files that no message names": 1,
     "events, because the statistics count each event once": 1,
   });
-  expect(summary.notes.join("\n")).toMatch(/Usage is not taken back, .*\nThe server makes memories again/);
+  expect(summary.notes.join("\n")).toMatch(/Usage is not imported, .*\nThe server makes new memories/);
   const again = await zipOfUser(user);
   const { contents } = has;
   expect(again.has).toEqual({ ...has, contents: contents.filter(([name]) => !name?.endsWith("loose.txt")) });
   expect(again.manifest.counts).toEqual({ ...manifest.counts, events: 0, files: 1 });
 });
 
-test("what was said is not remembered after an import if memory was off in the export", async () => {
+test("an import makes no memories if memory was off in the export", async () => {
   const user = "mia";
   await createSession(user, "one");
   await api.patch("/v1/settings", { memory: false }, { user });
@@ -247,7 +247,7 @@ test("what was said is not remembered after an import if memory was off in the e
   const summary = await eraseAndImport(user, file, ["one"]);
   expect(summary).toMatchObject({ imported: 1, problems: [] });
   expect(summary.notes).toContain(
-    "Memory is off in this export: the import switches it off, so that nothing is remembered.",
+    "Memory is off in this export, so the import switches it off: the server makes no memories.",
   );
   expect((await zipOfUser(user)).has).toEqual(has);
 });
@@ -262,7 +262,7 @@ test("an import does not begin when it cannot switch memory off", async () => {
   expect((await api.get("/v1/sessions", { user: "max" })).body.data).toEqual([]);
 });
 
-test("an incognito session is exported with its mark while it exists, and only imported as what it is", async () => {
+test("an incognito session is exported with its mark, and imported only as an incognito session", async () => {
   await api.post("/v1/sessions", { id: "hidden", incognito: true, ttl_seconds: 600 }, { user: "ivy" });
   await api.post("/v1/sessions/hidden/messages", { messages: [{ role: "user", content: "secret" }] }, { user: "ivy" });
   const { file, has } = await zipOfUser("ivy");
@@ -276,7 +276,9 @@ test("an incognito session is exported with its mark while it exists, and only i
 
   await api.post("/v1/sessions", { id: "hidden" }, { user: "ina" });
   const { problems } = await importAs("ina", file);
-  expect(JSON.stringify(problems)).toContain("the session hidden exists and is not incognito: delete it first");
+  expect(JSON.stringify(problems)).toContain(
+    "the session hidden exists and is not incognito, unlike this record: delete it first",
+  );
   expect((await api.get("/v1/sessions/hidden", { user: "ina" })).body.message_count).toBe(0);
 
   api.world.advance(600_000);

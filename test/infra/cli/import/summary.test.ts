@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { emptySummary, formatSummary } from "../../../../infra/cli/import/summary.ts";
 
-test("a summary says what was imported, how fast, and what to do next", () => {
+test("a summary shows the counts, the rate and the next step", () => {
   const summary = {
     ...emptySummary(1),
     imported: 1200,
@@ -25,7 +25,7 @@ test("a summary says what was imported, how fast, and what to do next", () => {
       "skipped bad records      2",
       "failed                   3",
       "messages stored      9,000",
-      "branches                 8  edits and other answers, beside the first branch of each session",
+      "branches                 8  edits and regenerated answers, not counting the first branch of each session",
       "files stored             7",
       "times moved              4  messages older than the one before them",
       "ids replaced             6  ids that the API does not accept; metadata.source_id has the original",

@@ -67,7 +67,7 @@ describe("a ChatGPT conversation", () => {
     expect(headOf(record)).toBe(head);
   });
 
-  test("breaks a cycle, and begins again at an unknown parent", () => {
+  test("is read without cycles, and a message with an unknown parent begins it", () => {
     const cycle = {
       a: node("a", { role: "user", parts: ["a"], parent: "b" }),
       b: node("b", { role: "assistant", parts: ["b"], parent: "a" }),
@@ -80,7 +80,7 @@ describe("a ChatGPT conversation", () => {
     expect([messages.length, changes.detached]).toEqual([1, 1]);
   });
 
-  test("has calls of tools with their results, and thoughts as reasoning", () => {
+  test("has tool calls with their results, and thoughts as reasoning", () => {
     const conversation = readChatgptConversation(
       chatgptConversation("c", [
         { role: "user", parts: ["Plot it"] },
@@ -108,7 +108,7 @@ describe("a ChatGPT conversation", () => {
     ]);
   });
 
-  test("has the files of the export, found by the beginnings of their names, and counts those that are not there", async () => {
+  test("has the files whose names begin with an id in the messages, and counts missing ones", async () => {
     const from = source([
       entryOf("file-abc-photo.png", "PNG"),
       entryOf("file_0001.dat", "WEBP"),
@@ -204,7 +204,7 @@ describe("a ChatGPT conversation", () => {
     expect(() => readChatgptConversation(record)).toThrow(reason);
   });
 
-  test("has no messages when the user saw none", () => {
+  test("has no messages when all of them were hidden from the user", () => {
     expect(contents(chatgptConversation("c", []))).toEqual([]);
   });
 });

@@ -48,7 +48,7 @@ test("a conversation of Claude keeps its branches, and ends at its current leaf 
   expect(planSession(read(list, { current_leaf_message_uuid: "m2a" })).head).toBe("m2a");
 });
 
-test("blocks of Claude become parts, and results of tools messages of their own", () => {
+test("blocks of Claude become parts, and tool results become separate messages", () => {
   const blocks = [
     { type: "thinking", thinking: "Compare.", summaries: [] },
     { type: "tool_use", id: "t1", name: "bash", input: { command: "ls" } },
@@ -94,7 +94,7 @@ test("blocks of Claude become parts, and results of tools messages of their own"
   ]);
 });
 
-test("attachments of Claude are files when the export has their text, and are counted when it has not", async () => {
+test("attachments of Claude become files if the export has their text, and are counted otherwise", async () => {
   const from = source();
   const message = {
     ...text("m1", "human", "", ROOT),
@@ -112,7 +112,7 @@ test("attachments of Claude are files when the export has their text, and are co
   expect([parts.length, from.left]).toEqual([2, ["files that are not in the export"]]);
 });
 
-test("an empty message of Claude is left out, and the messages below it follow the one above", () => {
+test("an empty message of Claude is left out, and its children follow its parent", () => {
   const list = [
     text("m1", "human", "a", ROOT),
     { ...text("m2", "assistant", "", "m1"), content: [] },
@@ -121,7 +121,7 @@ test("an empty message of Claude is left out, and the messages below it follow t
   expect(planSession(read(list)).messages.map(({ content }) => content)).toEqual(["a", "b"]);
 });
 
-test("the flat text of a message of Claude is used when its blocks have none", () => {
+test("the text field of a message of Claude is used when its blocks have no text", () => {
   const message = { uuid: "m1", sender: "assistant", text: "Flat", content: [] };
   expect(read([message]).messages[0]?.content).toBe("Flat");
 });

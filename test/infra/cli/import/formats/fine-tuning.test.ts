@@ -5,7 +5,7 @@ import { source } from "../fixtures.ts";
 const read = (record: Record<string, unknown>, from = source()) => fineTuning.read([record], from)!;
 const tools = [{ type: "function", function: { name: "weather", parameters: {} } }];
 
-test("a line for fine-tuning keeps its calls of tools, weights and tools, and always has the same id", () => {
+test("a line for fine-tuning keeps its tool calls, weights and tools, and has the same id in every run", () => {
   const record = {
     messages: [
       { role: "developer", content: "Be brief." },
@@ -36,7 +36,7 @@ test("a line for fine-tuning keeps its calls of tools, weights and tools, and al
   expect(read({ messages: record.messages.slice(1) }).id).not.toBe(conversation.id);
 });
 
-test("tools that do not fit into metadata are left out, and this is counted", () => {
+test("tool definitions that do not fit into the metadata are left out and counted", () => {
   const from = source();
   const large = [{ type: "function", function: { name: "x", description: "y".repeat(4000) } }];
   expect(read({ messages: [], tools: large }, from).metadata).toBeUndefined();

@@ -21,7 +21,7 @@ async function conversationsIn(content: string, from = source()) {
   return found;
 }
 
-test("prompts within 30 minutes are one conversation, the oldest first", async () => {
+test("prompts at most 30 minutes apart are one conversation, in order of time", async () => {
   const from = source();
   const list = [
     activity("Prompted later", "2024-01-15T12:00:00.000Z"),
@@ -51,7 +51,7 @@ test("prompts within 30 minutes are one conversation, the oldest first", async (
   expect(from.left).toEqual([
     "activities of other products",
     "files that are not in the export",
-    "activities that are no prompts",
+    "activities that are not prompts",
   ]);
 });
 
@@ -60,7 +60,7 @@ const card = (body: string, header = "Gemini Apps") =>
 const page = (...cards: string[]) =>
   `<html><head><title>My Activity History</title><style>.x{}</style></head><body><div class="mdl-grid">${cards.join("")}</div></body></html>`;
 
-test("an HTML page of activities gives the same conversations", async () => {
+test("an HTML page of activities gives the same conversations as the JSON file", async () => {
   const html = page(
     card(
       "Prompted\u00a0Fish &amp; chips?<br>Line two<br>Jan 15, 2024, 10:00:00\u202fAM EST<br><p>Yes: <b>both</b>.</p><div>Also</div><pre><code>a &lt; b\n  c</code></pre>",
@@ -79,7 +79,7 @@ test("an HTML page of activities gives the same conversations", async () => {
   });
 });
 
-test("an activity whose time cannot be read is a bad record, and so is a page without activities", async () => {
+test("an activity with an unreadable time, and a page without activities, are bad records", async () => {
   const [record] = await conversationsIn(page(card("Prompted x<br>15 ottobre 2024, 10:00:00 CET<br>y"))).catch(
     (error) => [error],
   );
@@ -87,8 +87,8 @@ test("an activity whose time cannot be read is a bad record, and so is a page wi
   expect(await conversationsIn("<html><body>Hello</body></html>")).toEqual(["file: the file has no conversation"]);
 });
 
-test("records without a prompt are left out", () => {
+test("activities without a prompt are left out", () => {
   const from = source();
   expect(gemini.read([activity("Gave feedback", "2024-01-15T10:00:00Z")], from)).toBeUndefined();
-  expect(from.left).toEqual(["activities that are no prompts"]);
+  expect(from.left).toEqual(["activities that are not prompts"]);
 });

@@ -75,7 +75,7 @@ const record = fc
   )
   .map(([fields, name, inner]) => ({ id: "x", conversationId: "y", ...fields, [name]: inner }));
 
-test("a record of any shape is planned as the API takes it, or is a bad record", async () => {
+test("a record of any shape either gives a plan that the API accepts, or is a bad record", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 3 }), async (records) => {
       for (const plan of await plansIn(JSON.stringify(records))) {

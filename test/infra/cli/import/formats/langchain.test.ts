@@ -4,7 +4,7 @@ import { source } from "../fixtures.ts";
 
 const read = (record: Record<string, unknown>) => langchain.read([record], source())!.messages;
 
-test("an item of LangChain for Python has its messages, calls of tools and tokens", () => {
+test("an item of LangChain for Python is read with its messages, tool calls and token counts", () => {
   const History = [
     { type: "system", data: { content: "Be kind.", additional_kwargs: {}, type: "system" } },
     {
@@ -56,7 +56,7 @@ test("an item of LangChain for Python has its messages, calls of tools and token
   ]);
 });
 
-test("an item of LangChain for JavaScript has its messages, and calls of tools in its additional_kwargs", () => {
+test("an item of LangChain for JavaScript is read with its messages, and with tool calls in additional_kwargs", () => {
   const tool_calls = [{ id: "c1", type: "function", function: { name: "search", arguments: '{"q":1}' } }];
   const messages = [
     { type: "human", text: "Hi", additional_kwargs: "{}" },
@@ -73,7 +73,7 @@ test("an item of LangChain for JavaScript has its messages, and calls of tools i
   ]);
 });
 
-test("Anthropic's blocks in an answer of LangChain are not calls a second time", () => {
+test("a tool call that LangChain stores twice, as an Anthropic block too, is read once", () => {
   const data = {
     content: [
       { type: "text", text: "Look" },

@@ -25,7 +25,7 @@ const expected = [
   ["a3", "u2", "assistant"],
 ];
 
-test("a flat export of LibreChat keeps its branches, also several beginnings", () => {
+test("a flat export of LibreChat keeps its branches, also when several messages have no parent", () => {
   const list = [
     message("u1", ROOT),
     message("a1", "u1"),
@@ -44,7 +44,7 @@ test.each(["messages", "messagesTree"])("a recursive export of LibreChat in %s g
   expect(tree(name === "messages" ? nested : undefined, { recursive: true, [name]: nested })).toEqual(expected);
 });
 
-test("content of LibreChat becomes parts, and the output of a tool a message of its own", () => {
+test("content of LibreChat becomes parts, and the output of a tool becomes a separate message", () => {
   const from = source();
   const content = [
     { type: "think", think: "Hm" },
@@ -85,7 +85,7 @@ test("content of LibreChat becomes parts, and the output of a tool a message of 
   expect(from.left).toEqual(["files that are not in the export"]);
 });
 
-test("an error of LibreChat is left out, and the messages below it follow the one above", () => {
+test("an error message of LibreChat is left out, and its children follow its parent", () => {
   const list = [message("u1", ROOT), message("a1", "u1", { error: true }), message("u2", "a1")];
   expect(planSession(read(list)).messages.map(({ content }) => content)).toEqual(["text of u1", "text of u2"]);
 });
@@ -101,7 +101,10 @@ test.each([
   [{ conversationId: 1, messages: [] }, "missing conversationId"],
   [{ conversationId: "c", messages: "x" }, "missing messages"],
   [{ conversationId: "c", messages: [null] }, "messages[0]: not an object"],
-  [{ conversationId: "c", messages: [{ children: [{}] }] }, "messages[0].messageId: missing; it has children"],
+  [
+    { conversationId: "c", messages: [{ children: [{}] }] },
+    "messages[0].messageId: missing, but the message has children",
+  ],
   [{ conversationId: "c", messages: [{ parentMessageId: 5 }] }, "messages[0].parentMessageId: not a string"],
   [{ conversationId: "c", messages: [{ text: "x", createdAt: "never" }] }, "messages[0].createdAt: bad date"],
 ])("a record of LibreChat is refused: %j", (record, reason) => {

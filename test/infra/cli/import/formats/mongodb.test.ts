@@ -24,7 +24,7 @@ test("extended JSON becomes plain JSON", () => {
   });
 });
 
-test("a document of a collection of sessions is read by the common names of its fields", () => {
+test("a document of MongoDB is read when its fields have other common names", () => {
   const record = {
     _id: { $oid: "66326f3f04bed94b7f5be68d" },
     userId: "ann",

@@ -58,7 +58,7 @@ test("the steps of an answer of Open WebUI become parts", () => {
   ]);
 });
 
-test("the reasoning in the text of older versions of Open WebUI becomes a part", () => {
+test("reasoning that older versions of Open WebUI have in the text becomes a part", () => {
   const content =
     '<details type="reasoning" done="true" duration="3">\n<summary>Thought for 3 seconds</summary>\n&gt; Break it\n&gt; down\n</details>\n255';
   const { messages } = read(chat([message("u1", null), message("a1", "u1", { content })]));
@@ -68,7 +68,7 @@ test("the reasoning in the text of older versions of Open WebUI becomes a part",
   ]);
 });
 
-test("files of Open WebUI: images and texts are kept, and others counted", async () => {
+test("images and texts of files of Open WebUI are kept, and other files are counted", async () => {
   const from = source();
   const files = [
     { type: "image", url: "data:image/png;base64,UE5H" },
@@ -109,7 +109,7 @@ test("a chat of Open WebUI without a tree is a list", () => {
   ]);
 });
 
-test("parents that are missing or in a circle begin the conversation, and are counted", () => {
+test("messages of Open WebUI whose parents are missing or form a cycle begin the conversation, and are counted", () => {
   const list = [message("u1", "gone"), message("a1", "u2"), message("u2", "a1")];
   const { messages, changes } = planSession(read(chat(list)));
   expect(messages.map(({ id, parent_id }) => [id, parent_id])).toEqual([

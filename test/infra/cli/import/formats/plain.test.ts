@@ -4,7 +4,7 @@ import { source } from "../fixtures.ts";
 
 const readPlainRecord = (record: Record<string, unknown>) => readRecord(record, source());
 
-test("a record can say that its session is incognito", () => {
+test("a record in the plain format can make its session incognito", () => {
   const messages = [{ role: "user", content: "secret" }];
   expect(readPlainRecord({ session: "s1", incognito: true, messages })).toMatchObject({ incognito: true });
   for (const incognito of [false, undefined]) {
@@ -12,7 +12,7 @@ test("a record can say that its session is incognito", () => {
   }
 });
 
-test("a record keeps the fields that the API has", () => {
+test("a record in the plain format keeps all fields of the API", () => {
   const conversation = readPlainRecord({
     source: "elsewhere",
     session: "s1",

@@ -30,7 +30,7 @@ test.each([
   expect(detect(text)).toEqual({ kind: "foreign", problem: expect.stringMatching(problem) });
 });
 
-test("an object without its end may have its array in later bytes", () => {
+test("more bytes are needed when the object continues, because its array may come later", () => {
   expect(detect('{"version":1,"name":"conv', false)).toBeUndefined();
   expect(detect(`{"a":"${"\\\\".repeat(400_000)}`, false)).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import { createScratch } from "../scratch.ts";
 const namesIn = async (given: string) =>
   (await openInputs([given])).inputs.map(({ file }) => path.relative(given, file));
 
-test("a directory stands for the files of an export, in the order of their numbers", async () => {
+test("a directory with an export opens the files of the export, in the order of their numbers", async () => {
   const { directory, write } = createScratch();
   for (const name of [
     "conversations-10.json",
@@ -22,7 +22,7 @@ test("a directory stands for the files of an export, in the order of their numbe
   expect((await openInputs([directory])).inputs[0]?.bytes).toBe(2);
 });
 
-test("a directory without files of an export stands for all of its JSON files", async () => {
+test("a directory without an export opens all JSON files in it", async () => {
   const { directory, write } = createScratch();
   for (const name of ["b.jsonl.gz", "a.jsonl", "notes.txt"]) write(name, "");
   expect(await namesIn(directory)).toEqual(["a.jsonl", "b.jsonl.gz"]);

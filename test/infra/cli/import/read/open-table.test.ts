@@ -51,23 +51,27 @@ async function sessionsIn(table: string): Promise<string[]> {
   return found.sort();
 }
 
-test("all pages of a table of Python's class are read", async () => {
+test("all pages of a table of LangChain for Python are read", async () => {
   await createTable("SessionTable", "SessionId");
   for (let n = 0; n < 60; n++)
     await put("SessionTable", { SessionId: `s${n}`, History: history(`hello ${n}`), n: 2n ** 60n });
   expect(await sessionsIn("SessionTable")).toEqual(Array.from({ length: 60 }, (_, n) => `s${n}: hello ${n}`).sort());
 });
 
-test("a table of JavaScript's class is read, whatever its attributes are called", async () => {
+test("a table of LangChain for JavaScript is read with any names of its attributes", async () => {
   await createTable("chats", "user", "messages_of");
   const said = [{ type: "human", text: "hi", additional_kwargs: "{}" }];
   await put("chats", { user: "ann", messages_of: "messages_of", list: said });
   await put("chats", { user: "ann", messages_of: "trip", list: said });
   await put("chats", { user: "bob", messages_of: "other", balance: 5 });
-  expect(await sessionsIn("chats")).toEqual(["ann#trip: hi", "ann: hi", "the item has no messages of LangChain"]);
+  expect(await sessionsIn("chats")).toEqual([
+    "ann#trip: hi",
+    "ann: hi",
+    "the item has no attribute with messages of LangChain",
+  ]);
 });
 
-test("a table that has no items, or does not exist, is named", async () => {
+test("an error names a table that has no items or does not exist", async () => {
   await createTable("empty", "SessionId");
   expect(await sessionsIn("empty")).toEqual(["the table has no items"]);
   await expect(openTable("gone")).rejects.toThrow(/^table gone: /);

@@ -11,7 +11,7 @@ const write = async (files: Record<string, string | Buffer>) => createScratch().
 const rename = (zip: Buffer, from: string, to: string) =>
   Buffer.from(zip.toString("latin1").replaceAll(from, to), "latin1");
 
-test("the files of a zip archive can be read, and its directories are no files", async () => {
+test("the files of a zip archive can be read, and its directories are ignored", async () => {
   const { entries, close } = await openZip(await write({ "a/b.json": "[1]", "c.txt": "hello" }));
   expect(entries.map(({ name, bytes }) => [name, bytes])).toEqual([
     ["a/b.json", 3],
@@ -59,14 +59,14 @@ test.each([
   close();
 });
 
-test("a zip archive that would leave its directory is refused", async () => {
+test("a zip archive with a path outside of the archive is refused", async () => {
   const zip = rename(await zipOf({ "xx/conversations.json": "[]" }), "xx/conv", "../conv");
   await expect(openInputs([createScratch().write("bad.zip", zip)])).rejects.toThrow(
     /bad\.zip: invalid relative path: \.\.\/conversations/,
   );
 });
 
-test("a zip archive without conversations, or one that is cut off, is refused", async () => {
+test("a zip archive without conversations or without its end is refused", async () => {
   await expect(openInputs([await write({ "a.txt": "x" })])).rejects.toThrow("no .json or .jsonl file in this archive");
   await expect(openInputs([await write({})])).rejects.toThrow("no .json or .jsonl file in this archive");
   const zip = await zipOf({ "conversations.json": "[]" });
@@ -74,7 +74,7 @@ test("a zip archive without conversations, or one that is cut off, is refused", 
   await expect(openInputs([cut])).rejects.toThrow(/cut\.zip: /);
 });
 
-test("a file of a zip archive that is far larger unpacked is not read", async () => {
+test("a file whose packed size is tiny compared with its unpacked size is not read", async () => {
   const { entries, close } = await openZip(await write({ "conversations.json": Buffer.alloc(65 * 1024 * 1024, " ") }));
   await expect(readEntry(entries[0]!)).rejects.toThrow(/is 68157440 bytes unpacked, more than 200 times its size/);
   close();
@@ -100,7 +100,7 @@ test("a zip archive whose entries share their content is refused", async () => {
   await expect(openZip(bomb)).rejects.toThrow("entries that overlap");
 });
 
-test("content that is larger than the archive says is an error", async () => {
+test("an entry whose content is larger than the archive says is an error", async () => {
   const zip = await zipOf({ "conversations.json": "x".repeat(1000) });
   const directory = zip.indexOf(Buffer.from("PK\u0001\u0002", "latin1"));
   zip.writeUInt32LE(10, directory + 24);

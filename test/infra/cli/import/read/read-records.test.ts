@@ -60,17 +60,17 @@ describe("the records of a file", () => {
     ]);
   });
 
-  test("are read up to the place where a compressed file is damaged", async () => {
+  test("are read up to the damage in a compressed file", async () => {
     const [first, ...rest] = await read(gzipSync(`${lines}\n`).subarray(0, -4));
     expect(first).toEqual({ session: "a" });
     expect(rest.at(-1)).toBe("file: cannot be read: unexpected end of file");
   });
 
-  test("are not read from a zip archive in an archive", async () => {
+  test("are not read from a zip archive inside another archive", async () => {
     expect(await read("PK\u0003\u0004rest")).toEqual([expect.stringMatching(/zip archive in an archive: unpack it/)]);
   });
 
-  test("are not read ahead of the caller", async () => {
+  test("are read only when the caller asks for them", async () => {
     const line = `${JSON.stringify({ session: "a", text: "x".repeat(1000) })}\n`;
     const file = createScratch().write("input", line.repeat(8000));
     let read = 0;

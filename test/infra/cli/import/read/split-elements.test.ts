@@ -18,7 +18,7 @@ async function split(text: string, size: number, options: ElementOptions): Promi
 const inArray: ElementOptions = { array: { around: 0 } };
 
 describe("the elements of an array", () => {
-  test("are complete, whatever the whitespace and wherever the chunks end", async () => {
+  test("are complete for any whitespace and any ends of chunks", async () => {
     const values = fc.array(fc.oneof(fc.object({ withNullPrototype: false }), fc.string(), fc.double({ noNaN: true })));
     await fc.assert(
       fc.asyncProperty(values, fc.nat(3), fc.integer({ min: 1, max: 40 }), async (array, indent, size) => {
@@ -36,7 +36,7 @@ describe("the elements of an array", () => {
     );
   });
 
-  test("are read beside broken elements", async () => {
+  test("are read when other elements are broken", async () => {
     expect(await split('{"a":1},{"b":nonsense,},\n{"c":3}]', 5, inArray)).toEqual([
       '{"a":1}',
       '{"b":nonsense,}',
@@ -88,7 +88,7 @@ describe("the elements of an array", () => {
   });
 });
 
-test("values that follow each other are split at their ends", async () => {
+test("a sequence of values without an array is split at the end of each value", async () => {
   expect(await split('{\n"a":1\n}\n{"b":[2]}\n  {"c":3}', 4, {})).toEqual(['{\n"a":1\n}', '{"b":[2]}', '{"c":3}']);
   expect(await split('{"a":1}\n{"b":', 4, {})).toEqual(['{"a":1}', expect.stringMatching(/^the file ends before/)]);
 });

@@ -64,7 +64,7 @@ test.each([400, 403, 404, 409, 422])(
   },
 );
 
-test("the request is sent again after an answer that was cut off", async () => {
+test("a request is sent again after an answer that was cut off", async () => {
   const { url, seen } = await serverOf(status(200, '{"data":['), status(200, '{"data":[]}'));
   expect(await sendTo(url)({ method: "GET", path: "/" })).toEqual({ status: 200, body: { data: [] } });
   expect(seen).toHaveLength(2);

@@ -8,7 +8,7 @@ const plan = planSession({
   messages: [1, 2, 3].map((n) => ({ role: "user" as const, content: `message ${n}` })),
 });
 
-test("a batch that the server stores only in part is a failure", async () => {
+test("a session fails when the server stores only a part of a batch", async () => {
   const stored: number[] = [];
   const send: Send = async ({ path }: ApiRequest) => ({
     status: 201,
