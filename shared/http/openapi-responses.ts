@@ -32,6 +32,8 @@ const problemSchema = z
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details." });
 
+export type Problem = z.infer<typeof problemSchema>;
+
 /** Describes every answer of an operation by status: its own answers, and all refusals. */
 export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
   const { summary, answers, events, media = [], headers = [] } = operation;

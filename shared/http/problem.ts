@@ -1,25 +1,6 @@
-import { AppError, type ErrorCode, type FieldError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { Answer } from "../idempotency/run-once.ts";
-
-/** RFC 9457 problem details. */
-interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: ErrorCode;
-  request_id: string;
-  errors?: FieldError[];
-  error?: OpenAIError;
-}
-
-/** An error as OpenAI answers it. OpenAI's SDKs show only its message. */
-interface OpenAIError {
-  message: string;
-  type: string;
-  param: string | null;
-  code: string;
-}
+import type { Problem } from "./openapi-responses.ts";
 
 const TITLES: Record<number, string> = {
   400: "Bad Request",
@@ -48,11 +29,11 @@ export function problemOf(error: unknown, requestId: string): Problem {
     detail: status >= 500 ? "The request could not be served. Its id tells the operators why." : known.message,
     code,
     request_id: requestId,
-    ...(fields.length > 0 ? { errors: fields } : {}),
+    ...(fields.length > 0 ? { errors: [...fields] } : {}),
   };
 }
 
-/** Adds OpenAI's `error` to a problem. */
+/** Adds OpenAI's `error` to a problem. OpenAI's SDKs show only its message. */
 export function withOpenAIError(problem: Problem, error?: unknown): Problem {
   const { status, detail, code, errors } = problem;
   const type = status >= 500 ? "server_error" : (OPENAI_TYPES[status] ?? "invalid_request_error");
