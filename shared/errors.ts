@@ -29,7 +29,7 @@ export interface FieldError {
 
 interface AppErrorOptions {
   cause?: unknown;
-  fields?: FieldError[];
+  fields?: readonly FieldError[];
   /** Seconds after which the client may retry; sent as `Retry-After`. */
   retryAfter?: number;
   /** The code of the model's provider, for clients that know it. */
@@ -41,7 +41,7 @@ interface AppErrorOptions {
 /** The only error that domain code and adapters throw. The client gets its message for a 4xx, never for a 5xx. */
 export class AppError extends Error {
   readonly code: ErrorCode;
-  readonly fields: FieldError[];
+  readonly fields: readonly FieldError[];
   readonly retryAfter: number | undefined;
   readonly providerCode: string | undefined;
   readonly headers: Record<string, string>;
@@ -59,4 +59,11 @@ export class AppError extends Error {
   get status(): number {
     return statusOf[this.code];
   }
+}
+
+/** The error for invalid input. Its message names the first field. */
+export function invalidInput(...fields: readonly FieldError[]): AppError {
+  const [first] = fields;
+  const detail = first ? `${first.path || "body"}: ${first.message}` : "the input is invalid";
+  return new AppError("validation_failed", detail, { fields });
 }

@@ -1,5 +1,5 @@
 import { type Clock, toInstant, toSeconds } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, invalidInput } from "../errors.ts";
 import { timeOf, timeOrderedId } from "../session/message.ts";
 import { MAX_AHEAD } from "../session/schema.ts";
 import type { RequestIdentity } from "../session/session.ts";
@@ -32,8 +32,7 @@ export async function createFile(
 ): Promise<FileRecord> {
   const created = id === undefined ? request.at : timeOf(id);
   if (created > request.at + MAX_AHEAD) {
-    const message = "its time must be at most 24 hours in the future";
-    throw new AppError("validation_failed", `id: ${message}`, { fields: [{ path: "id", message }] });
+    throw invalidInput({ path: "id", message: "its time must be at most 24 hours in the future" });
   }
   const file: FileRecord = {
     user_id,

@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from "../errors.ts";
+import { type FieldError, invalidInput } from "../errors.ts";
 import type { InputPart, MessagePart } from "../session/parts.ts";
 import type { RequestIdentity, SessionId } from "../session/session.ts";
 import type { SessionFiles } from "../session/store.ts";
@@ -164,6 +164,5 @@ async function storeData(
 
 /** Throws `validation_failed` if there is a problem. */
 function refuse(fields: FieldError[]): void {
-  const [first] = fields;
-  if (first) throw new AppError("validation_failed", `${first.path}: ${first.message}`, { fields });
+  if (fields.length > 0) throw invalidInput(...fields);
 }

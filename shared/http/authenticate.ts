@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, invalidInput } from "../errors.ts";
 import { setRequestUser } from "../log.ts";
 import { headerOf } from "./headers.ts";
 import type { Middleware } from "./http-request.ts";
@@ -46,9 +46,7 @@ function userOf({ sub, exp, ...may }: Claims, actFor: string | undefined, access
     throw new AppError("forbidden", "X-User-Id needs a token with the scope act-as");
   }
   if (actFor === "" || actFor.length > MAX_USER || !actFor.isWellFormed()) {
-    throw new AppError("validation_failed", `X-User-Id: must be 1 to ${MAX_USER} characters`, {
-      fields: [{ path: "X-User-Id", message: `must be 1 to ${MAX_USER} characters` }],
-    });
+    throw invalidInput({ path: "X-User-Id", message: `must be 1 to ${MAX_USER} characters` });
   }
   return actFor;
 }

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError, invalidInput } from "../errors.ts";
 
 /** Bytes of a request body. Lambda's limit is 6 MB for the whole event, in which the quotes of the body are escaped. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -41,8 +41,7 @@ function refuseUnstorable(value: unknown, path: readonly string[]): void {
 const LONE_SURROGATE = "contains a lone surrogate, which is not valid Unicode";
 
 function unstorable(parts: readonly string[], message: string): AppError {
-  const path = parts.join(".");
-  return new AppError("validation_failed", `${path || "body"}: ${message}`, { fields: [{ path, message }] });
+  return invalidInput({ path: parts.join("."), message });
 }
 
 function decode(body: string, isBase64Encoded: boolean): string {

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { invalidInput } from "../errors.ts";
 
 /** The format of a time in answers and cursors. */
 export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -17,7 +17,5 @@ export function isInRange(instant: string, { from, to }: Range): boolean {
 /** Throws `validation_failed` if the range ends before it begins. */
 export function checkRange({ from, to }: Range): void {
   if (from === undefined || to === undefined || from < to) return;
-  throw new AppError("validation_failed", "to: must be later than from", {
-    fields: [{ path: "to", message: "must be later than from" }],
-  });
+  throw invalidInput({ path: "to", message: "must be later than from" });
 }

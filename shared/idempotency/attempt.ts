@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, invalidInput } from "../errors.ts";
 import { sha256 } from "../hash.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { RequestIdentity } from "../session/session.ts";
@@ -54,7 +54,9 @@ export function startAttempt(
 ): { identity: RequestIdentity; attempt?: Attempt } {
   const identity = { seed: newId(), at: clock() };
   if (!store || key === undefined) return { identity };
-  if (!IDEMPOTENCY_KEY.test(key)) throw badKey();
+  if (!IDEMPOTENCY_KEY.test(key)) {
+    throw invalidInput({ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" });
+  }
   const hashed = sha256(key);
   const digest = sha256(JSON.stringify(request));
   let { seed } = identity;
@@ -86,8 +88,3 @@ export function isFinal(error: unknown): error is AppError {
 export function stillRunning(): AppError {
   return new AppError("conflict", "an earlier attempt at this request is still running", { retryAfter: 1 });
 }
-
-const badKey = (): AppError =>
-  new AppError("validation_failed", "Idempotency-Key: must be 1 to 255 visible ASCII characters", {
-    fields: [{ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" }],
-  });

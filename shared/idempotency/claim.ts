@@ -72,7 +72,7 @@ export function claimsOf(
 interface Refusal {
   code: ErrorCode;
   detail: string;
-  errors?: FieldError[];
+  errors?: readonly FieldError[];
 }
 
 const toAnswer = (error: AppError): KeptAnswer => ({

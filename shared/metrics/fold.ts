@@ -1,5 +1,5 @@
 import { type Clock, toInstant } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { type AppError, invalidInput } from "../errors.ts";
 import { prefetch, withFirstPage } from "../prefetch.ts";
 import { retention } from "../retention/policy.ts";
 import { createAccumulator, dimensionKey, type RawMetric } from "./aggregate.ts";
@@ -97,7 +97,7 @@ const EXAMPLE = { hour: "2026-11-21T09", day: "2026-11-21", month: "2026-11" } a
 
 function notWindow(granularity: Granularity, from: string): AppError {
   const message = `must be a ${granularity} such as ${EXAMPLE[granularity]}, not ${JSON.stringify(from)}`;
-  return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
+  return invalidInput({ path: "from", message });
 }
 
 /**

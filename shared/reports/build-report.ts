@@ -1,5 +1,5 @@
 import { type Clock, toInstant } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, invalidInput } from "../errors.ts";
 import { type Aggregate, createAccumulator } from "../metrics/aggregate.ts";
 import { countCommon, countDistinct } from "../metrics/distinct.ts";
 import { inUnit, USERS } from "../metrics/metric.ts";
@@ -39,7 +39,7 @@ export async function buildReport(ports: Ports, month: string): Promise<Report> 
 export function checkMonth({ clock }: Pick<Ports, "clock">, month: string): void {
   if (!isWindow("month", month)) {
     const message = `must be a month such as 2026-10, not ${JSON.stringify(month)}`;
-    throw new AppError("validation_failed", `month: ${message}`, { fields: [{ path: "month", message }] });
+    throw invalidInput({ path: "month", message });
   }
   if (month > windowOf("month", toInstant(clock())))
     throw new AppError("not_found", `the month ${month} is in the future`);

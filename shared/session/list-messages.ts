@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { type AppError, invalidInput } from "../errors.ts";
 import type { MessageRecord, ShownMessage } from "./message.ts";
 import { hotMessages, type MessageSource, openMessages, withParents } from "./message-source.ts";
 import { isInPlace, lookAt, notFound, readSession } from "./read-session.ts";
@@ -80,8 +80,7 @@ async function pathFor(source: MessageSource, { branch = "current", pinned }: Me
 
 /** The error for a field that names a message, or an answer, which the session does not have. */
 export function noSuchMessage(path: string, kind: "message" | "answer" = "message"): AppError {
-  const message = `names no ${kind} of this session`;
-  return new AppError("validation_failed", `${path}: ${message}`, { fields: [{ path, message }] });
+  return invalidInput({ path, message: `names no ${kind} of this session` });
 }
 
 /** Whether no other function can have moved the messages since `state` was read. An archive object is read whole or not at all. */

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { invalidInput } from "../errors.ts";
 import { noSuchMessage } from "./list-messages.ts";
 import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import type { MessageSource } from "./message-source.ts";
@@ -97,7 +97,5 @@ function followed(
   const [time = ""] = parent.position.split("#");
   if (input.created_at === undefined) return { created_at: new Date(Date.parse(time) + 1).toISOString() };
   const text = `must not be before ${time}, the time of the message that it follows`;
-  throw new AppError("validation_failed", `${path}created_at: ${text}`, {
-    fields: [{ path: `${path}created_at`, message: text }],
-  });
+  throw invalidInput({ path: `${path}created_at`, message: text });
 }

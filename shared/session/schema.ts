@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { AppError } from "../errors.ts";
+import { invalidInput } from "../errors.ts";
 import { checkBody, contentSchema, partSchema, partsSchema, textSchema } from "./parts.ts";
 
 /** Bytes of UTF-8 that `metadata` may have as JSON. */
@@ -209,6 +209,5 @@ export function refuseFuture(body: Timed | { messages: readonly Timed[] }, now: 
       ? [{ path: `${"at" in rest ? rest.at : ""}created_at`, message: "must be at most 24 hours in the future" }]
       : [],
   );
-  const [first] = fields;
-  if (first) throw new AppError("validation_failed", `${first.path}: ${first.message}`, { fields });
+  if (fields.length > 0) throw invalidInput(...fields);
 }
