@@ -1,5 +1,6 @@
+import * as z from "zod";
 import { type Clock, toInstant } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { invalidInput } from "../errors.ts";
 import { prefetch, withFirstPage } from "../prefetch.ts";
 import { type Aggregate, createAccumulator } from "./aggregate.ts";
 import { countDistinct } from "./distinct.ts";
@@ -36,23 +37,27 @@ interface MetricsQuery {
   foldedOnly?: boolean;
 }
 
+const number = z.number();
+
 /** An aggregate in the measure's unit, as the API shows it. */
-export interface MetricRow {
-  start: string;
-  name: string;
-  dimensions: Record<string, string>;
-  count: number;
-  errors: number;
-  sum: number;
-  min: number;
-  max: number;
-  mean: number;
-  p50: number;
-  p95: number;
-  p99: number;
-  /** Distinct users; in the series of users only. */
-  distinct?: number;
-}
+export const metricRowSchema = z
+  .object({
+    start: z.iso.datetime(),
+    name: z.string(),
+    dimensions: z.record(z.string(), z.string()),
+    count: z.int(),
+    errors: z.int(),
+    sum: number,
+    min: number,
+    max: number,
+    mean: number,
+    p50: number,
+    p95: number,
+    p99: number,
+    distinct: z.int().optional().meta({ description: "Distinct users. Only in `api.users`." }),
+  })
+  .meta({ id: "MetricAggregate" });
+export type MetricRow = z.infer<typeof metricRowSchema>;
 
 /** Returns the aggregates of a range of windows in the API's form. Throws `validation_failed` if there are more than 10,000. */
 export async function queryMetrics(ports: Ports, query: MetricsQuery): Promise<MetricRow[]> {
@@ -95,7 +100,10 @@ export async function readAggregates(
   const rows: Windowed[] = [];
   for await (const found of read(store, granularity, range, live)) {
     for (const row of found) if (matches(row, dimensions)) rows.push(row);
-    if (rows.length > MAX_ROWS) throw tooMany();
+    if (rows.length > MAX_ROWS) {
+      const message = `the range has more than ${MAX_ROWS} rows: use a shorter range, or give a name`;
+      throw invalidInput({ path: "from", message });
+    }
   }
   return rows.sort((a, b) => (a.window < b.window ? -1 : a.window > b.window ? 1 : 0));
 }
@@ -229,8 +237,3 @@ export function toMetricRow({ window, series, dimensions, count, errors, users, 
 }
 
 type Triple = [number, number, number];
-
-function tooMany(): AppError {
-  const message = `the range has more than ${MAX_ROWS} rows: use a shorter range, or give a name`;
-  return new AppError("validation_failed", `from: ${message}`, { fields: [{ path: "from", message }] });
-}

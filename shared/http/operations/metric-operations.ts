@@ -1,27 +1,8 @@
 import * as z from "zod";
 import { seriesNames } from "../../metrics/metric.ts";
+import { metricRowSchema } from "../../metrics/query-metrics.ts";
 import type { Operation } from "./operation.ts";
 import { rangeQuery } from "./parameters.ts";
-
-const number = z.number();
-
-const metricRowSchema = z
-  .object({
-    start: z.iso.datetime(),
-    name: z.string(),
-    dimensions: z.record(z.string(), z.string()),
-    count: z.int(),
-    errors: z.int(),
-    sum: number,
-    min: number,
-    max: number,
-    mean: number,
-    p50: number,
-    p95: number,
-    p99: number,
-    distinct: z.int().optional().meta({ description: "Distinct users. Only in `api.users`." }),
-  })
-  .meta({ id: "MetricAggregate" });
 
 const dimension = z.string().max(128).optional().meta({ description: "Only aggregates with this dimension." });
 
