@@ -19,7 +19,7 @@ const MARGIN = 90_000;
 const MAX_ATTEMPTS = 5;
 
 interface Dependencies extends BuildDependencies {
-  exports: Pick<ExportStore, "find" | "attempt" | "goOn" | "end">;
+  exports: Pick<ExportStore, "find" | "attempt" | "startNextRun" | "end">;
 }
 
 /** Stream consumer: builds the zip of an export. What one run cannot finish, the next run continues. */
@@ -39,7 +39,7 @@ async function build(deps: Dependencies, user: string, id: string, deadline: num
   const record = await deps.exports.attempt(user, id);
   if (!record) return cleanUp(deps.objects, { user_id: user, id });
   try {
-    if ((await buildExport(deps, record, deadline)) === "more") await deps.exports.goOn(user, id);
+    if ((await buildExport(deps, record, deadline)) === "more") await deps.exports.startNextRun(user, id);
   } catch (error) {
     // The error leaves a dead letter, which raises an alarm.
     if (record.attempts >= MAX_ATTEMPTS) {

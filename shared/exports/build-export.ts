@@ -7,31 +7,34 @@ import type { ExportRecord, ExportResult, ExportStore } from "./export-store.ts"
 import { PAGE_END, PAGE_START } from "./readable.ts";
 import { packFile, type ZipEntry, zipDirectory } from "./zip.ts";
 
-/** Bytes of a part of the upload, or a little more. S3 takes 10,000 parts, so a zip can have 80 GB and more. */
+/** Minimum bytes of a part of the upload. S3 accepts 10,000 parts, so a zip can have at least 80 GB. */
 const PART = 8 * 1024 * 1024;
-/** Characters of lines that are packed as one file. */
+/** Characters of lines after which they are packed as one file. */
 const LINES = 4 * 1024 * 1024;
 
 /** The progress of an export. Each run of the job continues from the progress that the previous run saved. */
 export interface Progress {
-  /** The run that saved it. */
+  /** The id of the run that saved it. */
   run: string;
+  /** How many times this run has saved it. */
   saves: number;
+  /** The id of the multipart upload. */
   upload: string;
   /** ETags of the parts. */
   parts: string[];
-  /** Bytes of the zip in the parts. */
+  /** Bytes of the zip that are in the parts. */
   bytes: number;
-  /** State of the SHA-256 of these bytes, base64. */
+  /** State of the SHA-256 of the bytes in the parts, base64. */
   hash: string;
   /** Bytes of the zip that are in no part yet, base64. */
   pending: string;
-  /** `null` = everything is collected. */
+  /** Where the collection continues; `null` = everything is collected. */
   cursor: Cursor | null;
   entries: (ZipEntry & { sha256: string })[];
+  /** The number of the last file of each series. */
   numbers: Partial<Record<Series, number>>;
   counts: Counts;
-  /** All parts are there. */
+  /** Present when all parts are stored. */
   result?: ExportResult;
 }
 
@@ -40,13 +43,13 @@ export type ExportPlace = Pick<ExportRecord, "user_id" | "id">;
 /** The zips of exports, and the progress of those that run. */
 export interface ExportObjects {
   readProgress(place: ExportPlace): Promise<{ progress: Progress; etag: string } | null>;
-  /** Returns the new ETag; `null` when the stored progress is another one than `etag` says (`null` = there is none). */
+  /** Returns the new ETag; `null` when the stored progress does not have the ETag `etag` (`null` = no progress is stored). */
   writeProgress(place: ExportPlace, progress: Progress, etag: string | null): Promise<string | null>;
   removeProgress(place: ExportPlace): Promise<void>;
   beginUpload(place: ExportPlace): Promise<string>;
   /** Stores part `n`, from 1 on, and returns its ETag. May be repeated. */
   putPart(place: ExportPlace, upload: string, n: number, bytes: Uint8Array): Promise<string>;
-  /** May be repeated. False when the upload is gone, or its parts are others. */
+  /** May be repeated. False when the upload no longer exists, or has other parts. */
   completeUpload(place: ExportPlace, upload: string, etags: readonly string[]): Promise<boolean>;
   abortUpload(place: ExportPlace, upload: string): Promise<void>;
   removeZip(place: ExportPlace): Promise<void>;
@@ -64,8 +67,8 @@ export interface BuildDependencies extends CollectPorts {
 }
 
 /**
- * Builds the zip of an export, from the saved progress, until `deadline` (epoch ms). Another run that begins meanwhile takes over.
- * `more`: another run must continue. `over`: nothing is left to do.
+ * Builds the zip of an export from the saved progress until `deadline` (epoch ms). If another run begins meanwhile, that run takes over.
+ * Returns "more" when another run must continue, and "over" when this export needs nothing more from this run.
  */
 export async function buildExport(
   deps: BuildDependencies,
@@ -84,14 +87,14 @@ export async function buildExport(
     zip.save();
     progress.saves++;
     const written = await objects.writeProgress(record, progress, etag);
-    // The write may have been made although its answer was lost: then the SDK's second attempt was refused.
+    // If the answer to a successful write was lost, the SDK's second attempt was refused: check whether the stored progress is this one.
     const stored = written ?? (await findOwn(objects, record, progress));
     if (stored !== null) etag = stored;
     return stored !== null;
   };
   const upload = async (): Promise<void> => {
-    const part = await objects.putPart(record, progress.upload, progress.parts.length + 1, zip.content());
-    zip.taken(part);
+    const etag = await objects.putPart(record, progress.upload, progress.parts.length + 1, zip.content());
+    zip.addPart(etag);
   };
 
   if (progress.cursor) {
@@ -118,17 +121,21 @@ export async function buildExport(
   }
   if (!(await objects.completeUpload(record, progress.upload, progress.parts))) {
     await objects.removeProgress(record);
-    throw new AppError("unavailable", "the upload of the export no longer exists: the export begins again", {
-      retryAfter: 1,
-    });
+    throw new AppError(
+      "unavailable",
+      "the upload of the export no longer exists: the next run builds the export again",
+      {
+        retryAfter: 1,
+      },
+    );
   }
-  // An erasure may have deleted the export meanwhile.
+  // If an erasure has deleted the export meanwhile, delete the zip too.
   if (!(await deps.exports.end(record.user_id, record.id, progress.result))) await objects.removeZip(record);
   await objects.removeProgress(record);
   return "over";
 }
 
-/** Deletes what an ended export has left beside its zip. */
+/** Deletes the progress and the upload that an ended export has left. */
 export async function cleanUp(objects: ExportObjects, place: ExportPlace): Promise<void> {
   const stored = await objects.readProgress(place);
   if (!stored) return;
@@ -136,7 +143,7 @@ export async function cleanUp(objects: ExportObjects, place: ExportPlace): Promi
   await objects.removeProgress(place);
 }
 
-/** Marks the progress as this run's, so that an earlier run that is still alive stops. `null`: another run was faster. */
+/** Marks the progress as this run's, so that an earlier run that is still active stops. Returns `null` when another run was faster. */
 async function claim({ exports, objects, newId }: BuildDependencies, place: ExportPlace) {
   const run = newId();
   const stored = await objects.readProgress(place);
@@ -145,7 +152,7 @@ async function claim({ exports, objects, newId }: BuildDependencies, place: Expo
     : newProgress(run, await objects.beginUpload(place), (await createSHA256()).init().save());
   const etag =
     (await objects.writeProgress(place, progress, stored?.etag ?? null)) ?? (await findOwn(objects, place, progress));
-  // Another run may have ended the export, and deleted its progress, before this one looked for it.
+  // If no progress was stored, another run may have ended the export and deleted its progress.
   const isMine = etag !== null && (stored || (await exports.find(place.user_id, place.id))?.status === "running");
   if (isMine) return { progress, etag };
   if (!stored) await objects.abortUpload(place, progress.upload);
@@ -159,7 +166,7 @@ function newProgress(run: string, upload: string, hash: Uint8Array): Progress {
   return { run, upload, hash: Buffer.from(hash).toString("base64"), cursor: START, counts, ...empty };
 }
 
-/** The ETag of the stored progress if it is this one. */
+/** Returns the ETag of the stored progress if it is `progress`. */
 async function findOwn(objects: ExportObjects, place: ExportPlace, { run, saves }: Progress): Promise<string | null> {
   const stored = await objects.readProgress(place);
   return stored && stored.progress.run === run && stored.progress.saves === saves ? stored.etag : null;
@@ -170,7 +177,7 @@ function manifestOf({ id, created_at, user_id }: ExportRecord, { counts, entries
   return { ...FORMAT, id, created_at, user_id, counts, entries: files };
 }
 
-/** The end of the zip, which is in no part yet. `save` stores it in `progress`. */
+/** Collects the bytes of the zip that are in no part yet. `save` stores them in `progress`. */
 async function openZip(progress: Progress) {
   const hash = (await createSHA256()).load(Buffer.from(progress.hash, "base64"));
   let pieces: Buffer[] = progress.pending === "" ? [] : [Buffer.from(progress.pending, "base64")];
@@ -220,8 +227,8 @@ async function openZip(progress: Progress) {
       for (const series of [...lines.keys()]) pack(series);
     },
     addDirectory: () => push(zipDirectory(progress.entries, progress.bytes + size)),
-    /** Notes that a part has everything that was added so far. */
-    taken(etag: string): void {
+    /** Notes that a part with this ETag holds everything that was added so far. */
+    addPart(etag: string): void {
       hash.update(content());
       progress.parts.push(etag);
       progress.bytes += size;
@@ -229,7 +236,7 @@ async function openZip(progress: Progress) {
       size = 0;
     },
     save(): void {
-      // A hash has no state after `digest`.
+      // After `digest`, a hash has no state to save.
       if (!progress.result) progress.hash = Buffer.from(hash.save()).toString("base64");
       progress.pending = content().toString("base64");
     },

@@ -25,25 +25,25 @@ import {
 } from "./export-format.ts";
 import { messageSection, sessionHeading } from "./readable.ts";
 
-/** Messages of one page. A page also ends at `MAX_PAGE_BYTES`. */
+/** Maximum number of messages per page. A page also ends at `MAX_PAGE_BYTES`. */
 const PAGE = 500;
 /** Sessions that are read at the same time. */
 const PARALLEL = 8;
-/** Attempts to read a session that changes meanwhile. The result of the last one is used although the session has changed. */
+/** Attempts to read a session that changes meanwhile. The export uses the result of the last attempt although the session has changed. */
 const ATTEMPTS = 3;
 
-/** How far the collection has come. */
+/** Where the collection continues. */
 export interface Cursor {
   section: keyof typeof sections;
-  /** The section continues after this id of a file, a session, a memory or an event. */
+  /** The id of the last file, session, memory or event that is collected. */
   after?: string;
-  /** The session of which the messages up to a position are collected. */
+  /** A session that is collected in part, and the position of its last message that is. */
   inside?: { id: string; position: string };
 }
 
 export const START: Cursor = { section: "files" };
 
-/** What is collected in one step, and the cursor after it. */
+/** The result of one step of the collection, and the cursor after it. */
 export interface Piece {
   lines: [Series, string][];
   contents: { path: string; content: Uint8Array }[];
@@ -60,8 +60,8 @@ export interface CollectPorts {
 }
 
 /**
- * Collects everything that is stored of a user, from a cursor on. Each session is as it is when it is read; later writes may be
- * missing. Sessions are in the order of their ids, which no write changes.
+ * Collects all data of a user, starting at a cursor. Each session has the state in which it was read; later writes may be missing.
+ * Sessions are in the order of their ids, because no write changes this order.
  */
 export async function* collect(ports: CollectPorts, user: string, cursor: Cursor): AsyncGenerator<Piece> {
   const names = Object.keys(sections) as Cursor["section"][];
@@ -82,7 +82,7 @@ async function* collectFiles({ files }: CollectPorts, user: string, { after }: C
     for (const file of page.files.filter(({ status }) => status === "ready")) {
       const { id, filename, media_type, bytes, sha256, created_at, session } = file;
       const next = { section: "files", after: id } as const;
-      const content = await files.objects.read(file).catch(goneIsNull);
+      const content = await files.objects.read(file).catch(nullIfDeleted);
       if (!content) continue;
       const path = contentPath(file);
       const about = { id, filename, media_type, bytes, ...(sha256 && { sha256 }), created_at };
@@ -100,7 +100,7 @@ async function* collectSessions(ports: CollectPorts, user: string, cursor: Curso
   if (inside) yield* restOf(ports, { user, id: inside.id }, inside.position);
   while (ids.length > 0) {
     const group = ids.splice(0, PARALLEL);
-    const pages = await Promise.all(group.map((id) => firstPage(ports, { user, id }).catch(goneIsNull)));
+    const pages = await Promise.all(group.map((id) => firstPage(ports, { user, id }).catch(nullIfDeleted)));
     for (const [n, id] of group.entries()) {
       const page = pages[n];
       if (!page) continue;
@@ -111,8 +111,9 @@ async function* collectSessions(ports: CollectPorts, user: string, cursor: Curso
 }
 
 /**
- * All ids, sorted. They take about 100 bytes each in memory. A session that TTL has deleted is not in the list of sessions until the archiver
- * has written its stub. It has an anchor, but the anchor moves in its index when the stub is written, so the list is read again at the end.
+ * Finds the ids of all sessions, sorted. They take about 100 bytes each in memory. A session that TTL has deleted is listed only after the
+ * archiver has written its stub; until then its anchor lists it. The anchor moves in its index when the stub is written, and the query can
+ * miss it, so the list is read once more at the end.
  */
 async function sessionIds({ stores }: CollectPorts, user: string): Promise<string[]> {
   const ids = new Set<string>();
@@ -126,20 +127,20 @@ async function addListed(stores: CollectPorts["stores"], user: string, ids: Set<
   const query = { status: "all", order: "asc", limit: 500, now: stores.clock() } as const;
   for (let after: { updated_at: string; id: string } | undefined, more = true; more; ) {
     const page = await stores.sessions.list(user, { ...query, ...(after && { after }) });
-    // A session that is written to meanwhile moves to the end of this list, so it may come twice.
+    // A write moves its session to the end of this list, so a session may come twice.
     for (const { id } of page.records) ids.add(id);
     after = page.records.at(-1);
     more = page.more;
   }
 }
 
-/** The session with its first messages. Throws `not_found`. */
+/** Reads a session with its first messages. Throws `not_found`. */
 async function firstPage({ stores }: CollectPorts, session: SessionId): Promise<Piece> {
   for (let attempt = 1; ; attempt++) {
     const record = await showSession(stores, session);
     const { lines, counts, next } = await pageOf(stores, session, record, undefined);
     const shown = toSession(record, stores.clock());
-    // If all messages are here, they must be those that the session counts. Otherwise a write came in between.
+    // If this page has all messages, their number must be that of the session. Otherwise a write came between the two reads: read again.
     if (!next.inside && counts.messages !== shown.message_count && attempt < ATTEMPTS) continue;
     return {
       lines: [...headingLines(shown), ...lines],
@@ -158,12 +159,12 @@ function headingLines(session: Session): Piece["lines"] {
   ];
 }
 
-/** The messages of a long session after its first page. It ends early if the session is deleted meanwhile. */
+/** Reads the messages of a long session after its first page. Ends early if the session is deleted meanwhile. */
 async function* restOf({ stores }: CollectPorts, session: SessionId, position: string): AsyncGenerator<Piece> {
   for (let after: string | undefined = position; after !== undefined; ) {
-    const record = await showSession(stores, session).catch(goneIsNull);
+    const record = await showSession(stores, session).catch(nullIfDeleted);
     const page: Awaited<ReturnType<typeof pageOf>> | null =
-      record && (await pageOf(stores, session, record, after).catch(goneIsNull));
+      record && (await pageOf(stores, session, record, after).catch(nullIfDeleted));
     if (!page) return;
     yield { ...page, contents: [] };
     after = page.next.inside?.position;
@@ -220,8 +221,8 @@ async function* collectEvents({ events }: CollectPorts, user: string, { after }:
 
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
-/** What was deleted since it was listed is not exported. */
-function goneIsNull(error: unknown): null {
+/** Turns `not_found` into null, because things that were deleted since they were listed are not exported. */
+function nullIfDeleted(error: unknown): null {
   if (error instanceof AppError && error.code === "not_found") return null;
   throw error;
 }

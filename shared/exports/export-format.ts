@@ -16,8 +16,8 @@ import type { Message, Session } from "../session/schema.ts";
  *   settings.json                  as in `GET /v1/settings`. An import switches memory off if it is off here
  *   manifest.json                  a `Manifest`
  *
- * The lines of sessions depend only on what a client can store again: the same sessions give the same bytes. An import sends the messages
- * of a session in their order with all fields, and then makes `head_id` the head. What only the service can say is in `states-*.jsonl`.
+ * The lines of sessions hold only fields that a client can store again, so the same sessions give the same bytes. An import sends the
+ * messages of a session in their order with all fields, and then sets `head_id`. Fields that only the service sets are in `states-*.jsonl`.
  */
 export const FORMAT = { format: "memocha-export", version: 1 } as const;
 
@@ -39,13 +39,13 @@ export type SessionLine = { type: "session" } & Pick<
   "id" | "title" | "created_at" | "ttl_seconds" | "pinned" | "incognito" | "head_id" | "metadata"
 >;
 
-/** A message of the session whose line came last. Its parent, if it has one, has an earlier line. */
+/** A message of the nearest session above it. Its parent, if it has one, has an earlier line. */
 export type MessageLine = { type: "message" } & Omit<Message, "session_id" | "memory_ids">;
 
-/** What the service says of a session at the time of the export. An import ignores it. */
+/** The fields of a session that only the service sets. An import ignores them. */
 type StateLine = Pick<Session, "id" | "status" | "updated_at" | "expires_at" | "archived_at" | "message_count">;
 
-/** The memories that the model was given for an answer. An import ignores it, because memories that are made again have other ids. */
+/** The memories that the model got for an answer. An import ignores them, because the server makes new memories with other ids. */
 interface GivenLine {
   session_id: string;
   message_id: string;
@@ -101,7 +101,7 @@ export function toSessionLine(session: Session): SessionLine {
   };
 }
 
-/** `message` as `toMessage` gives it, whose fields have an order. */
+/** @param message a result of `toMessage`, whose fields always have the same order */
 export function toMessageLine({ session_id: _, memory_ids: _given, parts, usage, ...message }: Message): MessageLine {
   return {
     type: "message",
@@ -120,17 +120,17 @@ export function toGivenLine({ id, memory_ids, session_id }: Message): GivenLine 
   return memory_ids ? { session_id, message_id: id, memory_ids } : null;
 }
 
-/** The store gives the fields of an event in any order. */
+/** Orders the fields of an event, because the store returns them in any order. */
 export function toEventLine(event: Event): Event {
   return inOrder(event, ["id", "type", "session_id", "message_id", "value", "name", "metadata", "created_at"]);
 }
 
-/** The path of a file's content: its id, and as much of its name as is safe in every file system. */
+/** Returns the path of a file's content: its id, and the end of its name with the characters that every file system accepts. */
 export function contentPath({ id, filename }: { id: string; filename: string }): string {
   return `files/${id}-${filename.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(-80)}`;
 }
 
-/** A turn stores parts in another order of their fields than a client does. */
+/** The order of fields in parts. Parts of turns and parts of clients are stored with different orders. */
 const PART_FIELDS = [
   "type",
   "text",
@@ -149,7 +149,7 @@ const PART_FIELDS = [
 
 const toOrderedPart = (part: MessagePart): MessagePart => inOrder(part, PART_FIELDS);
 
-/** The value with its fields in this order, which are all that it has. */
+/** Returns the value with only these fields, in this order. */
 function inOrder<T extends object>(value: T, fields: readonly string[]): T {
   return Object.fromEntries(fields.flatMap((name) => (name in value ? [[name, value[name as keyof T]]] : []))) as T;
 }

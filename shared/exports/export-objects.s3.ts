@@ -20,7 +20,7 @@ export function openExportObjects(bucket: string): ExportObjects {
   return createExportObjects(createS3(), bucket);
 }
 
-/** Exports as objects `exports/<user>/<id>.zip` in a bucket, and beside each the progress of its job while that runs. */
+/** Stores exports as objects `exports/<user>/<id>.zip`, and the progress of a running job as `exports/<user>/<id>.progress.json`. */
 export function createExportObjects(s3: S3Client, Bucket: string): ExportObjects {
   const at = (place: ExportPlace, suffix: string) => ({
     Bucket,
@@ -29,7 +29,7 @@ export function createExportObjects(s3: S3Client, Bucket: string): ExportObjects
   const zip = (place: ExportPlace) => at(place, ".zip");
   const progress = (place: ExportPlace) => at(place, ".progress.json");
 
-  /** Sends a command. Of the statuses in `expected`, the answer is `undefined`. */
+  /** Waits for an answer. Returns `undefined` for an error with one of the statuses in `expected`. */
   async function call<T>(answer: Promise<T>, ...expected: number[]): Promise<T | undefined> {
     try {
       return await answer;
@@ -51,7 +51,7 @@ export function createExportObjects(s3: S3Client, Bucket: string): ExportObjects
       const condition = etag === null ? { IfNoneMatch: "*" } : { IfMatch: etag };
       const Body = JSON.stringify(value);
       const command = new PutObjectCommand({ ...progress(place), ...condition, Body, ContentType: "application/json" });
-      // 404: it was deleted. 409: another write of the same object is under way.
+      // 404: the progress was deleted. 409: another write of the same object is under way. 412: the ETag is another one.
       const written = await call(s3.send(command), 404, 409, 412);
       return written?.ETag ?? null;
     },

@@ -3,8 +3,8 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import type { ExportRecord, ExportStore } from "./export-store.ts";
 
 /**
- * Exports in the table `exports`: an item per export, and an item that names the latest one of the user. Each write of that item starts
- * the job, by the table's stream.
+ * Stores exports in the table `exports`: one item per export, and one item per user that names the latest export. Each write of the latter
+ * starts the job through the table's stream.
  */
 export function createExportStore(table: Table): ExportStore {
   const toRecord = (user_id: string, { pk: _pk, sk: _sk, ...item }: Item) =>
@@ -45,7 +45,7 @@ export function createExportStore(table: Table): ExportStore {
       return outcome.done && outcome.item ? toRecord(user, outcome.item) : null;
     },
 
-    async goOn(user, id) {
+    async startNextRun(user, id) {
       await table.transact([
         {
           Update: {

@@ -16,34 +16,34 @@ export interface ExportRecord {
   created_at: string;
   /** Epoch seconds at which the export is deleted. */
   expires_at: number;
-  /** Runs of the job that have begun since the last one that ended in time. */
+  /** Number of runs of the job that have begun since the last run that ended before its deadline. */
   attempts: number;
   result?: ExportResult;
 }
 
 export interface ExportResult {
   bytes: number;
-  /** Of the zip, in hex. */
+  /** SHA-256 of the zip, in hex. */
   sha256: string;
   counts: Counts;
 }
 
-/** Exports. Each user has at most one that runs. Reads are strongly consistent. */
+/** Stores exports. Each user has at most one running export. Reads are strongly consistent. */
 export interface ExportStore {
   find(user: string, id: string): Promise<ExportRecord | null>;
   /** The id of the export that was begun last. */
   latest(user: string): Promise<string | null>;
   /** Stores a new export, and starts its job. False when `after` is not the latest export of the user. */
   begin(record: ExportRecord, after: string | null): Promise<boolean>;
-  /** Counts a run of the job. `null` when the export does not run. */
+  /** Counts a run of the job, and returns the export. `null` when the export is not running. */
   attempt(user: string, id: string): Promise<ExportRecord | null>;
-  /** Starts the job again, after a run that ended in time. */
-  goOn(user: string, id: string): Promise<void>;
-  /** Ends an export; `null` = it has failed. May be repeated. False when the export is gone. */
+  /** Starts the job again, after a run that ended at its deadline. */
+  startNextRun(user: string, id: string): Promise<void>;
+  /** Ends an export; `null` = it has failed. May be repeated. False when the export no longer exists. */
   end(user: string, id: string, result: ExportResult | null): Promise<boolean>;
 }
 
-/** Begins an export. While one runs, returns that one, because a second one would hold the same data. */
+/** Begins an export, or returns the one that runs, because a second one would hold the same data. */
 export async function requestExport(
   exports: ExportStore,
   user: string,
@@ -65,7 +65,7 @@ export async function requestExport(
     if (present && (present.id === id || isRunning(present, now))) return present;
     if (await exports.begin(record, latest)) return record;
   }
-  throw new AppError("unavailable", "other requests begin exports of this user: try again", { retryAfter: 1 });
+  throw new AppError("unavailable", "other requests are starting exports of this user: try again", { retryAfter: 1 });
 }
 
 /** Finds an export that has not expired. Throws `not_found`. */

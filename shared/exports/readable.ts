@@ -2,7 +2,7 @@ import type { MessagePart } from "../session/parts.ts";
 import type { Message, Session } from "../session/schema.ts";
 import { contentPath } from "./export-format.ts";
 
-/** The parts of an HTML page of sessions. It holds no scripts, and loads nothing from outside of the export. */
+/** The beginning of an HTML page of sessions. The page has no scripts and loads nothing from outside of the export. */
 export const PAGE_START = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:">
 <title>Conversations</title>
@@ -24,7 +24,7 @@ export function sessionHeading({
   return `<h2 id="${escapeHtml(id)}">${escapeHtml(title ?? "Untitled")}</h2>\n<small>${about}</small>\n`;
 }
 
-/** `isCurrent`: the message is on the branch that the session shows. */
+/** @param isCurrent whether the message is on the current branch */
 export function messageSection(message: Message, isCurrent: boolean): string {
   const { role, name, created_at, parts, content, status } = message;
   const marks = [isCurrent ? "" : "another version", status && status !== "complete" ? status : ""].filter(Boolean);

@@ -1,6 +1,6 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
-/** A file in a zip that is being written: what the zip's directory says of it. */
+/** The fields of a file in the zip's directory. */
 export interface ZipEntry {
   path: string;
   /** Where it begins in the zip. */
@@ -10,13 +10,13 @@ export interface ZipEntry {
   crc: number;
 }
 
-/** The largest value of a field of 2 and of 4 bytes. It means that the real value is in the zip64 fields. */
+/** The largest values of fields of 2 and 4 bytes. They mean that the real value is in the zip64 fields. */
 const FULL_2 = 0xffff;
 const FULL_4 = 0xffffffff;
 
-/** 1 January 1980, the first date of the format: the same content gives the same bytes. */
+/** 1 January 1980, the first date of the format. It is constant so that the same content gives the same bytes. */
 const DATE = 0x0021;
-/** Paths are UTF-8. */
+/** The flag that says that paths are UTF-8. */
 const UTF8 = 0x0800;
 const STORED = 0;
 const DEFLATED = 8;
@@ -24,12 +24,12 @@ const DEFLATED = 8;
 const VERSION = 45;
 
 /**
- * Packs one file for a zip (APPNOTE.TXT 6.3, section 4.3). The whole zip is such files one after the other, then `zipDirectory`. No
- * library that we know of can continue a zip that another process has begun. Content is at most 4 GB.
+ * Packs one file for a zip (APPNOTE.TXT 6.3, section 4.3). A zip consists of such files and then the bytes of `zipDirectory`. This code is
+ * our own because we know no library that can continue a zip which another process has begun. Content is at most 4 GB.
  */
 export function packFile(path: string, content: Uint8Array, offset: number): { entry: ZipEntry; bytes: Buffer[] } {
   const deflated = deflateRawSync(content);
-  // Content that is compressed already, such as an image, would only grow.
+  // Store content as it is if deflate does not make it smaller, such as an image.
   const data = deflated.length < content.length ? deflated : content;
   const entry = { path, offset, bytes: content.length, packed: data.length, crc: crc32(content) };
   const name = Buffer.from(path);
@@ -39,35 +39,35 @@ export function packFile(path: string, content: Uint8Array, offset: number): { e
   return { entry, bytes: [header, name, Buffer.from(data.buffer, data.byteOffset, data.length)] };
 }
 
-/** The end of a zip, which lists its files. `offset`: where it begins. */
+/** Makes the end of a zip, which lists its files. `offset` is the position at which it begins. */
 export function zipDirectory(entries: readonly ZipEntry[], offset: number): Buffer {
   const list = Buffer.concat(entries.map(directoryEntry));
-  const isLarge = entries.length >= FULL_2 || offset + list.length >= FULL_4;
+  const needsZip64 = entries.length >= FULL_2 || offset + list.length >= FULL_4;
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
   end.writeUInt16LE(Math.min(entries.length, FULL_2), 8);
   end.writeUInt16LE(Math.min(entries.length, FULL_2), 10);
   end.writeUInt32LE(Math.min(list.length, FULL_4), 12);
   end.writeUInt32LE(Math.min(offset, FULL_4), 16);
-  return Buffer.concat([list, ...(isLarge ? [largeEnd(entries.length, list.length, offset)] : []), end]);
+  return Buffer.concat([list, ...(needsZip64 ? [zip64End(entries.length, list.length, offset)] : []), end]);
 }
 
 function directoryEntry(entry: ZipEntry): Buffer {
   const name = Buffer.from(entry.path);
-  const isFar = entry.offset >= FULL_4;
+  const needsZip64 = entry.offset >= FULL_4;
   const header = Buffer.alloc(46);
   header.writeUInt32LE(0x02014b50, 0);
   header.writeUInt16LE(VERSION, 4);
   writeCommon(header, entry, name, 6);
-  const far = Buffer.alloc(isFar ? 12 : 0);
-  header.writeUInt16LE(far.length, 30);
+  const extra = Buffer.alloc(needsZip64 ? 12 : 0);
+  header.writeUInt16LE(extra.length, 30);
   header.writeUInt32LE(Math.min(entry.offset, FULL_4), 42);
-  if (isFar) {
-    far.writeUInt16LE(1, 0);
-    far.writeUInt16LE(8, 2);
-    far.writeBigUInt64LE(BigInt(entry.offset), 4);
+  if (needsZip64) {
+    extra.writeUInt16LE(1, 0);
+    extra.writeUInt16LE(8, 2);
+    extra.writeBigUInt64LE(BigInt(entry.offset), 4);
   }
-  return Buffer.concat([header, name, far]);
+  return Buffer.concat([header, name, extra]);
 }
 
 /** The fields that a file's own header and its entry in the directory have in common. */
@@ -82,8 +82,8 @@ function writeCommon(header: Buffer, { bytes, packed, crc }: ZipEntry, name: Buf
   header.writeUInt16LE(name.length, at + 22);
 }
 
-/** The end of a zip with more than 65,534 files or 4 GB (zip64), before the usual one. */
-function largeEnd(count: number, length: number, offset: number): Buffer {
+/** Makes the zip64 end record, which comes before the usual one if the zip has more than 65,534 files or 4 GB. */
+function zip64End(count: number, length: number, offset: number): Buffer {
   const end = Buffer.alloc(76);
   end.writeUInt32LE(0x06064b50, 0);
   end.writeBigUInt64LE(44n, 4);

@@ -49,7 +49,7 @@ async function live(call: Call): Promise<Map<string, string>> {
   return files;
 }
 
-it("an export is whole when the host was killed while it was built", { timeout: 300_000 }, async () => {
+it("an export is complete although the host was killed while it was built", { timeout: 300_000 }, async () => {
   host = await startHostProcess(data);
   let call = await caller(host, data, "ann");
   const files = await live(call);

@@ -58,7 +58,7 @@ const whole = [
 ];
 
 describe("an export holds every session whole", () => {
-  it("that TTL has deleted and that is not archived yet", async () => {
+  it("that TTL has deleted and the archiver has not archived yet", async () => {
     const user = await live();
     await sweep(user);
     const { linesOf, manifest } = await world.export(user);
@@ -107,7 +107,7 @@ describe("an export holds every session whole", () => {
   });
 });
 
-it("an export holds a session that is deleted at any call of the export whole or not at all", {
+it("a session that is deleted at any call of an export is in the export completely or not at all", {
   timeout: 240_000,
 }, async () => {
   const seen = new Set<number>();
@@ -129,7 +129,7 @@ it("an export holds a session that is deleted at any call of the export whole or
 });
 
 describe("an erasure that begins while an export runs", () => {
-  it("leaves nothing of the export, at whatever call of the export it sweeps", { timeout: 240_000 }, async () => {
+  it("leaves nothing of the export, whichever call of the export it meets", { timeout: 240_000 }, async () => {
     const erasing = createErasureWorld(api.engines, api.world);
     for (let n = 0, isReached = true; isReached; n++) {
       const user = await live();

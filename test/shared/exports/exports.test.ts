@@ -124,7 +124,7 @@ describe("an export", () => {
     expect(await objects()).toEqual([`exports/ann/${answer.id}.zip`]);
   });
 
-  it("has a copy for people, in which nothing that was said is HTML", async () => {
+  it("has a copy for people, in which all content is escaped HTML", async () => {
     const { file } = await live();
     const { textOf } = await world.export();
     const page = textOf("conversations");
@@ -135,7 +135,7 @@ describe("an export", () => {
     expect(page.match(/another version/g)).toHaveLength(1);
   });
 
-  it("of the same sessions has the same lines, whatever was done to the sessions in between", async () => {
+  it("of the same sessions has the same lines, also after a session was restored or changed back", async () => {
     await live();
     const first = await world.export();
     api.world.advance(5000);
@@ -154,7 +154,7 @@ describe("an export", () => {
     expect(manifest.counts).toEqual({ sessions: 0, messages: 0, memories: 0, events: 0, files: 0 });
   });
 
-  it("runs once at a time: a second request gives the same one, also under another key and of two at once", async () => {
+  it("runs once at a time: a second request returns the running one, also with another key or at the same time", async () => {
     await live();
     const [a, b] = await Promise.all([post("/v1/exports"), post("/v1/exports")]);
     expect(a).toEqual({ id: b.id, status: "running", created_at: expect.any(String) });
@@ -165,7 +165,7 @@ describe("an export", () => {
     expect((await api.get(`/v1/exports/${a.id}`)).body.status).toBe("ready");
   });
 
-  it("belongs to its user, and ends after seven days, with its URL", async () => {
+  it("belongs to its user, and expires with its URL after seven days", async () => {
     await live();
     const { id, answer } = await world.export();
     expect(answer.expires_at).toBe(new Date(Date.parse(answer.created_at) + 7 * DAY).toISOString());
@@ -179,14 +179,14 @@ describe("an export", () => {
     expect((await post("/v1/exports")).id).not.toBe(id);
   });
 
-  it("that still runs after a day counts as failed, and does not keep the user from another one", async () => {
+  it("that still runs after a day counts as failed, and the user can begin another one", async () => {
     const { id } = await post("/v1/exports");
     api.world.advance(DAY);
     expect((await api.get(`/v1/exports/${id}`)).body.status).toBe("failed");
     expect((await post("/v1/exports")).id).not.toBe(id);
   });
 
-  it("is not disturbed by sessions that are written, archived and deleted while it runs", async () => {
+  it("is correct when sessions are written, archived and deleted while it runs", async () => {
     await live();
     for (let n = 0; n < 20; n++) {
       await post("/v1/sessions", { id: `s${n}` });
@@ -225,7 +225,7 @@ describe("the job of an export", () => {
     expect([starts("REMOVE", "X"), starts("INSERT", "X#1"), starts("MODIFY", "Z")]).toEqual([false, false, false]);
   });
 
-  it("gives the same export when a run ends in time after each step, in as many runs as it takes", async () => {
+  it("gives the same export when every run ends after one step", async () => {
     await live();
     const whole = await world.export();
     const stepwise = await world.export("ann", 0);
@@ -238,7 +238,7 @@ describe("the job of an export", () => {
   });
 
   it.each(["before", "after"] as const)(
-    "gives the same export after a crash %s each of its calls",
+    "gives the same export after a crash %s any of its calls",
     { timeout: 120_000 },
     async (kind) => {
       await live();
@@ -269,7 +269,7 @@ describe("the job of an export", () => {
     expect([await uploads(), await objects()]).toEqual([[], [`exports/ann/${id}.zip`]]);
   });
 
-  it("stops when another run takes over at any of its calls, and the export is whole", {
+  it("stops when another run takes over at any of its calls, and the export is complete", {
     timeout: 120_000,
   }, async () => {
     await live();
@@ -296,7 +296,7 @@ describe("the job of an export", () => {
     }
   });
 
-  it("fails the export after five runs that do not end, and leaves nothing of it", async () => {
+  it("fails the export after five runs that failed, and leaves nothing of it", async () => {
     await live();
     const { id } = await post("/v1/exports");
     const events = {
@@ -332,7 +332,7 @@ describe("the job of an export", () => {
     expect([await uploads(), await objects()]).toEqual([[], []]);
   });
 
-  it("stores the progress under a condition, so that a stale run cannot replace it", async () => {
+  it("stores the progress with a condition, so that a stale run cannot replace it", async () => {
     const place = { user_id: "ann", id: "e" };
     const { objects } = world.deps;
     const first = await objects.writeProgress(place, { run: "1" } as never, null);
