@@ -6,10 +6,10 @@ import { log, logFailure } from "../../shared/log.ts";
 import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createAccountEraser } from "../../shared/privacy/erase-account.aws.ts";
 import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
-import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
+import { createItemErasers } from "../../shared/privacy/erase-items.dynamodb.ts";
 import { createLakeEraser } from "../../shared/privacy/erase-lake.ts";
-import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
-import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { createObjectErasers, createVersions, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
+import { createSessionEraser } from "../../shared/privacy/erase-sessions.dynamodb.ts";
 import { type RunDependencies, runErasures } from "../../shared/privacy/run-erasures.ts";
 import { randomId } from "../../shared/random.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
@@ -70,9 +70,9 @@ export const handler = lazyHandler((config) => {
       deps = {
         ...openErasures(config),
         erasersOf: (user) => [
-          eraseSessions(table, stores, user),
-          ...eraseItems(table, metrics, exports, user),
-          ...eraseObjects(versions, user),
+          createSessionEraser(table, stores, user),
+          ...createItemErasers(table, metrics, exports, user),
+          ...createObjectErasers(versions, user),
           eraseLakeRows(user),
           eraseDeadLetters(user),
           ...(eraseAccount ? [eraseAccount(user)] : []),

@@ -7,18 +7,18 @@ import {
 import { AppError } from "../errors.ts";
 import type { Eraser } from "./erasure.ts";
 
-/** The form of every `sub` of Cognito. Other ids are those of backends that act for their users, and have no account. */
+/** The form of every `sub` of Cognito. Backends that act for their users use other ids, which have no account. */
 const SUB = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Erases the account of a user in the deployment's own user pool, after everything else: the person needs it to follow the erasure. Cognito
- * also finds accounts by other names, so an account counts only when its `sub` is the user.
+ * Erases the account of a user in the deployment's own user pool. It does this only in the final stage, because the person needs the account
+ * to follow the erasure. Cognito also finds accounts by other names, so the account must have the user's id as its `sub`.
  */
 export function createAccountEraser(
   UserPoolId: string,
   cognito: Pick<CognitoIdentityProviderClient, "send"> = new CognitoIdentityProviderClient(),
 ): (user: string) => Eraser {
-  /** The pool's name of the user; undefined = there is no account. */
+  /** Returns the pool's name of the user; undefined when there is no account. */
   async function find(user: string): Promise<string | undefined> {
     if (!SUB.test(user)) return undefined;
     const { Username, UserAttributes = [] } =
@@ -38,7 +38,7 @@ export function createAccountEraser(
   });
 }
 
-/** Undefined when the account does not exist, as after an earlier attempt. Throws `unavailable` for every other error. */
+/** Returns undefined when the account does not exist, as after an earlier attempt. Throws `unavailable` for every other error. */
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -11,18 +11,18 @@ import { userKey } from "../dynamodb/keys.ts";
 import { hashId } from "../hash.ts";
 import type { Eraser } from "./erasure.ts";
 
-/** Seconds for which a search hides a message from others. It shows the message again at its end. */
+/** Seconds for which a visit hides a message from other readers. The visit shows the message again when it ends. */
 const HIDDEN = 60;
 
 /**
- * Erases the messages of the dead-letter queue that name a user. They hold positions in streams, events of schedules, and texts of errors. None
- * of these names a user on purpose: the search shows it. All other messages stay. A message that a redrive holds meanwhile is not searched.
+ * Erases the messages of the dead-letter queue that name a user. Messages hold positions in streams, events of schedules, and texts of
+ * errors. None of these should name a user; the search proves it. A message that a redrive holds at the same time is not searched.
  */
 export function createDeadLetterEraser(
   QueueUrl: string,
   sqs: Pick<SQSClient, "send"> = new SQSClient(),
 ): (user: string) => Eraser {
-  /** Visits one after another: a message that one visit hides is invisible to another one. */
+  /** The last visit. Visits run one after the other, because a message that one visit hides is invisible to the others. */
   let last: Promise<unknown> = Promise.resolve();
 
   async function isEmpty(): Promise<boolean> {
@@ -33,13 +33,13 @@ export function createDeadLetterEraser(
     return AttributeNames.every((name) => Number(Attributes[name] ?? 0) === 0);
   }
 
-  /** Reads the whole queue. Then it shows each message again, but deletes those that `isTaken` selects. */
-  async function visit(isTaken: (message: Message) => boolean): Promise<Message[]> {
+  /** Reads the whole queue. Then deletes the messages that `isToDelete` selects, and shows the others again. */
+  async function visit(isToDelete: (message: Message) => boolean): Promise<Message[]> {
     if (await isEmpty()) return [];
     const messages: Message[] = [];
     try {
       for (;;) {
-        // Without waiting, SQS asks only some of its servers.
+        // Wait a second, because without a wait SQS asks only some of its servers.
         const look = { QueueUrl, VisibilityTimeout: HIDDEN, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
         const { Messages = [] } = await sqs.send(new ReceiveMessageCommand(look));
         if (Messages.length === 0) return messages;
@@ -48,14 +48,14 @@ export function createDeadLetterEraser(
     } finally {
       for (const message of messages) {
         const { ReceiptHandle } = message;
-        if (isTaken(message)) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+        if (isToDelete(message)) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
         else await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
       }
     }
   }
 
-  function inTurn(isTaken: (message: Message) => boolean): Promise<Message[]> {
-    const visiting = last.catch(() => undefined).then(() => visit(isTaken));
+  function queueVisit(isToDelete: (message: Message) => boolean): Promise<Message[]> {
+    const visiting = last.catch(() => undefined).then(() => visit(isToDelete));
     last = visiting;
     return visiting;
   }
@@ -63,16 +63,19 @@ export function createDeadLetterEraser(
   return (user) => {
     const namesUser = namesIn(user);
     return {
-      search: async () => ({ "dead letters": (await inTurn(() => false)).filter(namesUser).length }),
+      search: async () => ({ "dead letters": (await queueVisit(() => false)).filter(namesUser).length }),
       async erase() {
-        await inTurn(namesUser);
+        await queueVisit(namesUser);
         return true;
       },
     };
   };
 }
 
-/** Finds the user in keys of items and objects, and the user's hash in logs. A single word may be anything else. */
+/**
+ * Creates a function that finds the user's id in keys of items and objects, and the user's hash. It does not search for the id alone,
+ * because an id can be a common word.
+ */
 function namesIn(user: string): (message: Message) => boolean {
   const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const part = escaped(userPart(user));

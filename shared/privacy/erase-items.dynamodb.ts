@@ -14,8 +14,8 @@ import type { Eraser } from "./erasure.ts";
 type Query = Omit<QueryCommandInput, "TableName">;
 type Items = Pick<Table, "pages" | "batchWrite">;
 
-/** Erases the items of a user that queries find, beside those of sessions. */
-export function eraseItems(table: Items, metrics: Items, exports: Items, user: string): Eraser[] {
+/** Creates the erasers of all items of a user, except those of sessions. */
+export function createItemErasers(table: Items, metrics: Items, exports: Items, user: string): Eraser[] {
   const { pk, sk } = memorySummaryKey(user);
   return [
     eraserOf(table, "statistics of memories", [ofIndex(MEMORIES_BY_TIME, "memory_of", user), ofItem({ pk, sk })]),

@@ -7,7 +7,7 @@ import { type Column, type Row, tables } from "../lake/tables.ts";
 import type { Version, Versions } from "./erase-objects.s3.ts";
 import type { Eraser } from "./erasure.ts";
 
-/** Partitions that are searched at once. */
+/** Files that are searched at the same time. */
 const PARALLEL = 8;
 
 /** The tables that have rows of users. */
@@ -23,9 +23,10 @@ interface Found {
 }
 
 /**
- * Erases the rows of users from the lake at once. A partition is written again without them, so that rows whose sources are gone stay.
- * Older versions that have rows of the user are deleted. The next build of the day gives the same rows. Users take turns, because two that
- * replace the same partition at once would only repeat their work.
+ * Erases the rows of users from the lake without waiting for its next build. It writes a partition again without the user's rows, and keeps
+ * the rows of others, also those whose sources have expired. The next build of the day gives the same rows. It deletes older versions that
+ * have rows of the user. Erasures of several users run one after the other, because two that replace the same partition at the same time
+ * would repeat each other's work.
  */
 export function createLakeEraser(
   versions: Versions,
@@ -49,7 +50,7 @@ export function createLakeEraser(
 
 function eraseRows(versions: Versions, lake: Lake, pseudonym: (user: string) => string, user: string): Eraser {
   const hash = pseudonym(archivedName(user));
-  /** Versions without the user. A version never changes, but the local S3 has one version only. */
+  /** Versions without rows of the user. They are not searched again, because a version never changes (the local S3 has no versions). */
   const clean = new Set<string>();
   let found: Found[] = [];
 
@@ -77,7 +78,7 @@ function eraseRows(versions: Versions, lake: Lake, pseudonym: (user: string) => 
       for (const { table, day, version } of found) {
         if (isOver()) return false;
         if (version.isLatest && !(await rewrite(table, day, version))) continue;
-        // The local S3 has replaced the version; S3 keeps it until it is deleted.
+        // The rewrite keeps the old version in S3: delete it. The local S3 has no versions (id "null"), so there it is replaced.
         if (version.id !== "null" || !version.isLatest) await versions.remove(version);
       }
       return true;
@@ -95,11 +96,11 @@ function eraseRows(versions: Versions, lake: Lake, pseudonym: (user: string) => 
     return count;
   }
 
-  /** Writes a partition without the rows of the user. False when another writer has replaced it since the search. */
+  /** Writes a partition without the rows of the user. Returns false when another writer has replaced it since the search. */
   async function rewrite(table: Table, day: string, version: Version): Promise<boolean> {
     const stored = await lake.find(table, day);
     if (!stored) return true;
-    // Otherwise the rows of an older version, with those of users who are erased meanwhile, would replace the newer one.
+    // Never replace a newer version by the rows of an older one, because they can contain users who were erased since.
     if (stored.etag !== version.etag) return false;
     const file = fileOf(version);
     const metadata = await parquetMetadataAsync(file);
@@ -146,7 +147,7 @@ function groupsOf({ row_groups }: FileMetaData): Rows[] {
   });
 }
 
-/** The row groups that may have the user, by the statistics of the column. */
+/** Returns the row groups that may contain the user, according to the statistics of the column. */
 function groupsWith(metadata: FileMetaData, hash: string): Rows[] {
   return groupsOf(metadata).filter((_rows, n) => {
     const column = metadata.row_groups[n]?.columns.find(
@@ -159,7 +160,7 @@ function groupsWith(metadata: FileMetaData, hash: string): Rows[] {
   });
 }
 
-/** A row as the writer takes it. Files of earlier versions lack columns. */
+/** Converts a row to the writer's format. Columns that files of earlier versions lack become null. */
 function toRow<T extends Table>(table: T, row: Record<string, unknown>): Row<T> {
   const columns: readonly Column[] = tables[table].columns;
   return Object.fromEntries(

@@ -13,10 +13,10 @@ import { retention } from "../retention/policy.ts";
 import { translate } from "../s3/translate.ts";
 import type { Eraser } from "./erasure.ts";
 
-/** Calls under way at once. */
+/** Calls that run at the same time. */
 const PARALLEL = 16;
 
-/** A version of an object, or a mark that the object was deleted. */
+/** A version of an object, or a delete marker. */
 export interface Version {
   key: string;
   id: string;
@@ -47,7 +47,7 @@ export function createVersions(s3: S3Client, Bucket: string) {
   }
 
   return {
-    /** The prefixes one level below a prefix. */
+    /** Lists the prefixes one level below a prefix. */
     async folders(prefix: string): Promise<string[]> {
       const all: string[] = [];
       for await (const { CommonPrefixes = [] } of pages(prefix, "/"))
@@ -69,13 +69,13 @@ export function createVersions(s3: S3Client, Bucket: string) {
       return all;
     },
 
-    /** Uploads in parts that have not ended. Their parts are stored. */
+    /** Lists unfinished multipart uploads. S3 stores their parts. */
     async uploads(prefix: string): Promise<{ key: string; id: string }[]> {
       const { Uploads = [] } = await call(s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix })));
       return Uploads.map(({ Key = "", UploadId = "" }) => ({ key: Key, id: UploadId }));
     },
 
-    /** Reads a part of a version. Fails if the content is another one now, as on the local S3, which has one version only. */
+    /** Reads a part of a version. Fails if the content has changed, which can happen on the local S3 because it has no versions. */
     async read({ key, id, etag }: Version, start: number, end: number): Promise<Uint8Array> {
       const Range = `bytes=${start}-${end - 1}`;
       const input = { Bucket, Key: key, VersionId: id, IfMatch: etag, Range };
@@ -89,7 +89,7 @@ export function createVersions(s3: S3Client, Bucket: string) {
 
     async abort({ key, id }: { key: string; id: string }): Promise<void> {
       await s3.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: id })).catch((error: unknown) => {
-        // Ended meanwhile.
+        // The upload was completed or aborted since it was listed.
         if ((error as Error).name !== "NoSuchUpload") throw translate(error, "bucket");
       });
     },
@@ -98,8 +98,8 @@ export function createVersions(s3: S3Client, Bucket: string) {
 
 export type Versions = ReturnType<typeof createVersions>;
 
-/** Erases the objects below a user's prefixes, with all their versions. Everything below `archive/dt=<day>/<user>/` is the user's. */
-export function eraseObjects(versions: Versions, user: string): Eraser[] {
+/** Creates the erasers of the objects below a user's prefixes, with all their versions. */
+export function createObjectErasers(versions: Versions, user: string): Eraser[] {
   const parts = [...new Set([userPart(user), formerUserPart(user)])];
   const archived = async () => {
     const days = await versions.folders(`${retention.archive.place.object}dt=`);
@@ -114,8 +114,8 @@ export function eraseObjects(versions: Versions, user: string): Eraser[] {
 }
 
 /**
- * Erases contents of files that were uploaded late, with URLs that were signed before the erasure: contents without a record. A file that the
- * user has stored since has one, also under an earlier id.
+ * Erases contents of files that were uploaded with URLs from before the erasure. These contents have no record. Files that the user has
+ * stored since have one.
  */
 export async function eraseUploads(
   versions: Versions,

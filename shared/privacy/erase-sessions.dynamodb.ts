@@ -9,7 +9,7 @@ import type { Eraser } from "./erasure.ts";
 
 type Items = Pick<Table, "pages" | "batchWrite">;
 
-/** Sessions that are searched or erased at once. */
+/** Sessions that are searched or erased at the same time. */
 const PARALLEL = 8;
 
 const TRACES = "traces of deleted sessions";
@@ -24,10 +24,10 @@ const KINDS: Record<string, string> = {
 };
 
 /**
- * Erases the sessions of a user with all that their partitions hold. First a session is made a tombstone, which refuses late writes. The
- * tombstone is deleted last, because the search finds a session's partition by it.
+ * Erases the sessions of a user, with all items in their partitions. It first turns a session into a tombstone, which refuses late writes.
+ * It deletes the tombstone last, because the search finds the session's partition by it.
  */
-export function eraseSessions(table: Items, stores: Pick<Stores, "sessions" | "clock">, user: string): Eraser {
+export function createSessionEraser(table: Items, stores: Pick<Stores, "sessions" | "clock">, user: string): Eraser {
   let found: string[] = [];
 
   return {
@@ -66,7 +66,7 @@ export function eraseSessions(table: Items, stores: Pick<Stores, "sessions" | "c
     await retryContended(async () => {
       const anchor = await stores.sessions.findAnchor(session);
       if (!anchor || anchor.state === "deleted") return true;
-      // Memories are not hidden one by one, because that changes an item that all sessions of the user share.
+      // Do not hide the memories one by one as a DELETE does, because this changes an item that all sessions of the user share.
       const done = await stores.sessions.transit(session, {
         from: await stores.sessions.find(session),
         to: null,
@@ -90,7 +90,7 @@ export function eraseSessions(table: Items, stores: Pick<Stores, "sessions" | "c
   }
 }
 
-/** What an item is counted as. Header and tree are a part of the session that the anchor counts. */
+/** Returns the kind as which an item is counted. Header and tree are not counted, because the anchor counts as the session. */
 function kindOf({ sk, state }: Item): string | undefined {
   const first = String(sk).charAt(0);
   if (first === ANCHOR) return state === "deleted" ? TRACES : "sessions";
@@ -101,7 +101,7 @@ function kindOf({ sk, state }: Item): string | undefined {
 const isTrace = ({ sk }: Item): boolean => /^[AD]/.test(String(sk));
 const toKey = ({ pk, sk }: Item): Key => ({ pk: String(pk), sk: String(sk) });
 
-/** The ids of all sessions of a user: listed ones, and by their anchors those that TTL has deleted and tombstones. */
+/** Finds the ids of all sessions of a user: listed ones by one index; tombstones, and sessions that TTL has deleted, by their anchors. */
 async function sessionsOf(table: Items, user: string): Promise<string[]> {
   const ids = new Set<string>();
   const collect = async (query: Parameters<Table["pages"]>[0]) => {
@@ -118,7 +118,7 @@ async function sessionsOf(table: Items, user: string): Promise<string[]> {
     ExpressionAttributeNames: { "#owner": "owner" },
     ExpressionAttributeValues: { ":user": user },
   });
-  // The index has the anchors of all users: some 150 bytes each.
+  // This query reads the anchors of all users, about 150 bytes each.
   await Promise.all(
     shards.map((shard) =>
       collect({

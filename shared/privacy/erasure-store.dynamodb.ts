@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { retention } from "../retention/policy.ts";
 import type { ErasureStore, OpenErasure, Receipt } from "./erasure.ts";
 
-/** Erasures in the table `conversations`: the receipt, the open erasure, and the mark in the record of the person. */
+/** Stores erasures in the table `conversations`: the receipt, the open erasure, and the mark in the person's record. */
 export function createErasureStore(table: Pick<Table, "get" | "update" | "transact" | "pages">): ErasureStore {
   return {
     async begin(erasure, receipt) {
@@ -24,9 +24,9 @@ export function createErasureStore(table: Pick<Table, "get" | "update" | "transa
       if (!refused) return erasure.id;
       const [person, stored] = refused;
       if (person?.failed) return String(person.item?.erasing);
-      // An earlier attempt at the same request has begun the erasure.
+      // An earlier attempt of the same request has begun the erasure.
       if (stored?.failed) return erasure.id;
-      throw new AppError("unavailable", "the erasure could not be begun", { retryAfter: 1 });
+      throw new AppError("unavailable", "the erasure could not begin: try again", { retryAfter: 1 });
     },
 
     async findReceipt(id) {
@@ -114,7 +114,7 @@ const isHeldBy = (holder: string) => ({
 function toReceiptItem(receipt: Receipt): Item {
   return {
     ...receiptKey(receipt.id),
-    // As it was signed.
+    // Store the text that was signed.
     receipt: JSON.stringify(receipt),
     expires_at: toSeconds(Date.parse(receipt.requested_at)) + retention.erasureReceipt.seconds,
   };

@@ -5,7 +5,7 @@ const countSchema = z.int().min(0);
 
 const storeSchema = z
   .object({
-    name: z.string().meta({ description: "What is stored, as in docs/privacy.md." }),
+    name: z.string().meta({ description: "The kind of data, as in docs/privacy.md." }),
     found: countSchema,
     erased: countSchema,
     remaining: countSchema,
@@ -20,7 +20,7 @@ const restSchema = z
     until: z.iso
       .datetime()
       .nullable()
-      .meta({ description: "When it is gone; null = it stays, or the operator has to act." }),
+      .meta({ description: "When it will be gone; null = it stays, or the operator has to delete it." }),
   })
   .meta({ id: "ErasureRest" });
 
@@ -37,10 +37,12 @@ export const receiptSchema = z
       .object({
         algorithm: z.literal("Ed25519"),
         public_key: z.string().meta({ description: "SPKI, in base64." }),
-        value: z.string().meta({ description: "In base64, over the receipt without `signature` as canonical JSON." }),
+        value: z
+          .string()
+          .meta({ description: "The signature of the receipt without `signature`, as canonical JSON; base64." }),
       })
       .optional()
-      .meta({ description: "Of a complete receipt. `npm run receipt -- FILE` checks it." }),
+      .meta({ description: "Present when the receipt is complete. `npm run receipt -- FILE` checks it." }),
   })
   .meta({ id: "Receipt" });
 
@@ -50,20 +52,20 @@ export type Receipt = z.infer<typeof receiptSchema>;
 export interface OpenErasure {
   id: string;
   user: string;
-  /** Epoch milliseconds at which writes of the user were refused. */
+  /** Epoch milliseconds from which the user's writes are refused. */
   since: number;
-  /** What was found and erased so far, by the name of the store. */
+  /** The numbers of things found and erased so far, by the name of the store. */
   counts: Record<string, Count>;
   stage: Stage;
 }
 
 /**
- * `sweep`: everything is erased once. `check`: requests that began before the erasure have ended, and every store is searched until nothing
- * is found. `late`: the receipt is signed, and URLs that were signed before the erasure can still upload files.
+ * `sweep`: the job erases everything once. `check`: requests that began before the erasure have ended, and the job searches every store
+ * until it finds nothing. `late`: the receipt is signed, but URLs that were signed before the erasure can still upload files.
  */
 export type Stage = "sweep" | "check" | "late";
 
-/** How many things of one kind were found, and how many of them are erased for certain. */
+/** How many things of one kind were found, and how many of them are certainly erased. */
 export interface Count {
   found: number;
   erased: number;
@@ -72,26 +74,26 @@ export interface Count {
 /** Erasures and their receipts. */
 export interface ErasureStore {
   /**
-   * Stores the receipt and the open erasure, and refuses the writes of the user from now on. Returns the id of the running erasure when
-   * one runs already.
+   * Stores the receipt and the open erasure. From now on, the user's writes are refused. Returns the id of the running erasure, which is
+   * another one if an erasure runs already.
    */
   begin(erasure: OpenErasure, receipt: Receipt): Promise<string>;
   findReceipt(id: string): Promise<Receipt | null>;
   /** Lists the erasures that are not over. */
   open(): Promise<OpenErasure[]>;
-  /** Takes an erasure for one worker until `until` (epoch ms), and returns it. `null` when another one has it, or when it is over. */
+  /** Leases an erasure to one worker until `until` (epoch ms), and returns it. `null` when another worker has it, or when it is over. */
   lease(id: string, holder: string, now: number, until: number): Promise<OpenErasure | null>;
   /** Releases an erasure, so that the next worker can take it at once. */
   release(id: string, holder: string): Promise<void>;
-  /** Stores what was found and erased and the stage, and holds the erasure until `until` (epoch ms). False when this worker does not hold the erasure any more. */
+  /** Stores the counts and the stage, and extends the lease until `until` (epoch ms). False when this worker no longer holds the lease. */
   save(erasure: OpenErasure, holder: string, until: number): Promise<boolean>;
-  /** Stores the signed receipt, and accepts the writes of the user again, all at once. False as in `save`. */
+  /** Stores the signed receipt and accepts the user's writes again, in one transaction. False as in `save`. */
   complete(erasure: OpenErasure, receipt: Receipt, holder: string): Promise<boolean>;
-  /** Forgets the open erasure. Its receipt stays. */
+  /** Deletes the open erasure. Its receipt stays. */
   close(id: string): Promise<void>;
 }
 
-/** Finds erasures as the jobs that build the lake see them. */
+/** Lists the open erasures in the form that the jobs of the lake need. */
 export async function recentErasures({ open }: Pick<ErasureStore, "open">): Promise<RecentErasure[]> {
   return (await open()).map(({ id, user, stage }) => ({ id, user, isComplete: stage === "late" }));
 }
@@ -99,10 +101,10 @@ export async function recentErasures({ open }: Pick<ErasureStore, "open">): Prom
 /** One or more stores of personal data, for one user. */
 export interface Eraser {
   /**
-   * Counts what is stored now, by the name in the registry. Every name is in every answer. `isFinal`: no request that began before the
-   * erasure runs any more, so what refuses their late writes has to go as well.
+   * Counts the things that are stored now, by their name in the registry. Every answer has every name. `isFinal` says that no request from
+   * before the erasure runs any more, so that the items which refuse late writes are searched and erased too.
    */
   search(isFinal: boolean): Promise<Record<string, number>>;
-  /** Erases what the last search found. May be repeated at any point. Returns false when `isOver` came first. */
+  /** Erases what the last search found. May be repeated after a stop at any point. Returns false when `isOver` stopped it. */
   erase(isFinal: boolean, isOver: () => boolean): Promise<boolean>;
 }

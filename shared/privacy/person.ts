@@ -1,4 +1,4 @@
-/** What a person has chosen, and whether an erasure of the person's data runs. */
+/** The choices of a person, and the running erasure of the person's data. */
 export interface Person {
   /** Whether messages become memories and are recalled. */
   memory: boolean;
@@ -6,7 +6,7 @@ export interface Person {
   erasing?: string;
 }
 
-/** A user without a record. */
+/** The choices of a user without a record. */
 export const newPerson: Person = { memory: true };
 
 /** The records of persons. Only an erasure sets `erasing`, together with its receipt. */
@@ -14,7 +14,7 @@ export interface PersonStore {
   /** Reads a record with half a read unit. A change shows after a moment, usually less than a second. */
   find(user: string): Promise<Person>;
   /**
-   * Stores the choice. What is said while memory is off is not remembered later either. `now` is in epoch milliseconds. Throws
+   * Stores the choice. Messages that are sent while memory is off never become memories. `now` is in epoch milliseconds. Throws
    * `being_erased`.
    */
   setMemory(user: string, memory: boolean, now: number): Promise<Person>;

@@ -7,29 +7,29 @@ const LOGS = 90 * DAY;
 /** Seconds for which X-Ray keeps traces. No setting changes it. */
 const TRACES = 30 * DAY;
 
-/** Something that is stored of a person. */
+/** A kind of personal data, and where it is stored. */
 export interface Place {
   /** The name in receipts and in docs/privacy.md. */
   name: string;
   /** The rows of the retention table that it covers. */
   records: readonly (keyof typeof retention)[];
   holds: string;
-  /** How the data of one user is found, also by the search at the end. */
+  /** How an erasure finds the data of one user. */
   found: string;
   erased: string;
-  /** What an erasure cannot reach at once. */
+  /** Data that an erasure cannot delete at once. */
   later?: {
     why: string;
-    /** Seconds until it is gone, from the end of the erasure; null = it stays, or the operator has to act. */
+    /** Seconds until it is gone, from the end of the erasure; null = it stays, or the operator has to delete it. */
     seconds: () => number | null;
-    /** Counts from the beginning of the erasure instead. */
+    /** `seconds` count from the beginning of the erasure. */
     fromBeginning?: true;
-    /** Does not apply when the erasure could search the place. */
+    /** Applies only when the erasure could not search the place. */
     unlessSearched?: true;
   };
 }
 
-/** Places without a row in the retention policy: AWS keeps them beside the records of the code. */
+/** Places without a row in the retention policy, because AWS services write them and not the code. */
 export const operationalPlaces = [
   {
     name: "names of events",

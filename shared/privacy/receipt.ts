@@ -1,9 +1,9 @@
 import { createHmac, createPrivateKey, createPublicKey, hkdfSync, type KeyObject, sign, verify } from "node:crypto";
 import type { Receipt } from "./erasure.ts";
 
-/** What the deployment's secret makes: signatures of receipts, and the hashes that stand for users in them. */
+/** Signs receipts and hashes the users in them, with keys from the deployment's secret. */
 export interface PrivacyKey {
-  /** The keyed hash of a user. Without the key, a user cannot be found by trying ids. */
+  /** Returns the keyed hash of a user. Nobody can find the user by hashing many ids without the key. */
   subjectOf(user: string): string;
   sign(receipt: Omit<Receipt, "signature">): Receipt;
 }
@@ -32,7 +32,7 @@ export function createPrivacyKey(secret: string): PrivacyKey {
   };
 }
 
-/** Whether the signature is that of the receipt, by the public key that the receipt carries. */
+/** Checks the signature of a receipt with the public key in the receipt. */
 export function isSigned({ signature, ...receipt }: Receipt): boolean {
   if (!signature) return false;
   try {

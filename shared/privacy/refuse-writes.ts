@@ -7,7 +7,7 @@ const RETRY = 60;
 
 /**
  * Runs the work of a request. Its reads start at once. Its writes wait until the person's record is read. Throws `being_erased` if an
- * erasure runs, whatever the work has returned.
+ * erasure runs, also when the work itself has failed or succeeded.
  */
 export async function refuseWrites<T>(person: Promise<Person>, work: () => Promise<T>): Promise<T> {
   const allowed = person.then(({ erasing }) => {

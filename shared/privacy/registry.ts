@@ -8,7 +8,7 @@ import { operationalPlaces, type Place } from "./place.ts";
 const BY_PARTITION =
   "Query of the partition of each session, which the indexes sessions_by_activity and sessions_due list";
 
-/** Every place with data of a person. A test fails when something that is stored has no row here and is not `impersonal`. */
+/** All personal data. A test fails when something that is stored has no row here and is not listed in `impersonal`. */
 export const places = [
   {
     name: "sessions",
@@ -202,7 +202,7 @@ export const places = [
   ...operationalPlaces,
 ] as const satisfies readonly Place[];
 
-/** Rows of the retention table that hold nothing of a person. */
+/** Rows of the retention table without personal data. */
 export const impersonal: readonly (keyof typeof retention)[] = [
   "writeProbe",
   "provider",
@@ -216,8 +216,8 @@ export const impersonal: readonly (keyof typeof retention)[] = [
 ];
 
 /**
- * What a receipt says about data that the erasure could not reach. Instants are in epoch milliseconds. `searched`: the names of the places
- * that the erasure has searched.
+ * Lists, for a receipt, the data that the erasure could not delete at once. Instants are in epoch milliseconds.
+ * @param searched the names of the places that the erasure has searched
  */
 export function remainsOf(
   { since, now }: { since: number; now: number },

@@ -26,7 +26,7 @@ export async function requestErasure(
   return (await erasures.findReceipt(running)) ?? receipt;
 }
 
-/** Finds a receipt that has not expired. Throws `not_found`, also for the receipt of another user unless an admin asks. */
+/** Finds a receipt that has not expired. Throws `not_found`. A user who is not an admin finds only receipts about that user. */
 export async function findReceipt(
   { erasures, openKey, clock }: ErasureDependencies,
   id: string,
@@ -34,7 +34,7 @@ export async function findReceipt(
   isAdmin: boolean,
 ): Promise<Receipt> {
   const receipt = await erasures.findReceipt(id);
-  // TTL may delete it days late.
+  // Check the expiry, because TTL may delete the receipt days late.
   const isThere = receipt && clock() < Date.parse(receipt.requested_at) + retention.erasureReceipt.seconds * 1000;
   if (!isThere || !(isAdmin || receipt.subject === (await openKey()).subjectOf(user))) {
     throw new AppError("not_found", "no such erasure");

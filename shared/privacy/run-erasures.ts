@@ -6,21 +6,24 @@ import type { Eraser, ErasureStore, OpenErasure, Receipt } from "./erasure.ts";
 import type { PrivacyKey } from "./receipt.ts";
 import { remainsOf } from "./registry.ts";
 
-/** Erasures that one run works on at once. */
+/** Erasures that one run works on at the same time. */
 const PARALLEL = 4;
 
-/** Milliseconds for which a worker has an erasure. It renews that between two steps. After a crash, another worker takes over. */
+/** Milliseconds of the lease of an erasure. The worker renews it between two steps. After a crash, another worker takes over. */
 const LEASE = 120_000;
 
 /** Milliseconds that a step may take, so that the lease is renewed in time. */
 const STEP = 60_000;
 
-/** Passes over all stores in one run. Each one has found something. */
+/** Maximum number of passes over all stores in one run. Another pass follows while a pass finds something. */
 const MAX_PASSES = 10;
 
-/** After this number of passes, records of requests that were refused meanwhile are named in the receipt instead of erased again. */
-const PATIENCE = 3;
-const OF_REFUSED_REQUESTS = new Set(["idempotency records", "usage"]);
+/**
+ * Requests that are refused during the erasure leave new records in these stores. After this number of passes, the receipt names them
+ * instead, because a client that keeps sending requests would otherwise prevent the end of the erasure.
+ */
+const MAX_PASSES_FOR_REFUSED_REQUESTS = 3;
+const STORES_OF_REFUSED_REQUESTS = new Set(["idempotency records", "usage"]);
 
 /** Milliseconds after which URLs that were signed before the erasure are invalid, with a margin for an upload that has begun. */
 const LATE = (URL_SECONDS + 900) * 1000;
@@ -38,8 +41,8 @@ export interface RunDependencies {
 }
 
 /**
- * Works on all erasures that are not over, until `deadline` (epoch ms). No progress is stored, because erased data is not found again. So a
- * run may end at any point, and another one continues. Returns how many receipts were signed.
+ * Works on all open erasures until `deadline` (epoch ms). A run may end at any point, and another one continues: it searches again, and
+ * does not find what is erased. Returns the number of receipts that were signed.
  */
 export async function runErasures(
   deps: RunDependencies,
@@ -72,7 +75,7 @@ export async function runErasures(
   return completed;
 }
 
-/** Epoch milliseconds before which there is nothing to do. */
+/** Epoch milliseconds from which the next stage can run. */
 function dueAt({ stage, since }: OpenErasure, grace: number): number {
   return since + { sweep: 0, check: grace, late: LATE }[stage];
 }
@@ -101,11 +104,12 @@ async function advance(
   for (let n = 0; n < MAX_PASSES; n++) {
     const found = await pass(true);
     if (found === "over") return false;
-    if (found.every((name) => n >= PATIENCE && OF_REFUSED_REQUESTS.has(name))) return complete();
+    if (found.every((name) => n >= MAX_PASSES_FOR_REFUSED_REQUESTS && STORES_OF_REFUSED_REQUESTS.has(name)))
+      return complete();
   }
   return false;
 
-  /** Searches every store once, and erases what is found. Returns the names of what was found. */
+  /** Searches every store once, and erases what it finds. Returns the names of the stores in which it found something. */
   async function pass(isFinal: boolean): Promise<string[] | "over"> {
     const names: string[] = [];
     for (const eraser of erasers) {
@@ -128,7 +132,7 @@ async function advance(
     return (await save()) ? names : "over";
   }
 
-  /** Notes that a store holds a number of things. What an earlier step has erased stays found. */
+  /** Updates the counts of a store that holds `stored` things now. Things that an earlier step has erased still count as found. */
   function note(name: string, stored: number): void {
     const { found = 0, erased = 0 } = erasure.counts[name] ?? {};
     const total = Math.max(found, erased + stored);

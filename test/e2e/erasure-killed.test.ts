@@ -59,7 +59,7 @@ async function killAndRestart(part: (operator: ReturnType<typeof createOperator>
   host = await start({ keep: true });
 }
 
-it("an erasure goes on after kill -9 of the host in each of its stages, and leaves nothing", {
+it("an erasure continues after kill -9 of the host in each of its stages, and leaves nothing of the user", {
   timeout: 900_000,
 }, async () => {
   host = await start({ keep: false });

@@ -54,9 +54,9 @@ import { fold } from "../../shared/metrics/fold.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { createRecorder } from "../../shared/metrics/recorder.dynamodb.ts";
 import type { Granularity } from "../../shared/metrics/window.ts";
-import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
-import { eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
-import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { createItemErasers } from "../../shared/privacy/erase-items.dynamodb.ts";
+import { createObjectErasers, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
+import { createSessionEraser } from "../../shared/privacy/erase-sessions.dynamodb.ts";
 import { recentErasures } from "../../shared/privacy/erasure.ts";
 import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
 import { createPersonStore } from "../../shared/privacy/person.dynamodb.ts";
@@ -218,9 +218,9 @@ export function deploy(world: World, instance: Instance) {
         open: async () => ({
           ...erasing,
           erasersOf: (user) => [
-            eraseSessions(table, stores, user),
-            ...eraseItems(table, metricsTable, exportTable, user),
-            ...eraseObjects(versionsOf(bucket, instance), user),
+            createSessionEraser(table, stores, user),
+            ...createItemErasers(table, metricsTable, exportTable, user),
+            ...createObjectErasers(versionsOf(bucket, instance), user),
             lakeEraserOf(bucket, instance, user),
           ],
           eraseUploads: (user) => eraseUploads(versionsOf(bucket, instance), fileStore, user, clock()),

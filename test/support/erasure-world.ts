@@ -3,10 +3,10 @@ import { gateWrites } from "../../shared/dynamodb/gate-writes.ts";
 import { createTable } from "../../shared/dynamodb/table.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
-import { eraseItems } from "../../shared/privacy/erase-items.dynamodb.ts";
+import { createItemErasers } from "../../shared/privacy/erase-items.dynamodb.ts";
 import { createLakeEraser } from "../../shared/privacy/erase-lake.ts";
-import { createVersions, eraseObjects, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
-import { eraseSessions } from "../../shared/privacy/erase-sessions.dynamodb.ts";
+import { createObjectErasers, createVersions, eraseUploads } from "../../shared/privacy/erase-objects.s3.ts";
+import { createSessionEraser } from "../../shared/privacy/erase-sessions.dynamodb.ts";
 import type { Receipt } from "../../shared/privacy/erasure.ts";
 import { createErasureStore } from "../../shared/privacy/erasure-store.dynamodb.ts";
 import { createPrivacyKey } from "../../shared/privacy/receipt.ts";
@@ -30,9 +30,9 @@ export function createErasureWorld(engines: Engines, world: World) {
   const deps: RunDependencies = {
     erasures: createErasureStore(ungated),
     erasersOf: (user) => [
-      eraseSessions(table, stores, user),
-      ...eraseItems(table, metrics, world.exportTable, user),
-      ...eraseObjects(versions, user),
+      createSessionEraser(table, stores, user),
+      ...createItemErasers(table, metrics, world.exportTable, user),
+      ...createObjectErasers(versions, user),
       eraseLakeRows(user),
     ],
     eraseUploads: (user) => eraseUploads(versions, world.files, user, stores.clock()),

@@ -145,7 +145,7 @@ async function storedOf(user: string, day: string): Promise<string[]> {
 }
 
 it.each(Object.keys(jobs))(
-  "%s brings nothing back when a user is erased between any two of its calls",
+  "%s restores nothing of a user who is erased between any two of its calls",
   {
     timeout: 240_000,
   },
@@ -186,7 +186,7 @@ it.each(Object.keys(jobs))(
   },
 );
 
-it("the records of all streams store nothing of a user when they are delivered again after the erasure", async () => {
+it("stream records that are delivered again after an erasure store nothing of the user", async () => {
   const { engines, world } = api;
   const [user, day] = ["streamed-user", today()];
   const streams = await Promise.all(

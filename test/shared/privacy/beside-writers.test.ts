@@ -33,7 +33,7 @@ const writes = [
   (text: string) => api.post("/v1/sessions", { title: text }, { headers: { "idempotency-key": randomUUID() } }),
 ];
 
-it("an erasure beside 20 writers of the user and 20 others leaves nothing of the user and all of the others", {
+it("an erasure during the writes of 20 clients of the user and 20 of others leaves nothing of the user and everything of the others", {
   timeout: 240_000,
 }, async () => {
   await api.post("/v1/sessions", { id: "s" });

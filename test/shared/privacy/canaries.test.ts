@@ -105,7 +105,9 @@ async function stored(): Promise<string> {
 const count = (text: string, word: string) => text.split(word).length - 1;
 
 describe("the marks of users", () => {
-  it("are gone everywhere for an erased user, and all there for the others", { timeout: 60_000 }, async () => {
+  it("are gone from every store after an erasure, and those of other users are all there", {
+    timeout: 60_000,
+  }, async () => {
     for (const user of ["one", "two", "three"]) await live(user);
     await buildLake();
     const before = await stored();
@@ -127,7 +129,7 @@ describe("the marks of users", () => {
   });
 
   it.each(["before", "after"] as const)(
-    "are gone as well when the job dies %s each of its calls",
+    "are gone also when the job crashes %s any of its calls",
     {
       timeout: 240_000,
     },
@@ -151,7 +153,7 @@ describe("the marks of users", () => {
     },
   );
 
-  it("are gone when the user writes until the erasure begins, and the erasure is asked for twice", async () => {
+  it("are gone when the user writes until the erasure begins and requests it twice", async () => {
     await live("busy");
     const [first, second] = [await erasing.request("busy"), await erasing.request("busy")];
     expect(second.id).toBe(first.id);

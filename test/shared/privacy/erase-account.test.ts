@@ -38,7 +38,7 @@ function createPool(accounts: Record<string, string>) {
   };
 }
 
-it("an erasure deletes the account of the user, and only when no earlier request runs any more", async () => {
+it("an erasure deletes the user's account in its final stage, and not before", async () => {
   const { pool, eraserOf } = createPool({ [ANN]: ANN, [BOB]: BOB });
   const eraser = eraserOf(ANN);
   expect(await eraser.search(false)).toEqual({ account: 0 });
@@ -50,7 +50,7 @@ it("an erasure deletes the account of the user, and only when no earlier request
   expect([...pool.keys()]).toEqual([BOB]);
 });
 
-it("a deletion that is repeated, also after an answer was lost, changes nothing more", async () => {
+it("a repeated deletion of an account changes nothing, also when the first answer was lost", async () => {
   const { pool, fail, eraserOf } = createPool({ [ANN]: ANN });
   fail("the connection was cut");
   await expect(eraserOf(ANN).erase(true, never)).rejects.toMatchObject({ code: "unavailable" });
@@ -59,21 +59,21 @@ it("a deletion that is repeated, also after an answer was lost, changes nothing 
   expect([await eraserOf(ANN).search(true), pool.size]).toEqual([{ account: 0 }, 0]);
 });
 
-it("an account that Cognito finds by another name than its sub stays", async () => {
+it("an erasure does not delete an account that Cognito finds by another name than its sub", async () => {
   const { pool, eraserOf } = createPool({ [ANN]: BOB });
   expect(await eraserOf(ANN).search(true)).toEqual({ account: 0 });
   await eraserOf(ANN).erase(true, never);
   expect(pool.size).toBe(1);
 });
 
-it("a user of a backend, whose id may be another person's e-mail address, costs no call", async () => {
+it("an erasure never looks for the account of an id that is not a sub of Cognito", async () => {
   const { pool, calls, eraserOf } = createPool({ "ann@example.com": ANN });
   expect(await eraserOf("ann@example.com").search(true)).toEqual({ account: 0 });
   await eraserOf("ann@example.com").erase(true, never);
   expect([calls, pool.size]).toEqual([[], 1]);
 });
 
-it("an error of the user pool fails the run, so that another one repeats it", async () => {
+it("an error of the user pool fails the run, so that the next run repeats it", async () => {
   const send = () => Promise.reject(new Error("throttled"));
   const eraser = createAccountEraser("pool", { send } as never)(ANN);
   await expect(eraser.search(true)).rejects.toMatchObject({ code: "unavailable" });

@@ -53,7 +53,7 @@ it("an erasure deletes the dead letters that name the user, and no others", asyn
   expect(await left()).toBe(others.length);
 });
 
-it("a user whose id is a common word of dead letters loses nobody's", async () => {
+it("the erasure of a user whose id is a common word deletes no dead letters of others", async () => {
   await send(failure("Error"), JSON.stringify({ version: "1.0" }));
   for (const user of ["aws.events", "Error", "1.0", ".*", "U"]) {
     expect(await found(user)).toBe(0);
@@ -62,7 +62,7 @@ it("a user whose id is a common word of dead letters loses nobody's", async () =
   expect(await left()).toBe(2);
 });
 
-it("searches of several erasures at once each see every message", async () => {
+it("each of several erasures that search at the same time sees every message", async () => {
   await send(failure("The item U#ann#S#s1"), failure("The item U#bob#S#s1"), failure("U#ann"));
   const eraserOf = createDeadLetterEraser(url, client);
   const counts = await Promise.all(["ann", "bob", "ann", "cid"].map((user) => found(user, eraserOf)));
@@ -70,7 +70,7 @@ it("searches of several erasures at once each see every message", async () => {
   expect(await left()).toBe(3);
 });
 
-it("an empty queue costs one call", async () => {
+it("the search of an empty dead-letter queue takes one call", async () => {
   let calls = 0;
   const send = (command: never) => {
     calls++;

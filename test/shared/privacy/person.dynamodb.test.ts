@@ -16,7 +16,7 @@ describe("the record of a person", () => {
     expect(await world.persons.find("new")).toEqual({ memory: true });
   });
 
-  it("keeps the choice of a user, and no one else's", async () => {
+  it("keeps the choice of one user without changing that of others", async () => {
     expect(await world.persons.setMemory("ann", false, 1)).toEqual({ memory: false });
     expect(await world.persons.find("ann")).toEqual({ memory: false });
     expect(await world.persons.find("an")).toEqual({ memory: true });

@@ -87,7 +87,7 @@ describe("a user whose data is being erased", () => {
     await api.engines.dynamodb.send(new PutCommand({ TableName: api.engines.tableName, Item }));
   });
 
-  it("is tested with every operation that may write", () => {
+  it("is tested with every operation that can write", () => {
     expect(Object.keys(requests).sort()).toEqual(writing.map(([id]) => id).sort());
   });
 
@@ -104,7 +104,7 @@ describe("a user whose data is being erased", () => {
     },
   );
 
-  it("still reads, and the same request succeeds after the erasure", async () => {
+  it("can still read, and the same write succeeds after the erasure", async () => {
     expect((await api.get("/v1/sessions/s")).status).toBe(200);
     const request = requests.appendMessages!("s");
     expect((await send("appendMessages", request)).status).toBe(409);

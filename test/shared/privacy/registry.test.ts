@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { impersonal, places, remainsOf } from "../../../shared/privacy/registry.ts";
 import { retention } from "../../../shared/retention/policy.ts";
 
-it("every record of the retention table is in the registry of personal data once, or is known to hold none", () => {
+it("every row of the retention table is in the registry of personal data once, or is listed as impersonal", () => {
   const rows = [...places.flatMap(({ records }) => records as readonly string[]), ...impersonal];
   expect(rows.toSorted()).toEqual(Object.keys(retention).toSorted());
 });
@@ -12,7 +12,7 @@ it("names of places are unique, because receipts name them", () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-it("a receipt names what the erasure cannot reach, and until when", () => {
+it("a receipt names the data that the erasure cannot delete at once, and when it will be gone", () => {
   const since = Date.parse("2026-11-21T12:00:00.000Z");
   const remains = new Map(remainsOf({ since, now: since + 600_000 }, new Set()).map((rest) => [rest.name, rest]));
   expect(remains.get("stream records")?.until).toBe("2026-11-22T12:10:00.000Z");

@@ -38,7 +38,7 @@ describe("an erasure", () => {
     expect(await world.stores.sessions.countActive()).toBe(1);
   });
 
-  it("erases many sessions with memories at once, and sessions in every state", async () => {
+  it("erases many sessions with memories, in every state", async () => {
     const ids = Array.from({ length: 40 }, (_, n) => `s${n}`);
     for (const id of ids) await world.say("cid", id, `My number is ${id}.`);
     await world.deliver("cid", ...ids);
@@ -53,7 +53,7 @@ describe("an erasure", () => {
     expect(receipt.stores.filter(({ remaining }) => remaining > 0)).toEqual([]);
   });
 
-  it("erases nothing that is new when another worker completes it after this one has listed it", async () => {
+  it("does not erase new data when another worker completes it after this one has listed it", async () => {
     await world.say("dan", "s", "My cat is called Momo.");
     const { id } = await erasing.request("dan");
     await erasing.run();
@@ -76,7 +76,7 @@ describe("an erasure", () => {
     expect(await erasures.open()).toEqual([]);
   });
 
-  it("leaves nothing that stream records from before it bring back when they are delivered again", async () => {
+  it("stays complete when stream records from before it are delivered again", async () => {
     await world.say("eve", "s", "My number is 7.");
     await world.create("eve", "expired", 60, 2);
     const records = [...(await world.records("eve", "s")), ...(await world.records("eve", "expired"))];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLake } from "../../../shared/lake/lake.s3.ts";
 import { partitionKey } from "../../../shared/lake/tables.ts";
 import { createLakeEraser } from "../../../shared/privacy/erase-lake.ts";
-import { createVersions, eraseObjects } from "../../../shared/privacy/erase-objects.s3.ts";
+import { createObjectErasers, createVersions } from "../../../shared/privacy/erase-objects.s3.ts";
 import type { Eraser } from "../../../shared/privacy/erasure.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { readPartition } from "../../support/partition.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => engines.close());
 beforeEach(() => {
   s3 = withVersions(engines.s3, engines.bucket);
-  erasers = eraseObjects(createVersions(s3.client, engines.bucket), "ann");
+  erasers = createObjectErasers(createVersions(s3.client, engines.bucket), "ann");
 });
 
 const put = (Key: string, Body = "x") => s3.client.send(new PutObjectCommand({ Bucket: engines.bucket, Key, Body }));
@@ -33,7 +33,7 @@ async function search(): Promise<Record<string, number>> {
 const erase = () => Promise.all(erasers.map((each) => each.erase(true, never)));
 
 describe("in a bucket that keeps older versions, an erasure", () => {
-  it("deletes every version and every delete marker of the user on all pages, and nothing of others", async () => {
+  it("deletes all versions and delete markers of the user on all pages of the list, and nothing of others", async () => {
     const days = ["2026-11-19", "2026-11-20", DAY];
     for (const user of ["ann", "anna"]) {
       for (const day of days) {
@@ -53,7 +53,7 @@ describe("in a bucket that keeps older versions, an erasure", () => {
     expect(s3.stored()).toEqual(others);
   });
 
-  it("finds what is left when S3 refuses a deletion, and deletes it with the next attempt", async () => {
+  it("deletes in the next attempt the versions whose deletion S3 has refused", async () => {
     for (const content of ["1", "2", "3"]) await put("files/ann/f", content);
     s3.refuse(1);
     await search();
@@ -84,7 +84,7 @@ describe("in a lake that keeps older versions, an erasure", () => {
     return createLakeEraser(createVersions(s3.client, engines.bucket), lake, hash)(user);
   }
 
-  it("deletes older versions with rows of the user, and keeps those without", async () => {
+  it("deletes older versions that have rows of the user, and keeps the other versions", async () => {
     const key = partitionKey("events", DAY);
     await build("bob");
     await build("ann", "bob");
@@ -97,7 +97,7 @@ describe("in a lake that keeps older versions, an erasure", () => {
     expect(s3.stored()).toEqual([`${key} v4`, `${key} v1`]);
   });
 
-  it("does not bring back the rows of a user who was erased since its search", async () => {
+  it("does not restore the rows of a user who was erased since its search", async () => {
     await build("ann", "bob", "cid");
     const [ann, bob] = [eraserOf("ann"), eraserOf("bob")];
     await ann.search(true);
