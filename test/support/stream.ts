@@ -24,12 +24,7 @@ export async function createStream(
   return async (): Promise<DynamoDBRecord[]> => {
     const found: DynamoDBRecord[] = [];
     for (const { shardId } of await reader.shards(arn)) {
-      const sequenceNumber = positions.get(shardId);
-      let iterator: string | undefined = await reader.iterator(
-        arn,
-        shardId,
-        sequenceNumber ? { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber } : { type: "TRIM_HORIZON" },
-      );
+      let iterator: string | undefined = await reader.iterator(arn, shardId, positions.get(shardId));
       while (iterator) {
         const page = await reader.records(iterator, arn);
         found.push(...(page.records as unknown as DynamoDBRecord[]));

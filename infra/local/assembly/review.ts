@@ -33,7 +33,7 @@ const supported: Record<string, string> = {
   "AWS::Lambda::EventInvokeConfig":
     "DestinationConfig.OnFailure FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier",
   "AWS::Lambda::EventSourceMapping":
-    "BatchSize BisectBatchOnFunctionError DestinationConfig.OnFailure Enabled EventSourceArn FilterCriteria FunctionName " +
+    "BatchSize BisectBatchOnFunctionError DestinationConfig.OnFailure EventSourceArn FilterCriteria FunctionName " +
     "FunctionResponseTypes MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts " +
     "ParallelizationFactor StartingPosition Tags",
   "AWS::Lambda::Function":

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Page, StartAt, StreamReader } from "./stream-reader.ts";
+import type { Page, StreamReader } from "./stream-reader.ts";
 import { changesNothing, type ItemJson, type RawRecord, toLambdaRecord } from "./stream-record.ts";
 import { tableOf } from "./streams-client.ts";
 
@@ -21,9 +21,6 @@ interface Row {
  * @param ahead seconds by which the clock of this process is ahead of the engine's; records get the time of this process
  */
 export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamReader {
-  const newest = db.prepare(
-    "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) AS number FROM _stream_records WHERE table_name = ?",
-  );
   const describe = db.prepare("SELECT key_schema, stream_view_type FROM _tables WHERE table_name = ?");
   const select = db.prepare(
     `SELECT id, event_name, keys_json, octet_length(new_image) AS new_bytes, octet_length(old_image) AS old_bytes,
@@ -38,26 +35,10 @@ export function createDatabaseStreamReader(db: DatabaseSync, ahead = 0): StreamR
   };
   const imageOf: ReadImage = (id, name) => JSON.parse(String(images[name].get(id)?.image));
 
-  /** Sequence number before the first record to read. */
-  const positionOf = (table: string, at: StartAt): number => {
-    switch (at.type) {
-      case "TRIM_HORIZON":
-        return 0;
-      case "LATEST":
-        return Number(newest.get(table)?.number);
-      case "AFTER_SEQUENCE_NUMBER":
-        return Number(at.sequenceNumber);
-      case "AT_SEQUENCE_NUMBER":
-        return Number(at.sequenceNumber) - 1;
-    }
-  };
-
   return {
     shards: async (streamArn) => [{ shardId: `shardId-00000001-${tableOf(streamArn)}` }],
 
-    iterator: async (streamArn, _shardId, at) => String(positionOf(tableOf(streamArn), at)),
-
-    latest: async (streamArn) => String(positionOf(tableOf(streamArn), { type: "LATEST" })),
+    iterator: async (_streamArn, _shardId, after = "0") => after,
 
     async records(iterator, streamArn, limit = 1_000): Promise<Page> {
       const table = tableOf(streamArn);

@@ -8,15 +8,10 @@ export interface Shard {
   parentShardId?: string;
 }
 
-export type StartAt =
-  | { type: "TRIM_HORIZON" | "LATEST" }
-  | { type: "AFTER_SEQUENCE_NUMBER" | "AT_SEQUENCE_NUMBER"; sequenceNumber: string };
-
 export interface StreamReader {
   shards(streamArn: string): Promise<Shard[]>;
-  iterator(streamArn: string, shardId: string, at: StartAt): Promise<string>;
-  /** Sequence number of the newest record; "0" = there is none. Undefined with engines other than the embedded one. */
-  latest(streamArn: string, shardId: string): Promise<string | undefined>;
+  /** `after`: the sequence number after which to read; absent = read from the oldest record. */
+  iterator(streamArn: string, shardId: string, after?: string): Promise<string>;
   records(iterator: string, streamArn: string, limit?: number): Promise<Page>;
   /** Returns the attribute name of the table's partition key. */
   partitionKey(streamArn: string): Promise<string>;
@@ -55,13 +50,13 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
       } while (last !== undefined);
       return shards;
     },
-    async iterator(streamArn, shardId, at) {
-      const position = "sequenceNumber" in at ? { SequenceNumber: at.sequenceNumber } : {};
-      const request = { StreamArn: streamArn, ShardId: shardId, ShardIteratorType: at.type, ...position };
+    async iterator(streamArn, shardId, after) {
+      const position =
+        after === undefined
+          ? { ShardIteratorType: "TRIM_HORIZON" }
+          : { ShardIteratorType: "AFTER_SEQUENCE_NUMBER", SequenceNumber: after };
+      const request = { StreamArn: streamArn, ShardId: shardId, ...position };
       return (await client<{ ShardIterator: string }>("GetShardIterator", request)).ShardIterator;
-    },
-    async latest(streamArn, shardId) {
-      return positionIn(await this.iterator(streamArn, shardId, { type: "LATEST" }));
     },
     async records(iterator, streamArn, limit = 1_000) {
       const request = { ShardIterator: iterator, Limit: limit };
@@ -85,15 +80,6 @@ export function createStreamReader(endpoint: string, credentials?: Credentials):
 }
 
 /** The sequence number in an iterator of the embedded engine, which is JSON in base64; `undefined` for iterators of other engines. */
-function positionIn(iterator: string): string | undefined {
-  try {
-    const { position } = JSON.parse(Buffer.from(iterator, "base64").toString());
-    return Number.isInteger(position) ? String(position) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 interface Description {
   StreamDescription: { Shards?: { ShardId: string; ParentShardId?: string }[]; LastEvaluatedShardId?: string };
 }

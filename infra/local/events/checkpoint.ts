@@ -41,7 +41,7 @@ export function openCheckpoint(file: string, streamArn: string) {
       const isFirst = shards[shardId] === undefined;
       shards[shardId] = sequenceNumber;
       timer ??= setTimeout(save, SAVE_EVERY);
-      // Without a first position, a source that begins at the newest record would skip what is written while the host is off.
+      // Without a position, the next start could delete records that only the other sources of the stream have read.
       if (isFirst) save();
     },
     save,

@@ -7,14 +7,13 @@ interface MappingProperties {
   BatchSize?: number;
   BisectBatchOnFunctionError?: boolean;
   DestinationConfig?: { OnFailure?: object };
-  Enabled?: boolean;
   FilterCriteria?: { Filters?: { Pattern: string }[] };
   FunctionResponseTypes?: string[];
   MaximumBatchingWindowInSeconds?: number;
   MaximumRecordAgeInSeconds?: number;
   MaximumRetryAttempts?: number;
   ParallelizationFactor?: number;
-  StartingPosition: "TRIM_HORIZON" | "LATEST";
+  StartingPosition: string;
 }
 
 export interface Mapping {
@@ -23,7 +22,6 @@ export interface Mapping {
   functionArn: string;
   batchSize: number;
   bisect: boolean;
-  enabled: boolean;
   hasDestination: boolean;
   reportsItemFailures: boolean;
   /** Seconds. */
@@ -33,32 +31,35 @@ export interface Mapping {
   /** -1 = no limit. */
   maximumRetries: number;
   parallelization: number;
-  startingPosition: "TRIM_HORIZON" | "LATEST";
   /** Whether a record passes the filters. */
   accepts: (record: object) => boolean;
 }
 
 /**
  * Reads the resolved properties of an AWS::Lambda::EventSourceMapping on a DynamoDB stream, with Lambda's defaults. Throws an Error when
- * a filter pattern is malformed.
+ * a filter pattern is malformed, or
+ * when the mapping does not start at the oldest record.
  */
 export function readMapping(properties: Record<string, unknown>, label?: string): Mapping {
   const mapping = properties as unknown as MappingProperties;
   const name = functionName(mapping.FunctionName);
+  if (mapping.StartingPosition !== "TRIM_HORIZON") {
+    throw new Error(
+      `The event source of ${name} starts at ${mapping.StartingPosition}; the host knows TRIM_HORIZON only.`,
+    );
+  }
   const filters = mapping.FilterCriteria?.Filters?.map(({ Pattern }) => compileFilter(JSON.parse(Pattern))) ?? [];
   return {
     functionLabel: label ?? name,
     functionArn: functionArn(name),
     batchSize: mapping.BatchSize ?? 100,
     bisect: mapping.BisectBatchOnFunctionError ?? false,
-    enabled: mapping.Enabled ?? true,
     hasDestination: mapping.DestinationConfig?.OnFailure !== undefined,
     reportsItemFailures: mapping.FunctionResponseTypes?.includes("ReportBatchItemFailures") ?? false,
     window: mapping.MaximumBatchingWindowInSeconds ?? 0,
     maximumAge: mapping.MaximumRecordAgeInSeconds ?? -1,
     maximumRetries: mapping.MaximumRetryAttempts ?? -1,
     parallelization: mapping.ParallelizationFactor ?? 1,
-    startingPosition: mapping.StartingPosition,
     accepts: (record) => filters.length === 0 || filters.some((matches) => matches(record)),
   };
 }

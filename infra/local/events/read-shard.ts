@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StartAt, StreamReader } from "../dynamodb/stream-reader.ts";
+import type { StreamReader } from "../dynamodb/stream-reader.ts";
 import type { StreamRecord } from "../dynamodb/stream-record.ts";
 import type { Progress } from "./progress.ts";
 
@@ -20,8 +20,6 @@ export async function readShard(options: {
   reader: StreamReader;
   streamArn: string;
   shardId: string;
-  /** Where to begin when there is no position. */
-  start: "TRIM_HORIZON" | "LATEST";
   progress: Progress;
   take: (records: StreamRecord[]) => void;
   signal: AbortSignal;
@@ -39,13 +37,7 @@ export async function readShard(options: {
       continue;
     }
     try {
-      if (position === undefined && options.start === "LATEST") {
-        // Store the position before the first record. Otherwise the next start would skip records written while the host was down.
-        position = await reader.latest(streamArn, shardId);
-        if (position !== undefined) progress.readTo(position);
-        options.take([]);
-      }
-      iterator ??= await reader.iterator(streamArn, shardId, startAt());
+      iterator ??= await reader.iterator(streamArn, shardId, position);
       const page = await reader.records(iterator, streamArn, limit);
       iterator = page.next;
       if (page.lastSequenceNumber !== undefined) {
@@ -63,18 +55,12 @@ export async function readShard(options: {
       iterator = undefined;
       if (error instanceof Error && error.name === "TrimmedDataAccessException") {
         log(`${streamArn}: the stream no longer has the records after ${position}; continuing with its oldest record.`);
-        position = "0";
+        position = undefined;
       } else {
         log(`${streamArn}: reading failed, retrying: ${error instanceof Error ? error.message : error}`);
       }
       await pause(ERROR_DELAY);
     }
-  }
-
-  function startAt(): StartAt {
-    if (position === undefined) return { type: options.start };
-    if (position === "0") return { type: "TRIM_HORIZON" };
-    return { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: position };
   }
 
   async function pause(milliseconds: number): Promise<void> {

@@ -40,15 +40,11 @@ interface StreamPollerOptions {
 /**
  * Starts an event-source mapping from a table's stream to a function, with Lambda's semantics. Delivery is at least once and in order
  * per partition key. The checkpoint passes only settled records.
- * Throws an Error when a filter pattern is malformed.
+ * Throws the errors of `readMapping`.
  */
 export function startStreamPoller(options: StreamPollerOptions): { stop(): Promise<void> } {
   const { reader, streamArn, log, warn, backoff = BACKOFF } = options;
   const mapping = readMapping(options.mapping, options.functionLabel);
-  if (!mapping.enabled) {
-    log(`Event source of ${mapping.functionLabel} is disabled.`);
-    return { stop: async () => undefined };
-  }
   const checkpoint = openCheckpoint(options.checkpointFile, streamArn);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -104,7 +100,6 @@ export function startStreamPoller(options: StreamPollerOptions): { stop(): Promi
       reader,
       streamArn,
       shardId,
-      start: mapping.startingPosition,
       progress,
       signal,
       log,

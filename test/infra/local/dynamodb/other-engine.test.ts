@@ -52,7 +52,7 @@ async function recordsOf(pk: string) {
   const { streamArn = "" } = await ensureTable(clientOf(engine.url), vectors, quiet, { vectors: false });
   const reader = createStreamReader(engine.url, credentials);
   const [shard] = await reader.shards(streamArn);
-  const iterator = await reader.iterator(streamArn, shard?.shardId ?? "", { type: "TRIM_HORIZON" });
+  const iterator = await reader.iterator(streamArn, shard?.shardId ?? "");
   const { records } = await reader.records(iterator, streamArn);
   return records.filter(({ dynamodb }) => dynamodb.Keys.pk?.S === pk);
 }

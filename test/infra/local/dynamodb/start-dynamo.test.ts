@@ -34,7 +34,7 @@ async function start(options: Partial<Parameters<typeof startDynamo>[0]> = {}): 
 async function recordsOf(dynamo: Dynamo, streamArn: string) {
   const reader = createStreamReader(dynamo.endpoint);
   const [shard] = await reader.shards(streamArn);
-  const iterator = await reader.iterator(streamArn, shard!.shardId, { type: "TRIM_HORIZON" });
+  const iterator = await reader.iterator(streamArn, shard!.shardId);
   return (await reader.records(iterator, streamArn)).records;
 }
 

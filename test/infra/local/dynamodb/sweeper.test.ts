@@ -110,7 +110,7 @@ describe("a TTL sweep", () => {
     await put(item(1, now - 10));
     expect(await dynamo.sweepTtl()).toBe(1);
     await put(item(1));
-    const iterator = await dynamo.streams.iterator(streamArn, "shardId-00000001-items", { type: "TRIM_HORIZON" });
+    const iterator = await dynamo.streams.iterator(streamArn, "shardId-00000001-items");
     const { records } = await dynamo.streams.records(iterator, streamArn);
     expect(records.map(({ eventName, dynamodb }) => [eventName, dynamodb.SequenceNumber])).toEqual([
       ["INSERT", "1"],

@@ -213,18 +213,6 @@ describe("a stream event source", () => {
     ]);
   });
 
-  it("starts at the end with LATEST, and later delivers the records written while it was down", async () => {
-    const seen: string[] = [];
-    for (let i = 0; i < 12; i++) await put(client, `old${i}`);
-    const first = poll((records) => seen.push(...records.map(pkOf)), { StartingPosition: "LATEST" });
-    await until(() => existsSync(checkpointFile));
-    await first.stop();
-    await put(client, "new");
-    poll((records) => seen.push(...records.map(pkOf)), { StartingPosition: "LATEST" });
-    await until(() => seen.length > 0);
-    expect(seen).toEqual(["new"]);
-  });
-
   it("waits for the running batch when it stops, and does not deliver it again", async () => {
     let ended = false;
     let begun = false;
@@ -266,12 +254,10 @@ describe("a stream event source", () => {
     expect(seen).toEqual(["b", "c"]);
   });
 
-  it("does nothing when it is disabled", async () => {
-    const seen: string[] = [];
-    poll((records) => seen.push(...records.map(pkOf)), { Enabled: false });
-    await put(client, "a");
-    await sleep(300);
-    expect(seen).toEqual([]);
+  it("is refused when it does not start at the oldest record", () => {
+    expect(() => poll(() => undefined, { StartingPosition: "LATEST" })).toThrow(
+      "The event source of job starts at LATEST; the host knows TRIM_HORIZON only.",
+    );
   });
 });
 

@@ -71,7 +71,7 @@ describe("the host does not start a deployment that AWS rejects", () => {
         Properties: {
           EventSourceArn: att("Table", "StreamArn"),
           FunctionName: { Ref: "job" },
-          StartingPosition: "LATEST",
+          StartingPosition: "TRIM_HORIZON",
           ...more,
         },
       },
