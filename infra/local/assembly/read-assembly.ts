@@ -12,7 +12,6 @@ export interface Stack {
 
 export interface Template {
   Resources?: Record<string, TemplateResource>;
-  Parameters?: Record<string, { Type?: string; Default?: unknown }>;
   Outputs?: Record<string, { Value?: unknown; Export?: { Name?: unknown } }>;
 }
 
@@ -25,7 +24,7 @@ export interface TemplateResource {
 
 interface Artifact {
   type: string;
-  properties?: { templateFile?: string; stackName?: string; file?: string; directoryName?: string };
+  properties?: { templateFile?: string; stackName?: string; file?: string };
 }
 
 interface AssetFile {
@@ -33,7 +32,7 @@ interface AssetFile {
   destinations?: Record<string, { objectKey?: string } | undefined>;
 }
 
-/** Reads the stacks of a cloud assembly, including nested ones of stages. Throws an Error when the directory has none. */
+/** Reads the stacks of a cloud assembly. Throws an Error when the directory has none. */
 export function readAssembly(directory: string): Stack[] {
   if (!existsSync(path.join(directory, "manifest.json"))) {
     throw new Error(`${directory} is not a cloud assembly: it has no manifest.json`);
@@ -53,9 +52,6 @@ export function readAssembly(directory: string): Stack[] {
     ),
   );
   return artifacts.flatMap(([id, { type, properties }]): Stack[] => {
-    if (type === "cdk:cloud-assembly" && properties?.directoryName) {
-      return readAssembly(path.join(directory, properties.directoryName));
-    }
     if (type !== "aws:cloudformation:stack" || !properties?.templateFile) return [];
     const template = readJson<Template>(directory, properties.templateFile);
     return [{ name: properties.stackName ?? id, template, assets }];

@@ -13,6 +13,13 @@ export interface Resource {
 
 export type Properties = Record<string, unknown>;
 
+const pseudoParameters: Record<string, string> = {
+  "AWS::AccountId": ACCOUNT,
+  "AWS::Region": REGION,
+  "AWS::Partition": PARTITION,
+  "AWS::URLSuffix": "amazonaws.com",
+};
+
 type Named = Pick<Resource, "stack" | "logicalId">;
 
 export interface Resolver {
@@ -32,8 +39,6 @@ export interface Resolver {
   asset(stackName: string, objectKey: string): string | undefined;
 }
 
-const NO_VALUE = Symbol("AWS::NoValue");
-
 /**
  * Resolves CloudFormation's intrinsic functions with the values of this machine. A function that cannot be resolved causes a warning
  * and becomes a text that says so, so that the rest still runs.
@@ -51,7 +56,7 @@ export function createResolver(stacks: readonly Stack[], warn: (message: string)
 
   function resolve(stack: Stack, value: unknown, where: string): unknown {
     if (Array.isArray(value)) {
-      return value.map((item) => resolve(stack, item, where)).filter((item) => item !== NO_VALUE);
+      return value.map((item) => resolve(stack, item, where));
     }
     if (typeof value !== "object" || value === null) return value;
     const entries = Object.entries(value);
@@ -59,9 +64,7 @@ export function createResolver(stacks: readonly Stack[], warn: (message: string)
     if (others.length === 0 && (name === "Ref" || name.startsWith("Fn::"))) {
       return intrinsic(stack, name, argument, where);
     }
-    return Object.fromEntries(
-      entries.map(([key, item]) => [key, resolve(stack, item, where)]).filter(([, item]) => item !== NO_VALUE),
-    );
+    return Object.fromEntries(entries.map(([key, item]) => [key, resolve(stack, item, where)]));
   }
 
   function intrinsic(stack: Stack, name: string, argument: unknown, where: string): unknown {
@@ -75,7 +78,7 @@ export function createResolver(stacks: readonly Stack[], warn: (message: string)
       case "Fn::Join":
         return (go(b) as unknown[]).join(String(go(a)));
       case "Fn::Sub":
-        return substitute(stack, String(a), (go(b) ?? {}) as Properties, where);
+        return String(a).replaceAll(/\$\{([^}]+)\}/g, (_, id: string) => ref(stack, id, where));
       case "Fn::Select":
         return (go(b) as unknown[])[Number(go(a))];
       case "Fn::Split":
@@ -87,26 +90,14 @@ export function createResolver(stacks: readonly Stack[], warn: (message: string)
     }
   }
 
-  function ref(stack: Stack, id: string, where: string): unknown {
-    if (id === "AWS::NoValue") return NO_VALUE;
-    const known = pseudoParameter(stack, id) ?? attributes.get(`${stack.name}/${id}`)?.Ref;
-    if (known !== undefined) return known;
-    const parameter = stack.template.Parameters?.[id];
-    return parameter ? (parameter.Default ?? "") : unresolved(`${where}: Ref to ${id}, which is not in the stack`);
+  function ref(stack: Stack, id: string, where: string): string {
+    const known = pseudoParameters[id] ?? attributes.get(`${stack.name}/${id}`)?.Ref;
+    return known ?? unresolved(`${where}: Ref to ${id}, which is not in the stack`);
   }
 
   function getAtt(stack: Stack, id: string, name: string, where: string): string {
     const known = attributes.get(`${stack.name}/${id}`)?.[name];
     return known ?? unresolved(`${where}: the local host has no value for the attribute ${name} of ${id}`);
-  }
-
-  function substitute(stack: Stack, text: string, given: Properties, where: string): string {
-    return text.replaceAll(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
-      if (literal) return `\${${name}}`;
-      if (name in given) return String(given[name]);
-      const [id = "", attribute] = name.split(".");
-      return String(attribute === undefined ? ref(stack, name, where) : getAtt(stack, id, attribute, where));
-    });
   }
 
   function importValue(exportName: string, where: string): unknown {
@@ -157,15 +148,4 @@ export function createResolver(stacks: readonly Stack[], warn: (message: string)
 export function labelOf({ constructPath = "", logicalId }: Resource): string {
   const [, ...below] = constructPath.split("/");
   return below.filter((id) => !["Function", "Handler", "Resource"].includes(id)).join("/") || logicalId;
-}
-
-function pseudoParameter(stack: Stack, name: string): string | undefined {
-  const values: Record<string, string> = {
-    "AWS::AccountId": ACCOUNT,
-    "AWS::Region": REGION,
-    "AWS::Partition": PARTITION,
-    "AWS::URLSuffix": "amazonaws.com",
-    "AWS::StackName": stack.name,
-  };
-  return values[name];
 }

@@ -27,7 +27,6 @@ const transactActions: Record<string, string> = {
   Update: "UpdateItem",
   Delete: "DeleteItem",
   ConditionCheck: "ConditionCheckItem",
-  Get: "GetItem",
 };
 
 /**
@@ -62,11 +61,9 @@ export function sqsPermission(operation: string, input: { QueueUrl?: string; Que
   return { action: `sqs:${operation.toLowerCase()}`, resource };
 }
 
-/** The permission that a call of Secrets Manager needs. A request may name a secret by its ARN or its name. */
+/** The permission that a call of Secrets Manager needs. Functions name secrets by their ARNs. */
 export function secretsPermission(operation: string, { SecretId = "" }: { SecretId?: string }): Permission {
-  const isArn = SecretId.startsWith("arn:");
-  const resource = isArn ? SecretId : `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${SecretId}`;
-  return { action: `secretsmanager:${operation}`, resource };
+  return { action: `secretsmanager:${operation}`, resource: SecretId };
 }
 
 /** The permission that a call of a Cognito user pool needs. */
@@ -82,7 +79,6 @@ export function invokePermission(functionArn: string): Permission {
   return { action: "lambda:InvokeFunction", resource: functionArn };
 }
 
-/** A request may also name a table by its ARN. */
 function tableArn(name: string): string {
-  return name.startsWith("arn:") ? name : `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${name}`;
+  return `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${name}`;
 }

@@ -105,24 +105,19 @@ interface PermissionProperties {
   FunctionName: string;
   Principal: string;
   SourceArn?: string;
-  SourceAccount?: string;
 }
 
 /** The policy statement that Lambda creates for a permission to invoke a function. */
 function permissionStatement({ logicalId, properties }: Resource) {
-  const { Action, FunctionName, Principal, SourceArn, SourceAccount, ...rest } =
-    properties as unknown as PermissionProperties;
+  const { Action, FunctionName, Principal, SourceArn, ...rest } = properties as unknown as PermissionProperties;
   const [unknown] = Object.keys(rest);
   if (unknown) throw new Error(`${logicalId}: the local host does not understand the property ${unknown}`);
   return {
     Sid: logicalId,
     Effect: "Allow",
-    Principal: Principal.endsWith(".amazonaws.com") ? { Service: Principal } : { AWS: Principal },
+    Principal: { Service: Principal },
     Action,
     Resource: functionArn(functionName(FunctionName)),
-    Condition: {
-      ...(SourceArn && { ArnLike: { "AWS:SourceArn": SourceArn } }),
-      ...(SourceAccount && { StringEquals: { "AWS:SourceAccount": SourceAccount } }),
-    },
+    ...(SourceArn && { Condition: { ArnLike: { "AWS:SourceArn": SourceArn } } }),
   };
 }
