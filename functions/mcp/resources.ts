@@ -1,4 +1,10 @@
-import { type McpServer, type ReadResourceResult, ResourceTemplate } from "@modelcontextprotocol/server";
+import {
+  type McpServer,
+  type ReadResourceResult,
+  ResourceNotFoundError,
+  ResourceTemplate,
+} from "@modelcontextprotocol/server";
+import { AppError } from "../../shared/errors.ts";
 import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
 import { findFile, listFiles } from "../../shared/files/manage-files.ts";
 import { isText } from "../../shared/files/prompt-files.ts";
@@ -10,18 +16,18 @@ import { toSession } from "../../shared/session/session.ts";
 import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
 import { adviceOn } from "./tools.ts";
 
-/** Sessions and files that are offered, and messages that one reading of a session shows: the newest. */
+/** Maximum numbers of sessions and files in the list, and of messages in a session. The newest ones are shown. */
 const MAX_LISTED = 50;
 const MAX_MESSAGES = 100;
 
-/** Bytes of a file that one reading carries. A Lambda's answer has 6 MB at most, of which base64 takes 4 for these 3. */
+/** Maximum bytes of a file in an answer. They are 4 MB in base64, and an answer of Lambda has 6 MB at most. */
 const MAX_FILE_BYTES = 3 * 1024 * 1024;
 
 const JSON_TYPE = "application/json";
 
-/** Registers what a client can attach to a conversation: the user's sessions and files. */
+/** Registers the resources that a client can attach to a conversation: the user's sessions and files. */
 export function registerResources(server: McpServer, deps: McpDependencies, { user }: Caller): void {
-  /** `read` gets the id in the address, and gives the content. Its errors reach the client as advice. */
+  /** `read` returns the content for the id in an address. Its errors reach the client as advice. */
   function resource(
     name: string,
     description: string,
@@ -39,9 +45,11 @@ export function registerResources(server: McpServer, deps: McpDependencies, { us
       { description },
       async ({ href: uri }, { id }): Promise<ReadResourceResult> => {
         try {
-          return { contents: [{ uri, ...(await read(decodeURIComponent(String(id)))) }] };
+          return { contents: [{ uri, ...(await read(decode(String(id)))) }] };
         } catch (error) {
-          throw new Error(adviceOn(error, "Find addresses with resources/list"));
+          const advice = adviceOn(error, "Find addresses with resources/list");
+          if (error instanceof AppError && error.code === "not_found") throw new ResourceNotFoundError(uri, advice);
+          throw new Error(advice);
         }
       },
     );
@@ -94,6 +102,15 @@ export function registerResources(server: McpServer, deps: McpDependencies, { us
         : { mimeType, blob: content.toString("base64") };
     },
   );
+}
+
+/** Decodes an id. Throws `not_found` when its escapes are invalid, because no address has such an id. */
+function decode(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch (cause) {
+    throw new AppError("not_found", "no such address", { cause });
+  }
 }
 
 const isReady = ({ status }: FileRecord): boolean => status === "ready";

@@ -109,9 +109,17 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
       session: { id: "a:b" },
       messages: [{ content: "hello" }],
     });
-    await expect(client.readResource({ uri: "memocha://sessions/none" })).rejects.toThrow(
-      "no such session. Find addresses with resources/list.",
-    );
+  });
+
+  it.each([
+    ["memocha://sessions/none", "no such session. Find addresses with resources/list."],
+    ["memocha://sessions/%zz", "no such address. Find addresses with resources/list."],
+    ["memocha://files/none", "no such file. Find addresses with resources/list."],
+    ["memocha://others/none", "Resource not found: memocha://others/none"],
+  ])("answers that the resource %s does not exist, with its address", async (uri, message) => {
+    const client = await connect(user, revision);
+    // The revision of 2026-07-28 requires the code -32602. The SDK answers it at earlier revisions, too.
+    await expect(client.readResource({ uri })).rejects.toMatchObject({ code: -32_602, message, data: { uri } });
   });
 
   it("offers uploaded files as resources: text as text, others in base64, and large ones by their URL", async () => {
