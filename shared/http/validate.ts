@@ -3,7 +3,7 @@ import { type FieldError, invalidInput } from "../errors.ts";
 
 /** Returns the value as the schema parses it. Throws `validation_failed`, which names each field by its path from `root`. */
 export function validate<T extends z.ZodType>(schema: T, value: unknown, root = ""): z.infer<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw invalidInput(...flatten(result.error.issues, [root]));
 }
@@ -13,6 +13,8 @@ function flatten(issues: readonly z.core.$ZodIssue[], above: readonly PropertyKe
   return issues.flatMap((issue): FieldError[] => {
     const path = [...above, ...issue.path];
     if (issue.code === "invalid_union" && issue.errors.length > 0) {
+      // A missing value fits no alternative, and the error of one of them would name a type that is not required.
+      if (issue.input === undefined) return [{ path: dotted(path), message: "is missing" }];
       const closest = issue.errors.reduce((best, other) => (depth(other) > depth(best) ? other : best));
       return flatten(closest, path);
     }

@@ -173,6 +173,15 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
     expect([answer.status, answer.body.code]).toEqual([400, "validation_failed"]);
     expect(answer.body.errors[0].path).toBe(path);
   });
+
+  it.each([
+    ["input", { type: "tool_call", tool_call_id: "c", name: "n" }],
+    ["output", { type: "tool_result", tool_call_id: "c" }],
+    ["data", { type: "data", name: "n" }],
+  ])("the error says that %s is missing", async (field, part) => {
+    const { body } = await api.post("/v1/sessions/s/messages", { role: "assistant", parts: [part] });
+    expect(body.errors).toEqual([{ path: `parts.0.${field}`, message: "is missing" }]);
+  });
 });
 
 describe("an unreadable body is refused:", () => {
