@@ -95,7 +95,8 @@ async function askForTitle(
   const tokens = estimateTokens(INSTRUCTION + content) + 20;
   const most = tokens + TITLE_TOKENS;
   const [began, until] = [clock(), deadline + LOCK_MARGIN];
-  const asked = { user, plan: { ...plan, requests_per_minute: 0 }, id: newId(), now: began, until };
+  // The title is not a request of the user: count its tokens only.
+  const asked = { user, plan: { ...plan, requests_per_minute: 0 }, isCounted: true, id: newId(), now: began, until };
   const reservation = await limits.reserve({ ...asked, tokens: most, least: most }).catch(() => null);
   if (!reservation) return null;
   const abort = new AbortController();

@@ -4,7 +4,7 @@ import type { NamedPlan } from "./plans.ts";
 export interface ReserveRequest {
   user: string;
   plan: NamedPlan;
-  /** The request was counted by an earlier reservation, which is settled. @default false */
+  /** Whether the user's request is counted already, so that the reservation adds only tokens. @default false */
   isCounted?: boolean;
   /** Identifies the reservation. The same id again is the same reservation. */
   id: string;

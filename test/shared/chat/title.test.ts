@@ -199,7 +199,7 @@ describe("a title that was made from messages", () => {
 });
 
 describe("a title by a model", () => {
-  it("is asked for once, after the first turn, with its cost booked", async () => {
+  it("is asked for once, after the first turn, with its tokens booked and no request counted", async () => {
     const chat = worldWith("model-t");
     const { text } = await say("Where is my cat?", chat);
     t.fake.next({ text: "Next answer" });
@@ -221,8 +221,15 @@ describe("a title by a model", () => {
       const { input_tokens = 0, output_tokens = 0 } = measures as Record<string, number>;
       return input_tokens + output_tokens;
     });
-    const { spent } = await chat.deps.limits.usage(user, t.world.stores.clock());
+    const { spent, requests, cost_usd } = await chat.deps.limits.usage(user, t.world.stores.clock());
     expect(spent).toBe(tokens.reduce((sum, one) => sum + one, 0));
+    // Both turns are requests of the user.
+    expect(requests).toBe(2);
+    const costs = calls.map(({ measures }) => Number((measures as Record<string, number>).cost_usd));
+    expect(cost_usd).toBeCloseTo(
+      costs.reduce((sum, one) => sum + one, 0),
+      8,
+    );
   });
 
   it.each([
