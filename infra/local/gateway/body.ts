@@ -33,12 +33,7 @@ export function encodeBody(body: Buffer, contentType: string | undefined, binary
   return { body: body.toString("utf8"), isBase64Encoded: false };
 }
 
-/** Whether a media type, or the first one of an `Accept` header, is a binary media type. */
-export function isBinary(header: string | undefined, binaryMediaTypes: string[]): boolean {
-  if (binaryMediaTypes.includes("*/*")) return true;
-  const type = header?.split(/[;,]/)[0]?.trim().toLowerCase() ?? "";
-  return binaryMediaTypes.some((declared) => {
-    const wanted = declared.toLowerCase();
-    return wanted === type || (wanted.endsWith("/*") && type.startsWith(wanted.slice(0, -1)));
-  });
+/** Whether a `Content-Type` is one of the binary media types, which are in lower case and have no `*`. */
+export function isBinary(contentType: string, binaryMediaTypes: string[]): boolean {
+  return binaryMediaTypes.includes(contentType.split(";")[0]?.trim().toLowerCase() ?? "");
 }

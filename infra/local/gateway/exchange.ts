@@ -28,7 +28,7 @@ export function answer(current: Exchange, kind: GatewayResponseKind, message: st
 }
 
 /** Adds the request id to the headers of a response, as API Gateway does. */
-export function withIds<T extends Record<string, string | string[]>>({ event }: Exchange, headers: T): T {
+export function withIds<T extends Record<string, string>>({ event }: Exchange, headers: T): T {
   return { "x-amzn-requestid": event.requestContext.requestId, ...headers };
 }
 

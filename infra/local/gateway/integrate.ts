@@ -1,5 +1,4 @@
 import type { InvokeResult, LambdaFunction } from "../lambda/lambda-function.ts";
-import { isBinary } from "./body.ts";
 import { answer, type Exchange, withIds } from "./exchange.ts";
 import { type ProxyResponse, readProxyResponse } from "./proxy-response.ts";
 import { createStreamedResponse } from "./stream-response.ts";
@@ -16,18 +15,10 @@ export async function integrate(
 async function buffer(current: Exchange, target: LambdaFunction, timeout: number): Promise<void> {
   const result = await within(timeout, target.invoke(JSON.stringify(current.event)));
   if (!result) {
-    answer(
-      current,
-      "INTEGRATION_TIMEOUT",
-      "Endpoint request timed out",
-      `the function did not respond within ${timeout} ms`,
-    );
-    return;
+    const cause = `the function did not respond within ${timeout} ms`;
+    return answer(current, "INTEGRATION_TIMEOUT", "Endpoint request timed out", cause);
   }
-  if (result.error) {
-    failed(current, target, result);
-    return;
-  }
+  if (result.error) return failed(current, target, result);
   const read = readProxyResponse(result.payload);
   if (read) send(current, read);
   else {
@@ -37,10 +28,9 @@ async function buffer(current: Exchange, target: LambdaFunction, timeout: number
 }
 
 function send(current: Exchange, read: ProxyResponse): void {
-  const { response, request, api } = current;
+  const { response, request } = current;
   if (response.destroyed) return;
-  const decode = read.isBase64Encoded && isBinary(request.headers.accept, api.binaryMediaTypes);
-  const body = decode ? Buffer.from(read.body, "base64") : Buffer.from(read.body, "utf8");
+  const body = Buffer.from(read.body, "utf8");
   response.writeHead(read.status, { ...head(current, read), "content-length": body.length });
   response.end(request.method === "HEAD" ? undefined : body);
 }
@@ -74,7 +64,7 @@ function describe({ label }: LambdaFunction, { error }: InvokeResult): string {
   return error ? `${label} failed: ${error.detail ?? `${error.errorType}: ${error.errorMessage}`}` : "";
 }
 
-function head(current: Exchange, { headers }: ProxyResponse): Record<string, string | string[]> {
+function head(current: Exchange, { headers }: ProxyResponse): Record<string, string> {
   return withIds(current, { "content-type": "application/json", ...headers });
 }
 

@@ -1,10 +1,8 @@
 /** The response of a proxy integration. A streamed one has no body here. */
 export interface ProxyResponse {
   status: number;
-  /** Name and value, or name and values. */
-  headers: Record<string, string | string[]>;
+  headers: Record<string, string>;
   body: string;
-  isBase64Encoded: boolean;
 }
 
 /** Response headers that API Gateway renames. */
@@ -16,30 +14,26 @@ const DROPPED = new Set(["content-length", "transfer-encoding", "keep-alive"]);
 export function readProxyResponse(payload: string): ProxyResponse | undefined {
   const answer = parse(payload);
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return undefined;
-  const { statusCode = 200, headers, multiValueHeaders, body, isBase64Encoded } = answer as Record<string, unknown>;
+  const { statusCode = 200, headers, body, ...others } = answer as Record<string, unknown>;
+  // The functions here do not use these two, so the gateway does not know them.
+  if (others.multiValueHeaders || others.isBase64Encoded) return undefined;
   const status = Number(statusCode);
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
   if (body !== undefined && body !== null && typeof body !== "string") return undefined;
-  const merged = readHeaders(headers, multiValueHeaders);
-  if (!merged) return undefined;
-  return { status, headers: merged, body: body ?? "", isBase64Encoded: isBase64Encoded === true };
+  const read = readHeaders(headers ?? {});
+  return read && { status, headers: read, body: body ?? "" };
 }
 
-function readHeaders(headers: unknown, multiValueHeaders: unknown): Record<string, string | string[]> | undefined {
-  const merged: Record<string, string | string[]> = {};
-  for (const source of [headers, multiValueHeaders]) {
-    if (source === undefined || source === null) continue;
-    if (typeof source !== "object" || Array.isArray(source)) return undefined;
-    for (const [name, value] of Object.entries(source)) {
-      const lower = name.toLowerCase();
-      if (value === null || value === undefined || DROPPED.has(lower)) continue;
-      if (!Array.isArray(value) && typeof value === "object") return undefined;
-      merged[REMAPPED.has(lower) ? `x-amzn-remapped-${lower}` : lower] = Array.isArray(value)
-        ? value.map(headerValue)
-        : headerValue(value);
-    }
+function readHeaders(headers: unknown): Record<string, string> | undefined {
+  if (typeof headers !== "object" || Array.isArray(headers)) return undefined;
+  const read: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers as Record<string, unknown>)) {
+    const lower = name.toLowerCase();
+    if (value === null || value === undefined || DROPPED.has(lower)) continue;
+    if (typeof value === "object") return undefined;
+    read[REMAPPED.has(lower) ? `x-amzn-remapped-${lower}` : lower] = headerValue(value);
   }
-  return merged;
+  return read;
 }
 
 /** Header values are bytes: a text is sent as UTF-8, and line breaks become blanks. */

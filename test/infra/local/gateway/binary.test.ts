@@ -7,34 +7,36 @@ let gateway: RunningGateway;
 beforeAll(async () => {
   gateway = await startGateway({
     functions: {
-      mirror: `export const handler = async ({ body, isBase64Encoded, headers }) => ({
+      mirror: `export const handler = async ({ body, isBase64Encoded }) => ({
         statusCode: 200,
-        headers: { "x-encoded": isBase64Encoded, "content-type": "image/png" },
+        headers: { "x-encoded": isBase64Encoded },
         body,
-        isBase64Encoded,
       });`,
+      image: `export const handler = async () => ({ statusCode: 200, isBase64Encoded: true, body: "iVD/AA==" });`,
     },
-    routes: [{ method: "POST", path: "/", function: "mirror" }],
+    routes: [
+      { method: "POST", path: "/", function: "mirror" },
+      { method: "GET", path: "/image", function: "image" },
+    ],
     resources: {
-      Api: { Type: "AWS::ApiGateway::RestApi", Properties: { Name: "x", BinaryMediaTypes: ["image/*"] } },
+      Api: { Type: "AWS::ApiGateway::RestApi", Properties: { Name: "x", BinaryMediaTypes: ["image/png"] } },
     },
   });
 });
 afterAll(() => gateway.stop());
 
-const post = (type: string, accept: string) =>
-  fetch(gateway.url, { method: "POST", body: BYTES, headers: { "content-type": type, accept } });
+const post = (type: string) => fetch(gateway.url, { method: "POST", body: BYTES, headers: { "content-type": type } });
 
-test("a binary body reaches the function in Base64, and a client that accepts the type gets bytes", async () => {
-  const response = await post("image/png", "image/webp,*/*");
+test("a binary body reaches the function in Base64", async () => {
+  const response = await post("Image/PNG; q=1");
   expect(response.headers.get("x-encoded")).toBe("true");
-  expect(await response.bytes()).toEqual(BYTES);
-});
-
-test("a client whose first accepted type is another one gets Base64, as from API Gateway", async () => {
-  expect(await (await post("image/png", "text/html,image/png")).text()).toBe(Buffer.from(BYTES).toString("base64"));
+  expect(await response.text()).toBe(Buffer.from(BYTES).toString("base64"));
 });
 
 test("other bodies are text", async () => {
-  expect((await post("application/json", "image/png")).headers.get("x-encoded")).toBe("false");
+  expect((await post("application/json")).headers.get("x-encoded")).toBe("false");
+});
+
+test("a function that answers in Base64 gets 502, because the local gateway does not decode it", async () => {
+  expect((await fetch(`${gateway.url}/image`)).status).toBe(502);
 });

@@ -13,7 +13,7 @@ export const handler = awslambda.streamifyResponse(async (event, responseStream,
 /** Pieces of 64 KiB in a large response: 100 MiB, because the kernel alone may buffer 36 MiB for a client that does not read. */
 const PIECES = 1_600;
 
-const head = `{ statusCode: 201, headers: { "content-type": "text/event-stream" }, multiValueHeaders: { "x-many": ["a", "b"] } }`;
+const head = `{ statusCode: 201, headers: { "content-type": "text/event-stream" } }`;
 
 let gateway: RunningGateway;
 
@@ -63,7 +63,6 @@ test("a stream reaches the client in pieces, with the status and headers first",
   const response = await fetch(`${gateway.url}/ticks`);
   expect(response.status).toBe(201);
   expect(response.headers.get("content-type")).toBe("text/event-stream");
-  expect(response.headers.get("x-many")).toBe("a, b");
   const at: number[] = [];
   let text = "";
   for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
