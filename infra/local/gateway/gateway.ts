@@ -91,7 +91,7 @@ export function createGateway(options: {
           "the mock does not accept a binary body, and this request has one: set the integration's ContentHandling to CONVERT_TO_TEXT",
         );
       }
-      response.writeHead(mock.status, withIds(current, mockHeaders(mock, request.headers.origin))).end(mock.body);
+      response.writeHead(mock.status, withIds(current, mockHeaders(mock, request.headers.origin))).end();
       return;
     }
     const target = options.find(integration.functionName);

@@ -1,20 +1,17 @@
-/** A mock integration, as CDK's `defaultCorsPreflightOptions` creates it. */
+/** A mock integration with one response without a body, as for preflights. */
 export interface MockSpec {
   status: number;
   /** Whether the mock converts a binary body to text. Otherwise it fails on one. */
   takesBinary: boolean;
   headers: Record<string, string>;
-  body: string;
   /** Further allowed origins. */
   origins: string[];
 }
 
 interface MockProperties {
   ContentHandling?: string;
-  RequestTemplates?: Record<string, string>;
   IntegrationResponses?: {
     StatusCode: string;
-    SelectionPattern?: string;
     ResponseParameters?: Record<string, string>;
     ResponseTemplates?: Record<string, string>;
   }[];
@@ -25,22 +22,17 @@ const ORIGINS_TEMPLATE =
   /^\s*#set\(\$origin = [^\n]+\n#if\(\$origin == ""\)\n[^\n]+\n#end\n#if\(((?:\$origin == "[^"\n]+"(?: \|\| )?)+)\)\n\s*#set\(\$context\.responseOverride\.header\.Access-Control-Allow-Origin = \$origin\)\n#end\s*$/;
 
 export function readMock(logicalId: string, properties: object, warn: (message: string) => void): MockSpec {
-  const { ContentHandling, RequestTemplates = {}, IntegrationResponses = [] } = properties as MockProperties;
-  const asked = /"?statusCode"?\s*:\s*(\d{3})/.exec(Object.values(RequestTemplates)[0] ?? "")?.[1] ?? "200";
-  const chosen =
-    IntegrationResponses.find(
-      ({ SelectionPattern }) => SelectionPattern && new RegExp(`^(?:${SelectionPattern})$`).test(asked),
-    ) ?? IntegrationResponses.find(({ SelectionPattern }) => !SelectionPattern);
-  const template = chosen?.ResponseTemplates?.["application/json"] ?? "";
-  const origins = ORIGINS_TEMPLATE.exec(template)?.[1];
-  if (!origins && /[#$]/.test(template))
-    warn(`${logicalId}: the local gateway does not support the mapping template of this mock`);
+  const { ContentHandling, IntegrationResponses = [] } = properties as MockProperties;
+  const [response, ...others] = IntegrationResponses;
+  const template = response?.ResponseTemplates?.["application/json"] ?? "";
+  const [, origins = ""] = ORIGINS_TEMPLATE.exec(template) ?? [];
+  if (others.length > 0 || (template && !origins))
+    warn(`${logicalId}: the local gateway supports one response of a mock, with no body`);
   return {
-    status: Number(chosen?.StatusCode ?? 500),
+    status: Number(response?.StatusCode ?? 500),
     takesBinary: ContentHandling === "CONVERT_TO_TEXT",
-    headers: readHeaders(logicalId, chosen?.ResponseParameters ?? {}, warn),
-    body: origins || /[#$]/.test(template) ? "" : template,
-    origins: origins ? [...origins.matchAll(/"([^"]+)"/g)].map(([, origin]) => String(origin)) : [],
+    headers: readHeaders(logicalId, response?.ResponseParameters ?? {}, warn),
+    origins: [...origins.matchAll(/"([^"]+)"/g)].map(([, origin]) => String(origin)),
   };
 }
 

@@ -2,12 +2,12 @@ import type { IncomingMessage } from "node:http";
 import type { S3Response } from "./request.ts";
 import { S3Error } from "./s3-error.ts";
 
-/** A rule of a bucket's CORS configuration, in CloudFormation's format. Texts may have one `*`. */
+/** A rule of a bucket's CORS configuration, in CloudFormation's format. The origin `*` stands for all. */
 export interface CorsRule {
   AllowedOrigins: string[];
   AllowedMethods: string[];
+  /** Lower case. */
   AllowedHeaders?: string[];
-  ExposedHeaders?: string[];
   /** Seconds. */
   MaxAge?: number;
 }
@@ -33,18 +33,16 @@ export function answerPreflight(rules: readonly CorsRule[], { headers }: Incomin
 /** The headers that let a page read an answer; none when no rule allows its origin. */
 export function corsHeaders(rules: readonly CorsRule[], { headers, method = "" }: IncomingMessage) {
   const { origin } = headers;
-  const rule = origin === undefined ? undefined : findRule(rules, origin, method, []);
-  return rule && origin !== undefined
-    ? { ...allowed(rule, origin), "access-control-expose-headers": rule.ExposedHeaders?.join(", ") }
-    : {};
+  const rule = origin && findRule(rules, origin, method, []);
+  return rule ? allowed(rule, origin) : {};
 }
 
 function findRule(rules: readonly CorsRule[], origin: string, method: string, names: readonly string[]) {
   return rules.find(
     ({ AllowedOrigins, AllowedMethods, AllowedHeaders = [] }) =>
       AllowedMethods.includes(method) &&
-      AllowedOrigins.some((pattern) => matches(pattern, origin)) &&
-      names.every((name) => AllowedHeaders.some((pattern) => matches(pattern.toLowerCase(), name.toLowerCase()))),
+      (AllowedOrigins.includes("*") || AllowedOrigins.includes(origin)) &&
+      names.every((name) => AllowedHeaders.includes(name.toLowerCase())),
   );
 }
 
@@ -53,10 +51,4 @@ function allowed({ AllowedOrigins }: CorsRule, origin: string): Record<string, s
     "access-control-allow-origin": AllowedOrigins.includes("*") ? "*" : origin,
     vary: "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
   };
-}
-
-function matches(pattern: string, text: string): boolean {
-  const [before = "", after] = pattern.split("*");
-  if (after === undefined) return pattern === text;
-  return text.length >= before.length + after.length && text.startsWith(before) && text.endsWith(after);
 }
