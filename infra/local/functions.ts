@@ -10,7 +10,7 @@ interface FunctionProperties {
   Code?: { S3Key?: string };
   Handler?: string;
   Runtime?: string;
-  Environment?: { Variables?: Record<string, unknown> };
+  Environment?: { Variables?: Record<string, string> };
   Timeout?: number;
   MemorySize?: number;
   ReservedConcurrentExecutions?: number;
@@ -51,7 +51,7 @@ export function createFunctions(
       timeout: properties.Timeout ?? 3,
       reservedConcurrency: properties.ReservedConcurrentExecutions,
     };
-    const variables = textValues(properties.Environment?.Variables ?? {});
+    const variables = properties.Environment?.Variables ?? {};
     const environment = lambdaEnvironment(
       { ...spec, environment: { ...variables, ...overrides?.(variables) } },
       endpoints,
@@ -86,8 +86,4 @@ function functionLog(label: string, log: Log): Parameters<typeof createFunction>
     if (level === "error") log.error(text, more);
     else log.detail(more === undefined ? text : `${text}\n${more}`);
   };
-}
-
-function textValues(variables: Record<string, unknown>): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
 }

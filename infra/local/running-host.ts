@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
-import { readStored } from "./read-stored.ts";
+import { readStoredJson } from "./read-stored.ts";
 
 const schema = z.object({
   pid: z.int(),
@@ -25,10 +25,9 @@ export interface RunningHost {
  * Throws an Error when the file that the host wrote cannot be read.
  */
 export function findRunningHost(data: string): RunningHost | undefined {
-  const file = hostFile(data);
-  if (!existsSync(file)) return undefined;
-  const remedy = "Start the host again: it writes the file again.";
-  const { pid, ...host } = readStored(file, remedy, () => schema.parse(JSON.parse(readFileSync(file, "utf8"))));
+  const stored = readStoredJson(hostFile(data), "Start the host again: it writes the file again.", schema);
+  if (!stored) return undefined;
+  const { pid, ...host } = stored;
   return isAlive(pid) ? host : undefined;
 }
 

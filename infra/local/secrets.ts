@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import * as z from "zod";
 import type { Access } from "./iam/access.ts";
 import { secretsPermission } from "./iam/permissions.ts";
-import { readStored } from "./read-stored.ts";
+import { readStoredJson } from "./read-stored.ts";
 import { ServiceError, startJsonService } from "./start-service.ts";
 
 const stored = z.record(z.string(), z.string());
@@ -19,9 +19,7 @@ const LENGTH = 64;
 export async function startSecrets(file: string, access?: Access) {
   const remedy =
     "Restore it from a copy, or delete it: the host generates new secrets, and hashes made with the old ones no longer match.";
-  const secrets = existsSync(file)
-    ? readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))))
-    : {};
+  const secrets = readStoredJson(file, remedy, stored) ?? {};
   const listening = await startJsonService({
     name: "Secrets Manager",
     operations: {

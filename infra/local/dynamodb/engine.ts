@@ -44,9 +44,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
   const stop = async () => {
     child.kill("SIGTERM");
-    const late = new AbortController();
-    await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
+    await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
     if (running) child.kill("SIGKILL");
     await ended;
     rmSync(options.pidFile, { force: true });

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
 import type { Position } from "../dynamodb/maintain-database.ts";
+import { readStoredJson } from "../read-stored.ts";
 
 const schema = z.object({
   streamArn: z.string(),
@@ -50,38 +51,13 @@ export function openCheckpoint(file: string, streamArn: string) {
 
 /** Reads every position in the checkpoint files (`*.json`) of a directory. */
 export function readPositions(directory: string): Position[] {
-  return filesIn(directory).flatMap((file) => {
-    const stored = readCheckpoint(file);
-    if (!stored) return [];
-    return Object.values(stored.shards).map((sequenceNumber) => ({
-      streamArn: stored.streamArn,
-      sequenceNumber: BigInt(sequenceNumber),
-    }));
+  const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".json")) : [];
+  return names.flatMap((name) => {
+    const { streamArn = "", shards = {} } = readCheckpoint(path.join(directory, name)) ?? {};
+    return Object.values(shards).map((sequenceNumber) => ({ streamArn, sequenceNumber: BigInt(sequenceNumber) }));
   });
 }
 
-function filesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-      .filter((name) => name.endsWith(".json"))
-      .map((name) => path.join(directory, name));
-  } catch {
-    return [];
-  }
-}
-
 function readCheckpoint(file: string): z.infer<typeof schema> | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new Error(`The checkpoint ${file} cannot be read. Delete it: the stream is then read from its start.`, {
-      cause,
-    });
-  }
+  return readStoredJson(file, "Delete it: the stream is then read from its start.", schema);
 }

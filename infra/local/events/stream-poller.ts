@@ -142,10 +142,7 @@ export function startStreamPoller(options: StreamPollerOptions): { stop(): Promi
     /** Waits up to 10 seconds for running invocations. The next start delivers unsettled records again. */
     async stop() {
       stopping.abort();
-      const timer = new AbortController();
-      const late = sleep(STOP_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined);
-      await Promise.race([polling, late]);
-      timer.abort();
+      await Promise.race([polling, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
       checkpoint.save();
     },
   };

@@ -33,11 +33,6 @@ export function createGateway(options: {
     response.writeHead(503, { "content-type": "application/json", "retry-after": "1" });
     response.end('{"message":"The local host is starting"}');
   });
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
-    const status = tooLarge ? "431 Request Header Fields Too Large" : "400 Bad Request";
-    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
-  });
 
   async function exchange(served: RestApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now();

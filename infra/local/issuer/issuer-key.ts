@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import * as z from "zod";
 import { LOOPBACK } from "../listen.ts";
-import { readStored } from "../read-stored.ts";
+import { readStoredJson } from "../read-stored.ts";
 
 /** The `aud` and `client_id` of local tokens, and the id of the template's user pool client. */
 export const LOCAL_CLIENT_ID = "memocha-local";
@@ -27,10 +27,9 @@ export function issuerUrl({ port }: Pick<IssuerKey, "port">): string {
 /** Reads the issuer of a data directory, or creates one. Only the owner can read the file. */
 export async function loadIssuerKey(dataDirectory: string): Promise<IssuerKey> {
   const file = path.join(dataDirectory, "issuer.json");
-  if (existsSync(file)) {
-    const remedy = "Delete it: the host creates a new key, and earlier tokens become invalid.";
-    return readStored(file, remedy, () => stored.parse(JSON.parse(readFileSync(file, "utf8"))));
-  }
+  const remedy = "Delete it: the host creates a new key, and earlier tokens become invalid.";
+  const known = readStoredJson(file, remedy, stored);
+  if (known) return known;
   const { privateKey } = await generateKeyPair("RS256", { extractable: true });
   const jwk = await exportJWK(privateKey);
   const issuer: IssuerKey = { port: anyPort(), privateKey: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };

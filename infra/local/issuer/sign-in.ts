@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import { importJWK, jwtVerify, SignJWT } from "jose";
 import { type IssuerKey, issuerUrl, LOCAL_CLIENT_ID } from "./issuer-key.ts";
 import { type Reply, signInPage } from "./sign-in-page.ts";
@@ -9,8 +10,6 @@ import { signToken } from "./sign-token.ts";
 const CODE_LIFETIME = 60_000;
 /** Seconds of a refresh token. */
 const REFRESH_LIFETIME = 86_400;
-/** Bytes of a form at most. */
-const MAX_FORM = 16_384;
 const COOKIE = "memocha-issuer";
 
 interface Person {
@@ -40,7 +39,7 @@ export function createSignIn(issuer: IssuerKey, tokenSeconds: number) {
       const known = query.get("prompt") === "login" ? undefined : rememberedIn(request);
       return known ? giveCode(query, known) : signInPage(query);
     }
-    const form = await readForm(request);
+    const form = new URLSearchParams(await text(request));
     const user = form.get("user")?.trim() || form.get("name")?.trim();
     if (!user) return signInPage(query);
     return giveCode(query, { user, admin: user === "admin" || form.has("admin") });
@@ -68,7 +67,7 @@ export function createSignIn(issuer: IssuerKey, tokenSeconds: number) {
   }
 
   async function token(request: IncomingMessage): Promise<Reply> {
-    const form = await readForm(request);
+    const form = new URLSearchParams(await text(request));
     if (form.get("grant_type") === "refresh_token") {
       const person = await readRefreshToken(issuer, form.get("refresh_token") ?? "");
       return person ? json(200, await tokensFor(person, null)) : json(400, { error: "invalid_grant" });
@@ -134,16 +133,6 @@ function rememberedIn({ headers }: IncomingMessage): Person | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= MAX_FORM) chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
 }
 
 /** The audience of refresh tokens. The API accepts tokens for its clients only, so a refresh token is not an access token. */

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { readStored } from "../read-stored.ts";
 import { type Blob, type Blobs, openBlobs } from "./blobs.ts";
 
 /**
@@ -43,7 +44,7 @@ const schema = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Opens the store in a directory that nothing else uses. Throws an Error when another process uses the directory. */
+/** Opens the store in a directory that nothing else uses: the host holds the lock of its data directory. */
 export async function openStore(directory: string, now: () => number = Date.now): Promise<Store> {
   const blobs = openBlobs(path.join(directory, "objects"));
   const database = openIndex(path.join(directory, "index.sqlite"));
@@ -71,23 +72,11 @@ export async function openStore(directory: string, now: () => number = Date.now)
   };
 }
 
-/** SQLite's error code for a database that another process has locked. */
-const SQLITE_BUSY = 5;
-
 function openIndex(file: string): DatabaseSync {
   const database = new DatabaseSync(file);
-  try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  } catch (cause) {
-    database.close();
-    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
-      throw new Error(`${file} is in use by another process. Stop that process or choose another directory.`, {
-        cause,
-      });
-    }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${file} cannot be read (${why}). Restore it from a copy, or start empty with --fresh.`, { cause });
-  }
+  readStored(file, "Restore it from a copy, or start empty with --fresh.", () =>
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"),
+  );
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version === 0) transact(database, () => database.exec(schema));
   else if (version !== SCHEMA_VERSION) {

@@ -27,7 +27,7 @@ interface S3Options extends Credentials {
 /** How long running requests may take to finish when the server closes, in milliseconds. */
 const CLOSE_GRACE = 5000;
 
-/** Starts an S3 server that stores its data in files, on the loopback interface. Throws when another process uses the directory. */
+/** Starts an S3 server that stores its data in files, on the loopback interface. */
 export async function startS3(options: S3Options) {
   const { access, clock = Date.now, log = () => undefined } = options;
   const store = await openStore(options.directory, clock);

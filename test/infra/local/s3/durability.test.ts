@@ -119,7 +119,7 @@ test("the next start deletes an incomplete file of a process that was killed", a
 
 test("a second server does not start on the same directory", async () => {
   await start();
-  await expect(startS3({ directory, ...credentials })).rejects.toThrow(/in use by another process/);
+  await expect(startS3({ directory, ...credentials })).rejects.toThrow(/database is locked/);
 });
 
 test("an object key never becomes part of a file path", async () => {
