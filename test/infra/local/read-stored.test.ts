@@ -35,7 +35,7 @@ it.each<[string, string, () => unknown, string]>([
     "or start empty with --fresh",
   ],
   ["database.sqlite", "no database", () => startDynamo({ directory: data, log }), "or start empty with --fresh"],
-  ["host.lock", "no database", () => lockDirectory(data), "Delete it if no host is running"],
+  ["host.lock", "no database", () => lockDirectory(data), "If no host is running, delete this file"],
 ])("a damaged %s (%j) is named with what to do, and left as it is", async (name, content, open, remedy) => {
   const file = path.join(data, name);
   writeFileSync(file, content);
