@@ -17,7 +17,7 @@ import { LINEAR, placeOf, type Tree, wholeTree } from "./tree.ts";
 /** A hot session as it was read, and the function that places messages in it. */
 interface Hot {
   record: SessionRecord;
-  /** Places the messages that are not stored yet. `found`: stored ones, if nothing may be stored meanwhile. */
+  /** Places the messages that are not stored yet. If `found` is present, it has stored ones, and the append must be exact. */
   place(
     planned: readonly Planned[],
     stored: ReadonlyMap<string, MessageRecord>,
@@ -25,14 +25,15 @@ interface Hot {
 }
 
 /**
- * Stores messages in order. An archived session is restored first. A message whose id exists is not stored again, and is returned as it
- * is stored. Messages that fit one transaction are stored all or none. If a larger append stops in between, a repeat of the request
- * continues there, with or without an Idempotency-Key. `input` is the request's list of messages, or its only message. `paths` are the
- * paths of the messages in the request, if they are not `messages.<n>.`.
+ * Stores messages in order. Restores an archived session first. A message whose id exists is not stored again; the stored one is
+ * returned. Messages that fit one transaction are stored all or none. If a larger append stops in between, a repeat of the request
+ * continues there, with or without an Idempotency-Key.
  *
  * Messages without `parent_id` follow the end of the current branch, and concurrent appends all stay on that branch. A `parent_id` is
  * exact: if another message follows the parent already, the message begins a branch. Throws `not_found`, `validation_failed`, and
  * `payload_too_large` for messages that do not fit an answer.
+ * @param input the request's list of messages, or its only message
+ * @param paths the paths of the messages in the request. @default `messages.<n>.`
  */
 export async function appendMessages(
   stores: Stores,
@@ -119,9 +120,9 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
     record,
     async place(planned, stored) {
       const rest = planned.filter(({ message }) => !stored.has(message.id));
-      // Earlier than the first message of its branch, a message would become the parent of that.
+      // On a branch, a message with an earlier time than the head would not follow it. Give the messages without a chosen time a later one.
       const timed = branch === undefined ? [] : rest.filter(({ input }) => input.created_at === undefined);
-      // Messages of one request have the same time, so all of them move, to stay in their order.
+      // Messages of one request have the same time, so move all of them, which keeps their order.
       const early = timed.some(({ message }) => positionOf(message) <= head_at) ? timed : [];
       const found = early.length > 0 ? await findStored(stores, session, record, early) : undefined;
       const later = () => ({ created_at: toInstant(Date.parse(head_at.split("#")[0] ?? "") + 1) });
@@ -133,7 +134,7 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
   };
 }
 
-/** Messages that an earlier attempt at their request has stored, perhaps with a later time, by id. */
+/** Finds the messages that an earlier attempt of the same request has stored, perhaps with a later time. Returns them by id. */
 async function findStored(
   { messages }: Pick<Stores, "messages">,
   session: SessionId,
@@ -175,13 +176,17 @@ function readExact(stores: Stores, session: SessionId, planned: readonly Planned
   });
 }
 
-/** The unfinished append of the same messages, or a new one. */
+/** Returns the unfinished append of the same messages, or a new one. */
 function openAppend(record: SessionRecord, inputs: readonly MessageInput[], request: RequestIdentity): OpenAppend {
   const digest = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
   return record.open_append?.digest === digest ? record.open_append : { ...request, digest };
 }
 
-/** Adds the parents to messages. `record`: the header before the append. `isNew`: this append stored all of them, one after the other. */
+/**
+ * Adds the parents to messages.
+ * @param record the header before the append
+ * @param isNew whether this append stored all of them, one after the other
+ */
 async function shownOf(
   stores: Stores,
   session: SessionId,
@@ -197,7 +202,7 @@ async function shownOf(
     const known = head_id === undefined ? null : { id: head_id, branch };
     const isKnown = !record.turns && (head_id !== undefined || record.message_count === 0);
     const isOneBranch = messages.every((message) => (message.branch ?? 0) === branch);
-    // Then the first one follows the head, so the tree need not be read.
+    // If both hold, the first message follows the head, and the tree is not needed.
     const opened = isKnown && isOneBranch ? await source(LINEAR) : await source();
     return withParents(opened, { messages: [...messages], before: isKnown ? known : undefined });
   }

@@ -8,7 +8,7 @@ import { type Anchor, type ArchiveRef, dueSoon, type SessionRecord } from "./ses
 import type { Stores } from "./store.ts";
 import { LINEAR } from "./tree.ts";
 
-/** The result of `archiveSession`. `discarded`: this run has deleted an incognito session. */
+/** The result of `archiveSession`. "discarded" means that this run has deleted an incognito session. */
 type Archived = "archived" | "discarded" | "already archived" | "stale" | "deleted";
 
 /** The expired session: the header that DynamoDB deleted, or the anchor. */
@@ -16,9 +16,9 @@ type Expired = SessionRecord | Anchor;
 
 /**
  * Archives a session whose header DynamoDB has deleted: writes the object, then the stub, then deletes the messages. Each step may run
- * again at any time, also in parallel, and changes nothing the second time: no request can write to the archived generation any more, so
- * that the object is always the same; the stub is written only if there is no header or stub; and only messages of the archived
- * generation and older ones are deleted.
+ * again at any time, also in parallel, and changes nothing the second time. The object is always the same, because no request can write to
+ * the archived generation any more. The stub is written only if there is no header or stub. Only messages of the archived generation and
+ * of older ones are deleted.
  *
  * Deletes an incognito session instead, as `deleteSession` does.
  */
@@ -77,13 +77,13 @@ export function archiveSession(stores: Stores, expired: Expired): Promise<Archiv
     });
     if (!done) return contended;
     await clearHot(stores, stub);
-    // The reconciler deletes older leftovers soon.
+    // If an earlier run left something, keep the reconciler's early check.
     if (!anchor.cleanup) await stores.sessions.schedule(session, dueAfterStub(stub), anchor);
     return "archived";
   });
 }
 
-/** When the reconciler removes an expired stub itself, because DynamoDB may delete it days late. ISO 8601. */
+/** The time (ISO 8601) at which the reconciler removes an expired stub itself, because DynamoDB may delete it days late. */
 export function dueAfterStub(stub: SessionRecord): string {
   return toInstant((stub.expires_at ?? 0) * 1000 + 3 * 86_400_000);
 }

@@ -2,7 +2,7 @@ import type { MessageRecord } from "./message.ts";
 import type { Anchor, ArchiveRef } from "./session.ts";
 import type { Tally, Tree } from "./tree.ts";
 
-/** What the archive stores of a session beside its messages: attributes of the anchor. */
+/** The attributes of the anchor that the archive stores with the messages. */
 export type ArchivedHeader = Pick<
   Anchor,
   | "user_id"
@@ -37,7 +37,7 @@ export interface Archive {
   ): Promise<({ ref: ArchiveRef } & Tally) | null>;
   /** Reads the messages of one chunk, in order. Throws `not_found` when the object is gone. */
   readChunk(ref: ArchiveRef, chunk: number): Promise<MessageRecord[]>;
-  /** Finds the session's object, if there is one. Finds two if an earlier version left one under its former key. */
+  /** Finds the session's objects: at most one, or two if an earlier version of Memocha left one under its former key. */
   find(session: { user_id: string; id: string; created_at: string }): Promise<ArchivedObject[]>;
   /** Deletes the session's object if it still has this ETag. */
   remove(session: { user_id: string; id: string; created_at: string }, etag: string): Promise<void>;

@@ -52,7 +52,7 @@ export function createSession(
       return contended;
     }
     const stored = await sessions.find(session);
-    // The session's time is over, or that of its archive: its id is free, even if its items are not deleted yet.
+    // The session or its archive has expired: its id is free, even if its items are still stored.
     if (stateOf(stored, anchor, clock()).kind === "none") {
       await bury(stores, anchor, stored);
       return contended;

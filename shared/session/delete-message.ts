@@ -45,7 +45,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
     }
     const now = stores.clock();
     const isCut = tree.current !== source.tree.current;
-    // The question that the title was made from may not be stored. Then delete the title with the last message.
+    // The question that the title was made from may not be stored. In this case, delete the title with the last message.
     const losesTitle = gone.some((one) => one.id === record.title_of) || (isCut && !head && record.title_of);
     const untitled = losesTitle ? { title: null, title_of: null } : {};
     const { head_id: _id, head_at: _at, ...rest } = record;
@@ -70,7 +70,7 @@ export async function deleteMessage(stores: Stores, session: SessionId, id: stri
   await removeDeleted(stores, session, record.generation, tree, gone);
 }
 
-/** The turns that keep running, and the message count without the deleted messages. The other turns end: their answers are deleted. */
+/** Returns the turns that continue, and the message count without the deleted messages. The other turns end without an answer. */
 function withoutTurns(
   { turns = {}, message_count }: SessionRecord,
   gone: readonly MessageRecord[],

@@ -5,8 +5,8 @@ import { type Anchor, dueSoon, type SessionId, type SessionRecord, type Tombston
 import type { Stores } from "./store.ts";
 
 /**
- * Milliseconds that the tombstone of a deleted session stays after a purge. By then, requests that were writing to the session have ended,
- * and the reconciler purges again.
+ * Milliseconds that the tombstone of a deleted session stays after a purge. Then requests that were writing to the session have ended, and
+ * the reconciler purges again.
  */
 const TOMBSTONE = 3_600_000;
 
@@ -37,8 +37,8 @@ export async function deleteSession(
 
 /**
  * Makes a session invisible with one write: it deletes the header or stub (`record`), turns the anchor into a tombstone, and hides the
- * memories from searches. `purgeSession` deletes the rest. `null`: the session has changed since `anchor` and `record` were read, so
- * nothing was written.
+ * memories from searches. `purgeSession` deletes the rest. Returns `null`, and writes nothing, when the session has changed since `anchor`
+ * and `record` were read.
  */
 export async function bury(
   { sessions, memories, clock }: Pick<Stores, "sessions" | "memories" | "clock">,

@@ -5,7 +5,7 @@ import { type MessageRecord, positionOf } from "./message.ts";
 import type { SessionId } from "./session.ts";
 import type { Stores } from "./store.ts";
 
-/** Instants whose messages are read at the same time. */
+/** Number of different times whose messages are read in parallel. */
 const PARALLEL = 8;
 
 /** Finds messages by their positions, and returns them in that order, hot or archived. Throws `not_found` when one does not exist. */
@@ -21,7 +21,8 @@ export async function findMessages(
   }
   return positions.map((position) => {
     const message = found.get(position);
-    if (!message) throw new AppError("not_found", "a message of the first request has been deleted");
+    if (!message)
+      throw new AppError("not_found", "a message of the first request was deleted, so its answer cannot be repeated");
     return message;
   });
 }

@@ -17,17 +17,17 @@ import { type MessagePart, textOf } from "./parts.ts";
 import type { Anchor, RunningTurn, SessionId, SessionRecord, Tombstone } from "./session.ts";
 import { LINEAR, type Place, type Tree } from "./tree.ts";
 
-// Free-form JSON is kept as text: DynamoDB's own maps nest 32 levels at most and its numbers end at 1e125.
+// JSON of clients is stored as text, because DynamoDB's maps have at most 32 levels and its numbers end at 1e125.
 const toJson = (value: unknown): string => JSON.stringify(value);
 const fromJson = <T>(text: unknown, absent: T): T =>
   typeof text === "string" ? parseStored<T>(text, "a part of a session") : absent;
 
-/** The beginning of the names of attributes that stand for running turns in a header. */
+/** The prefix of the header's attributes for running turns. */
 export const TURN_PREFIX = "turn_";
 
 /**
- * The status of a header as it is stored. An incognito session has its own, because lists read the index `sessions_by_activity`: it holds
- * the status, and DynamoDB cannot add another attribute to an index.
+ * The status of a header as it is stored. Incognito sessions have a status of their own, so that the index `sessions_by_activity` shows it
+ * in lists: DynamoDB cannot add another attribute to an existing index.
  */
 export function storedStatus({ status, incognito }: Pick<SessionRecord, "status" | "incognito">): string {
   return incognito ? INCOGNITO : status;
@@ -61,7 +61,7 @@ function fromTurnMark(mark: unknown): RunningTurn {
   return { until, branch };
 }
 
-/** The header or stub in the image of a stream record. */
+/** Reads the header or stub in the image of a stream record. */
 export function fromHeaderImage(image: Parameters<typeof unmarshall>[0]): SessionRecord {
   return fromHeaderItem(unmarshall(image));
 }
@@ -132,7 +132,7 @@ export function fromTombstoneItem({ user_id, id, created_at, generation, purged 
   };
 }
 
-/** The condition that a header is the live, unexpired one with the lifetime and branch that were read. It allows other writes in between. */
+/** The condition that a header still has the generation, lifetime and branch that were read, and is unexpired. Other writes may come between. */
 export function isUnchanged(record: SessionRecord, now: number) {
   return {
     ConditionExpression:
@@ -152,8 +152,8 @@ export function isUnchanged(record: SessionRecord, now: number) {
 }
 
 /**
- * A message without the values that its key contains, because every turn reads a context window and DynamoDB bills reads by the
- * byte. For the same reason, `usage` is stored as an array of numbers, and `content` only if there are no parts.
+ * Makes the item of a message. It is small, because every turn reads a context window and DynamoDB bills reads by the byte: it omits the
+ * values that the key contains, has `usage` as an array of numbers, and `content` only if there are no parts.
  */
 export function toMessageItem({ user, id }: SessionId, generation: number, message: MessageRecord): Item {
   const { metadata, usage, status, id: messageId, content, parts, branch, memory_ids, ...others } = message;
@@ -191,7 +191,7 @@ export function fromMessageItem(item: Item): MessageRecord {
 /** Bytes of a UUID. */
 const UUID_BYTES = 16;
 
-/** UUIDs in 22 characters each instead of 36. */
+/** Stores UUIDs in 22 characters each instead of 36. */
 const packIds = (ids: readonly string[]): string =>
   Buffer.from(ids.join("").replaceAll("-", ""), "hex").toString("base64url");
 
@@ -216,7 +216,7 @@ const fromUsageItem = ([input_tokens, output_tokens, cost_usd, cached]: (number 
   ...(typeof cost_usd === "number" ? { cost_usd } : {}),
 });
 
-/** The status of an answer of a model that says nothing else. */
+/** The usual status of an answer with usage. It is not stored. */
 const ANSWERED = "complete";
 
 /** The item that keeps a client's message id unique. It contains the message's sort key. */
@@ -232,7 +232,7 @@ export function treePut({ user, id }: SessionId, generation: number, tree: Tree)
   return { Put: { Item: { ...treeKey(user, id, generation), tree: toJson(tree) } } };
 }
 
-/** Clause of an update of the anchor. */
+/** The clause in an update of the anchor that counts a change of the tree. */
 export const TREE_CHANGES = "ADD tree_version :one";
 
 /** The writes of a tree, for a transaction that does not change the anchor otherwise. */
@@ -255,8 +255,8 @@ export function fromTreeItem(item: Item | null | undefined): Tree {
 }
 
 /**
- * The change of a header when messages are stored whose last one is `last`. With `fork`, the tree's new branch becomes the current one and
- * ends with `last`. Without, the head moves only forward: of concurrent requests, the one with the later message wins.
+ * The change of the header's head when messages are stored whose last one is `last`. With `fork`, the tree's new branch becomes the current
+ * one and ends with `last`. Without `fork`, the head moves only forward: of concurrent requests, the one with the later message wins.
  */
 export function headChange(record: SessionRecord, last: Place | undefined, fork?: Tree) {
   const values = { ":head_id": last?.id, ":head_at": last?.position };

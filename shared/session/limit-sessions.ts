@@ -3,16 +3,16 @@ import { contended, retryContended } from "./retry-contended.ts";
 import { isExpired, type SessionRecord } from "./session.ts";
 import type { Stores } from "./store.ts";
 
-/** Sessions read at a time. */
+/** Sessions per page. */
 const PAGE = 500;
 
 /**
- * Makes the sessions of a user expire that are more than `most`, the one that is idle longest first. The archiver then archives them. A pinned
- * session counts, but never expires, and nor does the session that was used last. `begun` are sessions that have just become active: they
- * count, although the index may not show them yet.
+ * Expires sessions of a user until `most` are active, the one that is idle longest first. The archiver then archives them. Pinned sessions
+ * and the session that was used last count, but are never expired. `begun` are sessions that have just become active: they count, although
+ * the index may not show them yet.
  *
- * Two runs for the same user do not expire a session too many, because each reads a session again before it expires it. If the index hides
- * a new session from both, one session too many stays until the user's next session begins. Returns how many sessions expired.
+ * Two runs for the same user do not expire too many sessions, because each reads a session again before it expires it. If the index hides
+ * a new session from both, one session too many stays until the user's next session begins. Returns the number of expired sessions.
  */
 export async function limitSessions(
   { sessions, clock }: Pick<Stores, "sessions" | "clock">,
@@ -47,7 +47,7 @@ export async function limitSessions(
     return record?.status === "active" && !isExpired(record, clock()) ? record : null;
   }
 
-  /** The active sessions, the one that is idle longest first. */
+  /** Lists the active sessions, the one that is idle longest first. */
   async function listActive(): Promise<SessionRecord[]> {
     const found: SessionRecord[] = [];
     for (let more = true; more; ) {

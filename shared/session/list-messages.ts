@@ -24,7 +24,7 @@ interface MessagePage<M = MessageRecord> {
   branch: number;
 }
 
-/** Milliseconds before its expiry in which a session may be archived while a request reads it. */
+/** Milliseconds before its expiry from which on a session may be archived while a request reads it. */
 const CLOSE_TO_EXPIRY = 10_000;
 
 /** Reads one page of messages with their parents, hot or archived. Throws `not_found`, and `validation_failed` for `branch`. */
@@ -78,11 +78,14 @@ async function pathFor(source: MessageSource, { branch = "current", pinned }: Me
   return pathOf(source.tree, placeOf(end).branch, placeOf(end).position);
 }
 
-/** The error for a field that names a message, or an answer, which the session does not have. */
+/** The error for a field with the id of a message or an answer that the session does not have. */
 export function noSuchMessage(path: string, kind: "message" | "answer" = "message"): AppError {
-  return invalidInput({ path, message: `names no ${kind} of this session` });
+  return invalidInput({
+    path,
+    message: `is not the id of ${kind === "answer" ? "an answer" : "a message"} of this session`,
+  });
 }
 
-/** Whether no other function can have moved the messages since `state` was read. An archive object is read whole or not at all. */
+/** Whether no other function can have moved the messages since `state` was read. A reader notices a replaced archive object itself. */
 const isSafe = (state: SessionState, now: number): boolean =>
   state.kind === "archived" || (state.kind === "active" && !isExpired(state.record, now + CLOSE_TO_EXPIRY));

@@ -6,10 +6,10 @@ import { fromHeaderItem, INCOGNITO } from "./items.dynamodb.ts";
 import type { SessionRecord } from "./session.ts";
 import type { ListQuery } from "./store.ts";
 
-/** Index entries that a filtered list reads at a time once the first page did not fill up. */
+/** Index entries per query of a filtered list, after the first query did not fill the page. */
 const FILTERED_PAGE = 500;
 
-/** Reads one page of a user's sessions. `more`: whether another page follows. */
+/** Reads one page of a user's sessions. `more` says whether another page follows. */
 export async function listSessions(
   table: Table,
   user: string,

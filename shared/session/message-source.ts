@@ -12,7 +12,10 @@ export interface MessageSource {
   locate(id: string): Promise<MessageRecord | null>;
 }
 
-/** Opens the messages of an existing session. `known`: its tree, if the caller has read it. */
+/**
+ * Opens the messages of an existing session.
+ * @param known its tree, if the caller has read it
+ */
 export async function openMessages(
   { messages, archive }: Pick<Stores, "messages" | "archive">,
   session: SessionId,
@@ -57,7 +60,7 @@ function archivedMessages(archive: Archive, ref: ArchiveRef | undefined): Messag
   };
 }
 
-/** Reads only the chunks that the range touches. */
+/** Reads a range from the archive, and only the chunks that contain it. */
 async function readRange(archive: Archive, ref: ArchiveRef, query: RangeQuery): Promise<MessageRange> {
   const ascending = query.order === "asc";
   const low = [query.from, ascending ? query.after : undefined].filter(isPresent).sort().at(-1) ?? "";
@@ -85,7 +88,7 @@ async function readRange(archive: Archive, ref: ArchiveRef, query: RangeQuery): 
 
 const isPresent = (value: string | undefined): value is string => value !== undefined;
 
-/** Adds to each message of a range the message that it follows. Reads more only if the range does not contain that message. */
+/** Adds to each message of a range the id of its parent. Reads more messages only if the range does not contain the parent. */
 export async function withParents(
   { tree, range }: MessageSource,
   {

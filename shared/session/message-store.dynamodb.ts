@@ -27,20 +27,20 @@ import type { SessionId } from "./session.ts";
 import type { AppendRequest, MessageStore, RangeQuery } from "./store.ts";
 import { isOn, LINEAR, type Place, pathOf, placeOf } from "./tree.ts";
 
-/** Actions of one TransactWriteItems call, without the header's. */
+/** Maximum actions of one TransactWriteItems call, without the header's. */
 const MAX_ACTIONS = 99;
 
-/** Items of one page of a filtered range at most, unless more are asked for. */
+/** Maximum items per query of a range that must filter, unless the limit is larger. */
 const MAX_PAGE = 200;
 
 /** Bytes of messages in one transaction: DynamoDB takes 4 MB of items, keys and attribute names included. */
 const MAX_BYTES = 3_000_000;
 
-// The sort keys `I#…`, `L#…`, `M#…` and `T#…` are between these. Anchor, memories and header are not.
+// The range of the sort keys `I#…`, `L#…`, `M#…` and `T#…`. Anchor, memories and header are outside of it.
 const FIRST_KEY = "I#";
 const LAST_KEY = "T~";
 
-/** Messages in the table `conversations`. */
+/** Stores messages in the table `conversations`. */
 export function createMessageStore(table: Table): MessageStore {
   const between = ({ user, id }: SessionId, low: string, high: string) => ({
     KeyConditionExpression: "pk = :pk AND sk BETWEEN :low AND :high",

@@ -5,10 +5,10 @@ import type { Resolved } from "./resolve-files.ts";
 import type { Message, MessageInput } from "./schema.ts";
 import type { RequestIdentity } from "./session.ts";
 
-/** Bytes of messages in one page of a list: a Lambda function answers with 6 MB at most. */
+/** Maximum bytes of messages in one page of a list, because a Lambda function answers with 6 MB at most. */
 export const MAX_PAGE_BYTES = 5_000_000;
 
-/** Approximate bytes of a message in an answer: a function returns JSON within JSON, so that quotes are escaped twice. */
+/** Approximate bytes of a message in an answer. A function returns JSON within JSON, so quotes are escaped twice. */
 export function sizeInAnswer(message: MessageRecord): number {
   return Buffer.byteLength(JSON.stringify(JSON.stringify(message))) + 200;
 }
@@ -19,7 +19,7 @@ export function createPage(limit: number): { messages: MessageRecord[]; add(mess
   let bytes = 0;
   return {
     messages,
-    /** False: the page is full. */
+    /** Returns false, and adds nothing, when the page is full. */
     add(message) {
       bytes += sizeInAnswer(message);
       if (messages.length === limit || (messages.length > 0 && bytes > MAX_PAGE_BYTES)) return false;
@@ -29,7 +29,7 @@ export function createPage(limit: number): { messages: MessageRecord[]; add(mess
   };
 }
 
-/** The first messages that fit one page. */
+/** Returns the first messages that fit one page. */
 export function fitting(messages: readonly MessageRecord[], limit: number): MessageRecord[] {
   const page = createPage(limit);
   messages.every(page.add);
@@ -57,7 +57,7 @@ export interface MessageRecord extends Omit<Message, "session_id" | "parent_id">
   order?: string;
 }
 
-/** The sort value of a message in its session: positions sort in the order of the messages. */
+/** The position of a message in its session. Positions sort in the order of the messages. */
 export function positionOf(message: Pick<MessageRecord, "id" | "order" | "created_at">): string {
   return `${message.created_at}#${message.order ?? message.id}`;
 }
@@ -93,7 +93,7 @@ export function toMessage(message: ShownMessage, session_id: string): Message {
   }) as Message;
 }
 
-/** Whether the provider failed before the end of the answer. An answer that reached its token limit has a `finish_reason`. */
+/** Whether the provider failed before the end of the answer. An answer that reached its token limit is different: it has a `finish_reason`. */
 export function hasBrokenOff({ status, finish_reason }: MessageRecord): boolean {
   return status === "incomplete" && finish_reason === undefined;
 }
@@ -106,7 +106,7 @@ export function planMessages(inputs: readonly Resolved<MessageInput>[], request:
     const message = {
       ...withoutUndefined(rest),
       ...bodyOf({ content, parts }),
-      // As in the store: an answer with usage and without a status is complete.
+      // An answer with usage and without a status is complete, because the store reads it so.
       ...(rest.usage && { status: rest.status ?? "complete" }),
       created_at: created_at ?? toInstant(request.at),
     };
@@ -126,7 +126,7 @@ export function timeOrderedId({ seed, at }: RequestIdentity, n: number): string 
   return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-${variant}${hash.slice(1, 4)}-${hash.slice(4, 16)}`;
 }
 
-/** Indexes of a turn's question and answer in the batch of its request: after all messages of history in the request. */
+/** Indexes of a turn's question and answer in the batch of its request. They come after all messages of history in the request. */
 export const QUESTION = 0xffe;
 export const ANSWER = 0xfff;
 

@@ -1,11 +1,11 @@
 import * as z from "zod";
 
-/** Bytes of UTF-8 of a message's content, or of its parts as JSON. */
+/** Maximum bytes of UTF-8 of a message's content, or of its parts as JSON. */
 export const MAX_CONTENT_BYTES = 300 * 1024;
 
 const MAX_PARTS = 1000;
 
-/** Text that has a UTF-8 form: a lone surrogate would come back from the store as another character. */
+/** Text that UTF-8 can encode, because a lone surrogate would come back from the store as another character. */
 export const textSchema = z
   .string()
   .refine((value) => value.isWellFormed(), "contains a lone surrogate, which is not valid Unicode");
@@ -56,10 +56,10 @@ export const partSchema = z
   })
   .meta({ id: "Part" });
 
-/** Bytes of a `data:` URL in a request. */
+/** Maximum bytes of a `data:` URL in a request. */
 export const MAX_DATA_URL_BYTES = 3 * 1024 * 1024;
 
-/** Files of one message. The writes of a message and of its files are one transaction. */
+/** Maximum files of one message, because the writes of a message and of its files are one transaction. */
 export const MAX_MESSAGE_FILES = 20;
 
 const fileInputSchema = z
@@ -72,7 +72,11 @@ const fileInputSchema = z
       .max(MAX_DATA_URL_BYTES, `must be at most ${MAX_DATA_URL_BYTES} bytes: upload larger files with POST /v1/files`)
       .optional()
       .meta({ description: "A `data:` URL of at most 3 MB in place of `file_id`: it becomes a file." }),
-    media_type: textSchema.min(1).max(255).optional().meta({ description: "Without effect: the file has its own." }),
+    media_type: textSchema
+      .min(1)
+      .max(255)
+      .optional()
+      .meta({ description: "Ignored: the stored file has its own type." }),
     filename: textSchema.min(1).max(255).optional().meta({ description: "With `data`: the name of the file." }),
   })
   .check(({ value: { file_id, data }, issues }) => {
@@ -110,18 +114,18 @@ const withoutData = (part: InputPart): InputPart => (part.type === "file" ? { ..
 
 export type MessagePart = z.infer<typeof partSchema>;
 
-/** What a message says: `content` alone, or parts whose texts are `content`. */
+/** The body of a message: `content` alone, or parts whose texts are also in `content`. */
 export interface MessageBody {
   content: string;
   parts?: MessagePart[];
 }
 
-/** The text of parts: text parts, joined by a blank line. */
+/** Joins the text parts by a blank line. */
 export function textOf(parts: readonly InputPart[]): string {
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
 }
 
-/** The body as it is stored: a single text has no parts. */
+/** Returns the body as it is stored. A single text is stored without parts. */
 export function bodyOf<P extends InputPart>({
   content,
   parts,
@@ -134,7 +138,7 @@ export function bodyOf<P extends InputPart>({
   return { content: textOf(parts), ...(first?.type === "text" && !second ? {} : { parts }) };
 }
 
-/** Exactly one of `content` and `parts` is there: the check of every schema that takes both. */
+/** Checks that a value has exactly one of `content` and `parts`. */
 export function checkBody({ value, issues }: z.core.ParsePayload<{ content?: unknown; parts?: unknown }>): void {
   const both = value.content !== undefined && value.parts !== undefined;
   if (!both && (value.content !== undefined || value.parts !== undefined)) return;

@@ -46,12 +46,12 @@ export function patchSession(
     const change = await lookAt(stores, session, state, async () => plan());
     if (change === contended) return contended;
     if (change && state.kind === "archived") {
-      // The archive object stores the current branch, so the session must be hot to change it.
+      // The current branch is stored in the archive object, so restore the session before it changes.
       await restoreSession(stores, session);
       return contended;
     }
     const to = { ...patched(state.record, patch, state.kind === "active", now), ...change?.header };
-    // If the lifetime stays the same, the reconciler's time stays right, as after any other write.
+    // If the lifetime stays the same, the reconciler's next check need not move, as after any other write.
     const movesExpiry = state.kind === "active" && (patch.ttl_seconds !== undefined || patch.pinned !== undefined);
     const due = movesExpiry ? await dueChange(stores, session, dueAfter(to, now)) : { expect: {}, set: {} };
     if (!due) return contended;

@@ -13,7 +13,7 @@ export interface Planned {
   path: string;
 }
 
-/** Finds the messages that planned messages name as their parents, by id. Throws `validation_failed` that names the field. */
+/** Finds the parents of planned messages that are stored already. Returns them by id. Throws `validation_failed` that names the field. */
 export async function findParents(
   locate: MessageSource["locate"],
   planned: readonly Planned[],
@@ -39,8 +39,9 @@ export interface Placed {
 
 /**
  * Gives each message its branch. A message without `parent_id` follows the previous message of the request; the first one follows
- * `head`. A message whose parent is not the end of the current branch begins a branch, which becomes the current one. `present`: messages
- * that are stored already. Throws `validation_failed` that names the field.
+ * `head`. A message whose parent is not the end of the current branch begins a branch, which becomes the current one. Throws
+ * `validation_failed` that names the field.
+ * @param present the messages that are stored already, by id
  */
 export function placeMessages(
   given: Tree,
@@ -60,7 +61,7 @@ export function placeMessages(
     else {
       const parent = parentOf(input.parent_id, path);
       if (parent?.id !== end?.id) tree = forkAt(tree, parent);
-      const placed = { ...message, ...followed(parent, message, input, path), parent_id: parent?.id ?? null };
+      const placed = { ...message, ...timeAfter(parent, message, input, path), parent_id: parent?.id ?? null };
       messages.push(tree.current > 0 ? { ...placed, branch: tree.current } : placed);
       previous = { ...placeOf(placed), branch: tree.current };
       end = previous;
@@ -80,14 +81,17 @@ export function placeMessages(
     if (id === undefined) return previous;
     if (id === null) return null;
     const parent = places.get(id);
-    // It comes later in the same request.
+    // The parent comes later in the same request.
     if (!parent) throw noSuchMessage(`${path}parent_id`);
     return parent;
   }
 }
 
-/** The time of a message that follows another. The server's time may be before the other message's time, because clocks differ. */
-function followed(
+/**
+ * Returns a later time for a message that would come before its parent. The server's time can be before the parent's, because clocks
+ * differ. Throws `validation_failed` if the client chose the time.
+ */
+function timeAfter(
   parent: Place | null,
   message: MessageRecord,
   input: MessageInput,

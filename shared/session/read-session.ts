@@ -63,8 +63,8 @@ async function withHead(
 }
 
 /**
- * Looks at the messages of a session whose state was read. Returns `contended` if something is missing because the session was restored,
- * archived, reset or deleted meanwhile. Then the caller must read the session again. If the session is unchanged, the error is thrown.
+ * Reads messages of a session whose state was read before. Returns `contended` if a message is missing because the session was restored,
+ * archived, reset or deleted meanwhile: the caller must read the session again. If the session has not moved, throws the error.
  */
 export async function lookAt<T>(
   stores: Pick<Stores, "sessions" | "clock">,
@@ -81,7 +81,7 @@ export async function lookAt<T>(
   }
 }
 
-/** Whether the messages of a session are still where they were when its state was read. They are deleted only after that has changed. */
+/** Whether the messages of a session are still where they were when its state was read. Their old place is cleared only after a move. */
 export async function isInPlace(
   stores: Pick<Stores, "sessions" | "clock">,
   session: SessionId,

@@ -13,7 +13,7 @@ const TTL_LAG = 6 * 3_600_000;
 
 interface Reconciliation {
   looked: number;
-  /** Sessions that the archiver had missed. Should be 0. */
+  /** Sessions that the archiver has missed. It should be 0. */
   archived: number;
   cleaned: number;
   deleted: number;
@@ -61,7 +61,7 @@ async function finish(
   if (moved !== undefined) return finishPurge(stores, await sessions.findTombstone(session, moved));
   const anchor = await sessions.findAnchor(session);
   if (!anchor) return "nothing";
-  // Search before reading the session, because an object that is written later is no leftover.
+  // Search before the session is read, because an object that is written later is not a leftover.
   const strays = anchor.cleanup ? await archive.find(anchor) : [];
   const now = stores.clock();
   const found = await sessions.find(session);
@@ -112,7 +112,7 @@ async function finish(
   }
 }
 
-/** Purges a deleted session. The second purge, some time later, also removes the tombstone. */
+/** Purges a deleted session. If it was purged before, also removes the tombstone. */
 async function finishPurge(stores: Stores, tombstone: Tombstone | null): Promise<"nothing" | "deleted"> {
   if (!tombstone) return "nothing";
   await purgeSession(stores, tombstone);

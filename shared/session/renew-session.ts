@@ -6,9 +6,9 @@ import { dueAfter, dueSoon, expiryOf, type SessionId, type SessionRecord } from 
 import type { Stores } from "./store.ts";
 
 /**
- * Gives a session a new generation of messages: the archived messages, or none. The new generation is written beside the old one. The
- * change of the header makes it valid; only then are the old generation and the archive object deleted. An interrupted run leaves
- * invisible messages, which the reconciler deletes.
+ * Gives a session a new generation of messages: the archived messages, or none. It writes the new generation while the old one is valid.
+ * The change of the header makes the new one valid. After that, it deletes the old generation and the archive object. An interrupted run
+ * leaves invisible messages, which the reconciler deletes.
  */
 export async function renewSession(
   stores: Stores,

@@ -6,8 +6,8 @@ import type { SessionFiles } from "./store.ts";
 export type Resolved<T> = Omit<T, "parts"> & { parts?: MessagePart[] };
 
 /**
- * Replaces the file parts in the messages of a request by the stored ones. Messages without files need no call. `pathOf` gives the path of
- * a message in the request. Throws `validation_failed`.
+ * Replaces the file parts in the messages of a request by stored parts. Throws `validation_failed`.
+ * @param pathOf returns the path of a message in the request
  */
 export async function resolveFiles<T extends { parts?: InputPart[] | undefined }>(
   files: Pick<SessionFiles, "resolve">,

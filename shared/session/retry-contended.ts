@@ -1,7 +1,7 @@
 import { backOff } from "../clock.ts";
 import { AppError } from "../errors.ts";
 
-/** A step returns this when another request changed the session, so that the step must read it again. */
+/** A step returns this when another request has changed the session, so that the step runs again. */
 export const contended = Symbol("contended");
 
 /** Attempts before the client receives an error. */

@@ -2,11 +2,11 @@ import * as z from "zod";
 import { invalidInput } from "../errors.ts";
 import { checkBody, contentSchema, partSchema, partsSchema, textSchema } from "./parts.ts";
 
-/** Bytes of UTF-8 that `metadata` may have as JSON. */
+/** Maximum bytes of UTF-8 of `metadata` as JSON. */
 const MAX_METADATA_BYTES = 4 * 1024;
-/** Messages that one request may append. */
+/** Maximum number of messages that one request appends. */
 export const MAX_BATCH = 100;
-/** Seconds that a session may be idle at most, if it ever expires: ten years. */
+/** The longest lifetime of an idle session in seconds: ten years. */
 export const MAX_TTL_SECONDS = 3650 * 86_400;
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
@@ -65,7 +65,7 @@ export const sessionSchema = z
     status: z.enum(["active", "archived"]),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime().meta({
-      description: "The last write: what `from`, `to` and the order of lists go by.",
+      description: "The last write. `from`, `to` and the order of lists use this time.",
     }),
     expires_at: z.iso.datetime().nullable(),
     ttl_seconds: ttlSchema,
@@ -114,7 +114,7 @@ const answerFields = {
     .strictObject({
       input_tokens: tokensSchema,
       cached_input_tokens: tokensSchema.optional().meta({
-        description: "Of the input tokens, those that the provider read from its cache. Absent = none, or not known.",
+        description: "The input tokens that the provider read from its cache. Absent = none, or not known.",
       }),
       output_tokens: tokensSchema,
       cost_usd: z.number().min(0).optional(),
@@ -126,7 +126,7 @@ const answerFields = {
     .meta({ description: "`stopped` = a client stopped it." }),
   finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
     description:
-      "`tool_calls` = the model waits for results of tools. Of an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when it broke off.",
+      "`tool_calls` = the model waits for results of tools. In an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when the provider failed before the end.",
   }),
   latency_ms: z.int().min(0).optional().meta({ description: "From the question to the end of the answer." }),
 } as const;
@@ -144,7 +144,7 @@ export const messageSchema = z
     metadata: z.record(z.string(), z.json()).optional(),
     ...answerFields,
     memory_ids: z.array(idSchema).optional().meta({
-      description: "The memories that the model was given for this answer. Absent = none.",
+      description: "The memories that the model got for this answer. Absent = none.",
     }),
   })
   .meta({ id: "Message" });
@@ -192,8 +192,8 @@ export type MessageInput = z.infer<typeof messageInputSchema>;
 export type Role = z.infer<typeof roleSchema>;
 
 /**
- * Milliseconds that a `created_at` may lie in the future, because the clocks of clients differ. Athena looks for days up to tomorrow
- * (the projection in infra/stacks/catalog.ts), so a session of a later day would not be found there.
+ * Milliseconds that a `created_at` may lie in the future, because the clocks of clients differ. Athena would not find a later session,
+ * because it reads days up to tomorrow (the projection in infra/stacks/catalog.ts).
  */
 export const MAX_AHEAD = 86_400_000;
 

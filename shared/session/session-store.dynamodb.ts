@@ -35,7 +35,7 @@ import {
 } from "./session-writes.dynamodb.ts";
 import type { SessionStore } from "./store.ts";
 
-/** Sessions in the table `conversations`. */
+/** Stores sessions in the table `conversations`. */
 export function createSessionStore(table: Table): SessionStore {
   return {
     async find({ user, id }) {
@@ -203,7 +203,7 @@ async function* watched(table: Table, { by, user }: { by?: string; user?: string
         ...(user === undefined ? {} : { ":sessions": sessionKey(user, "") }),
       },
     });
-  // Usually nothing is due: one round trip shows that for all shards.
+  // Read the first pages of all shards in parallel, because usually nothing is due.
   for (const pages of await Promise.all(shards.map((shard) => withFirstPage(pagesOf(shard))))) {
     for await (const { items } of pages) if (items.length > 0) yield items;
   }

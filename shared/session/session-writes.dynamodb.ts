@@ -6,7 +6,7 @@ import type { SessionId, SessionRecord } from "./session.ts";
 import type { Settings, Transition } from "./store.ts";
 import type { Tree } from "./tree.ts";
 
-// Parameters of the writes that change what a session is, with their conditions.
+// Parameters and conditions of the writes to the header, stub, anchor and tombstone of a session.
 
 /** The condition that an item is the tombstone of a session whose last generation is `generation`. */
 export function isTombstoneOf(generation: number) {

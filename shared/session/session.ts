@@ -56,7 +56,7 @@ export interface RunningTurn {
 }
 
 export interface OpenAppend {
-  /** SHA-256 of what is appended. */
+  /** SHA-256 of the messages of the request. */
   digest: string;
   seed: string;
   /** Epoch milliseconds. */
@@ -64,8 +64,9 @@ export interface OpenAppend {
 }
 
 /**
- * The item that a session has from its creation to its deletion, wherever its messages are. The reconciler finds sessions by their
- * anchors. Between the deletion of an expired header and the write of its stub, only the anchor shows that the session exists.
+ * The item that a session has from its creation to its deletion, both while it is hot and while it is archived. The reconciler finds
+ * sessions by their anchors. Between the deletion of an expired header and the write of its stub, only the anchor shows that the session
+ * exists.
  */
 export interface Anchor {
   user_id: string;
@@ -96,9 +97,9 @@ export interface Anchor {
   begun?: number;
   /** ISO 8601 time at which the reconciler looks at the session again; absent = never. */
   due_at?: string;
-  /** The reconciler must delete leftovers, such as an older generation, or the archive object of a session that is active again. */
+  /** Whether the reconciler must delete leftovers, such as an older generation, or the archive object of a session that is active again. */
   cleanup: boolean;
-  /** Deleted sessions only: everything but this tombstone is deleted. */
+  /** For deleted sessions: whether everything but this tombstone is deleted. */
   purged?: boolean;
 }
 
@@ -113,13 +114,13 @@ export interface Tombstone {
   /** The last generation of the session. */
   generation: number;
   purged?: boolean;
-  /** The tombstone has another key, because the anchor belongs to a later session. */
+  /** Whether the tombstone has its own key, because the anchor belongs to a later session. */
   moved?: boolean;
 }
 
 /**
- * The state of a session at one time. `limbo`: DynamoDB has deleted the header, and the archiver has not written the stub yet. `none` with
- * an anchor that is not deleted: the session's time is over, and its data may still be stored.
+ * The state of a session at one time. "limbo" means that DynamoDB has deleted the header, and the archiver has not written the stub yet.
+ * "none" with an anchor that is not deleted means that the session has ended, and its data may still be stored.
  */
 export type SessionState =
   | { kind: "active"; record: SessionRecord }
@@ -167,8 +168,8 @@ export function firstGeneration(now: number, earlier?: { generation: number }): 
 const CLOCK_SKEW = 5000;
 
 /**
- * Whether a session was created after the first attempt of a request began (`at`, epoch ms). Then the request means an earlier session
- * with the same id: the client repeated it late, or Lambda froze its function.
+ * Whether a session was created after the first attempt of a request began (`at`, epoch ms). If so, the request is for an earlier session
+ * with the same id: the client repeated the request late, or Lambda froze its function.
  */
 export function isLaterThan({ begun = 0 }: { begun?: number }, at: number): boolean {
   return begun > at + CLOCK_SKEW;
@@ -176,12 +177,12 @@ export function isLaterThan({ begun = 0 }: { begun?: number }, at: number): bool
 
 const HOUR = 3600;
 
-/** Seconds until the reconciler checks a session again that never expires. */
+/** Seconds until the reconciler checks again a session that never expires. */
 const NEVER_EXPIRING = 30 * 86_400;
 
 /**
- * When the reconciler checks a session that expires at `expires_at`: one hour later, or one lifetime of the session later if that is
- * shorter. It checks an incognito session at once, because DynamoDB may delete the header days late. ISO 8601.
+ * The time (ISO 8601) at which the reconciler checks a session: one hour after `expires_at`, or one lifetime of the session after it if that
+ * is shorter. It checks an incognito session at `expires_at`, because DynamoDB may delete the header days late.
  */
 export function dueAfter(record: Pick<SessionRecord, "expires_at" | "ttl_seconds" | "incognito">, now: number): string {
   if (record.expires_at === null) return toInstant(now + NEVER_EXPIRING * 1000);
@@ -189,7 +190,7 @@ export function dueAfter(record: Pick<SessionRecord, "expires_at" | "ttl_seconds
   return toInstant((record.expires_at + Math.min(HOUR, Math.max(1, record.ttl_seconds))) * 1000);
 }
 
-/** When the reconciler checks a change of several steps. No request runs that long. ISO 8601. */
+/** The time (ISO 8601) at which the reconciler checks a change of several steps. No request runs that long. */
 export function dueSoon(now: number): string {
   return toInstant(now + 15 * 60_000);
 }
@@ -223,7 +224,7 @@ export function etagOf(record: SessionRecord, now: number): string {
 
 /** Identifies the request that causes a write. A retry has the same seed and time. */
 export interface RequestIdentity {
-  /** A secret from which the ids are derived that are made for the request. */
+  /** A secret from which the ids that the request needs are derived. */
   seed: string;
   /** Epoch milliseconds of the first attempt. */
   at: number;
@@ -234,7 +235,7 @@ export interface SessionId {
   id: string;
 }
 
-/** Names the archive object of a session, and says where its messages are in it. */
+/** The archive object of a session, and the places of its messages in it. */
 export interface ArchiveRef {
   /** Object key. It depends on the session only. */
   key: string;

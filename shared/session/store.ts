@@ -13,7 +13,7 @@ export interface Transition {
   to: SessionRecord | null;
   /** The condition on the anchor and its change. Absent = the anchor is not touched. */
   anchor?: {
-    /** Conditions. `newest`: this generation must still be the newest one. `tree`: the tree must still have this version; 0 = none. */
+    /** Conditions: the newest generation, the live generation, and the version of the tree (0 = none) must still be these. */
     expect: { newest?: number; live?: number; tree?: number };
     set: Partial<
       Pick<
@@ -60,7 +60,7 @@ export interface ListQuery {
   /** ISO 8601; exclusive. */
   to?: string | undefined;
   limit: number;
-  /** Where the page before ended. */
+  /** The last session of the previous page. */
   after?: { updated_at: string; id: string };
   /** Epoch milliseconds. */
   now: number;
@@ -72,8 +72,8 @@ export interface SessionStore {
   find(session: SessionId): Promise<SessionRecord | null>;
   findAnchor(session: SessionId): Promise<Anchor | null>;
   /**
-   * Stores a new session; false when the id is in use. `over`: the tombstone of an earlier session with the same id, which moves to a
-   * key of its own.
+   * Stores a new session; false when the id is in use. `over` is the tombstone of an earlier session with the same id; it moves to its own
+   * key.
    */
   create(record: SessionRecord, anchor: Anchor, over?: Anchor): Promise<boolean>;
   /** Applies the change; false when a condition failed, so that nothing was written. */
@@ -88,7 +88,7 @@ export interface SessionStore {
     now: number,
     anchor: NonNullable<Transition["anchor"]>,
   ): Promise<boolean>;
-  /** Gives a hot session a title that was made from messages; false when it has a title. `of`: the id of the last of the messages. */
+  /** Sets a title that was made from messages, in a hot session without a title; else false. `of` is the id of the last of the messages. */
   giveTitle(record: SessionRecord, title: string, of: string, now: number): Promise<boolean>;
   /**
    * Takes the next generation, and makes the reconciler check the session at `dueAt`. Returns the anchor with the new generation; its
@@ -107,9 +107,9 @@ export interface SessionStore {
   /** Removes the tombstone of a deleted session. */
   removeTombstone(tombstone: Tombstone): Promise<void>;
   list(user: string, query: ListQuery): Promise<{ records: SessionRecord[]; more: boolean }>;
-  /** Reads the sessions that are due for the reconciler by then (ISO 8601), and moved tombstones, named by their generation. */
+  /** Reads the sessions and moved tombstones that the reconciler must check by then (ISO 8601). A tombstone has its generation. */
   due(by: string): AsyncIterable<Due[]>;
-  /** Reads the ids of all sessions, also of those in limbo. `user`: only of this user. The index is read whole in any case. */
+  /** Reads the ids of all sessions, or those of `user`, also in limbo. It reads the whole index in both cases. */
   all(user?: string): AsyncIterable<SessionId[]>;
   /** Finds headers and stubs of many sessions, in any order; eventually consistent. */
   findMany(sessions: readonly SessionId[]): Promise<SessionRecord[]>;
@@ -159,11 +159,11 @@ export interface MessageRange {
 
 /** The messages of hot sessions. Reads are strongly consistent. */
 export interface MessageStore {
-  /** How many messages, from index `from` on, one `append` can store; at least one. `forks`: it also stores a tree. */
+  /** The number of messages from index `from` on that one `append` can store; at least one. `forks` says that it also stores a tree. */
   maxPerAppend(messages: readonly MessageRecord[], from: number, forks?: boolean): number;
   /**
-   * Stores messages and updates the header, all or nothing. `stale`: the header has changed since it was read. `present`: nothing was
-   * stored, because these messages exist already, by the requested id.
+   * Stores messages and updates the header, all or nothing. Returns "stale" when the header has changed since it was read, and "present"
+   * when messages exist already; they are returned by the requested id.
    */
   append(
     request: AppendRequest,
@@ -185,7 +185,7 @@ export interface MessageStore {
   clear(session: SessionId, keep: (generation: number) => boolean): Promise<void>;
 }
 
-/** The memories of sessions: what session operations need of them. */
+/** The operations on memories that sessions need. */
 export interface SessionMemories {
   /**
    * Prepares the write that hides the memories of generations before `below` from every search. The caller adds it to its own
@@ -198,10 +198,10 @@ export interface SessionMemories {
   forgetMessages(session: SessionId, ids: ReadonlySet<string>): Promise<void>;
 }
 
-/** The files that messages name: what session operations need of them. */
+/** The operations on files that sessions need. */
 export interface SessionFiles {
   /**
-   * Turns the parts of a request's messages into stored parts: file parts get the type and name of their file, and `data:` URLs become
+   * Converts the parts of a request's messages to stored parts: file parts get the type and name of their file, and `data:` URLs become
    * files. A retry of the request gets the same parts. `path` is the message's path in the request. Throws `validation_failed` that names
    * each part whose file cannot be used.
    */
@@ -211,8 +211,8 @@ export interface SessionFiles {
     request: RequestIdentity,
   ): Promise<MessagePart[][]>;
   /**
-   * Prepares the writes that tie the files of messages to this session, because a file belongs to one session only. The caller adds them
-   * to the transaction that stores the messages. Throws `validation_failed` like `resolve`.
+   * Prepares the writes that assign the files of messages to this session, because a file belongs to one session only. The caller adds
+   * them to the transaction that stores the messages. Throws `validation_failed` like `resolve`.
    */
   taking(
     session: SessionId,
@@ -227,7 +227,7 @@ export interface SessionFiles {
   removeContent(user: string, id: string): Promise<void>;
 }
 
-/** All ports of session operations. An operation asks for those that it uses. */
+/** All ports of session operations. */
 export interface Stores {
   sessions: SessionStore;
   messages: MessageStore;
@@ -237,7 +237,7 @@ export interface Stores {
   clock: Clock;
 }
 
-/** How many sessions and messages an operation has stored. Those that existed before do not count. */
+/** The numbers of sessions and messages that an operation has stored. Those that existed before do not count. */
 export interface Stored {
   sessions?: number;
   messages?: number;

@@ -11,8 +11,8 @@ interface BranchSwitch {
 }
 
 /**
- * Plans the switch to the branch that ends with a message. If other messages follow it on its branch, another branch begins at the
- * message. `null`: the message is the end of the current branch. Throws `validation_failed` when the session has no such message.
+ * Plans the switch to the branch that ends with a message. If other messages follow it on its branch, a new branch begins at the message.
+ * Returns `null` when the message is the end of the current branch. Throws `validation_failed` when the session has no such message.
  */
 export async function planSwitch(
   stores: Pick<Stores, "messages" | "archive">,

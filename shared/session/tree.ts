@@ -17,7 +17,7 @@ interface Branch {
   from?: Place;
   /** Position of its last message. Later messages count as deleted, even while they are still stored. */
   end?: string;
-  /** All of its messages are deleted. */
+  /** Whether all of its messages are deleted. */
   removed?: true;
 }
 
@@ -31,10 +31,10 @@ export interface Place {
 /** A selection of messages: for each of its branches, the last position that belongs to it. */
 export type Path = ReadonlyMap<number, string>;
 
-/** Sorts after every position. */
+/** A text that sorts after every position. */
 const OPEN = "~";
 
-/** Branches of one session. At about 150 bytes each, the tree stays far below the 400 KB of an item. */
+/** Maximum branches of one session. With about 150 bytes each, the tree stays below the 400 KB of an item. */
 export const MAX_BRANCHES = 1000;
 
 /** The tree of a session that never branched. */
@@ -48,7 +48,7 @@ export function placeOf(message: MessageRecord): Place {
   };
 }
 
-/** The messages from the beginning of the conversation to the end of a branch, or to `until`. */
+/** Selects the messages from the beginning of the conversation to the end of a branch, or to `until`. */
 export function pathOf({ branches, current }: Tree, branch = current, until = OPEN): Path {
   const path = new Map<number, string>();
   let [at, limit]: [number | undefined, string] = [branch, until];
@@ -60,7 +60,7 @@ export function pathOf({ branches, current }: Tree, branch = current, until = OP
   return path;
 }
 
-/** All messages of all branches. */
+/** Selects all messages of all branches. */
 export function wholeTree({ branches }: Tree): Path {
   return new Map(branches.flatMap(({ end = OPEN, removed }, branch) => (removed ? [] : [[branch, end] as const])));
 }
@@ -82,13 +82,13 @@ export function isOn(path: Path, message: Parameters<typeof positionOf>[0] & Pic
 }
 
 /**
- * The branch of a message that goes to the end of the conversation. `meant`: the current branch when the request was first looked at. If
- * another one has become current with later messages, the message must not come before those, so it stays where it was meant to be. If
- * that branch forked at a later message, the message goes to the branch of that one, because a message is later than its parent.
+ * Chooses the branch of a message whose request names no parent. `planned` is the branch that was current when the request began. The message goes to the
+ * branch that is current now, unless this has later messages: the message must not come before them, so it stays on the planned branch. If
+ * the chosen branch forked at a later message, the message goes to the branch of that one, because a message is later than its parent.
  */
-export function branchFor({ branches, current }: Tree, meant: number, position: string, head = ""): number {
-  const { removed, end } = branches[meant] ?? { removed: true };
-  let branch = position > head || removed || end !== undefined ? current : meant;
+export function branchFor({ branches, current }: Tree, planned: number, position: string, head = ""): number {
+  const { removed, end } = branches[planned] ?? { removed: true };
+  let branch = position > head || removed || end !== undefined ? current : planned;
   for (let { from } = branches[branch] ?? {}; from && from.position >= position; { from } = branches[branch] ?? {}) {
     branch = from.branch;
   }
@@ -112,7 +112,7 @@ export function moveFork({ branches, current }: Tree, from: Place): Tree {
 }
 
 /**
- * Removes a message and all messages that follow it, on every branch. `parent`: the previous message, which becomes the head if the
+ * Removes a message and all messages that follow it, on every branch. `parent` is the message before it, which becomes the head if the
  * current branch loses its last message.
  */
 export function cutAt(tree: Tree, { branch: cut, position }: Place, parent: Place | null): Tree {

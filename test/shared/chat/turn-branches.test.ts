@@ -280,7 +280,7 @@ describe("a message that is answered again", () => {
     await t.world.create("ann", other, 3600);
     const { turn } = await runTurn(t.chat.deps, turnRequest(t.chat.deps, "ann", other, "x"));
     const answer = what === "none" ? "none" : what === "a question" ? question!.id : turn.id;
-    const fields = [{ path: "regenerate", message: "names no answer of this session" }];
+    const fields = [{ path: "regenerate", message: "is not the id of an answer of this session" }];
     await expect(askAgain(t.chat.deps, session(), answer)).rejects.toMatchObject({ fields });
     await expect(askAgain(t.chat.deps, { user: "bob", id }, answer)).rejects.toMatchObject({ code: "not_found" });
   });

@@ -106,9 +106,9 @@ async function serialOutcomes(state: string, first: Act, second: Act, answersOnl
   return outcomes;
 }
 
-describe.each(Object.keys(STATES))("two actors on a session that is %s", (state) => {
+describe.each(Object.keys(STATES))("two concurrent requests on a session that is %s", (state) => {
   it.each(Object.keys(ACTS) as Act[])(
-    "agree on its branches, when any of them runs at any call of: %s",
+    "agree on its branches, when one runs at any call of the other: %s",
     async (first) => {
       const others = state === "archived" ? MEETING : (Object.keys(ACTS) as Act[]);
       for (const second of others.filter((one) => first in BRANCHING || one in BRANCHING)) {
@@ -252,7 +252,7 @@ describe("an append that was said before the first message of the current branch
 });
 
 describe("the record of a switch", () => {
-  it("removes no memory that a later switch has brought back, when that and its record come at any call", async () => {
+  it("removes no memory that a later switch has restored, at whichever call the switch and its record come", async () => {
     for (let n = 0; ; n++) {
       const stage = await stageIn("branched");
       await stage.rememberAll();

@@ -114,7 +114,7 @@ describe("archiving", () => {
     );
   });
 
-  it("ends the same when records come twice, late and out of order", async () => {
+  it("ends in the same state when records come twice, late or out of order", async () => {
     const sessions = await Promise.all(Array.from({ length: 6 }, () => expired("batch")));
     const records = sessions.map(({ record }) => record);
     await archive(...records, ...records.slice().reverse());
@@ -122,7 +122,7 @@ describe("archiving", () => {
     for (const { id } of sessions) await expectArchivedOnce(id);
   });
 
-  it("ends the same when two archivers work on the same session", async () => {
+  it("ends in the same state when two archivers work on the same session", async () => {
     const { id, record } = await expired("raced");
     await Promise.all([archive(record), archive(record), archive(record)]);
     await expectArchivedOnce(id);
@@ -180,7 +180,7 @@ describe("restoring", () => {
     );
   });
 
-  it("gives one session when many ask for it at once", async () => {
+  it("gives one session when many requests restore it at the same time", async () => {
     const { id, record } = await expired("wanted");
     await archive(record);
     const records = await Promise.all(
@@ -190,7 +190,7 @@ describe("restoring", () => {
     await expectHotOnce(id);
   });
 
-  it("happens first when an archived session is written to", async () => {
+  it("happens before a write to an archived session", async () => {
     const { id, record } = await expired("written");
     await archive(record);
     await appendMessages(world.stores, { user: USER, id }, [{ role: "user", content: "more" }], {
@@ -200,7 +200,7 @@ describe("restoring", () => {
     await expectHotOnce(id, [...contents(id), "more"]);
   });
 
-  it("happens first when the header is gone and the archiver has not run yet", async () => {
+  it("happens before a write when the header is deleted and the archiver has not run yet", async () => {
     const { id, record } = await expired("limbo");
     await appendMessages(world.stores, { user: USER, id }, [{ role: "user", content: "more" }], {
       seed: "more",
@@ -212,7 +212,7 @@ describe("restoring", () => {
 });
 
 describe("a session in limbo", () => {
-  it("reads as an archived one with all its messages", async () => {
+  it("is read like an archived session, with all its messages", async () => {
     const { id } = await expired("limbo");
     expect(await read(id)).toEqual(contents(id));
     const session = await showSession(world.stores, { user: USER, id });

@@ -113,7 +113,7 @@ async function atEveryStep(
   return steps;
 }
 
-describe("an incognito session whose time is over", () => {
+describe("an incognito session that has expired", () => {
   it("is deleted with its messages, branches and files by the record of DynamoDB's deletion", async () => {
     const { id, record } = await expired();
     expect((await objects("files/")).length).toBe(1);
@@ -146,7 +146,7 @@ describe("an incognito session whose time is over", () => {
     );
   });
 
-  it("is deleted by the reconciler at once when DynamoDB deletes the header late, also after a crash at any step", async () => {
+  it("is deleted by the reconciler without waiting for DynamoDB's TTL, also after a crash at any step", async () => {
     await atEveryStep(
       async () => {
         const id = await begin();
@@ -160,7 +160,7 @@ describe("an incognito session whose time is over", () => {
     );
   });
 
-  it("is deleted by the first run of the reconciler after its end, however long it could be idle", async () => {
+  it("is deleted by the first run of the reconciler after its expiry, with any lifetime", async () => {
     const id = await begin({ ttl_seconds: 24 * 3600 });
     world.advance(24 * HOUR - 1000);
     await runReconciler();
@@ -171,7 +171,7 @@ describe("an incognito session whose time is over", () => {
     await world.drop(USER, id);
   });
 
-  it("ends the same when its record comes twice, late, or to several archivers at once", async () => {
+  it("ends in the same state when its record comes twice, late, or to several archivers at the same time", async () => {
     const { id, record } = await expired();
     await Promise.all([archive(record), archive(record), runReconciler()]);
     await archive(record, record);
@@ -181,7 +181,7 @@ describe("an incognito session whose time is over", () => {
     expect(await itemsOf(id)).toEqual([]);
   });
 
-  it("leaves a later session alone that has its id", async () => {
+  it("does not affect a later session with its id", async () => {
     const { id, record } = await expired();
     const request = { seed: `again ${id}`, at: world.stores.clock() };
     await createSession(world.stores, USER, { id, ttl_seconds: 24 * 3600 }, request, TTL);
@@ -194,7 +194,7 @@ describe("an incognito session whose time is over", () => {
     await world.drop(USER, id);
   });
 
-  it("counts as a session that has ended, once", async () => {
+  it("is counted as a session that has ended, and only once", async () => {
     const notes: Metric[] = [];
     const recorder = {
       record: async () => undefined,
@@ -211,8 +211,8 @@ describe("an incognito session whose time is over", () => {
   });
 });
 
-describe("an incognito session that has to go before its time", () => {
-  it("counts towards the user's limit, and is deleted when it is beyond it", async () => {
+describe("an incognito session that expires early", () => {
+  it("counts towards the user's limit, and is deleted when the limit is exceeded", async () => {
     const user = "limited";
     const nextRecords = await createStream(engines, "jobs-archive", [newSessionRecords]);
     const first = await begin({ ttl_seconds: 24 * 3600, user });
@@ -232,7 +232,7 @@ describe("an incognito session that has to go before its time", () => {
     await world.drop(user, second);
   });
 
-  it("is deleted soon after an admin has let idle sessions expire, although DynamoDB deletes its header later", async () => {
+  it("is deleted soon after an admin expires idle sessions, although DynamoDB deletes its header later", async () => {
     const id = await begin({ ttl_seconds: 24 * 3600 });
     await expireIdle(world.stores, world.stores.clock(), LONG);
     expect(await itemsOf(id)).toContain("Z");

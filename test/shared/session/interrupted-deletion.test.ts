@@ -113,7 +113,7 @@ describe("when the function that deletes a message is stopped at any call", () =
     }
   });
 
-  it.each(["b", "B"])("the reconciler comes again, if a deletion of %s came while it cleaned up", async (second) => {
+  it.each(["b", "B"])("the reconciler checks a session again if a deletion of %s came during its cleanup", async (second) => {
     const first = second === "b" ? "B" : "b";
     for (let n = 0, isReached = true; isReached; n++) {
       const stage = await createWithFiles();
@@ -128,7 +128,7 @@ describe("when the function that deletes a message is stopped at any call", () =
   });
 
   it.each(Object.keys(RESCHEDULING))(
-    "the reconciler comes soon, if the deletion came while another request ran: %s",
+    "the reconciler checks a session soon if a deletion came during another request: %s",
     async (name) => {
       for (let n = 0; ; n++) {
         const stage = await createWithFiles();
@@ -141,7 +141,7 @@ describe("when the function that deletes a message is stopped at any call", () =
     },
   );
 
-  it("a restore that nothing interrupts needs no early check, also of a session with branches", async () => {
+  it("a restore that is not interrupted needs no early check, also of a session with branches", async () => {
     const stage = await createWithFiles();
     await NEXT["the archiver"]?.(stage);
     stage.advance(16 * 60_000);

@@ -106,7 +106,7 @@ it("the reconciler does not mark a session as clean when it was reset in between
   expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ cleanup: true });
 });
 
-it("a late record of an expired stub leaves a later session with its id that is archived by now", async () => {
+it("a late record of an expired stub does not affect a later archived session with the same id", async () => {
   const session = await createWith("old", 60);
   world.advance(61_000);
   await world.archiveJob({ Records: [(await world.sweep(session.user, session.id))!] });
@@ -140,7 +140,7 @@ it("no message becomes a memory when its session is deleted while it is being re
   expect(await world.stored(session.user, session.id)).toEqual([]);
 });
 
-it("a change of settings beside many writes keeps them, also when it changes nothing but the expiry", async () => {
+it("a change of settings during many writes loses none of them, also when it changes only the expiry", async () => {
   const session = await createWith("old");
   // The header changes before each of the first attempts, so later ones allow other writes.
   const sessions = { ...world.stores.sessions, transit: async () => false };

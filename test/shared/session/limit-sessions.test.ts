@@ -45,7 +45,7 @@ async function active(): Promise<string[]> {
 const limit = (most: number, ...begun: string[]) => limitSessions(world.stores, user, most, new Set(begun));
 
 describe("the limit of a user's sessions", () => {
-  it("lets the sessions expire that are idle longest, and they are archived whole", async () => {
+  it("expires the sessions that are idle longest, and they are archived completely", async () => {
     await begin("a", "b", "c", "d");
     expect(await limit(2, "d")).toBe(2);
     expect(await active()).toEqual(["c", "d"]);
@@ -54,7 +54,7 @@ describe("the limit of a user's sessions", () => {
     expect(await limit(2)).toBe(0);
   });
 
-  it("counts idle time from the last write, and leaves other users alone", async () => {
+  it("counts idle time from the last write, and does not affect other users", async () => {
     await begin("a", "b", "c");
     const other = user;
     user = `${other}-else`;
@@ -68,7 +68,7 @@ describe("the limit of a user's sessions", () => {
     expect(await active()).toEqual(["x"]);
   });
 
-  it("never lets a pinned session or the last one expire, although both count", async () => {
+  it("never expires a pinned session or the one used last, although both count", async () => {
     await begin("a", "b", "c");
     for (const id of ["a", "b"]) {
       await patchSession(world.stores, { user, id }, { pinned: true }, undefined);
@@ -111,7 +111,7 @@ describe("the limit of a user's sessions", () => {
     expect(await active()).toEqual(["c", "a"]);
   });
 
-  it("lets no session too many expire when another run acts at any of its calls", async () => {
+  it("does not expire too many sessions when another run acts at any of its calls", async () => {
     for (let call = 0; ; call++) {
       const ids = ["a", "b", "c", "d", "e"].map((id) => `${id}-${call}`);
       user = `pair-${call}`;
@@ -132,7 +132,7 @@ describe("the limit of a user's sessions", () => {
     }
   });
 
-  it("holds after a crash at any call and the next delivery of the record", async () => {
+  it("is kept after a crash at any call and the next delivery of the record", async () => {
     for (let n = 0; ; n++) {
       user = `crash-${n}`;
       await begin("a", "b", "c", "d");
@@ -145,7 +145,7 @@ describe("the limit of a user's sessions", () => {
 });
 
 describe("the archiver of a deployment with a limit", () => {
-  it("applies it to sessions that begin in any way, and does nothing without a limit", async () => {
+  it("applies the limit to sessions that begin in any way, and does nothing without a limit", async () => {
     const nextRecords = await createStream(engines, "jobs-archive", [newSessionRecords]);
     const changes = { mark: async () => undefined };
     const limited = createArchiveJob(world.stores, changes, noRecorder, 2);

@@ -38,7 +38,7 @@ describe("a time-ordered id", () => {
     );
   });
 
-  it("is the same for the same request and another for any other", () => {
+  it("is the same for the same request, and different for any other request", () => {
     const ids = ["a", "b"].flatMap((seed) => [0, 1].flatMap((at) => [0, 1].map((n) => timeOrderedId({ seed, at }, n))));
     expect(new Set(ids).size).toBe(8);
     expect(timeOrderedId({ seed: "a", at: 0 }, 0)).toBe(ids[0]);
@@ -57,7 +57,7 @@ describe("planning messages", () => {
   );
   const batch = fc.array(input, { minLength: 1, maxLength: 100 });
 
-  it("gives the same for the same request, in order, with every id and time that was given", () => {
+  it("gives the same messages for the same request, in order, with the ids and times of the request", () => {
     fc.assert(
       fc.property(batch, seed, at, (inputs, seed, at) => {
         const plan = planMessages(inputs, { seed, at });
@@ -77,7 +77,7 @@ describe("planning messages", () => {
     );
   });
 
-  it("shows nothing of how they are stored", () => {
+  it("shows no field of the storage format", () => {
     const [message] = planMessages([{ id: "own", role: "user", content: "x" }], { seed: "s", at: 0 });
     expect(toMessage({ ...message!, parent_id: null }, "session")).toEqual({
       id: "own",

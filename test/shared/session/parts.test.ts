@@ -18,7 +18,7 @@ const part: fc.Arbitrary<MessagePart> = fc.oneof(
 ) as fc.Arbitrary<MessagePart>;
 
 describe("parts of a message", () => {
-  it("come back from the table as they were, with their text as content", () => {
+  it("are read from the table as they were written, with their text as content", () => {
     fc.assert(
       fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
         const message: MessageRecord = {
@@ -47,14 +47,14 @@ describe("parts of a message", () => {
     expect(bodyOf({ parts: two })).toEqual({ content: "a\n\nc", parts: two });
   });
 
-  it("may be 300 KB as JSON, and no byte more", () => {
+  it("may have at most 300 KB as JSON", () => {
     const frame = JSON.stringify([{ type: "reasoning", text: "" }]).length;
     const parts = (bytes: number) => [{ type: "reasoning", text: "é".repeat((bytes - frame) / 2) }];
     expect(partsSchema.safeParse(parts(MAX_CONTENT_BYTES)).success).toBe(true);
     expect(partsSchema.safeParse(parts(MAX_CONTENT_BYTES + 2)).success).toBe(false);
   });
 
-  it("count as the bytes that they take in the table", () => {
+  it("are counted with the bytes that they take in the table", () => {
     const message = (length: number): MessageRecord => ({
       id: "i",
       role: "user",

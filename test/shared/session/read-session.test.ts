@@ -50,7 +50,7 @@ describe("after a failed read of the archive, a session", () => {
     expect(await look({ ...archived, archive: { ...REF, etag: '"second"' } }, gone)).toBe(contended);
   });
 
-  it("is not read again when its stub still names the object that is gone", async () => {
+  it("is not read again when its stub still names the missing object", async () => {
     await expect(look(archived, gone)).rejects.toBe(gone);
   });
 

@@ -26,13 +26,13 @@ async function lost(count: number): Promise<string[]> {
 }
 
 describe("the reconciler", () => {
-  it("has nothing to do, at a cost that does not grow with the sessions, when nothing is due", async () => {
+  it("does nothing, at a cost that does not depend on the number of sessions, when nothing is due", async () => {
     for (let n = 0; n < 20; n++) await api.world.create("ann", `idle-${n}`, 100_000);
     expect(await api.world.counting(run)).toBe(16);
     expect(await run()).toEqual(NOTHING);
   });
 
-  it("archives what an archiver has left once it is due, and not before", async () => {
+  it("archives a session that the archiver has missed when it is due, and not before", async () => {
     const ids = await lost(3);
     expect(await run()).toEqual(NOTHING);
     api.world.advance(HOUR);
@@ -51,7 +51,7 @@ describe("the reconciler", () => {
     expect(await run()).toMatchObject({ archived: 20, complete: true });
   });
 
-  it("reports what it could not finish, continues with the rest, and tries again", async () => {
+  it("reports a session that it cannot finish, continues with the others, and tries again", async () => {
     const ids = await lost(3);
     api.world.advance(HOUR);
     api.faults.next({ operation: "TransactWriteItems", when: "before", name: "InternalServerError", attempts: 2 });
@@ -62,7 +62,7 @@ describe("the reconciler", () => {
     for (const id of ids) expect(await api.world.cold("ann", id)).toHaveLength(2);
   });
 
-  it("removes an archive that has reached its age, and frees its id", async () => {
+  it("removes an archive that has expired, and frees its id", async () => {
     const [id] = await lost(1);
     api.world.advance(HOUR);
     await run();

@@ -114,7 +114,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("keeps its messages when a restore of the earlier one loses and cleans up after itself", async () => {
+  it("keeps its messages when a restore of the earlier one fails and deletes what it has written", async () => {
     const session = fresh();
     await archived(session);
     const slow = holding("messages", "put");
@@ -173,7 +173,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("loses nothing to an archiver that wrote the earlier one's object and then lost", async () => {
+  it("loses nothing to an archiver that wrote the earlier one's object and then failed", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 60);
     await append(session, "old");
@@ -192,7 +192,7 @@ describe("a session whose id was used before", () => {
     await expectWhole(session, ["new"]);
   });
 
-  it("can be created at once, by a clock that is behind, and what the earlier one leaves is still purged", async () => {
+  it("can be created at once, also with a clock that is behind, and the earlier one is still purged", async () => {
     const session = fresh();
     await archived(session);
     const slow = holding("messages", "put");
@@ -217,7 +217,7 @@ describe("a session whose id was used before", () => {
     expect(items).toEqual([]);
   });
 
-  it("is not patched, expired or restored on behalf of the earlier one", async () => {
+  it("is not patched, expired or restored by a request for the earlier one", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const earlier = await showSession(world.stores, session);
@@ -234,7 +234,7 @@ describe("a session whose id was used before", () => {
     expect(await showSession(world.stores, session)).toEqual(later);
   });
 
-  it("has an ETag that the earlier one never had", async () => {
+  it("has an ETag that is different from all ETags of the earlier one", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const now = world.stores.clock();
@@ -246,7 +246,7 @@ describe("a session whose id was used before", () => {
     await expect(patch).rejects.toMatchObject({ code: "precondition_failed" });
   });
 
-  it("is not brought back by a retry of the request that created the earlier one", async () => {
+  it("is not created again by a late retry of the request that created the earlier one", async () => {
     const session = fresh();
     const request = { seed: "one request", at: world.stores.clock() };
     const create = () => createSession(world.stores, session.user, { id: session.id }, request, 600);
@@ -258,11 +258,11 @@ describe("a session whose id was used before", () => {
   });
 });
 
-describe("an id whose archived session has reached its age", () => {
+describe("the id of an archived session that has expired", () => {
   it.each([
     ["before DynamoDB deletes the stub", false],
     ["after DynamoDB has deleted the stub", true],
-  ])("can be used again %s, and what the earlier one leaves is purged", async (_when, swept) => {
+  ])("can be used again %s, and the earlier session is purged", async (_when, swept) => {
     const session = fresh();
     await archived(session);
     world.advance(366 * 24 * HOUR);
@@ -391,8 +391,8 @@ describe("a request that was begun for an earlier session with the same id", () 
   });
 });
 
-describe("what a dead reset has left", () => {
-  it("is checked as early as before, although the session gets another lifetime", async () => {
+describe("the leftovers of a reset that was killed", () => {
+  it("are deleted as early as before, although the session gets another lifetime", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 600_000);
     const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
@@ -406,7 +406,7 @@ describe("what a dead reset has left", () => {
     expect(await world.stores.sessions.findAnchor(session)).toMatchObject({ cleanup: false });
   });
 
-  it("is checked as early as before, although an expired session is written to", async () => {
+  it("are deleted as early as before, although an expired session is written to", async () => {
     const session = fresh();
     await world.create(session.user, session.id, 60);
     const dying = { ...world.stores.memories, forget: () => Promise.reject(new Error("died")) };
@@ -420,7 +420,7 @@ describe("what a dead reset has left", () => {
 });
 
 describe("an actor that takes longer than the reconciler waits", () => {
-  it("loses no message as a restore, although the reconciler has deleted what it had written", async () => {
+  it("loses no message as a restore, although the reconciler has deleted its copies", async () => {
     const session = fresh();
     await archived(session);
     const slow = holding("sessions", "transit");

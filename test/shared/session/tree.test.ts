@@ -95,7 +95,7 @@ const steps = fc.array(
 );
 
 describe("the tree of a session", () => {
-  it("shows the same messages, paths and head as messages with parents, whatever was edited, chosen and deleted", () => {
+  it("gives the same messages, paths and head as stored parents, after any edits, switches and deletions", () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const talk = createTalk();

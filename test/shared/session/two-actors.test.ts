@@ -113,7 +113,7 @@ const VERBS: Verb[] = [
   "patch",
 ];
 
-describe("a reset that dies after it lost against a message", () => {
+describe("a reset that is killed after a message was stored before it", () => {
   it("deletes nothing", async () => {
     const stage = await stageIn("hot");
     let attempts = 0;
@@ -132,7 +132,7 @@ describe("a reset that dies after it lost against a message", () => {
   });
 });
 
-describe("a reset that dies after its transaction", () => {
+describe("a reset that is killed after its transaction", () => {
   it.each(["archive", "restore"] as const)("leaves no memory for good when the next step is: %s", async (next) => {
     const stage = await stageIn("hot");
     const dying = { ...stage.stores.memories, forget: () => Promise.reject(new Error("died")) };
@@ -147,9 +147,9 @@ describe("a reset that dies after its transaction", () => {
   });
 });
 
-describe.each(Object.keys(STATES))("two actors on a session that is %s", (state) => {
+describe.each(Object.keys(STATES))("two concurrent requests on a session that is %s", (state) => {
   it.each(VERBS)(
-    "end as if one had come after the other, when any of them runs at any call of: %s",
+    "end in the same state as one after the other, when one runs at any call of the other: %s",
     async (first) => {
       for (const second of VERBS) {
         if (isNoOperation(state, first) || isNoOperation(state, second)) continue;
@@ -174,7 +174,7 @@ describe.each(Object.keys(STATES))("two actors on a session that is %s", (state)
   );
 });
 
-describe("two actors on a session whose title comes from its question", () => {
+describe("two concurrent requests on a session whose title comes from its question", () => {
   const deleteFirst = async ({ stores }: Stage) => {
     const { messages } = await listMessages(stores, SESSION, { order: "asc", limit: 1 });
     if (messages[0]) await deleteMessage(stores, SESSION, messages[0].id);
@@ -232,7 +232,7 @@ describe("two actors on a session whose title comes from its question", () => {
   });
 
   it.each(["reset", "deletion"])(
-    "give no title of messages that a %s deletes during the first turn",
+    "keep no title of messages that a %s deletes during the first turn",
     async (second) => {
       await eachMeeting(false, "turn", second, async (stage, what) => {
         const [title, copy] = await titlesOf(stage);
