@@ -113,19 +113,22 @@ describe("when the function that deletes a message is stopped at any call", () =
     }
   });
 
-  it.each(["b", "B"])("the reconciler checks a session again if a deletion of %s came during its cleanup", async (second) => {
-    const first = second === "b" ? "B" : "b";
-    for (let n = 0, isReached = true; isReached; n++) {
-      const stage = await createWithFiles();
-      await stopAfterWrite(stage, first);
-      stage.advance(16 * 60_000);
-      await stage.operations.restore();
-      isReached = (await stage.interleaved(n, stage.runReconciler, () => stopAfterWrite(stage, second))) !== null;
-      await expectQuiet(stage, `call ${n}`);
-      const kept = isReached ? ["a"] : ["a", second, ...(second === "b" ? ["c"] : [])].toSorted();
-      expect([n, fileContents(stage)]).toEqual([n, kept]);
-    }
-  });
+  it.each(["b", "B"])(
+    "the reconciler checks a session again if a deletion of %s came during its cleanup",
+    async (second) => {
+      const first = second === "b" ? "B" : "b";
+      for (let n = 0, isReached = true; isReached; n++) {
+        const stage = await createWithFiles();
+        await stopAfterWrite(stage, first);
+        stage.advance(16 * 60_000);
+        await stage.operations.restore();
+        isReached = (await stage.interleaved(n, stage.runReconciler, () => stopAfterWrite(stage, second))) !== null;
+        await expectQuiet(stage, `call ${n}`);
+        const kept = isReached ? ["a"] : ["a", second, ...(second === "b" ? ["c"] : [])].toSorted();
+        expect([n, fileContents(stage)]).toEqual([n, kept]);
+      }
+    },
+  );
 
   it.each(Object.keys(RESCHEDULING))(
     "the reconciler checks a session soon if a deletion came during another request: %s",
