@@ -3,7 +3,6 @@ import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log, logFailure } from "../../shared/log.ts";
-import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createAccountEraser } from "../../shared/privacy/erase-account.aws.ts";
 import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
 import { createItemErasers } from "../../shared/privacy/erase-items.dynamodb.ts";
@@ -24,7 +23,7 @@ import {
   openTable,
   readLakeKey,
 } from "../compose.ts";
-import { deadlineOf, type Running } from "./middleware.ts";
+import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which no step is begun. */
 const MARGIN = 90_000;
@@ -32,14 +31,9 @@ const MARGIN = 90_000;
 /** Milliseconds after the longest request that an erasure may take: usually some minutes. Then an alarm is raised. */
 const OVERDUE = 3_600_000;
 
-interface Dependencies {
-  open(): Promise<RunDependencies>;
-  book: Pick<JobBook, "succeeded">;
-}
-
-/** Schedule: works on the running erasures. If one is overdue after a run, the run counts as a failure, so that an alarm is raised. */
-export function createEraseJob({ open, book }: Dependencies) {
-  return async (_event: unknown, context: Running): Promise<void> => {
+/** Schedule: works on the running erasures. Returns false if one is overdue after the run, so that an alarm is raised. */
+export function createEraseJob(open: () => Promise<RunDependencies>) {
+  return async (_event: unknown, context: Running): Promise<boolean> => {
     const deps = await open();
     const deadline = deadlineOf(deps.clock, context, MARGIN);
     const completed = await runErasures(deps, deadline, (error, id) =>
@@ -48,8 +42,9 @@ export function createEraseJob({ open, book }: Dependencies) {
     const running = (await deps.erasures.open()).filter(({ stage }) => stage !== "late");
     const overdue = running.filter(({ since }) => deps.clock() > since + deps.grace + OVERDUE);
     if (completed + running.length > 0) log("info", { job: "erase", completed, running: running.length });
-    if (overdue.length === 0) return book.succeeded("jobs-erase");
+    if (overdue.length === 0) return true;
     log("error", { job: "erase", message: `${counted(overdue.length, "erasure")} should have ended an hour ago` });
+    return false;
   };
 }
 
@@ -63,27 +58,25 @@ export const handler = lazyHandler((config) => {
   const stores = openStores(config, table);
   const files = createFileStore(table);
   let deps: RunDependencies | undefined;
-  return createEraseJob({
-    async open() {
-      if (deps) return deps;
-      const eraseLakeRows = createLakeEraser(versions, lake, createPseudonyms(await readLakeKey(config)));
-      deps = {
-        ...openErasures(config),
-        erasersOf: (user) => [
-          createSessionEraser(table, stores, user),
-          ...createItemErasers(table, metrics, exports, user),
-          ...createObjectErasers(versions, user),
-          eraseLakeRows(user),
-          eraseDeadLetters(user),
-          ...(eraseAccount ? [eraseAccount(user)] : []),
-        ],
-        eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
-        openKey: openPrivacyKey(config),
-        newId: randomId,
-        grace: config.LONGEST_REQUEST * 1000,
-      };
-      return deps;
-    },
-    book: createJobBook(metrics, clock),
+  const job = createEraseJob(async () => {
+    if (deps) return deps;
+    const eraseLakeRows = createLakeEraser(versions, lake, createPseudonyms(await readLakeKey(config)));
+    deps = {
+      ...openErasures(config),
+      erasersOf: (user) => [
+        createSessionEraser(table, stores, user),
+        ...createItemErasers(table, metrics, exports, user),
+        ...createObjectErasers(versions, user),
+        eraseLakeRows(user),
+        eraseDeadLetters(user),
+        ...(eraseAccount ? [eraseAccount(user)] : []),
+      ],
+      eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
+      openKey: openPrivacyKey(config),
+      newId: randomId,
+      grace: config.LONGEST_REQUEST * 1000,
+    };
+    return deps;
   });
+  return recordSuccess("jobs-erase", openJobBook(config), job);
 });

@@ -5,13 +5,12 @@ import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
 import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log } from "../../shared/log.ts";
-import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openAuditTable, openFindErasures, openMetricsTable, readLakeKey } from "../compose.ts";
-import { deadlineOf, type Running } from "./middleware.ts";
+import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
 const AGAIN = 2;
@@ -24,23 +23,22 @@ const MARGIN = 120_000;
 
 interface Dependencies {
   open(): Promise<ExportPorts>;
-  book: Pick<JobBook, "succeeded">;
   clock: () => number;
 }
 
-/** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. */
+/** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. Returns whether it was in time. */
 export function createExportJob(deps: Dependencies) {
-  return async (event: { from?: string }, context: Running): Promise<void> => {
+  return async (event: { from?: string }, context: Running): Promise<boolean> => {
     const deadline = deadlineOf(deps.clock, context, MARGIN);
     const ports = await deps.open();
     const through = (await ports.store.checkpoint("export"))?.through;
     for (const day of daysOf(deps.clock(), through, event.from)) {
-      if (deps.clock() > deadline) return;
+      if (deps.clock() > deadline) return false;
       const rows = await exportDay(ports, day);
       log("info", { job: "export", day, ...rows });
       await ports.store.advance("export", day);
     }
-    await deps.book.succeeded("jobs-export");
+    return true;
   };
 }
 
@@ -60,7 +58,7 @@ function daysOf(now: number, through: string | undefined, from: string | undefin
 export const handler = lazyHandler((config) => {
   const table = openMetricsTable(config);
   let ports: ExportPorts | undefined;
-  return createExportJob({
+  const job = createExportJob({
     async open() {
       ports ??= {
         lake: createLake(createS3(), config.ARCHIVE_BUCKET),
@@ -73,7 +71,7 @@ export const handler = lazyHandler((config) => {
       };
       return ports;
     },
-    book: createJobBook(table, clock),
     clock,
   });
+  return recordSuccess("jobs-export", openJobBook(config), job);
 });

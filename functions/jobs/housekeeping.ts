@@ -8,7 +8,7 @@ import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { createSessionStore } from "../../shared/session/session-store.dynamodb.ts";
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
-import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
+import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which nothing is checked. */
 const MARGIN = 30_000;
@@ -38,7 +38,7 @@ export const handler = lazyHandler((config) => {
   const metrics = openMetricsTable(config);
   return recordSuccess(
     "jobs-housekeeping",
-    config,
+    openJobBook(config),
     createHousekeepingJob({
       events: createEventStore(metrics),
       store: createMetricStore(metrics),

@@ -5,7 +5,7 @@ import { buildLake } from "../../shared/lake/build-lake.ts";
 import type { ChangedDays } from "../../shared/lake/lake.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
-import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
+import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run in which no day is begun. */
 const MARGIN = 300_000;
@@ -31,5 +31,5 @@ const createLakeJob =
   };
 
 export const handler = lazyHandler((config) => {
-  return recordSuccess("jobs-lake", config, createLakeJob(openLake(config, openTable(config)), clock));
+  return recordSuccess("jobs-lake", openJobBook(config), createLakeJob(openLake(config, openTable(config)), clock));
 });

@@ -3,7 +3,7 @@ import type { Recorder } from "../../shared/metrics/recorder.ts";
 import { measureStores, type StoreSize } from "../../shared/metrics/store-sizes.aws.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { lazyHandler, openRecorder } from "../compose.ts";
-import { recordSuccess } from "./middleware.ts";
+import { openJobBook, recordSuccess } from "./middleware.ts";
 
 interface Dependencies {
   measure(): Promise<StoreSize[]>;
@@ -31,7 +31,7 @@ export const handler = lazyHandler((config) => {
   };
   return recordSuccess(
     "jobs-measure",
-    config,
+    openJobBook(config),
     createMeasureJob({ measure: () => measureStores(stores), recorder: openRecorder(config) }),
   );
 });

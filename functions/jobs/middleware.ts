@@ -2,20 +2,25 @@ import type { Context, DynamoDBBatchResponse, DynamoDBRecord } from "aws-lambda"
 import type { Clock } from "../../shared/clock.ts";
 import type { Config } from "../../shared/config.ts";
 import { logFailure } from "../../shared/log.ts";
-import { createJobBook, type JobName } from "../../shared/metrics/job-book.ts";
+import { createJobBook, type JobBook, type JobName } from "../../shared/metrics/job-book.ts";
 import { clock, openMetricsTable } from "../compose.ts";
 
-/** The job, with a record of when it last succeeded: the watch job warns when that is too long ago. */
+/**
+ * The job, with a record of when it last succeeded: the watch job warns when that is too long ago. A job that returns false has more to
+ * do, so that its run does not count as a success.
+ */
 export function recordSuccess<A extends unknown[]>(
   name: JobName,
-  config: Config,
-  job: (...args: A) => Promise<void>,
+  book: Pick<JobBook, "succeeded">,
+  job: (...args: A) => Promise<unknown>,
 ): (...args: A) => Promise<void> {
-  const book = createJobBook(openMetricsTable(config), clock);
   return async (...args) => {
-    await job(...args);
-    await book.succeeded(name);
+    if ((await job(...args)) !== false) await book.succeeded(name);
   };
+}
+
+export function openJobBook(config: Config): JobBook {
+  return createJobBook(openMetricsTable(config), clock);
 }
 
 /** The part of Lambda's context with the remaining time. */

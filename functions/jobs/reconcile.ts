@@ -3,7 +3,7 @@ import { log, logFailure } from "../../shared/log.ts";
 import { reconcile } from "../../shared/session/reconcile.ts";
 import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openStores, openTable } from "../compose.ts";
-import { deadlineOf, type Running, recordSuccess } from "./middleware.ts";
+import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Milliseconds at the end of a run, in which it finishes the sessions that it has begun. */
 const MARGIN = 30_000;
@@ -21,5 +21,9 @@ export const createReconcileJob =
   };
 
 export const handler = lazyHandler((config) => {
-  return recordSuccess("jobs-reconcile", config, createReconcileJob(openStores(config, openTable(config))));
+  return recordSuccess(
+    "jobs-reconcile",
+    openJobBook(config),
+    createReconcileJob(openStores(config, openTable(config))),
+  );
 });

@@ -1,6 +1,5 @@
 import { toInstant } from "../../shared/clock.ts";
 import { log } from "../../shared/log.ts";
-import { createJobBook, type JobBook } from "../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricStore } from "../../shared/metrics/metric-store.ts";
 import { shift } from "../../shared/metrics/window.ts";
@@ -10,6 +9,7 @@ import { createReportStore } from "../../shared/reports/report-store.s3.ts";
 import { toHtml } from "../../shared/reports/to-html.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
+import { openJobBook, recordSuccess } from "./middleware.ts";
 
 /** The last day of a month on which the job builds last month's report again, because aggregates may be folded late. */
 const LAST_DAY = 3;
@@ -17,7 +17,6 @@ const LAST_DAY = 3;
 interface Dependencies {
   store: MetricStore;
   reports: ReportStore;
-  book: Pick<JobBook, "succeeded">;
   clock: () => number;
 }
 
@@ -33,16 +32,11 @@ export function createReportJob(deps: Dependencies) {
       await deps.reports.put(report, toHtml(report));
       log("info", { job: "report", month, complete: report.complete });
     }
-    await deps.book.succeeded("jobs-report");
   };
 }
 
 export const handler = lazyHandler((config) => {
-  const table = openMetricsTable(config);
-  return createReportJob({
-    store: createMetricStore(table),
-    reports: createReportStore(createS3(), config.ARCHIVE_BUCKET),
-    book: createJobBook(table, clock),
-    clock,
-  });
+  const store = createMetricStore(openMetricsTable(config));
+  const reports = createReportStore(createS3(), config.ARCHIVE_BUCKET);
+  return recordSuccess("jobs-report", openJobBook(config), createReportJob({ store, reports, clock }));
 });

@@ -214,21 +214,18 @@ export function deploy(world: World, instance: Instance) {
       clock,
     })),
     erase: () =>
-      createEraseJob({
-        open: async () => ({
-          ...erasing,
-          erasersOf: (user) => [
-            createSessionEraser(table, stores, user),
-            ...createItemErasers(table, metricsTable, exportTable, user),
-            ...createObjectErasers(versionsOf(bucket, instance), user),
-            lakeEraserOf(bucket, instance, user),
-          ],
-          eraseUploads: (user) => eraseUploads(versionsOf(bucket, instance), fileStore, user, clock()),
-          newId: () => instance.name,
-          grace: GRACE,
-        }),
-        book: { succeeded: async () => undefined },
-      })({}, context),
+      createEraseJob(async () => ({
+        ...erasing,
+        erasersOf: (user) => [
+          createSessionEraser(table, stores, user),
+          ...createItemErasers(table, metricsTable, exportTable, user),
+          ...createObjectErasers(versionsOf(bucket, instance), user),
+          lakeEraserOf(bucket, instance, user),
+        ],
+        eraseUploads: (user) => eraseUploads(versionsOf(bucket, instance), fileStore, user, clock()),
+        newId: () => instance.name,
+        grace: GRACE,
+      }))({}, context),
     reconcile: () => createReconcileJob(stores)({}, context),
     buildLake: () =>
       buildLake(

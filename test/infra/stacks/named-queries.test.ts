@@ -7,7 +7,6 @@ import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createEvent } from "../../../shared/events/create-event.ts";
 import { createEventStore } from "../../../shared/events/event-store.dynamodb.ts";
 import { exportDay } from "../../../shared/lake/export-day.ts";
-import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import { queryMetrics } from "../../../shared/metrics/query-metrics.ts";
 import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
@@ -151,8 +150,7 @@ async function report(): Promise<void> {
 
   async function fold(granularity: "hour" | "day", now: number, from: string): Promise<void> {
     const clock = () => now;
-    const book = createJobBook(table, clock);
-    await createFoldJob({ store, book, clock }, granularity)({ from }, { getRemainingTimeInMillis: () => 900_000 });
+    await createFoldJob({ store, clock }, granularity)({ from }, { getRemainingTimeInMillis: () => 900_000 });
   }
 }
 

@@ -46,7 +46,6 @@ async function exporting(event: { from?: string } = {}, days = 1000): Promise<vo
       pseudonym,
       content: "full",
     }),
-    book: { succeeded: async () => undefined },
     // A second passes with each day.
     clock: () => now + 1000 * looks++,
   })(event, { getRemainingTimeInMillis: () => 120_000 + days * 1000 });

@@ -1,6 +1,7 @@
 import { PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFoldJob } from "../../../functions/jobs/fold.ts";
+import { recordSuccess } from "../../../functions/jobs/middleware.ts";
 import { toInstant } from "../../../shared/clock.ts";
 import { createTable, type Table } from "../../../shared/dynamodb/table.ts";
 import { dimensionKey } from "../../../shared/metrics/aggregate.ts";
@@ -99,7 +100,11 @@ function textOf(value: unknown): string {
 
 const deps = () => ({ store: createMetricStore(table), book: createJobBook(table, () => now), clock: () => now });
 const run = (granularity: Granularity, event = {}) =>
-  createFoldJob(deps(), granularity)(event, { getRemainingTimeInMillis: () => 900_000 });
+  recordSuccess(
+    ({ hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const)[granularity],
+    deps().book,
+    createFoldJob(deps(), granularity),
+  )(event, { getRemainingTimeInMillis: () => 900_000 });
 
 /** Folds what was stored at the start up to its day and month, after the month has ended. */
 async function foldMonth(): Promise<void> {

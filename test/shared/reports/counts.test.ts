@@ -11,7 +11,6 @@ import { createRestoreSession } from "../../../functions/sessions/restore.ts";
 import type { Listening } from "../../../infra/local/listen.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
 import { createIdempotencyStore } from "../../../shared/idempotency/idempotency-store.dynamodb.ts";
-import { createJobBook } from "../../../shared/metrics/job-book.ts";
 import { createMetricStore } from "../../../shared/metrics/metric-store.dynamodb.ts";
 import type { MetricRow } from "../../../shared/metrics/query-metrics.ts";
 import { createRecorder } from "../../../shared/metrics/recorder.dynamodb.ts";
@@ -282,7 +281,7 @@ it("metrics and the report count what is stored after an hour of mixed and faili
   world.advance(60 * 60_000);
   const metrics = createTable(engines.dynamodb, engines.metricsTable);
   const { clock } = world.stores;
-  const job = createFoldJob({ store: createMetricStore(metrics), book: createJobBook(metrics, clock), clock }, "hour");
+  const job = createFoldJob({ store: createMetricStore(metrics), clock }, "hour");
   await job({}, { getRemainingTimeInMillis: () => 900_000 });
   await check();
 });

@@ -2,6 +2,7 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createExportJob } from "../../../functions/jobs/export.ts";
 import { createFoldJob } from "../../../functions/jobs/fold.ts";
+import { recordSuccess } from "../../../functions/jobs/middleware.ts";
 import { createReportJob } from "../../../functions/jobs/report.ts";
 import { createAuditStore } from "../../../shared/audit/audit-store.dynamodb.ts";
 import { createTable } from "../../../shared/dynamodb/table.ts";
@@ -46,7 +47,7 @@ const ports = () => {
 
 /** September has users a to d, October users c to h, a failed answer, feedback, a sale and an LLM call. */
 async function fillTwoMonths(): Promise<void> {
-  const { recorder, events, store, book, clock } = ports();
+  const { recorder, events, store, clock } = ports();
   const request = (at: number, user: string, status = "2xx", duration_ms = 100) =>
     recorder.record({
       kind: "api.request",
@@ -80,7 +81,7 @@ async function fillTwoMonths(): Promise<void> {
       if (granularity === "day") await store.advance("hour", "2026-10-01T23");
       if (at.startsWith("2026-11")) await store.advance("day", "2026-10-31");
       const from = { hour: `${at.slice(0, 11)}09`, day: "2026-09-30", month: "2026-09" }[granularity];
-      await createFoldJob({ store, book, clock }, granularity)({ from }, CONTEXT);
+      await createFoldJob({ store, clock }, granularity)({ from }, CONTEXT);
     }
   }
 }
@@ -88,7 +89,7 @@ async function fillTwoMonths(): Promise<void> {
 describe("the report of a month", () => {
   it("shows the month and the previous one, as JSON and as a page", async () => {
     now = Date.parse("2026-11-01T01:00:00.000Z");
-    await createReportJob(ports())({});
+    await recordSuccess("jobs-report", ports().book, createReportJob(ports()))({});
     const report = await ports().reports.find("2026-10");
     expect(report).toMatchObject({ month: "2026-10", complete: true });
     expect(report!.figures).toMatchObject({
