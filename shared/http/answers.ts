@@ -7,7 +7,7 @@ import type { Operation } from "./operations/operation.ts";
 import { problemAnswer } from "./problem.ts";
 import { SECURITY_HEADERS } from "./response-headers.ts";
 
-/** Response headers that a browser's script may read. */
+/** Response headers that scripts of other origins may read. */
 const EXPOSED =
   "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id, x-session-id, x-vercel-ai-ui-message-stream, idempotency-replayed";
 

@@ -5,7 +5,7 @@ import { headerOf } from "./headers.ts";
 import type { Middleware } from "./http-request.ts";
 import type { Access, Operation } from "./operations/operation.ts";
 
-/** Characters of a user's id: OpenID Connect allows as many in a `sub`. */
+/** Maximum characters of a user's id, because OpenID Connect allows as many in a `sub`. */
 export const MAX_USER = 255;
 
 /** The authorizer's context. API Gateway passes every value as text; the authorizer's `Token` says what they mean. */
@@ -39,7 +39,7 @@ export function authenticate({ access }: Operation, clock: Clock): Middleware {
 function userOf({ sub, exp, ...may }: Claims, actFor: string | undefined, access: Access, now: number): string {
   if (!sub || !(Number(exp) * 1000 > now)) throw new AppError("unauthorized", "the token has expired");
   if (access === "admin" && may.admin !== "true") {
-    throw new AppError("forbidden", "this needs a token of the group admin");
+    throw new AppError("forbidden", "this route needs a token of the group admin");
   }
   if (actFor === undefined) return sub;
   if (may.act_as !== "true") {

@@ -26,17 +26,17 @@ export const TIMEOUT_MARGIN = 500;
 export interface HttpDependencies {
   clock: Clock;
   corsOrigins: readonly string[];
-  /** Needed by operations that are POSTs. */
+  /** POST operations need it. */
   idempotency?: IdempotencyStore;
-  /** Makes the seed of a request's identity. @default randomId */
+  /** Creates the seed of a request's identity. @default randomId */
   newId?: NewId;
-  /** Takes the notes of audited requests. @default nothing is noted */
+  /** Stores the notes of audited requests. @default nothing is noted */
   audit?: AuditOutbox;
-  /** Tells what a user has chosen, and whether the user's data is being erased. @default every user is new */
+  /** Finds the choices of a user, and the running erasure. @default every user is new */
   persons?: Pick<PersonStore, "find">;
-  /** Takes the metric of each request. @default nothing is recorded */
+  /** Records the metric of each request. @default nothing is recorded */
   recorder?: Recorder;
-  /** How the answer leaves the function. @default as a value; on Lambda, streaming functions pass another mode */
+  /** How middy returns the answer. Streaming functions pass another mode on Lambda. @default as a value */
   executionMode?: typeof executionModeStandard;
 }
 
@@ -49,10 +49,10 @@ interface Result {
   done?: Promise<void>;
 }
 
-/** The request as it is before an attempt has given it an identity. */
+/** A request that has no identity yet. */
 export type ParsedRequest<O extends Operation> = Omit<HttpRequest<O>, "identity">;
 
-/** Puts the middlewares of every HTTP function around `run`, which gets a checked request. */
+/** Creates a handler that runs the middlewares of every HTTP function and then `run` with the checked request. */
 export function createChain<O extends Operation>(
   operation: O,
   { clock, corsOrigins, recorder, executionMode, persons, audit }: HttpDependencies,
@@ -62,9 +62,9 @@ export function createChain<O extends Operation>(
     ...(executionMode && { executionMode }),
     timeoutEarlyInMillis: TIMEOUT_MARGIN,
     timeoutEarlyResponse: () => {
-      throw new AppError("unavailable", "the request took too long", { retryAfter: 1 });
+      throw new AppError("unavailable", "the request took too long: try again", { retryAfter: 1 });
     },
-    // The client has the whole answer by now. Lambda freezes a function when it returns, so wait for the rest of the work.
+    // The client has the whole answer now. Lambda freezes a function when it returns, so wait for the rest of the work.
     requestEnd: async (request) => {
       const { context, response } = request as unknown as Request<unknown, APIGatewayProxyResult, Error, HttpContext>;
       await context.work;
@@ -84,14 +84,14 @@ export function createChain<O extends Operation>(
         event,
       );
       context.work = done;
-      // Lambda's response stream takes a Readable in place of text.
+      // Lambda's response stream accepts a Readable where the type says string.
       return { statusCode: status, headers, body: body as string };
     }) as unknown as HttpHandler;
-  // A streaming function has one argument more: the stream comes before the context.
+  // Pass all arguments, because a streaming function also gets the stream, before the context.
   return (event, ...rest) => inRequest({ id: requestIdOf(event) }, () => chain(event, ...rest));
 }
 
-/** Runs the work of an operation. Throws `being_erased`. */
+/** Runs the work of an operation. Throws `being_erased` if the operation writes for a user who is being erased. */
 export function runOperation<T>(
   operation: Operation,
   { person }: Pick<ParsedRequest<Operation>, "person">,

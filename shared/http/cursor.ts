@@ -1,11 +1,11 @@
 import { AppError } from "../errors.ts";
 import { sha256 } from "../hash.ts";
 
-/** Hex digits of the hash that ties a cursor to its query. */
+/** Hex digits of the hash of the query that a cursor belongs to. */
 const BINDING = 16;
 
 /**
- * Makes an opaque cursor for one user and one query. Its content is readable, but it gives access to nothing else: the user in
+ * Makes a cursor for one user and one query. It is readable, but a client that changes it gets no access to other data, because the user in
  * every key comes from the token.
  */
 export function encodeCursor(scope: readonly unknown[], position: readonly string[]): string {
@@ -28,7 +28,7 @@ function parse(cursor: string): unknown[] {
     const value: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
     if (Array.isArray(value)) return value;
   } catch {
-    // Every invalid cursor gets the same answer.
+    // The error is the same for every invalid cursor.
   }
   throw invalidCursor();
 }

@@ -10,13 +10,13 @@ export function requestIdOf(event: APIGatewayProxyEvent): string {
   return event.requestContext?.requestId ?? "";
 }
 
-/** Whether a list of ETags, as `If-Match` and `If-None-Match` carry it, contains this one (RFC 9110, section 13.1). */
+/** Whether a list of ETags in `If-Match` or `If-None-Match` contains this one (RFC 9110, section 13.1). */
 export function matchesEtag(list: string, etag: string): boolean {
   if (list.trim() === "*") return true;
   return list.split(",").some((entry) => entry.trim().replace(/^W\//, "") === etag);
 }
 
-/** Whether a client prefers server-sent events to JSON (RFC 9110, section 12.5.1, without its weights). */
+/** Whether an Accept header prefers server-sent events to JSON. The order of the types counts, not their weights. */
 export function acceptsEvents(accept = ""): boolean {
   const types = accept.split(",").map((entry) => entry.split(";")[0]?.trim().toLowerCase());
   const events = types.indexOf("text/event-stream");

@@ -20,17 +20,17 @@ export interface HttpResponse<Kept = undefined> {
   headers?: Record<string, string>;
   /** Sent as JSON; absent = no body. */
   body?: unknown;
-  /** Returns what is kept for repeats in place of the body: ids and times, no content. Called only with an Idempotency-Key. */
+  /** Returns the data that is kept for repeats instead of the body: ids and times, no content. Called only with an Idempotency-Key. */
   keep?: () => Kept | Promise<Kept>;
 }
 
-/** A repeat of an answered request. It does not run again, so it observes nothing. */
+/** A repeat of a request that was answered. It does not run again, so it adds nothing to the metric. */
 export type RepeatedRequest<O extends Operation> = Omit<ParsedRequest<O>, "observe">;
 
 /**
- * Creates the Lambda function of one operation. `serve` runs a request once per Idempotency-Key. `repeat` makes the body of the
- * first answer again from what `keep` returned. A POST whose answer holds content needs `repeat`, because a kept answer
- * outlives a deletion; without it, the body is kept.
+ * Creates the Lambda function of one operation. `serve` runs once per Idempotency-Key. `repeat` makes the body of the first answer again
+ * from the data that `keep` returned. A POST whose answer has content needs `repeat`, because a kept answer would still exist after a
+ * deletion. Without `repeat`, the body is kept.
  */
 export function createHttpHandler<O extends Operation, Kept = undefined>(
   operation: O,
@@ -66,7 +66,7 @@ export function createHttpHandler<O extends Operation, Kept = undefined>(
   });
 }
 
-/** Writes a response as it is sent. */
+/** Converts a response to the answer that is sent. */
 export function toAnswer({ status, headers, body, keep }: HttpResponse<unknown>): Answer {
   if (body === undefined) return { status, headers: { ...headers }, body: "" };
   return {

@@ -8,7 +8,7 @@ import type { RequestIdentity } from "../session/session.ts";
 import type { Stored } from "../session/store.ts";
 import type { Operation } from "./operations/operation.ts";
 
-/** The parts of a request, as the operation's schemas return them. */
+/** The parts of a request after validation by the operation's schemas. */
 interface Parts {
   params: unknown;
   query: unknown;
@@ -25,7 +25,7 @@ export interface HttpRequest<O extends Operation> {
   plan: string;
   /** Whether the token is of the group `admin`. */
   isAdmin: boolean;
-  /** Reads what the user has chosen, once per request. */
+  /** Reads the choices of the user, once per request. */
   person(): Promise<Person>;
   params: Part<O, "params">;
   query: Part<O, "query">;
@@ -41,9 +41,9 @@ export interface HttpRequest<O extends Operation> {
   repeatable: Repeatable;
   /** Epoch milliseconds by which the answer must be on its way. */
   deadline: number;
-  /** Leaves the note of an action that is not the operation's own, before it happens. Throws `unavailable`. */
+  /** Stores the note of an action that is not the operation's own, before the action. Throws `unavailable`. */
   audit(action: AuditAction): Promise<void>;
-  /** Adds to the request's metric: the plan, sessions created, messages stored. */
+  /** Adds the plan and the numbers of stored sessions and messages to the request's metric. */
   observe(observed: Observed): void;
 }
 
@@ -52,18 +52,18 @@ interface Observed extends Stored {
   plan?: string;
 }
 
-/** Records one metric per request. A metric that cannot be written does not fail the request. */
+/** Records one metric per request. A failure to write a metric does not fail the request. */
 export interface RequestMeter {
   /** Counts the request for this user. */
   setUser(user: string): void;
   /**
-   * Adds what the request did. Work that ends after the answer, of a request that ran out of time, is recorded at once in a
-   * metric of its own: that has no duration, so it does not count as a request.
+   * Adds observations to the metric. After the answer (the request ran out of time, and its work ends later), it records them at once in a
+   * separate metric. This has no duration, so it does not count as a request.
    */
   observe(observed: Observed): void;
   /**
-   * Stops the time and starts to write the metric. Resolves when the write is over, after 500 ms at most. The first call
-   * counts; later calls only wait.
+   * Stops the time and starts to write the metric. Resolves when the write is over, after 500 ms at most. Later calls only wait for the
+   * first one.
    */
   end(answer: Answered): Promise<void>;
 }
@@ -79,7 +79,7 @@ export interface HttpContext extends Context, Parts {
   user: string;
   plan: string;
   isAdmin: boolean;
-  /** Resolves when the work of the request is over, which may be after its answer. */
+  /** Resolves when the work of the request is over, possibly after its answer. */
   work?: Promise<void> | undefined;
 }
 

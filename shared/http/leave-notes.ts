@@ -4,14 +4,14 @@ import { timeOrderedId } from "../session/message.ts";
 import type { HttpContext } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
 
-/** Uses of `act-as` for which this function instance has left a note. */
+/** Maximum uses of `act-as` whose notes this function instance remembers. */
 const MAX_KNOWN = 10_000;
 
 const known = new WeakMap<AuditOutbox, Set<string>>();
 
 /**
- * Leaves the notes of a request, from which audit records are made: that it does what `audited` says, and that its actor acts for another
- * user for the first time of the day. Throws `unavailable`, and then the request must not act.
+ * Stores the notes of a request, from which a job makes audit records: one for the operation's `audited` action, and one when the actor acts
+ * for another user for the first time of the day. If it throws `unavailable`, the request must do nothing.
  */
 export async function leaveNotes(
   operation: Operation,
@@ -40,13 +40,13 @@ export async function leaveNotes(
   );
 }
 
-/** The note of an action that a request is about to take. */
+/** Creates the note of an action, before the action. */
 export function note(what: Omit<AuditNote, "id" | "at">, now: number): AuditNote {
   const id = timeOrderedId({ seed: `${what.request_id} ${what.action}`, at: now }, 0);
   return { id, at: toInstant(now), ...what };
 }
 
-/** Its id is the same for every use of the day, so that it becomes one record, however many functions write it. */
+/** Creates the note of a use of `act-as`. Its id is the same all day, so that the notes of many functions become one record. */
 function actAs(actor: string, subject: string, request_id: string, now: number): AuditNote {
   const at = toInstant(now);
   const midnight = Date.parse(at.slice(0, 10));
@@ -54,7 +54,7 @@ function actAs(actor: string, subject: string, request_id: string, now: number):
   return { id, at, actor, action: "act_as", subject, request_id };
 }
 
-/** Whose data a request is about: an admin may name a user. Otherwise, a route for admins is about no single user. */
+/** Finds the user whose data a request is about. An admin may name one. Otherwise, a route for admins is about no single user. */
 function subjectOf(
   { access }: Operation,
   { user, query, body }: Pick<HttpContext, "user" | "query" | "body">,

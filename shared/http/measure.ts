@@ -5,11 +5,11 @@ import type { Stored } from "../session/store.ts";
 import type { Answered, HttpContext, Middleware, RequestMeter } from "./http-request.ts";
 import type { Operation } from "./operations/operation.ts";
 
-/** Middleware: gives each request a meter, whose time runs from now on. The chain ends the meter after the answer. */
+/** Middleware: starts a meter for each request. The chain ends the meter after the answer. */
 export function measure(operation: Operation, recorder: Recorder = noRecorder): Middleware {
   return {
     before: (request) => {
-      // A copy, so that the middlewares do not change an object that is not theirs.
+      // Copy the context, because Lambda owns the original.
       request.context = { ...request.context, meter: startMeter(operation, recorder) } as HttpContext;
     },
   };
@@ -53,7 +53,7 @@ function startMeter(operation: Operation, recorder: Recorder): RequestMeter {
   };
 }
 
-/** The metric of work that ended after the answer. Without a duration and a user, it counts neither as a request nor for a user. */
+/** The metric of work that ended after the answer. It has no duration and no user, so it counts neither as a request nor for a user. */
 function lateMetric({ user: _user, ...metric }: Metric, stored: Required<Stored>): Metric {
   return { ...metric, measures: aboveZero(stored) } as Metric;
 }
@@ -61,7 +61,7 @@ function lateMetric({ user: _user, ...metric }: Metric, stored: Required<Stored>
 const aboveZero = (stored: Required<Stored>): Stored =>
   Object.fromEntries(Object.entries(stored).filter(([, count]) => count > 0));
 
-/** The code in the problem that was answered. */
+/** Returns the code in the problem that was sent. */
 function errorOf({ statusCode, body }: Answered): string {
   try {
     return String(JSON.parse(body).code ?? statusCode);

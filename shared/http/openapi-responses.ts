@@ -28,13 +28,15 @@ const problemSchema = z
     error: z
       .object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() })
       .optional()
-      .meta({ description: "The same in OpenAI's form, on the routes of its API and in answers of the gateway." }),
+      .meta({
+        description: "The same error in OpenAI's form. Present on the routes of its API and in answers of the gateway.",
+      }),
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details." });
 
 export type Problem = z.infer<typeof problemSchema>;
 
-/** Describes every answer of an operation by status: its own answers, and all refusals. */
+/** Describes every answer of an operation by status: successes and refusals. */
 export function responsesOf(operation: Operation): ZodOpenApiResponsesObject {
   const { summary, answers, events, media = [], headers = [] } = operation;
   const replayed: ResponseHeader[] = isRepeatable(operation) ? ["idempotency-replayed"] : [];
@@ -95,12 +97,12 @@ function refusalsOf(operation: Operation): Record<string, string> {
               ? "The token is not an admin's, or X-User-Id needs the scope act-as."
               : "X-User-Id needs a token with the scope act-as.",
         }),
-    ...(params ? { "404": "The user has nothing with this id." } : {}),
+    ...(params ? { "404": "This id does not exist, or belongs to another user." } : {}),
     ...(body ? { "413": "The body is too large." } : {}),
     ...(isRepeatable(operation) ? { "422": "The Idempotency-Key was used for another request." } : {}),
     "429": "Too many requests.",
     "500": "The service failed. Its logs contain the cause under the request id.",
-    "503": "Retry after the seconds in Retry-After.",
+    "503": "The service is temporarily unavailable. Retry after the seconds in Retry-After.",
     ...refusals,
     ...conflictsOf(operation),
   };

@@ -1,9 +1,9 @@
 import { AppError, invalidInput } from "../errors.ts";
 
-/** Bytes of a request body. Lambda's limit is 6 MB for the whole event, in which the quotes of the body are escaped. */
+/** Maximum bytes of a request body. Lambda accepts 6 MB for the whole event, in which the quotes of the body are escaped. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** Levels of nested JSON in a body. */
+/** Maximum levels of nested JSON in a body. */
 const MAX_DEPTH = 64;
 
 /**
@@ -13,7 +13,8 @@ const MAX_DEPTH = 64;
 export function parseBody(body: string | null, isBase64Encoded: boolean): unknown {
   const text = body === null || body === "" ? "" : decode(body, isBase64Encoded);
   if (text.trim() === "") return undefined;
-  if (depthOf(text) > MAX_DEPTH) throw new AppError("bad_request", `the body nests deeper than ${MAX_DEPTH} levels`);
+  if (depthOf(text) > MAX_DEPTH)
+    throw new AppError("bad_request", `the body has more than ${MAX_DEPTH} levels of nested JSON`);
   const value = parse(text);
   refuseUnstorable(value, []);
   return value;
@@ -27,7 +28,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Copying an object loses a key `__proto__`, and UTF-8 cannot express a lone surrogate. */
+/** Refuses keys `__proto__`, because a copy of an object loses them, and lone surrogates, because UTF-8 cannot encode them. */
 function refuseUnstorable(value: unknown, path: readonly string[]): void {
   if (typeof value === "string" && !value.isWellFormed()) throw unstorable(path, LONE_SURROGATE);
   if (typeof value !== "object" || value === null) return;
@@ -64,7 +65,7 @@ function wellFormed(text: string): string {
   throw new AppError("bad_request", "the body is not valid UTF-8; if it contains U+FFFD, send it as application/json");
 }
 
-/** Counts the levels of brackets outside strings. It does not parse, because a parser would recurse. */
+/** Counts the levels of brackets outside of strings. It does not parse the text, because a parser recurses and could exceed the stack. */
 function depthOf(text: string): number {
   let deepest = 0;
   let depth = 0;

@@ -35,7 +35,7 @@ function parseParams(path: string, schema: z.ZodObject, params: Record<string, s
   throw new AppError("not_found", `no such ${nounOf(path, invalid)}`);
 }
 
-/** The decoded text; `undefined` = it is not percent-encoded UTF-8, so that no schema accepts it. */
+/** Decodes a path parameter. Returns `undefined`, which no schema accepts, when it is not percent-encoded UTF-8. */
 function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -44,7 +44,7 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** The kind of thing that a path parameter names: in `/v1/memories/{id}`, a memory. A chat is a session. */
+/** Returns the kind of thing that a path parameter names: "memory" in `/v1/memories/{id}`. A chat is a session. */
 function nounOf(path: string, name: string): string {
   if (name !== "id") return name.replace(/_id$/, "");
   const collection = /\/(\w+)\/\{id\}/.exec(path)?.[1] ?? "resource";

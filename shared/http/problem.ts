@@ -26,7 +26,10 @@ export function problemOf(error: unknown, requestId: string): Problem {
     type: `urn:memocha:problem:${code}`,
     title: TITLES[status] ?? "Error",
     status,
-    detail: status >= 500 ? "The request could not be served. Its id tells the operators why." : known.message,
+    detail:
+      status >= 500
+        ? "The service failed to handle the request. Operators find the cause in the logs by the request_id."
+        : known.message,
     code,
     request_id: requestId,
     ...(fields.length > 0 ? { errors: [...fields] } : {}),
@@ -50,7 +53,7 @@ const OPENAI_TYPES: Record<number, string> = {
   429: "rate_limit_error",
 };
 
-/** Answers with the problem that an error is; `isOpenAI`: with OpenAI's `error` as well. */
+/** Converts an error to an answer with a problem. If `isOpenAI` is true, the problem also has OpenAI's `error`. */
 export function problemAnswer(error: unknown, requestId: string, isOpenAI = false): Answer {
   const plain = problemOf(error, requestId);
   const problem = isOpenAI ? withOpenAIError(plain, error) : plain;

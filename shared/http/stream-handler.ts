@@ -10,13 +10,13 @@ type StreamResponse =
   | {
       status: number;
       headers: Record<string, string>;
-      /** Pieces of the body, as they come. */
+      /** The pieces of the body. */
       stream: AsyncIterable<string | Uint8Array>;
-      /** Resolves when the work of the request is over. The function runs until then, also when the client has gone. */
+      /** Resolves when the work of the request is over. The function runs until then, also when the client has disconnected. */
       done: Promise<void>;
     };
 
-/** Like `createHttpHandler`, for operations that stream. `serve` handles repeats itself, because a stream cannot be kept whole. */
+/** Like `createHttpHandler`, for operations that stream. `serve` handles repeats itself, because a stream is not kept. */
 export function createStreamHandler<O extends Operation>(
   operation: O,
   deps: HttpDependencies,

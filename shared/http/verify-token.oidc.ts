@@ -7,7 +7,7 @@ import type { TokenVerifier } from "./verify-token.ts";
 const KEYS_MAX_AGE = 3_600_000;
 const COOLDOWN = 30_000;
 
-/** Seconds by which the issuer's clock may differ. */
+/** Seconds by which the issuer's clock may differ from this one. */
 const CLOCK_TOLERANCE = 5;
 
 /** Signature algorithms with public keys. A token must not choose `none` or a shared secret. */

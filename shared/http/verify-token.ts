@@ -1,10 +1,10 @@
 /** Returns the payload of a token if its signature, issuer, audience and times are valid, otherwise `null`. */
 export type TokenVerifier = (token: string) => Promise<Record<string, unknown> | null>;
 
-/** Characters of an Authorization header. API Gateway accepts 10 KB of headers. */
+/** Maximum characters of an Authorization header. API Gateway accepts 10 KB of headers. */
 const MAX_HEADER = 8192;
 
-/** Characters of a `sub`, as OpenID Connect allows. */
+/** Maximum characters of a `sub` in OpenID Connect. */
 const MAX_SUB = 255;
 
 /**

@@ -131,7 +131,9 @@ describe("every answer", () => {
     await api.world.crashing(0, "before", async () => {
       const { status, body } = await api.get("/v1/sessions/hers");
       expect(status).toBe(500);
-      expect(body.detail).toBe("The request could not be served. Its id tells the operators why.");
+      expect(body.detail).toBe(
+        "The service failed to handle the request. Operators find the cause in the logs by the request_id.",
+      );
       expect(api.logged.at(-1)).toContain(body.request_id);
     });
   });

@@ -7,10 +7,11 @@ const auditRecordSchema = z
   .object({
     id: z.uuid(),
     at: z.iso.datetime(),
-    actor: z.string().meta({ description: "Who did it: a keyed hash of the `sub` of the token." }),
+    actor: z.string().meta({ description: "A keyed hash of the `sub` of the token that was used." }),
     action: z.enum(auditActions),
     subject: z.string().nullable().meta({
-      description: "Whose data it is about: a keyed hash, or `user_id` of the query. `null` = no single user's.",
+      description:
+        "A keyed hash of the user whose data the action is about, or `user_id` of the query. `null` = it is about no single user.",
     }),
     request_id: z.string().meta({ description: "The `x-request-id` of the answer." }),
   })
@@ -23,7 +24,7 @@ export const auditOperations = {
     access: "admin",
     audited: "audit.read",
     summary:
-      "List who did what to whose data, the newest first. Records live for 400 days, or as long as the deployment says",
+      "List audit records, the newest first: who did what to whose data. Records are kept for 400 days by default",
     query: z.object({
       ...pageQuery,
       ...rangeQuery,

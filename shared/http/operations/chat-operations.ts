@@ -17,8 +17,8 @@ import { sessionParams } from "./parameters.ts";
 const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
 const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;
 
-const OTHER_KIND = "`incognito` says something else than the session is.";
-const NO_PROVIDER = "The model's provider rejects the deployment, or its answer broke off.";
+const OTHER_KIND = "`incognito` in the request contradicts the existing session.";
+const NO_PROVIDER = "The model's provider rejected the request of the deployment, or its answer ended early.";
 
 export const chatOperations = {
   chat: {
@@ -37,27 +37,27 @@ export const chatOperations = {
     method: "GET",
     path: "/v1/sessions/{id}/chat/stream",
     access: "user",
-    summary: "Follow the answer that is being given, from its beginning; 204 when none is",
+    summary: "Follow the running answer from its beginning; 204 when no answer runs",
     params: sessionParams,
     answers: { 200: null, 204: null },
     events: true,
     headers: streamHeaders,
-    refusals: { 404: "The id cannot be one of a session." },
+    refusals: { 404: "The id is not a valid session id." },
   },
   stopChat: {
     method: "POST",
     path: "/v1/sessions/{id}/stop",
     access: "user",
-    summary: "Stop the answer that is being given; what was said so far is stored",
+    summary: "Stop the running answer; the text so far is stored",
     params: sessionParams,
     answers: { 200: stopAnswerSchema },
-    refusals: { 404: "The id cannot be one of a session." },
+    refusals: { 404: "The id is not a valid session id." },
   },
   resumeChat: {
     method: "GET",
     path: "/v1/sessions/{id}/chat/{message_id}/stream",
     access: "user",
-    summary: "Follow one answer from its beginning, whether it has ended or is being given",
+    summary: "Follow one answer from its beginning, whether it is running or complete",
     params: sessionParams.extend({ message_id: idSchema }),
     answers: { 200: null },
     events: true,
@@ -67,7 +67,8 @@ export const chatOperations = {
     method: "POST",
     path: "/v1/chat",
     access: "user",
-    summary: "Ask as the AI SDK's `DefaultChatTransport` does; `id` names the session, which is created if it is new",
+    summary:
+      "Ask with a request of the AI SDK's `DefaultChatTransport`; `id` names the session, which is created if it is new",
     body: uiChatSchema,
     answers: { 200: null },
     events: true,
@@ -81,32 +82,32 @@ export const chatOperations = {
     method: "GET",
     path: "/v1/chat/{id}",
     access: "user",
-    summary: "Read the current branch of a session as the AI SDK's UI messages: the newest, 4 MB at most",
+    summary: "Read the current branch of a session as the AI SDK's UI messages: the newest ones, in at most 4 MB",
     params: sessionParams,
     answers: { 200: uiMessagesSchema },
-    refusals: { 404: "The id cannot be one of a session." },
+    refusals: { 404: "The id is not a valid session id." },
   },
   followUiChat: {
     method: "GET",
     path: "/v1/chat/{id}/stream",
     access: "user",
-    summary: "Resume as the AI SDK does: follow the answer that is being given; 204 when none is",
+    summary: "Follow the running answer, as the AI SDK resumes; 204 when no answer runs",
     params: sessionParams,
     answers: { 200: null, 204: null },
     events: true,
     headers: streamHeaders,
-    refusals: { 404: "The id cannot be one of a session." },
+    refusals: { 404: "The id is not a valid session id." },
   },
   createCompletion: {
     method: "POST",
     path: "/v1/chat/completions",
     access: "user",
-    summary: "Ask as the OpenAI API is asked; `metadata.session_id` or `X-Session-Id` names the session",
+    summary: "Ask with a request of the OpenAI API; `metadata.session_id` or `X-Session-Id` names the session",
     body: completionRequestSchema,
     requestHeaders: {
       "X-Session-Id": idSchema.optional(),
       "X-Stainless-Retry-Count": z.string().optional().meta({
-        description: "How often OpenAI's SDK has retried the request. A retry within ten minutes is the same turn.",
+        description: "The number of retries by OpenAI's SDK. A retry within ten minutes belongs to the same turn.",
       }),
     },
     answers: { 200: completionAnswerSchema },
@@ -123,7 +124,7 @@ export const chatOperations = {
     method: "GET",
     path: "/v1/models",
     access: "user",
-    summary: "The models that a request can name, as the OpenAI API lists them",
+    summary: "List the models that a request can name, in the format of the OpenAI API",
     answers: { 200: modelListSchema },
     isOpenAI: true,
   },
@@ -131,7 +132,7 @@ export const chatOperations = {
     method: "GET",
     path: "/v1/usage",
     access: "user",
-    summary: "What the user has used today, and may use",
+    summary: "Read what the user has used today, and the limits of the plan",
     answers: { 200: usageSchema },
   },
 } as const satisfies Record<string, Operation>;

@@ -25,7 +25,7 @@ export const erasureOperations = {
     method: "GET",
     path: "/v1/erasures/{id}",
     access: "user",
-    summary: "Get the receipt of an erasure, for 400 days or as long as the deployment says. Admins get every receipt",
+    summary: "Get the receipt of an erasure. Receipts are kept for 400 days by default. Admins get every receipt",
     params: z.object({ id: z.uuid() }),
     answers: { 200: receiptSchema },
   },

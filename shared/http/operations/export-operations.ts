@@ -17,13 +17,13 @@ const exportSchema = z
     url: z
       .url()
       .optional()
-      .meta({ description: "Serves the zip as a download, for an hour. Read the export again for a new one." }),
+      .meta({ description: "Serves the zip as a download for one hour. Read the export again for a new URL." }),
     bytes: z.int().optional(),
-    sha256: z.string().optional().meta({ description: "Of the zip, in hex." }),
+    sha256: z.string().optional().meta({ description: "The SHA-256 of the zip, in hex." }),
     counts: z
       .object({ sessions: count, messages: count, memories: count, events: count, files: count })
       .optional()
-      .meta({ description: "What the zip holds; messages on all branches." }),
+      .meta({ description: "The numbers of things in the zip; messages of all branches count." }),
     expires_at: z.iso.datetime().meta({ description: "When the export is deleted." }),
   })
   .meta({ id: "Export" });
@@ -34,8 +34,7 @@ export const exportOperations = {
     path: "/v1/exports",
     access: "user",
     audited: "export.create",
-    summary:
-      "Begin an export of everything that is stored of the user, as a zip. While one runs, the answer is that one",
+    summary: "Begin an export of all data of the user, as a zip. If an export is running, the answer is that export",
     answers: { 202: z.object(exportFields) },
     refusals: { 404: "The export of the first request with this Idempotency-Key is deleted." },
   },

@@ -22,17 +22,17 @@ const fileInputSchema = z
   .strictObject({
     id: z.uuidv7().optional().meta({
       description:
-        "To store a file again under the id that it had: it needs `sha256`. A repeat gives the same file. Its `created_at` is the time in the id.",
+        "Stores a file again under its earlier id, for imports. Needs `sha256`. A repeat returns the same file. `created_at` is the time in the id.",
     }),
     filename: filenameSchema,
     media_type: mediaTypeSchema,
-    bytes: bytesSchema.meta({ description: "The exact size: an upload of another size is refused." }),
+    bytes: bytesSchema.meta({ description: "The exact size. An upload of another size is refused." }),
     sha256: z
       .string()
       .toLowerCase()
       .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 hash in hex")
       .optional()
-      .meta({ description: "Of the content, in hex. An upload with another hash is refused." }),
+      .meta({ description: "The SHA-256 of the content, in hex. An upload with another hash is refused." }),
   })
   .refine(({ id, sha256 }) => id === undefined || sha256 !== undefined, {
     path: ["sha256"],

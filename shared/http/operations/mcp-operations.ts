@@ -13,7 +13,7 @@ const metadataSchema = z
     bearer_methods_supported: z.array(z.literal("header")),
     scopes_supported: z.array(z.string()),
   })
-  .meta({ id: "ProtectedResource", description: "RFC 9728: where clients of `/mcp` get their tokens." });
+  .meta({ id: "ProtectedResource", description: "The places where clients of `/mcp` get their tokens (RFC 9728)." });
 
 const serverMetadataSchema = z
   .object({
@@ -29,7 +29,7 @@ const serverMetadataSchema = z
   })
   .meta({
     id: "AuthorizationServer",
-    description: "RFC 8414: the endpoints of the issuer, and of the registration here.",
+    description: "The endpoints of the issuer, and the registration of this deployment (RFC 8414).",
   });
 
 const registrationSchema = z
@@ -59,7 +59,7 @@ export const mcpOperations = {
     method: "POST",
     path: "/mcp",
     access: "user",
-    summary: "Model Context Protocol (2026-07-28 and 2025-06-18): streamable HTTP, stateless",
+    summary: "Call the Model Context Protocol (2026-07-28 and 2025-06-18): streamable HTTP, stateless",
     body: z.unknown().meta({ description: "A JSON-RPC 2.0 request or notification." }),
     requestHeaders: {
       "MCP-Protocol-Version": z.string().optional().meta({ description: "The revision of the protocol." }),
@@ -70,14 +70,14 @@ export const mcpOperations = {
     method: "GET",
     path: "/.well-known/oauth-protected-resource",
     access: "public",
-    summary: "Where clients of `/mcp` get their tokens (RFC 9728)",
+    summary: "Find where clients of `/mcp` get their tokens (RFC 9728)",
     answers: { 200: metadataSchema },
   },
   getAuthorizationServer: {
     method: "GET",
     path: "/.well-known/oauth-authorization-server",
     access: "public",
-    summary: "Where clients of `/mcp` sign in and register (RFC 8414)",
+    summary: "Find where clients of `/mcp` sign in and register (RFC 8414)",
     answers: { 200: serverMetadataSchema },
   },
   registerClient: {

@@ -3,7 +3,7 @@ import { idSchema, instantSchema, roleSchema } from "../../session/schema.ts";
 import type { Operation } from "./operation.ts";
 import { page, pageQuery } from "./parameters.ts";
 
-/** Memories that a request finds by their ids: all that an answer can have been given. */
+/** Maximum ids in one request. An answer has at most as many memories. */
 const MAX_IDS = 20;
 
 const memorySchema = z
@@ -15,7 +15,7 @@ const memorySchema = z
     name: z.string().optional(),
     content: z.string(),
     created_at: z.iso.datetime().meta({ description: "When the message was created." }),
-    score: z.number().optional().meta({ description: "Higher is better. Comparable within one search only." }),
+    score: z.number().optional().meta({ description: "Higher is better. Compare scores only within one search." }),
   })
   .meta({ id: "Memory" });
 
@@ -35,7 +35,7 @@ const idsSchema = z
   .transform((text) => text.split(","))
   .pipe(z.array(idSchema).min(1).max(MAX_IDS, `must be at most ${MAX_IDS} ids`))
   .meta({
-    description: `Only these memories, in this order: at most ${MAX_IDS} ids, separated by commas. Omits those that are forgotten.`,
+    description: `Only these memories, in this order: at most ${MAX_IDS} ids, separated by commas. Deleted memories are omitted.`,
   });
 
 export const memoryOperations = {

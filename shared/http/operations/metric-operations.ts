@@ -12,7 +12,7 @@ export const metricOperations = {
     path: "/v1/metrics",
     access: "admin",
     audited: "metrics.read",
-    summary: "Aggregates of requests, calls and events by hour, day or month, including the current one",
+    summary: "Read aggregates of requests, model calls and events by hour, day or month, including the current one",
     query: z.object({
       name: z.enum(seriesNames as [string, ...string[]]).optional(),
       granularity: z.enum(["hour", "day", "month"]).default("hour"),
@@ -23,10 +23,9 @@ export const metricOperations = {
       model: dimension,
       event: dimension,
       store: dimension,
-      by: z
-        .enum(["none", "route", "status", "plan", "model", "event", "store"])
-        .optional()
-        .meta({ description: "Merge aggregates that differ in other dimensions only; `none`: all of a window." }),
+      by: z.enum(["none", "route", "status", "plan", "model", "event", "store"]).optional().meta({
+        description: "Merge aggregates that differ only in other dimensions; `none` merges all aggregates of a window.",
+      }),
     }),
     answers: { 200: z.object({ data: z.array(metricRowSchema) }) },
   },

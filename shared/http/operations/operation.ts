@@ -10,9 +10,9 @@ export interface Operation {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   path: string;
   access: Access;
-  /** Erases a user. It also runs while the user's data is being erased. */
+  /** Whether it erases a user. If so, it also runs while the user's data is being erased. */
   erases?: true;
-  /** The action of its audit record. Every operation for admins has one. */
+  /** The action of its audit record. Every operation for admins has an action. */
   audited?: AuditAction;
   summary: string;
   params?: z.ZodObject;
@@ -24,9 +24,9 @@ export interface Operation {
   answers: Record<number, z.ZodType | null>;
   /** Content types of a 200 that is not JSON. */
   media?: readonly string[];
-  /** The answer 200 may be server-sent events; without a schema it always is. */
+  /** The answer 200 may be server-sent events. If it has no schema, it always is. */
   events?: true;
-  /** Clients of the OpenAI API call it: its problems have OpenAI's `error` as well. */
+  /** Clients of the OpenAI API call it, so its problems also have OpenAI's `error`. */
   isOpenAI?: true;
   /** Headers of its successes, besides those of every answer. */
   headers?: readonly ResponseHeader[];

@@ -9,7 +9,7 @@ export function page<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 
-/** A number in a query. Only digits are converted: JavaScript would read an empty value as 0 and `0x10` as 16. */
+/** A number in a query. Converts only digits, because `Number` reads an empty value as 0 and `0x10` as 16. */
 export function queryNumber<T extends z.ZodType>(number: T) {
   return z.preprocess((value) => (/^\d+(\.\d+)?$/.test(String(value)) ? Number(value) : value), number);
 }
@@ -17,7 +17,7 @@ export function queryNumber<T extends z.ZodType>(number: T) {
 /** Query parameters of every list. */
 export const pageQuery = {
   limit: queryNumber(z.int().min(1).max(100).default(20)),
-  cursor: z.string().min(1).max(2048).optional().meta({ description: "`next_cursor` of the page before." }),
+  cursor: z.string().min(1).max(2048).optional().meta({ description: "`next_cursor` of the previous page." }),
 };
 
 /** Query parameters of lists that are ordered by time. */

@@ -9,7 +9,7 @@ export const reportOperations = {
     path: "/v1/reports/{month}",
     access: "admin",
     audited: "report.read",
-    summary: "The business report of a month, as in 2026-10",
+    summary: "Read the business report of a month, such as 2026-10",
     params: z.object({ month: z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/) }),
     answers: { 200: reportSchema },
   },

@@ -45,13 +45,13 @@ export const sessionOperations = {
     method: "PATCH",
     path: "/v1/sessions/{id}",
     access: "user",
-    summary: "Change a session's title, metadata or lifetime",
+    summary: "Change a session's title, metadata, lifetime or current branch",
     params: sessionParams,
     requestHeaders: { "If-Match": z.string().optional().meta({ description: "ETags of the session." }) },
     body: patchSessionSchema,
     answers: { 200: sessionSchema },
     headers: ["etag"],
-    refusals: { 412: "If-Match names another version of the session." },
+    refusals: { 412: "The session has changed since the ETag in If-Match." },
   },
   deleteSession: {
     method: "DELETE",
@@ -89,12 +89,14 @@ export const sessionOperations = {
     summary: "Expire the sessions that have been idle for longer than `days`",
     query: z.object({
       days: queryNumber(z.number().min(0).max(3650).default(7)),
-      preview: z.enum(["true", "false"]).default("false").meta({ description: "`true`: count them only." }),
+      preview: z.enum(["true", "false"]).default("false").meta({ description: "`true` only counts them." }),
     }),
     answers: {
       200: z.object({
         expired: z.int(),
-        complete: z.boolean().meta({ description: "False if the time was over: call again for the rest." }),
+        complete: z
+          .boolean()
+          .meta({ description: "False if the request ran out of time: call again for the other sessions." }),
       }),
     },
   },

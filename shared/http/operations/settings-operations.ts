@@ -3,7 +3,7 @@ import type { Operation } from "./operation.ts";
 
 const memory = z.boolean().meta({
   description:
-    "`false`: nothing more is remembered, and chats recall nothing. What was remembered stays, listed by `GET /v1/memories`, until it is deleted.",
+    "If `false`, new messages do not become memories, and chats use no memories. Existing memories stay, listed by `GET /v1/memories`, until they are deleted.",
 });
 
 const settingsSchema = z.object({ memory }).meta({ id: "Settings" });
@@ -13,7 +13,7 @@ export const settingsOperations = {
     method: "GET",
     path: "/v1/settings",
     access: "user",
-    summary: "Read what the user has chosen",
+    summary: "Read the user's settings",
     answers: { 200: settingsSchema },
   },
   patchSettings: {

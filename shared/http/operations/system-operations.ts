@@ -5,7 +5,7 @@ const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded"]),
     dynamodb: z.enum(["connected", "read_only", "disconnected"]).meta({
-      description: "`read_only`: it answers reads and refuses writes.",
+      description: "`read_only` = it answers reads and refuses writes.",
     }),
     archive: z.enum(["connected", "disconnected"]),
     active_sessions: z.int().nullable(),
@@ -15,7 +15,10 @@ const healthSchema = z
 
 const waitingSchema = z.object({
   count: z.int(),
-  oldest_at: z.iso.datetime().nullable().meta({ description: "Since when the oldest waits; null = nothing waits." }),
+  oldest_at: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: "The time since which the oldest one waits; null = nothing waits." }),
 });
 
 const stateSchema = z
@@ -32,8 +35,10 @@ const stateSchema = z
       .array(
         z.object({
           name: z.string().meta({ description: "The host of the provider's API." }),
-          circuit: z.enum(["closed", "open"]).meta({ description: "`open`: the provider fails and is not called." }),
-          failures: z.int().meta({ description: "Outages in a row." }),
+          circuit: z
+            .enum(["closed", "open"])
+            .meta({ description: "`open` = the provider fails, so it is not called." }),
+          failures: z.int().meta({ description: "Consecutive failures." }),
           opened_at: z.iso.datetime().nullable(),
         }),
       )
@@ -59,7 +64,7 @@ export const systemOperations = {
     path: "/v1/state",
     access: "admin",
     audited: "state.read",
-    summary: "Jobs, circuits of providers and everything that waits, as it is now",
+    summary: "Read the current state of the jobs, the providers' circuits and all waiting work",
     answers: { 200: stateSchema },
   },
   getOpenapi: {
