@@ -9,8 +9,11 @@ export const LEXICAL_MODEL = "lexical-1";
 /** Weight of the preceding memory, because answers seldom repeat the words of their question. */
 const BEFORE = 0.3;
 
-/** Digits of a stored number. DynamoDB stores two per byte, and on LoCoMo five digits find no more than one. */
-const DIGITS = 2;
+/**
+ * Length of a stored vector. Its numbers are whole: the cosine does not depend on the length, whole numbers are the shortest, and on LoCoMo
+ * five digits find no more than one.
+ */
+const LENGTH = 100;
 
 /** How much a term of a query loses where other terms have its dimension. On LoCoMo, 5 to 100 find the same. */
 const CROWDED = 10;
@@ -58,4 +61,4 @@ function unit(vector: Float64Array): Float64Array {
   return length === 0 ? vector : vector.map((value) => value / length);
 }
 
-const rounded = (vector: Float64Array): number[] => Array.from(vector, (value) => Number(value.toPrecision(DIGITS)));
+const rounded = (vector: Float64Array): number[] => Array.from(vector, (value) => Math.round(LENGTH * value));

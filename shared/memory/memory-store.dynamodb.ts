@@ -27,7 +27,7 @@ import {
   toMemoryItem,
   vectorAttributes,
 } from "./items.dynamodb.ts";
-import { type MemoryRecord, timePrefix } from "./memory.ts";
+import { type Draft, type MemoryRecord, timePrefix } from "./memory.ts";
 import {
   anchorKeysOf,
   anchorsIn,
@@ -54,9 +54,9 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
   return {
     ...createMemoryReader(table),
 
-    async basisOf(user, sessions) {
+    async basisOf(user, sessions, drafts) {
       const [person, summary] = [personKey(user), memorySummaryKey(user)];
-      const keys = [person, summary, memoryLayoutKey, ...anchorKeysOf(sessions)];
+      const keys = [person, summary, memoryLayoutKey, ...anchorKeysOf(sessions), ...draftKeys(drafts)];
       const items = await table.batchGet(keys, { consistent: true });
       const itemOf = ({ pk, sk }: Key) => items.find((item) => item.pk === pk && item.sk === sk);
       const { memory, memory_since = 0 } = itemOf(person) ?? {};
@@ -65,17 +65,14 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
         lives: await livesIn(table, anchorsIn(items)),
         summary: fromSummaryItem(itemOf(summary)),
         layout: fromLayoutItem(itemOf(memoryLayoutKey)),
+        present: new Set(items.filter(({ sk }) => String(sk).startsWith(MEMORY_PREFIX)).map(memoryIdOf)),
       };
     },
 
     livesOf: async (sessions) => livesIn(table, await findAnchors(table, sessions)),
 
     async presentIds(drafts, options) {
-      const items = await table.batchGet(
-        drafts.map(({ user_id, session_id, id }) => memoryKey(user_id, session_id, id)),
-        options,
-      );
-      return new Set(items.map(memoryIdOf));
+      return new Set((await table.batchGet(draftKeys(drafts), options)).map(memoryIdOf));
     },
 
     async preceding({ session, id }, limit) {
@@ -214,6 +211,12 @@ export function createMemoryStore(table: Table, clock: Clock, newId: NewId = ran
     },
   };
 }
+
+/** A message may be given twice, and a call takes a key once only. */
+const draftKeys = (drafts: readonly Draft[]): Key[] =>
+  [...new Map(drafts.map((draft) => [draft.id, draft])).values()].map(({ user_id, session_id, id }) =>
+    memoryKey(user_id, session_id, id),
+  );
 
 const refused = (records: readonly MemoryRecord[]): Exclude<Change, { done: true }> => ({
   done: false,

@@ -92,6 +92,8 @@ export interface Basis {
   summary: Summary;
   /** `null` before the first memory. */
   layout: Layout | null;
+  /** Which of the drafts are stored or forgotten, by id. */
+  present: Set<string>;
 }
 
 /** Memories that one `add` or `remove` takes at most: with the summary, the person's record and a session each, below the 100 actions of a transaction. */
@@ -128,7 +130,7 @@ export interface Removal {
 /** Adds and removes memories. A change also writes the summary, and is made only if the summary is still the one that was read. */
 export interface MemoryWriter {
   /** Reads in one call what decides which messages of these sessions become memories, and how they are stored. */
-  basisOf(user: string, sessions: readonly SessionId[]): Promise<Basis>;
+  basisOf(user: string, sessions: readonly SessionId[], drafts: readonly Draft[]): Promise<Basis>;
   /**
    * Returns the life of each session that exists, by session id; of incognito sessions none, so that they are never remembered. The
    * sessions must be of one user.

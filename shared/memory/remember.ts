@@ -60,13 +60,19 @@ async function rememberAll(
   onStored: (count: number) => void,
 ): Promise<typeof contended | undefined> {
   const { memories } = deps;
+  // Most sessions were neither restored nor reset, so a message is of the session's first life, and what is stored of it is read at once.
+  const guesses = captured.map(({ session, generation, message }) =>
+    planMemories(session, generation, generation, message),
+  );
   const sessions = captured.map(({ session }) => session);
-  const { since, lives, summary, layout: read } = await memories.basisOf(user, sessions);
+  const { since, lives, summary, layout: read, present } = await memories.basisOf(user, sessions, guesses.flat());
   if (since === null) return undefined;
-  const planned = captured.flatMap(({ session, generation, message }) => {
+  const planned = captured.flatMap(({ session, generation, message }, n) => {
     const life = lives.get(session.id);
     if (!life || generation < life.generation || (life.tree && !isOn(pathOf(life.tree), message))) return [];
-    return planMemories(session, life.generation, generation, message);
+    return generation === life.generation
+      ? (guesses[n] ?? [])
+      : planMemories(session, life.generation, generation, message);
   });
   // The stream may deliver a message twice in a batch, and each restore writes it again with a newer generation. The store is sure to
   // accept the newest only.
@@ -74,10 +80,11 @@ async function rememberAll(
     .filter(({ arrived }) => arrived >= since)
     .toSorted((a, b) => a.generation - b.generation);
   const drafts = [...new Map(byGeneration.map((draft) => [draft.id, draft])).values()];
+  const others = drafts.filter(({ session_id, generation }) => generation !== lives.get(session_id)?.generation);
   // A switch back to a branch remembers again what the switch away has just removed, so a late replica must not show that.
-  const consistent = drafts.some(({ session_id }) => lives.get(session_id)?.tree);
-  const present = await memories.presentIds(drafts, { consistent });
-  const missing = drafts.filter(({ id }) => !present.has(id));
+  const consistent = others.some(({ session_id }) => lives.get(session_id)?.tree);
+  const restored = await memories.presentIds(others, { consistent });
+  const missing = drafts.filter(({ id }) => !present.has(id) && !restored.has(id));
   if (missing.length === 0) return undefined;
 
   const placed = await place(memories, missing, lives);

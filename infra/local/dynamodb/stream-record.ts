@@ -48,18 +48,19 @@ export function toLambdaRecord(raw: RawRecord, streamArn: string): StreamRecord 
 /** Whether the write of a record changed nothing. The embedded engine writes such records, DynamoDB does not. */
 export function changesNothing({ eventName, dynamodb: { OldImage, NewImage } }: RawRecord): boolean {
   if (eventName !== "MODIFY" || !OldImage || !NewImage) return false;
-  return isDeepStrictEqual(sorted(OldImage), sorted(NewImage));
+  const names = Object.keys(NewImage);
+  return (
+    names.length === Object.keys(OldImage).length &&
+    names.every((name) => isDeepStrictEqual(sorted(OldImage[name]), sorted(NewImage[name])))
+  );
 }
 
 /** A copy with sorted sets, so that sets with the same members are equal. */
-function sorted(item: ItemJson): unknown {
-  const walk = (value: unknown, key: string): unknown => {
-    if (Array.isArray(value)) {
-      const isSet = key === "SS" || key === "NS" || key === "BS";
-      return isSet ? [...value].sort() : value.map((entry) => walk(entry, ""));
-    }
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, walk(entry, name)]));
-  };
-  return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, walk(value, "")]));
+function sorted(value: unknown, key = ""): unknown {
+  if (Array.isArray(value)) {
+    const isSet = key === "SS" || key === "NS" || key === "BS";
+    return isSet ? [...value].sort() : value.map((entry) => sorted(entry));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, sorted(entry, name)]));
 }
