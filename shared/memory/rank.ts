@@ -71,6 +71,12 @@ export function rank({ text, statistics, candidates, now, limit }: RankRequest):
     sessions.set(session_id, said);
   }
 
+  const shared = new Map(
+    [...sessions].map(([id, said]) => [
+      id,
+      sum(query, ({ term, rarity }) => rarity * saturated(said.get(term) ?? 0, 1)),
+    ]),
+  );
   const neighbour = (candidate: Candidate, distance: number): number => {
     const other = byTurn.get(placeOf(candidate, distance));
     if (!other) return 0;
@@ -80,12 +86,10 @@ export function rank({ text, statistics, candidates, now, limit }: RankRequest):
   };
 
   const ranked = candidates.map(({ candidate }) => {
-    const said = sessions.get(candidate.session_id);
-    const session = sum(query, ({ term, rarity }) => rarity * saturated(said?.get(term) ?? 0, 1));
     const relevance =
       (own.get(candidate) ?? 0) +
       sum([-2, -1, 1, 2], (distance) => neighbour(candidate, distance)) +
-      weights.session * session;
+      weights.session * (shared.get(candidate.session_id) ?? 0);
     return { candidate, score: relevance * freshness(candidate, now) };
   });
   const best = ranked
@@ -107,9 +111,10 @@ function freshness({ created_at }: Candidate, now: number): number {
 function withoutRepeats(ranked: readonly Ranked[], limit: number): Ranked[] {
   const kept: Ranked[] = [];
   const said: Set<string>[] = [];
+  const contexts = new Map<string, string[]>();
   for (const entry of ranked) {
     if (kept.length === limit) break;
-    const terms = saidIn(entry.candidate);
+    const terms = saidIn(entry.candidate, contexts);
     if (said.some((other) => isRepeat(other, terms))) continue;
     kept.push(entry);
     said.push(terms);
@@ -117,10 +122,13 @@ function withoutRepeats(ranked: readonly Ranked[], limit: number): Ranked[] {
   return kept;
 }
 
-/** The terms of a memory, without those of its speaker and date. */
-function saidIn({ counts, speaker, created_at }: Candidate): Set<string> {
+/** The terms of a memory, without those of its speaker and date, which `contexts` keeps. */
+function saidIn({ counts, speaker, created_at }: Candidate, contexts: Map<string, string[]>): Set<string> {
+  const context = contextOf(speaker, created_at);
+  const terms = contexts.get(context) ?? termsOf(context);
+  contexts.set(context, terms);
   const left = new Map(counts);
-  for (const term of termsOf(contextOf(speaker, created_at))) left.set(term, (left.get(term) ?? 0) - 1);
+  for (const term of terms) left.set(term, (left.get(term) ?? 0) - 1);
   return new Set([...left].flatMap(([term, count]) => (count > 0 ? [term] : [])));
 }
 
