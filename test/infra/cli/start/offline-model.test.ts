@@ -46,31 +46,31 @@ describe("the offline model", () => {
     });
     afterAll(() => server.close());
 
-    it("gives the OpenAI client the same answer as a whole and as a stream", async () => {
-      const request = { model: "offline", messages: [user("Hello")] };
-      const whole = await client.chat.completions.create(request);
+    async function read(messages: ReturnType<typeof user>[], max_tokens?: number) {
       const stream = await client.chat.completions.create({
-        ...request,
+        model: "offline",
+        messages,
         stream: true,
         stream_options: { include_usage: true },
+        ...(max_tokens && { max_tokens }),
       });
-      let text = "";
-      let tokens = 0;
-      for await (const chunk of stream) {
-        text += chunk.choices[0]?.delta.content ?? "";
-        tokens = chunk.usage?.completion_tokens ?? tokens;
+      const read = { text: "", finish: "", tokens: 0 };
+      for await (const { choices, usage } of stream) {
+        read.text += choices[0]?.delta.content ?? "";
+        read.finish = choices[0]?.finish_reason ?? read.finish;
+        read.tokens = usage?.completion_tokens ?? read.tokens;
       }
-      expect(text).toBe(whole.choices[0]!.message.content);
-      expect(tokens).toBe(whole.usage!.completion_tokens);
+      return read;
+    }
+
+    it("streams the same answer to the OpenAI client", async () => {
+      const text = answerOffline([user("Hello")]);
+      const tokens = text.split(/\s+/).length;
+      expect(await read([user("Hello")])).toEqual({ text, finish: "stop", tokens });
     });
 
     it("respects the token limit of the request", async () => {
-      const { choices } = await client.chat.completions.create({
-        model: "offline",
-        messages: [user("Hello")],
-        max_tokens: 3,
-      });
-      expect(choices[0]).toMatchObject({ finish_reason: "length", message: { content: "I am the " } });
+      expect(await read([user("Hello")], 3)).toEqual({ text: "I am the ", finish: "length", tokens: 3 });
     });
 
     it("refuses unsupported requests", async () => {
