@@ -18,7 +18,7 @@ export function createListAudit(deps: Dependencies) {
   return createHttpHandler(auditOperations.listAudit, deps, async ({ query: { cursor, user_id, ...query } }) => {
     checkRange(query);
     const scope = ["audit", query.from, query.to, query.action, user_id];
-    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
+    const [after] = decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const subject = user_id === undefined ? undefined : (await deps.pseudonyms())(user_id);
     const { records, more } = await deps.records.list({ ...query, subject, after, now: deps.clock() });
     const last = records.at(-1);

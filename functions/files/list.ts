@@ -10,7 +10,7 @@ import { fileResponse } from "./file-response.ts";
 export function createListFiles(deps: HttpDependencies & FileDependencies) {
   return createHttpHandler(fileOperations.listFiles, deps, async ({ user, query: { limit, cursor } }) => {
     const scope = ["files", user];
-    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
+    const [after] = decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { files, last } = await listFiles(deps, user, { limit, after });
     return {
       status: 200,

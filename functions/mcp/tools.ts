@@ -124,7 +124,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     },
     async ({ limit, cursor, status }) => {
       const scope = ["mcp", "sessions", user, status];
-      const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, ID]);
+      const [updated_at = "", id = ""] = decodeCursor(scope, cursor, [INSTANT, ID]);
       const now = deps.clock();
       const after = cursor === undefined ? {} : { after: { updated_at, id } };
       const { records, more } = await deps.sessions.list(user, { status, order: "desc", limit, now, ...after });
@@ -146,7 +146,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     },
     async ({ session_id, limit, cursor, order }) => {
       const scope = ["mcp", "messages", user, session_id, order];
-      const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [POSITION]);
+      const [after] = decodeCursor(scope, cursor, [POSITION]);
       const { messages, more } = await listMessages(deps, { user, id: session_id }, { limit, order, after });
       const last = messages.at(-1);
       return {

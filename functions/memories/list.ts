@@ -20,7 +20,7 @@ export function createListMemories(deps: Dependencies) {
       return { status: 200, body: { data: found.map((record) => toMemory(record)), next_cursor: null } };
     }
     const scope = ["memories", user];
-    const [after] = cursor === undefined ? [] : decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
+    const [after] = decodeCursor(scope, cursor, [/^[0-9a-f-]{36}$/]);
     const { records, last } = await listMemories(deps.memories, user, { limit, after });
     return {
       status: 200,

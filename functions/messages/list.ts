@@ -17,7 +17,7 @@ export function createListMessages(deps: HttpDependencies & Stores) {
     checkRange(filters);
     const scope = ["messages", user, params.id, filters];
     // The pages of a list stay on the branch that was current at the first one.
-    const [after, branch] = cursor === undefined ? [] : decodeCursor(scope, cursor, [POSITION, BRANCH]);
+    const [after, branch] = decodeCursor(scope, cursor, [POSITION, BRANCH]);
     const pinned = branch === undefined ? undefined : Number(branch);
     const page = await listMessages(deps, { user, id: params.id }, { ...filters, limit, after, pinned });
     const last = page.messages.at(-1);

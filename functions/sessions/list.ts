@@ -20,7 +20,7 @@ export function createListSessions(deps: Dependencies) {
     const filters = { ...range, ...(pinned && { pinned: true as const }) };
     checkRange(filters);
     const scope = ["sessions", user, filters];
-    const [updated_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(scope, cursor, [INSTANT, ID]);
+    const [updated_at = "", id = ""] = decodeCursor(scope, cursor, [INSTANT, ID]);
     if (cursor !== undefined && !isInRange(updated_at, filters)) throw invalidCursor();
     const now = deps.clock();
     const { records, more } = await deps.sessions.list(user, {

@@ -4,9 +4,7 @@ import { setRequestUser } from "../log.ts";
 import { headerOf } from "./headers.ts";
 import type { Middleware } from "./http-request.ts";
 import type { Access, Operation } from "./operations/operation.ts";
-
-/** Maximum characters of a user's id, because OpenID Connect allows as many in a `sub`. */
-export const MAX_USER = 255;
+import { MAX_USER } from "./verify-token.ts";
 
 /** The authorizer's context. API Gateway passes every value as text; the authorizer's `Token` says what they mean. */
 interface Claims {

@@ -12,8 +12,16 @@ export function encodeCursor(scope: readonly unknown[], position: readonly strin
   return Buffer.from(JSON.stringify([bindingOf(scope), ...position])).toString("base64url");
 }
 
-/** Returns the position in a cursor: one part per pattern. Throws `invalid_cursor` if the cursor belongs to another scope. */
-export function decodeCursor(scope: readonly unknown[], cursor: string, patterns: readonly RegExp[]): string[] {
+/**
+ * Returns the position in a cursor, one part per pattern, or no part for the first page. Throws `invalid_cursor` if the cursor belongs
+ * to another scope.
+ */
+export function decodeCursor(
+  scope: readonly unknown[],
+  cursor: string | undefined,
+  patterns: readonly RegExp[],
+): string[] {
+  if (cursor === undefined) return [];
   const [binding, ...position] = parse(cursor);
   const isValid =
     binding === bindingOf(scope) &&

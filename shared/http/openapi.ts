@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import { IDEMPOTENCY_KEY } from "../idempotency/attempt.ts";
-import { MAX_USER } from "./authenticate.ts";
 import { responsesOf } from "./openapi-responses.ts";
 import type { Operation } from "./operations/operation.ts";
 import { operations } from "./operations.ts";
 import { responseHeaders } from "./response-headers.ts";
+import { MAX_USER } from "./verify-token.ts";
 
 /** Creates the OpenAPI 3.1 document of all operations, from the schemas that validate requests. */
 export function createOpenapi(version: string): object {

@@ -4,8 +4,8 @@ export type TokenVerifier = (token: string) => Promise<Record<string, unknown> |
 /** Maximum characters of an Authorization header. API Gateway accepts 10 KB of headers. */
 const MAX_HEADER = 8192;
 
-/** Maximum characters of a `sub` in OpenID Connect. */
-const MAX_SUB = 255;
+/** Maximum characters of a user's id, because OpenID Connect allows as many in a `sub`. */
+export const MAX_USER = 255;
 
 /**
  * The facts in a verified token that the handlers need. Groups and scopes are reduced to booleans here, because API Gateway
@@ -27,7 +27,7 @@ export async function verifyToken(verify: TokenVerifier, header: string): Promis
   const payload = token ? await verify(token) : null;
   if (!payload) return null;
   const { sub, exp } = payload;
-  if (typeof sub !== "string" || sub === "" || sub.length > MAX_SUB || typeof exp !== "number") return null;
+  if (typeof sub !== "string" || sub === "" || sub.length > MAX_USER || typeof exp !== "number") return null;
   // Cognito adds a prefix to the attributes of its users.
   const plan = payload.plan ?? payload["custom:plan"];
   return {

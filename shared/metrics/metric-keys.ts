@@ -53,12 +53,13 @@ export function eventPartition(day: string, shard: number): string {
 }
 
 const TIER = { hour: "H", day: "D", month: "M" } as const;
-const UNIT = { hour: "day", day: "month" } as const;
+/** The larger window whose aggregates share a partition. */
+export const PARTITION = { hour: "day", day: "month", month: undefined } as const;
 
 /** `window`: that of the aggregate, or the larger one that shares its partition. */
 export function aggregatePartition(granularity: Granularity, series: string, window: string): string {
-  const shared = granularity === "month" ? "" : `${windowOf(UNIT[granularity], window)}#`;
-  return `${TIER[granularity]}#${shared}${series}`;
+  const unit = PARTITION[granularity];
+  return `${TIER[granularity]}#${unit ? `${windowOf(unit, window)}#` : ""}${series}`;
 }
 
 /** `dimensions` as in `route=GET /v1/sessions&status=2xx`. */

@@ -3,7 +3,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import { dimensionKey, type RawMetric } from "./aggregate.ts";
 import { decodeDistinct, encodeDistinct } from "./distinct.ts";
-import { aggregateKey, aggregatePartition, jobKey, RAW_SHARDS, rawPartition } from "./metric-keys.ts";
+import { aggregateKey, aggregatePartition, jobKey, PARTITION, RAW_SHARDS, rawPartition } from "./metric-keys.ts";
 import type { MetricStore, Windowed } from "./metric-store.ts";
 import { decodeSketch, encodeSketch } from "./sketch.ts";
 import { type Granularity, startOf, windowOf, windowsBetween } from "./window.ts";
@@ -11,9 +11,6 @@ import { type Granularity, startOf, windowOf, windowsBetween } from "./window.ts
 const lifetimeOf = (granularity: Granularity): number | null =>
   ({ hour: retention.hourlyAggregate, day: retention.dailyAggregate, month: retention.monthlyAggregate })[granularity]
     .seconds;
-
-/** The larger window whose aggregates share a partition. */
-const PARTITION = { hour: "day", day: "month", month: undefined } as const;
 
 /** Sorts after every character that can follow a window in a key. */
 const LAST = "\u{10ffff}";

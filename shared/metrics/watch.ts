@@ -89,7 +89,7 @@ async function countOverdue(sessions: WatchedSessions, now: number): Promise<num
 
 async function costOfMonth(deps: WatchDependencies): Promise<number> {
   const now = toInstant(deps.clock());
-  const query = { granularity: "month", from: `${now.slice(0, 7)}-01T00:00:00.000Z`, to: now, dimensions: {} } as const;
+  const query = { granularity: "month", from: `${now.slice(0, 7)}-01T00:00:00.000Z`, to: now } as const;
   const names = ["llm.call.cost_usd", "embedding.call.cost_usd"];
   const rows = await Promise.all(names.map((name) => queryMetrics(deps, { ...query, name, foldedOnly: true })));
   return rows.flat().reduce((total, { sum }) => total + sum, 0);
@@ -100,7 +100,7 @@ async function lastHour(deps: WatchDependencies): Promise<Pick<Gauges, "llm_call
   if (through === undefined) return { llm_calls: 0, llm_errors: 0, llm_p95_ms: 0 };
   const from = `${through}:00:00.000Z`;
   const to = toInstant(deps.clock());
-  const query = { name: "llm.call", granularity: "hour", from, to, dimensions: {}, foldedOnly: true } as const;
+  const query = { name: "llm.call", granularity: "hour", from, to, foldedOnly: true } as const;
   const rows = await queryMetrics(deps, query);
   return {
     llm_calls: rows.reduce((total, { count }) => total + count, 0),

@@ -18,6 +18,7 @@ const turnHeaders = ["ratelimit", "ratelimit-policy"] as const;
 const streamHeaders = ["x-vercel-ai-ui-message-stream", "x-accel-buffering"] as const;
 
 const OTHER_KIND = "`incognito` in the request contradicts the existing session.";
+const NO_SESSION_ID = "The id is not a valid session id.";
 const NO_PROVIDER = "The model's provider rejected the request of the deployment, or its answer ended early.";
 
 export const chatOperations = {
@@ -42,7 +43,7 @@ export const chatOperations = {
     answers: { 200: null, 204: null },
     events: true,
     headers: streamHeaders,
-    refusals: { 404: "The id is not a valid session id." },
+    refusals: { 404: NO_SESSION_ID },
   },
   stopChat: {
     method: "POST",
@@ -51,7 +52,7 @@ export const chatOperations = {
     summary: "Stop the running answer; the text so far is stored",
     params: sessionParams,
     answers: { 200: stopAnswerSchema },
-    refusals: { 404: "The id is not a valid session id." },
+    refusals: { 404: NO_SESSION_ID },
   },
   resumeChat: {
     method: "GET",
@@ -85,7 +86,7 @@ export const chatOperations = {
     summary: "Read the current branch of a session as the AI SDK's UI messages: the newest ones, in at most 4 MB",
     params: sessionParams,
     answers: { 200: uiMessagesSchema },
-    refusals: { 404: "The id is not a valid session id." },
+    refusals: { 404: NO_SESSION_ID },
   },
   followUiChat: {
     method: "GET",
@@ -96,7 +97,7 @@ export const chatOperations = {
     answers: { 200: null, 204: null },
     events: true,
     headers: streamHeaders,
-    refusals: { 404: "The id is not a valid session id." },
+    refusals: { 404: NO_SESSION_ID },
   },
   createCompletion: {
     method: "POST",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { receiptSchema } from "../../privacy/erasure.ts";
-import { MAX_USER } from "../authenticate.ts";
+import { MAX_USER } from "../verify-token.ts";
 import type { Operation } from "./operation.ts";
 
 export const erasureOperations = {
