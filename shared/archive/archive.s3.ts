@@ -11,9 +11,9 @@ import { formerUserPart, userPart } from "./user-part.ts";
 type Identity = Pick<ArchivedHeader, "user_id" | "id" | "created_at">;
 
 /**
- * The archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket. The first call opens the bucket, because
- * most requests do not use it. For users whose id begins with `_` or `.`, earlier versions wrote objects under another key. Such an
- * object is read under that key, replaced when its session is archived again, and deleted with its session.
+ * Stores the archive as objects `archive/dt=<day of creation>/<user>/<session>.jsonl.gz` in a bucket. The first call opens the bucket,
+ * because most requests do not use it. For users whose id begins with `_` or `.`, earlier versions of Memocha wrote objects under another
+ * key. Such an object is read under that key, replaced when its session is archived again, and deleted with its session.
  */
 export function createArchive(open: () => Promise<Objects>): Archive {
   let opened: Promise<Objects> | undefined;
@@ -68,7 +68,7 @@ export function createArchive(open: () => Promise<Objects>): Archive {
         if (!etag) {
           const present = await head(key);
           if (present?.generation === header.live_generation) {
-            // Read the rest that was not sent, because the stub needs the offsets of all chunks.
+            // Compute the bytes that were not sent, too, because the stub needs the offsets of all chunks.
             for await (const _ of writer.rest());
             etag = present.etag;
           } else if (present && present.generation > header.live_generation) {
@@ -130,7 +130,8 @@ export function formerKeyOf(session: Identity): string | null {
 const keyBelow = (part: string, { id, created_at }: Identity): string =>
   `archive/dt=${created_at.slice(0, 10)}/${part}/${encodeURIComponent(id)}.jsonl.gz`;
 
-/** Every key that may hold the session. */
+/** The keys under which the session can be stored. */
 const keysOf = (session: Identity): string[] => [keyOf(session), formerKeyOf(session)].filter((key) => key !== null);
 
-const gone = (cause: unknown): AppError => new AppError("not_found", "the archive of this session is gone", { cause });
+const gone = (cause: unknown): AppError =>
+  new AppError("not_found", "the archived messages of this session no longer exist", { cause });

@@ -11,7 +11,7 @@ import { userOfPart } from "./user-part.ts";
 /** Compressed bytes up to which an object is read whole. Gzip compresses at most by the factor 1,000, so this is at most 64 MB of text. */
 const WHOLE = 64 * 1024;
 
-/** The archive's days as prefixes `archive/dt=<day>/` of a bucket. */
+/** Reads the archive's days, which are the prefixes `archive/dt=<day>/` of a bucket. */
 export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
   const pages = async function* (parameters: { Prefix: string; Delimiter?: string }) {
     let ContinuationToken: string | undefined;
@@ -46,7 +46,7 @@ export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
     },
 
     async open(object) {
-      // Fetch a large object only when its lines are read, so that a waiting object holds no connection.
+      // Fetch a large object only when its lines are read, so that it holds no connection while it waits.
       if (object.bytes > WHOLE) return streamLines(() => get(object));
       const bytes = await (await get(object))?.transformToByteArray().catch(fail);
       return allLines(bytes ?? new Uint8Array());

@@ -1,6 +1,6 @@
 import type { MessageLine, SessionLine } from "./archived-lines.ts";
 
-/** An archive object, as the listing of its day shows it. */
+/** An archive object in the list of its day. */
 export interface ArchivedObject {
   key: string;
   etag: string;

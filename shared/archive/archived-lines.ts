@@ -6,7 +6,7 @@ import type { MessageRecord } from "../session/message.ts";
 import type { Chunk } from "../session/session.ts";
 import { createTally, isOn, pathOf, placeOf, type Tree } from "../session/tree.ts";
 
-/** Approximate bytes of JSON Lines in one chunk. Reading one page of an archived session fetches and unpacks that much. */
+/** Approximate bytes of JSON Lines in one chunk. A read of one page of an archived session fetches and unpacks at least one chunk. */
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
@@ -49,22 +49,22 @@ export function createWriter(header: ArchivedHeader) {
   }
 
   return {
-    /** The object's bytes. If the reader stops early, `rest` has the other bytes. */
+    /** Returns the object's bytes. If the reader stops early, `rest` returns the other bytes. */
     body(messages: AsyncIterable<MessageRecord[]>): AsyncIterable<Buffer> {
       source = generate(messages)[Symbol.asyncIterator]();
       // No `return`, because an upload that stops must not end the source.
       return { [Symbol.asyncIterator]: () => ({ next: () => iterator().next() }) };
     },
-    /** The bytes that `body` has not yielded yet. */
+    /** Returns the bytes that `body` has not yielded. */
     rest(): AsyncIterable<Buffer> {
       return { [Symbol.asyncIterator]: () => ({ next: () => iterator().next() }) };
     },
-    /** The chunks and counts of the written messages. Complete when the source has ended. */
+    /** Returns the chunks and counts of the written messages. They are complete when all bytes were read. */
     result: () => ({ chunks, bytes, ...tally.result }),
   };
 
   function iterator(): AsyncIterator<Buffer> {
-    if (!source) throw new Error("the body comes first");
+    if (!source) throw new Error("call body() before rest()");
     return source;
   }
 }
@@ -89,7 +89,7 @@ export interface SessionLine extends LineIdentity {
 export interface MessageLine extends LineIdentity, Omit<MessageRecord, "client_id" | "keyed" | "order"> {
   type: "message";
   session_id: string;
-  /** Absent = an earlier version wrote the line. Then the message follows the previous line and is on the current branch. */
+  /** Absent = an earlier version wrote the line, so the message follows the previous line and is on the current branch. */
   parent_id?: string | null;
   /** Whether the message is on the current branch. */
   is_current?: boolean;
@@ -126,13 +126,12 @@ export const parseLine = <T>(line: string): T => parseStored<T>(line, "a line of
 const toLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
 function identityOf({ user_id, id, seed, live_generation }: ArchivedHeader): LineIdentity & { session_id: string } {
-  // The secret seed protects the hash: without it, an attacker could try users and ids.
+  // Hash the secret seed as well, because an attacker could find the user by hashing many users and ids otherwise.
   const digest = sha256(JSON.stringify([seed, user_id, id]));
   return { session_key: digest.slice(0, 32), generation: live_generation, session_id: id };
 }
 
-// Fields are listed one by one, because DynamoDB returns attributes in any order, and the same session must always result in the same
-// bytes.
+// The fields are listed one by one, because DynamoDB returns attributes in any order, and the same session must always have the same bytes.
 function sessionLine({ session_key, generation }: LineIdentity, header: ArchivedHeader): object {
   const { user_id, id, title, title_of, metadata, created_at, ttl_seconds, pinned } = header;
   const { branches, current } = header.tree;

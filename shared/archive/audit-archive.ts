@@ -3,7 +3,7 @@ import type { SessionStore } from "../session/store.ts";
 import type { ArchivedDays } from "./archived-days.ts";
 import { isHashed } from "./user-part.ts";
 
-/** Sessions that are looked up at once. */
+/** Sessions per lookup. */
 const BATCH = 100;
 
 interface Audit {
@@ -21,8 +21,8 @@ interface Found {
 }
 
 /**
- * Finds archive objects of sessions that are not in the table. Either an operator has restored objects of deleted sessions, or the table
- * was restored from a backup that lacks the sessions. Only an operator can tell which, so nothing is deleted. Skips objects of users
+ * Finds archive objects of sessions that are not in the table. They exist when an operator has restored objects of deleted sessions, or has
+ * restored the table from a backup without the sessions. Only an operator can know which, so nothing is deleted. Skips objects of users
  * whose ids are too long for a key. Stops at `deadline` (epoch ms).
  */
 export async function auditArchive(
@@ -67,5 +67,5 @@ export async function auditArchive(
 
 const idIn = (key: string): string => decodeURIComponent(key.slice(key.lastIndexOf("/") + 1, -".jsonl.gz".length));
 
-/** A later session with the same id may belong to another day. */
+/** The name contains the day, because a later session with the same id may belong to another day. */
 const nameOf = ({ user, id }: SessionId, created: string): string => JSON.stringify([user, id, created.slice(0, 10)]);

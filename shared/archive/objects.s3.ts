@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { type Condition, uploadObject } from "../s3/upload-object.ts";
 
-/** The objects of a bucket, by their keys. Errors are the SDK's, with their HTTP status. */
+/** Reads and writes the objects of a bucket by their keys. Throws the errors of the SDK, which have an HTTP status. */
 export function createObjects(s3: S3Client, Bucket: string) {
   return {
     head: (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key })),

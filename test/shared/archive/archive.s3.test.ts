@@ -153,7 +153,7 @@ describe("an archive object", () => {
     expect(await read(ref)).toEqual(["said since"]);
   });
 
-  it("is not deleted when another object has replaced it", async () => {
+  it("is not deleted with the ETag of an object that it has replaced", async () => {
     names++;
     const old = await write(headerOf("ann", 1), "one");
     const header = headerOf("ann", 2);
@@ -197,7 +197,7 @@ describe.each(["_ann", ".ann"])("an archive object of the user %s that an earlie
     expect(await read(ref)).toEqual(["one", "two"]);
   });
 
-  it("stays where it is when the same generation is archived again, because a stub may name it", async () => {
+  it("keeps its key when the same generation is archived again, because a stub may name it", async () => {
     names++;
     const header = headerOf(user);
     const former = await writeFormerly(header, "one");
@@ -240,7 +240,7 @@ describe("when S3 rejects a call", () => {
     return { calls, archive: createArchive(async () => ({ ...objects, [method]: call }) as typeof objects) };
   }
 
-  it("a write that another conditional write disturbs (409) is repeated", async () => {
+  it("a write that conflicts with another conditional write (409) is repeated", async () => {
     names++;
     const fresh = { ...header, id: `session-${names}` };
     const { archive: disturbed, calls } = withFailures("upload", 409);
@@ -251,7 +251,7 @@ describe("when S3 rejects a call", () => {
     expect(await read(written!.ref)).toEqual(["one"]);
   });
 
-  it("a write that is refused early still knows all chunks of the object that is there", async () => {
+  it("a write that is refused early still knows all chunks of the stored object", async () => {
     names++;
     const fresh = { ...header, id: `session-${names}` };
     const first = await write(fresh, "one", "two", "x".repeat(1024 * 1024), "three");
@@ -282,7 +282,7 @@ describe("when S3 rejects a call", () => {
     await expect(withFailures("ping", status).archive.ping()).rejects.toMatchObject({ code });
   });
 
-  it.each([404, 412])("the status %d means that the object is gone", async (status) => {
+  it.each([404, 412])("the status %d means that the object does not exist", async (status) => {
     const ref = { key: keyOf(header), etag: "e", bytes: 1, chunks: [{ offset: 0, first: "" }] };
     await expect(withFailures("read", status).archive.readChunk(ref, 0)).rejects.toMatchObject({ code: "not_found" });
     await expect(withFailures("remove", status).archive.remove(header, "e")).resolves.toBeUndefined();

@@ -44,7 +44,7 @@ async function write(messages: readonly MessageRecord[], more: Partial<typeof he
 }
 
 describe("an archived session", () => {
-  it("has a key that differs by user, id and seed, because without the seed it could be guessed", async () => {
+  it("has a key that depends on user, id and seed, because it could be guessed without the seed", async () => {
     const keyWith = async (more: Partial<typeof header>) => {
       const [first = ""] = gunzipSync((await write([], more)).object)
         .toString("utf8")
@@ -85,7 +85,7 @@ describe("an archived session", () => {
     expect((await write(shuffled)).object.equals((await write(messages)).object)).toBe(true);
   });
 
-  it("is read back unchanged, whatever it contains", async () => {
+  it("is read back unchanged, with any content", async () => {
     const message = fc.record(
       {
         id: fc.uuid(),
@@ -176,7 +176,7 @@ describe("paging an archived session of several chunks", () => {
     }
   });
 
-  it("reads no more chunks than a page touches", async () => {
+  it("reads only the chunks that contain the page", async () => {
     const { stores, chunks, reads } = await archived();
     const middle = positionOf(MESSAGES[60]!);
     for (const query of [
@@ -192,7 +192,7 @@ describe("paging an archived session of several chunks", () => {
     expect(chunks.length).toBeGreaterThan(2);
   });
 
-  it("gives the messages between two times, with both ends in any chunk", async () => {
+  it("returns the messages between two times, which can be in any chunk", async () => {
     const { stores } = await archived();
     await fc.assert(
       fc.asyncProperty(

@@ -18,7 +18,7 @@ const created_at = fc.constantFrom("2026-11-21T12:00:00.000Z", "2026-11-22T00:00
 const session = fc.record({ user_id: anyUser, id, created_at });
 
 describe("the key of an archived session", () => {
-  it("has no part that Trino skips, whatever user and session are named", () => {
+  it("has no part that Trino skips, for any ids of users and sessions", () => {
     fc.assert(fc.property(session, (each) => void expect(keyOf(each)).not.toMatch(SKIPPED)));
   });
 
@@ -45,7 +45,7 @@ describe("the key of an archived session", () => {
     );
   });
 
-  it("gives the user back unless the id is hashed", () => {
+  it("contains the user unless the id is hashed", () => {
     fc.assert(
       fc.property(anyUser, (user) => {
         const part = userPart(user);
@@ -54,11 +54,14 @@ describe("the key of an archived session", () => {
     );
   });
 
-  it.each([".", "..", "..."])("of a user called %j has a hash in the user's place, and had it before", (user_id) => {
-    const session = { user_id, id: "s", created_at: "2026-11-21T12:00:00.000Z" };
-    expect(keyOf(session)).toMatch(/^archive\/dt=2026-11-21\/sha256-[0-9a-f]{64}\/s\.jsonl\.gz$/);
-    expect(formerKeyOf(session)).toBeNull();
-  });
+  it.each([".", "..", "..."])(
+    "of a user called %j has a hash instead of the user, as in earlier versions",
+    (user_id) => {
+      const session = { user_id, id: "s", created_at: "2026-11-21T12:00:00.000Z" };
+      expect(keyOf(session)).toMatch(/^archive\/dt=2026-11-21\/sha256-[0-9a-f]{64}\/s\.jsonl\.gz$/);
+      expect(formerKeyOf(session)).toBeNull();
+    },
+  );
 
   it.each([
     ["ann", "ann", null],

@@ -29,7 +29,7 @@ const archived: SessionRecord = {
 const { archive: _archive, archived_at: _at, ...rest } = archived;
 const active: SessionRecord = { ...rest, status: "active" };
 
-const gone = new AppError("not_found", "the archive of this session is gone");
+const gone = new AppError("not_found", "the archived messages of this session no longer exist");
 const unknown = new AppError("validation_failed", "no such message");
 const unavailable = new AppError("unavailable", "the archive does not answer");
 
