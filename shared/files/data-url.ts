@@ -1,7 +1,7 @@
 const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),(.*)$/s;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** The type and content of a `data:` URL (RFC 2397); `null` when it is not a valid one, or empty. */
+/** Reads the type and content of a `data:` URL (RFC 2397). Returns `null` when the URL is invalid or has no content. */
 export function parseDataUrl(url: string): { media_type: string; content: Buffer } | null {
   const [, type, parameters = "", data = ""] = DATA_URL.exec(url) ?? [];
   if (type === undefined) return null;

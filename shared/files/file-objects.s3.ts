@@ -13,7 +13,7 @@ import { statusOf, translate } from "../s3/translate.ts";
 import { attachmentOf, type FileRecord, servedType } from "./file.ts";
 import type { FileObjects } from "./file-store.ts";
 
-/** The content of files, as objects `files/<user>/<file>` in a bucket. */
+/** Stores the content of files as objects `files/<user>/<file>` in a bucket. */
 export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {
   const at = ({ user_id, id }: Pick<FileRecord, "user_id" | "id">) => ({
     Bucket,
@@ -23,7 +23,8 @@ export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {
     try {
       return await answer;
     } catch (error) {
-      if (statusOf(error) === 404) throw new AppError("not_found", "the content of the file is gone", { cause: error });
+      if (statusOf(error) === 404)
+        throw new AppError("not_found", "the content of the file no longer exists", { cause: error });
       throw translate(error, "file store");
     }
   };
@@ -38,7 +39,7 @@ export function createFileObjects(s3: S3Client, Bucket: string): FileObjects {
     async signUpload(file, seconds) {
       const url = await getSignedUrl(
         s3,
-        // IfNoneMatch: the holder of the URL cannot replace the content later.
+        // With IfNoneMatch, a client cannot use the URL to replace the content later.
         new PutObjectCommand({ ...contentOf(file), IfNoneMatch: "*" }),
         {
           expiresIn: seconds,

@@ -12,7 +12,7 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { type FileRecord, unusedSeconds } from "./file.ts";
 import type { FileStore } from "./file-store.ts";
 
-/** Files in the table `conversations`. */
+/** Stores the records of files in the table `conversations`. */
 export function createFileStore(table: Table): FileStore {
   return {
     async add({ user_id, ...file }, reuseAt) {
@@ -125,7 +125,7 @@ export function createFileStore(table: Table): FileStore {
   };
 }
 
-/** The condition that the file is not deleted, and that since it was read no other message has named it. */
+/** The condition that the file is not deleted, and that no other message has named it since it was read. */
 function isAsRead({ session, generation, message }: FileRecord) {
   const isUsed = session !== undefined;
   return {

@@ -1,9 +1,9 @@
 import { retention } from "../retention/policy.ts";
 
-/** Bytes that a file may have. */
+/** Maximum bytes of a file. */
 export const MAX_FILE_BYTES = 25 * 1024 * 1024;
 
-/** Seconds for which a signed URL is valid. An upload URL ends long before its file does. */
+/** Seconds for which a signed URL is valid. An upload URL expires long before its file. */
 export const URL_SECONDS = 3600;
 
 /** Seconds until a file that no message names is deleted. */
@@ -15,12 +15,12 @@ export interface FileRecord {
   /** A UUIDv7. */
   id: string;
   filename: string;
-  /** The client's claim. Never served as it is: see `servedType`. */
+  /** The type that the client gave. Downloads have another one: see `servedType`. */
   media_type: string;
   bytes: number;
-  /** Hex. */
+  /** SHA-256 of the content, in hex. */
   sha256?: string;
-  /** `ready`: the content is there. */
+  /** "ready" means that the content is stored. */
   status: "uploading" | "ready";
   /** ISO 8601. */
   created_at: string;
@@ -28,22 +28,22 @@ export interface FileRecord {
   expires_at?: number;
   /** The session whose messages name the file. */
   session?: string;
-  /** The generation of that session in which a message named the file last. */
+  /** The generation of that session in which the last message named the file. */
   generation?: number;
-  /** The message that named the file last. */
+  /** The id of the last message that named the file. */
   message?: string;
 }
 
-/** A media type, as a header can hold it. */
+/** A media type that is valid in a header. */
 export const MEDIA_TYPE =
   /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}(; ?charset=[a-z0-9_-]{1,40})?$/;
 
-/** Whether a file may have this name. It holds no characters that control a terminal, a header or the direction of text. */
+/** Whether a file may have this name: it must have no characters that control a terminal, a header or the direction of text. */
 export function isFilename(name: string): boolean {
   return name !== "" && name.length <= 255 && name.isWellFormed() && !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name);
 }
 
-/** A file's type as browsers may get it: types that they only show. They save everything else, such as HTML or SVG, as bytes. */
+/** Returns the type with which a file is served. Types that could run scripts, such as HTML or SVG, are served as bytes. */
 export function servedType({ media_type }: Pick<FileRecord, "media_type">): string {
   const [type = ""] = media_type.split(";");
   return HARMLESS.test(type) ? type : "application/octet-stream";
@@ -53,8 +53,8 @@ const HARMLESS =
   /^(image\/(png|jpeg|gif|webp|avif)|(audio|video)\/(mpeg|mp4|ogg|wav|webm)|application\/pdf|text\/plain)$/;
 
 /**
- * A `content-disposition` that makes browsers save the file under its name (RFC 6266), with the name in UTF-8 (RFC 8187) beside an
- * ASCII form for old clients.
+ * Returns a `content-disposition` that makes browsers save the file under its name (RFC 6266). It has the name in UTF-8 (RFC 8187), and in
+ * ASCII for old clients.
  */
 export function attachmentOf({ filename }: Pick<FileRecord, "filename">): string {
   const name = filename.replaceAll(/[/\\]/g, "_");

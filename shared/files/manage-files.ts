@@ -20,7 +20,7 @@ type FileInput = Pick<FileRecord, "filename" | "media_type" | "bytes"> & {
 };
 
 /**
- * Stores a file whose content is still to come. The same request always gives the same file, and so does the same id.
+ * Stores the record of a file before its content. The same request always returns the same file, and so does the same id.
  * Throws `conflict` when another file has the id.
  */
 export async function createFile(
@@ -32,7 +32,7 @@ export async function createFile(
 ): Promise<FileRecord> {
   const created = id === undefined ? request.at : timeOf(id);
   if (created > request.at + MAX_AHEAD) {
-    throw invalidInput({ path: "id", message: "its time must be at most 24 hours in the future" });
+    throw invalidInput({ path: "id", message: "contains a time that is more than 24 hours in the future" });
   }
   const file: FileRecord = {
     user_id,
@@ -49,7 +49,8 @@ export async function createFile(
   if (isNew || id === undefined) return file;
   const [stored] = await files.find(user_id, [id], request.at);
   const isSame = stored?.filename === filename && stored.media_type === media_type && stored.sha256 === sha256;
-  if (!isSame || stored.bytes !== bytes) throw new AppError("conflict", `another file with the id ${id} exists`);
+  if (!isSame || stored.bytes !== bytes)
+    throw new AppError("conflict", `another file with the id ${id} exists: choose another id`);
   return stored;
 }
 
@@ -60,12 +61,12 @@ export async function findFile(deps: FileDependencies, user: string, id: string)
   return file;
 }
 
-/** Finds those of these files that exist, in any order. */
+/** Finds files by their ids, in any order. Omits files that do not exist. */
 export async function findFiles(deps: FileDependencies, user: string, ids: readonly string[]): Promise<FileRecord[]> {
-  return current(deps, user, await deps.files.find(user, ids, deps.clock()));
+  return currentFiles(deps, user, await deps.files.find(user, ids, deps.clock()));
 }
 
-/** A page of a user's files, the newest first. `last` is the id at which the page ends; absent = there are no more. */
+/** Lists a page of a user's files, the newest first. `last` is the last id of the page; absent = no page follows. */
 export async function listFiles(
   deps: FileDependencies,
   user: string,
@@ -73,22 +74,22 @@ export async function listFiles(
 ): Promise<{ files: FileRecord[]; last?: string }> {
   const { files, more } = await deps.files.list(user, { ...query, now: deps.clock() });
   const last = files.at(-1);
-  return { files: await current(deps, user, files), ...(more && last ? { last: last.id } : {}) };
+  return { files: await currentFiles(deps, user, files), ...(more && last ? { last: last.id } : {}) };
 }
 
-/** Deletes a file, also one that messages name: they keep its name only. Throws `not_found`. */
+/** Deletes a file, also if messages name it: they keep only its name. Throws `not_found`. */
 export async function deleteFile(deps: FileDependencies, user: string, id: string): Promise<void> {
   for (;;) {
-    const [file] = await withSession(deps, user, await deps.files.find(user, [id], deps.clock()));
+    const [file] = await withoutDeletedSessions(deps, user, await deps.files.find(user, [id], deps.clock()));
     if (!file) throw notFound();
-    // False = a message has named the file meanwhile.
+    // If a message has named the file meanwhile, read it again.
     if (await removeFile(deps, file)) return;
   }
 }
 
 /**
- * Deletes a file and then its content. False when a message has named the file since it was read. If this breaks off, and when an
- * upload arrives later, the content is deleted together with the rest of the file's item: see `functions/jobs/archive.ts`.
+ * Deletes the record of a file and then its content. False when a message has named the file since it was read. If the function dies
+ * between the two, or an upload arrives later, the archiver deletes the content when the item expires: see `functions/jobs/archive.ts`.
  */
 export async function removeFile(
   { files, objects, clock }: Pick<FileDependencies, "files" | "objects" | "clock">,
@@ -99,13 +100,13 @@ export async function removeFile(
   return true;
 }
 
-/** Drops the files of deleted and reset sessions, and finds out which uploads have arrived. */
-async function current(deps: FileDependencies, user: string, files: readonly FileRecord[]): Promise<FileRecord[]> {
-  return Promise.all((await withSession(deps, user, files)).map((file) => withStatus(deps, file)));
+/** Omits the files of deleted and reset sessions, and updates the status of files whose upload has arrived. */
+async function currentFiles(deps: FileDependencies, user: string, files: readonly FileRecord[]): Promise<FileRecord[]> {
+  return Promise.all((await withoutDeletedSessions(deps, user, files)).map((file) => withStatus(deps, file)));
 }
 
-/** Drops the files of deleted and reset sessions. */
-async function withSession(
+/** Omits the files of deleted and reset sessions. */
+async function withoutDeletedSessions(
   deps: Pick<FileDependencies, "sessions">,
   user: string,
   files: readonly FileRecord[],

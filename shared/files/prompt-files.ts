@@ -8,10 +8,10 @@ import type { FileObjects, FileStore } from "./file-store.ts";
 
 export type FilePart = Extract<MessagePart, { type: "file" }>;
 
-/** Bytes of files that a prompt may hold. Providers take about 50 MB per request, in base64. */
+/** Maximum bytes of files in a prompt. Providers accept about 50 MB per request, in base64. */
 const MAX_PROMPT_BYTES = 20 * 1024 * 1024;
 
-/** Bytes of a text file that a prompt may hold. */
+/** Maximum bytes of a text file in a prompt. */
 const MAX_TEXT_BYTES = 200 * 1024;
 
 const IMAGE = /^image\/(png|jpeg|gif|webp)$/;
@@ -23,17 +23,17 @@ interface Dependencies {
   clock: Clock;
 }
 
-/** Tokens of an image, at most, as OpenAI's models that are in use count them (https://platform.openai.com/docs/guides/images-vision). */
+/** Maximum tokens of an image in OpenAI's current models (https://platform.openai.com/docs/guides/images-vision). */
 const IMAGE_TOKENS = 2500;
 
-/** Bytes of a PDF per token, about: a page has some 50 KB, and a model reads its text and its image. */
+/** Approximate bytes of a PDF per token. A page has about 50 KB, and a model reads its text and its image. */
 const PDF_BYTES_PER_TOKEN = 25;
 
-/** Tokens of a PDF, at most: about 100 pages. A larger file usually holds scans, which have more bytes per page. */
+/** Maximum estimate for a PDF in tokens, about 100 pages. A larger file usually has scans, with more bytes per page. */
 const MAX_PDF_TOKENS = 150_000;
 
-/** What a model takes beside text. */
-interface Takes {
+/** The kinds of files that a model accepts. */
+interface Accepted {
   images: boolean;
   pdf: boolean;
 }
@@ -48,21 +48,21 @@ export function isText({ media_type }: Pick<FilePart, "media_type">): boolean {
   return TEXT.test(media_type);
 }
 
-/** Tokens of a part that is no text: an estimate. */
+/** Estimates the tokens of an image or a PDF. */
 export function fileTokens(part: Exclude<PromptPart, { type: "text" }>): number {
   if (part.type === "image_url") return IMAGE_TOKENS;
   const bytes = part.file.file_data.length * 0.75;
   return Math.min(MAX_PDF_TOKENS, Math.ceil(bytes / PDF_BYTES_PER_TOKEN));
 }
 
-/** Turns a file part into what a model takes. */
-export type FileView = (part: FilePart, takes: Takes) => PromptPart;
+/** Converts a file part of a message to a part of a prompt. */
+export type FileView = (part: FilePart, accepted: Accepted) => PromptPart;
 
 export type ReadFiles = (user: string, messages: readonly Pick<MessageRecord, "parts">[]) => Promise<FileView>;
 
 /**
- * Reads the files that messages name, and gives the function that turns a file part into what a model takes: images as `data:` URLs,
- * PDF as it is, text as text. Other files, files that are gone, and the oldest files of a prompt that would be too large are named only.
+ * Reads the files that messages name, and returns the function that converts their parts for the prompt: images and PDF to `data:` URLs,
+ * text files to text. It only names other files, deleted files, and the oldest files of a prompt that would be too large.
  */
 export async function readPromptFiles(
   { files, openObjects, clock }: Dependencies,
@@ -85,15 +85,15 @@ export async function readPromptFiles(
       try {
         contents.set(file.id, { file, content: Buffer.from(await (await openObjects()).read(file)) });
       } catch (error) {
-        // Somebody has deleted the file meanwhile.
+        // The file was deleted meanwhile: the prompt only names it.
         if (!(error instanceof AppError) || error.code !== "not_found") throw error;
       }
     }),
   );
 
-  return (part, takes) => {
+  return (part, accepted) => {
     const known = contents.get(part.file_id);
-    return (known && contentOf(known.file, known.content, takes)) ?? nameOf(part, found.get(part.file_id));
+    return (known && contentOf(known.file, known.content, accepted)) ?? nameOf(part, found.get(part.file_id));
   };
 }
 
@@ -102,7 +102,7 @@ const isPdf = ({ media_type }: Pick<FilePart, "media_type">): boolean => media_t
 const isReadable = (file: FileRecord): boolean =>
   isImage(file) || isPdf(file) || (isText(file) && file.bytes <= MAX_TEXT_BYTES);
 
-function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Takes): PromptPart | undefined {
+function contentOf(file: FileRecord, content: Buffer, { images, pdf }: Accepted): PromptPart | undefined {
   const { filename, media_type } = file;
   const url = () => `data:${media_type};base64,${content.toString("base64")}`;
   if (isImage(file)) return images ? { type: "image_url", image_url: { url: url() } } : undefined;

@@ -12,13 +12,13 @@ interface Dependencies extends Omit<FileDependencies, "objects"> {
   openObjects: () => Promise<FileObjects>;
 }
 
-/** A file part, and where it is in the request. */
+/** The file of a part, and the part's path in the request. */
 interface Named {
   id: string;
   path: string;
 }
 
-/** The files of sessions, as the life of a session uses them. */
+/** Creates the operations on files that sessions need. */
 export function createSessionFiles(deps: Dependencies): SessionFiles {
   const { files, clock } = deps;
   let opened: Promise<FileObjects> | undefined;
@@ -95,7 +95,7 @@ export function createSessionFiles(deps: Dependencies): SessionFiles {
     async forget(session, below) {
       for await (const uses of files.uses(session)) {
         const gone = uses.filter(({ generation }) => generation < below);
-        // A later generation, or a later session with the same id, may use the file by now.
+        // A later generation, or a later session with the same id, may use the file now.
         await removeUnlessUsed(session, gone, async ({ generation = 0 }) => generation >= below);
       }
     },
@@ -108,8 +108,8 @@ export function createSessionFiles(deps: Dependencies): SessionFiles {
   };
 
   /**
-   * Deletes the files of these uses that nothing else uses, and then the uses. The files are read before `isUsed` looks: `removeFile`
-   * fails if a message has named the file since then.
+   * Deletes the files of these uses if they have no other use, and then the uses. It reads the files before it calls `isUsed`, because
+   * `removeFile` fails if a message has named the file since that read.
    */
   async function removeUnlessUsed(
     { user, id }: SessionId,
@@ -120,7 +120,7 @@ export function createSessionFiles(deps: Dependencies): SessionFiles {
     const found = new Map((await files.find(user, [...ids], clock())).map((file) => [file.id, file]));
     for (const each of ids) {
       const file = found.get(each);
-      // An earlier run may have deleted the file, and not its content.
+      // An earlier run may have deleted the record of the file but not its content.
       if (!file) await (await open()).objects.remove({ user_id: user, id: each });
       else if (file.session === id && !(await isUsed(file))) await removeFile(await open(), file);
     }
@@ -129,9 +129,9 @@ export function createSessionFiles(deps: Dependencies): SessionFiles {
 }
 
 function problemOf(file: FileRecord | undefined, session: SessionId): string | undefined {
-  if (!file) return "names no file of this user";
-  if (file.session !== undefined && file.session !== session.id) return "names a file of another session";
-  return file.status === "ready" ? undefined : "names a file whose content is not uploaded yet";
+  if (!file) return "is not the id of a file of this user";
+  if (file.session !== undefined && file.session !== session.id) return "is the id of a file of another session";
+  return file.status === "ready" ? undefined : "is the id of a file whose content is not uploaded yet";
 }
 
 interface Data {
@@ -149,7 +149,7 @@ function readData({ data = "", filename = "file" }: Extract<InputPart, { type: "
   return { filename, ...(parsed as NonNullable<typeof parsed>) };
 }
 
-/** Stores the item first, so that the content is deleted if this breaks off. */
+/** Stores the record before the content, because the content would never be deleted if the function died after it. */
 async function storeData(
   deps: FileDependencies,
   user: string,

@@ -26,7 +26,7 @@ export function createMemoryFiles(
     async read(file) {
       await before();
       const content = contents.get(keyOf(file));
-      if (!content) throw new AppError("not_found", "the content of the file is gone");
+      if (!content) throw new AppError("not_found", "the content of the file no longer exists");
       return content;
     },
     async remove(file) {

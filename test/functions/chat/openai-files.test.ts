@@ -79,7 +79,7 @@ async function upload(owner = user) {
   return file.id;
 }
 
-it("the model sees images and files where the user put them, and the session keeps them", async () => {
+it("the model gets images and files at their places in the message, and the session keeps them", async () => {
   const pdf = await upload();
   const note: Part = { type: "file", file: { file_data: dataUrl("hello", "text/plain"), filename: "a.txt" } };
   await create([asks(text("Compare"), image("one"), note, { type: "file", file: { file_id: pdf } })]);
@@ -112,7 +112,7 @@ it("a question may be only an image, in a session that the request does not name
   expect((await stored(answer.session_id))[0]).toMatchObject({ content: "", parts: [{ type: "file" }] });
 });
 
-it("a history with images that the client sends again is stored once, and each image stays where it was", async () => {
+it("a history with images that the client sends again is stored once, with each image in its place", async () => {
   const history: Message[] = [
     asks(text("First"), image("one")),
     { role: "assistant", content: "Yes." },
@@ -158,7 +158,7 @@ it.each<[string, object | null, string]>([
   ["file.filename", file({ file_data: dataUrl("x"), filename: "a\r\n" }), "must have 1 to 255 characters"],
   ["file.file_id", file({ filename: "a.txt" }), "is missing: give file_id or file_data"],
   ["file.file_id", file({ file_id: "f", file_data: dataUrl("x") }), "cannot be given together with file_data"],
-  ["file.file_id", file({ file_id: "unknown" }), "names no file of this user"],
+  ["file.file_id", file({ file_id: "unknown" }), "is not the id of a file of this user"],
 ])("a part whose %s is wrong is refused by its path, and nothing is stored: %j", async (field, part, message) => {
   const earlier: Message[] = [
     { role: "system", content: "Be kind." },
@@ -178,7 +178,7 @@ it("a file of another user is refused by its path also in an earlier message", a
   const earlier: Message[] = [{ role: "system", content: "Be kind." }, asks(text("Look"), foreign)];
   const error = await failure(create([...earlier, { role: "user", content: "What is it?" }]));
   expect(error).toMatchObject({ status: 400, param: "messages.1.content.1.file.file_id" });
-  expect(error.message).toContain("names no file of this user");
+  expect(error.message).toContain("is not the id of a file of this user");
 });
 
 it("only the user's messages may have images", async () => {
@@ -194,7 +194,7 @@ it("a message has at most 20 files", async () => {
   expect(error.message).toContain("must hold at most 20 files");
 });
 
-it("a question with an image is refused for a model that takes none, and the same when it is repeated", async () => {
+it("a question with an image is refused for a model without images, also when it is repeated", async () => {
   const options = { at: blind, headers: { "idempotency-key": `key-${user}` } };
   const ask = () =>
     failure(create([{ role: "system", content: "Be kind." }, asks(text("Look"), image("one"))], options));

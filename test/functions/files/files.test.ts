@@ -37,7 +37,7 @@ const isStored = (id: string) =>
   );
 
 describe("a new file", () => {
-  it("is uploading, then ready once its content is there, and then has a URL that serves it as a download", async () => {
+  it("is uploading until its content is stored, and then is ready and has a download URL", async () => {
     const file = await create({ sha256: hashOf(TEXT) });
     const before = (await api.get(`/v1/files/${file.id}`)).body;
     expect(before).toEqual({
@@ -153,7 +153,7 @@ describe("an upload", () => {
     expect((await send(file)).status).toBe(200);
   });
 
-  it("cannot replace content that is there", async () => {
+  it("cannot replace stored content", async () => {
     const file = await create();
     expect((await send(file)).status).toBe(200);
     expect((await send(file, "HELLO WORLD")).status).toBe(412);
@@ -225,7 +225,7 @@ describe("files", () => {
     expect((await api.get(`/v1/files/${id}`)).status).toBe(200);
   });
 
-  it("that are deleted are gone at once, with their content, and cannot be deleted again", async () => {
+  it("that are deleted disappear at once, with their content, and cannot be deleted again", async () => {
     const id = await ready();
     expect((await api.del(`/v1/files/${id}`)).status).toBe(204);
     expect((await api.get(`/v1/files/${id}`)).status).toBe(404);
@@ -234,7 +234,7 @@ describe("files", () => {
     expect(await isStored(id)).toBe(false);
   });
 
-  it("that no message names are gone after a day", async () => {
+  it("that no message names are deleted after a day", async () => {
     const user = "forgetful";
     const id = await ready({}, user);
     api.world.advance(DAY - 1000);
@@ -290,18 +290,15 @@ describe("the content of a file that TTL deletes", () => {
     expect(await isStored(file.id)).toBe(false);
   });
 
-  it.each(["before", "after"] as const)(
-    "is deleted also when the DELETE breaks off %s any of its calls",
-    async (kind) => {
-      for (let n = 0, crashed = true; crashed; n++) {
-        const id = await ready();
-        crashed = await api.world.crashing(n, kind, () => deleteFile(files(), "ann", id));
-        api.world.advance(DAY);
-        await (await expire(id))();
-        expect([n, await isStored(id)]).toEqual([n, false]);
-      }
-    },
-  );
+  it.each(["before", "after"] as const)("is deleted also when the DELETE crashes %s any of its calls", async (kind) => {
+    for (let n = 0, crashed = true; crashed; n++) {
+      const id = await ready();
+      crashed = await api.world.crashing(n, kind, () => deleteFile(files(), "ann", id));
+      api.world.advance(DAY);
+      await (await expire(id))();
+      expect([n, await isStored(id)]).toEqual([n, false]);
+    }
+  });
 
   it("is tried again when S3 fails", async () => {
     const id = await ready();

@@ -71,13 +71,13 @@ describe("a message that names a file", () => {
   });
 
   it.each([
-    ["does not exist", async () => randomUUID(), "names no file of this user"],
-    ["is no id", async () => "../../bob/x", "names no file of this user"],
-    ["belongs to another user", () => file("bob"), "names no file of this user"],
-    ["is not uploaded", () => file("ann", false), "names a file whose content is not uploaded yet"],
-    ["is used by another session", usedElsewhere, "names a file of another session"],
-    ["has been deleted", deleted, "names no file of this user"],
-    ["has expired", expired, "names no file of this user"],
+    ["does not exist", async () => randomUUID(), "is not the id of a file of this user"],
+    ["is no id", async () => "../../bob/x", "is not the id of a file of this user"],
+    ["belongs to another user", () => file("bob"), "is not the id of a file of this user"],
+    ["is not uploaded", () => file("ann", false), "is the id of a file whose content is not uploaded yet"],
+    ["is used by another session", usedElsewhere, "is the id of a file of another session"],
+    ["has been deleted", deleted, "is not the id of a file of this user"],
+    ["has expired", expired, "is not the id of a file of this user"],
   ])("that %s is refused with the path of the part, and nothing is stored", async (_, make, message) => {
     const [bad, id, good] = [await make(), await session(), await file()];
     const single = await say(id, part(bad), part(good));
@@ -107,7 +107,7 @@ describe("a message that names a file", () => {
     expect([status, body.errors[0].path]).toEqual([400, path]);
   });
 
-  it("of two sessions at once is stored in one of them", async () => {
+  it("of two sessions at the same time is stored in one of them", async () => {
     const [a, b, image] = [await session(), await session(), await file()];
     const answers = await Promise.all([say(a, part(image)), say(b, part(image))]);
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 400]);
@@ -118,7 +118,7 @@ describe("a message that names a file", () => {
     expect(await isThere(image)).toBe(false);
   });
 
-  it("of the same session at once is stored by both", async () => {
+  it("of the same session at the same time is stored by both", async () => {
     const [id, image] = [await session(), await file()];
     const answers = await Promise.all(Array.from({ length: 4 }, () => say(id, part(image))));
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
@@ -222,7 +222,7 @@ describe("the files of a session", () => {
   );
 
   it.each(crashes)(
-    "are gone at once when the session %s, also when that breaks off %s any call",
+    "disappear at once when the session %s, also after a crash %s any call",
     {
       timeout: 120_000,
     },
@@ -256,7 +256,7 @@ describe("the files of a session", () => {
     expect([await isThere(later), await isStored(later)]).toEqual([true, true]);
   });
 
-  it("are deleted with the last message that names them, and again changes nothing", async () => {
+  it("are deleted with the last message that names them, and a repeat changes nothing", async () => {
     const { id, session, image } = await withFiles();
     const [first] = await messagesOf(id);
     const { id: second } = (await say(id, part(image))).body.data[0];
