@@ -11,7 +11,7 @@ import { ObservabilityStack } from "./observability.ts";
 
 /** Throws if an option of the deployment is wrong. */
 export function checkOptions(): void {
-  // Otherwise the CDK would write the assembly of this app, which is empty, at the exit of the process.
+  // With `autoSynth`, the CDK would write the assembly of this empty app when the process exits.
   readOptions(new App({ analyticsReporting: false, autoSynth: false }).node);
 }
 
@@ -23,7 +23,7 @@ export function synthesize(bundles: string): void {
   app.synth();
 }
 
-/** Adds the four stacks of one stage to the app. Their ids are contract: CloudFormation replaces a stack whose id changes. */
+/** Adds the four stacks of one stage to the app. Never change their ids, because CloudFormation would replace the stack. */
 export function addStacks(app: App, code: CodeProvider) {
   const options = readOptions(app.node);
   const id = (part: string) => `Memocha-${options.stage.name}-${part}`;

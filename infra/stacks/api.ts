@@ -30,7 +30,7 @@ import { refuseMethods } from "./refuse-methods.ts";
 /** How long the gateway caches the authorizer's answer for a token. Handlers check the token's expiry themselves. */
 const AUTHORIZER_CACHE = Duration.seconds(60);
 
-/** The scheme and one run of token characters. The gateway answers any other header with 401, before a function runs. */
+/** The scheme and the token. The gateway answers any other header with 401, and no function runs. */
 const BEARER = "^[Bb][Ee][Aa][Rr][Ee][Rr] +[-0-9A-Za-z._~+/]+=*$";
 
 /**
@@ -110,10 +110,10 @@ export class ApiStack extends Stack {
       restApiName: `memocha-${stage.name}`,
       description: "Memocha: conversations",
       endpointTypes: [EndpointType.REGIONAL],
-      // Handlers get bodies as bytes. As text, invalid UTF-8 would become U+FFFD, and no handler could notice.
+      // Handlers get bodies as bytes. In text, the gateway would replace invalid UTF-8 by U+FFFD, and no handler could notice it.
       binaryMediaTypes: ["application/json"],
-      // API Gateway has one role for logs per account and region. It stays when a stage is destroyed, because the logs of the
-      // other stage need it.
+      // API Gateway has one role for logs per account and region. The CDK keeps the role when a stage is destroyed, because the
+      // logs of the other stages need it.
       cloudWatchRole: true,
       deployOptions: {
         stageName: stage.name,
@@ -163,7 +163,7 @@ export class ApiStack extends Stack {
   }
 }
 
-/** A streaming function may take its whole timeout. For other answers the REST API allows 29 seconds. */
+/** Streams from a streaming function for up to its timeout. For other functions, the limit of the REST API is 29 seconds. */
 function integrationOf({ streams, timeout = 29 }: FunctionSpec): LambdaIntegrationOptions {
   return {
     allowTestInvoke: false,

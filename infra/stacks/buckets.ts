@@ -31,7 +31,7 @@ export class Buckets extends Construct {
 
   constructor(scope: Construct, id: string, { stage, key, policy }: BucketsProps) {
     super(scope, id);
-    // Dev has no access logs: S3 delivers them for hours, also into a bucket that `cdk destroy` has just emptied.
+    // Dev has no access logs, because S3 delivers them hours later, also into a bucket that `cdk destroy` has emptied.
     const accessLogs = stage.durable ? accessLogsBucket(this, stage, policy) : undefined;
     const logging = (prefix: string): BucketProps =>
       accessLogs ? { serverAccessLogsBucket: accessLogs as IBucket, serverAccessLogsPrefix: prefix } : {};
@@ -39,7 +39,7 @@ export class Buckets extends Construct {
     this.archive = new Bucket(this, "Archive", {
       ...secured(stage, key),
       ...logging("archive/"),
-      // Versions can be restored for as long as the table's point-in-time recovery. After that, deleted data is gone.
+      // Keep old versions as long as the table's point-in-time recovery. After that, deleted data cannot be restored.
       versioned: true,
       lifecycleRules: archiveRules(policy),
       cors: [browserUploads],
@@ -62,8 +62,8 @@ export class Buckets extends Construct {
 }
 
 /**
- * Lets pages upload and download files with presigned URLs. Pages of every origin may: who has such a URL needs no browser to use it,
- * and a request without one is refused.
+ * Lets pages upload and download files with presigned URLs. It allows every origin, because the signature in the URL is the permission: S3
+ * refuses requests without one, and CORS would not stop clients that are not browsers.
  */
 const browserUploads: CorsRule = {
   allowedOrigins: ["*"],

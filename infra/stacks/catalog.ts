@@ -11,12 +11,12 @@ import type { Buckets } from "./buckets.ts";
 import { archiveLines, messagesAll } from "./messages-all.ts";
 import { namedQueries } from "./named-queries.ts";
 
-/** Bytes that one Athena query may scan: $0.05 at $5 per terabyte. */
+/** Maximum bytes that one Athena query scans. They cost $0.05 at $5 per terabyte. */
 const MAX_QUERY_BYTES = 10 * 1024 ** 3;
 
 /**
- * The first day of the tables. A query without a condition on the day lists each day in S3 from here on. Sessions that were created
- * earlier (imported ones) are not found.
+ * The first day of the tables. A query without a condition on the day lists each day in S3 since this one. Queries do not find imported
+ * sessions that were created earlier.
  */
 const FIRST_DAY = "2020-01-01";
 
@@ -47,7 +47,7 @@ export function addCatalog(stack: Stack, { options, buckets, key }: CatalogProps
 
   const workgroup = new CfnWorkGroup(stack, "Analysts", {
     name: `memocha-${stage.name}`,
-    description: "Memocha: queries on the lake, with a limit on what one may scan",
+    description: "Memocha: queries on the lake, with a limit on the bytes that one query scans",
     recursiveDeleteOption: !stage.durable,
     workGroupConfiguration: {
       enforceWorkGroupConfiguration: true,
@@ -98,7 +98,10 @@ const athenaTypes: Record<ColumnType, string> = {
   timestamp: "timestamp(3)",
 };
 
-const day = { name: "dt", comment: "the day on which the session was created, or it happened, UTC, like 2026-11-21" };
+const day = {
+  name: "dt",
+  comment: "the day (UTC) on which the session was created or the event happened, like 2026-11-21",
+};
 
 /** Partition projection: Athena computes the partitions from the calendar, so they need not be registered. */
 const projection = (location: string, first = FIRST_DAY) => ({
@@ -133,8 +136,8 @@ function parquetTable(name: TableName, buckets: Buckets, { policy }: Options): C
 }
 
 /**
- * The day of an event is that on which it came. An operator can export it again for as long as the table has it, and the object counts its
- * age from then. Sessions can be archived years after the day on which they were created.
+ * Returns the first day of a table. An event expires in the table, and its lake object after that, because an operator can export the day
+ * again until the event expires in the table. Other tables can have old days, because sessions can be archived years after their creation.
  */
 function firstDayOf(name: TableName, { retention }: Policy): string {
   if (name !== "events") return FIRST_DAY;
@@ -146,7 +149,8 @@ function rawTable(buckets: Buckets): CfnTable.TableInputProperty {
   const location = buckets.archive.s3UrlForObject("archive/");
   return {
     name: "archive_lines",
-    description: "The archive's own lines: read by messages_all for what the lake does not have yet",
+    description:
+      "The lines of the archive. The view messages_all reads the messages that the lake does not have yet from them",
     tableType: "EXTERNAL_TABLE",
     partitionKeys: [{ ...day, type: "string" }],
     parameters: { ...projection(location), classification: "json", compressionType: "gzip" },

@@ -5,7 +5,7 @@ import { functions } from "../functions.ts";
 import type { Options } from "../stage.ts";
 import type { DataStack } from "./data.ts";
 
-/** The environment of a function: those variables of `shared/config.ts` that it needs. */
+/** Returns the environment of a function: the variables of `shared/config.ts` that it needs. */
 export function environmentOf(spec: FunctionSpec, options: Options, data: DataStack): Record<string, string> {
   const { table, indexes, archive, files, trigger } = spec;
   const environment: Partial<Record<keyof Config | "NODE_OPTIONS", string>> = {
@@ -50,10 +50,10 @@ export function environmentOf(spec: FunctionSpec, options: Options, data: DataSt
   return environment as Record<string, string>;
 }
 
-/** Seconds by which the clocks of functions may differ, and that a request takes to reach its function. */
+/** Seconds for the difference between the clocks of functions, and for the way of a request to its function. */
 const SKEW = 30;
 
-/** Seconds after which every request that is running now has ended. */
+/** Returns the seconds after which every request that is running now has ended. */
 function longestRequest(): number {
   const all: FunctionSpec[] = Object.values(functions);
   return Math.max(...all.filter(({ trigger }) => trigger.kind === "http").map(({ timeout = 29 }) => timeout)) + SKEW;

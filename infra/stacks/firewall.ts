@@ -2,7 +2,7 @@ import type { RestApi } from "aws-cdk-lib/aws-apigateway";
 import { CfnWebACL, CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
 
-/** Requests per address in 5 minutes. */
+/** Maximum requests per address in 5 minutes. */
 const RATE_LIMIT = 10_000;
 
 /** Adds a web ACL to the API: a rate limit per address, and AWS's rules for bad addresses and known attacks. */
@@ -19,7 +19,7 @@ export function addFirewall(scope: Construct, api: RestApi): void {
         statement: { rateBasedStatement: { aggregateKeyType: "IP", limit: RATE_LIMIT } },
         visibilityConfig: visibility("RateLimit"),
       },
-      // Without the common rule set, which refuses bodies over 8 KB and text that looks like code: chats contain both.
+      // The common rule set is not used, because it refuses bodies over 8 KB and text that looks like code. Chats contain both.
       managed("AWSManagedRulesAmazonIpReputationList", 1),
       managed("AWSManagedRulesKnownBadInputsRuleSet", 2),
     ],

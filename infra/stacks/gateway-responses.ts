@@ -11,8 +11,8 @@ interface GatewayProblem {
   retryAfter?: number;
 }
 
-const noRoute = { code: "not_found", detail: "there is no such route, or it does not take this method" } as const;
-/** The wait is longer than the authorizer's timeout for its issuer. */
+const noRoute = { code: "not_found", detail: "no such route, or the route does not have this method" } as const;
+/** The client must wait longer than the authorizer's timeout for its issuer. */
 const noAuthorizer = { code: "unavailable", retryAfter: 5 } as const;
 const noAnswer = { code: "unavailable", retryAfter: 1 } as const;
 
@@ -26,19 +26,19 @@ const problems: readonly GatewayProblem[] = [
   { type: ResponseType.AUTHORIZER_FAILURE, ...noAuthorizer },
   { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, ...noAuthorizer },
   { type: ResponseType.UNAUTHORIZED, code: "unauthorized", detail: "a valid bearer token is needed" },
-  { type: ResponseType.ACCESS_DENIED, code: "forbidden", detail: "the token does not allow this" },
-  { type: ResponseType.WAF_FILTERED, code: "forbidden", detail: "the firewall has refused the request" },
+  { type: ResponseType.ACCESS_DENIED, code: "forbidden", detail: "the token does not allow this request" },
+  { type: ResponseType.WAF_FILTERED, code: "forbidden", detail: "the firewall refused the request" },
   // No method uses AWS signatures, so the gateway gives these answers only for routes that do not exist.
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, ...noRoute },
   { type: ResponseType.INVALID_SIGNATURE, ...noRoute },
   { type: ResponseType.EXPIRED_TOKEN, ...noRoute },
   { type: ResponseType.RESOURCE_NOT_FOUND, ...noRoute },
-  { type: ResponseType.REQUEST_TOO_LARGE, code: "payload_too_large", detail: "the body is larger than can be taken" },
+  { type: ResponseType.REQUEST_TOO_LARGE, code: "payload_too_large", detail: "the body is too large" },
   { type: ResponseType.UNSUPPORTED_MEDIA_TYPE, code: "unsupported_media_type", detail: "the body must be JSON" },
   {
     type: ResponseType.THROTTLED,
     code: "too_many_requests",
-    detail: "too many requests at this moment",
+    detail: "too many requests at the same time: try again in a second",
     retryAfter: 1,
   },
   { type: ResponseType.QUOTA_EXCEEDED, code: "too_many_requests", detail: "the quota is used up", retryAfter: 3600 },
@@ -53,8 +53,7 @@ const problems: readonly GatewayProblem[] = [
 export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[], publicUrl: string): void {
   const metadata = `${publicUrl}.well-known/oauth-protected-resource`;
   for (const { type, code, detail = "", retryAfter } of problems) {
-    // The gateway replaces the variable with the request's id.
-    // The gateway has one template for all routes, those of the OpenAI API included.
+    // The gateway replaces the variable by the request's id. It has one template for all routes, so OpenAI's error is always present.
     const problem = withOpenAIError(problemOf(new AppError(code, detail), "$context.requestId"));
     api.addGatewayResponse(type.responseType, {
       type,
@@ -72,15 +71,15 @@ export function addGatewayResponses(api: RestApi, corsOrigins: readonly string[]
   }
 }
 
-/** The handlers' security headers as literals of the gateway: in single quotes, so the values must not contain any. */
+/** Returns the handlers' security headers as literals of the gateway. These are in single quotes, so it omits values with single quotes. */
 function securityHeaders(): Record<string, string> {
   const literal = Object.entries(SECURITY_HEADERS).filter(([, value]) => !value.includes("'"));
   return Object.fromEntries(literal.map(([name, value]) => [name, `'${value}'`]));
 }
 
 /**
- * Lets pages in browsers read the answers. The gateway cannot compare an origin with a list, so with several origins it allows the origin
- * of the request: these answers contain no user's data.
+ * Returns the headers that let pages read the answers. The gateway cannot compare an origin with a list. So with several origins it allows
+ * the origin of the request, whichever it is: these answers contain no data of users.
  */
 function corsHeaders(origins: readonly string[]): Record<string, string> {
   const [only, ...others] = origins;

@@ -23,7 +23,7 @@ export class UserPoolIdentity extends Construct {
   /** The client ids whose tokens the API accepts, separated by commas. */
   readonly audience: string;
 
-  /** Where people sign in, and where clients get tokens. Absent = no client needs it. */
+  /** The domain where people sign in and clients get tokens. Absent = no client needs it. */
   readonly domain: UserPoolDomain | undefined;
 
   constructor(scope: Construct, id: string, { stage, backendClient, page }: Options) {
@@ -57,7 +57,7 @@ export class UserPoolIdentity extends Construct {
       description: "May call the admin routes",
     });
     this.client = this.pool.addClient("Client", {
-      // The administrator's sign-in needs AWS credentials beside the user's password.
+      // `adminUserPassword` needs AWS credentials in addition to the user's password.
       authFlows: { userSrp: true, adminUserPassword: true },
       disableOAuth: true,
       preventUserExistenceErrors: true,

@@ -89,7 +89,7 @@ export class JobsStack extends Stack {
 
   private scheduledJob(name: FunctionName, trigger: Extract<Trigger, { kind: "schedule" }>, props: Runtimes) {
     const job = this.failingJob(name, props);
-    // The rule's queue gets events that EventBridge could not deliver, the function's queue those on which it failed.
+    // The rule sends events that EventBridge could not deliver to the queue. The function sends events on which it failed.
     new Rule(job, "Schedule", {
       schedule: Schedule.expression(trigger.expression),
       targets: [
@@ -109,7 +109,7 @@ export class JobsStack extends Stack {
     return job;
   }
 
-  /** A job that may send events to the dead-letter queue, after its last retry. */
+  /** Creates a job that may send events to the dead-letter queue after its last retry. */
   private failingJob(name: FunctionName, props: Runtimes): MemochaFunction {
     const job = new MemochaFunction(this, name, props);
     job.useDeadLetters(this.deadLetters);
@@ -121,6 +121,6 @@ export class JobsStack extends Stack {
 }
 
 function streamArnOf(arn: string | undefined): string {
-  if (arn === undefined) throw new Error("The table has no stream");
+  if (arn === undefined) throw new Error("The table of a stream job has no stream");
   return arn;
 }

@@ -20,7 +20,7 @@ import type { DataStack } from "./data.ts";
 import { environmentOf } from "./environment.ts";
 import { acknowledge, wildcardBelow } from "./nag.ts";
 
-/** Provides the code of a function: its bundle in a deployment, a dummy in tests. */
+/** Returns the code of a function: its bundle in a deployment, a dummy in tests. */
 export type CodeProvider = (name: FunctionName) => Code;
 
 export interface Runtimes {
@@ -95,7 +95,7 @@ export class MemochaFunction extends Construct {
     }
   }
 
-  /** Gives the function the dead-letter queue, if its spec says so. */
+  /** Lets the function use the dead-letter queue, if its spec says so. */
   useDeadLetters({ queueArn, queueUrl }: IQueue): void {
     const { deadLetters }: FunctionSpec = functions[this.name];
     if (!deadLetters) return;
@@ -123,7 +123,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
   allow("AuditOutbox", tableActions(outboxActionsOf(spec)), [data.auditOutbox.tableArn]);
   allow("ExportTable", tableActions(spec.exportTable ?? []), [data.exportTable.tableArn]);
   if (spec.audit) {
-    // Only the list of an admin looks for records about one user.
+    // Only the HTTP operation for admins searches for records about one user.
     const indexes = spec.trigger.kind === "http" ? [`${data.audit.tableArn}/index/${AUDIT_BY_SUBJECT}`] : [];
     allow("Audit", tableActions(spec.audit), [data.audit.tableArn, ...indexes]);
   }
@@ -140,7 +140,7 @@ function permissionsOf(spec: FunctionSpec, options: Options, data: DataStack): P
     const actions: readonly string[] = spec[group.spec] ?? [];
     allow(group.sid, objectActions(actions), [buckets.archive.arnForObjects(group.keys)]);
     const listing = actions.filter(isBucketAction).map((action) => `s3:${action}`);
-    // IfExists, because HEAD on the bucket has no prefix, and neither has S3's check whether to answer 404 or 403.
+    // IfExists, because neither HEAD on the bucket nor S3's decision between 404 and 403 has a prefix.
     const conditions = { StringLikeIfExists: { "s3:prefix": group.keys } };
     allow(`List${group.sid}`, listing, [buckets.archive.bucketArn], conditions);
   }

@@ -7,7 +7,7 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
   { name: "session_key", type: "string", comment: "as in messages" },
   { name: "generation", type: "int", comment: "as in session_summaries" },
   { name: "session_id", type: "string", comment: "the session's id in the API; messages only" },
-  { name: "id", type: "string", comment: "id of the message, or of the session" },
+  { name: "id", type: "string", comment: "the id of the message or of the session" },
   { name: "parent_id", type: "string", comment: "as in messages; null in lines of earlier versions" },
   { name: "is_current", type: "boolean", comment: "as in messages; null in lines of earlier versions" },
   { name: "role", type: "string", comment: "as in messages" },
@@ -28,8 +28,8 @@ export const archiveLines: readonly { name: string; type: string; comment: strin
 
 /**
  * The view `messages_all`, in SQL for both Athena and DuckDB: the rows of `messages`, and the messages of the archive that the lake does not
- * have yet. It skips a session whose generation the lake has, and a message that the lake has of an earlier generation. Users and positions
- * are unknown until the lake is built. So is their content, unless the lake holds all of it, because SQL cannot redact.
+ * have yet. It skips sessions whose generation the lake has, and messages that the lake has from an earlier generation. Users and positions
+ * are null until the lake is built. So is the content, unless the lake has the full content, because SQL cannot redact.
  */
 export function messagesAll(content: LakeContent): string {
   const names = [...tables.messages.columns.map(({ name }) => name), "dt"];

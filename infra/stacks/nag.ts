@@ -9,7 +9,7 @@ export function addNag(app: App): void {
 
 /**
  * Acknowledges findings on a construct and its children.
- * `reasons` maps a rule, such as `S1` or `IAM5[Resource::*]`, to why it does not apply here.
+ * `reasons` maps a rule, such as `S1` or `IAM5[Resource::*]`, to the reason why it does not apply here.
  */
 export function acknowledge(construct: IConstruct, reasons: Record<string, string>): void {
   for (const [rule, reason] of Object.entries(reasons)) {
@@ -17,7 +17,7 @@ export function acknowledge(construct: IConstruct, reasons: Record<string, strin
   }
 }
 
-/** cdk-nag's name of a wildcard below an ARN of another stack: it contains the name of that stack's export. */
+/** Returns cdk-nag's name of a wildcard below an ARN of another stack. It contains the name of that stack's export. */
 export function wildcardBelow(owner: Stack, arn: string, suffix: string): string {
   const { "Fn::ImportValue": name } = owner.resolve(owner.exportValue(arn));
   return `IAM5[Resource::${name}${suffix}]`;

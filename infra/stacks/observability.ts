@@ -11,7 +11,7 @@ import { addDashboard, type Watched } from "./dashboard.ts";
 
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** The path in the repository. Each alarm has a section with its name. */
+/** The path of the runbook in the repository. It has a section for each alarm, with the alarm's name. */
 export const RUNBOOK = "docs/operations.md";
 
 interface ObservabilityProps extends StackProps, Watched {}
@@ -77,15 +77,15 @@ export class ObservabilityStack extends Stack {
       threshold: 1,
       evaluationPeriods: 1,
     });
-    // When another stream job falls behind, its records go to the dead-letter queue before the stream drops them.
+    // Other stream jobs need no such alarm: their records go to the dead-letter queue before the stream deletes them.
     this.alarm("IteratorAge-jobs-archive", {
-      alarmDescription: "The archiver falls behind the stream, which forgets records after 24 hours.",
+      alarmDescription: "The archiver is too far behind the stream, which deletes records after 24 hours.",
       metric: jobs.lambdaOf("jobs-archive").metric("IteratorAge", { period: FIVE_MINUTES, statistic: "Maximum" }),
       threshold: options.stage.alarms.iteratorAgeSeconds * 1000,
       evaluationPeriods: 2,
     });
     this.alarm("WatchSilent", {
-      alarmDescription: "jobs-watch has not run for an hour, so late jobs would not be noticed.",
+      alarmDescription: "jobs-watch has not run for an hour, so nothing reports late jobs.",
       metric: jobs.lambdaOf("jobs-watch").metricInvocations({ period: Duration.hours(1) }),
       threshold: 1,
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -94,7 +94,7 @@ export class ObservabilityStack extends Stack {
     });
   }
 
-  /** Alarms on metrics that `jobs-watch` and functions write only while there is trouble: a metric without data is free. */
+  /** Alarms on metrics that `jobs-watch` and functions write only while there is a problem, because a metric without data is free. */
   private troubleAlarms({ options }: ObservabilityProps): void {
     const { sessionsOverdue, lateMinutes } = options.stage.alarms;
     const trouble = (metricName: Trouble, alarmDescription: string, threshold = 1, minutes = 5) =>

@@ -14,14 +14,14 @@ interface PageClientProps {
 }
 
 /**
- * The URL of an API's stage, with a slash at its end. Unlike `api.url` it does not depend on the deployment, so that what the deployment
- * depends on can contain it.
+ * Returns the URL of an API's stage, with a slash at its end. Unlike `api.url`, it does not depend on the deployment, so resources that the
+ * deployment depends on can contain it.
  */
 export function stageUrl({ restApiId }: RestApi, { stage }: Options): string {
   return `https://${restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}/${stage.name}/`;
 }
 
-/** The public client with which the page and MCP clients sign in: at the user pool with the code flow and PKCE, or at the deployment's own issuer. */
+/** The public client with which the page and MCP clients sign in, at the user pool (code flow with PKCE) or at the deployment's own issuer. */
 export class PageClient extends Construct {
   private readonly props: PageClientProps;
   private readonly client: UserPoolClient | undefined;
@@ -45,12 +45,12 @@ export class PageClient extends Construct {
       enableTokenRevocation: true,
       accessTokenValidity: TOKEN_LIFETIME,
       idTokenValidity: TOKEN_LIFETIME,
-      // The page keeps its tokens in memory, so a longer one would be of no use.
+      // A longer lifetime would not help, because the page keeps its tokens only in memory.
       refreshTokenValidity: Duration.days(1),
     });
   }
 
-  /** Tells the page's function where people sign in, and which origins the page may call. */
+  /** Configures the page's function with the issuer and the origins that the page may call. */
   configure(lambda: LambdaFunction): void {
     const { options, data } = this.props;
     const domain = data.identity?.domain?.baseUrl();
@@ -61,7 +61,7 @@ export class PageClient extends Construct {
     lambda.addEnvironment("PAGE_ORIGINS", [...(domain ? [domain] : []), files, ...options.pageOrigins].join(","));
   }
 
-  /** Tells the functions of browser log-in for MCP clients where people sign in, and with which client. */
+  /** Configures the functions for the sign-in of MCP clients in a browser. */
   configureMcp(lambda: LambdaFunction): void {
     lambda.addEnvironment("PAGE_CLIENT_ID", this.client?.userPoolClientId ?? this.props.options.pageClientId);
     lambda.addEnvironment("MCP_REDIRECT_URLS", this.props.options.mcpRedirectUrls.join(","));

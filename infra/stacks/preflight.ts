@@ -27,7 +27,7 @@ const API_HEADERS = [
   "X-User-Id",
 ];
 
-/** Request headers that OpenAI's SDK sends from a browser. A preflight fails if one is missing here. The API reads only the retry count. */
+/** Request headers that OpenAI's SDK sends from a browser. If one were missing here, the preflight would fail. The API reads only the retry count. */
 const OPENAI_HEADERS = [
   "OpenAI-Organization",
   "OpenAI-Project",

@@ -2,7 +2,7 @@ import { AuthorizationType, ContentHandling, type IResource, MockIntegration } f
 import { acknowledge } from "./nag.ts";
 
 /**
- * Makes the gateway answer 405 to `GET` and `DELETE` of a resource that takes only `POST`. Clients of MCP ask for a stream with `GET`, and
+ * Makes the gateway answer 405 to `GET` and `DELETE` of a resource that has only `POST`. Clients of MCP request a stream with `GET`, and
  * end a session with `DELETE`: 405 tells them that this server has neither (revision 2025-06-18, "Streamable HTTP"). The answer has no data
  * of a user, so pages of every origin may read it.
  */
@@ -12,7 +12,7 @@ export function refuseMethods(resource: IResource, corsOrigins: readonly string[
     Object.fromEntries(Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, of(value)]));
   for (const verb of ["GET", "DELETE"]) {
     const integration = new MockIntegration({
-      // As for preflights: without it the gateway answers 500, because the API declares JSON as binary.
+      // Without it the gateway answers 500, because the API declares JSON as binary: see `addPreflights`.
       contentHandling: ContentHandling.CONVERT_TO_TEXT,
       requestTemplates: { "application/json": "{ statusCode: 200 }" },
       integrationResponses: [{ statusCode: "405", responseParameters: named((value) => value) }],

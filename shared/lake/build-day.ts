@@ -10,19 +10,19 @@ import { type FindErasures, leaveOutErased } from "./leave-out-erased.ts";
 import { createSessionRows } from "./session-rows.ts";
 import { type ArchiveTable, archiveTables, tables } from "./tables.ts";
 
-/** Sessions of a day that are sorted in memory at once, about 450 bytes each. A day with more is listed several times. */
+/** Maximum sessions that are sorted in memory, about 450 bytes each. A day with more sessions is listed several times. */
 const MAX_SESSIONS = 300_000;
 
-/** Objects that are opened ahead of the one that is being read. */
+/** Objects that are opened before they are read. */
 const READ_AHEAD = 24;
 
 /** Attempts at a day whose archive objects change while it is built. */
 const MAX_ATTEMPTS = 4;
 
-/** Part of every fingerprint. Increase it when the same archive objects must give other files, as after a change of the redaction. */
+/** A part of every fingerprint. Increase it when the same archive objects must give other files, such as after a change of the redaction. */
 const FORMAT = 2;
 
-/** Milliseconds. */
+/** Milliseconds for which the lake keeps messages. */
 const messagesAge = (): number => retention.lakeMessages.seconds * 1000;
 
 interface LakeSettings {
@@ -44,7 +44,7 @@ interface DayBuilt {
   /** Tables whose partition was written or removed. */
   changed: ArchiveTable[];
   rows: Record<ArchiveTable, number>;
-  /** Epoch milliseconds at which the first messages of the partition reach their age; `null` = never. */
+  /** Epoch milliseconds at which the first messages of the partition expire; `null` = never. */
   expires: number | null;
 }
 
@@ -54,9 +54,10 @@ type Due = Pick<ChangedDay, "day" | "aged">;
  * Builds the partitions of a day from its archive objects, and skips a partition that is up to date. A partition stores the fingerprint
  * of its sources, and is published atomically, so an interrupted build changes nothing.
  *
- * A partition replaces only the version that was stored before the archive was listed: of two builders of the same day, the one with
- * the older listing loses. `messages` is published first: for a moment it can have sessions that `session_summaries` lacks, which the
- * view `messages_all` allows for. A day that has only aged keeps its summaries, because they outlive their archive objects.
+ * A partition replaces only the version that was stored before the archive was listed. So of two builders of the same day, the one with
+ * the older list fails. `messages` is published first, so for a moment it can have sessions that `session_summaries` lacks; the view
+ * `messages_all` handles this. A day whose messages have only expired keeps its summaries, because they live longer than their archive
+ * objects.
  */
 export async function buildDay(ports: BuildPorts, due: Due, now: number): Promise<DayBuilt> {
   for (let attempt = 1; ; attempt++) {
@@ -123,7 +124,7 @@ async function tryBuild(ports: BuildPorts, { day, aged }: Due, now: number): Pro
         }
       }
     }
-    if (!session) throw new AppError("internal", "an archive object has no session line");
+    if (!session) throw new AppError("internal", "an archive object has no line of its session");
     if (!writers.session_summaries) return;
     await writers.session_summaries.add(session.summary);
     rows.session_summaries++;
@@ -137,7 +138,7 @@ async function tryBuild(ports: BuildPorts, { day, aged }: Due, now: number): Pro
   }
 }
 
-/** The archive without some of its objects. */
+/** Returns the archive without the objects that `isLeftOut` selects. */
 const without = (archived: ArchivedDays, isLeftOut: (object: ArchivedObject) => boolean): ArchivedDays => ({
   ...archived,
   async *list(day) {
@@ -148,17 +149,17 @@ const without = (archived: ArchivedDays, isLeftOut: (object: ArchivedObject) => 
 interface Survey {
   /** The fingerprint of each table's sources; empty = there are none, so there must be no partition. */
   fingerprints: Record<ArchiveTable, string>;
-  /** How often the day must be listed to sort all its sessions. */
+  /** The number of times that the day must be listed to sort all its sessions. */
   passes: number;
   /** Epoch milliseconds at which the oldest session whose messages are kept was archived. */
   firstArchived: number | null;
   /** The objects, when they fit into memory. */
   objects: ArchivedObject[] | undefined;
-  /** Of the whole listing. */
+  /** SHA-256 of the whole list. */
   digest: string;
 }
 
-/** Lists a day's objects once, and plans from which of them its partitions are built. */
+/** Lists a day's objects, and computes the fingerprints of its partitions. */
 async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSettings, oldest: number): Promise<Survey> {
   const most = settings.maxSessions ?? MAX_SESSIONS;
   const all = createHash("sha256");
@@ -194,7 +195,7 @@ async function surveyDay(archived: ArchivedDays, day: string, settings: LakeSett
 
 const lineOf = ({ key, etag, archivedAt }: ArchivedObject): string => `${key}\n${etag}\n${archivedAt}\n`;
 
-/** Covers everything that a file depends on: the objects, the columns, the settings and the key of the users' hashes. */
+/** The hash of everything that a file depends on: the objects, the columns, the settings and the key of the users' hashes. */
 function fingerprintOf(table: ArchiveTable, { pseudonym, content }: LakeSettings, digest: string): string {
   const { columns } = tables[table];
   const shown = columns.some((column) => "content" in column) ? content : null;
@@ -204,8 +205,7 @@ function fingerprintOf(table: ArchiveTable, { pseudonym, content }: LakeSettings
 }
 
 /**
- * Returns the objects of one pass, sorted as in the files: by user hash and key. A pass takes those whose user hash lies in its share of
- * all hashes.
+ * Returns the objects of one pass, sorted by user hash and key, as in the files. Each pass has an equal range of the user hashes.
  */
 async function selectObjects(
   archived: ArchivedDays,

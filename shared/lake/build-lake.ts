@@ -16,8 +16,9 @@ interface LakeRun {
 }
 
 /**
- * Builds the partitions of all changed days, oldest first. When the lake is to hold other content, or messages for another time, it builds the messages of all days again. Begins no day after `deadline` (epoch ms). A day's mark is removed only after
- * its partitions are stored, so the next run builds what this one has not.
+ * Builds the partitions of all changed days, the oldest first. If the setting for content or for the age of messages has changed, it builds
+ * the messages of all days again. Begins no day after `deadline` (epoch ms). It removes a day's mark only after the day's partitions are
+ * stored, so the next run builds the other days.
  */
 export async function buildLake(
   ports: BuildPorts & { changes: ChangedDays; clock: () => number },
@@ -26,7 +27,7 @@ export async function buildLake(
 ): Promise<LakeRun> {
   const { archived, changes, clock, settings } = ports;
   const run: LakeRun = { days: 0, partitions: 0, rows: 0, failed: 0, complete: true };
-  // The marks say when messages reach their age, so another age needs other marks, too.
+  // The marks contain the time at which messages expire, so a change of their age needs new marks.
   const basis = `${settings.content} for ${retention.lakeMessages.seconds} s`;
   if ((await changes.findBasis()) !== basis) {
     await changes.markMessages(await archived.days());

@@ -3,7 +3,7 @@ import type { Table } from "../dynamodb/table.ts";
 import { type NewId, randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
 
-/** Marks of changed days, as items of one partition. There is at most one per day. */
+/** Stores the marks of changed days as items of one partition, at most one per day. */
 export function createChangedDays(table: Table, newId: NewId = randomId): ChangedDays {
   return {
     async mark(days) {
@@ -22,7 +22,7 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
         await table.update({
           Key: lakeDayKey(day),
           UpdateExpression: "SET #token = :token, due = :now",
-          // A day that has changed is built whole.
+          // Keep the mark of a changed day, because its messages are built with it.
           ConditionExpression: "attribute_not_exists(pk) OR attribute_exists(due)",
           ExpressionAttributeNames: { "#token": "token" },
           ExpressionAttributeValues: { ":token": newId(), ":now": 0 },

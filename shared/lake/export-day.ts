@@ -16,7 +16,7 @@ export interface ExportPorts {
   audit: Pick<AuditStore, "ofDay">;
   store: MetricStore;
   findErasures: FindErasures;
-  /** Returns the hash of a user, who is named as in the keys of the archive. */
+  /** Returns the hash of a user. The argument is the user's name in keys of the archive. */
   pseudonym(user: string): string;
   content: LakeContent;
 }
@@ -39,7 +39,7 @@ async function replacePartition<T extends Exported>(
   table: T,
   day: string,
   rows: () => AsyncIterable<Row<T>>,
-  /** Runs right before the partition is published. */
+  /** Runs immediately before the partition is published. */
   check: () => Promise<void> = async () => undefined,
 ): Promise<number> {
   const hash = createHash("sha256");
@@ -78,7 +78,7 @@ async function* eventRows(
       yield {
         event_id: event.id,
         type: event.type,
-        // A name is not content, but clients choose it.
+        // Redact names too, because clients choose them. They are never left out, because they are not content.
         name: showText(event.name, content === "full" ? "full" : "redacted"),
         user_hash: pseudonym(user),
         session_id: event.session_id ?? null,

@@ -7,7 +7,7 @@ import type { Lake } from "./lake.ts";
 import { createParquetFile } from "./parquet-file.ts";
 import { partitionKey } from "./tables.ts";
 
-/** The lake as objects `lake/<table>/dt=<day>/<table>.parquet` in a bucket. */
+/** Stores the lake as objects `lake/<table>/dt=<day>/<table>.parquet` in a bucket. */
 export function createLake(s3: S3Client, Bucket: string): Lake {
   return {
     async find(table, day) {
@@ -36,7 +36,7 @@ export function createLake(s3: S3Client, Bucket: string): Lake {
       // The next write or the commit rethrows a failure.
       uploaded.catch(() => undefined);
       const file = createParquetFile(table, async (chunk) => {
-        // A failed upload reads no more, so a write alone would wait forever.
+        // Also wait for the upload, because a failed upload stops reading and the write would wait forever.
         await Promise.race([uploaded, new Promise((resolve) => bytes.write(chunk, resolve))]);
       });
       return {

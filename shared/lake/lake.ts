@@ -1,12 +1,12 @@
 import type { Row, TableName } from "./tables.ts";
 
-/** The version of a partition that is stored, and what it was built from. */
+/** The stored version of a partition, and the fingerprint of its sources. */
 interface Partition {
   etag: string;
   fingerprint: string;
 }
 
-/** The lake's partitions: the rows of one table and one day, in one object each. */
+/** Stores the lake's partitions. Each has the rows of one table and one day, in one object. */
 export interface Lake {
   /** Finds a partition; `null` when it does not exist. */
   find(table: TableName, day: string): Promise<Partition | null>;
@@ -22,7 +22,7 @@ export interface Lake {
 export interface PartitionWriter<T extends TableName> {
   /** Adds a row. */
   add(row: Row<T>): Promise<void>;
-  /** Publishes the partition atomically. Returns false when another version is stored by now. */
+  /** Publishes the partition atomically. Returns false when another version was stored meanwhile. */
   commit(): Promise<boolean>;
   /** Discards the rows. May be called after any failure, and again. */
   abort(): Promise<void>;
@@ -33,19 +33,19 @@ export interface ChangedDay {
   day: string;
   /** Changes with every change of the day. */
   token: string;
-  /** True when no object has changed, but messages have reached their age or must have other content. Summaries are not built then. */
+  /** Whether only messages have expired or need other content, and no object has changed. If so, summaries are not built. */
   aged: boolean;
 }
 
-/** The days that the lake builder must build. The archiver marks a day after the archive has changed, never before. */
+/** Stores the days that the lake builder must build. The archiver marks a day after the archive has changed, never before. */
 export interface ChangedDays {
   /** Marks days as changed. */
   mark(days: Iterable<string>): Promise<void>;
   /** Marks days whose messages must be built again, although the archive has not changed. */
   markMessages(days: Iterable<string>): Promise<void>;
-  /** Reads what `setBasis` has stored; `null` = nothing. */
+  /** Reads the settings that `setBasis` has stored; `null` = none. */
   findBasis(): Promise<string | null>;
-  /** Stores the settings for which all days are marked. */
+  /** Stores the settings for which all days were marked. */
   setBasis(basis: string): Promise<void>;
   /** Returns the days that are due at `now` (epoch ms). */
   due(now: number): Promise<ChangedDay[]>;

@@ -2,10 +2,10 @@ import { zstdCompressSync } from "node:zlib";
 import { ByteWriter, type ColumnSource, ParquetWriter } from "hyparquet-writer";
 import { type Column, type ColumnType, type Row, type TableName, tables } from "./tables.ts";
 
-/** Most rows of a row group. A reader reads or skips a row group as a whole, and the writer holds one in memory. */
+/** Maximum rows of a row group. A reader reads or skips a row group as a whole, and the writer holds one in memory. */
 const GROUP_ROWS = 20_000;
 
-/** Most characters of text in a row group. */
+/** Maximum characters of text in a row group. */
 const GROUP_CHARS = 8 * 1024 * 1024;
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
@@ -13,7 +13,7 @@ type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][nu
 interface ParquetFile<T extends TableName> {
   /** Adds a row. */
   add(row: Row<T>): Promise<void>;
-  /** Writes the rest and the footer. */
+  /** Writes the last rows and the footer. */
   finish(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function createParquetFile<T extends TableName>(
     schema: [{ name: "root", num_children: columns.length }, ...columns.map(elementOf)],
     codec: "ZSTD",
     compressors: { ZSTD: (page) => zstdCompressSync(page) },
-    // Keeps ids of 32 digits whole in the statistics, because readers show them.
+    // Do not cut ids of 32 digits in the statistics, because readers compare whole ids with them.
     statisticsTruncateLength: 64,
     createdBy: "memocha",
   });
@@ -82,7 +82,7 @@ const physical: Record<ColumnType, Omit<SchemaElement, "name">> = {
   int: { type: "INT32" },
   double: { type: "DOUBLE" },
   boolean: { type: "BOOLEAN" },
-  // Not "adjusted to UTC", so that Athena and DuckDB read a plain timestamp, independent of their time zone.
+  // Without "adjusted to UTC", Athena and DuckDB read a plain timestamp that does not depend on their time zone.
   timestamp: { type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MILLIS" } },
 };
 

@@ -1,14 +1,14 @@
 import { createHmac } from "node:crypto";
 
-/** Hexadecimal digits of a hash: 128 bits, so that no two users have the same. */
+/** Hexadecimal digits of a hash. With 128 bits, no two users have the same hash. */
 const DIGITS = 32;
 
-/** Hashes that are cached. */
+/** Maximum number of cached hashes. */
 const MAX_CACHED = 10_000;
 
 /**
- * Returns a function that hashes users for the lake: HMAC-SHA-256 of the id. A user's hash stays the same as long as the key does.
- * Without the key, a user cannot be found by trying ids.
+ * Returns a function that hashes users for the lake: HMAC-SHA-256 of the id. A user's hash stays the same as long as the key does. Nobody
+ * can find a user by hashing many ids without the key.
  */
 export function createPseudonyms(key: string): (user: string) => string {
   const known = new Map<string, string>();

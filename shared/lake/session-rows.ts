@@ -9,7 +9,7 @@ interface SessionFacts {
   content: LakeContent;
 }
 
-/** Makes the rows of one session, line by line; `summary` is complete once all its lines were given. */
+/** Makes the rows of one session, line by line. `summary` is complete when `message` was called for all lines. */
 export function createSessionRows(line: SessionLine, { userHash, archivedAt, content }: SessionFacts) {
   const whose = { user_hash: userHash, session_key: line.session_key, session_id: line.id };
   const summary: Row<"session_summaries"> & { message_count: number; content_chars: number } = {

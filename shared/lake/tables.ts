@@ -6,9 +6,9 @@ export interface Column {
   type: ColumnType;
   /** Meaning and unit, as shown in the Glue catalog and in `docs/analysts.md`. */
   comment: string;
-  /** The column has content of messages, which the option `lakeContent` redacts or removes. */
+  /** Whether the column has content of messages, which the option `lakeContent` redacts or removes. */
   content?: true;
-  /** Worth a Bloom filter: looked up by value, and sorted by nothing. */
+  /** Whether the column has a Bloom filter, because queries look for values in it and files are not sorted by it. */
   lookup?: true;
 }
 
@@ -17,7 +17,7 @@ const whose = [
   {
     name: "session_key",
     type: "string",
-    comment: "the session, unique among all users: 32 hexadecimal digits; what tables are joined by",
+    comment: "the session, unique among all users: 32 hexadecimal digits; join tables by this column",
   },
   {
     name: "session_id",
@@ -28,8 +28,8 @@ const whose = [
 ] as const satisfies Column[];
 
 /**
- * The tables of the lake: columns in the order of the files. Every table has a column `dt` more, which is the partition: the day
- * on which the session was created, or on which the event or request came (UTC), as text like 2026-11-21.
+ * The tables of the lake, with their columns in the order of the files. Every table also has the partition column `dt`: the day on which
+ * the session was created, or on which the event or request came (UTC), as text like 2026-11-21.
  */
 export const tables = {
   messages: {
@@ -51,14 +51,14 @@ export const tables = {
       {
         name: "cached_input_tokens",
         type: "int",
-        comment: "how many of them the provider read from its cache; null = none, or not known",
+        comment: "tokens of the prompt that the provider read from its cache; null = none, or not known",
       },
       { name: "output_tokens", type: "int", comment: "tokens of the answer" },
-      { name: "cost_usd", type: "double", comment: "US dollars, by the price of the model when it answered" },
+      { name: "cost_usd", type: "double", comment: "US dollars, with the model's price at the time of the answer" },
       {
         name: "status",
         type: "string",
-        comment: "complete, incomplete when the answer broke off, or stopped by the client",
+        comment: "complete, incomplete when the provider failed, or stopped by the client",
       },
       { name: "latency_ms", type: "int", comment: "milliseconds from the question to the end of the answer" },
       { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
@@ -72,7 +72,7 @@ export const tables = {
       { name: "created_at", type: "timestamp", comment: "when the session was created, UTC" },
       { name: "first_message_at", type: "timestamp", comment: "UTC; null without messages" },
       { name: "last_message_at", type: "timestamp", comment: "UTC; null without messages" },
-      { name: "archived_at", type: "timestamp", comment: "when it went to the archive, UTC" },
+      { name: "archived_at", type: "timestamp", comment: "when the session was archived, UTC" },
       { name: "duration_seconds", type: "double", comment: "seconds from the first message to the last" },
       { name: "message_count", type: "int", comment: "messages of all roles" },
       { name: "user_messages", type: "int", comment: "messages of the user" },
@@ -90,11 +90,11 @@ export const tables = {
     columns: [
       { name: "event_id", type: "string", comment: "unique" },
       { name: "type", type: "string", comment: "feedback, conversion, engagement, content or custom" },
-      { name: "name", type: "string", comment: "what events of a type are told apart by" },
+      { name: "name", type: "string", comment: "the name of the event within its type" },
       { name: "user_hash", type: "string", comment: "the user, as in messages" },
       { name: "session_id", type: "string", comment: "the session that it is about, as in messages", lookup: true },
       { name: "message_id", type: "string", comment: "the message that it is about, as in messages" },
-      { name: "value", type: "double", comment: "of feedback, above 0 = satisfied; of a conversion, what it is worth" },
+      { name: "value", type: "double", comment: "feedback: above 0 = satisfied; conversion: its worth" },
       { name: "created_at", type: "timestamp", comment: "when it came, UTC" },
       { name: "metadata", type: "string", comment: "what the client attached, as JSON", content: true },
     ],
@@ -120,22 +120,22 @@ export const tables = {
       {
         name: "series",
         type: "string",
-        comment: "as in GET /v1/metrics: api.request is milliseconds, others say their unit",
+        comment: "as in GET /v1/metrics; api.request has milliseconds, the other names contain their unit",
       },
       { name: "route", type: "string", comment: "method and path" },
       { name: "status", type: "string", comment: "class of the answer: 2xx, 4xx, 5xx" },
       { name: "plan", type: "string", comment: "the user's plan" },
       { name: "model", type: "string", comment: "the model that was called" },
       { name: "event", type: "string", comment: "name of the event" },
-      { name: "count", type: "int", comment: "values" },
-      { name: "errors", type: "int", comment: "how many of them failed" },
-      { name: "sum", type: "double", comment: "of all values" },
+      { name: "count", type: "int", comment: "number of values" },
+      { name: "errors", type: "int", comment: "values that are failures" },
+      { name: "sum", type: "double", comment: "sum of all values" },
       { name: "min", type: "double", comment: "smallest value" },
       { name: "max", type: "double", comment: "largest value" },
       { name: "p50", type: "double", comment: "median, within 0.5 %" },
       { name: "p95", type: "double", comment: "95 % are not above it, within 0.5 %" },
       { name: "p99", type: "double", comment: "99 % are not above it, within 0.5 %" },
-      { name: "users", type: "int", comment: "different users, of api.users" },
+      { name: "users", type: "int", comment: "number of different users; only in the series api.users" },
     ],
   },
 } as const satisfies Record<string, { comment: string; columns: readonly Column[] }>;
@@ -143,7 +143,7 @@ export const tables = {
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];
 
-/** Those that are a function of the archive; the others are exported from the table `metrics`. */
+/** The tables that are built from the archive. The others are exported from the table `metrics`. */
 export type ArchiveTable = "messages" | "session_summaries";
 export const archiveTables: readonly ArchiveTable[] = ["messages", "session_summaries"];
 
@@ -156,14 +156,14 @@ interface Values {
   timestamp: number;
 }
 
-/** A row of a table; absent is `null`. */
+/** A row of a table. `null` means that there is no value. */
 export type Row<T extends TableName> = {
   [C in (typeof tables)[T]["columns"][number] as C["name"]]: Values[C["type"]] | null;
 };
 
 /**
- * The one object of a partition, however large the day. Its key stays the same: S3 replaces an object atomically, but never two, so
- * several files of 128 MB could not change together for readers that find partitions by calendar. Row groups are what they read apart.
+ * The key of a partition's object. A partition is one object of any size, and its key never changes, because S3 replaces one object
+ * atomically but not several, and readers find partitions by the calendar. Readers can still read single row groups.
  */
 export function partitionKey(table: TableName, day: string): string {
   return `lake/${table}/dt=${day}/${table}.parquet`;

@@ -127,7 +127,7 @@ describe("the build of a day", () => {
     expect(log.filter((call) => call === "list")).toHaveLength(2);
   });
 
-  it("does not mind an erasure of a user who has no session of that day", async () => {
+  it("does not begin again for an erasure of a user who has no session of that day", async () => {
     const { ports, state, log } = createPorts([objectOf("a")]);
     state.before = once("open", () => {
       state.erasures = [{ id: "1", user: "somebody else", isComplete: false }];
@@ -155,7 +155,7 @@ describe("the build of a day", () => {
     expect(log).toContain("abort messages");
   });
 
-  it("begins again when another builder was faster, and then writes nothing that is up to date", async () => {
+  it("begins again when another builder was faster, and does not write partitions that are up to date", async () => {
     const { ports, state, rows, log } = createPorts([objectOf("a")]);
     let racing = true;
     state.before = (call) => {
@@ -193,7 +193,7 @@ describe("the build of a day", () => {
     expect(log.filter((call) => call.startsWith("abort"))).toHaveLength(2);
   });
 
-  it("leaves out messages that have reached their age, and keeps the summaries of their sessions", async () => {
+  it("leaves out messages that have expired, and keeps the summaries of their sessions", async () => {
     const { ports, rows } = createPorts([objectOf("old"), objectOf("new", { archivedAt: NOW + 1000 })]);
     const built = await buildDay(ports, due, NOW + AGE);
     expect([rows("messages"), rows("session_summaries")]).toEqual([1, 2]);
@@ -203,7 +203,7 @@ describe("the build of a day", () => {
     });
   });
 
-  it("keeps the summaries of a day that has only aged, although its archive objects are deleted", async () => {
+  it("keeps the summaries of a day whose messages have expired, although its archive objects are deleted", async () => {
     const { ports, state, rows, partitions } = createPorts([objectOf("a")]);
     await buildDay(ports, due, NOW);
     state.objects = [];

@@ -176,7 +176,7 @@ describe("a session that is archived", () => {
 });
 
 describe("a run of the lake builder on real engines", () => {
-  it("with no changed day makes two calls: the content and the marks", async () => {
+  it("with no changed day makes two calls: for the settings and for the marks", async () => {
     await lake.build();
     const calls = await lake.world.counting(() => lake.build());
     expect(calls).toBe(2);
@@ -230,7 +230,7 @@ describe("a run of the lake builder on real engines", () => {
     for (const id of ids) expect(await inLake(id)).toEqual(contents(id, 1));
   });
 
-  it("leaves out messages that have reached their age, and keeps summaries longer than their archive objects", async () => {
+  it("leaves out messages that have expired, and keeps summaries longer than their archive objects", async () => {
     const [old, other] = [fresh("old"), fresh("other")];
     for (const id of [old, other]) await lake.archived("ann", id, 2);
     await lake.build();
@@ -257,7 +257,7 @@ describe("a run of the lake builder on real engines", () => {
 });
 
 describe("a lake that is redacted from now on", () => {
-  it("builds the messages of all days again, also when a run ends before it has stored that; the archive keeps everything", async () => {
+  it("builds the messages of all days again, also after a run that was interrupted, and the archive keeps all content", async () => {
     const world = await createLakeWorld(engines);
     try {
       const id = fresh("redacted");

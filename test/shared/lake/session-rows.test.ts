@@ -50,7 +50,7 @@ const summaryOf = (rows: ReturnType<typeof rowsOf>) =>
   ]);
 
 describe("the rows of a session", () => {
-  it("say which message each follows, and which are on the current branch", async () => {
+  it("have the parent of each message, and whether it is on the current branch", async () => {
     const tree = forkAt(LINEAR, placeOf(message(1)));
     const messages = [message(1), message(2), message(3, { branch: 1 }), message(4), message(5, { branch: 1 })];
     expect(summaryOf(rowsOf(await linesOf(messages, tree)))).toEqual([
@@ -82,7 +82,7 @@ describe("the rows of a session", () => {
     ]);
   });
 
-  it("say how many tokens of a prompt came from the provider's cache", async () => {
+  it("have the number of tokens that came from the provider's cache", async () => {
     const usage = { input_tokens: 100, cached_input_tokens: 60, output_tokens: 4 };
     const rows = rowsOf(
       await linesOf([message(1, { usage }), message(2, { usage: { input_tokens: 9, output_tokens: 1 } })]),
@@ -93,7 +93,7 @@ describe("the rows of a session", () => {
     ]);
   });
 
-  it("hold parts as JSON, and no content where the lake has none", async () => {
+  it("have parts as JSON, and no content if the lake has none", async () => {
     const parts = [{ type: "reasoning" as const, text: "hm" }];
     const lines = await linesOf([message(1), message(2, { content: "", parts })]);
     expect(rowsOf(lines).map((row) => row.parts)).toEqual([null, JSON.stringify(parts)]);
@@ -103,7 +103,7 @@ describe("the rows of a session", () => {
     ]);
   });
 
-  it("hold no personal data where the lake is redacted, and lengths of what was said", async () => {
+  it("have no personal data if the lake is redacted, but the lengths of the messages", async () => {
     const said = "I am ann@example.com";
     const parts = [
       { type: "tool_call" as const, tool_call_id: "c", name: "send", input: { to: "ann@example.com", n: 1 } },

@@ -89,7 +89,7 @@ describe("a partition of several parts", () => {
     expect(await uploads()).toEqual([]);
   });
 
-  it("leaves no part behind when it is discarded, however often", async () => {
+  it("leaves no part behind when it is discarded once or several times", async () => {
     const lake = createLake(engines.s3, engines.bucket);
     const day = freshDay();
     const writer = lake.begin("events", day, "discarded", null);
@@ -102,7 +102,7 @@ describe("a partition of several parts", () => {
     expect([await lake.find("events", day), await uploads()]).toEqual([null, []]);
   });
 
-  it("fails when S3 does not take a part, instead of waiting for it", async () => {
+  it("fails when S3 refuses a part, and does not wait forever", async () => {
     const { endpoints, credentials } = engines;
     const s3 = new S3Client({ endpoint: endpoints.s3, region: "us-east-1", credentials, forcePathStyle: true });
     s3.middlewareStack.add(
@@ -157,7 +157,7 @@ describe("the mark of a changed day", () => {
     },
   );
 
-  it("is deleted when the day is settled, or becomes due again when messages reach their age", async () => {
+  it("is deleted when the day is settled, or becomes due again when messages expire", async () => {
     const [never, later] = [freshDay(), freshDay()];
     await changes().mark([never, later]);
     await changes().settle((await dueAt(never, 0))!, null);
@@ -172,7 +172,7 @@ describe("the mark of a changed day", () => {
 describe("the basis of the lake's days", () => {
   const changes = () => createChangedDays(createTable(engines.dynamodb, engines.tableName));
 
-  it("is unknown at first, and then what was stored last", async () => {
+  it("is unknown at first, and then the basis that was stored last", async () => {
     expect(await changes().findBasis()).toBeNull();
     await changes().setBasis("full for 1 s");
     await changes().setBasis("redacted for 1 s");
@@ -192,7 +192,7 @@ describe("the basis of the lake's days", () => {
 });
 
 describe("a user's hash", () => {
-  it("depends on the user and the key only, however many other users were hashed before", () => {
+  it("depends only on the user and the key, after any number of other users", () => {
     const pseudonym = createPseudonyms("key");
     const ann = pseudonym("ann");
     for (let n = 0; n < 20_001; n++) pseudonym(`user ${n}`);
