@@ -15,7 +15,7 @@ const rememberHandler = async () => (await import("../../functions/jobs/remember
 const unreadable = { Records: [{ eventName: "INSERT" }] } as DynamoDBStreamEvent;
 
 describe("if memory is off", () => {
-  it("chat turns and searches recall nothing, and send no vector search", async () => {
+  it("chat turns and searches find no memories, and send no vector search", async () => {
     expect([openChat(loadConfig()).recall, openSearch(loadConfig()).recall]).not.toContain(recallNothing);
     vi.stubEnv("MEMORY", "off");
     expect([openChat(loadConfig()).recall, openSearch(loadConfig()).recall]).toEqual([recallNothing, recallNothing]);

@@ -37,7 +37,7 @@ describe("/v1/settings", () => {
 });
 
 describe("with memory switched off", () => {
-  it("nothing more is remembered, and what was stays listed and searchable until it is deleted", async () => {
+  it("new messages do not become memories, and existing memories stay listed and searchable until they are deleted", async () => {
     await api.world.say("ann", "s", CAT);
     await api.world.deliver("ann", "s");
     await off();
@@ -50,7 +50,7 @@ describe("with memory switched off", () => {
     expect((await api.get("/v1/memories")).body.data).toEqual([]);
   });
 
-  it("what is said is not remembered later either, and what is said after it was switched on is", async () => {
+  it("messages from that time never become memories, and messages after it was switched on do", async () => {
     await off();
     await api.world.say("ann", "s", CAT);
     api.world.advance(1000);
@@ -62,7 +62,7 @@ describe("with memory switched off", () => {
     expect(await api.world.stored("ann", "s")).toEqual([DOG]);
   });
 
-  it("nothing is remembered by a run that has begun before, at whichever call it is switched off", async () => {
+  it("a run that has begun before stores no memories, at whichever call memory is switched off", async () => {
     const { deps } = api.world;
     for (let n = 0, reached = true; reached; n++) {
       reached = false;

@@ -112,7 +112,7 @@ describe("the authorizer", () => {
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it("fails instead of refusing if the issuer cannot be reached", async () => {
+  it("fails, and does not refuse the token, if the issuer cannot be reached", async () => {
     const verify = async () => Promise.reject(new Error("the issuer does not answer"));
     await expect(createAuthorizer(verify)(event("Bearer abc"))).rejects.toThrow("the issuer does not answer");
   });

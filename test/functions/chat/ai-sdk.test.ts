@@ -120,7 +120,7 @@ describe.each([
     expect(await stored()).toHaveLength(4);
   });
 
-  it("edits a message, again and again, on branches of their own", async () => {
+  it("edits a message several times, and each edit is a separate branch", async () => {
     const ours = chat();
     await ours.sendMessage({ text: "one" });
     await ours.sendMessage({ text: "two" });
@@ -161,7 +161,7 @@ describe.each([
     );
   });
 
-  it("regenerates an answer, the last one and an earlier one, without asking twice", async () => {
+  it("regenerates the last answer and an earlier one, and each question is stored once", async () => {
     const ours = chat();
     await ours.sendMessage({ text: "one" });
     const [, answer] = ours.messages.map((message) => message.id);
@@ -208,7 +208,7 @@ describe.each([
     ]);
   });
 
-  it("goes into its error state when an answer breaks off, which keeps what was said", async () => {
+  it("goes into its error state when an answer ends early, and keeps the text so far", async () => {
     const ours = chat();
     fake.next({ resetAfter: 2, perToken: 20 });
     await ours.sendMessage({ text: "one two three" });
@@ -217,7 +217,7 @@ describe.each([
     expect(texts(await readBack())).toEqual(texts(ours.messages));
   });
 
-  it("stops reading without stopping the answer, unless the session is stopped, too", async () => {
+  it("can stop reading without stopping the answer, unless it also stops the session", async () => {
     const ours = chat();
     fake.next({ perToken: 100 });
     const sending = ours.sendMessage({ text: "one two three" });
@@ -235,7 +235,7 @@ describe.each([
     expect((await readBack()).at(-1)).toMatchObject({ metadata: { status: "stopped" } });
   });
 
-  it("stores the history of a client that has talked before the session exists", async () => {
+  it("stores the earlier messages of a client in a new session", async () => {
     const ours = chat({
       messages: [
         { id: "hello", role: "assistant", parts: [{ type: "text", text: "How can I help?" }] },
@@ -323,7 +323,7 @@ describe.each([
     const idle = (ours: ReturnType<typeof chat>, requests: number) =>
       expect.poll(() => [ours.status, fake.requests.length], { timeout: 10_000 }).toEqual(["ready", requests]);
 
-    it("runs several rounds, parallel calls and an error as a result to the end", async () => {
+    it("runs several rounds with parallel calls and an error as a result", async () => {
       const ours = chatWithTools();
       fake.next(calling(call(1, "Rome"), call(2, "Atlantis")), calling(call(3, "Oslo")), { text: "It is warm." });
       await ours.sendMessage({ text: "weather?" }, { body: { tools } });
@@ -393,7 +393,7 @@ describe.each([
       expect(await readBack()).toEqual(ours.messages.map(comparable));
     });
 
-    it("is told that a result has no call, or comes twice", async () => {
+    it("gets an error for a result without a call, or a second result", async () => {
       const part = {
         type: "tool-weather",
         toolCallId: "call-1",
@@ -431,7 +431,7 @@ describe.each([
     expect(await readBack()).toEqual([]);
   });
 
-  it("resumes the answer that is being given after a reload", async () => {
+  it("resumes the running answer after a reload", async () => {
     fake.next({ perToken: 150 });
     const asked = request(`/v1/sessions/${id}/chat`, { method: "POST", body: JSON.stringify({ content: "one two" }) });
     await expect.poll(async () => (await readBack()).length).toBe(1);
@@ -446,7 +446,7 @@ describe.each([
     expect((await readBack()).map((message) => message.id)).toEqual(reloaded.messages.map((message) => message.id));
   });
 
-  it("is told that the answer which it follows was stopped", async () => {
+  it("learns that the answer that it follows was stopped", async () => {
     fake.next({ text: "one two", hang: "mid-stream" });
     const asked = request(`/v1/sessions/${id}/chat`, { method: "POST", body: JSON.stringify({ content: "count" }) });
     await expect.poll(() => fake.requests.length).toBe(1);

@@ -38,7 +38,7 @@ const post = (path: string, body: object, headers: Record<string, string> = {}) 
 describe("POST /v1/sessions/{id}/chat", () => {
   const chat = (body: object, headers = {}) => post(`/v1/sessions/${id}/chat`, body, headers);
 
-  it("answers whole", async () => {
+  it("answers without streaming", async () => {
     const response = await chat({ content: "good morning" });
     expect(response.status).toBe(200);
     const { message, memories } = (await response.json()) as { message: object; memories: object[] };
@@ -53,7 +53,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(memories).toEqual([]);
   });
 
-  it("is what the AI SDK's client consumes", async () => {
+  it("can be read by the AI SDK's client", async () => {
     t.fake.next({ perToken: 20 });
     const transport = new DefaultChatTransport<UIMessage>({
       api: `${api.url}/v1/sessions/${id}/chat`,
@@ -102,7 +102,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     });
   });
 
-  it("sends its first event with the first token, in the protocol's words", async () => {
+  it("sends its first event with the first token, in the protocol's form", async () => {
     t.fake.next({ perToken: 300 });
     const response = await chat({ content: "one two" }, { accept: "text/event-stream" });
     const began = Date.now();
@@ -124,14 +124,14 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(lines.at(-1)).toBe("data: [DONE]");
   });
 
-  it("ends with an error event when the model breaks off", async () => {
+  it("ends with an error event when the provider fails during the answer", async () => {
     t.fake.next({ resetAfter: 2, perToken: 20 });
     const text = await (await chat({ content: "one two three", stream: true })).text();
     expect(text).toContain('{"type":"error","errorText":"The answer broke off.');
     expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
   });
 
-  it("answers without streaming with the part that arrived when the model breaks off", async () => {
+  it("answers without streaming with the partial text when the provider fails during the answer", async () => {
     t.fake.next({ resetAfter: 2, perToken: 20 });
     const response = await chat({ content: "one two three" });
     expect(response.status).toBe(200);
@@ -140,7 +140,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(message).not.toHaveProperty("finish_reason");
   });
 
-  it("completes and stores the answer when the client goes away", async () => {
+  it("completes and stores the answer when the client disconnects", async () => {
     t.fake.next({ perToken: 40 });
     const abort = new AbortController();
     const response = await fetch(`${api.url}/v1/sessions/${id}/chat`, {
@@ -178,7 +178,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect((await stored()).map(({ content }) => content)).toEqual(["hello", "You said: hello"]);
   });
 
-  it("repeats its refusal of a request that the model will not take", async () => {
+  it("repeats its refusal of a request that the provider has rejected", async () => {
     t.fake.next({ status: 400 });
     const key = { "idempotency-key": `key-${id}` };
     const first = await chat({ content: "hello", stream: true }, key);
@@ -219,7 +219,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(await stored()).toEqual([]);
   });
 
-  it("answers 429 with what the plan has", async () => {
+  it("answers 429 with the limits of the plan", async () => {
     const tiny = { authorization: "Bearer ann/tiny" };
     await chat({ content: "one" }, tiny);
     const refused = await chat({ content: "two", stream: true }, tiny);
@@ -229,7 +229,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect(refused.headers.get("ratelimit")).toMatch(/^"requests";r=0;t=\d+$/);
   });
 
-  it("makes a session that is new, also when another user has one of this name", async () => {
+  it("creates a new session, also when another user has a session with this id", async () => {
     const others = await post(`/v1/sessions/${id}/chat`, { content: "mine" }, { authorization: "Bearer bob" });
     expect(others.status).toBe(200);
     expect(await stored()).toEqual([]);
@@ -246,7 +246,7 @@ describe("POST /v1/sessions/{id}/chat", () => {
     expect((await chat({ content: "x" })).headers.get("retry-after")).toBe("1");
   });
 
-  it("answers all good turns after one that the provider refuses, when its circuit was open before", async () => {
+  it("answers turns after one that the provider refuses, when its circuit was open before", async () => {
     const provider = await startFakeOpenAI();
     let now = Date.now();
     const model = () =>
@@ -293,7 +293,7 @@ describe("POST /v1/chat/completions", () => {
   const client = (token = "ann") => new OpenAI({ baseURL: `${api.url}/v1`, apiKey: token, maxRetries: 0 });
   const question = (content: string) => ({ model: "model-a", messages: [{ role: "user" as const, content }] });
 
-  it("answers the OpenAI client whole, and keeps the conversation", async () => {
+  it("answers the OpenAI client without streaming, and keeps the conversation", async () => {
     const first = await client().chat.completions.create({
       ...question("my dog is Rex"),
       metadata: { session_id: id },
@@ -337,7 +337,7 @@ describe("POST /v1/chat/completions", () => {
     expect(usage).toMatchObject({ prompt_tokens: 12, completion_tokens: 4, total_tokens: 16 });
   });
 
-  it("makes a session that is new, of a name or without one, with the history that comes along", async () => {
+  it("creates a session with or without a given id, with the history of the request", async () => {
     const messages = [
       { role: "system" as const, content: "Speak Latin." },
       { role: "user" as const, content: "salve" },
@@ -371,7 +371,7 @@ describe("POST /v1/chat/completions", () => {
     expect(await stored(unnamed)).toHaveLength(2);
   });
 
-  it("stores nothing of messages that say nothing", async () => {
+  it("does not store messages without content", async () => {
     const messages = [
       { role: "user" as const, content: "salve" },
       { role: "assistant" as const, content: null },
@@ -382,7 +382,7 @@ describe("POST /v1/chat/completions", () => {
     expect((await stored()).map(({ content }) => content)).toEqual(["salve", "quid agis?", "You said: quid agis?"]);
   });
 
-  it("gives it an error amid the stream when the model breaks off", async () => {
+  it("sends it an error in the stream when the provider fails during the answer", async () => {
     t.fake.next({ resetAfter: 2, perToken: 20 });
     const stream = await client().chat.completions.create({
       ...question("one two three"),
@@ -396,7 +396,7 @@ describe("POST /v1/chat/completions", () => {
     expect((await stored())[1]).toMatchObject({ content: "You said: ", status: "incomplete" });
   });
 
-  it("gives the client errors of its kinds", async () => {
+  it("gives the client its own kinds of errors", async () => {
     const create = (more: object, token?: string) =>
       client(token).chat.completions.create({ ...question("x"), metadata: { session_id: id }, ...more });
     await expect(create({ n: 2 })).rejects.toBeInstanceOf(OpenAI.BadRequestError);
@@ -409,7 +409,7 @@ describe("POST /v1/chat/completions", () => {
 });
 
 describe("GET /v1/usage", () => {
-  it("says what was used today, what it cost, and what is left", async () => {
+  it("shows today's usage, its cost, and the remaining quota", async () => {
     await t.world.create("usage", "u");
     await post("/v1/sessions/u/chat", { content: "good morning" }, { authorization: "Bearer usage" });
     const response = await fetch(`${api.url}/v1/usage`, { headers: { authorization: "Bearer usage/tiny" } });

@@ -87,7 +87,7 @@ describe.each(Object.entries(routes))("%s", (name, ask) => {
     expect(asked()).toContain(MEMORY.content);
   });
 
-  it.each([true, false])("refuses a request that says something else than the session is: %s", async (incognito) => {
+  it.each([true, false])("refuses a request that contradicts the existing session: %s", async (incognito) => {
     await ask(!incognito);
     const before = await find();
     const refused = await ask(incognito);

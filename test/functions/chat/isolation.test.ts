@@ -45,8 +45,8 @@ const post = async (user: string, path: string, body: object) => {
 /** Whose secrets are in a text. */
 const ownersIn = (text: string) => new Set([...text.matchAll(/secret-of-(\d+)-/g)].map(([, owner]) => Number(owner)));
 
-describe("what the model is told", () => {
-  it("is never another user's, whatever the users are called and talk about", async () => {
+describe("the prompt of a model", () => {
+  it("never contains another user's data, with any user ids and topics", async () => {
     let runs = 0;
     let secrets = 0;
     let recalled = 0;

@@ -66,7 +66,7 @@ describe.each([
       (error) => error,
     );
 
-  it("has every parameter that is not Memocha's own reach the provider as it is", async () => {
+  it("can send every parameter of the provider, which gets it unchanged", async () => {
     const parameters = {
       stop: ["\n"],
       top_p: 0.5,
@@ -112,7 +112,7 @@ describe.each([
     await expect(stored()).rejects.toMatchObject({ code: "not_found" });
   });
 
-  it("gets the JSON of a structured output, whole and as a stream", async () => {
+  it("gets the JSON of a structured output, with and without streaming", async () => {
     const response_format = { type: "json_schema", json_schema: { name: "city", schema: { type: "object" } } };
     fake.always({ deltas: ['{"na', 'me": "Rom', 'e"}'] });
     const { choices } = await create("which?", { response_format });
@@ -122,7 +122,7 @@ describe.each([
     expect(fake.requests[1]).toMatchObject({ response_format });
   });
 
-  it("gets a refusal as one, and the person finds its text in the session", async () => {
+  it("gets a refusal as a refusal, and its text is in the session", async () => {
     fake.always({ pieces: [{ refusal: "I can" }, { refusal: "not do that." }] });
     const { choices } = await create("do it");
     expect(choices[0]).toMatchObject({
@@ -149,7 +149,7 @@ describe.each([
     expect(chunks.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? [])).toEqual(all);
   });
 
-  it("gets the reasoning of a model that shows it, which is stored beside the answer", async () => {
+  it("gets the reasoning of a model that shows it, and the reasoning is stored with the answer", async () => {
     fake.always({ pieces: [{ reasoning_content: "hm, " }, { reasoning: "well" }, { content: "Yes." }] });
     const { choices } = await create("really?");
     expect(choices[0]!.message).toMatchObject({ content: "Yes.", reasoning_content: "hm, well" });
@@ -189,7 +189,7 @@ describe.each([
     ]);
   });
 
-  it("is told of a model that is not offered, or that the provider does not have", async () => {
+  it("gets an error for a model that is not offered, or that the provider does not have", async () => {
     const expected = { status: 404, code: "model_not_found", param: "model", type: "invalid_request_error" };
     expect(await failure(create("hello", { model: "nobody" }))).toMatchObject(expected);
     expect(fake.requests).toEqual([]);
@@ -234,7 +234,7 @@ describe.each([
     expect(got.message).toContain("Invalid schema: 'type' is missing");
   });
 
-  it("has the provider's status, code and message logged for the operators, without the content", async () => {
+  it("causes a log line with the provider's status, code and message, without the content", async () => {
     const secret = "my dog is called Rex and he bites";
     const message = `Invalid prompt: '${secret.slice(0, 25)}' in messages[1].content, of "hush"`;
     fake.always({ status: 400, error: { error: { message, code: "invalid_prompt" } } });
@@ -254,7 +254,7 @@ describe.each([
     expect(JSON.stringify(logged)).not.toContain("Rex");
   });
 
-  it("logs no model that the deployment does not know, because the name may be any text", async () => {
+  it("causes no log line with a model that the deployment does not know, because the name may be any text", async () => {
     const model = "my name is Ann";
     fake.always({ status: 404, error: { error: { message: `The model '${model}' does not exist`, code: "none" } } });
     await failure(client().chat.completions.create({ ...body(), model }));
@@ -288,7 +288,7 @@ describe.each([
   }));
   const result = (tool_call_id: string, content: string) => ({ role: "tool" as const, tool_call_id, content });
 
-  it("runs its tools to the end, in parallel and in several rounds", async () => {
+  it("runs its tools in parallel and in several rounds", async () => {
     fake.next({ pieces: callDeltas(calls, 3), finish: "tool_calls" });
     fake.next({ pieces: callDeltas([{ id: "call-3", name: "weather", input: "{}" }]), finish: "tool_calls" });
     fake.next({ text: "It is warm." });
@@ -336,7 +336,7 @@ describe.each([
     });
   });
 
-  it("gets its tool calls whole, and is refused a result without its call, or a second one", async () => {
+  it("gets its tool calls completely, and an error for a result without a call or a second result", async () => {
     fake.next({ pieces: callDeltas(calls), finish: "tool_calls" });
     const first = await create("How is Rome?", { tools, tool_choice: "required" });
     expect(fake.requests[0]).toMatchObject({ tools, tool_choice: "required" });
@@ -357,7 +357,7 @@ describe.each([
     expect(await stored()).toHaveLength(5);
   });
 
-  it("may send results again whose answer failed, until there is one", async () => {
+  it("may send results again when the answer failed, until there is one", async () => {
     fake.next({ pieces: callDeltas(calls), finish: "tool_calls" });
     await create("How is Rome?", { tools });
     const answer = () => {
@@ -390,7 +390,7 @@ describe.each([
     expect(said).toEqual(["system", "user", "assistant", ...many.map(() => "tool")]);
   });
 
-  it("may bring a history of many rounds of tools to a new session", async () => {
+  it("may send a history with many rounds of tools to a new session", async () => {
     const rounds = Array.from({ length: 150 }, (_, n) => [
       { role: "assistant", content: null, tool_calls: [{ ...toolCalls[0]!, id: `call-${n}` }] },
       result(`call-${n}`, "warm"),
@@ -404,7 +404,7 @@ describe.each([
   it.each([
     ["messages.1.tool_calls", (text: string) => ({ input: JSON.stringify({ text }), output: "fine" })],
     ["messages.2.content", (text: string) => ({ input: "{}", output: text })],
-  ])("is told that %s has more than 300 KB, and nothing is stored", async (param, of) => {
+  ])("gets an error that %s has more than 300 KB, and nothing is stored", async (param, of) => {
     // Each quotation mark is two bytes of JSON.
     const { input, output } = of('"'.repeat(160_000));
     const call = { ...toolCalls[0]!, function: { name: "weather", arguments: input } };

@@ -169,7 +169,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
     expect(chat.metrics.findLast(({ kind }) => kind === "llm.call")!.measures).toMatchObject(counted!);
   });
 
-  it("that counts more than was reserved has no more than that booked", async () => {
+  it("that reports more tokens than were reserved has only the reserved tokens booked", async () => {
     fake.next({ usage: { prompt_tokens: 1000, completion_tokens: 107_000_000 } });
     await ask("good morning");
     expect((await storedAnswer()).usage).toMatchObject({ input_tokens: 1000, output_tokens: RESERVED - 1000 });
@@ -188,7 +188,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
     expect((await storedAnswer()).content).toBe("a\u{1f600}b");
   });
 
-  it("that sends content that is no string has it left out", async () => {
+  it("that sends content that is not a string has this content left out", async () => {
     fake.next({ deltas: ["one ", { type: "text" }, 7, ["x"], null, true, "two"] });
     expect((await ask("hi")).text).toBe("one two");
     expect(await storedAnswer()).toMatchObject({ content: "one two", status: "complete" });
@@ -215,7 +215,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
     expect([status, finish_reason]).toEqual([kept ? "incomplete" : "complete", kept]);
   });
 
-  it("that does not stop is cut off at the reserved tokens, and nothing more is read or booked", async () => {
+  it("that does not stop is cut off at the reserved tokens, and no more is read or booked", async () => {
     fake.next({ flood: "word " });
     const seen = await ask("hi");
     expect(seen.finish).toBe("length");
@@ -232,7 +232,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
     await expect.poll(() => fake.requests[0]!.isCut).toBe(true);
   });
 
-  it("that says 420,000 characters at once has as much of them stored as a message holds", async () => {
+  it("that sends 420,000 characters at once has as many of them stored as a message can have", async () => {
     // A run of blanks is few tokens.
     fake.next({ deltas: [" ".repeat(420_000)], usage: { prompt_tokens: 12, completion_tokens: 3000 } });
     expect(await ask("hi")).toMatchObject({ text: " ".repeat(MAX_CONTENT_BYTES), finish: "length" });
@@ -243,7 +243,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
 });
 
 describe("an answer that was cut off", () => {
-  it("is replayed as it was given: with its end, not with an error", async () => {
+  it("is replayed with its original end, and not with an error", async () => {
     fake.always({ flood: "word " });
     const post = () =>
       fetch(`${api.url}/v1/sessions/s/chat`, {
@@ -259,7 +259,7 @@ describe("an answer that was cut off", () => {
     expect(fake.requests).toHaveLength(1);
   });
 
-  it("of no content is not shown to the model again", async () => {
+  it("without content is not sent to the model again", async () => {
     fake.next({ deltas: [""] });
     await askWhole("hi");
     await askWhole("and now?");
@@ -293,7 +293,7 @@ describe("a provider that sends without end", () => {
     expect(endless.requests[0]!.sent).toBeLessThan(30 * MEGABYTE);
   });
 
-  it("more events than a response may hold in one piece is read to the end", async () => {
+  it("of more events than one part of a response can have is read completely", async () => {
     endless.next({ deltas: [...Array(90_000).fill(""), "the end"] });
     expect(await textOf(await turnWith({}))).toBe("the end");
     await expect.poll(() => endless.requests[0]!.sent).toBeGreaterThan(9 * MEGABYTE);

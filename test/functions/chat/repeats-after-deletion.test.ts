@@ -52,7 +52,7 @@ const ways = {
 const session = () => ({ user: "ann", id });
 
 describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
-  it("gives the answer again, from the session: nothing of it is kept elsewhere", async () => {
+  it("returns the answer again from the session, because it is kept nowhere else", async () => {
     const first = await send();
     expect([first.status, first.text.includes(SECRET)]).toEqual([200, true]);
     const again = await send();
@@ -67,7 +67,7 @@ describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
   it.each([
     ["deleted", () => deleteSession(t.world.stores, session())],
     ["reset", () => resetSession(t.world.stores, session(), { seed: `reset ${id}` })],
-  ])("is a 404 at once when the session was %s, and asks the model no second time", async (_what, remove) => {
+  ])("is a 404 when the session was %s, and does not ask the model again", async (_what, remove) => {
     expect((await send()).status).toBe(200);
     await remove();
     for (const wait of [0, 2 * HOUR]) {
@@ -81,7 +81,7 @@ describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
     expect(await t.world.hot("ann", id)).toEqual([]);
   });
 
-  it("is a 404 when another session has the id now, and says nothing in that", async () => {
+  it("is a 404 when another session has the id now, and stores nothing in that session", async () => {
     expect((await send()).status).toBe(200);
     await deleteSession(t.world.stores, session());
     t.world.advance(2 * HOUR);
@@ -90,7 +90,7 @@ describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
     expect(await t.world.hot("ann", id)).toEqual([`message 0 of ${id}`]);
   });
 
-  it("is a 404 when the session was deleted while the answer was being given", async () => {
+  it("is a 404 when the session was deleted during the answer", async () => {
     t.fake.next({ perToken: 100 });
     const first = send();
     while (t.fake.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -101,8 +101,8 @@ describe.each(Object.entries(ways))("a repeat of %s", (_name, send) => {
   });
 });
 
-describe("a repeat of a turn whose first attempt died", () => {
-  it("runs it, as the first attempt has left no answer to delete", async () => {
+describe("a repeat of a turn whose first attempt was killed", () => {
+  it("runs the turn, because the first attempt has stored no answer", async () => {
     const send = ways["POST /v1/sessions/{id}/chat"];
     await t.world.crashing(4, "before", send);
     t.world.advance(HOUR);

@@ -126,7 +126,7 @@ it.each([
   },
 );
 
-it("a retry of a request without a session comes to the session of the first request", async () => {
+it("a retry of a request without a session uses the session of the first request", async () => {
   fake.next({ perToken: 100 });
   const first = client({ until: asked(), session: null });
   const answer = await first.ask("a question without a session");
@@ -138,7 +138,7 @@ it("a retry of a request without a session comes to the session of the first req
   expect(fake.requests).toHaveLength(1);
 });
 
-it("the same request with a retry count of 0 is a turn of its own, and later retries belong to it", async () => {
+it("the same request with a retry count of 0 is a new turn, and later retries belong to it", async () => {
   const [one, two] = [await again("hello", 0), await again("hello", 0)];
   expect(two.id).not.toBe(one.id);
   expect(await stored()).toHaveLength(4);
@@ -147,7 +147,7 @@ it("the same request with a retry count of 0 is a turn of its own, and later ret
   expect(fake.requests).toHaveLength(2);
 });
 
-it("a request that ends after the same request has been sent again does not end the claim of the newer one", async () => {
+it("an old request that ends during a newer identical one does not end the claim of the newer one", async () => {
   let finish = () => {};
   fake.next({ until: new Promise<void>((resolve) => (finish = resolve)) }, { perToken: 200 });
   const older = again("hello", 0);
@@ -162,7 +162,7 @@ it("a request that ends after the same request has been sent again does not end 
   expect(fake.requests).toHaveLength(2);
 });
 
-it("a retry is a new turn ten minutes after the first request, and not a moment before", async () => {
+it("a retry is a new turn ten minutes after the first request, and not earlier", async () => {
   const first = await again("hello", 0);
   world.advance(599_000);
   expect((await again("hello", 1)).id).toBe(first.id);
@@ -182,7 +182,7 @@ it.each([
   expect(answer.id).not.toBe(first.id);
 });
 
-it("the retry runs the turn when the function died between its claim and its question", async () => {
+it("a retry runs the turn when the function was killed between its claim and its question", async () => {
   const { ask, sent } = client({
     until: async () => {
       await new Promise<void>((resolve) => (dies = resolve));
@@ -231,7 +231,7 @@ it("a retry after a 503 of the provider asks again, and stores the question once
   expect(await stored()).toEqual(["hello", "You said: hello"]);
 });
 
-it("a request of the SDK costs one claim, and one of another client or with a strange count none", async () => {
+it("a request of the SDK writes one claim, and one of another client or with an invalid count writes none", async () => {
   await again("hello", 0);
   expect(claims()).toBe(1);
   await again("hello", null);

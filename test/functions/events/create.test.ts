@@ -81,7 +81,7 @@ it("an event costs one read of the session and one write of the event, its index
   expect(usage).toMatchObject({ operations: { GetItem: 1, BatchWriteItem: 1 }, rru: 1, wru: 3 });
 });
 
-it("an event is stored once when its request is repeated, and expires by the retention policy", async () => {
+it("an event is stored once when its request is repeated, and expires as the retention policy says", async () => {
   const first = await post({ type: "conversion", value: 9.5 }, "ann", { "idempotency-key": "k" });
   const before = await stored();
   world.advance(3_600_000);

@@ -18,7 +18,7 @@ afterAll(async () => {
   await engines.close();
 });
 
-it("a batch of ended sessions writes one metric per session in one call, however often it is delivered", async () => {
+it("a batch of ended sessions writes one metric per session in one call, also when it is delivered again", async () => {
   const world = createWorld(engines);
   const { clock } = world.stores;
   const table = createTable(engines.dynamodb, engines.metricsTable);

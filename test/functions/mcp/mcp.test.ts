@@ -153,7 +153,7 @@ describe.each(REVISIONS)("the MCP server at revision %s", (revision) => {
     await expect(client.readResource({ uri: "memocha://files/..%2Fx" })).rejects.toThrow("no such file");
   });
 
-  it("says what is wrong with arguments and cursors, as a result that the model can act on", async () => {
+  it("answers wrong arguments and cursors with a result that tells the model what to do", async () => {
     const client = await connect(user, revision);
     const wrong = async (name: string, args: Record<string, unknown>) => {
       const { isError, text } = await call(client, name, args);
@@ -248,7 +248,7 @@ describe("a request to /mcp", () => {
     expect((await send("true")).status).toBe(200);
   });
 
-  it("is no batch, which would have one answer and count as one request", async () => {
+  it("must not be a batch, because a batch would count as one request", async () => {
     const params = { name: "remember", arguments: { content: "I like figs." } };
     const batch = [1, 2].map((id) => ({ jsonrpc: "2.0", id, method: "tools/call", params }));
     const { status, body } = await api.post("/mcp", batch, { user: "batch" });
@@ -256,7 +256,7 @@ describe("a request to /mcp", () => {
     expect((await api.get("/v1/sessions/notes", { user: "batch" })).status).toBe(404);
   });
 
-  it("is no subscription, which would never end", async () => {
+  it("must not be a subscription, because it would never end", async () => {
     const body = {
       jsonrpc: "2.0",
       id: 1,
@@ -275,7 +275,7 @@ describe("a request to /mcp", () => {
   });
 
   it(
-    "never causes a 5xx or shows another user's data, whatever is sent",
+    "never causes a 5xx or shows another user's data, with any content",
     async () => {
       const owner = await connect("owner");
       await call(owner, "append_messages", { session_id: "kept", messages: [{ role: "user", content: "TOP-SECRET" }] });

@@ -18,7 +18,7 @@ describe("GET /", () => {
     );
   });
 
-  it("sends a URL without its slash to the one with it, because the page's URLs are relative", async () => {
+  it("redirects a URL without a slash at its end, because the page's URLs are relative", async () => {
     const { status, headers } = await api.get("/", { user: null, stagePath: "/dev" });
     expect([status, headers.location]).toEqual([308, "dev/"]);
   });
@@ -39,7 +39,7 @@ describe("GET /", () => {
 });
 
 describe("GET /assets/{file}", () => {
-  it("gives a file that browsers may keep for good", async () => {
+  it("serves files that browsers may cache forever", async () => {
     const { status, headers, text } = await get("/assets/main-1.js");
     expect([status, text]).toEqual([200, SCRIPT]);
     expect(headers).toMatchObject({
@@ -50,14 +50,14 @@ describe("GET /assets/{file}", () => {
     expect(headers).not.toHaveProperty("content-encoding");
   });
 
-  it("compresses it for clients that accept that", async () => {
+  it("compresses files for clients that accept gzip", async () => {
     const { headers, text } = await get("/assets/main-1.js", { "accept-encoding": "gzip, br" });
     expect(headers["content-encoding"]).toBe("gzip");
     expect(text).not.toContain("console");
   });
 
   it.each(["main-OTHER.js", "main-1.js.gz", "..%2fpage-get%2findex.html", "main-1.html"])(
-    "answers 404 to a file that is not of the page: %s",
+    "answers 404 for a file that does not belong to the page: %s",
     async (file) => {
       expect((await get(`/assets/${file}`)).status).toBe(404);
     },

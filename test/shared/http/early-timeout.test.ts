@@ -25,7 +25,7 @@ const context = { getRemainingTimeInMillis: () => 520 } as Context;
 const never = () => new Promise<never>(() => undefined);
 const deps = { clock, corsOrigins: [], idempotency: {} as IdempotencyStore };
 
-describe("a request that takes longer than its function may run", () => {
+describe("a request that takes longer than the timeout of its function", () => {
   it.each([
     ["whole", createHttpHandler(operations.resumeChat, deps, never)],
     ["as a stream", createStreamHandler(operations.resumeChat, deps, never)],

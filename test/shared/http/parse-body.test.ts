@@ -54,7 +54,7 @@ describe("the body of a request", () => {
     );
   });
 
-  it("may nest 64 levels, and brackets in strings do not count", () => {
+  it("may have 64 levels, and brackets in strings do not count", () => {
     const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     expect(() => parseBody(nested(64), false)).not.toThrow();
     expect(() => parseBody(nested(65), false)).toThrow(/64 levels/);
