@@ -165,13 +165,8 @@ export function openStores(config: Config, table: Table): Stores {
   return joinStores(table, { archive: openArchive(config), openObjects: fileObjectsOpener(config), clock });
 }
 
-/** Reads the key of the users' hashes in the lake. */
-export function readLakeKey({ LAKE_KEY_SECRET }: Config): Promise<string> {
-  return readSecret(LAKE_KEY_SECRET, "the key of the users' hashes");
-}
-
 /** Opens the key that signs receipts of erasures. The secret is read at the first call. */
-export function openPrivacyKey({ PRIVACY_KEY_SECRET }: Config): () => Promise<PrivacyKey> {
+function openPrivacyKey({ PRIVACY_KEY_SECRET }: Config): () => Promise<PrivacyKey> {
   let key: PrivacyKey | undefined;
   return async () => {
     key ??= createPrivacyKey(await readSecret(PRIVACY_KEY_SECRET, "the key of the receipts"));
@@ -180,15 +175,15 @@ export function openPrivacyKey({ PRIVACY_KEY_SECRET }: Config): () => Promise<Pr
 }
 
 /** Dependencies of the operations on erasures. */
-export function openErasures(config: Config): ErasureDependencies {
+export function openErasures(config: Config): ErasureDependencies & { openKey(): Promise<PrivacyKey> } {
   return { erasures: createErasureStore(openUngatedTable(config)), openKey: openPrivacyKey(config), clock };
 }
 
 /** Opens the function that returns the hash of a user. The secret is read at the first call. */
-export function openPseudonyms(config: Config): () => Promise<(user: string) => string> {
+export function openPseudonyms({ LAKE_KEY_SECRET }: Config): () => Promise<(user: string) => string> {
   let pseudonym: ReturnType<typeof createPseudonyms> | undefined;
   return async () => {
-    pseudonym ??= createPseudonyms(await readLakeKey(config));
+    pseudonym ??= createPseudonyms(await readSecret(LAKE_KEY_SECRET, "the key of the users' hashes"));
     return pseudonym;
   };
 }
@@ -199,18 +194,15 @@ export function openFindErasures(config: Config): FindErasures {
   return () => recentErasures(erasures);
 }
 
-/** Dependencies of the jobs that build the lake. The secret key of the user hashes is read once, at the first call. */
+/** Dependencies of the jobs that build the lake. The secret key of the users' hashes is read at the first call. */
 export function openLake(config: Config, table: Table): () => Promise<BuildPorts & { changes: ChangedDays }> {
   const s3 = createS3();
-  const ports = {
+  const pseudonyms = openPseudonyms(config);
+  return async () => ({
     archived: createArchivedDays(s3, config.ARCHIVE_BUCKET),
     lake: createLake(s3, config.ARCHIVE_BUCKET),
     changes: createChangedDays(table),
     findErasures: openFindErasures(config),
-  };
-  let key: string | undefined;
-  return async () => {
-    key ??= await readLakeKey(config);
-    return { ...ports, settings: { pseudonym: createPseudonyms(key), content: config.LAKE_CONTENT } };
-  };
+    settings: { pseudonym: await pseudonyms(), content: config.LAKE_CONTENT },
+  });
 }

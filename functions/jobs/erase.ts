@@ -1,7 +1,6 @@
 import { counted } from "../../shared/counted.ts";
 import { createFileStore } from "../../shared/files/file-store.dynamodb.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
-import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log, logFailure } from "../../shared/log.ts";
 import { createAccountEraser } from "../../shared/privacy/erase-account.aws.ts";
 import { createDeadLetterEraser } from "../../shared/privacy/erase-dead-letters.aws.ts";
@@ -18,10 +17,9 @@ import {
   openErasures,
   openExportTable,
   openMetricsTable,
-  openPrivacyKey,
+  openPseudonyms,
   openStores,
   openTable,
-  readLakeKey,
 } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
@@ -57,12 +55,12 @@ export const handler = lazyHandler((config) => {
   const lake = createLake(s3, config.ARCHIVE_BUCKET);
   const stores = openStores(config, table);
   const files = createFileStore(table);
-  let deps: RunDependencies | undefined;
+  const pseudonyms = openPseudonyms(config);
+  const erasures = openErasures(config);
   const job = createEraseJob(async () => {
-    if (deps) return deps;
-    const eraseLakeRows = createLakeEraser(versions, lake, createPseudonyms(await readLakeKey(config)));
-    deps = {
-      ...openErasures(config),
+    const eraseLakeRows = createLakeEraser(versions, lake, await pseudonyms());
+    return {
+      ...erasures,
       erasersOf: (user) => [
         createSessionEraser(table, stores, user),
         ...createItemErasers(table, metrics, exports, user),
@@ -72,11 +70,9 @@ export const handler = lazyHandler((config) => {
         ...(eraseAccount ? [eraseAccount(user)] : []),
       ],
       eraseUploads: (user) => eraseUploads(versions, files, user, clock()),
-      openKey: openPrivacyKey(config),
       newId: randomId,
       grace: config.LONGEST_REQUEST * 1000,
     };
-    return deps;
   });
   return recordSuccess("jobs-erase", openJobBook(config), job);
 });

@@ -3,13 +3,12 @@ import { toInstant } from "../../shared/clock.ts";
 import { createEventStore } from "../../shared/events/event-store.dynamodb.ts";
 import { type ExportPorts, exportDay } from "../../shared/lake/export-day.ts";
 import { createLake } from "../../shared/lake/lake.s3.ts";
-import { createPseudonyms } from "../../shared/lake/pseudonyms.ts";
 import { log } from "../../shared/log.ts";
 import { createMetricStore } from "../../shared/metrics/metric-store.dynamodb.ts";
 import { shift, windowsBetween } from "../../shared/metrics/window.ts";
 import { retention } from "../../shared/retention/policy.ts";
 import { createS3 } from "../../shared/s3/create-s3.ts";
-import { clock, lazyHandler, openAuditTable, openFindErasures, openMetricsTable, readLakeKey } from "../compose.ts";
+import { clock, lazyHandler, openAuditTable, openFindErasures, openMetricsTable, openPseudonyms } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
 /** Days before the newest that are exported again, because aggregates may be folded late. */
@@ -57,21 +56,17 @@ function daysOf(now: number, through: string | undefined, from: string | undefin
 
 export const handler = lazyHandler((config) => {
   const table = openMetricsTable(config);
-  let ports: ExportPorts | undefined;
-  const job = createExportJob({
-    async open() {
-      ports ??= {
-        lake: createLake(createS3(), config.ARCHIVE_BUCKET),
-        events: createEventStore(table),
-        audit: createAuditStore(openAuditTable(config)),
-        store: createMetricStore(table),
-        pseudonym: createPseudonyms(await readLakeKey(config)),
-        findErasures: openFindErasures(config),
-        content: config.LAKE_CONTENT,
-      };
-      return ports;
-    },
-    clock,
+  const lake = createLake(createS3(), config.ARCHIVE_BUCKET);
+  const pseudonyms = openPseudonyms(config);
+  const open = async () => ({
+    lake,
+    events: createEventStore(table),
+    audit: createAuditStore(openAuditTable(config)),
+    store: createMetricStore(table),
+    pseudonym: await pseudonyms(),
+    findErasures: openFindErasures(config),
+    content: config.LAKE_CONTENT,
   });
+  const job = createExportJob({ open, clock });
   return recordSuccess("jobs-export", openJobBook(config), job);
 });
