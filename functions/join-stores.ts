@@ -10,7 +10,7 @@ import { createMessageStore } from "../shared/session/message-store.dynamodb.ts"
 import { createSessionStore } from "../shared/session/session-store.dynamodb.ts";
 import type { Stores } from "../shared/session/store.ts";
 
-interface Around {
+interface OtherPorts {
   archive: Archive;
   /** Opens the contents of files at their first use. */
   openObjects(): Promise<FileObjects>;
@@ -18,7 +18,7 @@ interface Around {
 }
 
 /** Joins the stores of sessions in one table with the archive and the contents of files. */
-export function joinStores(table: Table, { archive, openObjects, clock }: Around): Stores {
+export function joinStores(table: Table, { archive, openObjects, clock }: OtherPorts): Stores {
   const sessions = createSessionStore(table);
   return {
     sessions,

@@ -13,7 +13,7 @@ interface Dependencies extends HttpDependencies {
   pseudonyms(): Promise<(user: string) => string>;
 }
 
-/** GET /v1/audit. The subject of records about the user that the caller names is that name, otherwise a hash. */
+/** GET /v1/audit. If the request names a user, that id is the subject of the records. Otherwise the subject is a hash. */
 export function createListAudit(deps: Dependencies) {
   return createHttpHandler(auditOperations.listAudit, deps, async ({ query: { cursor, user_id, ...query } }) => {
     checkRange(query);

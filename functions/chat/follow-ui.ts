@@ -11,7 +11,7 @@ export function createFollowUiChat(deps: FollowDependencies) {
   return createStreamHandler(chatOperations.followUiChat, deps, async ({ user, params, observe, deadline }) => {
     const turn = await followRunningTurn(deps, { user, id: params.id }, deadline - 1000, observe);
     if (!turn) return { status: 204 };
-    // With tools, the turn may be a later round of an answer that the client shows already.
+    // If tools are used, the turn may be a later round of an answer that the client already shows.
     const message = await continuedMessage(deps, turn);
     const stream = uiMessageStream(turn, message && { message, isKnown: false });
     return { status: 200, headers: { ...UI_MESSAGE_STREAM_HEADERS }, stream, done: turn.done };

@@ -9,7 +9,7 @@ import type { ChatHandlerDependencies } from "../compose-chat.ts";
 
 type Caller = Pick<HttpRequest<Operation>, "user" | "plan" | "person" | "repeatable" | "deadline" | "observe">;
 
-/** A turn in session `id`, which is created if it is new, without its question. */
+/** Builds the request for a turn in session `id`, without its question. The turn creates the session if it is new. */
 export function turnRequest(
   { plans, idempotency, clock, newId }: ChatHandlerDependencies,
   { user, plan, person, repeatable, deadline, observe }: Caller,

@@ -20,17 +20,17 @@ export function createCreateFile(deps: Dependencies) {
     },
     async ({ user }, id: string) => {
       const [file] = await deps.files.find(user, [id], deps.clock());
-      if (!file) throw new AppError("not_found", "the file was deleted");
+      if (!file) throw new AppError("not_found", "the file was deleted since the first request");
       return answerOf(deps, file);
     },
   );
 }
 
 async function answerOf({ objects, clock }: Dependencies, file: FileRecord) {
-  // The id of a file that is stored again holds the time of the first one.
+  // The time in the id can be older than the upload, because a file can be stored again under its earlier id.
   const begun = Math.max(Date.parse(file.created_at), ((file.expires_at ?? 0) - unusedSeconds()) * 1000);
   const expires = begun + URL_SECONDS * 1000;
-  // A repeat gives the first answer, so its URL ends when the first URL does.
+  // A repeat returns the first answer, so its URL expires at the same time as the first URL.
   const seconds = Math.max(1, Math.floor((expires - clock()) / 1000));
   return { id: file.id, upload: { ...(await objects.signUpload(file, seconds)), expires_at: toInstant(expires) } };
 }

@@ -2,7 +2,7 @@ import { toInstant } from "../../shared/clock.ts";
 import { type FileRecord, URL_SECONDS } from "../../shared/files/file.ts";
 import type { FileDependencies } from "../../shared/files/manage-files.ts";
 
-/** A file as the API shows it, with a URL to download it once its content is there. */
+/** Returns a file as the API shows it. It has a download URL when the content is stored. */
 export async function fileResponse({ objects, clock }: Pick<FileDependencies, "objects" | "clock">, file: FileRecord) {
   const { id, filename, media_type, bytes, status, created_at } = file;
   const link =

@@ -15,18 +15,19 @@ import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts";
 import { createBatch } from "./middleware.ts";
 
-/** Sessions archived at once. */
+/** Sessions that are archived at the same time. */
 const PARALLEL = 10;
 
 /**
  * Stream consumer of the table of conversations. What it does depends on the record:
  * - TTL has deleted a header: archives the session, or deletes it if it is incognito.
- * - TTL has deleted a stub: deletes what is left of the session, because its archive has expired.
+ * - TTL has deleted a stub: deletes the rest of the session, because its archive has expired.
  * - TTL has deleted a file's item: deletes the file's content.
- * - A header is new, or a restore has ended: applies the limit of sessions to the user. `maxSessions`: per user; 0 = no limit.
+ * - A header is new, or a restore has ended: applies the limit of sessions to the user.
  * - Any other record: an archive object was written, replaced or deleted, so the lake must build its day again.
  *
  * Records are independent of each other, and each may be delivered again.
+ * @param maxSessions the limit of active sessions per user; 0 = no limit
  */
 export const createArchiveJob =
   (stores: Stores, changes: Pick<ChangedDays, "mark">, recorder = noRecorder, maxSessions = 0) =>
@@ -88,15 +89,15 @@ function removeContent({ files }: Stores, record: DynamoDBRecord): Promise<void>
   return files.removeContent(userOf(record), record.dynamodb?.Keys?.sk?.S?.slice(FILE_PREFIX.length) ?? "");
 }
 
-/** The day of the archive that the item's session is filed under. */
+/** Returns the day of the archive to which the item's session belongs. */
 function dayOf({ dynamodb }: DynamoDBRecord): string | undefined {
   return (dynamodb?.NewImage ?? dynamodb?.OldImage)?.created_at?.S?.slice(0, "2026-11-21".length);
 }
 
-/** Whose session a record is about. */
+/** Returns the user of the session that a record is about. */
 const userOf = ({ dynamodb }: DynamoDBRecord): string => parseSessionKey(dynamodb?.Keys?.pk?.S ?? "").user;
 
-/** The outcomes of the run that ends a session. */
+/** The results of `archiveSession` in the run that ends a session. */
 const ENDED = ["archived", "discarded"];
 
 /** Finishes an expired session or stub, and returns its record. If an earlier run has finished it, the status is `archived`. */
@@ -108,7 +109,7 @@ async function finish(stores: Stores, { dynamodb }: DynamoDBRecord): Promise<Ses
   return record;
 }
 
-/** The metric of a session that has ended. Only the run that ends the session records it. If that run dies before, it is not recorded. */
+/** The metric of a session that has ended. Only the run that ends the session records it. If that run is killed before, there is no metric. */
 function endOf({ created_at, updated_at, message_count, user_id }: SessionRecord): Metric {
   const length_s = Math.max(0, Math.round((Date.parse(updated_at) - Date.parse(created_at)) / 1000));
   return { kind: "session.end", dimensions: {}, measures: { length_s, messages: message_count }, user: user_id };

@@ -5,7 +5,7 @@ import { type WriteDependencies, writeLeftOvers, writeRecords } from "../../shar
 import { logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openAuditTable, openOutboxTable, openPseudonyms } from "../compose.ts";
 
-/** Stream consumer: the only function that writes audit records. It makes them from the notes that requests leave. */
+/** Stream consumer: the only function that writes audit records. It makes them from the notes that requests have stored. */
 export function createAuditJob(open: () => Promise<WriteDependencies>) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     try {
@@ -15,7 +15,7 @@ export function createAuditJob(open: () => Promise<WriteDependencies>) {
       return { batchItemFailures: [] };
     } catch (error) {
       logFailure(error, { job: "audit" });
-      // From the first record on: a record that is written again changes nothing.
+      // Retry the whole batch: an audit record that is written again changes nothing.
       return { batchItemFailures: [{ itemIdentifier: Records[0]?.dynamodb?.SequenceNumber ?? "" }] };
     }
   };

@@ -12,17 +12,17 @@ import { randomId } from "../../shared/random.ts";
 import { clock, lazyHandler, openExportTable, openFiles, openMetricsTable, openStores, openTable } from "../compose.ts";
 import { createBatch, deadlineOf, type Running } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which nothing more is collected. */
+/** Milliseconds at the end of a run in which it collects nothing more. */
 const MARGIN = 90_000;
 
-/** Runs of the job that may end early, one after the other, until the export has failed. */
+/** Consecutive runs that fail or are killed before the export counts as failed. */
 const MAX_ATTEMPTS = 5;
 
 interface Dependencies extends BuildDependencies {
   exports: Pick<ExportStore, "find" | "attempt" | "startNextRun" | "end">;
 }
 
-/** Stream consumer: builds the zip of an export. What one run cannot finish, the next run continues. */
+/** Stream consumer: builds the zip of an export. If one run cannot finish it, the next run continues. */
 export function createBuildExportJob(deps: Dependencies) {
   return async ({ Records }: DynamoDBStreamEvent, context: Running): Promise<DynamoDBBatchResponse> => {
     const batch = createBatch("build-export");
@@ -41,7 +41,7 @@ async function build(deps: Dependencies, user: string, id: string, deadline: num
   try {
     if ((await buildExport(deps, record, deadline)) === "more") await deps.exports.startNextRun(user, id);
   } catch (error) {
-    // The error leaves a dead letter, which raises an alarm.
+    // After the last retry, Lambda sends the event to the dead-letter queue, which raises an alarm.
     if (record.attempts >= MAX_ATTEMPTS) {
       await deps.exports.end(user, id, null);
       await cleanUp(deps.objects, record);

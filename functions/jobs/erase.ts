@@ -23,10 +23,10 @@ import {
 } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which no step is begun. */
+/** Milliseconds at the end of a run in which it begins no step. */
 const MARGIN = 90_000;
 
-/** Milliseconds after the longest request that an erasure may take: usually some minutes. Then an alarm is raised. */
+/** Milliseconds after the longest request after which an erasure is overdue. It usually takes a few minutes. */
 const OVERDUE = 3_600_000;
 
 /** Schedule: works on the running erasures. Returns false if one is overdue after the run, so that an alarm is raised. */
@@ -41,7 +41,10 @@ export function createEraseJob(open: () => Promise<RunDependencies>) {
     const overdue = running.filter(({ since }) => deps.clock() > since + deps.grace + OVERDUE);
     if (completed + running.length > 0) log("info", { job: "erase", completed, running: running.length });
     if (overdue.length === 0) return true;
-    log("error", { job: "erase", message: `${counted(overdue.length, "erasure")} should have ended an hour ago` });
+    log("error", {
+      job: "erase",
+      message: `${counted(overdue.length, "erasure")} should have ended more than an hour ago`,
+    });
     return false;
   };
 }

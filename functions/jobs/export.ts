@@ -11,13 +11,13 @@ import { createS3 } from "../../shared/s3/create-s3.ts";
 import { clock, lazyHandler, openAuditTable, openFindErasures, openMetricsTable, openPseudonyms } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Days before the newest that are exported again, because aggregates may be folded late. */
+/** Number of days before the newest one that are exported again, because aggregates may be folded late. */
 const AGAIN = 2;
 
-/** Days before the newest that the first run exports, because it may run long after the deployment. */
+/** Number of days before the newest one that the first run exports, because it may run long after the deployment. */
 const FIRST_RUN = 30;
 
-/** Milliseconds at the end of a run in which no day is begun. */
+/** Milliseconds at the end of a run in which it begins no day. */
 const MARGIN = 120_000;
 
 interface Dependencies {
@@ -41,7 +41,7 @@ export function createExportJob(deps: Dependencies) {
   };
 }
 
-/** The days to export, without gaps. An exported day is not exported again when some of its events may have expired. */
+/** Returns the days to export, without gaps. A day is not exported again if some of its events may have expired. */
 function daysOf(now: number, through: string | undefined, from: string | undefined): string[] {
   const yesterday = shift("day", toInstant(now).slice(0, 10), -1);
   const usual =

@@ -7,7 +7,7 @@ import type { Granularity } from "../../shared/metrics/window.ts";
 import { clock, lazyHandler, openMetricsTable } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which no window is begun. */
+/** Milliseconds at the end of a run in which it begins no window. */
 const MARGIN = 60_000;
 
 const JOB = { hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const;
@@ -25,7 +25,7 @@ export function createFoldJob(deps: { store: MetricStore; clock: Clock }, granul
   };
 }
 
-/** The handler of a schedule that folds the windows of a granularity that have ended. */
+/** Creates the handler of a schedule that folds the ended windows of a granularity. */
 function handlerOf(granularity: Granularity) {
   return lazyHandler((config) => {
     const store = createMetricStore(openMetricsTable(config));

@@ -10,14 +10,14 @@ import { createSessionStore } from "../../shared/session/session-store.dynamodb.
 import { clock, lazyHandler, openMetricsTable, openTable } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which nothing is checked. */
+/** Milliseconds at the end of a run in which it checks nothing more. */
 const MARGIN = 30_000;
 
 type Dependencies = Parameters<typeof holdEvents>[0] & Parameters<typeof auditArchive>[0];
 
 /**
- * Weekly schedule for what TTL and lifecycle rules cannot do. It delays the expiry of events that are not in the lake yet, and fails when
- * the archive has objects of sessions that the table does not know.
+ * Weekly schedule: does the work that TTL and lifecycle rules cannot do. It delays the expiry of events that are not in the lake yet, and
+ * fails when the archive has objects of sessions that are not in the table.
  */
 export function createHousekeepingJob(deps: Dependencies) {
   return async (_event: unknown, context: Running): Promise<void> => {

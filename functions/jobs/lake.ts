@@ -7,10 +7,10 @@ import { log, logFailure } from "../../shared/log.ts";
 import { clock, lazyHandler, openLake, openTable } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which no day is begun. */
+/** Milliseconds at the end of a run in which it begins no day. */
 const MARGIN = 300_000;
 
-/** Operators can invoke the function with days to check although they have not changed. */
+/** Operators can invoke the function with days to check that have not changed. */
 const requestSchema = z.looseObject({
   rebuild: z.union([z.literal("all"), z.array(z.iso.date())]).optional(),
 });

@@ -10,7 +10,7 @@ interface Dependencies {
   recorder: Recorder;
 }
 
-/** Daily schedule: records the size of every store, so that its growth can be read from the metrics. */
+/** Daily schedule: records the size of every store, so that the metrics show its growth. */
 export function createMeasureJob({ measure, recorder }: Dependencies) {
   return async (): Promise<void> => {
     for (const { store, bytes, items } of await measure()) {

@@ -26,7 +26,7 @@ export function openJobBook(config: Config): JobBook {
 /** The part of Lambda's context with the remaining time. */
 export type Running = Pick<Context, "getRemainingTimeInMillis">;
 
-/** The time, in epoch milliseconds, from which a job begins nothing new. `margin`: milliseconds to finish what it has begun. */
+/** Returns the epoch milliseconds from which a job begins no more work. `margin` is the time in milliseconds to finish the work it has begun. */
 export function deadlineOf(clock: Clock, context: Running, margin: number): number {
   return clock() + context.getRemainingTimeInMillis() - margin;
 }

@@ -5,10 +5,10 @@ import type { Stores } from "../../shared/session/store.ts";
 import { lazyHandler, openStores, openTable } from "../compose.ts";
 import { deadlineOf, openJobBook, type Running, recordSuccess } from "./middleware.ts";
 
-/** Milliseconds at the end of a run, in which it finishes the sessions that it has begun. */
+/** Milliseconds at the end of a run in which it only finishes the sessions that it has begun. */
 const MARGIN = 30_000;
 
-/** Schedule: finishes what archivers, restores and deletions have left. Fails when a session could not be finished. */
+/** Schedule: finishes interrupted archivers, restores and deletions. Fails when it cannot finish a session. */
 export const createReconcileJob =
   (stores: Stores) =>
   async (_event: unknown, context: Running): Promise<void> => {

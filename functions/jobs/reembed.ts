@@ -9,7 +9,7 @@ import { lazyHandler, openRecorder, openStores, openTable } from "../compose.ts"
 import { configuredSpace, createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 import { deadlineOf, type Running } from "./middleware.ts";
 
-/** Milliseconds at the end of a run in which no session is begun. */
+/** Milliseconds at the end of a run in which it begins no session. */
 const MARGIN = 60_000;
 
 interface Request extends ReembedOptions {
@@ -17,7 +17,7 @@ interface Request extends ReembedOptions {
   seconds?: number;
 }
 
-/** Invoked by `npm run reembed`, repeatedly until all is done. */
+/** Creates new vectors for memories. `npm run reembed` invokes it until all have one. */
 const createReembedJob =
   (deps: ReembedDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) =>
   async ({ seconds = Number.POSITIVE_INFINITY, ...options }: Request, context: Running): Promise<ReembedResult> => {

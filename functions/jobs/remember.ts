@@ -12,8 +12,8 @@ import { createBatch } from "./middleware.ts";
 const PARALLEL = 4;
 
 /**
- * Stream consumer: turns new messages into memories, so that the requests that wrote them do not wait for it. When another branch of a
- * session becomes current, its messages are the ones that are remembered.
+ * Stream consumer: makes memories of new messages, so that the requests that wrote them do not wait. When another branch of a session
+ * becomes current, it replaces the memories by those of that branch.
  */
 export function createRememberJob(deps: FollowDependencies, recorder: Pick<Recorder, "flush"> = noRecorder) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
@@ -47,13 +47,13 @@ function read(record: DynamoDBRecord): Entry {
   return { record, ...fromImages(...([NewImage, OldImage] as Parameters<typeof fromImages>)) };
 }
 
-/** One change per session: it begins with the earliest one. */
+/** Returns one change per session: the earliest one. */
 function changesOf(entries: readonly Entry[]): BranchChange[] {
   const changes = entries.flatMap(({ change }) => change ?? []).sort((a, b) => (a.since < b.since ? -1 : 1));
   return [...new Map(changes.toReversed().map((change) => [change.session.id, change])).values()];
 }
 
-/** For deployments without memory: messages are skipped for ever. */
+/** The job of deployments without memory. Messages that it skips never become memories. */
 const rememberNothing = async (): Promise<DynamoDBBatchResponse> => ({ batchItemFailures: [] });
 
 export const handler = lazyHandler((config): ReturnType<typeof createRememberJob> => {

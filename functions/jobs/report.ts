@@ -20,7 +20,7 @@ interface Dependencies {
   clock: () => number;
 }
 
-/** Daily schedule: builds last month's report on the first days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
+/** Daily schedule: builds last month's report on the first three days of a month. Operators can invoke it with a month: `{"month": "2026-10"}`. */
 export function createReportJob(deps: Dependencies) {
   return async (event: { month?: string }): Promise<void> => {
     const today = toInstant(deps.clock()).slice(0, 10);

@@ -46,7 +46,7 @@ export const handler = lazyHandler((config) => {
   let discovery: Promise<IssuerConfiguration> | undefined;
   return createGetAuthorizationServer({
     ...openHttp(config),
-    // Once per instance; again after a failure.
+    // Reads them once per function instance, and again after a failure.
     discover: () => {
       discovery ??= discoverIssuer(config.OIDC_ISSUER).catch((error: unknown) => {
         discovery = undefined;

@@ -11,12 +11,12 @@ import { createMcpServer } from "./server.ts";
 /** Headers that the protocol's handler reads. */
 const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];
 
-/** The revisions that are served have no batches, and each call counts as a request of the user's limits. */
+/** The answer to a batch. The served revisions have no batches, and a batch would count as one request. */
 const NO_BATCH = {
   jsonrpc: "2.0",
   error: {
     code: -32_600,
-    message: "Invalid Request: a batch is not supported. Send each message in a request of its own.",
+    message: "Invalid Request: a batch is not supported. Send each message in a separate request.",
   },
   id: null,
 };
@@ -53,7 +53,7 @@ async function answer(
   return { status: response.status, body: messageIn(await response.text()) };
 }
 
-/** The JSON-RPC message of an answer. The library sends it as JSON, or as a stream of one event. */
+/** Returns the JSON-RPC message in an answer of the library, which is JSON or a stream of one event. */
 function messageIn(text: string): unknown {
   const json = /^data: (.*)$/m.exec(text)?.[1] ?? text;
   return json === "" ? undefined : JSON.parse(json);

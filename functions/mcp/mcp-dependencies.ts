@@ -10,13 +10,13 @@ export interface McpDependencies extends HttpDependencies, Stores {
   uploads: FileDependencies;
   /** Forgets one memory of a user. Throws `not_found`. */
   forget(user: string, memory: string): Promise<void>;
-  /** Seconds of idleness after which a session expires that a tool creates. */
+  /** Seconds of idleness after which a session that a tool has created expires. */
   defaultTtlSeconds: number;
   /** Memocha's own version. */
   version: string;
 }
 
-/** The user for whom the tools work, and what names the request. */
+/** The user for whom the tools work, and the identity of the request. */
 export type Caller = Pick<
   HttpRequest<typeof mcpOperations.callMcp>,
   "user" | "person" | "identity" | "observe" | "audit"

@@ -6,7 +6,7 @@ import { lazyHandler, openHttp } from "../compose.ts";
 interface Dependencies extends HttpDependencies {
   /** The issuer of the tokens. */
   issuer: string;
-  /** Where clients may return to after sign-in. Empty = they cannot register here. */
+  /** The URLs to which clients may return after sign-in. Empty = clients cannot register here. */
   redirectUrls: readonly string[];
 }
 

@@ -13,7 +13,7 @@ interface Dependencies extends HttpDependencies {
   redirectUrls: readonly string[];
 }
 
-/** POST /oauth/register. Nothing is stored: every client gets the same id, if the issuer would send its users back to it. */
+/** POST /oauth/register. Stores nothing: every client whose redirect URLs the issuer allows gets the same id. */
 export const createRegisterClient = (deps: Dependencies) =>
   createHttpHandler(mcpOperations.registerClient, deps, async ({ body: { client_name, redirect_uris } }) => {
     const refused = redirect_uris.find((url) => !isAllowed(url, deps.redirectUrls));

@@ -22,20 +22,20 @@ import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
 /** The session that `remember` writes to unless the model names another. */
 const NOTES = "notes";
 
-/** Messages that one call of `append_messages` takes. */
+/** Maximum messages in one call of `append_messages`. */
 const MAX_MESSAGES = 20;
 
 const page = {
   limit: z.int().min(1).max(100).default(20),
-  cursor: z.string().max(2048).optional().describe("next_cursor of the page before"),
+  cursor: z.string().max(2048).optional().describe("next_cursor of the previous page"),
 };
-const session = idSchema.describe("Id of a session, as list_sessions gives it");
+const session = idSchema.describe("Id of a session from list_sessions");
 
 const readsOnly = { readOnlyHint: true, openWorldHint: false };
 const adds = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
 const destroys = { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false };
 
-/** Registers what a model can do for the caller: search, remember, forget, and read or extend sessions. */
+/** Registers the tools with which a model can search, add and delete memories, and list, read and extend sessions. */
 export function registerTools(server: McpServer, deps: McpDependencies, caller: Caller): void {
   const { user, person, identity, observe, audit } = caller;
 
@@ -62,14 +62,14 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     {
       title: "Search memories",
       description:
-        "Finds what the user said, or was told, about something, in all earlier conversations; best first. Call it before you say that you do not know something about the user.",
+        "Finds messages of the user and answers to the user about a topic, in all earlier conversations, the best first. Call it before you say that you do not know something about the user.",
       annotations: readsOnly,
       input: z.strictObject({
-        query: z.string().trim().min(1).max(2000).describe("What to look for, in plain words"),
+        query: z.string().trim().min(1).max(2000).describe("The topic to look for, in plain words"),
         limit: z.int().min(1).max(50).default(10),
         session_id: session.optional(),
-        from: instantSchema.optional().describe("Only what was said from this time on (ISO 8601)"),
-        to: instantSchema.optional().describe("Only what was said before this time (ISO 8601)"),
+        from: instantSchema.optional().describe("Only messages at or after this time (ISO 8601)"),
+        to: instantSchema.optional().describe("Only messages before this time (ISO 8601)"),
       }),
     },
     async ({ query, ...rest }) => {
@@ -89,7 +89,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
         content: messageInputSchema.shape.content
           .unwrap()
           .refine((text) => text.trim() !== "", "must not be empty")
-          .describe("The fact, as a whole sentence that can be understood alone"),
+          .describe("The fact, as a complete sentence that is clear without context"),
         session_id: session.default(NOTES).describe("The session that keeps the note"),
       }),
     },
@@ -140,7 +140,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     "read_session",
     {
       title: "Read a session",
-      description: "Reads the messages of one conversation, in the order in which they were said.",
+      description: "Reads the messages of one conversation, in order of time.",
       annotations: readsOnly,
       input: z.strictObject({ session_id: session, ...page, order: z.enum(["asc", "desc"]).default("asc") }),
     },
@@ -176,7 +176,7 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
     },
   );
 
-  /** Appends to a session, and creates it first if there is none. */
+  /** Appends to a session. Creates the session if it does not exist. */
   async function append(id: string, title: string | undefined, messages: MessageInput[]) {
     const target = { user, id };
     try {
@@ -194,11 +194,11 @@ export function registerTools(server: McpServer, deps: McpDependencies, caller: 
   }
 }
 
-/** An error as a model can act on it. `findIds` says where it finds ids that exist. */
+/** Converts an error to advice for the model. `findIds` says where the model finds existing ids. */
 export function adviceOn(error: unknown, findIds = "Find ids with list_sessions or search_memories"): string {
   if (!(error instanceof AppError) || error.status >= 500) {
     log("error", { message: "a tool failed", cause: String(error) });
-    return "Memocha could not do this at the moment. Try again in a few seconds.";
+    return "Memocha could not do this now. Try again in a few seconds.";
   }
   if (error.code === "not_found") return `${error.message}. ${findIds}.`;
   if (error.code === "invalid_cursor") return `${error.message}. Call the tool again without a cursor.`;

@@ -43,7 +43,7 @@ export function createSearchMemories(deps: Dependencies) {
   );
 }
 
-/** The dependencies of a search. */
+/** Opens the dependencies of a search. */
 export function openSearch(config: Config): Dependencies {
   const table = openTable(config);
   const memories = openMemories(config, table, createLazyOpenAIEmbedder);

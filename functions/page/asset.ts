@@ -12,7 +12,7 @@ interface Dependencies extends HttpDependencies {
   read(file: string): Promise<Uint8Array | undefined>;
 }
 
-/** A year. The names of the files contain a hash of their content. */
+/** Lets browsers cache a file for a year, because its name contains a hash of its content. */
 const CACHE_CONTROL = "public, max-age=31536000, immutable";
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -21,7 +21,7 @@ const CONTENT_TYPES: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 
-/** GET /assets/{file}. It streams, because a REST API passes bytes on only in a stream. */
+/** GET /assets/{file}. It streams, because a REST API sends bytes of a function unchanged only in a stream. */
 export function createGetAsset(deps: Dependencies) {
   return createStreamHandler(webOperations.getAsset, deps, async ({ params: { file }, header }) => {
     const compressed = await deps.read(file);

@@ -17,7 +17,7 @@ export function createGetPage(deps: Dependencies) {
   const page = renderPage(deps.html, deps.settings);
   const headers = pageHeaders(deps.settings);
   return createStreamHandler(webOperations.getPage, deps, async ({ path }) => {
-    // A stage's URL may come without its slash. The page's relative URLs need it.
+    // Redirect a stage's URL without a slash at its end, because the page's relative URLs need the slash.
     if (!path.endsWith("/")) return { status: 308, headers: { location: `${path.split("/").at(-1)}/` } };
     return { status: 200, headers, stream: stream(page), done: Promise.resolve() };
   });

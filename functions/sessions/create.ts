@@ -13,7 +13,7 @@ import { type KeptSession, keepSession, repeatSession, sessionResponse } from ".
 interface Dependencies extends HttpDependencies {
   sessions: SessionStore;
   memories: SessionMemories;
-  /** Seconds of idleness after which a session expires that does not say so itself. */
+  /** Seconds of idleness after which a session without its own `ttl_seconds` expires. */
   defaultTtlSeconds: number;
 }
 

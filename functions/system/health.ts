@@ -10,7 +10,7 @@ import { clock, lazyHandler, openArchive, openHttp, openTable } from "../compose
 interface Dependencies extends HttpDependencies {
   sessions: Pick<SessionStore, "countActive">;
   archive: Pick<Archive, "ping">;
-  /** Throws if the table takes no writes. */
+  /** Throws if the table accepts no writes. */
   tryWrite: () => Promise<void>;
   version: string;
 }
