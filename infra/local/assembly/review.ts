@@ -9,12 +9,11 @@ const supported: Record<string, string> = {
     "AuthorizerResultTtlInSeconds AuthorizerUri IdentitySource IdentityValidationExpression Name RestApiId Type",
   "AWS::ApiGateway::GatewayResponse": "ResponseParameters ResponseTemplates ResponseType RestApiId StatusCode",
   "AWS::ApiGateway::Method":
-    "ApiKeyRequired AuthorizationType AuthorizerId HttpMethod Integration.ContentHandling Integration.Credentials " +
-    "Integration.IntegrationHttpMethod Integration.IntegrationResponses Integration.PassthroughBehavior " +
-    "Integration.RequestTemplates Integration.ResponseTransferMode Integration.TimeoutInMillis Integration.Type " +
-    "Integration.Uri MethodResponses OperationName ResourceId RestApiId",
+    "AuthorizationType AuthorizerId HttpMethod Integration.ContentHandling Integration.IntegrationHttpMethod " +
+    "Integration.IntegrationResponses Integration.RequestTemplates Integration.ResponseTransferMode " +
+    "Integration.TimeoutInMillis Integration.Type Integration.Uri MethodResponses OperationName ResourceId RestApiId",
   "AWS::ApiGateway::Resource": "ParentId PathPart RestApiId",
-  "AWS::ApiGateway::RestApi": "BinaryMediaTypes Description DisableExecuteApiEndpoint EndpointConfiguration Name Tags",
+  "AWS::ApiGateway::RestApi": "BinaryMediaTypes Description EndpointConfiguration Name Tags",
   "AWS::ApiGateway::Stage":
     "AccessLogSetting DeploymentId Description MethodSettings.DataTraceEnabled MethodSettings.HttpMethod " +
     "MethodSettings.LoggingLevel MethodSettings.MetricsEnabled MethodSettings.ResourcePath " +
@@ -37,7 +36,7 @@ const supported: Record<string, string> = {
     "FunctionResponseTypes MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts " +
     "ParallelizationFactor StartingPosition Tags",
   "AWS::Lambda::Function":
-    "Architectures Code.S3Bucket Code.S3Key Description Environment.Variables EphemeralStorage FunctionName Handler " +
+    "Architectures Code.S3Bucket Code.S3Key Description Environment.Variables FunctionName Handler " +
     "LoggingConfig MemorySize ReservedConcurrentExecutions Role Runtime Tags Timeout TracingConfig",
   "AWS::Lambda::Permission": "*",
   "AWS::S3::Bucket":
@@ -47,7 +46,7 @@ const supported: Record<string, string> = {
     "LifecycleConfiguration.Rules.Prefix LifecycleConfiguration.Rules.Status LifecycleConfiguration.Rules.Transitions " +
     "LoggingConfiguration OwnershipControls PublicAccessBlockConfiguration Tags VersioningConfiguration",
   "AWS::S3::BucketPolicy": "*",
-  "AWS::SQS::Queue": "KmsMasterKeyId MessageRetentionPeriod QueueName SqsManagedSseEnabled Tags",
+  "AWS::SQS::Queue": "MessageRetentionPeriod QueueName SqsManagedSseEnabled Tags",
   "AWS::SQS::QueuePolicy": "*",
   "AWS::SecretsManager::Secret": "Description GenerateSecretString KmsKeyId Name Tags",
 };

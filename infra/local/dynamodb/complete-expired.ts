@@ -5,10 +5,13 @@ import {
   paginateScan,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { FILLER } from "./filler.ts";
+import type { ItemJson, RawRecord } from "./stream-record.ts";
 
 /** DynamoDB ignores expiry times of more than five years ago. */
 const OLDEST = 5 * 365 * 86_400;
+
+/** The value of index keys that the host adds to expired items. */
+export const FILLER = "local-host:no-key-of-this-index";
 
 /** A table with TTL. */
 export interface ExpiringTable {
@@ -84,3 +87,19 @@ async function complete(
     throw error;
   }
 }
+
+/** Removes the keys that the host has added from the images of a record. */
+export function withoutFillers(raw: RawRecord): RawRecord {
+  const { OldImage, NewImage } = raw.dynamodb;
+  return {
+    ...raw,
+    dynamodb: {
+      ...raw.dynamodb,
+      ...(OldImage && { OldImage: withoutFiller(OldImage) }),
+      ...(NewImage && { NewImage: withoutFiller(NewImage) }),
+    },
+  };
+}
+
+const withoutFiller = (item: ItemJson): ItemJson =>
+  Object.fromEntries(Object.entries(item).filter(([, value]) => value.S !== FILLER));

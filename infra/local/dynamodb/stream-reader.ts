@@ -1,5 +1,5 @@
 import type { Credentials } from "../lambda/environment.ts";
-import { withoutFillers } from "./filler.ts";
+import { withoutFillers } from "./complete-expired.ts";
 import { changesNothing, type RawRecord, type StreamRecord, toLambdaRecord } from "./stream-record.ts";
 import { createStreamsClient, tableOf } from "./streams-client.ts";
 

@@ -1,7 +1,7 @@
 import type { Credentials } from "../lambda/environment.ts";
 import type { Listening } from "../listen.ts";
 import { startJsonService } from "../start-service.ts";
-import { withoutFillers } from "./filler.ts";
+import { withoutFillers } from "./complete-expired.ts";
 import { changesNothing, type RawRecord } from "./stream-record.ts";
 import { createStreamsClient } from "./streams-client.ts";
 

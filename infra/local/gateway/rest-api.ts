@@ -1,6 +1,6 @@
 import { ACCOUNT, functionName, PARTITION, REGION } from "../assembly/physical.ts";
 import type { Resolver, Resource } from "../assembly/resolve.ts";
-import { type AuthorizerSpec, readAuthorizer } from "./authorizer-spec.ts";
+import { type AuthorizerSpec, readAuthorizer } from "./authorize.ts";
 import { type GatewayResponseSpec, readGatewayResponses } from "./gateway-response.ts";
 import { type MockSpec, readMock } from "./mock.ts";
 import { createRouter, type Router } from "./router.ts";

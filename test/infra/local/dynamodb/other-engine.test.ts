@@ -1,9 +1,8 @@
 import { GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { DescribeStreamCommand, DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completeExpired } from "../../../../infra/local/dynamodb/complete-expired.ts";
+import { completeExpired, FILLER } from "../../../../infra/local/dynamodb/complete-expired.ts";
 import { ensureTable } from "../../../../infra/local/dynamodb/ensure-table.ts";
-import { FILLER } from "../../../../infra/local/dynamodb/filler.ts";
 import { hasVectors } from "../../../../infra/local/dynamodb/has-vectors.ts";
 import { type Dynamo, startDynamo } from "../../../../infra/local/dynamodb/start-dynamo.ts";
 import { createStreamReader } from "../../../../infra/local/dynamodb/stream-reader.ts";
