@@ -1,8 +1,8 @@
 import type { Span } from "./rules.ts";
 
 /**
- * Digits of national numbers by calling code: Recommendation ITU-T E.164 and national numbering plans, for the codes that most people
- * have. Numbers of other codes have `OTHER_DIGITS`.
+ * Minimum and maximum digits of national numbers by calling code, for the most frequent codes (Recommendation ITU-T E.164 and national
+ * numbering plans). Numbers with other codes have `OTHER_DIGITS`.
  */
 const DIGITS_BY_CODE: Record<string, readonly [least: number, most: number]> = {
   1: [10, 10],
@@ -52,19 +52,19 @@ const DIGITS_BY_CODE: Record<string, readonly [least: number, most: number]> = {
 };
 const OTHER_DIGITS = [6, 12] as const;
 
-/** Most digits of a number that is written as in its own country. */
+/** Maximum digits of a number without a calling code. */
 const MOST_NATIONAL = 13;
 
-/** Characters before a number in which a word must stand that announces it. */
+/** Characters before a number that are searched for a word such as "phone". */
 const ANNOUNCED_DISTANCE = 48;
 
-/** All calling codes have one digit, two or three: the first two digits tell which. */
+/** Calling codes have one, two or three digits, and the first two digits determine how many. */
 const CODE = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d\d)/;
 
 const INTERNATIONAL = /(?<![\w+])(?:\+|%2B|00(?=[1-9]))[(\d][\d ()./-]{5,24}\d(?!\w)/g;
 const NATIONAL = /(?<![\w+,:-]|\d[./ ])[(\d][\d ()./-]{6,20}\d(?![A-Za-wyz\d_])/g;
 
-/** Formats of national numbers that hardly anything else has. */
+/** Formats of national numbers that are rarely used for anything else. */
 const FORMATS = [
   // North America
   /^(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])[2-9]\d\d[-. ]\d{4}$/,
@@ -90,6 +90,7 @@ const ANNOUNCED = new RegExp(
 const DATE =
   /^(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d|(?:19|20)\d\d[01]\d[0-3]\d$)/;
 
+/** Finds phone numbers. A number without a calling code needs a typical format, or a word such as "phone" before it. */
 export function findPhones(text: string): Span[] {
   const found: Span[] = [];
   for (const { 0: match, index } of text.matchAll(INTERNATIONAL)) {
@@ -97,12 +98,12 @@ export function findPhones(text: string): Span[] {
     const code = CODE.exec(match.slice(prefix.length))?.[0];
     if (!code) continue;
     const [least, most] = DIGITS_BY_CODE[code] ?? OTHER_DIGITS;
-    // Some write the trunk prefix 0 in parentheses, which is not dialled.
+    // Allow one more digit for a trunk prefix 0 in parentheses, which is not dialled: +44 (0)20 …
     const number = firstGroups(match.slice(prefix.length), code.length + most + (match.includes("(0") ? 1 : 0));
     if (digitsOf(number) < code.length + least) continue;
     found.push({ kind: "phone", start: index, end: index + prefix.length + number.length });
   }
-  // Two ordered lists are merged: a national number must not begin in an international one.
+  // Merge the national numbers with the international ones, in order. Skip a national number that begins within another number.
   let n = 0;
   const all: Span[] = [];
   for (const { 0: match, index: start } of text.matchAll(NATIONAL)) {
@@ -121,12 +122,12 @@ function isNational(number: string, before: string): boolean {
   if (digits < 8 || DATE.test(number)) return false;
   if (digits >= 9 && FORMATS.some((format) => format.test(number))) return true;
   const groups = number.split(/[ ()./-]+/).filter(Boolean);
-  // The trunk prefixes 1 and 8 are groups of one digit.
+  // Later groups have at least two digits. The first group has one digit only if it is the trunk prefix 1 or 8.
   if (groups.slice(1).some((group) => group.length < 2) || /^[02-79](?!\d)/.test(number)) return false;
   return ANNOUNCED.test(before);
 }
 
-/** The groups of digits at the beginning that have at most this many digits in all. */
+/** Returns the first groups of digits that have at most `most` digits together. */
 function firstGroups(number: string, most: number): string {
   let end = 0;
   let digits = 0;
