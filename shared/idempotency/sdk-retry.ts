@@ -1,19 +1,19 @@
 import { sha256 } from "../hash.ts";
 import type { Repeatable } from "./attempt.ts";
 
-/** Seconds in which a retry belongs to the first request. */
+/** Seconds after the first request in which a retry belongs to it. */
 const SAME_REQUEST = 600;
 
 /**
- * Milliseconds in which a live attempt has stored its question. From then on the session says whether the turn runs. Short, so that an
- * SDK's second retry takes over when the first function died before that.
+ * Milliseconds for which the claim of an attempt is valid. By then the attempt has stored its question, and the session shows whether the
+ * turn runs. If its function was killed before, the second retry of the SDK can take over.
  */
 const OPENING = 8000;
 
 /**
- * Makes the retries of OpenAI's SDK repeats of its first request. The SDK sends no `Idempotency-Key`, but counts its retries in the
- * header `X-Stainless-Retry-Count`. The key is a hash of the request and `context`, the headers that change its meaning. Changes nothing
- * for a request with a key of its own and for other clients, which pay no write for this.
+ * Treats retries of OpenAI's SDK as repeats of its first request. The SDK sends no `Idempotency-Key`, but counts its retries in the header
+ * `X-Stainless-Retry-Count`. So the key is a hash of the request and of `context`, the headers that change its meaning. A request with an
+ * `Idempotency-Key`, or of another client, is returned unchanged and costs no write.
  */
 export function withSdkRetries(
   repeatable: Repeatable,
