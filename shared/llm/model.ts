@@ -1,13 +1,13 @@
-/** A message as a model reads it, in OpenAI's form (https://platform.openai.com/docs/api-reference/chat/create). */
+/** A message of a prompt, in OpenAI's form (https://platform.openai.com/docs/api-reference/chat/create). */
 export interface PromptMessage {
   role: "system" | "user" | "assistant" | "tool";
-  /** Text; content parts of a message with images or files; `null` for an assistant that only calls tools. */
+  /** Text, or parts if there are images or files; `null` for an assistant that only calls tools. */
   content: string | readonly PromptPart[] | null;
   /** The speaker. */
   name?: string;
-  /** Of an assistant: the tools that it calls. A message of role `tool` follows for each. */
+  /** Only of an assistant: the tools that it calls. A message of the role `tool` follows for each. */
   tool_calls?: readonly { id: string; type: "function"; function: { name: string; arguments: string } }[];
-  /** Of a tool: the call that the message answers. */
+  /** Only of a tool: the id of the call that the message answers. */
   tool_call_id?: string;
 }
 
@@ -19,20 +19,20 @@ export type PromptPart =
 
 export interface ModelPrompt {
   messages: readonly PromptMessage[];
-  /** Tokens of the messages: an upper bound. */
+  /** Upper bound of the tokens of the messages. */
   tokens: number;
   /** Maximum tokens of the answer. */
   maxOutputTokens: number;
 }
 
 export interface ModelRequest {
-  /** The model asked for; the first of the configured ones when it is absent. */
+  /** The model to ask. @default the first configured model */
   model?: string | undefined;
-  /** Gives the prompt for the model that is asked, because models differ in how much they read. */
+  /** Returns the prompt for a model, because models differ in the size of their context. */
   promptFor(model: string): Promise<ModelPrompt>;
-  /** Parameters of OpenAI's chat completions that reach the provider as they are: `temperature`, `tools`, `stop` and so on. */
+  /** Parameters of OpenAI's chat completions that are sent to the provider unchanged: `temperature`, `tools`, `stop` and so on. */
   parameters?: Readonly<Record<string, unknown>> | undefined;
-  /** Names the conversation, so that a provider finds its cache again. It says nothing of the user. */
+  /** Identifies the conversation, so that the provider finds its cache. It does not reveal the user. */
   cacheKey?: string;
   /** Milliseconds within which the first token must arrive. */
   firstTokenWithin: number;
@@ -42,7 +42,7 @@ export interface ModelRequest {
 export interface ModelUsage {
   input_tokens: number;
   output_tokens: number;
-  /** Of the input tokens, those that the provider read from its cache. Absent = none, or not known. */
+  /** The input tokens that the provider read from its cache. Absent = none, or not known. */
   cached_input_tokens?: number;
 }
 
@@ -50,12 +50,12 @@ export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls";
 
 /** A piece of an answer. Text is well-formed Unicode. */
 export type AnswerPiece =
-  /** `logprobs` is what the provider says about the tokens of this text, in OpenAI's form. */
+  /** `logprobs` are the provider's probabilities of the tokens of this text, in OpenAI's form. */
   | { kind: "text"; text: string; logprobs?: unknown }
-  /** The model explains why it does not answer. */
+  /** The text with which the model refuses to answer. */
   | { kind: "refusal"; text: string; logprobs?: unknown }
   | { kind: "reasoning"; text: string }
-  /** The model begins to call a tool. `id` is not empty, and no two calls of an answer have the same. */
+  /** The model begins to call a tool. `id` is not empty and unique within the answer. */
   | { kind: "tool_call"; id: string; name: string }
   /** The next piece of the JSON text that is the input of call `id`. Pieces of parallel calls may alternate. */
   | { kind: "tool_input"; id: string; text: string }
@@ -70,17 +70,17 @@ export type ModelEvent =
 
 /** An answer whose first token has arrived. */
 export interface ModelAnswer {
-  /** The model that answers: the one asked for, or a fallback. */
+  /** The model that answers: the requested one or a fallback. */
   model: string;
   events: AsyncIterable<ModelEvent>;
 }
 
 export interface Model {
   /**
-   * Asks a language model; resolves when its first token is there. Throws a `ModelError`, and so does `events` when the answer breaks
-   * off.
+   * Asks a language model, and resolves when the first token has arrived. Throws a `ModelError`. `events` also throws one when the provider
+   * fails during the answer.
    */
   ask(request: ModelRequest): Promise<ModelAnswer>;
-  /** Reads the state that `ask` needs, so that the read overlaps with the caller's own work. */
+  /** Starts to read the state that `ask` needs, so that the read overlaps with other work of the caller. */
   lookAhead(model: string | undefined): void;
 }
