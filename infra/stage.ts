@@ -12,7 +12,7 @@ import { chatContext, chatEnvironment } from "./stacks/chat-settings.ts";
 /** The differences between the stages. */
 export interface Stage {
   name: StageName;
-  /** Whether data outlives its stack: then tables and buckets are kept, protected and recoverable. */
+  /** Whether tables and buckets are protected, recoverable, and kept when the stack is deleted. */
   durable: boolean;
   removalPolicy: RemovalPolicy;
   logRetention: RetentionDays;
@@ -26,9 +26,9 @@ interface AlarmThresholds {
   iteratorAgeSeconds: number;
   /** Share of requests with a 5xx answer, 0 to 1. */
   serverErrorRate: number;
-  /** Milliseconds. */
+  /** Milliseconds within which 99 % of requests must be answered. */
   p99Latency: number;
-  /** Number of sessions that are overdue for two hours. */
+  /** Number of sessions that have been overdue for two hours. */
   sessionsOverdue: number;
   /** Consecutive minutes for which a job, or the lake, is late. */
   lateMinutes: number;
@@ -39,7 +39,7 @@ export interface Options {
   stage: Stage;
   /** Seconds without activity after which a session is archived; 0 = never. */
   sessionTtlSeconds: number;
-  /** Active sessions that a user may have; 0 = no limit. */
+  /** Maximum active sessions per user; 0 = no limit. */
   maxSessionsPerUser: number;
   /** Periods of retention that differ from the policy. */
   periods: Periods;
@@ -49,7 +49,7 @@ export interface Options {
   oidc: { issuer: string; audience: string } | undefined;
   /** Whether the API serves the page. */
   page: boolean;
-  /** URLs of the page beside that of the API's stage, such as that of a custom domain. */
+  /** Further URLs of the page, such as that of a custom domain. The URL of the API's stage always serves the page. */
   pageUrls: readonly string[];
   /** The page's client at `oidc.issuer`. */
   pageClientId: string;
@@ -60,14 +60,14 @@ export interface Options {
   /** Whether the user pool has a client for chat backends that act for their users. Cognito charges for each such client. */
   backendClient: boolean;
   corsOrigins: readonly string[];
-  /** What the lake holds of the content of messages. `none` = only their length, time, tokens and cost. */
+  /** The content of messages in the lake: full, redacted or none. With none, the lake has only length, time, tokens and cost. */
   lakeContent: LakeContent;
   alarmEmail: string | undefined;
   /** Environment variables of functions: models, plans and limits. */
   chat: Record<string, string>;
-  /** Dollars per month that models may cost before an alarm. */
+  /** The cost of models in dollars per month above which there is an alarm. */
   monthlyBudgetUsd: number;
-  /** The embedding model of memories, used when a provider of models is configured. */
+  /** The embedding model of memories. It is used only if a provider of models is configured. */
   embeddingModel: string;
   /** Dimensions of the two vector indexes of memories. To change them, change those of the index that is not in use, then re-embed. */
   embeddingDimensions: { a: number; b: number };
@@ -111,7 +111,7 @@ const stages: Record<StageName, Omit<Stage, "name">> = {
 const MAX_DIMENSIONS = 4096;
 const MAX_VECTOR_INDEXES = 5;
 
-/** Each new session of a user lists the user's active sessions. */
+/** The largest limit of sessions per user, because the archiver lists the user's active sessions for each new one. */
 const MAX_SESSIONS_PER_USER = 10_000;
 
 const isDimensions = (number: number): boolean => number >= 1 && number <= MAX_DIMENSIONS;
@@ -139,7 +139,7 @@ const schema = z
       .string()
       .regex(
         /^(https:\/\/[^\s,]+\/(,(?!$)|$))*$/,
-        "must be URLs like https://chat.example.com/, each with its last slash",
+        "must be URLs like https://chat.example.com/, each with a slash at its end",
       )
       .transform(split)
       .default([]),
@@ -152,7 +152,7 @@ const schema = z
       .default([]),
     corsOrigins: origins.refine(
       (origins) => origins.length === 1 || !origins.includes("*"),
-      "must be * alone, or origins without it",
+      "must be * alone, or a list of origins without *",
     ),
     throttleRate: z.coerce.number().int().min(1).optional(),
     throttleBurst: z.coerce.number().int().min(1).optional(),
@@ -167,7 +167,7 @@ const schema = z
         const [a = 0, b = 0] = value.split(",").map(Number);
         return { a, b };
       })
-      .refine(({ a, b }) => [a, b].every(isDimensions), `must lie between 1 and ${MAX_DIMENSIONS}`)
+      .refine(({ a, b }) => [a, b].every(isDimensions), `must be between 1 and ${MAX_DIMENSIONS}`)
       .default(defaultDimensions),
     retiredVectorIndexes: z
       .string()
@@ -197,18 +197,18 @@ const schema = z
     const path = ["retiredVectorIndexes"];
     for (const name of new Set(names.filter((each, n) => names.indexOf(each) < n))) {
       const message = names.slice(0, 2).includes(name)
-        ? `must not name ${name}: embeddingDimensions asks for this index, so it is not retired`
+        ? `must not name ${name}: embeddingDimensions uses this index, so it is not retired`
         : `must name ${name} once`;
       addIssue({ code: "custom", path, message });
     }
     if (names.length > MAX_VECTOR_INDEXES) {
-      const message = `a table may have ${MAX_VECTOR_INDEXES} vector indexes, and these are ${names.length}: ${names.join(", ")}`;
+      const message = `must be fewer: a table has at most ${MAX_VECTOR_INDEXES} vector indexes, and these are ${names.length}: ${names.join(", ")}`;
       addIssue({ code: "custom", path, message });
     }
   })
   .refine(
     ({ oidcIssuer, oidcAudience }) => (oidcIssuer === undefined) === (oidcAudience === undefined),
-    "oidcIssuer and oidcAudience go together: give both, or neither for a Cognito user pool",
+    "give both oidcIssuer and oidcAudience, or neither to use a Cognito user pool",
   );
 
 /** All vector indexes of memories of a deployment. The retired ones come last. */
@@ -255,7 +255,9 @@ function readPeriods(node: Node, sessionTtlSeconds: number | undefined): Periods
   );
   const periods = parsePeriods(Object.fromEntries(texts));
   if (periods.session !== undefined && sessionTtlSeconds !== undefined) {
-    throw new Error("Invalid context options:\nretention.session and sessionTtlSeconds are the same: give one of them");
+    throw new Error(
+      "Invalid context options:\nretention.session and sessionTtlSeconds set the same period: give only one of them",
+    );
   }
   return periods;
 }

@@ -83,11 +83,11 @@ describe("the options of a deployment", () => {
   it.each([
     [{ stage: "dev", lakeContent: "false" }, "lakeContent", "must be full, redacted or none, not false"],
     [{ stage: "dev", "retention.archive": "90" }, "retention.archive", "such as 90d"],
-    [{ stage: "dev", "retention.session": "1d", sessionTtlSeconds: "5" }, "sessionTtlSeconds", "give one of them"],
+    [{ stage: "dev", "retention.session": "1d", sessionTtlSeconds: "5" }, "sessionTtlSeconds", "give only one of them"],
     [{}, "stage", "must be dev or prod (-c stage=dev), not undefined"],
     [{ stage: "test" }, "stage", "must be dev or prod (-c stage=dev), not test"],
     [{ stage: "dev", sessionTtlSeconds: "-1" }, "sessionTtlSeconds", ">=0"],
-    [{ stage: "dev", oidcIssuer: "https://login.example.com" }, "oidcAudience", "go together"],
+    [{ stage: "dev", oidcIssuer: "https://login.example.com" }, "oidcAudience", "give both"],
     [{ stage: "dev", oidcIssuer: "http://login.example.com", oidcAudience: "memocha" }, "oidcIssuer", "Invalid URL"],
     [{ stage: "dev", corsOrigins: "chat.example.com" }, "corsOrigins", "https://chat.example.com"],
     [{ stage: "dev", corsOrigins: "*,https://chat.example.com" }, "corsOrigins", "* alone"],
@@ -101,13 +101,13 @@ describe("the options of a deployment", () => {
     [
       { stage: "dev", embeddingDimensions: "512,1024", retiredVectorIndexes: "b:1024" },
       "retiredVectorIndexes",
-      "must not name b:1024: embeddingDimensions asks for this index",
+      "must not name b:1024: embeddingDimensions uses this index",
     ],
     [{ stage: "dev", retiredVectorIndexes: "b:768,b:768" }, "retiredVectorIndexes", "must name b:768 once"],
     [
       { stage: "dev", retiredVectorIndexes: "a:1,a:2,b:1,b:2" },
       "retiredVectorIndexes",
-      "a table may have 5 vector indexes, and these are 6: a:512, b:200, a:1, a:2, b:1, b:2",
+      "a table has at most 5 vector indexes, and these are 6: a:512, b:200, a:1, a:2, b:1, b:2",
     ],
   ])("are refused when they are invalid: %o", (context, option, why) => {
     expect(() => read(context)).toThrow(option);
