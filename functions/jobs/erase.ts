@@ -29,7 +29,7 @@ const MARGIN = 90_000;
 /** Milliseconds after the longest request after which an erasure is overdue. It usually takes a few minutes. */
 const OVERDUE = 3_600_000;
 
-/** Schedule: works on the running erasures. Returns false if one is overdue after the run, so that an alarm is raised. */
+/** Schedule: works on the running erasures. Returns false if an erasure is overdue after the run: then there is no success, and an alarm. */
 export function createEraseJob(open: () => Promise<RunDependencies>) {
   return async (_event: unknown, context: Running): Promise<boolean> => {
     const deps = await open();

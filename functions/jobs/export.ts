@@ -25,7 +25,10 @@ interface Dependencies {
   clock: () => number;
 }
 
-/** Schedule: exports the days that have ended to the lake, from the checkpoint on. Operators can invoke it with an earlier day. Returns whether it was in time. */
+/**
+ * Schedule: exports the ended days since the checkpoint to the lake. Operators can invoke it with an earlier day. Returns false if the
+ * deadline came first.
+ */
 export function createExportJob(deps: Dependencies) {
   return async (event: { from?: string }, context: Running): Promise<boolean> => {
     const deadline = deadlineOf(deps.clock, context, MARGIN);

@@ -13,8 +13,8 @@ const MARGIN = 60_000;
 const JOB = { hour: "jobs-fold-hourly", day: "jobs-fold-daily", month: "jobs-fold-monthly" } as const;
 
 /**
- * A scheduled fold. Operators can invoke it with an earlier window to fold from again: `{"from": "2026-11-21T09"}`. Returns whether all
- * windows that have ended are folded.
+ * Schedule: folds metrics. Operators can invoke it to fold again from an earlier window: `{"from": "2026-11-21T09"}`. Returns whether all
+ * ended windows are folded.
  */
 export function createFoldJob(deps: { store: MetricStore; clock: Clock }, granularity: Granularity) {
   return async (event: { from?: string }, context: Running): Promise<boolean> => {

@@ -6,8 +6,8 @@ import { createJobBook, type JobBook, type JobName } from "../../shared/metrics/
 import { clock, openMetricsTable } from "../compose.ts";
 
 /**
- * The job, with a record of when it last succeeded: the watch job warns when that is too long ago. A job that returns false has more to
- * do, so that its run does not count as a success.
+ * Adds to a job a step that records each success. The watch job warns when the last success is too long ago. A run that returns false has
+ * not finished, so it does not count as a success.
  */
 export function recordSuccess<A extends unknown[]>(
   name: JobName,
