@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createGunzip, gunzipSync } from "node:zlib";
-import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
 import { AppError } from "../errors.ts";
 import { statusOf, translate } from "../s3/translate.ts";
 import type { ArchivedDays, ArchivedObject, ArchiveLine } from "./archived-days.ts";
@@ -14,12 +14,11 @@ const WHOLE = 64 * 1024;
 /** Reads the archive's days, which are the prefixes `archive/dt=<day>/` of a bucket. */
 export function createArchivedDays(s3: S3Client, Bucket: string): ArchivedDays {
   const pages = async function* (parameters: { Prefix: string; Delimiter?: string }) {
-    let ContinuationToken: string | undefined;
-    do {
-      const page = await s3.send(new ListObjectsV2Command({ Bucket, ...parameters, ContinuationToken })).catch(fail);
-      yield page;
-      ContinuationToken = page.NextContinuationToken;
-    } while (ContinuationToken);
+    try {
+      yield* paginateListObjectsV2({ client: s3 }, { Bucket, ...parameters });
+    } catch (error) {
+      fail(error);
+    }
   };
 
   const get = async ({ key, etag }: ArchivedObject) => {

@@ -1,10 +1,6 @@
-import {
-  DescribeTableCommand,
-  type DynamoDBClient,
-  ScanCommand,
-  type ScanCommandOutput,
-} from "@aws-sdk/client-dynamodb";
-import { ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
+import { paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
+import { type DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { MEMORIES_BY_TIME, SESSIONS_BY_ACTIVITY } from "../dynamodb/tables.ts";
 
 /** How much a store holds. */
@@ -18,8 +14,8 @@ export interface StoreSize {
 const GROUPS = ["archive", "exports", "files", "lake", "reports"] as const;
 
 interface Stores {
-  dynamodb: Pick<DynamoDBClient, "send">;
-  s3: Pick<S3Client, "send">;
+  dynamodb: DynamoDBDocumentClient;
+  s3: S3Client;
   conversations: string;
   metrics: string;
   exports: string;
@@ -71,37 +67,31 @@ async function describe({ dynamodb }: Stores, TableName: string): Promise<{ tabl
 }
 
 /** Counts the sessions, active and archived, and their messages. */
-async function countSessions({ dynamodb, conversations }: Stores): Promise<{ sessions: number; messages: number }> {
+async function countSessions({
+  dynamodb: client,
+  conversations,
+}: Stores): Promise<{ sessions: number; messages: number }> {
   const counts = { sessions: 0, messages: 0 };
-  let ExclusiveStartKey: ScanCommandOutput["LastEvaluatedKey"];
-  do {
-    const page: ScanCommandOutput = await dynamodb.send(
-      new ScanCommand({
-        TableName: conversations,
-        IndexName: SESSIONS_BY_ACTIVITY,
-        ProjectionExpression: "message_count",
-        ExclusiveStartKey,
-      }),
-    );
-    for (const { message_count } of page.Items ?? []) {
+  const index = { TableName: conversations, IndexName: SESSIONS_BY_ACTIVITY, ProjectionExpression: "message_count" };
+  for await (const { Items = [] } of paginateScan({ client }, index)) {
+    for (const { message_count } of Items) {
       counts.sessions++;
-      counts.messages += Number(message_count?.N ?? 0);
+      counts.messages += Number(message_count ?? 0);
     }
-    ExclusiveStartKey = page.LastEvaluatedKey;
-  } while (ExclusiveStartKey);
+  }
   return counts;
 }
 
-async function measureObjects({ s3, bucket }: Stores, store: (typeof GROUPS)[number]): Promise<StoreSize> {
+async function measureObjects(
+  { s3: client, bucket: Bucket }: Stores,
+  store: (typeof GROUPS)[number],
+): Promise<StoreSize> {
   const size = { store, bytes: 0, items: 0 };
-  let ContinuationToken: string | undefined;
-  do {
-    const page = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${store}/`, ContinuationToken }));
-    for (const { Size = 0 } of page.Contents ?? []) {
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, Prefix: `${store}/` })) {
+    for (const { Size = 0 } of Contents) {
       size.bytes += Size;
       size.items++;
     }
-    ContinuationToken = page.NextContinuationToken;
-  } while (ContinuationToken);
+  }
   return size;
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
 import pMap from "p-map";
 
 /** Milliseconds to keep a file after its object was first missing in the bucket, because another process may be reading it. */
@@ -26,20 +26,16 @@ export type LakeCopy = ReturnType<typeof createLakeCopy>;
  */
 export function createLakeCopy(s3: S3Client, Bucket: string, directory: string, clock = Date.now) {
   const list = async (Prefix: string) => {
-    const wanted = new Map<string, { key: string; file: string }>();
-    let ContinuationToken: string | undefined;
-    do {
-      const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }));
-      for (const { Key = "", ETag = "" } of page.Contents ?? []) {
+    const wanted: { key: string; file: string }[] = [];
+    for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix })) {
+      for (const { Key = "", ETag = "" } of Contents) {
         if (isHidden(Key)) continue;
         const { dir, name, ext } = path.posix.parse(Key);
         const version = `${name}.${ETag.replaceAll('"', "")}${ext}`;
-        const file = path.join(directory, dir, version);
-        wanted.set(file, { key: Key, file });
+        wanted.push({ key: Key, file: path.join(directory, dir, version) });
       }
-      ContinuationToken = page.NextContinuationToken;
-    } while (ContinuationToken);
-    return [...wanted.values()];
+    }
+    return wanted;
   };
 
   /** Returns whether the object was still there. */

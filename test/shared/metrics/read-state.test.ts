@@ -113,7 +113,7 @@ it("the sizes of stores are in the metrics, and a repeated measurement does not 
   const recorder = createRecorder(metricsTable(), () => NOON);
   const { dynamodb, s3, tableName, metricsTable: metrics, exportTable: exports, bucket } = engines;
   const tables = { conversations: tableName, metrics, exports };
-  const measure = () => measureStores({ dynamodb: dynamodb as never, s3, ...tables, bucket });
+  const measure = () => measureStores({ dynamodb, s3, ...tables, bucket });
   const job = createMeasureJob({ measure, recorder });
   await job();
   const range = {

@@ -85,7 +85,7 @@ describe("the copy that DuckDB reads", () => {
 
   it("has the objects of all pages of the listing", async () => {
     const pages = [["raw/a", "raw/b"], ["raw/c"]];
-    const paged = {
+    const paged: S3Client = Object.assign(Object.create(S3Client.prototype), {
       send: async (command: { input: { Key?: string; ContinuationToken?: string } }) => {
         const { Key, ContinuationToken = "0" } = command.input;
         if (Key !== undefined) return { Body: Readable.from([Key]) };
@@ -95,7 +95,7 @@ describe("the copy that DuckDB reads", () => {
           ...(next < pages.length ? { NextContinuationToken: String(next) } : {}),
         };
       },
-    } as unknown as S3Client;
+    });
     const files = await createLakeCopy(paged, Bucket, path.join(directory, "paged")).refresh("raw/");
     expect(texts(files)).toEqual(["raw/a", "raw/b", "raw/c"]);
   });
