@@ -27,10 +27,14 @@ const API_HEADERS = [
   "X-User-Id",
 ];
 
-/** Request headers that OpenAI's SDK sends from a browser. If one were missing here, the preflight would fail. The API reads only the retry count. */
+/**
+ * Request headers that OpenAI's SDK sends from a browser. If one were missing here, the preflight would fail. The API reads only the
+ * retry count. Version 6 sets `User-Agent`, and Firefox and Safari send it then.
+ */
 const OPENAI_HEADERS = [
   "OpenAI-Organization",
   "OpenAI-Project",
+  "User-Agent",
   "X-Stainless-Arch",
   "X-Stainless-Custom-Poll-Interval",
   "X-Stainless-Helper-Method",
