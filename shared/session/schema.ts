@@ -126,7 +126,7 @@ const answerFields = {
     .meta({ description: "`stopped` = a client stopped it." }),
   finish_reason: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional().meta({
     description:
-      "`tool_calls` = the model waits for results of tools. In an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when the provider failed before the end.",
+      "`tool_calls` = the model waits for results of tools. `stop` = the model ended it. In an incomplete answer: `length` = it reached its limit, `content_filter` = the provider withheld the rest, `stop` = the model said nothing. Absent when the provider failed or a client stopped the answer before the end.",
   }),
   latency_ms: z.int().min(0).optional().meta({ description: "From the question to the end of the answer." }),
 } as const;

@@ -358,7 +358,7 @@ describe.each([
         ["tool", undefined],
         ["assistant", "tool_calls"],
         ["tool", undefined],
-        ["assistant", undefined],
+        ["assistant", "stop"],
       ]);
       await ours.sendMessage({ text: "thanks" });
       expect(ours.messages).toHaveLength(4);

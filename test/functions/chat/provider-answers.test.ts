@@ -212,7 +212,7 @@ describe.each(ways)("asked for %s, a provider", (_way, ask) => {
     fake.next({ finish });
     expect((await ask("hi")).finish?.replace("-", "_")).toBe(seen);
     const { status, finish_reason } = await storedAnswer();
-    expect([status, finish_reason]).toEqual([kept ? "incomplete" : "complete", kept]);
+    expect([status, finish_reason]).toEqual([kept ? "incomplete" : "complete", kept ?? "stop"]);
   });
 
   it("that does not stop is cut off at the reserved tokens, and no more is read or booked", async () => {

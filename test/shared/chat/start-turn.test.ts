@@ -70,6 +70,7 @@ describe("a turn", () => {
       model: "model-a",
       usage: { input_tokens: 12, output_tokens: 4, cost_usd: 0.00002 },
       status: "complete",
+      finish_reason: "stop",
       latency_ms: 0,
     });
     expect(await messageCount()).toBe(2);
