@@ -165,6 +165,14 @@ export const completionRequestSchema = z
       .nullish(),
     audio: unsupported("answers are text").optional(),
     functions: unsupported("use tools").optional(),
+    // The client's own tools. The provider's tools, like a web search, are its own to check.
+    tools: z
+      .array(
+        z.looseObject({
+          type: z.string().refine((type) => type !== "custom", 'is not supported: must be "function"'),
+        }),
+      )
+      .nullish(),
     function_call: unsupported("use tool_choice").optional(),
     // OpenAI's SDKs send texts only.
     metadata: z
@@ -198,7 +206,7 @@ export const completionAnswerSchema = z
     choices: z.array(
       z.looseObject({
         index: z.int(),
-        message: z.looseObject({ role: z.literal("assistant"), content: z.string() }),
+        message: z.looseObject({ role: z.literal("assistant"), content: z.string().nullable() }),
         finish_reason: z.string(),
       }),
     ),

@@ -127,8 +127,8 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { pa
     messages: messages as OpenAI.ChatCompletionMessageParam[],
     stream: true as const,
     stream_options: { ...(parameters?.stream_options as object), include_usage: true },
-    // OpenAI's newer models take `max_completion_tokens`. Most servers that speak its API take `max_tokens`.
-    ...(target.isOpenAI ? { max_completion_tokens: maxOutputTokens } : { max_tokens: maxOutputTokens }),
+    // OpenAI's newer models take `max_completion_tokens`. Most servers that speak its API take `max_tokens`. The client may know better.
+    [target.isOpenAI || parameters?.max_completion_tokens ? "max_completion_tokens" : "max_tokens"]: maxOutputTokens,
   };
 }
 

@@ -28,6 +28,7 @@ const UNMARKED: Partial<Record<OperationId, Record<string, string[]>>> = {
   sendUiChat: { "names what exists": [".model"], "a kind of part": [".messages[].parts[].type"] },
   createCompletion: {
     "names what exists": [".model", ".messages[].content[].file.file_id"],
+    "a kind of tool": [".tools[].type"],
     "is refused": [".audio…", ".functions…", ".function_call…"],
     "only the word text is accepted": [".modalities[]"],
   },

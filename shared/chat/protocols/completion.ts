@@ -75,7 +75,7 @@ export function namedAsContent(error: unknown): unknown {
 
 /** All parameters but those that Memocha reads itself. */
 function parametersOf(body: CompletionRequest): Record<string, unknown> {
-  const { messages, model, metadata, stream, n, max_tokens, max_completion_tokens, ...others } = body;
+  const { messages, model, metadata, stream, n, max_tokens, ...others } = body;
   // Clients send null for "not set", which some providers reject.
   return Object.fromEntries(Object.entries(others).filter(([, value]) => value !== null && value !== undefined));
 }

@@ -92,7 +92,7 @@ describe.each([
         { role: "system", content: "Be brief." },
         { role: "user", content: "hello" },
       ],
-      max_tokens: 50,
+      max_completion_tokens: 50,
       stream: true,
       stream_options: { include_usage: true },
     });
@@ -104,6 +104,7 @@ describe.each([
     ["audio", { audio: { voice: "alloy", format: "wav" } }],
     ["functions", { functions: [{ name: "f" }] }],
     ["function_call", { function_call: "auto" }],
+    ["tools.0.type", { tools: [{ type: "custom", custom: { name: "shell" } }] }],
   ])("is told that %s is not supported, and nothing is stored", async (param, more) => {
     const error = await failure(create("hello", more));
     expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error", code: "validation_failed" });
