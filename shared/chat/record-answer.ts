@@ -132,7 +132,8 @@ function outcomeOf(
 ): Pick<MessageRecord, "status" | "finish_reason"> {
   const isCalling = parts.some(({ type }) => type === "tool_call");
   if (reason === "tool_calls" && isCalling) return { status: "complete", finish_reason: reason };
-  if ((reason === "stop" || reason === "tool_calls") && content !== "") return { status: "complete", finish_reason: "stop" };
+  if ((reason === "stop" || reason === "tool_calls") && content !== "")
+    return { status: "complete", finish_reason: "stop" };
   return { status: "incomplete", ...(reason === undefined ? {} : { finish_reason: reason }) };
 }
 
