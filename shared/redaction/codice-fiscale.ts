@@ -12,7 +12,7 @@ export const codiceFiscaleShapes: readonly string[] = DIGITS.reduce<readonly str
   ["AAAAAA99A99A999A"],
 );
 
-/** Whether a text of such a shape has the month and the day of a birth, and the right check letter. */
+/** Whether a text of this shape has a valid month and day of birth, and the right check letter. */
 export function isCodiceFiscale(value: string): boolean {
   const digits = DIGITS.map((at) =>
     value.charAt(at) > "9" ? LETTERS.indexOf(value.charAt(at)) : Number(value.charAt(at)),

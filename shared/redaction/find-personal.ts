@@ -4,10 +4,10 @@ import { findPhones } from "./find-phones.ts";
 import { findSecrets } from "./find-secrets.ts";
 import type { Span } from "./rules.ts";
 
-/** Replaces characters that an earlier finder has claimed. No finder matches it. */
+/** The character that replaces the parts which an earlier finder has found. No finder matches it. */
 const CLAIMED = "\0";
 
-/** In this order, because a part that one finder claims is hidden from the later ones. The strictest come first. */
+/** The finders, the strictest first, because a part that one finder has found is hidden from the later ones. */
 const finders: readonly ((text: string) => Span[])[] = [
   findSecrets,
   findEmails,
@@ -17,7 +17,7 @@ const finders: readonly ((text: string) => Span[])[] = [
   findPhones,
 ];
 
-/** Finds personal data and secrets in a text. Takes time in proportion to the length of the text, for every content. */
+/** Finds personal data and secrets in a text. The time is proportional to the length of the text, for any content. */
 export function findPersonal(text: string): Span[] {
   const spans: Span[] = [];
   let rest = text;
@@ -29,7 +29,7 @@ export function findPersonal(text: string): Span[] {
   return spans.sort((a, b) => a.start - b.start);
 }
 
-/** Replaces spans, which are in their order and do not overlap. */
+/** Replaces spans. They must be sorted and must not overlap. */
 export function replaceSpans(text: string, spans: readonly Span[], replacement: (span: Span) => string): string {
   if (spans.length === 0) return text;
   const pieces: string[] = [];
@@ -41,14 +41,14 @@ export function replaceSpans(text: string, spans: readonly Span[], replacement: 
   return pieces.join("") + text.slice(last);
 }
 
-// The lookbehind runs only where there is an `@`, so that a text without one is scanned once.
+// The pattern starts at the `@` and has a lookbehind, so that a text without `@` is scanned once.
 const EMAIL =
   /(?<=([\p{Script=Latin}\d._%+'-]{1,64}))@(?:[\p{Script=Latin}\d](?:[\p{Script=Latin}\d-]{0,62})\.){1,8}\p{Script=Latin}{2,24}/gu;
 
 function findEmails(text: string): Span[] {
   let last = 0;
   return [...text.matchAll(EMAIL)].flatMap(({ 0: domain, 1: before = "", index }) => {
-    // The lookbehind can reach into the domain of the address before.
+    // The lookbehind can reach into the domain of the previous address.
     const local = before.slice(-Math.max(1, index - last)).replace(/^[.'%-]+/, "");
     if (local === "" || index === last) return [];
     last = index + domain.length;
@@ -89,7 +89,7 @@ function findIbans(text: string): Span[] {
   return spans;
 }
 
-/** ISO 13616: with its first four characters last and its letters as numbers from 10 on, an IBAN leaves 1 when it is divided by 97. */
+/** The check of ISO 13616: move the first four characters to the end, replace letters by numbers from 10 on; the remainder by 97 must be 1. */
 function hasIbanCheck(iban: string): boolean {
   let rest = 0;
   for (const char of iban.slice(4) + iban.slice(0, 4)) {
@@ -99,7 +99,7 @@ function hasIbanCheck(iban: string): boolean {
   return rest === 1;
 }
 
-// A version, a product's version as in `Chrome/120.0.0.0`, a path of Windows or a section is not an address.
+// Excludes versions, versions of products such as `Chrome/120.0.0.0`, paths of Windows and numbers of sections.
 const NOT_ADDRESS = /(?:\bversion:?|\bv\.?|\bsection|\bchapter|§|\boid|[a-z0-9]\/|\\)\s?$/i;
 const IP_V4 = /(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)/g;
 const IP_V6 = /(?<![\w:.])(?:[\da-f]{1,4}:|::)[\da-f:.]{1,40}/gi;

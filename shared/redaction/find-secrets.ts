@@ -1,6 +1,6 @@
 import type { Span } from "./rules.ts";
 
-/** Tokens that their beginning names. Sources: the documentation of the makers, and the rules of gitleaks and of GitHub's secret scanning. */
+/** Tokens with a known prefix. Sources: the documentation of the providers, and the rules of gitleaks and of GitHub's secret scanning. */
 const TOKENS = [
   // OpenAI, Anthropic, OpenRouter, DeepSeek; Groq, xAI, Perplexity, Hugging Face, Replicate
   "sk-[\\w-]{20,256}",
@@ -48,14 +48,14 @@ const TOKEN = new RegExp(`(?<![A-Za-z0-9])(?:${TOKENS.join("|")})`, "g");
 const PRIVATE_KEY =
   /-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,16384}(?:-----END [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?/g;
 
-// Values that are secret because of what stands before them. The secret is the last group.
+// Values that are secret because of the words before them. The secret is the last group.
 const AFTER_NAME =
   /(?:secret|token|passw(?:or)?d|(?:api|access|account|private|auth)[_-]?key)["']?\s{0,3}[:=]\s{0,3}["']?([\w/+=-]{16,512})/gi;
 const AFTER_SCHEME = /\b(?:bearer|basic)\s([\w+/.=~-]{16,4096})/gi;
 const IN_URL = /:\/\/[^\s/:@]{0,64}:([^\s/@]{1,128})@/g;
 const AFTER_ACCESS_KEY = /\b(?:AKIA|ASIA)[A-Z2-7]{16}[\s:,;]{1,3}([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])/g;
 
-/** Different characters without which a value is a placeholder, such as `ghp_xxxxxxxx`, or a word. */
+/** Minimum number of different characters of a secret. A value with fewer is a placeholder, such as `ghp_xxxxxxxx`, or a word. */
 const LEAST_VARIETY = 8;
 
 export function findSecrets(text: string): Span[] {

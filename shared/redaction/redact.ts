@@ -2,12 +2,12 @@ import { findPersonal, replaceSpans } from "./find-personal.ts";
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** Replaces personal data and secrets in a text by their kind, such as `[email]`. */
+/** Replaces personal data and secrets in a text by their kinds, such as `[email]`. */
 export function redact(text: string): string {
   return redactAfter("", text);
 }
 
-/** Redacts the texts, numbers and names of fields in a JSON value. A number that is personal becomes a text. */
+/** Redacts the texts, numbers and field names in a JSON value. A number with personal data becomes a text. */
 export function redactJson(value: unknown): unknown {
   return redactField("", value as Json);
 }

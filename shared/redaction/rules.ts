@@ -11,13 +11,13 @@ export interface Span {
 /** A kind of number with a check digit, or with a distinct shape. */
 export interface NumberRule {
   kind: PersonalKind;
-  /** How it is written: `9` = a digit, `A` = a letter, other characters as they are. */
+  /** The shape: `9` = a digit, `A` = a letter, other characters stand for themselves. */
   shapes: readonly string[];
-  /** Whether the digits and letters, without separators and in upper case, are such a number. */
+  /** Whether a text is such a number. It gets the digits and letters without separators, in upper case. */
   check: (value: string) => boolean;
   /**
-   * Words of which one must stand before the number. For shapes that other numbers have too, because one of ten numbers at random
-   * passes a check digit.
+   * Words of which one must come before the number. Needed for shapes that other numbers have too, because one of ten random numbers has
+   * a valid check digit.
    */
   words?: RegExp;
 }
