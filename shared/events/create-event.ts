@@ -26,12 +26,12 @@ export async function createEvent(
 async function isOfIncognito(stores: Pick<Stores, "sessions" | "clock">, session: SessionId): Promise<boolean> {
   const anchor = await stores.sessions.findAnchor(session);
   if (!anchor || anchor.state === "deleted") throw notFound();
-  // The anchor stays for a while after the session has expired.
+  // The anchor can still exist after the session has expired.
   if (anchor.incognito) await requireSession(stores, session);
   return anchor.incognito === true;
 }
 
-/** Removes from an event what names or quotes an incognito session, because events are kept longer than the session. */
+/** Removes ids and content of an incognito session from an event, because events are kept longer than the session. */
 export function withoutSession({ session_id, message_id, metadata, ...counted }: EventCreate): EventCreate {
   return counted;
 }

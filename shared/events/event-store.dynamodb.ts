@@ -9,10 +9,10 @@ import { redact } from "../redaction/redact.ts";
 import { retention } from "../retention/policy.ts";
 import type { EventRecord, EventStore } from "./event.ts";
 
-/** Events whose expiry is delayed at once. */
+/** Events whose expiry is changed at the same time. */
 const HOLDS = 8;
 
-/** Events in the table `metrics`. */
+/** Stores events in the table `metrics`. */
 export function createEventStore(table: Pick<Table, "pages" | "batchWrite" | "update">): EventStore {
   return {
     async add(event) {
@@ -20,9 +20,9 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite" | "up
       const metric = toRawItem(
         {
           kind: `event.${event.type}`,
-          // Aggregates keep the name longer than the event, and an erasure cannot find it there.
+          // Redact the name, because aggregates keep it longer than the event, and an erasure cannot find it there.
           dimensions: event.name === undefined ? {} : { event: redact(event.name) },
-          // An event without a value is counted and adds 0.
+          // An event without a value counts, and adds 0 to the sum.
           measures: { value: event.value ?? 0 },
           user: event.user_id,
           at,
@@ -57,7 +57,7 @@ export function createEventStore(table: Pick<Table, "pages" | "batchWrite" | "up
         await pMap(
           early,
           async ({ pk, sk }) => {
-            // An erasure may delete the event meanwhile. TTL does not, because events are held weeks before they expire.
+            // An erasure may delete the event meanwhile. TTL cannot, because its expiry is delayed weeks before.
             const { done } = await table.update({
               Key: { pk, sk },
               UpdateExpression: "SET expires_at = :at",

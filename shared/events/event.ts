@@ -3,7 +3,7 @@ import { idSchema, metadataSchema } from "../session/schema.ts";
 
 const eventTypes = ["feedback", "conversion", "engagement", "content", "custom"] as const;
 
-/** Largest absolute value, so that sums stay exact. */
+/** Maximum absolute value, so that sums stay exact. */
 const MAX_VALUE = 1e9;
 
 export const createEventSchema = z
@@ -12,7 +12,7 @@ export const createEventSchema = z
     session_id: idSchema
       .optional()
       .meta({ description: "The session that the event is about. 404 if the user has no such session." }),
-    // Not checked, because finding a message costs more the longer its session is, above all in the archive.
+    // The id is not checked, because the cost of finding a message grows with the session, especially in the archive.
     message_id: idSchema.optional().meta({ description: "The message that the event is about. Not checked." }),
     value: z.number().min(-MAX_VALUE).max(MAX_VALUE).optional().meta({
       description: "Feedback: above 0 = satisfied. Conversion: its value.",

@@ -5,15 +5,15 @@ import { retention } from "../retention/policy.ts";
 import { DAY } from "../retention/rule.ts";
 import type { EventStore } from "./event.ts";
 
-/** Days before their expiry from which events are held: more than twice the interval of the runs. */
+/** Days before the expiry at which a run delays it. They are more than twice the interval of the runs. */
 const MARGIN = 30;
 
-/** Days that are checked if nothing was ever exported. */
+/** Number of days that are checked if nothing was exported yet. */
 const FIRST_RUN = 30;
 
 /**
- * Delays the expiry of events that are not exported yet, so that every event that TTL deletes is in the lake, however late the export is.
- * Returns how many events it delayed: usually none, because events are exported on the next day.
+ * Delays the expiry of events that are not exported yet, so that every event that TTL deletes is in the lake, also when the export is late.
+ * Returns the number of delayed events, which is usually 0 because events are exported on the next day.
  */
 export async function holdEvents({
   events,
