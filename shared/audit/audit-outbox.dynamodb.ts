@@ -4,12 +4,12 @@ import type { Item, Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import type { AuditNote, AuditOutbox } from "./audit-record.ts";
 
-/** Notes are written rarely and deleted at once, so they are one partition. */
+/** The one partition of notes. One is enough, because notes are written rarely and deleted soon. */
 const PARTITION = "O";
 
 const keyOf = ({ id }: Pick<AuditNote, "id">) => ({ pk: PARTITION, sk: id });
 
-/** Notes in the table `audit-outbox`. */
+/** Stores notes in the table `audit-outbox`. */
 export function createAuditOutbox(table: Pick<Table, "put">): AuditOutbox {
   return {
     async leave(note) {
@@ -22,10 +22,10 @@ export function createAuditOutbox(table: Pick<Table, "put">): AuditOutbox {
   };
 }
 
-/** What the job needs of the outbox: the notes that are there, and their deletion. */
+/** Reads and deletes notes, for the job that writes the audit records. */
 export function createOutboxReader(table: Pick<Table, "pages" | "batchWrite">) {
   return {
-    /** Yields the notes that were left before an instant (ISO 8601), page by page. */
+    /** Yields the notes that were stored before an instant (ISO 8601), page by page. */
     async *before(at: string): AsyncIterable<AuditNote[]> {
       const pages = table.pages({
         KeyConditionExpression: "pk = :pk",
@@ -42,7 +42,7 @@ export function createOutboxReader(table: Pick<Table, "pages" | "batchWrite">) {
 
 export type OutboxReader = ReturnType<typeof createOutboxReader>;
 
-/** The note in the image of a stream record. */
+/** Reads the note in the image of a stream record. */
 export function fromNoteImage(image: Parameters<typeof unmarshall>[0]): AuditNote {
   return fromItem(unmarshall(image));
 }

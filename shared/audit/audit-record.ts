@@ -18,7 +18,7 @@ export const auditActions = [
 
 export type AuditAction = (typeof auditActions)[number];
 
-/** What a request leaves before it acts. It names people, so it is deleted as soon as its record is written. */
+/** The note that a request stores before an audited action. It names people, so the job deletes it when the record is written. */
 export interface AuditNote {
   /** UUIDv7, of the time `at`. */
   id: string;
@@ -27,12 +27,12 @@ export interface AuditNote {
   /** The `sub` of the token. */
   actor: string;
   action: AuditAction;
-  /** The user whose data it is about; absent = no single user's. */
+  /** The user whose data the action is about; absent = no single user. */
   subject?: string;
   request_id: string;
 }
 
-/** A record of who did what to whose data. It holds no content, and stands for people by keyed hashes, as the lake does. */
+/** A record of who did what to whose data. It has no content, and keyed hashes instead of people, as in the lake. */
 export interface AuditRecord extends Omit<AuditNote, "actor" | "subject"> {
   actor: string;
   subject: string | null;
@@ -47,23 +47,23 @@ export interface AuditQuery {
   /** Hash of a user. */
   subject?: string | undefined;
   limit: number;
-  /** Id after which the list continues. */
+  /** The last id of the previous page. */
   after?: string | undefined;
   /** Epoch milliseconds. */
   now: number;
 }
 
-/** Keeps the notes of requests until their records are written. */
+/** Stores the notes of requests until their records are written. */
 export interface AuditOutbox {
-  /** Stores a note, once. Throws `unavailable`, and then the request must not act. */
+  /** Stores a note once. If it throws `unavailable`, the request must do nothing. */
   leave(note: AuditNote): Promise<void>;
 }
 
-/** The records. There is no way to change or to delete one. */
+/** Stores audit records. No method changes or deletes one. */
 export interface AuditStore {
   /** Stores a record; a repeat changes nothing. */
   add(record: AuditRecord): Promise<void>;
-  /** A page of records, the newest first. */
+  /** Lists a page of records, the newest first. */
   list(query: AuditQuery): Promise<{ records: AuditRecord[]; more: boolean }>;
   /** Yields the records of a day (as in 2026-11-21), page by page. */
   ofDay(day: string): AsyncIterable<AuditRecord[]>;

@@ -4,10 +4,10 @@ import { AUDIT_BY_SUBJECT } from "../dynamodb/tables.ts";
 import { retention } from "../retention/policy.ts";
 import type { AuditQuery, AuditRecord, AuditStore } from "./audit-record.ts";
 
-/** Sorts after every id. */
+/** A text that sorts after every id. */
 const LAST = "~";
 
-/** Records in the table `audit`: a partition per month, sorted by ids and so by time. */
+/** Stores records in the table `audit`: one partition per month, sorted by ids and so by time. */
 export function createAuditStore(table: Pick<Table, "put" | "query" | "pages">): AuditStore {
   return {
     async add({ subject, ...record }) {
@@ -40,7 +40,7 @@ export function createAuditStore(table: Pick<Table, "put" | "query" | "pages">):
   };
 }
 
-/** The months to read, the newest first. The index by subject has one partition per user. */
+/** Returns the partitions to read: the months, the newest first, or that of the user in the index by subject. */
 function partitionsOf({ from, to, subject, after, now }: AuditQuery): string[] {
   if (subject !== undefined) return [subject];
   const oldest = new Date(now - retention.audit.seconds * 1000).toISOString();
@@ -60,7 +60,7 @@ function pageOf({ from, to, action, subject, after, limit, now }: AuditQuery, pa
   if (action !== undefined) filters.push("#action = :action");
   return {
     ...(subject === undefined ? {} : { IndexName: AUDIT_BY_SUBJECT }),
-    // A record of `act_as` has an id of the beginning of its day.
+    // The id of an `act_as` record has the time at which its day begins.
     KeyConditionExpression: `#partition = :partition AND sk BETWEEN :low AND :high`,
     FilterExpression: filters.join(" AND "),
     ExpressionAttributeNames: {
@@ -82,7 +82,7 @@ function pageOf({ from, to, action, subject, after, limit, now }: AuditQuery, pa
   };
 }
 
-/** The beginning of the ids of an instant. */
+/** Returns the prefix of the ids of an instant. */
 const idAt = (instant: string, plus = 0): string => {
   const time = (Date.parse(instant) + plus).toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}`;
@@ -90,11 +90,11 @@ const idAt = (instant: string, plus = 0): string => {
 
 const instantOf = (id: string): string => new Date(Number.parseInt(id.slice(0, 13).replace("-", ""), 16)).toISOString();
 
-/** Sorts right before an id. */
+/** Returns a text that sorts immediately before an id. */
 const predecessor = (id: string): string =>
   `${id.slice(0, -1)}${String.fromCharCode(id.charCodeAt(id.length - 1) - 1)}${LAST}`;
 
-/** The month before one (as in 2026-11). */
+/** Returns the previous month, such as 2026-11. */
 const before = (month: string): string =>
   new Date(Date.parse(`${month}-01T00:00:00.000Z`) - 86_400_000).toISOString().slice(0, 7);
 

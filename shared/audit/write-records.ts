@@ -2,20 +2,20 @@ import type { Clock } from "../clock.ts";
 import type { OutboxReader } from "./audit-outbox.dynamodb.ts";
 import type { AuditNote, AuditRecord, AuditStore } from "./audit-record.ts";
 
-/** Milliseconds after which a note counts as left over: its stream record is lost. */
+/** Milliseconds after which the stream record of a note counts as lost. */
 const LEFT_OVER = 600_000;
 
 export interface WriteDependencies {
   audit: Pick<AuditStore, "add">;
   outbox: OutboxReader;
-  /** Returns the hash that stands for a user, as in the lake. */
+  /** Returns the hash of a user, as in the lake. */
   pseudonym(user: string): string;
   clock: Clock;
 }
 
 /** Writes the records of notes, and then deletes the notes. May be repeated. */
 export async function writeRecords({ audit, outbox, pseudonym }: WriteDependencies, left: readonly AuditNote[]) {
-  // The stream may deliver a note twice in one batch, and a batch of deletions must not name an item twice.
+  // Remove duplicates: the stream may deliver a note twice in one batch, and a batch of deletions must not name an item twice.
   const notes = [...new Map(left.map((note) => [note.id, note])).values()];
   await Promise.all(notes.map((note) => audit.add(toRecord(note, pseudonym))));
   await outbox.remove(notes);
