@@ -2,21 +2,21 @@ import { type Distinct, union } from "./distinct.ts";
 import { dimensionValue, type Kind, seriesOf, USERS, vocabulary } from "./metric.ts";
 import { addTo, mergeInto, type Sketch } from "./sketch.ts";
 
-/** The values of one series in one window, aggregated. Values are whole parts of the measure's unit. */
+/** The aggregate of one series in one window. Values are whole parts of the measure's unit. */
 export interface Aggregate {
   /** Name of the series, as in `api.request`. */
   series: string;
   dimensions: Record<string, string>;
   count: number;
-  /** Values with an error. */
+  /** Number of values with an error. */
   errors: number;
   sum: number;
   min: number;
   max: number;
   sketch: Sketch;
-  /** Distinct users; in the series of users only. */
+  /** Distinct users; only in the series of users. */
   users?: Distinct;
-  /** The number of distinct users, in place of `users` in old months. */
+  /** The number of distinct users. It replaces `users` in old months. */
   distinct?: number;
 }
 
@@ -31,12 +31,12 @@ export interface RawMetric {
   user?: string;
 }
 
-/** Distinct dimensions per series and window. Values beyond that are aggregated as `other`. */
+/** Maximum number of distinct dimensions per series and window. Values of further dimensions are aggregated as `other`. */
 const MAX_DIMENSIONS = 200;
 
 const OTHER = "other";
 
-/** Aggregates the values of one window. Memory is bounded by the vocabulary and `MAX_DIMENSIONS`. */
+/** Aggregates the values of one window. The vocabulary and `MAX_DIMENSIONS` limit its memory. */
 interface Accumulator {
   /** Reserves places for the dimensions that an earlier run has stored, so that a repeated run gives the same result. */
   admit(series: string, dimensions: readonly Record<string, string>[]): void;
@@ -44,7 +44,7 @@ interface Accumulator {
   has(series: string): boolean;
   /** Adds a raw metric to all its series. */
   addRaw(raw: RawMetric): void;
-  /** Adds an aggregate of a finer window, `times` times. */
+  /** Adds an aggregate of a finer window `times` times. */
   merge(part: Aggregate, times?: number): void;
   /** Returns the aggregates of all series that have values. */
   result(): Aggregate[];
@@ -120,7 +120,7 @@ export function createAccumulator(): Accumulator {
   }
 }
 
-/** Hashes of users that are collected before they are reduced to the smallest. */
+/** Number of hashes of users that are collected before they are reduced to the smallest ones. */
 const MAX_USERS = 10_000;
 
 function emptyAggregate(series: string, dimensions: Record<string, string>): Aggregate {
@@ -137,7 +137,7 @@ function add(place: Aggregate, value: number, failed: boolean): void {
   addTo(place.sketch, value);
 }
 
-/** Dimensions as part of a key, as in `route=GET /v1/sessions&status=2xx`. */
+/** Returns dimensions as a part of a key, such as `route=GET /v1/sessions&status=2xx`. */
 export function dimensionKey(dimensions: Record<string, string>): string {
   return Object.entries(dimensions)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,17 +1,17 @@
 import { GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
-/** Messages that SQS gives at once. */
+/** Maximum number of messages per call of SQS. */
 const BATCH = 10;
 
 /** The messages in the dead-letter queue. */
 export interface DeadLetters {
-  /** About so many. */
+  /** Approximate number of messages. */
   count: number;
   /** Epoch milliseconds at which the oldest of ten messages was sent; `null` = the queue is empty. */
   oldest: number | null;
 }
 
-/** A reader of the dead-letter queue. It leaves every message visible to others. */
+/** Creates a reader of the dead-letter queue. It leaves every message visible to other readers. */
 export function createDeadLetters(QueueUrl: string, sqs: Pick<SQSClient, "send"> = new SQSClient()) {
   const look = new ReceiveMessageCommand({
     QueueUrl,

@@ -4,7 +4,7 @@
  */
 export type Distinct = readonly number[];
 
-/** Hashes that are kept: 12 KB, with a standard error of 1/√2048. */
+/** Maximum number of hashes. They take 12 KB, and give a standard error of 1/√2048. */
 const CAPACITY = 2048;
 
 const BYTES = 6;
@@ -29,7 +29,7 @@ export function countCommon(users: Distinct, others: Distinct): number {
   return Math.round(estimate(common, users, others));
 }
 
-/** Scales a sample up to the range of all hashes. Each set is complete below the largest hash that it has kept. */
+/** Scales a sample up to the range of all hashes. Each set has all hashes up to its largest one. */
 function estimate(sample: Distinct, ...sets: readonly Distinct[]): number {
   const bound = Math.min(...sets.map((set) => (set.length < CAPACITY ? RANGE : (set.at(-1) ?? RANGE))));
   const below = sample.filter((hash) => hash < bound).length;

@@ -9,13 +9,13 @@ import type { MetricStore, Windowed } from "./metric-store.ts";
 import { encodeSketch } from "./sketch.ts";
 import { endOf, finer, type Granularity, isWindow, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
-/** The newest windows, which each run folds again because values may arrive late. */
+/** Number of the newest windows that each run folds again, because values may arrive late. */
 const REFOLDED = { hour: 3, day: 2, month: 1 } as const;
 
-/** Windows that the first run folds. */
+/** Number of windows that the first run folds. */
 const FIRST_RUN = { hour: 24, day: 2, month: 1 } as const;
 
-/** Seconds for which the sources of a window are kept. An older window must not be folded again from an incomplete rest. */
+/** Seconds for which the sources of a window are kept. An older window must not be folded again, because its sources are incomplete. */
 const sourceSeconds = (granularity: Granularity): number =>
   ({ hour: retention.rawMetric, day: retention.hourlyAggregate, month: retention.dailyAggregate })[granularity].seconds;
 
@@ -27,14 +27,14 @@ interface Folded {
   written: number;
   /** The last window that is folded; `null` = none. */
   through: string | null;
-  /** False when time ran out or finer windows are not folded yet. The next run continues. */
+  /** False when the deadline came first or finer windows are not folded yet. The next run continues. */
   complete: boolean;
 }
 
 export interface FoldOptions {
   /** Epoch milliseconds after which no window is begun. */
   deadline: number;
-  /** An earlier window to start from. A later one than the run would start from has no effect, so that no window is skipped. */
+  /** An earlier window to start from. A later window than the usual start has no effect, so that no window is skipped. */
   from?: string;
 }
 
@@ -69,7 +69,7 @@ export async function fold(
   return result;
 }
 
-/** The instant up to which finer windows are folded; `null` for hours, which have no finer windows. */
+/** Returns the instant up to which finer windows are folded; `null` for hours, which have no finer windows. */
 async function readyThrough(store: MetricStore, granularity: Granularity): Promise<string | null> {
   if (granularity === "hour") return null;
   const checkpoint = await store.checkpoint(finer[granularity]);
@@ -101,8 +101,8 @@ function notWindow(granularity: Granularity, from: string): AppError {
 }
 
 /**
- * Keeps only the number of distinct users of months that are never folded again, because their days are gone. The hashes of users are not
- * needed any more: only reports of the month and of the next one compare them.
+ * Replaces the hashes of users by their number in months that are never folded again, because their days have expired. The hashes are no
+ * longer needed: only the reports of the month and of the next one compare them.
  */
 async function forgetUsers(store: MetricStore, now: number): Promise<void> {
   const last = windowOf("month", toInstant(now - sourceSeconds("month") * 1000));
@@ -153,13 +153,13 @@ async function foldWindow(store: MetricStore, granularity: Granularity, window: 
   return changed.length;
 }
 
-/** The raw metrics of an hour, shard by shard. The first pages of all shards are requested in parallel, the others in order. */
+/** Reads the raw metrics of an hour, shard by shard. It requests the first pages of all shards in parallel, and the others in order. */
 export function rawOf(store: MetricStore, hour: string): AsyncIterable<AsyncIterable<RawMetric[]>> {
   const shards = Array.from({ length: store.shards }, (_, shard) => shard);
   return prefetch(shards, store.shards, (shard) => withFirstPage(store.raw(hour, shard)));
 }
 
-/** The first and the last finer window of a window. */
+/** Returns the first and the last finer window of a window. */
 export function partsOf(granularity: "day" | "month", window: string): [first: string, last: string] {
   const part = finer[granularity];
   const end = windowOf(part, endOf(granularity, window));
@@ -168,7 +168,7 @@ export function partsOf(granularity: "day" | "month", window: string): [first: s
 
 const placeOf = ({ series, dimensions }: Windowed): string => `${series}#${dimensionKey(dimensions)}`;
 
-/** Equal for equal aggregates. */
+/** Returns a text that is equal for equal aggregates. */
 function fingerprint({ count, errors, sum, min, max, sketch, users = [] }: Windowed): string {
   const [bins, hashes] = [encodeSketch(sketch), encodeDistinct(users)].map((bytes) =>
     Buffer.from(bytes).toString("base64"),

@@ -5,8 +5,8 @@ import { jobKey } from "./metric-keys.ts";
 const HOUR = 3_600_000;
 
 /**
- * Milliseconds after its last success at which a scheduled job is late: longer than its interval and its longest run together, because
- * a run records its success at its end. Lambda repeats a failed run.
+ * Milliseconds after its last success after which a scheduled job is late. They are more than its interval and its longest run together,
+ * because a run records its success at its end. Lambda repeats a failed run.
  */
 export const allowedSilence = {
   "jobs-reconcile": HOUR,
@@ -39,7 +39,7 @@ export interface JobBook {
   all(): Promise<JobState[]>;
 }
 
-/** Name of the item that holds the time since which jobs are watched. */
+/** Name of the item with the time since which jobs are watched. */
 const WATCH = "jobs-watch";
 
 export function createJobBook(table: Pick<Table, "query" | "update">, clock: Clock): JobBook {

@@ -13,22 +13,23 @@ import { type Granularity, windowOf } from "./window.ts";
  *   E#<day>#<shard>       <instant>#<id>        event
  *   J                     <name>                state of a job: checkpoint and last success
  *
- * Reading a window of any size takes a bounded number of Queries, and no Query reads beyond its window.
+ * A read of a window of any size takes a limited number of Queries, and no Query reads beyond its window.
  */
 
 /**
- * Partitions of an hour's raw metrics. Sized for 4,000 metrics per second (1,000 requests, each with an LLM, an embedding and a search
- * call): 500 per second and partition, where DynamoDB takes 1,000 writes. Few, because reading an hour queries all of them.
+ * Number of partitions of an hour's raw metrics. It is enough for 4,000 metrics per second (1,000 requests, each with an LLM, an embedding
+ * and a search call): 500 per second and partition, of the 1,000 writes that DynamoDB accepts. It is small, because a read of an hour queries
+ * all partitions.
  */
 export const RAW_SHARDS = 8;
 
-/** Partitions of a day's events: at 200 events per second, each has 50. */
+/** Number of partitions of a day's events. At 200 events per second, each partition gets 50. */
 const EVENT_SHARDS = 4;
 
 export const rawShards: readonly number[] = Array.from({ length: RAW_SHARDS }, (_, n) => n);
 export const eventShards: readonly number[] = Array.from({ length: EVENT_SHARDS }, (_, n) => n);
 
-/** `at`: epoch milliseconds. */
+/** @param at epoch milliseconds */
 export function rawKey(at: number, id: string): Key {
   return {
     pk: rawPartition(windowOf("hour", toInstant(at)), shardOf(id, RAW_SHARDS)),
@@ -36,7 +37,7 @@ export function rawKey(at: number, id: string): Key {
   };
 }
 
-/** `hour` as in 2026-11-21T09. */
+/** @param hour such as 2026-11-21T09 */
 export function rawPartition(hour: string, shard: number): string {
   return `R#${hour}#${digits(shard)}`;
 }
@@ -53,16 +54,16 @@ export function eventPartition(day: string, shard: number): string {
 }
 
 const TIER = { hour: "H", day: "D", month: "M" } as const;
-/** The larger window whose aggregates share a partition. */
+/** Returns the larger window whose aggregates share a partition. */
 export const PARTITION = { hour: "day", day: "month", month: undefined } as const;
 
-/** `window`: that of the aggregate, or the larger one that shares its partition. */
+/** @param window the window of the aggregate, or the larger one that shares its partition */
 export function aggregatePartition(granularity: Granularity, series: string, window: string): string {
   const unit = PARTITION[granularity];
   return `${TIER[granularity]}#${unit ? `${windowOf(unit, window)}#` : ""}${series}`;
 }
 
-/** `dimensions` as in `route=GET /v1/sessions&status=2xx`. */
+/** @param dimensions such as `route=GET /v1/sessions&status=2xx` */
 export function aggregateKey(granularity: Granularity, series: string, window: string, dimensions: string): Key {
   return {
     pk: aggregatePartition(granularity, series, window),

@@ -12,10 +12,10 @@ const lifetimeOf = (granularity: Granularity): number | null =>
   ({ hour: retention.hourlyAggregate, day: retention.dailyAggregate, month: retention.monthlyAggregate })[granularity]
     .seconds;
 
-/** Sorts after every character that can follow a window in a key. */
+/** A character that sorts after every character that can follow a window in a key. */
 const LAST = "\u{10ffff}";
 
-/** Metrics in the table `metrics`. */
+/** Stores metrics in the table `metrics`. */
 export function createMetricStore(table: Pick<Table, "get" | "pages" | "update" | "batchWrite">): MetricStore {
   return {
     shards: RAW_SHARDS,

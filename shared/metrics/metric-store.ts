@@ -1,11 +1,11 @@
 import type { Aggregate, RawMetric } from "./aggregate.ts";
 import type { Granularity } from "./window.ts";
 
-/** Raw metrics and their aggregates. */
+/** Stores raw metrics and their aggregates. */
 export interface MetricStore {
   /** Yields the raw metrics of one shard of an hour, page by page, sorted by time and id. */
   raw(hour: string, shard: number): AsyncIterable<RawMetric[]>;
-  /** The number of shards per hour. Metrics are spread over them at random. */
+  /** The number of shards per hour. Metrics are distributed over them at random. */
   readonly shards: number;
   /** Yields the aggregates of a series from window `first` to `last` (inclusive), sorted by window and dimensions. */
   aggregates(granularity: Granularity, series: string, first: string, last: string): AsyncIterable<Windowed[]>;

@@ -12,7 +12,7 @@ export const vocabulary = {
   // Calls to a provider. The built-in embedding has no metric, because it takes less time than writing one.
   "embedding.call": { dimensions: ["model"], measures: ["duration_ms", "input_tokens", "cost_usd"] },
   "search.call": { dimensions: [], measures: ["duration_ms", "results"] },
-  // A size that is measured daily. `max` of a window is the size; `sum` adds up repeated measurements and means nothing.
+  // A size that is measured daily. `max` of a window is the size. `sum` has no meaning, because it adds repeated measurements.
   "store.size": { dimensions: ["store"], measures: ["bytes", "items"] },
   "session.end": { dimensions: [], measures: ["length_s", "messages"] },
   "event.feedback": { dimensions: ["event"], measures: ["value"] },
@@ -35,7 +35,7 @@ interface MetricOf<K extends Kind> {
   measures: { [M in (typeof vocabulary)[K]["measures"][number]]?: number };
   /** Error code, such as `internal`; absent = success. */
   error?: string;
-  /** The user that it was done for; stored as a hash. */
+  /** The user of the request; stored as a hash. */
   user?: string;
   /** Epoch milliseconds. @default now */
   at?: number;
@@ -99,7 +99,7 @@ export function inUnit(series: string, parts: number): number {
   return parts / PRECISION[measures.get(series) ?? "value"];
 }
 
-/** Characters of a dimension's value. Longer values are cut. */
+/** Maximum characters of a dimension's value. Longer values are cut. */
 const MAX_VALUE = 64;
 
 /** Cuts a dimension's value, and replaces the characters that separate values in a key. */

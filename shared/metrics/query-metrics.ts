@@ -10,16 +10,16 @@ import type { Checkpoint, MetricStore, Windowed } from "./metric-store.ts";
 import { quantiles } from "./sketch.ts";
 import { finer, type Granularity, shift, startOf, windowOf, windowsBetween } from "./window.ts";
 
-/** Rows of one response. Lambda responses have 6 MB at most. */
+/** Maximum rows of one response, because Lambda responses have 6 MB at most. */
 const MAX_ROWS = 10_000;
 
-/** Newest hours that are aggregated from raw metrics: the running one, and those that may not be folded yet. */
+/** Number of the newest hours that are aggregated from raw metrics: the current one, and those that may not be folded yet. */
 const LIVE_HOURS = 3;
 
 /** Series that are queried in parallel. */
 const AT_ONCE = 8;
 
-/** Pages of raw metrics (1 MB each) after which an hour is estimated from the shards that were read. */
+/** Maximum pages of raw metrics (1 MB each) of an hour. If it has more, it is estimated from the shards that were read. */
 const LIVE_PAGES = 64;
 
 interface MetricsQuery {
@@ -31,7 +31,7 @@ interface MetricsQuery {
   to: string;
   /** Values that dimensions must have. @default any */
   dimensions?: Record<string, string>;
-  /** Merges rows of a window that differ in other dimensions than this one; `none`: all of a series. @default nothing is merged */
+  /** Merges the rows of a window that are equal in this dimension; `none` merges all rows of a series. @default nothing is merged */
   by?: string | undefined;
   /** Omits hours that are not folded yet, so that no raw metrics are read. @default false */
   foldedOnly?: boolean;
@@ -184,8 +184,8 @@ async function liveHours(store: MetricStore, now: string, count: number): Promis
 }
 
 /**
- * Aggregates an hour from its raw metrics. With more than 64 MB of them, it reads only some shards and scales up, so that the cost is
- * bounded. The shards are a fair sample, because metrics are spread over them at random.
+ * Aggregates an hour from its raw metrics. If they have more than 64 MB, it reads only some shards and scales the result up, to limit the
+ * cost. The shards are a fair sample, because metrics are distributed over them at random.
  */
 async function addUpRaw(store: MetricStore, hour: string): Promise<Windowed[]> {
   const accumulator = createAccumulator();

@@ -2,7 +2,7 @@ import { type Clock, toInstant } from "../clock.ts";
 import type { DeadLetters } from "./dead-letters.aws.ts";
 import type { JobBook } from "./job-book.ts";
 
-/** Due sessions are counted up to this number. */
+/** Maximum number of due sessions that are counted. */
 const MAX_DUE = 1000;
 
 interface DueSessions {
@@ -13,7 +13,7 @@ interface DueSessions {
 }
 
 interface Circuits {
-  /** Outages in a row of a provider, and the epoch milliseconds at which its circuit was opened; `null` = closed. */
+  /** Returns a provider's consecutive outages, and the epoch milliseconds at which its circuit was opened; `null` = closed. */
   breaker(provider: string): Promise<{ failures: number; openedAt: number | null }>;
 }
 
@@ -29,7 +29,7 @@ export interface StatePorts {
   clock: Clock;
 }
 
-/** Reads what the system is doing now: jobs, circuits of providers, and all that waits. Its cost does not grow with traffic. */
+/** Reads the current state of jobs, of providers' circuits, and of all waiting work. Its cost does not grow with traffic. */
 export async function readState(ports: StatePorts) {
   const now = ports.clock();
   const [active_sessions, jobs, due, days, providers, letters] = await Promise.all([

@@ -11,7 +11,7 @@ import type { Recorder } from "./recorder.ts";
 /** Milliseconds that a caller waits for its metrics. The write continues after that while the function runs. */
 export const PATIENCE = 500;
 
-/** Characters of a metric's id: enough to be unique within a millisecond. */
+/** Characters of a metric's id. They are enough to be unique within a millisecond. */
 const ID_LENGTH = 16;
 
 /** Writes one item of about 250 bytes (1 write unit) per metric to the table `metrics`. */
@@ -41,7 +41,7 @@ export function createRecorder(
 async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly Item[]): Promise<void> {
   const [Item, ...more] = items;
   try {
-    // Most functions only ever write one metric at a time, and have no permission for batches.
+    // Write a single metric with PutItem, because most functions write only one at a time and have no permission for batches.
     if (Item && more.length === 0) await table.put({ Item });
     else await table.batchWrite(items, []);
   } catch (error) {

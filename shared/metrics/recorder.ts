@@ -1,8 +1,8 @@
 import type { Metric } from "./metric.ts";
 
 /**
- * Records metrics, and never rejects: a metric that cannot be written is logged and lost. Await it, in parallel with other
- * work, because a Lambda function freezes after its answer.
+ * Records metrics, and never rejects: it logs the failure to write a metric, which is lost. Await it in parallel with other work, because a
+ * Lambda function freezes after its answer.
  */
 export interface Recorder {
   /** Writes a metric together with the noted ones, in one call. */
@@ -13,7 +13,7 @@ export interface Recorder {
   flush(): Promise<void>;
 }
 
-/** Records nothing: for tests of other things. */
+/** Records nothing, for tests of other code. */
 export const noRecorder: Recorder = {
   record: async () => undefined,
   note: () => undefined,

@@ -3,7 +3,7 @@ import { paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
 import { type DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { MEMORIES_BY_TIME, SESSIONS_BY_ACTIVITY } from "../dynamodb/tables.ts";
 
-/** How much a store holds. */
+/** The size of a store. */
 export interface StoreSize {
   store: string;
   bytes: number;
@@ -24,7 +24,8 @@ interface Stores {
 
 /**
  * Measures the tables, the sessions and their messages, the index of memories, and each group of objects. DynamoDB updates its sizes about
- * every six hours. Counting sessions reads their index, some 400 bytes each: 0.05 read units. A group costs one request per 1,000 objects.
+ * every six hours. The count of sessions reads their index, about 400 bytes (0.05 read units) per session. A group costs one request per
+ * 1,000 objects.
  */
 export async function measureStores(stores: Stores): Promise<StoreSize[]> {
   const sizes = await Promise.all([
@@ -44,7 +45,7 @@ async function measureConversations(stores: Stores): Promise<StoreSize[]> {
   return [
     { store: "conversations", ...table },
     { store: "sessions", bytes: indexes.get(SESSIONS_BY_ACTIVITY)?.bytes ?? 0, items: sessions },
-    // Messages have no index, so nothing tells their bytes apart from those of the table.
+    // Messages have no index, so their bytes within the table are unknown.
     { store: "messages", bytes: 0, items: messages },
     { store: "memories", ...(indexes.get(MEMORIES_BY_TIME) ?? { bytes: 0, items: 0 }) },
   ];
@@ -56,7 +57,7 @@ async function measureTable(stores: Stores, store: string, name: string): Promis
 
 type Size = Omit<StoreSize, "store">;
 
-/** Sizes of a table and of its indexes by name. The local engine says 0 for every index. */
+/** Reads the sizes of a table and of its indexes by name. The local engine reports 0 for every index. */
 async function describe({ dynamodb }: Stores, TableName: string): Promise<{ table: Size; indexes: Map<string, Size> }> {
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
   const indexes = (Table?.GlobalSecondaryIndexes ?? []).map(

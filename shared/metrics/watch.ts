@@ -4,10 +4,10 @@ import type { MetricStore } from "./metric-store.ts";
 import { queryMetrics } from "./query-metrics.ts";
 import type { Trouble } from "./trouble.ts";
 
-/** Milliseconds after which a due session counts as overdue. The reconciler runs every 15 minutes. */
+/** Milliseconds after which a due session is overdue. The reconciler runs every 15 minutes. */
 const DUE_FOR = 2 * 3_600_000;
 
-/** Overdue sessions are counted up to this number. */
+/** Maximum number of overdue sessions that are counted. */
 const MAX_OVERDUE = 1000;
 
 const LAKE = "jobs-lake";
@@ -47,7 +47,7 @@ export interface WatchDependencies {
   budget: number;
 }
 
-/** Checks everything that fails silently. It reads aggregates only, so its cost does not grow with traffic. */
+/** Checks everything that can fail without an error. It reads only aggregates, so its cost does not grow with traffic. */
 export async function watch(deps: WatchDependencies): Promise<{ gauges: Gauges; troubles: [Trouble, number][] }> {
   const { book, sessions, clock, budget } = deps;
   const now = clock();

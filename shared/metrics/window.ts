@@ -3,7 +3,7 @@ export type Granularity = "hour" | "day" | "month";
 /** The finer windows that a window consists of. An hour consists of raw metrics. */
 export const finer = { month: "day", day: "hour" } as const;
 
-/** Characters of an instant that are the name of its window: 2026-11-21T09, 2026-11-21, 2026-11. */
+/** Number of characters of an instant that are the name of its window: 2026-11-21T09, 2026-11-21, 2026-11. */
 const LENGTH = { hour: 13, day: 10, month: 7 } as const;
 
 /** The window of an instant (ISO 8601, or the name of a finer window). Names sort by time. */
