@@ -213,11 +213,11 @@ export const retention = {
   ...analyticsRows,
 } as const satisfies Record<string, RetentionRule>;
 
-/** Retention of operational data that is no record of the table above, in seconds. */
+/** Retention of operational data that has no row in the table above, in seconds. */
 export const upkeep = {
   /** Point-in-time recovery of the tables, and S3 versions that were overwritten or deleted: for operators to undo mistakes. */
   recovery: 7 * DAY,
-  /** Records that failed after all retries and wait for a redrive. */
+  /** Events that failed after all retries and wait for a redrive. */
   deadLetters: 14 * DAY,
   /** Results of Athena queries. They contain conversations. */
   queryResults: 7 * DAY,

@@ -15,12 +15,12 @@ export interface RetentionRule {
   coldAfterSeconds?: number;
   /** Seconds until an older version of an object is deleted. @default `upkeep.recovery` */
   versionSeconds?: number;
-  /** Least seconds that a deployment can choose. @default a day for objects, a minute for items */
+  /** Minimum seconds that a deployment can choose. @default a day for objects, a minute for items */
   least?: number;
-  /** Records whose period must not be longer: the tiers before this one. */
+  /** Records whose period must not be longer than this one: the earlier tiers. */
   notShorterThan?: readonly string[];
-  /** The record that has the same period, so that this one has no option of its own. */
+  /** The record whose period this one always has. There is no separate option for this one. */
   sameAs?: string;
-  /** The reason, or what deletes the record if age does not. */
+  /** The reason for the period, or the cause of the deletion if it is not age. */
   note: string;
 }
