@@ -2,22 +2,22 @@ import OpenAI, { type ClientOptions } from "openai";
 import { EMPTY_LINES, limitHeld } from "./limit-held.ts";
 
 /**
- * Bytes of a response that may have to be held in memory: of one event of a stream, or of a body that is read whole. A batch of vectors has
- * up to 6 MB, and a message of 300 KB, all of it escaped, 1.8 MB.
+ * Maximum bytes of a response in memory: of one event of a stream, or of a body that is read completely. A batch of vectors has up to 6 MB. A
+ * message of 300 KB has 1.8 MB if every character is escaped.
  */
 const MAX_HELD = 8_000_000;
 
-/** A client of OpenAI, or of any server that speaks its API. Connections are kept alive. */
+/** Creates a client of OpenAI, or of any server with its API. It keeps connections alive. */
 export function createOpenAI(options: ClientOptions): OpenAI {
   return new OpenAI({ ...options, fetch: guardedFetch, logLevel: "off" });
 }
 
 /**
- * Sees to it that an error answer has the member `error`, which is all that the client reads of it. Some servers send its members
- * without the `error` around them, or text in place of an object.
+ * Ensures that an error answer has the member `error`, because the client reads only that. Some servers send the members of `error` without
+ * it, or a text instead of an object.
  */
 async function withErrorMember(response: Response): Promise<Response> {
-  // A body that cannot be read to its end explains nothing.
+  // Ignore a body that cannot be read to its end.
   const text = await response.text().catch(() => "");
   let body: unknown = text;
   try {
@@ -33,8 +33,8 @@ async function withErrorMember(response: Response): Promise<Response> {
 }
 
 /**
- * Does not follow redirects, which would send the API key and the conversation to another server: a redirect is an error like 404. Limits
- * the bytes of a response that are held in memory.
+ * Does not follow redirects, because they would send the API key and the conversation to another server: a redirect is an error like 404.
+ * Limits the bytes of a response that are held in memory.
  */
 async function guardedFetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
   const response = await fetch(url, { ...init, redirect: "manual" });

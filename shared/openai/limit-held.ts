@@ -1,9 +1,9 @@
-/** What separates the events of a stream. */
+/** The separators of events in a stream. */
 export const EMPTY_LINES = ["\n\n", "\r\r", "\r\n\r\n"];
 
 /**
- * Passes chunks on, and fails when more than `most` bytes come without one of the separators: the reader holds in memory what it has not
- * split yet. Without separators, all that comes is one piece.
+ * Passes chunks on, and fails when more than `most` bytes come without a separator, because the reader holds them in memory until the next
+ * separator. If no separators are given, the whole response is one piece.
  */
 export async function* limitHeld(
   chunks: AsyncIterable<Uint8Array | string> | Iterable<string>,
