@@ -11,9 +11,9 @@ const RETRY = 30_000;
 export type ReadSecret = (id: string) => Promise<string>;
 
 /**
- * The API key of a provider, from the environment or from a secret. Either holds the key itself or, for several providers, a JSON
- * object of hosts and keys. The secret is read once in five minutes; when that fails, the last known value is used. Throws a
- * `ModelError` when there is none.
+ * Creates a function that returns the API key of a provider, from the environment or from a secret. Each can be the key itself or, for
+ * several providers, a JSON object of hosts and keys. It reads the secret every five minutes. If a read fails, it uses the last known value.
+ * Throws a `ModelError` when there is none.
  */
 export function createApiKeys(
   { key, secret }: { key: string; secret: string },
@@ -47,13 +47,13 @@ export function createApiKeys(
 }
 
 function keyIn(text: string, provider: string): string {
-  // Self-hosted servers mostly need no key, but the client requires one.
+  // Most self-hosted servers need no key, but the client requires one.
   if (!text.startsWith("{")) return text || "none";
   try {
     const keys = JSON.parse(text) as Record<string, string>;
     return keys[provider] ?? "none";
   } catch {
-    // Omit the cause: the parser's message quotes the secret, which must not get into a log.
+    // Omit the cause, because the parser's message quotes the secret, and logs must not have it.
     throw new ModelError("misconfigured", "the secret with the API keys is not valid JSON");
   }
 }

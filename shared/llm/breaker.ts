@@ -12,7 +12,7 @@ interface BreakerSettings {
   threshold: number;
   /** Milliseconds for which it stays open before a trial call is allowed. */
   openFor: number;
-  /** Maximum milliseconds of the trial call. After that, the instance that makes it counts as dead. */
+  /** Maximum milliseconds of the trial call. After that, its function instance counts as dead. */
   probeFor: number;
 }
 
@@ -24,10 +24,10 @@ export interface Breaker {
 }
 
 /**
- * A circuit breaker for each provider. All instances share its state, because a function instance serves one request at a time and would
- * never see enough outages by itself. Consecutive outages open the circuit. After a while, one trial call is allowed: any answer of the
- * provider closes the circuit, also a refusal; an outage keeps it open; if the call ended without either, the next call is the trial.
- * When the store fails, all calls are allowed.
+ * Creates a circuit breaker for each provider. All function instances share its state, because one instance serves one request at a time and
+ * would never see enough outages. Consecutive outages open the circuit. After a while, the breaker allows one trial call. An answer of the
+ * provider closes the circuit, also if it is a refusal. An outage keeps the circuit open. If the trial ends with neither, the next call is
+ * the trial. When the store fails, all calls are allowed.
  */
 export function createBreaker(
   store: ProviderStore,
@@ -63,7 +63,7 @@ export function createBreaker(
     }
   }
 
-  /** Makes this call the trial call of an open circuit; `null` = another call has closed the circuit. Throws for all other calls. */
+  /** Claims the trial call of an open circuit. Returns `null` when another call has closed the circuit. Throws when another call has the claim. */
   async function startProbe(provider: string, openedAt: number): Promise<number | null> {
     const now = clock();
     if (now - openedAt < openFor) throw broken(provider, openedAt);

@@ -2,15 +2,15 @@ import { log } from "../log.ts";
 import type { ModelPrompt } from "./model.ts";
 import type { ModelError } from "./model-error.ts";
 
-/** Characters in a row that a provider's explanation and a conversation do not share by chance. */
+/** Minimum length of a common text of a provider's explanation and a conversation that cannot be chance, in characters. */
 const QUOTATION = 12;
 
-/** Characters of the shortest message that is removed where it is quoted whole. */
+/** Minimum length of a message that is removed when it is quoted completely, in characters. */
 const SHORTEST = 4;
 
 /**
- * Logs a provider's error for operators, without the text that it quotes from the conversation, and without the name of a model that the
- * deployment does not know: that may be any text of the client.
+ * Logs a provider's error for operators. It omits text that the error quotes from the conversation, and the name of a model that the
+ * deployment does not know, because the name can be any text of the client.
  */
 export function logModelFailure(
   { message, failure, status, said }: ModelError,

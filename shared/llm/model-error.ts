@@ -1,10 +1,13 @@
 import { AppError } from "../errors.ts";
 
 /**
- * Why a model did not answer. `busy`: try again later (408, 409, 429). `down`: 5xx, network, timeouts. `refused`: the provider rejects
- * this request, however often it is sent. `unknown_model`: the provider has no such model. `misconfigured`: the provider rejects the
- * deployment's key or URL, or its account is out of money. `unusable`: the provider was not called, for example because its circuit is
- * open.
+ * The reason why a model did not answer:
+ * - `busy`: the client must try again later (408, 409, 429).
+ * - `down`: 5xx, network errors, timeouts.
+ * - `refused`: the provider rejects this request each time.
+ * - `unknown_model`: the provider has no such model.
+ * - `misconfigured`: the provider rejects the deployment's key or URL, or the deployment's account has no money left.
+ * - `unusable`: the provider was not called, for example because its circuit is open.
  */
 export type ModelFailure = "busy" | "down" | "refused" | "unknown_model" | "misconfigured" | "unusable";
 
@@ -14,7 +17,7 @@ interface ModelErrorOptions {
   status?: number | undefined;
   /** The explanation in the provider's answer. */
   said?: ProviderError | undefined;
-  /** Milliseconds after which the provider wants to be asked again. */
+  /** Milliseconds after which the provider allows the next request. */
   retryAfter?: number | undefined;
 }
 
@@ -43,7 +46,7 @@ export class ModelError extends Error {
   }
 }
 
-/** The caller has aborted the request. That is not the provider's fault, so its circuit breaker does not count it. */
+/** The error of a request that the caller has aborted. The circuit breaker does not count it, because the provider did not fail. */
 export function givenUp(cause: unknown): ModelError {
   return new ModelError("unusable", "the caller has aborted the request", { cause });
 }
@@ -53,20 +56,20 @@ export function isRetryable(error: unknown): error is ModelError {
   return error instanceof ModelError && (error.failure === "busy" || error.failure === "down");
 }
 
-/** Whether the provider is at fault: what its circuit breaker counts. */
+/** Whether the provider has failed. Its circuit breaker counts these errors. */
 export function isOutage(error: unknown): boolean {
   return error instanceof ModelError && error.failure === "down";
 }
 
-/** Whether the provider answered, although it refused. Without a status, the error is not from the provider. */
+/** Whether the provider answered with a refusal. An error without a status is not from the provider. */
 export function isAnswer(error: unknown): boolean {
   return error instanceof ModelError && error.status !== undefined && !isOutage(error);
 }
 
-/** Maximum seconds that a client is told to wait: by then another provider may answer, or the same one may accept the request. */
+/** Maximum seconds that a client is told to wait. After that, another provider may answer, or the same one may accept the request. */
 const MAX_RETRY_AFTER = 60;
 
-/** Turns any error of a turn into one for the client: a bad request, a wrong configuration, or a request to try again later. */
+/** Converts any error of a turn to an error for the client: a bad request, a wrong configuration, or a request to try again later. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof ModelError)) return new AppError("internal", "the turn failed", { cause: error });

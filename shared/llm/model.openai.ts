@@ -10,16 +10,16 @@ import type { Target } from "./targets.ts";
 
 /** Milliseconds. */
 interface Timeouts {
-  /** Until the provider has accepted the request: connection and status line. */
+  /** From the request until the provider has accepted it (connection and status line). */
   connect: number;
   /** From then on until the first token, and between two tokens. */
   firstToken: number;
 }
 
-/** Asks one model of one provider, once. Resolves with its first event: until then, the caller may retry. */
+/** Asks one model of one provider, once. Resolves with the first event, because the caller may retry until then. */
 export type Ask = (target: Target, prompt: ModelPrompt, request: ModelRequest) => Promise<AsyncIterable<ModelEvent>>;
 
-/** Speaks the OpenAI API with any server that offers it. Connections are kept alive; `apiKey` is called for each request. */
+/** Creates a client for any server with the OpenAI API. It keeps connections alive, and calls `apiKey` for each request. */
 export function createOpenAIModel(
   apiKey: (provider: string) => Promise<string>,
   timeouts: Timeouts,
@@ -60,10 +60,10 @@ export function createOpenAIModel(
 }
 
 interface Timeout {
-  /** Aborts the request after so many milliseconds, in place of the previous limit. */
+  /** Aborts the request after these milliseconds. Replaces the previous limit. */
   restart(milliseconds: number, complaint: string): void;
   end(): void;
-  /** Why the request was aborted, if a timeout did it. */
+  /** The reason why a timeout has aborted the request; absent = no timeout has. */
   reason(): ModelError | undefined;
 }
 
@@ -102,7 +102,7 @@ async function* read(
   const reasonToAbort = step.reason();
   if (reasonToAbort) throw reasonToAbort;
   const reason = reader.reason();
-  // A connection that is closed early looks like an end, except that there is no reason.
+  // Without a reason, the connection was closed before the end of the answer.
   if (!reason) throw new ModelError("down", "the answer broke off");
   yield* reader.end();
   yield { kind: "end", reason, usage: reader.usage() };
@@ -120,27 +120,28 @@ async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
 
 function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { parameters, cacheKey }: ModelRequest) {
   return {
-    // Servers that speak OpenAI's API may reject a parameter that they do not know.
+    // Other servers with OpenAI's API may reject a parameter that they do not know.
     ...(target.isOpenAI && cacheKey ? { prompt_cache_key: cacheKey } : {}),
     ...parameters,
     model: target.model,
     messages: messages as OpenAI.ChatCompletionMessageParam[],
     stream: true as const,
     stream_options: { ...(parameters?.stream_options as object), include_usage: true },
-    // OpenAI's newer models take `max_completion_tokens`. Most servers that speak its API take `max_tokens`. The client may know better.
+    // OpenAI's newer models need `max_completion_tokens`. Most other servers with its API need `max_tokens`, unless the client has sent the
+    // newer name.
     [target.isOpenAI || parameters?.max_completion_tokens ? "max_completion_tokens" : "max_tokens"]: maxOutputTokens,
   };
 }
 
 const BUSY = new Set([408, 409, 429]);
-/** 402: the account has no money left. Redirects are not followed, so that a redirect means that the URL is wrong. */
+/** Statuses of a wrong configuration. 402: the account has no money left. A redirect means that the URL is wrong, because none is followed. */
 const MISCONFIGURED = new Set([401, 402, 403, 404]);
 
 function failureOf(status: number, { code, message = "" }: ProviderError, model: string): ModelFailure {
   if (code === "insufficient_quota") return "misconfigured";
   if (BUSY.has(status)) return "busy";
   if (status >= 500) return "down";
-  // A 404 that does not mention the model is about the URL.
+  // A 404 that does not mention the model means that the URL is wrong.
   if (status === 404 && model && (code === "model_not_found" || message.includes(model))) return "unknown_model";
   return status < 400 || MISCONFIGURED.has(status) ? "misconfigured" : "refused";
 }
@@ -166,7 +167,7 @@ function translate(error: unknown, model = ""): ModelError {
   });
 }
 
-/** Characters of a provider's explanation that are kept. */
+/** Maximum characters of a provider's explanation. */
 const MAX_EXPLANATION = 500;
 
 function saidIn(error: unknown): ProviderError {

@@ -3,7 +3,7 @@ import type { Encoding } from "./tokenizer.ts";
 
 /** The limits and prices of a model. */
 export interface ModelSpec {
-  /** Tokens that prompt and answer may have together. */
+  /** Maximum tokens of prompt and answer together. */
   context: number;
   /** USD for a million tokens of the prompt. */
   input: number;
@@ -56,12 +56,12 @@ const embeddingPrices: Readonly<Record<string, number>> = {
   "text-embedding-ada-002": 0.1,
 };
 
-/** Corrections of a deployment, by name as in `knownModels`. */
+/** Limits and prices that a deployment overrides, by name as in `knownModels`. */
 export type ModelOverrides = Readonly<
   Record<string, { [K in "context" | "input" | "cached" | "output"]?: ModelSpec[K] | undefined }>
 >;
 
-/** For a model that is not listed, most likely a self-hosted one. */
+/** The limits of a model that is not listed, which is probably self-hosted. */
 const UNKNOWN: ModelSpec = { context: 8192, input: 0, output: 0 };
 
 /** The end of the name of a dated version, as in `gpt-4o-2024-08-06` and `gpt-4-0613`. */
@@ -88,7 +88,7 @@ export function specOf(model: string, overrides: ModelOverrides = {}): ModelSpec
   };
 }
 
-/** The limits of the known model with the longest name that this name begins with. */
+/** Returns the limits of the known model whose name is the longest prefix of this name. */
 function limitsOf(model: string): ModelSpec {
   const names = Object.keys(knownModels).filter((name) => model.startsWith(`${name}-`));
   const family = knownModels[names.sort((a, b) => b.length - a.length)[0] ?? ""];
@@ -102,7 +102,7 @@ export function isPriced(model: string, overrides: ModelOverrides = {}): boolean
   return specOf(model, overrides).input > 0;
 }
 
-/** USD. */
+/** Returns the cost of a call in USD. */
 export function costOf(
   { input, cached = input, output }: ModelSpec,
   { input_tokens, cached_input_tokens = 0, output_tokens }: ModelUsage,
@@ -112,7 +112,7 @@ export function costOf(
   return Math.round((prompt + output_tokens * output) * 1000) / 1e9;
 }
 
-/** USD for embedding so many tokens; 0 if the price is unknown. */
+/** Returns the USD for embedding these tokens; 0 if the price is unknown. */
 export function embeddingCostOf(model: string, tokens: number, overrides: ModelOverrides = {}): number {
   return costOf(
     { context: 0, input: overrides[model]?.input ?? embeddingPrices[model] ?? 0, output: 0 },

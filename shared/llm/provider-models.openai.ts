@@ -2,16 +2,16 @@ import { timeLimit } from "../clock.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
 import type { OfferedModel } from "./targets.ts";
 
-/** Milliseconds that a provider may take to list its models. */
+/** Maximum milliseconds for a provider to list its models. */
 const LIST_TIMEOUT = 5000;
 
-/** Models that are listed at most. */
+/** Maximum number of listed models. */
 const MAX_MODELS = 1000;
 
-/** Asks the server at a URL for its models. */
+/** Reads the models of the server at a URL. */
 export type ProviderModels = (baseUrl: string) => Promise<OfferedModel[]>;
 
-/** Lists the models of any server that speaks the OpenAI API. Each value of its answer is checked, because servers differ. */
+/** Lists the models of any server with the OpenAI API. It checks each value of the answer, because servers differ. */
 export function createProviderModels(apiKey: (provider: string) => Promise<string>): ProviderModels {
   return async (baseUrl) => {
     const { host } = new URL(baseUrl);

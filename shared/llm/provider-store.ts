@@ -15,15 +15,15 @@ export interface ProviderStore {
   open(provider: string, now: number): Promise<void>;
   close(provider: string): Promise<void>;
   /**
-   * Claims the trial call of an open circuit until `until` (epoch ms). `taken`: another call has the claim. `closed`: the circuit is no
-   * longer open.
+   * Claims the trial call of an open circuit until `until` (epoch ms). Returns "taken" when another call has the claim, and "closed" when the
+   * circuit is no longer open.
    */
   claimProbe(provider: string, now: number, until: number): Promise<"claimed" | "taken" | "closed">;
-  /** Ends the claim until `until`, so that another call may be the trial call. */
+  /** Ends the claim that was valid until `until`, so that another call can be the trial call. */
   endProbe(provider: string, until: number): Promise<void>;
   /**
-   * Takes a slot of `cost` milliseconds in the provider's queue. Returns the epoch milliseconds at which the slot begins. If that is later
-   * than `latest`, takes no slot and returns when it would begin. After a pause, slots of `burst` milliseconds may begin at once.
+   * Takes a slot of `cost` milliseconds in the provider's queue. Returns the epoch milliseconds at which the slot begins. If this is later
+   * than `latest`, takes no slot and returns the time at which it would begin. After a pause, slots of `burst` milliseconds can begin at once.
    */
   takePlace(
     provider: string,

@@ -8,14 +8,14 @@ import type { ProviderStore } from "./provider-store.ts";
 /** Attempts to take a slot in a queue that other instances change at the same time. */
 const MAX_ATTEMPTS = 5;
 
-/** Circuit breakers and queues of providers in the table `conversations`, each with an item of its own. */
+/** Stores circuit breakers and queues of providers in the table `conversations`, one item each. */
 export function createProviderStore(table: Table): ProviderStore {
   const expiry = (now: number) => toSeconds(now) + retention.provider.seconds;
 
   return {
     async breaker(provider) {
       const { pk, sk } = providerKey(provider, "breaker");
-      // An eventually consistent read costs half, and a state of a moment ago is good enough.
+      // An eventually consistent read costs half, and a slightly old state is good enough.
       const { items } = await table.query({
         KeyConditionExpression: "pk = :pk AND sk = :sk",
         ExpressionAttributeValues: { ":pk": pk, ":sk": sk },
@@ -98,7 +98,9 @@ export function createProviderStore(table: Table): ProviderStore {
         });
         if (began.done) return { taken: true, at: now };
       }
-      throw new AppError("unavailable", "the queue of the provider is contended", { retryAfter: 1 });
+      throw new AppError("unavailable", "too many calls change the queue of the provider: try again", {
+        retryAfter: 1,
+      });
     },
   };
 }

@@ -4,7 +4,7 @@ import type { ProviderStore } from "./provider-store.ts";
 
 const MINUTE = 60_000;
 
-/** After a pause, calls whose slots add up to this many milliseconds may start at once. */
+/** Milliseconds of slots whose calls may start at once after a pause. */
 const BURST = 5000;
 
 interface QueueSettings {
@@ -16,13 +16,13 @@ interface QueueSettings {
   patience: number;
 }
 
-/** Waits until a call with so many tokens may start. Throws a `ModelError` when that takes longer than `within` milliseconds. */
+/** Waits until a call with these tokens may start. Throws a `ModelError` when this takes longer than `within` milliseconds. */
 export type Queue = (provider: string, tokens: number, within: number, signal: AbortSignal) => Promise<void>;
 
 /**
- * Keeps all instances together within a provider's limits per minute. All calls share one queue. Each call takes a slot as long as its
- * share of a minute, by requests or by tokens, whichever is longer (a leaky bucket as a meter, as in ATM's generic cell rate algorithm).
- * Shares are computed for a minute plus the burst, so that a minute with a burst also stays within the limit.
+ * Keeps all function instances together within a provider's limits per minute. All calls share one queue. Each call takes a slot whose length
+ * is its share of a minute, by requests or by tokens, whichever is longer (a leaky bucket as a meter, as in ATM's generic cell rate
+ * algorithm). Shares are computed for a minute plus the burst, so that a minute with a burst also stays within the limit.
  */
 export function createQueue(store: ProviderStore, settings: QueueSettings, clock: Clock): Queue {
   const { requestsPerMinute, tokensPerMinute, patience } = settings;

@@ -6,7 +6,7 @@ export interface ChunkReader {
   take(chunk: unknown): AnswerPiece[];
   /** Returns the rest that was held back. */
   end(): AnswerPiece[];
-  /** Why the provider says that the answer ended; absent until it does. */
+  /** The provider's reason for the end of the answer; absent until the end. */
   reason(): FinishReason | undefined;
   usage(): ModelUsage | null;
 }
@@ -19,9 +19,8 @@ type Json = Record<string, unknown>;
 type ToPiece = (text: string) => AnswerPiece;
 
 /**
- * Reads OpenAI's chunks (https://platform.openai.com/docs/api-reference/chat-streaming) of any provider that claims to send them: each
- * value is checked, and values of another form are ignored. `newId` makes the id of a tool call when the provider gives none, or gives
- * one twice.
+ * Reads chunks in OpenAI's format (https://platform.openai.com/docs/api-reference/chat-streaming) of any provider. It checks each value, and
+ * ignores values of another form. `newId` creates the id of a tool call when the provider gives none, or the same one twice.
  */
 export function createChunkReader(newId: () => string): ChunkReader {
   /** The first half of a surrogate pair whose second half is still to come, by kind of text. */
@@ -40,7 +39,7 @@ export function createChunkReader(newId: () => string): ChunkReader {
       return piecesOf(objectOf(choice.delta), choice.logprobs);
     },
     end: () => [...held.values()].map(({ half, toPiece }) => toPiece(half.toWellFormed())),
-    // Some providers say "stop" after tool calls; so does OpenAI when the client has chosen the tool.
+    // Some providers report "stop" after tool calls. OpenAI does it when the client has chosen the tool.
     reason: () => (reason === "stop" && calls.length > 0 ? "tool_calls" : reason),
     usage: () => usage,
   };
@@ -49,7 +48,7 @@ export function createChunkReader(newId: () => string): ChunkReader {
     const { content, refusal, reasoning_content, reasoning, tool_calls, annotations } = delta;
     const more = logprobs ? { logprobs } : {};
     return [
-      // DeepSeek and vLLM use the one name, OpenRouter and LM Studio the other.
+      // DeepSeek and vLLM use the first name, OpenRouter and LM Studio the second.
       ...repaired("reasoning", textOf(reasoning_content) || textOf(reasoning), (text) => ({ kind: "reasoning", text })),
       ...repaired("text", textOf(content), (text) => ({ kind: "text", text, ...more })),
       ...repaired("refusal", textOf(refusal), (text) => ({ kind: "refusal", text, ...more })),
@@ -65,7 +64,7 @@ export function createChunkReader(newId: () => string): ChunkReader {
     const given = textOf(delta.id).toWellFormed();
     const index = delta.index ?? n;
     const known = calls.findLast((call) => call.index === index);
-    // Some providers send whole calls, all with the same index: then the id tells them apart.
+    // Some providers send whole calls with the same index for all of them: distinguish these by their ids.
     const isNew = name !== "" && (!known || (given !== "" && given !== known.given));
     const isUsable = given !== "" && given.length <= MAX_ID && !calls.some(({ id }) => id === given);
     const call = isNew ? { id: isUsable ? given : `call_${newId()}`, given, index } : known;

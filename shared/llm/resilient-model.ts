@@ -14,14 +14,14 @@ export interface Resilience {
   targets: TargetSettings;
   /** Attempts at one provider, the first included. */
   maxAttempts: number;
-  /** Milliseconds before the first retry, at most; doubled for each further one. */
+  /** Maximum milliseconds before the first retry. The maximum doubles for each further retry. */
   backoff: number;
   clock: Clock;
 }
 
 /**
- * A model that retries with full jitter, and not before the provider's `Retry-After`. If a target does not answer, it asks the next one.
- * It does not retry after the first token.
+ * Creates a model that retries with full jitter, and not before the provider's `Retry-After`. If a target does not answer, it asks the next
+ * one. It does not retry after the first token.
  */
 export function createResilientModel(deps: Resilience): Model {
   return {
@@ -42,7 +42,7 @@ async function askInOrder(deps: Resilience, request: ModelRequest): Promise<Mode
       return await askTarget(deps, target, request, deadline);
     } catch (error) {
       if (request.signal.aborted) throw error instanceof ModelError ? error : givenUp(error);
-      // The next provider would refuse the request, too; and another model is not what the client asked for.
+      // Do not ask the next target: it would refuse the request too, and the client has not asked for another model.
       if (error instanceof ModelError && isFinal(error, request.model === target.model)) throw error;
       problem = sooner(problem, deploymentsFault(error));
     }
@@ -61,7 +61,7 @@ async function askTarget(
   const prompt = await request.promptFor(target.model);
   const tokens = prompt.tokens + prompt.maxOutputTokens;
   const askOnce = async () => {
-    // Check the circuit first, so that a call that it rejects does not take a place in the queue.
+    // Check the circuit first, so that a rejected call does not take a slot in the queue.
     await breaker.check(target.provider);
     await queue(target.provider, tokens, left(), request.signal);
     return breaker.run(target.provider, () => ask(target, prompt, { ...request, firstTokenWithin: left() }));

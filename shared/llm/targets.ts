@@ -12,25 +12,25 @@ export interface Target {
 
 export interface TargetSettings {
   baseUrl: string;
-  /** Model for turns that name none. */
+  /** The model for turns that do not name one. */
   model: string;
-  /** In order; `model` of the same provider or `model@https://host/v1` of another. */
+  /** Models to try in order: `model` of the same provider, or `model@https://host/v1` of another. */
   fallbacks: readonly string[];
   prices: ModelOverrides;
 }
 
-/** Whether clients may ask for a model. OpenAI must offer a model that the deployment knows; other servers offer any model. */
+/** Whether clients may ask for a model. With OpenAI, the deployment must know the model. Other servers can have any model. */
 export function isOffered(settings: TargetSettings, asked: string): boolean {
   return !createTarget(asked, settings.baseUrl).isOpenAI || isKnown(settings, asked);
 }
 
-/** Whether a model is configured or has a known price. Any other name may be a text of the client. */
+/** Whether a model is configured or has a known price. Another name can be any text of the client. */
 export function isKnown({ model, fallbacks, prices }: TargetSettings, asked: string): boolean {
   const configured = [model, ...fallbacks.map((entry) => entry.split("@")[0])];
   return configured.includes(asked) || isPriced(asked, prices);
 }
 
-/** A model as OpenAI lists it. */
+/** A model in the format of OpenAI's list. */
 export interface OfferedModel {
   id: string;
   /** Epoch seconds; 0 = not known. */
@@ -63,7 +63,7 @@ function noModels(error: unknown): OfferedModel[] {
   return [];
 }
 
-/** Where a turn is sent, in order: the model it asks for, then the fallbacks. */
+/** Returns the targets of a turn in order: the requested model, then the fallbacks. */
 export function targetsOf({ baseUrl, model, fallbacks }: TargetSettings, asked = model): Target[] {
   const first = createTarget(asked, baseUrl);
   const others = fallbacks.map((entry) => {

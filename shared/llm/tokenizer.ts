@@ -3,18 +3,18 @@ export type Encoding = "o200k_base" | "cl100k_base";
 
 export type CountTokens = (text: string) => number;
 
-/** Longer words, and longer runs of blanks, are cut: the library's time grows with the square of their length, and no token is longer. */
+/** Longer words and runs of blanks are cut, because the library's time grows with the square of their length, and no token is longer. */
 const LONGEST_RUN = 128;
 
 const RUNS = new RegExp(`\\S{${LONGEST_RUN}}|\\s{${LONGEST_RUN}}`, "gu");
 
-// An encoding has megabytes of data. It is a file beside the bundle, and the first turn that needs exact counts loads it.
+// An encoding has megabytes of data. The bundler puts it into a separate file, which the first turn that needs exact counts loads.
 const libraries = {
   o200k_base: () => import("gpt-tokenizer/encoding/o200k_base"),
   cl100k_base: () => import("gpt-tokenizer/encoding/cl100k_base"),
 } as const;
 
-/** Counts tokens as the models of an encoding do; for cut words, the count is slightly too high. The first call takes longer. */
+/** Counts tokens with the encoding of a model. For cut words, the count is slightly too high. The first call loads the encoding. */
 export async function loadTokenizer(encoding: Encoding): Promise<CountTokens> {
   const { countTokens } = await libraries[encoding]();
   // Treat special tokens in the text as ordinary text.
