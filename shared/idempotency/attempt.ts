@@ -8,11 +8,11 @@ import type { Begun, IdempotencyStore, KeptAnswer } from "./idempotency-store.ts
 /** The form of an `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** Milliseconds after the end of its function at which an attempt counts as dead: clocks differ a little. */
+/** Milliseconds after the end of its function after which an attempt counts as dead. It is not zero, because clocks differ. */
 export const LOCK_MARGIN = 1000;
 
 export interface IdempotencyDependencies {
-  /** Absent = requests have no keys. */
+  /** Absent = keys have no effect. */
   store: IdempotencyStore | undefined;
   clock: Clock;
   /** @default randomId */
@@ -30,13 +30,13 @@ export interface Repeatable {
   remaining: number;
   /** Seconds in which a repeat is the same request. @default the retention of idempotency records */
   seconds?: number;
-  /** A request that is new, although an earlier one may have had its key. */
+  /** Whether the request is new even if an earlier one had the same key. */
   isNew?: boolean;
 }
 
 /** One attempt at a request with a key. */
 interface Attempt {
-  /** Claims the request, or says what became of it; may be repeated. Throws `idempotency_mismatch`. */
+  /** Claims the request, or returns its state. May be repeated. Throws `idempotency_mismatch`. */
   begin(): Promise<Exclude<Begun, { kind: "mismatch" }>>;
   /** Keeps the answer for repeats. */
   finish(answer: KeptAnswer): Promise<void>;
@@ -45,8 +45,8 @@ interface Attempt {
 }
 
 /**
- * Starts an attempt: `identity` is what the request has if this attempt is the first one. There is nothing to claim
- * without a key. Throws `validation_failed` for a key of another form.
+ * Starts an attempt. `identity` is the request's identity if this attempt is the first one. A request without a key needs no claim. Throws
+ * `validation_failed` for an invalid key.
  */
 export function startAttempt(
   { store, clock, newId = randomId }: IdempotencyDependencies,
@@ -79,7 +79,7 @@ export function startAttempt(
   };
 }
 
-/** Whether a refusal is kept for repeats. An error that may not occur again is not kept. */
+/** Whether an error is kept for repeats. An error that may not occur again is not kept. */
 export function isFinal(error: unknown): error is AppError {
   return error instanceof AppError && error.status < 500 && error.status !== 429 && !error.retryAfter;
 }

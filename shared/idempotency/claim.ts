@@ -4,8 +4,11 @@ import { type IdempotencyDependencies, isFinal, type Repeatable, startAttempt, s
 import type { KeptAnswer } from "./idempotency-store.ts";
 
 /**
- * Which attempt at a request owns its turn. `first`: this one. `taken`: this one, because an earlier attempt died or failed at an unknown
- * step. `followed`: another attempt that is running. `answered`: another attempt, whose answer was stored and may be deleted by now.
+ * The attempt of a request that owns its turn:
+ * - `first`: this attempt.
+ * - `taken`: this attempt, because an earlier one was killed or failed at an unknown step.
+ * - `followed`: another attempt that is running.
+ * - `answered`: another attempt. Its answer was stored, and can be deleted since.
  */
 export interface Claim {
   kind: "first" | "taken" | "followed" | "answered";
@@ -25,9 +28,9 @@ export interface TurnClaims {
 }
 
 /**
- * Makes all attempts at a request with a key one turn. The claim holds only the identity of the turn. The answer is stored in the
- * session, and a repeat streams it from there. `own` is the identity of a turn that no earlier attempt can have begun; it is known
- * before the claim.
+ * Makes one turn of all attempts of a request with a key. The claim has only the identity of the turn. The answer is stored in the session,
+ * and a repeat streams it from there. `own` is the identity of a turn that no earlier attempt can have begun, so it is known before the
+ * claim.
  */
 export function claimsOf(
   deps: IdempotencyDependencies,
@@ -55,7 +58,7 @@ export function claimsOf(
     },
 
     async keep() {
-      // A lost mark is harmless: a repeat still finds the answer. Only after the answer was deleted would a repeat run the turn again.
+      // Ignore a failure: a repeat finds the answer without this mark. A repeat runs the turn again only if the answer was deleted.
       if (mine) await attempt?.finish({ status: 200, headers: {}, body: "" }).catch(() => undefined);
     },
 

@@ -4,12 +4,12 @@ import type { Table } from "../dynamodb/table.ts";
 import { retention } from "../retention/policy.ts";
 import type { Begun, IdempotencyStore } from "./idempotency-store.ts";
 
-/** The record was neither deleted nor replaced by another request's. */
+/** The condition that the record was neither deleted nor replaced by that of another request. */
 const IS_SAME_REQUEST = "seed = :seed";
 
 /**
- * Idempotency records in the table `conversations`, one item each. Earlier versions stored each in a partition of its own: DynamoDB's TTL
- * deletes those within a day, and a request that is repeated across the update runs again.
+ * Stores idempotency records in the table `conversations`, one item each. Earlier versions stored each in a separate partition. DynamoDB's TTL
+ * deletes those within a day; a request that is repeated after the update of the deployment runs again.
  */
 export function createIdempotencyStore(table: Pick<Table, "put" | "update">): IdempotencyStore {
   return {

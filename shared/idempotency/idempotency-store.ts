@@ -18,7 +18,7 @@ export type Begun =
   | { kind: "mismatch" };
 
 interface ClaimRequest {
-  /** Tells one request from another. */
+  /** The hash of the request, which another request does not have. */
   digest: string;
   identity: RequestIdentity;
   /** Epoch milliseconds at which the claim ends. The next attempt after that runs the request with the identity of the first one. */
@@ -32,8 +32,8 @@ interface ClaimRequest {
 }
 
 /**
- * One record per request that a client may repeat. `key` is the hash of the key that names the request. `seed` is the seed of the first
- * attempt: a request whose record another request has replaced changes nothing.
+ * Stores one record per request that a client may repeat. `key` is the hash of the request's key. `seed` is the seed of the first attempt: if
+ * another request has replaced the record, a write with the old seed changes nothing.
  */
 export interface IdempotencyStore {
   /** Claims the request. */

@@ -9,8 +9,8 @@ const POLL = 150;
 
 export interface Answer extends KeptAnswer {
   /**
-   * Gives the text to keep in place of the body: ids and times, by which a repeat reads the content again. A kept answer must
-   * not hold content, because it outlives a deletion. @default the body
+   * Returns the text to keep instead of the body: ids and times, with which a repeat reads the content again. A kept answer must not have
+   * content, because it still exists after a deletion. @default the body
    */
   keep?: () => Promise<string>;
 }
@@ -18,14 +18,14 @@ export interface Answer extends KeptAnswer {
 /** The two ways to answer a request. */
 interface Answering {
   run(identity: RequestIdentity): Promise<Answer>;
-  /** Makes the first answer again from the kept one. Throws `not_found` when its content was deleted. */
+  /** Makes the first answer again from the kept text. Throws `not_found` when its content was deleted. */
   repeat(kept: KeptAnswer): Promise<Answer>;
 }
 
 /**
- * Runs a request once per key. A repeat gets the first answer, and waits for it while the first attempt runs. If that attempt
- * died, the repeat runs with its identity, so that ids and times come out the same. A thrown error and an answer of 5xx are
- * not kept. Throws `validation_failed`, `idempotency_mismatch`, `conflict`.
+ * Runs a request once per key. A repeat gets the first answer, and waits for it while the first attempt runs. If that attempt was killed, the
+ * repeat runs with its identity, so that ids and times are the same. A thrown error and an answer of 5xx are not kept. Throws
+ * `validation_failed`, `idempotency_mismatch`, `conflict`.
  */
 export async function runOnce(
   deps: IdempotencyDependencies,
