@@ -1,7 +1,7 @@
 /** Returns milliseconds since the epoch. Injected where behaviour depends on the time, so that tests can set it. */
 export type Clock = () => number;
 
-/** Milliseconds of Node's longest timer, 24.8 days. Node fires a longer one at once. */
+/** Milliseconds of Node's longest timer, 24.8 days. Node fires a longer timer at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export function toSeconds(milliseconds: number): number {
@@ -18,14 +18,14 @@ export function startStopwatch(): () => number {
   return () => performance.now() - began;
 }
 
-/** Calls `run` once after a time. Returns the function that prevents it. */
+/** Calls `run` once after a time. Returns a function that cancels the call. */
 export function callAfter(milliseconds: number, run: () => void): () => void {
   if (milliseconds > LONGEST_TIMER) return () => undefined;
   const timer = setTimeout(run, Math.max(0, milliseconds));
   return () => clearTimeout(timer);
 }
 
-/** Calls `run` each time that an interval has passed. Returns the function that ends it. */
+/** Calls `run` at each interval. Returns a function that ends this. */
 export function callEvery(milliseconds: number, run: () => void): () => void {
   const timer = setInterval(run, milliseconds);
   return () => clearInterval(timer);
@@ -52,7 +52,7 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-/** Resolves with the result of the work, or with `late` if the time is over first. The work is not stopped. */
+/** Resolves with the result of the work, or with `late` if the time is over first. It does not stop the work. */
 export async function withPatience<T, L>(milliseconds: number, work: Promise<T>, late: L): Promise<T | L> {
   let cancel: (() => void) | undefined;
   const patience = new Promise<L>((resolve) => {

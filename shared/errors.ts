@@ -32,7 +32,7 @@ interface AppErrorOptions {
   fields?: readonly FieldError[];
   /** Seconds after which the client may retry; sent as `Retry-After`. */
   retryAfter?: number;
-  /** The code of the model's provider, for clients that know it. */
+  /** The error code of the model's provider, for clients that know it. */
   providerCode?: string | undefined;
   /** Headers of the answer. */
   headers?: Record<string, string>;

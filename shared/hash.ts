@@ -31,8 +31,8 @@ export function sha256(text: string): string {
 }
 
 /**
- * Stands for a user or a session in logs and metrics: 48 bits of SHA-256, in hex. It has no key, unlike the lake's hash, so that support can
- * find the lines about an id. It costs no secret and lives as long as a log.
+ * The hash of a user or a session in logs and metrics: 48 bits of SHA-256, in hex. Unlike the lake's hash it has no key, so that support can
+ * find the lines about an id. It needs no secret, and lives only as long as the logs.
  */
 export function hashId(id: string): string {
   return sha256(id).slice(0, 12);

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { hashId } from "./hash.ts";
 
-/** The request that is named in the lines logged while it runs. */
+/** The request whose id and user are in all lines that are logged while it runs. */
 interface Request {
   id: string;
   /** Absent until the request is authenticated. */
@@ -35,7 +35,7 @@ export function setRequestUser(user: string): void {
   if (request) request.user = user;
 }
 
-/** Logs the failure of a job, with its cause. `fields` say which job failed, and at what. */
+/** Logs the failure of a job, with its cause. `fields` name the job and the failed item. */
 export function logFailure(error: unknown, fields: { job: string } & Fields): void {
   const cause = error instanceof Error ? error.cause : undefined;
   log("error", { ...fields, message: String(error), ...(cause === undefined ? {} : { cause: String(cause) }) });

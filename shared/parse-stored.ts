@@ -1,8 +1,8 @@
 import { AppError } from "./errors.ts";
 
 /**
- * Parses JSON that Memocha has stored; `what` names it. Use this for everything that holds what users say: the error of `JSON.parse` quotes the
- * text, and errors get into logs and dead letters.
+ * Parses JSON that Memocha has stored; `what` names it. Use this for all content of users, because the error of `JSON.parse` quotes the text,
+ * and errors are written to logs and dead letters.
  */
 export function parseStored<T>(text: unknown, what: string): T {
   try {

@@ -6,11 +6,11 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /**
- * Translates an SDK error: `unavailable` when a retry may succeed, `internal` otherwise. `store` names what the bucket
- * holds, as in "archive". This file imports no SDK, because the archive loads the SDK only when it is used.
+ * Translates an SDK error: `unavailable` when a retry may succeed, `internal` otherwise. `store` names the content of the bucket, such as
+ * "archive". This file imports no SDK, because the archive loads the SDK only when it is used.
  */
 export function translate(error: unknown, store: string): AppError {
-  // The source of an upload has failed, not S3.
+  // This is an error of the source of an upload, not of S3.
   if (error instanceof AppError) return error;
   const status = statusOf(error);
   return status === undefined || status >= 500 || status === 429
