@@ -52,6 +52,7 @@ export async function readDashboard(api: Api, range: RangeName, route: string | 
   const restored = byRoute.filter(({ dimensions }) => dimensions.route?.endsWith("/restore"));
   const quantiles = (rows: Row[]): Series[] =>
     (["p50", "p95", "p99"] as const).map((name) => ({ name, values: valuesOf(span, rows, (row) => row[name], null) }));
+  const byModel = (rows: Row[]) => groupBy(span, rows, "model", ({ sum }) => sum);
   const named = (series: Series[], suffix: string) => series.map((one) => ({ ...one, name: `${one.name} ${suffix}` }));
   return {
     span,
@@ -59,17 +60,8 @@ export async function readDashboard(api: Api, range: RangeName, route: string | 
     requests: groupBy(span, byStatus, "status", ({ count }) => count),
     latency: quantiles(all),
     firstToken: quantiles(firstToken),
-    tokens: [
-      ...named(
-        groupBy(span, input, "model", ({ sum }) => sum),
-        "in",
-      ),
-      ...named(
-        groupBy(span, output, "model", ({ sum }) => sum),
-        "out",
-      ),
-    ],
-    cost: groupBy(span, cost, "model", ({ sum }) => sum),
+    tokens: [...named(byModel(input), "in"), ...named(byModel(output), "out")],
+    cost: byModel(cost),
     sessions: [
       { name: "created", values: valuesOf(span, created, ({ sum }) => sum, 0) },
       { name: "archived", values: valuesOf(span, ended, ({ count }) => count, 0) },
@@ -82,42 +74,37 @@ export async function readDashboard(api: Api, range: RangeName, route: string | 
 
 /** The numbers of the last 24 hours and of the 24 hours before. The range does not change them. */
 async function readHeadlines(api: Api, now: number): Promise<Headline[]> {
-  const to = new Date(now).toISOString();
   const from = new Date(now - 2 * DAY).toISOString();
-  const days = (name: string) =>
-    api
-      .call("GET /v1/metrics", { query: { name, granularity: "hour", by: "none", from, to } })
-      .then(({ data }) => data);
+  const span = { granularity: "hour", from, to: new Date(now).toISOString() } as const;
+  const days = (name: string) => readSeries(api, span, name, "none");
   const [requests, firstToken, cost] = await Promise.all([
     days("api.request"),
     days("llm.call.first_token_ms"),
     days("llm.call.cost_usd"),
   ]);
   const since = now - DAY;
-  const halves = (rows: Row[]) => [
-    rows.filter(({ start }) => Date.parse(start) >= since),
-    rows.filter(({ start }) => Date.parse(start) < since),
-  ];
-  const headline = (id: Headline["id"], rows: Row[], sum: (rows: Row[]) => number | null, of: (row: Row) => number) => {
-    const [last = [], first = []] = halves(rows);
-    return { id, now: sum(last), before: sum(first), values: last.map(of) };
+  const headline = (
+    id: Headline["id"],
+    rows: Row[],
+    of: (rows: Row[]) => number | null,
+    each: (row: Row) => number,
+  ) => {
+    const last = rows.filter(({ start }) => Date.parse(start) >= since);
+    const first = rows.filter(({ start }) => Date.parse(start) < since);
+    return { id, now: of(last), before: of(first), values: last.map(each) };
   };
-  const count = (rows: Row[]) => rows.reduce((sum, row) => sum + row.count, 0);
-  const share = (rows: Row[]) =>
-    count(rows) === 0 ? null : rows.reduce((sum, row) => sum + row.errors, 0) / count(rows);
+  const sum = (rows: Row[], of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
+  const count = (rows: Row[]) => sum(rows, (row) => row.count);
+  const mean = (rows: Row[], of: (row: Row) => number) => (count(rows) === 0 ? null : sum(rows, of) / count(rows));
+  const share = (rows: Row[]) => mean(rows, (row) => row.errors);
   // The quantile of a day is not known from those of its hours: their mean, weighted by requests, is close to it.
-  const p95 = (rows: Row[]) =>
-    count(rows) === 0 ? null : rows.reduce((sum, row) => sum + row.p95 * row.count, 0) / count(rows);
+  const p95 = (rows: Row[]) => mean(rows, (row) => row.p95 * row.count);
+  const dollars = (rows: Row[]) => sum(rows, (row) => row.sum);
   return [
     headline("requests", requests, count, (row) => row.count),
     headline("errors", requests, share, (row) => row.errors / Math.max(1, row.count)),
     headline("p95", requests, p95, (row) => row.p95),
     headline("firstToken", firstToken, p95, (row) => row.p95),
-    headline(
-      "cost",
-      cost,
-      (rows) => rows.reduce((sum, row) => sum + row.sum, 0),
-      (row) => row.sum,
-    ),
+    headline("cost", cost, dollars, (row) => row.sum),
   ];
 }

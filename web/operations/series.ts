@@ -43,12 +43,11 @@ type By = "none" | "status" | "model" | "route" | "store";
 /** Reads one series of a span. */
 export async function readSeries(
   api: Api,
-  span: Span,
+  { granularity, from, to }: Omit<Span, "starts">,
   name: string,
   by: By,
-  route: string | undefined,
+  route?: string,
 ): Promise<Row[]> {
-  const { granularity, from, to } = span;
   const isOfRequests = name.startsWith("api.request");
   const query = { name, granularity, from, to, by, ...(route !== undefined && isOfRequests && { route }) };
   return (await api.call("GET /v1/metrics", { query })).data;

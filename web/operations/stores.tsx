@@ -20,7 +20,7 @@ export function Stores({ range }: { range: RangeName }) {
   useEffect(() => {
     const span = spanOf(range === "90d" ? "90d" : "30d", Date.now());
     const read = async (name: string) =>
-      groupBy(span, await readSeries(api, span, name, "store", undefined), "store", ({ max }) => max);
+      groupBy(span, await readSeries(api, span, name, "store"), "store", ({ max }) => max);
     Promise.all([read("store.size"), read("store.size.items")]).then(
       ([bytes, items]) => setStored({ span, bytes, items }),
       () => {},
