@@ -4,6 +4,7 @@ import { createApi } from "./api.ts";
 import { AppContext } from "./app-context.ts";
 import { Chat } from "./chat/chat.tsx";
 import { Data } from "./data/data.tsx";
+import { listen } from "./listen.ts";
 import { Memory } from "./memory/memory.tsx";
 import { goTo, isIncognito, useLocation } from "./route.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
@@ -116,22 +117,14 @@ function newId(): string {
 
 function useOnline(): boolean {
   const [isOnline, setOnline] = useState(navigator.onLine);
-  useEffect(() => {
-    const read = () => setOnline(navigator.onLine);
-    addEventListener("online", read);
-    addEventListener("offline", read);
-    return () => {
-      removeEventListener("online", read);
-      removeEventListener("offline", read);
-    };
-  }, []);
+  useEffect(() => listen(["online", "offline"], () => setOnline(navigator.onLine)), []);
   return isOnline;
 }
 
 /** Keyboard shortcuts that work outside of text fields. */
 function useKeys(showKeys: () => void, openSidebar: () => void): void {
   useEffect(() => {
-    const press = (event: KeyboardEvent) => {
+    return listen("keydown", (event) => {
       const isTyping =
         event.target instanceof Element && event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -142,9 +135,7 @@ function useKeys(showKeys: () => void, openSidebar: () => void): void {
         requestAnimationFrame(() => document.querySelector<HTMLElement>("#search")?.focus());
       } else return;
       event.preventDefault();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    });
   }, []);
 }
 

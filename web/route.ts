@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { listen } from "./listen.ts";
 
 /** A view of the page: the part of the hash before `?`, cut at slashes. Its filters come after `?`. */
 export interface Location {
@@ -33,11 +34,7 @@ export const newChatHash = (incognito = false): string => (incognito ? `#/?${INC
 /** The view that the URL names, kept up to date. */
 export function useLocation(): Location {
   const [current, setCurrent] = useState(() => parseHash(location.hash));
-  useEffect(() => {
-    const read = () => setCurrent(parseHash(location.hash));
-    addEventListener("hashchange", read);
-    return () => removeEventListener("hashchange", read);
-  }, []);
+  useEffect(() => listen("hashchange", () => setCurrent(parseHash(location.hash))), []);
   return current;
 }
 

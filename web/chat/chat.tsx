@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { formatDateTime } from "../format.ts";
+import { listen } from "../listen.ts";
 import { readDraft } from "../preferences.ts";
 import { goTo, newChatHash } from "../route.ts";
 import { texts } from "../texts.ts";
@@ -47,13 +48,11 @@ export function Chat({ id, isNew, isIncognito, highlighted, onOpenSidebar }: Cha
     if (isReady && highlighted) document.getElementById(`m-${highlighted}`)?.scrollIntoView({ block: "center" });
   }, [isReady, highlighted]);
   useEffect(() => {
-    const press = (event: KeyboardEvent) => {
+    return listen("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
       if (state?.live) void conversation.stop();
       else setDrawer(undefined);
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    });
   }, [conversation, state?.live]);
 
   const messages = state?.messages ?? [];

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
+import { onShown } from "../listen.ts";
 import { readDraft, writeDraft } from "../preferences.ts";
 import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
@@ -45,10 +46,9 @@ export function useConversation(
   );
   useEffect(() => {
     void conversation.load();
-    const look = () => document.visibilityState === "visible" && void conversation.refresh();
-    document.addEventListener("visibilitychange", look);
+    const stop = onShown(() => void conversation.refresh());
     return () => {
-      document.removeEventListener("visibilitychange", look);
+      stop();
       conversation.close();
     };
   }, [conversation]);

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
+import { listen } from "../listen.ts";
 import { goTo, sessionHash } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
@@ -18,15 +19,9 @@ export function SessionItem({ session, isCurrent }: { session: Session; isCurren
   useEffect(() => {
     if (mode !== "menu") return;
     item.current?.querySelector<HTMLElement>(".menu button")?.focus();
-    const leave = (event: Event) => {
-      if (!item.current?.contains(event.target as Node)) setMode("closed");
-    };
-    addEventListener("pointerdown", leave);
-    addEventListener("focusin", leave);
-    return () => {
-      removeEventListener("pointerdown", leave);
-      removeEventListener("focusin", leave);
-    };
+    return listen(["pointerdown", "focusin"], ({ target }) => {
+      if (!item.current?.contains(target as Node)) setMode("closed");
+    });
   }, [mode]);
 
   const close = () => {

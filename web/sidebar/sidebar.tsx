@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useApp } from "../app-context.ts";
 import { formatMonth, midnight } from "../format.ts";
+import { listen } from "../listen.ts";
 import { goTo, type Location } from "../route.ts";
 import { texts } from "../texts.ts";
 import type { Session } from "../types.ts";
@@ -41,9 +42,7 @@ export function Sidebar({ current, isOpen, onClose, onShowKeys }: Props) {
   useEffect(() => {
     if (!isOpen) return;
     panel.current?.querySelector<HTMLElement>("button")?.focus();
-    const close = (event: KeyboardEvent) => event.key === "Escape" && onClose();
-    addEventListener("keydown", close);
-    return () => removeEventListener("keydown", close);
+    return listen("keydown", ({ key }) => key === "Escape" && onClose());
   }, [isOpen, onClose]);
 
   return (

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { Api } from "../api.ts";
+import { onShown } from "../listen.ts";
 import type { Session } from "../types.ts";
 
 /** Sessions of a page of the list: the most that the API gives. */
@@ -61,17 +62,13 @@ export function useSessions(api: Api): Sessions {
   }, [fetchFirst, merge]);
   useEffect(reload, [reload]);
 
-  // Another tab may have written.
   useEffect(() => {
-    const look = () => {
-      if (document.visibilityState === "visible")
-        fetchFirst().then(
-          (page) => merge(page.data),
-          () => {},
-        );
-    };
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
+    return onShown(() => {
+      fetchFirst().then(
+        (page) => merge(page.data),
+        () => {},
+      );
+    });
   }, [fetchFirst, merge]);
 
   return useMemo(

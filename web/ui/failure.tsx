@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, asApiError } from "../api.ts";
+import { listen } from "../listen.ts";
 import { texts } from "../texts.ts";
 
 interface FailureProps {
@@ -18,11 +19,7 @@ export function Failure({ error, text, onAgain }: FailureProps) {
     return () => clearInterval(timer);
   }, [error]);
   // The network is back: try again without a click.
-  useEffect(() => {
-    if (error.status !== 0) return;
-    addEventListener("online", onAgain);
-    return () => removeEventListener("online", onAgain);
-  }, [error, onAgain]);
+  useEffect(() => (error.status === 0 ? listen("online", onAgain) : undefined), [error, onAgain]);
   // Nothing has failed: the person asked for the erasure.
   const isErased = error.code === "being_erased";
   return (

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { listen } from "../listen.ts";
 import { texts } from "../texts.ts";
 import { IconButton } from "./icon-button.tsx";
 import { CloseIcon } from "./icons.tsx";
@@ -45,10 +46,10 @@ function Toast({ notice, onDismiss }: { notice: Shown; onDismiss: () => void }) 
   };
   useEffect(() => {
     const timer = setTimeout(finish, SHOWN);
-    addEventListener("pagehide", finish);
+    const stop = listen("pagehide", finish);
     return () => {
       clearTimeout(timer);
-      removeEventListener("pagehide", finish);
+      stop();
     };
   }, []);
   const undo = () => {
