@@ -62,7 +62,7 @@ describe("a program in docs/clients.md", () => {
     expect(await run(name)).toBe("You said: Where were we?");
   });
 
-  it("shows a chat, sends, stops, and resumes after a reload: react", async () => {
+  it("shows a chat, sends, stops, and resumes after a reload (react)", async () => {
     const code = `${programs.get("react")}
       import { createRoot } from "react-dom/client";
       const [url, token] = [process.env.MEMOCHA_URL, process.env.MEMOCHA_TOKEN];
@@ -106,12 +106,12 @@ describe("a program in docs/clients.md", () => {
     expect(await run("react", outputFiles[0]?.text)).toBe('["Hello","one "]');
   });
 
-  it("goes from branch to branch: branches", async () => {
+  it("switches between branches (branches)", async () => {
     fake.next({ text: "The Nile" }, { text: "The Po" }, { text: "Garda" });
     expect(await run("branches")).toBe("Name a river.\nThe Po");
   });
 
-  it("begins an incognito session: incognito", async () => {
+  it("begins an incognito session (incognito)", async () => {
     expect(await run("incognito")).toBe("true You said: Keep this between us.");
   });
 
@@ -125,11 +125,11 @@ describe("a program in docs/clients.md", () => {
     expect(fake.requests.at(-1)!.messages.at(-1)).toMatchObject({ role: "tool", tool_call_id: "call-1" });
   });
 
-  it("asks about a file that it has uploaded: files", async () => {
+  it("asks about a file that it has uploaded (files)", async () => {
     expect(await run("files")).toMatch(/^You said: /);
   });
 
-  it("stops an answer: stop", async () => {
+  it("stops an answer (stop)", async () => {
     fake.next({ text: "one two", hang: "mid-stream" });
     expect(await run("stop")).toMatch(/^\{ stopped: true, message_id: '[0-9a-f-]{36}' \}\nstopped$/);
     expect(fake.requests.at(-1)).toMatchObject({ isCut: true });
@@ -168,7 +168,7 @@ describe("the MCP SDK's client over HTTP", () => {
   );
 
   it.each([{}, { authorization: "Bearer wrong" }])(
-    "an MCP client without a valid token is led to the metadata of the resource: %o",
+    "an MCP client without a valid token gets the URL of the resource's metadata: %o",
     async (headers) => {
       const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
       const refused = await fetch(`${host.url}/mcp`, { method: "POST", headers, body });

@@ -187,7 +187,7 @@ describe("POST /v1/sessions/{id}/messages refuses", () => {
 describe("an unreadable body is refused:", () => {
   it.each([
     ["text that is not JSON", { raw: "title=x" }, 400, "bad_request"],
-    ["JSON that breaks off", { raw: '{"title":"x' }, 400, "bad_request"],
+    ["JSON that is cut off", { raw: '{"title":"x' }, 400, "bad_request"],
     ["two values", { raw: "{}{}" }, 400, "bad_request"],
     ["NaN", { raw: '{"ttl_seconds":NaN}' }, 400, "bad_request"],
     ["bytes that are not UTF-8", { bytes: Buffer.from('{"title":"\xff\xfe"}', "latin1") }, 400, "bad_request"],
@@ -264,7 +264,7 @@ describe("ids in paths", () => {
     },
   );
 
-  it("that are not valid are answered as valid ones of which nothing exists, with the name of the thing", async () => {
+  it("that are not valid get the same answer as valid ids that do not exist, with the kind of thing", async () => {
     const absent = "00000000-0000-4000-8000-000000000000";
     for (const [method, path, noun] of [
       ["GET", "/v1/exports/{id}", "export"],
@@ -287,7 +287,7 @@ describe("ids in paths", () => {
     }
   });
 
-  it("mean the same in every percent-encoding", async () => {
+  it("are the same in every percent-encoding", async () => {
     expect((await api.get("/v1/sessions/%73")).body.id).toBe("s");
   });
 });

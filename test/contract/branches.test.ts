@@ -43,7 +43,7 @@ describe("a message with a parent_id", () => {
     expect((await get(id)).head_id).toBe(`c-${id}`);
   });
 
-  it("that is an earlier message begins a branch, which is listed and continued from then on", async () => {
+  it("that is an earlier message begins a branch, which becomes the current one", async () => {
     const id = await session("a", "b", "c");
     const { body } = await say(id, "B", under(id, "a"));
     expect(body.data[0]).toMatchObject({ content: "B", parent_id: `a-${id}` });
@@ -67,7 +67,7 @@ describe("a message with a parent_id", () => {
     expect(await text(empty)).toBe("x");
   });
 
-  it("may name an id that the server made, also of a message whose time the client chose", async () => {
+  it("can be an id from the server, also of a message whose time the client chose", async () => {
     const id = await session("a");
     const times = ["2026-11-21T13:00:00.000Z", "2026-11-21T13:00:01.000Z"];
     const { body } = await api.post(`/v1/sessions/${id}/messages`, {
@@ -88,7 +88,7 @@ describe("a message with a parent_id", () => {
     }
   });
 
-  it("may be given in a batch, for messages of the same batch, too", async () => {
+  it("can be used in a batch, also for messages of the same batch", async () => {
     const id = await session("a", "b");
     const message = (letter: string, parent?: string) => ({
       id: `${letter}-${id}`,
@@ -131,7 +131,7 @@ describe("a message with a parent_id", () => {
     expect(await get(id)).toMatchObject({ message_count: 102, head_id: `99-${id}` });
   });
 
-  it("whose id exists is not stored again, and begins no branch", async () => {
+  it("is not stored again when its id exists, and begins no branch", async () => {
     const id = await session("a", "b", "c");
     const first = await say(id, "B", under(id, "a"));
     expect((await say(id, "B", under(id, "a"))).body).toEqual(first.body);
@@ -139,7 +139,7 @@ describe("a message with a parent_id", () => {
     expect(await tree(id)).toBe("a ab bc aB");
   });
 
-  it("comes after its parent, whatever the server's clock says", async () => {
+  it("comes after its parent, also when the server's clock is behind", async () => {
     const id = await session("a");
     await say(id, "b", { created_at: "2026-11-22T10:00:00.000Z" });
     const { body } = await say(id, "c", under(id, "b"));
@@ -161,8 +161,8 @@ describe("a message with a parent_id", () => {
   });
 });
 
-describe("two edits of the same message at once", () => {
-  it("give two branches, one of which is current", async () => {
+describe("two edits of the same message at the same time", () => {
+  it("make two branches, one of which is current", async () => {
     const id = await session("a", "b", "c");
     api.world.advance(1);
     const edit = (content: string) =>
@@ -173,7 +173,7 @@ describe("two edits of the same message at once", () => {
     expect(await text(id)).toMatch(/^a[BDE]$/);
   });
 
-  it("and appends without a parent_id all stay on the branch that is current", async () => {
+  it("do not move appends without a parent_id, which all stay on the current branch", async () => {
     const id = await session("a", "b", "c");
     await say(id, "B", under(id, "a"));
     const appended = await Promise.all(["v", "w", "x", "y"].map((letter) => say(id, letter)));
@@ -183,7 +183,7 @@ describe("two edits of the same message at once", () => {
 });
 
 describe("listing branches", () => {
-  it("in pages gives every message once with its parent, in every order and on every branch", async () => {
+  it("in pages returns every message once with its parent, in every order and on every branch", async () => {
     const id = await session("a", "b", "c", "d");
     await say(id, "C", under(id, "b"));
     for (const letter of ["D", "E", "F"]) await say(id, letter);
@@ -224,7 +224,7 @@ describe("PATCH with head_id", () => {
   const patch = (id: string, head: string, headers = {}) =>
     api.patch(`/v1/sessions/${id}`, { head_id: `${head}-${id}` }, { headers });
 
-  it("makes the branch current that ends with the message, and the session continues there", async () => {
+  it("makes the branch that ends with the message current, and the session continues there", async () => {
     const id = await session("a", "b", "c");
     await say(id, "B", under(id, "a"));
     const { status, body } = await patch(id, "c");
@@ -267,7 +267,7 @@ describe("PATCH with head_id", () => {
     expect(await text(id)).toBe("ab");
   });
 
-  it("brings an archived session back, because its archive says which messages are current", async () => {
+  it("restores an archived session, because its archive stores the current branch", async () => {
     const id = await session("a", "b");
     await say(id, "B", under(id, "a"));
     api.world.advance(1_000_001_000);
@@ -282,7 +282,7 @@ describe("PATCH with head_id", () => {
 });
 
 describe("an archived session", () => {
-  it("keeps its branches, is read by them, and comes back with them", async () => {
+  it("keeps its branches, can be read by them, and is restored with them", async () => {
     const id = await session("a", "b", "c", "d");
     await say(id, "C", under(id, "b"));
     await say(id, "D");
@@ -318,7 +318,7 @@ describe("an archived session", () => {
   });
 });
 
-describe("names of messages that the session does not have are refused", () => {
+describe("ids of messages that the session does not have are refused", () => {
   it.each([
     [
       "parent_id",
@@ -379,7 +379,7 @@ describe("DELETE of a message", () => {
     expect(await get(id)).toMatchObject({ message_count: 3, head_id: `c-${id}` });
   });
 
-  it("deletes the branches that begin behind it, and leaves the others as they are", async () => {
+  it("deletes the branches that begin after it, and does not change the others", async () => {
     const id = await session("a", "b", "c", "d");
     await say(id, "C", under(id, "b"));
     await say(id, "D");
@@ -431,7 +431,7 @@ describe("DELETE of a message", () => {
     expect(await text(id)).toBe("a");
   });
 
-  it("interrupted at any call, is finished by the reconciler or by another DELETE", async () => {
+  it("that is interrupted at any call is finished by the reconciler or by another DELETE", async () => {
     for (const kind of ["before", "after"] as const) {
       for (let step = 0; ; step++) {
         const id = await session("a", "b", "c");
@@ -451,7 +451,7 @@ describe("DELETE of a message", () => {
     }
   }, 120_000);
 
-  it("meets an append at each of its calls: the message follows the parent, or is deleted with the rest", async () => {
+  it("can meet an append at any call: the new message then follows the parent, or is deleted too", async () => {
     const calls = await api.world.counting(async () => {
       const id = await session("a", "b");
       await deleteMessage(api.world.stores, { user: "ann", id }, `b-${id}`);

@@ -29,7 +29,7 @@ function append(id: string, count: number, more: object = {}, headers = {}) {
 const shape = ({ operations, wru, rru }: Usage) => ({ operations, wru, rru });
 
 describe("the consumed capacity of a request", () => {
-  it("appending a message of 1 KB takes two reads at once and at most 8 WRU, whatever the session's length", async () => {
+  it("appending a message of 1 KB takes two parallel reads and at most 8 WRU, for any length of the session", async () => {
     const [short, long] = [await measure(() => append("short", 1)), await measure(() => append("long", 1))];
     expect(shape(long)).toEqual(shape(short));
     expect(long.operations).toEqual({ GetItem: 2, TransactWriteItems: 1 });

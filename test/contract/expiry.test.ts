@@ -185,7 +185,7 @@ describe.each(WHERE)("an expired session (%s)", (where) => {
 });
 
 describe("the expiry of a session", () => {
-  it("moves forward with every write and with no read", async () => {
+  it("moves forward with every write, but not with reads", async () => {
     const id = `session-${names++}`;
     await api.post("/v1/sessions", { id, ttl_seconds: TTL });
     const writes = [
@@ -231,7 +231,7 @@ describe("the expiry of a session", () => {
 describe("the number of active sessions in /health", () => {
   const active = async () => (await api.get("/health", { user: null })).body.active_sessions;
 
-  it("follows every change that makes a session hot or cold", async () => {
+  it("is right after every change that makes a session hot or archived", async () => {
     const before = await active();
     const id = await expired("limbo");
     // The archiver decreases the number.

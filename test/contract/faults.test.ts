@@ -54,7 +54,7 @@ describe("when the store has written but its answer is lost", () => {
     expect(await contents(id)).toEqual(["x"]);
   });
 
-  it("a repeat after a dead attempt does not wait for itself", async () => {
+  it("a repeat after an attempt that was killed does not wait for itself", async () => {
     const id = await session();
     const append = () => api.post(`/v1/sessions/${id}/messages`, message, { headers: { "idempotency-key": "dead" } });
     await api.world.crashing(1, "before", append);
@@ -79,7 +79,7 @@ describe("when the store has written but its answer is lost", () => {
 });
 
 describe("when the store is throttled", () => {
-  it("for a moment, requests still succeed", async () => {
+  it("for a short time, requests still succeed", async () => {
     const id = await session();
     api.faults.next(throttled("TransactWriteItems", 2));
     expect((await api.post(`/v1/sessions/${id}/messages`, message)).status).toBe(201);
@@ -96,7 +96,7 @@ describe("when the store is throttled", () => {
 });
 
 describe("health", () => {
-  it("is degraded while the store takes no writes, and ok again after that", async () => {
+  it("is degraded while the store accepts no writes, and ok again after that", async () => {
     for (const name of ["ThrottlingException", "InternalServerError"] as const) {
       api.world.advance(5000);
       api.faults.next({ operation: "PutItem", when: "before", name, attempts: 4 });

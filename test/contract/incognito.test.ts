@@ -50,7 +50,7 @@ describe("an incognito session", () => {
     expect(JSON.parse(contents[0].text).session).toMatchObject({ id, incognito: true });
   });
 
-  it("is chosen at its creation only, by true or false", async () => {
+  it("can be chosen only at its creation, by true or false", async () => {
     const id = await begin();
     for (const incognito of [true, false]) {
       const { status, body } = await api.patch(`/v1/sessions/${id}`, { title: "t", incognito });
@@ -95,7 +95,7 @@ describe.each(STAGES)("an expired incognito session, when %s,", (stage) => {
     return id;
   }
 
-  it("does not exist for any route, and none of them brings it back", async () => {
+  it("does not exist for any route, and no route restores it", async () => {
     const id = await expired();
     const path = `/v1/sessions/${id}`;
     const answers = [
@@ -116,7 +116,7 @@ describe.each(STAGES)("an expired incognito session, when %s,", (stage) => {
     expect(await api.world.cold("ann", id)).toEqual([]);
   });
 
-  it("frees its id, for a session of either kind that nothing later takes away", async () => {
+  it("frees its id for a session of either kind, which no late step deletes", async () => {
     for (const incognito of [true, false]) {
       const id = await expired();
       expect((await api.post("/v1/sessions", { id, incognito, ttl_seconds: 86_400 })).status).toBe(201);
@@ -152,7 +152,7 @@ describe.each(STAGES)("an expired incognito session, when %s,", (stage) => {
 });
 
 describe("an event about an incognito session", () => {
-  it("is counted, and holds nothing of the session, also in a repeat's answer", async () => {
+  it("is counted, and has no data of the session, also in the answer to a repeat", async () => {
     const id = await begin();
     const body = {
       type: "feedback",

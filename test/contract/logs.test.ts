@@ -34,7 +34,7 @@ function lines(): Record<string, unknown>[] {
 }
 
 describe("a log line names the user by a hash and has no content", () => {
-  it("after a failed request, whose id it contains", async () => {
+  it("after a failed request, and contains the id of the request", async () => {
     let id = "";
     await api.world.crashing(1, "before", async () => {
       const { status, body } = await api.post("/v1/sessions/s/messages", message, { user: USER });
@@ -46,7 +46,7 @@ describe("a log line names the user by a hash and has no content", () => {
     ]);
   });
 
-  it("after a request with X-User-Id, whose user it names", async () => {
+  it("after a request with X-User-Id, and names the user in that header", async () => {
     const behalf = { user: "backend", claims: { act_as: "true" }, headers: { "x-user-id": USER } };
     await api.world.crashing(0, "before", () => api.get("/v1/sessions/s", behalf));
     expect(lines()).toMatchObject([{ user: HASH }]);

@@ -100,7 +100,7 @@ function forgotten(schema: Schema, bodies: readonly object[], exceptions: readon
 
 const writing = (Object.keys(operations) as OperationId[]).filter((id) => operations[id].access === "user");
 
-it.each(writing)("the benchmark of erasures marks every field of %s that takes text", (id) => {
+it.each(writing)("the benchmark of erasures marks every text field of %s", (id) => {
   const { path, method } = operations[id];
   const schema = document.paths[path]?.[method.toLowerCase()]?.requestBody?.content["application/json"]?.schema;
   const exceptions = Object.values(UNMARKED[id] ?? {}).flat();
@@ -124,7 +124,7 @@ it("a field that no request marks is noticed", () => {
   );
 });
 
-it("the benchmark of erasures marks every argument of a tool of the MCP server that takes text", async () => {
+it("the benchmark of erasures marks every text argument of the MCP server's tools", async () => {
   const api = await startApi();
   try {
     const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };

@@ -37,7 +37,7 @@ describe("appending", () => {
     expect(await read(id)).toEqual(body.data);
   });
 
-  it("an answer of another system keeps what is said of it, and another role cannot have it", async () => {
+  it("an answer of another system keeps its model, usage and status, which other roles cannot have", async () => {
     const id = await session();
     const answer = {
       model: "gpt-4",
@@ -60,7 +60,7 @@ describe("appending", () => {
     expect(await count(id)).toBe(1);
   });
 
-  it("an answer comes back with the status that was given, and with usage alone it is complete", async () => {
+  it("an answer keeps its status, and an answer with usage but without a status is complete", async () => {
     const id = await session();
     const usage = { input_tokens: 1, output_tokens: 2 };
     const given = [{ status: "complete" }, { usage }, { status: "complete", usage }, {}];
@@ -135,7 +135,7 @@ describe("appending", () => {
     expect(await count(id)).toBe(size);
   });
 
-  it("more than fits into an answer is refused before anything is stored", async () => {
+  it("messages that do not fit into an answer are refused before anything is stored", async () => {
     const id = await session();
     const quotes = (size: number) => batch(size, () => ({ content: '"'.repeat(150_000) }));
     expect(await append(id, quotes(9))).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
@@ -212,7 +212,7 @@ describe("a message whose id exists", () => {
 });
 
 describe("fifty appends at the same time", () => {
-  it("lose nothing, and have one order for every reader", async () => {
+  it("lose no message, and every reader sees the same order", async () => {
     const id = await session();
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) => append(id, { role: "user", content: `${n}` })),

@@ -114,7 +114,7 @@ describe("POST /admin/cleanup-sessions", () => {
     expect((await cleanup()).body.expired).toBe(1);
   });
 
-  it("reports that the time was over, and continues with the next call", async () => {
+  it("reports that it ran out of time, and continues with the next call", async () => {
     const ids = await Promise.all(Array.from({ length: 150 }, () => create()));
     const { expireIdle } = await import("../../shared/session/expire-idle.ts");
     const { stores } = api.world;
@@ -134,7 +134,7 @@ describe("POST /admin/cleanup-sessions", () => {
     expect((await cleanup(0)).body).toEqual({ expired: ids.length - first.expired, complete: true });
   });
 
-  it("does not expire sessions that are written to at the same moment", async () => {
+  it("does not expire sessions that are written to at the same time", async () => {
     const session = await create();
     const { expireIdle } = await import("../../shared/session/expire-idle.ts");
     const { stores } = api.world;
