@@ -46,7 +46,7 @@ describe("GET and DELETE of /mcp", () => {
       .map(({ Properties }) => Properties)
       .filter(({ ResourceId, HttpMethod }) => pathOf(template, ResourceId) === "/mcp" && /GET|DELETE/.test(HttpMethod));
 
-  it("are answered 405 by the gateway, as the protocol asks of a server without streams and sessions", () => {
+  it("are answered 405 by the gateway, as the protocol requires of a server without streams and sessions", () => {
     const answers = refused(api);
     expect(answers).toHaveLength(2);
     for (const { AuthorizationType, Integration } of answers) {
@@ -70,7 +70,7 @@ describe("GET and DELETE of /mcp", () => {
 describe("the authorizer", () => {
   const authorizer = onlyResource(api, "AWS::ApiGateway::Authorizer").Properties;
 
-  it("is asked once per minute and token", () => {
+  it("is called at most once per minute and token", () => {
     expect(authorizer).toMatchObject({
       Type: "TOKEN",
       IdentitySource: "method.request.header.Authorization",
@@ -281,7 +281,7 @@ describe("pages in browsers", () => {
 });
 
 describe("the destruction of dev", () => {
-  it("leaves only the account's role for API Gateway logs, which other stages use too", () => {
+  it("keeps only the account's role for API Gateway logs, which other stages use too", () => {
     const all = synthesize({ stage: "dev" });
     const kept = Object.values(all).flatMap((template) =>
       (Object.values(template.toJSON().Resources) as Resource[]).filter((r) => r.DeletionPolicy?.startsWith("Retain")),

@@ -47,12 +47,12 @@ describe("the catalog", () => {
     expect(resourcesOf(data, "AWS::Glue::Crawler")).toEqual({});
   });
 
-  it("has the partition of every session that may be created now", () => {
+  it("has the partition of every session that can be created now", () => {
     const [, days] = /,NOW\+(\d+)DAYS$/.exec(inputs.messages.Parameters["projection.dt.range"]) ?? [];
     expect(Number(days) * 86_400_000).toBe(MAX_AHEAD);
   });
 
-  it("lists the days of events from the first one that can still have an object", () => {
+  it("lists the days of events since the first one that can still have an object", () => {
     const rangeOf = (context: Record<string, string>) =>
       onlyResource(synthesize({ stage: "prod", ...context }).data, "AWS::Glue::Table", "LakeEvents").Properties
         .TableInput.Parameters["projection.dt.range"];

@@ -158,7 +158,7 @@ describe("a resource that stores data", () => {
   const stateful = (template: typeof dev): [string, Resource][] =>
     kinds.flatMap((kind) => Object.entries(resourcesOf(template, kind)));
 
-  it("outlives its stack in prod", () => {
+  it("is kept when its stack is deleted, in prod", () => {
     expect(stateful(prod)).toHaveLength(10);
     for (const [id, resource] of stateful(prod)) {
       expect([id, resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([id, "Retain", "Retain"]);
@@ -212,7 +212,7 @@ describe("users", () => {
     });
   });
 
-  it("are another issuer's if the deployment names one", () => {
+  it("are those of another issuer if the deployment names one", () => {
     const own = synthesize({ stage: "prod", oidcIssuer: "https://login.example.com", oidcAudience: "memocha" });
     expect(resourcesOf(own.data, "AWS::Cognito::UserPool")).toEqual({});
     const authorizer = onlyResource(own.api, "AWS::Lambda::Function", "auth-authorizer");
@@ -222,7 +222,7 @@ describe("users", () => {
     });
   });
 
-  it("may have a backend client that acts for them", () => {
+  it("can have a backend client that acts for them", () => {
     const { data, api } = synthesize({ stage: "prod", backendClient: "true" });
     const backend = onlyResource(data, "AWS::Cognito::UserPoolClient", "Backend").Properties;
     expect(backend).toMatchObject({ GenerateSecret: true, AllowedOAuthFlows: ["client_credentials"] });
@@ -248,7 +248,7 @@ describe("users", () => {
     expect(Object.keys(resourcesOf(data, "AWS::Cognito::UserPoolDomain"))).toHaveLength(1);
   });
 
-  it("have no page, and no domain to sign in at, if the deployment leaves the page out", () => {
+  it("have no page and no sign-in domain if the deployment has no page", () => {
     const { data, api } = synthesize({ stage: "prod", page: "false" });
     expect(resourcesOf(data, "AWS::Cognito::UserPoolDomain")).toEqual({});
     expect(resourcesOf(api, "AWS::Cognito::UserPoolClient")).toEqual({});

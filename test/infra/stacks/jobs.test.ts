@@ -5,7 +5,7 @@ import { onlyResource, resourcesOf, synthesize } from "../synthesize.ts";
 
 const { jobs } = synthesize({ stage: "prod" });
 
-describe("the jobs of a deployment with periods of its own", () => {
+describe("the jobs of a deployment with other periods", () => {
   const other = synthesize({ stage: "prod", "retention.archive": "400d", "retention.deadLetters": "3d" });
 
   it("keep dead letters for its period", () => {
@@ -49,7 +49,7 @@ describe("the archiver", () => {
     expect(patterns).toEqual(trigger.filters);
   });
 
-  it("is also invoked by new sessions if users may have only so many", () => {
+  it("is also invoked by new sessions if there is a limit of sessions per user", () => {
     const limited = synthesize({ stage: "prod", maxSessionsPerUser: "100" }).jobs;
     const { FilterCriteria } = onlyResource(limited, "AWS::Lambda::EventSourceMapping", "/jobs-archive/").Properties;
     const patterns = FilterCriteria.Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern));
@@ -87,7 +87,7 @@ describe("the stream of a table", () => {
 });
 
 describe("the reconciler", () => {
-  it("runs on a schedule, and a run that fails or cannot start leaves a dead letter", () => {
+  it("runs on a schedule, and an event becomes a dead letter if its run fails or cannot start", () => {
     const rule = onlyResource(jobs, "AWS::Events::Rule", "/jobs-reconcile/").Properties;
     expect(rule).toMatchObject({
       ScheduleExpression: functions["jobs-reconcile"].trigger.expression,

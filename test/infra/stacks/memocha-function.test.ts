@@ -67,7 +67,7 @@ describe("each function", () => {
     );
   });
 
-  it("tells the erasure job how long the longest request runs", () => {
+  it("gives the erasure job the duration of the longest request", () => {
     expect(deployed("jobs-erase").Properties.Environment.Variables.LONGEST_REQUEST).toBe("330");
   });
 

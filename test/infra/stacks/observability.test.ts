@@ -8,7 +8,7 @@ const alarms = Object.values(resourcesOf(observability, "AWS::CloudWatch::Alarm"
 const alarm = (id: string) => onlyResource(observability, "AWS::CloudWatch::Alarm", `/${id}/`).Properties;
 
 describe("alarms", () => {
-  it("are no more than an account has for free, with one metric each", () => {
+  it("are at most as many as an account has for free, with one metric each", () => {
     const metrics = alarms.reduce((sum, { Properties }) => sum + (Properties.Metrics?.length ?? 1), 0);
     expect(metrics).toBeLessThanOrEqual(10);
   });
@@ -32,7 +32,7 @@ describe("alarms", () => {
     }
   });
 
-  it("go off at the first dead letter", () => {
+  it("are raised at the first dead letter", () => {
     expect(alarm("DeadLetters")).toMatchObject({
       Namespace: "AWS/SQS",
       MetricName: "ApproximateNumberOfMessagesVisible",
@@ -58,7 +58,7 @@ describe("alarms", () => {
     expect(alarm(id).TreatMissingData).toBe("notBreaching");
   });
 
-  it("go off when models cost more than the budget, which jobs-watch reads", () => {
+  it("are raised when models cost more than the budget, which jobs-watch reads", () => {
     const { jobs, observability } = synthesize({ stage: "prod", monthlyBudgetUsd: "0.5" });
     const watch = onlyResource(jobs, "AWS::Lambda::Function", "/jobs-watch/");
     expect(watch.Properties.Environment.Variables.MONTHLY_BUDGET_USD).toBe("0.5");
@@ -73,7 +73,7 @@ describe("alarms", () => {
     });
   });
 
-  it("go off when jobs-watch does not run, which leaves no data", () => {
+  it("are raised when jobs-watch does not run, although there is no data then", () => {
     expect(alarm("WatchSilent")).toMatchObject({
       MetricName: "Invocations",
       Period: 3600,
@@ -112,7 +112,7 @@ describe("the topic", () => {
 });
 
 describe("the dashboard", () => {
-  it("is a single one, and can be left out", () => {
+  it("exists once, and can be left out", () => {
     const without = synthesize({ stage: "prod", dashboard: "false" }).observability;
     expect(Object.keys(resourcesOf(observability, "AWS::CloudWatch::Dashboard"))).toHaveLength(1);
     expect(resourcesOf(without, "AWS::CloudWatch::Dashboard")).toEqual({});

@@ -49,7 +49,7 @@ const recorded = async (query = "") => {
 const of = (user: string, action: string) => [`hash of ${user}`, action, `hash of ${user}`];
 
 describe("an audited request", () => {
-  it("leaves a record of who did what to whose data, by hashes, and with no content", async () => {
+  it("has a record of who did what to whose data, with hashes and without content", async () => {
     await api.post("/v1/sessions", { id: "secret-trip", title: "secret" });
     const answer = await api.del("/v1/sessions/secret-trip");
     const [note] = await noted();
@@ -101,7 +101,7 @@ describe("an audited request", () => {
     for (const { path, audited } of destructive) expect([path, audited]).toEqual([path, expect.any(String)]);
   });
 
-  it("of an admin is about no single user, unless it names one", async () => {
+  it("of an admin has no subject, unless it names a user", async () => {
     await api.post("/admin/cleanup-sessions?days=7", undefined, admin);
     api.world.advance(1000);
     await api.get("/v1/audit?user_id=bob", admin);
@@ -119,7 +119,7 @@ describe("an audited request", () => {
   const tool = (name: string, args: object) =>
     api.post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } });
 
-  it("that is refused for its token or its input leaves nothing, and others leave nothing either", async () => {
+  it("has no record if it is refused for its token or its input, and neither have other requests", async () => {
     await api.del("/v1/sessions/s", { user: null });
     await api.del("/v1/sessions/s", { headers: { "X-User-Id": "bob" } });
     await api.get("/v1/audit?action=nothing", admin);
@@ -129,7 +129,7 @@ describe("an audited request", () => {
     expect(await noted()).toEqual([]);
   });
 
-  it("answers 503 and does nothing when its note cannot be left", async () => {
+  it("answers 503 and does nothing when its note cannot be stored", async () => {
     await api.post("/v1/sessions", { id: "s" });
     const fault = { operation: "PutItem", when: "before", name: "InternalServerError" } as const;
     api.faults.next({ ...fault, attempts: 100 });
@@ -141,7 +141,7 @@ describe("an audited request", () => {
 });
 
 describe("the use of act-as", () => {
-  it("leaves one record per day, actor and user, from however many functions and requests", async () => {
+  it("has one record per day, actor and user, from any number of functions and requests", async () => {
     for (const user of ["ann", "bob", "ann"]) await api.get("/v1/sessions", acting(user));
     await api.writeAudit();
     api.world.advance(3_600_000);
@@ -155,7 +155,7 @@ describe("the use of act-as", () => {
     expect((await recorded("&user_id=bob")).map(([actor]) => actor)).toEqual(["hash of backend"]);
   });
 
-  it("leaves one record when instances note it at the same time, and again after the record is written", async () => {
+  it("has one record when instances note it at the same time, and again after the record is written", async () => {
     const instances = Array.from({ length: 3 }, () => createAuditOutbox(tables().outbox));
     const { audited: _none, ...operation } = operations.listSessions as Operation;
     const use = (outbox: AuditOutbox, actor: string) =>
@@ -172,7 +172,7 @@ describe("the use of act-as", () => {
     ]);
   });
 
-  it("is recorded beside a deletion, whose actor is the backend", async () => {
+  it("is recorded in addition to a deletion, whose actor is the backend", async () => {
     await api.del("/v1/sessions/none", acting("ann"));
     expect(await recorded()).toEqual([
       ["hash of backend", "session.delete", "hash of ann"],
@@ -208,7 +208,7 @@ describe("GET /v1/audit", () => {
     expect((await api.get(`/v1/audit?limit=1&user_id=ann&cursor=${next_cursor}`, admin)).status).toBe(400);
   });
 
-  it("is for admins, and shows no record after 400 days", async () => {
+  it("is only for admins, and shows no record after 400 days", async () => {
     await api.del("/v1/memories");
     expect((await api.get("/v1/audit")).status).toBe(403);
     expect(await recorded("&user_id=ann")).toHaveLength(1);
@@ -233,7 +233,7 @@ describe("the job that writes records", () => {
       },
     }));
 
-  it("writes each record once, however often it is delivered, and deletes the notes", async () => {
+  it("writes each record once when it is delivered several times, and deletes the notes", async () => {
     await api.del("/v1/memories");
     await api.del("/v1/memories", { user: "bob" });
     const Records = await recordsOf();

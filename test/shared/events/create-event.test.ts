@@ -44,7 +44,7 @@ const ofDay = async () => {
 };
 
 describe("an event", () => {
-  it("is stored and counted once, however often it is sent", async () => {
+  it("is stored and counted once when it is sent several times", async () => {
     const input: EventCreate = {
       type: "feedback",
       session_id: "s1",

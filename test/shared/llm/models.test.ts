@@ -14,9 +14,12 @@ describe("a model's price and context", () => {
     expect(specOf(model)).toEqual(knownModels[family]);
   });
 
-  it.each(["gpt-4omega", "gpt-50", "llama3"])("of %s are not known, whatever its name begins with", (model) => {
-    expect(specOf(model)).toEqual({ context: 8192, input: 0, output: 0 });
-  });
+  it.each(["gpt-4omega", "gpt-50", "llama3"])(
+    "of %s are not known, although its name begins with that of a known model",
+    (model) => {
+      expect(specOf(model)).toEqual({ context: 8192, input: 0, output: 0 });
+    },
+  );
 
   it.each([
     ["gpt-5-pro", "gpt-5"],

@@ -219,7 +219,7 @@ describe("a model", () => {
 });
 
 describe("the circuit breaker", () => {
-  it("opens for all instances, lets one of them try, and closes for all", async () => {
+  it("opens for all instances, lets one of them make a trial call, and closes for all", async () => {
     fake.always({ status: 500 });
     const options = { url: fake.url, maxAttempts: 1, threshold: 3, openFor: 2000 };
     const instances = Array.from({ length: 4 }, () => createInstance(table, options));
@@ -240,7 +240,7 @@ describe("the circuit breaker", () => {
       await said(await model.ask(ask()));
   });
 
-  it("stays open when the try fails", async () => {
+  it("stays open when the trial call fails", async () => {
     fake.always({ status: 503 });
     const options = { url: fake.url, maxAttempts: 1, threshold: 2, openFor: 1000 };
     const instance = () => createInstance(table, options);
@@ -273,18 +273,21 @@ describe("the circuit breaker", () => {
       fake.requests.length = 0;
     };
 
-    it.each([302, 400, 401, 404, 409, 422, 429])("closes when the provider answers %i: it is alive", async (status) => {
-      await openAndWait();
-      fake.next({ status });
-      const first = instance();
-      expect(await failure(first.ask(ask()))).toMatchObject({ status });
-      // The instance that tried, and new ones, all at once: a circuit that is open lets one of them through.
-      fake.always({ delay: 100 });
-      const models = [first, ...Array.from({ length: 8 }, () => instance())];
-      await Promise.all(models.map(async (model) => said(await model.ask(ask()))));
-    });
+    it.each([302, 400, 401, 404, 409, 422, 429])(
+      "closes when the provider answers %i, because the provider works",
+      async (status) => {
+        await openAndWait();
+        fake.next({ status });
+        const first = instance();
+        expect(await failure(first.ask(ask()))).toMatchObject({ status });
+        // The instance that tried, and new ones, all at once: a circuit that is open lets one of them through.
+        fake.always({ delay: 100 });
+        const models = [first, ...Array.from({ length: 8 }, () => instance())];
+        await Promise.all(models.map(async (model) => said(await model.ask(ask()))));
+      },
+    );
 
-    it("closes for an instance that has not learned of it yet", async () => {
+    it("closes for an instance that has not read the new state yet", async () => {
       await openAndWait();
       const late = instance();
       now -= 1;
@@ -294,7 +297,7 @@ describe("the circuit breaker", () => {
       await said(await late.ask(ask()));
     });
 
-    it("lets the next call try at once when the trial call was aborted", async () => {
+    it("lets the next call be the trial at once when the trial call was aborted", async () => {
       await openAndWait();
       fake.next({ hang: "connect" });
       const abort = new AbortController();
@@ -306,7 +309,7 @@ describe("the circuit breaker", () => {
       await said(await instance().ask(ask()));
     });
 
-    it("lets the next one try at once when there was no key to try with", async () => {
+    it("lets the next call be the trial at once when there was no API key", async () => {
       await openAndWait();
       const apiKey = () => Promise.reject(new ModelError("unusable", "the secret cannot be read"));
       expect(await failure(instance({ apiKey }).ask(ask()))).toMatchObject({ message: "the secret cannot be read" });
@@ -314,7 +317,7 @@ describe("the circuit breaker", () => {
       await said(await instance().ask(ask()));
     });
 
-    it("lets the next call try when the instance of the first has died", async () => {
+    it("lets the next call be the trial when the instance of the first trial was killed", async () => {
       await openAndWait();
       fake.next({ hang: "connect" });
       const abort = new AbortController();
@@ -368,13 +371,13 @@ describe("the circuit breaker", () => {
     expect(await said(await model.ask(ask("hi")))).toBe("You said: hi");
   });
 
-  it("does not count what is not the provider's fault", async () => {
+  it("does not count errors that are not the provider's", async () => {
     fake.always({ status: 429 });
     const instance = () => createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 2 });
     for (let n = 0; n < 4; n++) expect(await failure(instance().ask(ask()))).toMatchObject({ status: 429 });
   });
 
-  it("is known to an instance after 5 s at the latest", async () => {
+  it("is known to an instance within 5 s", async () => {
     let now = Date.now();
     const instance = () =>
       createInstance(table, { url: fake.url, maxAttempts: 1, threshold: 1, openFor: 60_000, clock: () => now });
@@ -388,7 +391,7 @@ describe("the circuit breaker", () => {
     expect(await failure(old.ask(ask()))).toMatchObject({ message: expect.stringContaining("circuit") });
   });
 
-  it("is not asked by an instance that has closed it itself", async () => {
+  it("makes no second trial in an instance whose trial has closed it", async () => {
     let now = Date.now();
     const store = createProviderStore(table);
     const claimed = vi.spyOn(store, "claimProbe");

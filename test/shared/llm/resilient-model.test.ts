@@ -41,7 +41,7 @@ function scripted(
 }
 
 describe("a model that is asked several times", () => {
-  it("has, each time, what is left of the turn's time", async () => {
+  it("has the rest of the turn's time in each attempt", async () => {
     const { problem, asked } = scripted(Array(3).fill({ waits: 1000, answers: () => Promise.reject(busy()) }));
     await problem(10_000);
     expect(asked).toEqual([
@@ -63,7 +63,7 @@ describe("a model that is asked several times", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("fails with the problem after which a retry makes sense first", async () => {
+  it("fails with the error that allows the earliest retry", async () => {
     const waits = [5000, 200, 9000].map((retryAfter) => ({ answers: () => Promise.reject(busy(retryAfter)) }));
     expect(await scripted(waits).problem(10_000)).toMatchObject({ retryAfter: 200 });
   });

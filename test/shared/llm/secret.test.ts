@@ -49,7 +49,7 @@ const keys = (more: object = {}) => createApiKeys({ key: "", secret: ARN, ...mor
 const error = (type: string, status = 400) => ({ status, body: { __type: type, Message: "no" } });
 
 describe("the API key in Secrets Manager", () => {
-  it("is read once in five minutes, however many calls come at once", async () => {
+  it("is read once in five minutes, also with many calls at the same time", async () => {
     const keyOf = keys();
     expect(await Promise.all([keyOf("a"), keyOf("b"), keyOf("a")])).toEqual(Array(3).fill("sk-first"));
     now += 299_000;
@@ -77,7 +77,7 @@ describe("the API key in Secrets Manager", () => {
     ]);
   });
 
-  it("is not looked for where the environment has one, or where there is no secret", async () => {
+  it("is not read when the environment has a key, or when there is no secret", async () => {
     expect([await keys({ key: "sk-env" })("a"), await keys({ secret: "" })("a")]).toEqual(["sk-env", "none"]);
     expect(requests).toEqual([]);
   });
@@ -87,7 +87,7 @@ describe("the API key in Secrets Manager", () => {
     expect(await keys()("a")).toBe("sk-first");
   });
 
-  it("is looked for again by the next call when there was none", async () => {
+  it("is read again by the next call when there was none", async () => {
     script = [error("ResourceNotFoundException")];
     const keyOf = keys();
     await expect(keyOf("a")).rejects.toMatchObject({ failure: "misconfigured" });
@@ -116,7 +116,7 @@ describe("the API key in Secrets Manager", () => {
   it.each([
     ["is missing", error("ResourceNotFoundException")],
     ["may not be read", error("AccessDeniedException")],
-    ["is no JSON, though it looks like it", { status: 200, body: { ARN, SecretString: "{sk-first" } }],
+    ["is invalid JSON", { status: 200, body: { ARN, SecretString: "{sk-first" } }],
   ])("that %s is a failure of the deployment, not an outage of the provider", async (_what, answer) => {
     script = [answer];
     const model = createOpenAIModel(keys(), { connect: 5000, firstToken: 5000 });

@@ -31,7 +31,7 @@ const samples: Record<string, string> = {
 };
 
 describe("the estimate of tokens", () => {
-  it.each(Object.entries(samples))("is not below what the encoder counts, and not far above: %s", (_, text) => {
+  it.each(Object.entries(samples))("is not below the encoder's count, and not far above it: %s", (_, text) => {
     const long = Array(5).fill(text).join("\n");
     const ratio = estimateTokens(long) / countTokens(long);
     expect(ratio).toBeGreaterThanOrEqual(1);
@@ -42,7 +42,7 @@ describe("the estimate of tokens", () => {
     expect(estimateTokens("")).toBe(0);
   });
 
-  it("is quick, whatever the text", () => {
+  it("is quick for any text", () => {
     const began = performance.now();
     estimateTokens("a".repeat(300_000));
     estimateTokens("ab ".repeat(100_000));
@@ -51,7 +51,7 @@ describe("the estimate of tokens", () => {
 });
 
 describe("the tokenizer", () => {
-  it.each(Object.entries(samples))("counts what the models read: %s", async (_, text) => {
+  it.each(Object.entries(samples))("counts the tokens that the models read: %s", async (_, text) => {
     expect((await loadTokenizer("o200k_base"))(text)).toBe(countTokens(text));
     expect((await loadTokenizer("cl100k_base"))(text)).toBe(countOlder(text));
   });

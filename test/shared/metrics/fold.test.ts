@@ -249,7 +249,7 @@ describe("folds of several days with late, repeated and missing runs", () => {
     }
   });
 
-  it("keep aggregates as long as the retention policy says, and monthly ones for ever", async () => {
+  it("keep aggregates as long as the retention policy says, and monthly ones forever", async () => {
     await store([sampleAt(START, 1)]);
     await foldMonth();
     const lifetimes = (await everything())
@@ -319,7 +319,7 @@ describe("the first window of a fold", () => {
   };
 
   it.each(["2026-10-29T03", "2026-10-29T07", "2026-10-29T08", "2030-01-01T00"])(
-    "leaves no gap when an operator names %s, which is later than the next window",
+    "leaves no gap when an operator requests %s, which is later than the next window",
     async (from) => {
       await folded();
       await run("hour", { from });
@@ -395,7 +395,7 @@ describe("a fold", () => {
     expect(await run("month")).toMatchObject({ windows: 1, through: "2026-10", complete: true });
   });
 
-  it("stops between two windows when time runs out, and the next run continues", async () => {
+  it("stops between two windows at its deadline, and the next run continues", async () => {
     now = START + 3 * HOUR;
     expect(await run("hour", { deadline: now })).toMatchObject({
       windows: 0,
@@ -409,7 +409,7 @@ describe("a fold", () => {
     expect(await run("hour")).toMatchObject({ through: "2026-10-29T02", complete: true });
   });
 
-  it("does not fold windows again whose sources may have expired in part", async () => {
+  it("does not fold a window again when some of its sources may have expired", async () => {
     await deps().store.advance("day", "2026-10-31");
     now = Date.parse("2026-11-01T00:35:00.000Z");
     const { windows } = await run("month", { from: "2000-01" });

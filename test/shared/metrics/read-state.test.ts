@@ -68,7 +68,7 @@ it("the state of a system at rest says that nothing waits and every circuit is c
   });
 });
 
-it("the state names what waits and since when, and leaves dead letters to others", async () => {
+it("the state shows the waiting work and its age, and leaves dead letters visible to other readers", async () => {
   const url = sqs.ensureQueue("busy");
   const before = Date.now();
   for (let n = 0; n < 3; n++) {

@@ -38,7 +38,7 @@ describe.each([301, 302, 303, 307, 308])("a provider that answers %i to another 
     status = redirect;
   });
 
-  it("is not followed with a chat, and is reported as a mistake of the deployment", async () => {
+  it("is not followed with a chat, and is reported as a wrong configuration", async () => {
     const model = createOpenAIModel(async () => "secret", { connect: 10_000, firstToken: 10_000 });
     const target = { provider: "p", baseUrl: `${provider.url}/v1`, model: "m", isOpenAI: false };
     const prompt = { messages: [], tokens: 1, maxOutputTokens: 1 };

@@ -25,7 +25,7 @@ describe("the search for personal data", () => {
     for (const kind of kinds) expect([kind, labelled(kind)]).toEqual([kind, expect.toSatisfy((n: number) => n >= 50)]);
   });
 
-  it("finds what is labelled, from its first character to its last, and little else", () => {
+  it("finds the labelled parts exactly, and few others", () => {
     const rows = kinds.map((kind) => ({ kind, ...compare(kind) }));
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(9);
     const table = rows.map(
@@ -54,7 +54,7 @@ describe("the search for personal data", () => {
     expect(Array.isArray(findPersonal(text))).toBe(true);
   });
 
-  it("returns parts in their order that do not overlap", () => {
+  it("returns parts in order, without overlaps", () => {
     for (const { text } of [...lines, ...badTexts(2_000).map(([, bad]) => ({ text: bad }))]) {
       let last = 0;
       for (const { start, end } of findPersonal(text)) {

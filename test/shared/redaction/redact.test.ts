@@ -3,7 +3,7 @@ import { redact, redactJson } from "../../../shared/redaction/redact.ts";
 import { readLabelledLines } from "./labelled-lines.ts";
 
 describe("a redaction", () => {
-  it("puts the kind in the place of what is personal", () => {
+  it("replaces personal data by its kind", () => {
     expect(redact("I am ann@example.com, call +44 20 7946 0958 or pay DE89 3704 0044 0532 0130 00.")).toBe(
       "I am [email], call [phone] or pay [iban].",
     );
@@ -21,7 +21,7 @@ describe("a redaction", () => {
     for (const { text } of readLabelledLines()) expect(redact(redact(text))).toBe(redact(text));
   });
 
-  it("goes through the values and the names of fields of JSON", () => {
+  it("redacts the values and the names of fields in JSON", () => {
     const value = {
       to: ["ann@example.com", { cc: "bob@example.com", n: 3, ok: true, none: null }],
       "ann@example.com": "known",
@@ -37,7 +37,7 @@ describe("a redaction", () => {
     expect(value.to[0]).toBe("ann@example.com");
   });
 
-  it("reads the name of a field as words before its value", () => {
+  it("uses the name of a field like words before its value", () => {
     expect(redactJson({ bsn: 123456782, order: 123456782 })).toEqual({ bsn: "[national_id]", order: 123456782 });
     expect(redactJson({ phone: "5551234567", id: "5551234567" })).toEqual({ phone: "[phone]", id: "5551234567" });
   });

@@ -54,7 +54,7 @@ describe("the periods of a deployment", () => {
     expect(() => parsePeriods(texts)).toThrow(why);
   });
 
-  it("are refused with all that is wrong, each on a line", () => {
+  it("are refused with all errors, one per line", () => {
     expect(() => parsePeriods({ archive: "x", evnt: "3d" })).toThrow(/\nretention\.archive .*\nretention\.evnt /);
   });
 
@@ -64,7 +64,7 @@ describe("the periods of a deployment", () => {
     });
   });
 
-  it("can be those of every record that a timer deletes, and of upkeep, and of the functions of a deployment", () => {
+  it("can be set for every record that expires and for upkeep, and reach the functions of a deployment", () => {
     const before = structuredClone({ retention, upkeep });
     const rows: [string, { seconds: number | null; sameAs?: string }][] = Object.entries(retention);
     const timed = rows.filter(([, { seconds, sameAs }]) => seconds !== null && !sameAs).map(([name]) => name);
