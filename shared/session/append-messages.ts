@@ -3,7 +3,7 @@ import { toInstant } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { fitting, MAX_PAGE_BYTES, type MessageRecord, planMessages, positionOf, type ShownMessage } from "./message.ts";
 import { openMessages, withParents } from "./message-source.ts";
-import { findParents, type Placed, type Planned, placeMessages } from "./place-messages.ts";
+import { beforeParent, findParents, type Placed, type Planned, placeMessages } from "./place-messages.ts";
 import { lookAt, notFound, readSession } from "./read-session.ts";
 import { resolveFiles } from "./resolve-files.ts";
 import { restoreSession } from "./restore-session.ts";
@@ -121,10 +121,15 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
     async place(planned, stored) {
       const rest = planned.filter(({ message }) => !stored.has(message.id));
       // On a branch, a message with an earlier time than the head would not follow it. Give the messages without a chosen time a later one.
-      const timed = branch === undefined ? [] : rest.filter(({ input }) => input.created_at === undefined);
+      const isEarly = ({ message }: Planned) => branch !== undefined && positionOf(message) <= head_at;
+      const timed = rest.filter(({ input }) => input.created_at === undefined);
       // Messages of one request have the same time, so move all of them, which keeps their order.
-      const early = timed.some(({ message }) => positionOf(message) <= head_at) ? timed : [];
+      const early = timed.some(isEarly) ? timed : [];
       const found = early.length > 0 ? await findStored(stores, session, record, early) : undefined;
+      for (const one of rest.filter(({ input }) => input.created_at !== undefined).filter(isEarly)) {
+        const { locate } = await openMessages(stores, session, { kind: "active", record });
+        if (!(await locate(one.message.id))) throw beforeParent(one.path, head_at);
+      }
       const later = () => ({ created_at: toInstant(Date.parse(head_at.split("#")[0] ?? "") + 1) });
       const messages = rest
         .filter(({ message }) => !found?.has(message.id))

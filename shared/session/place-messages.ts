@@ -1,4 +1,4 @@
-import { invalidInput } from "../errors.ts";
+import { type AppError, invalidInput } from "../errors.ts";
 import { noSuchMessage } from "./list-messages.ts";
 import { type MessageRecord, positionOf, type ShownMessage } from "./message.ts";
 import type { MessageSource } from "./message-source.ts";
@@ -100,6 +100,12 @@ function timeAfter(
   if (!parent || positionOf(message) > parent.position) return undefined;
   const [time = ""] = parent.position.split("#");
   if (input.created_at === undefined) return { created_at: new Date(Date.parse(time) + 1).toISOString() };
-  const text = `must not be before ${time}, the time of the message that it follows`;
-  throw invalidInput({ path: `${path}created_at`, message: text });
+  throw beforeParent(path, parent.position);
+}
+
+/** The error for a message whose chosen time is before the position of the message that it follows. */
+export function beforeParent(path: string, position: string): AppError {
+  const [time] = position.split("#");
+  const message = `must not be before ${time}, the time of the message that it follows`;
+  return invalidInput({ path: `${path}created_at`, message });
 }

@@ -139,6 +139,20 @@ describe("a message with a parent_id", () => {
     expect(await tree(id)).toBe("a ab bc aB");
   });
 
+  it("is optional: on a branch, a message with a chosen time before the head is refused unless it is stored already", async () => {
+    const id = await session("a", "b");
+    await say(id, "B", under(id, "a"));
+    const created_at = "2001-02-03T04:05:06.000Z";
+    const { status, body } = await say(id, "old", { created_at });
+    expect([status, body.errors]).toEqual([
+      400,
+      [{ path: "created_at", message: expect.stringContaining("the time of the message that it follows") }],
+    ]);
+    const repeated = await say(id, "a", { created_at });
+    expect([repeated.status, repeated.body.data[0].content]).toEqual([201, "a"]);
+    expect(await tree(id)).toBe("a ab aB");
+  });
+
   it("comes after its parent, also when the server's clock is behind", async () => {
     const id = await session("a");
     await say(id, "b", { created_at: "2026-11-22T10:00:00.000Z" });
