@@ -3,7 +3,7 @@ import type { operations } from "../shared/http/operations.ts";
 import { baseUrl } from "./settings.ts";
 import type { Identity } from "./sign-in.ts";
 
-// The types of requests and answers are those of the schemas that the API checks requests with.
+// The types of requests and answers come from the schemas with which the API validates requests.
 type Operation = (typeof operations)[keyof typeof operations];
 type RouteOf<O> = O extends { method: infer M extends string; path: infer P extends string } ? `${M} ${P}` : never;
 type Route = RouteOf<Operation>;
@@ -30,10 +30,10 @@ type Output<O> = O extends { answers: infer A }
     : undefined
   : never;
 
-/** What a route takes: path parameters, query and body, by the route's schemas. */
+/** The input of a route: path parameters, query and body, by the route's schemas. */
 export type RequestOf<R extends Route> = RequestOfOperation<OperationOf<R>>;
 
-/** By operation: the intersection of unions of all operations would be too complex for the compiler. */
+/** The input of each route. It is a map, because the compiler cannot handle the intersection of the unions of all operations. */
 type RequestOfOperation<O> = O extends unknown
   ? Input<O, "params"> & Partial<Input<O, "query">> & Input<O, "body"> & RequestOptions
   : never;
@@ -51,12 +51,12 @@ interface AnyRequest extends RequestOptions {
   body?: unknown;
 }
 
-/** An answer that is an error, or no answer: then `status` is 0. */
+/** An error of the API. If there is no answer, `status` is 0. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
   readonly code: string;
-  /** Milliseconds after which to try again; undefined = the API does not say. */
+  /** Milliseconds after which to try again; undefined = the API has given no time. */
   readonly retryAfter: number | undefined;
 
   constructor(status: number, problem: { detail?: string; code?: string }, retryAfter?: number) {
@@ -80,7 +80,7 @@ export interface Api {
 
 /** Attempts at a route that answers 503. */
 const ATTEMPTS = 4;
-/** Milliseconds before the next attempt when the API does not say. */
+/** Milliseconds before the next attempt if the API has given no time. */
 const PAUSE = 1000;
 
 export function createApi(identity: Identity): Api {
@@ -100,7 +100,7 @@ export function createApi(identity: Identity): Api {
         ...request.headers,
       },
       ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-      // A deletion goes through when the page is closed.
+      // A deletion is also sent when the page is closed.
       keepalive: method === "DELETE",
       ...(request.signal && { signal: request.signal }),
     });

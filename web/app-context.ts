@@ -5,13 +5,13 @@ import type { Sessions } from "./sidebar/use-sessions.ts";
 import type { Identity } from "./sign-in.ts";
 import type { Notice } from "./ui/notices.tsx";
 
-/** What every view needs. */
+/** The things that every view needs. */
 interface AppServices {
   api: Api;
   identity: Identity;
   sessions: Sessions;
   notify(notice: Notice): void;
-  /** Says something to screen readers. */
+  /** Announces a text to screen readers. */
   announce(text: string): void;
 }
 

@@ -14,7 +14,7 @@ import { texts } from "./texts.ts";
 import { Notices, useNotices } from "./ui/notices.tsx";
 import { Shortcuts } from "./ui/shortcuts.tsx";
 
-/** The page of a signed-in person: the sidebar, one view, and notices above them. */
+/** The page of a signed-in person: the sidebar, one view, and the notices. */
 export function App({ identity }: { identity: Identity }) {
   const api = useMemo(() => createApi(identity), [identity]);
   const location = useLocation();
@@ -87,7 +87,7 @@ export function App({ identity }: { identity: Identity }) {
   );
 }
 
-/** Shows a component whose script is loaded at its first use. */
+/** Loads the script of a component at its first use. */
 function Lazy<P extends object>({ load, props }: { load: () => Promise<ComponentType<P>>; props: P }) {
   const [loaded, setLoaded] = useState<{ View: ComponentType<P> }>();
   useEffect(() => void load().then((View) => setLoaded({ View })), []);

@@ -1,11 +1,11 @@
-// The only data that the page keeps in the browser: preferences, drafts, and until the tab is closed the ids of what runs for the person.
+// All data that the page keeps in the browser: preferences, drafts and, until the tab is closed, the ids of running jobs of the person.
 
 export type Theme = "system" | "light" | "dark";
 
 const THEME = "theme";
 const DRAFT = "draft:";
 
-/** What the API does for a person over some time. */
+/** The jobs that the API runs for a person. */
 export type JobKind = "export" | "erasure";
 
 export const readTheme = (): Theme => (read("localStorage", THEME) as Theme | null) ?? "system";
@@ -20,10 +20,10 @@ export function applyTheme(): void {
   document.documentElement.dataset.theme = readTheme();
 }
 
-/** The beginning of the names of a user's drafts. The colon ends the user: `ann` must not find the drafts of `anna`. */
+/** The prefix of the names of a user's drafts. It ends with a colon, so that `ann` does not find the drafts of `anna`. */
 const draftsOf = (user: string): string => `${DRAFT}${encodeURIComponent(user)}:`;
 
-/** The text that a user has typed and not sent, by user and session. */
+/** The draft of a user in a session: text that is typed but not sent. */
 export const readDraft = (user: string, session: string): string =>
   read("localStorage", draftsOf(user) + session) ?? "";
 
@@ -31,12 +31,12 @@ export function writeDraft(user: string, session: string, text: string): void {
   write("localStorage", draftsOf(user) + session, text);
 }
 
-/** Deletes what a user has typed and not sent, in all sessions. */
+/** Deletes the drafts of a user in all sessions. */
 export function forgetDrafts(user: string): void {
   try {
     for (const name of Object.keys(localStorage)) if (name.startsWith(draftsOf(user))) localStorage.removeItem(name);
   } catch {
-    // Nothing is kept where the browser forbids storage.
+    // Ignore the error: the browser forbids storage, so there are no drafts.
   }
 }
 
@@ -49,7 +49,7 @@ export function writeJob(user: string, kind: JobKind, id: string): void {
 
 type Storage = "localStorage" | "sessionStorage";
 
-// A browser may forbid all storage: already the access to `localStorage` throws then.
+// If a browser forbids all storage, the access to `localStorage` itself throws.
 function read(storage: Storage, key: string): string | null {
   try {
     return window[storage].getItem(key);
@@ -63,6 +63,6 @@ function write(storage: Storage, key: string, value: string): void {
     if (value === "") window[storage].removeItem(key);
     else window[storage].setItem(key, value);
   } catch {
-    // The value holds until the page is closed.
+    // The value is kept only until the page is closed.
   }
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { listen } from "./listen.ts";
 
-/** A view of the page: the part of the hash before `?`, cut at slashes. Its filters come after `?`. */
+/** A view of the page: the part of the hash before `?`, split at slashes. Its filters come after `?`. */
 export interface Location {
   view: "chat" | "memory" | "data" | "operations" | "audit";
   /** The session of a chat; undefined = a new one. */
@@ -20,18 +20,18 @@ function parseHash(hash: string): Location {
 const isPlain = (view?: string): view is Exclude<Location["view"], "chat"> =>
   ["memory", "data", "operations", "audit"].includes(view ?? "");
 
-/** The filter of a chat that is to be incognito and does not exist yet. */
+/** The filter of a new chat that will be incognito. */
 const INCOGNITO = "incognito";
 
 export const isIncognito = ({ filters }: Location): boolean => filters.has(INCOGNITO);
 
-/** `incognito`: the session is to be incognito, and may not exist yet. */
+/** @param incognito whether the session will be incognito if it does not exist yet */
 export const sessionHash = (id: string, incognito = false): string =>
   `#/s/${encodeURIComponent(id)}${incognito ? `?${INCOGNITO}` : ""}`;
 
 export const newChatHash = (incognito = false): string => (incognito ? `#/?${INCOGNITO}` : "#/");
 
-/** The view that the URL names, kept up to date. */
+/** Returns the view of the URL, and updates it when the URL changes. */
 export function useLocation(): Location {
   const [current, setCurrent] = useState(() => parseHash(location.hash));
   useEffect(() => listen("hashchange", () => setCurrent(parseHash(location.hash))), []);

@@ -7,17 +7,17 @@ export interface Identity {
   user: string;
   name: string;
   isAdmin: boolean;
-  /** Returns a token that is valid for a while. Refreshes it when it ends soon, or always with `renew`. */
+  /** Returns a token that is valid for some time. Refreshes it when it expires soon, or always with `renew`. */
   token(renew?: boolean): Promise<string>;
-  /** Ends the session at the issuer too. Leaves the page. */
+  /** Signs out, also at the issuer. Leaves the page. */
   signOut(): Promise<void>;
 }
 
-/** A sign-in that waits for the issuer. */
+/** A sign-in that is not finished yet. */
 interface Pending {
   state: string;
   verifier: string;
-  /** The view to come back to. */
+  /** The view to show after the sign-in. */
   hash: string;
 }
 
@@ -46,7 +46,7 @@ function discover(): Promise<oauth.AuthorizationServer> {
 
 export const hasSignedOut = (): boolean => sessionStorage.getItem(SIGNED_OUT) !== null;
 
-/** Leaves for the issuer's page, which sends people back to this view. */
+/** Opens the issuer's page, which redirects people to this view. */
 export async function leaveToSignIn(): Promise<never> {
   const server = await discover();
   const pending: Pending = {
@@ -71,7 +71,7 @@ export async function leaveToSignIn(): Promise<never> {
   return await new Promise(() => {});
 }
 
-/** Finishes a sign-in whose answer is in the URL, and restores the view; undefined = the URL has no answer. */
+/** Finishes a sign-in whose answer is in the URL, and restores the view. Returns undefined when the URL has no answer. */
 export async function finishSignIn(): Promise<Identity | undefined> {
   const url = new URL(location.href);
   const stored = sessionStorage.getItem(PENDING);
@@ -139,19 +139,19 @@ function identify(server: oauth.AuthorizationServer, first: oauth.TokenEndpointR
       url.searchParams.set("client_id", settings.client_id);
       if (first.id_token) url.searchParams.set("id_token_hint", first.id_token);
       url.searchParams.set("post_logout_redirect_uri", baseUrl);
-      // Cognito's own name for it.
+      // Cognito has its own name for this parameter.
       url.searchParams.set("logout_uri", baseUrl);
       location.assign(url);
     },
   };
 }
 
-/** Epoch milliseconds. A token of less than two margins is refreshed after half of its life. */
+/** Returns the epoch milliseconds at which a token is refreshed. If it is valid for less than two margins, this is half of its lifetime. */
 function refreshTime({ expires_in = 3600 }: oauth.TokenEndpointResponse): number {
   return Date.now() + Math.max(expires_in - MARGIN, expires_in / 2) * 1000;
 }
 
-/** The claims of a token, unverified: the page uses them only to decide what to show. */
+/** Returns the claims of a token without verifying it. The page uses them only to decide which views to show. */
 function claimsOf(token: string): Record<string, unknown> {
   try {
     const payload = token.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";

@@ -6,13 +6,13 @@ export type Part = NonNullable<Message["parts"]>[number];
 /** A memory. */
 export type Remembered = AnswerOf<"GET /v1/memories">["data"][number];
 
-/** What a person sends. */
+/** The message that a person sends. */
 export interface Draft {
   content: string;
   files: { file_id: string; media_type: string; filename: string }[];
 }
 
-/** An answer on its way. */
+/** A running answer. */
 export interface LiveAnswer {
   id: string | undefined;
   text: string;

@@ -2,7 +2,7 @@ import type { LiveAnswer, Part } from "../types.ts";
 
 type Json = Extract<Part, { type: "tool_call" }>["input"];
 
-/** A part of the AI SDK's UI message stream, as far as the page uses it. */
+/** The parts of the AI SDK's UI message stream that the page uses. */
 type StreamPart =
   | { type: "start"; messageId: string; messageMetadata?: { model?: string } }
   | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
@@ -14,7 +14,7 @@ type StreamPart =
 
 const DATA = /^data: ?(.*)$/;
 
-/** Reads the parts of a stream of server-sent events. Ends where the stream says `[DONE]`, or breaks off. */
+/** Reads the parts of a stream of server-sent events. Ends at `[DONE]` or when the connection breaks. */
 export async function* readParts(response: Response): AsyncGenerator<StreamPart> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;
@@ -36,7 +36,7 @@ export async function* readParts(response: Response): AsyncGenerator<StreamPart>
   }
 }
 
-/** The answer with what a part adds to it. */
+/** Adds a part to the answer. */
 export function addPart(answer: LiveAnswer, part: StreamPart): LiveAnswer {
   switch (part.type) {
     case "start":

@@ -1,7 +1,7 @@
 import type { AnswerOf, Api, RequestOf } from "../api.ts";
 import type { Message } from "../types.ts";
 
-/** Messages of a page of all branches, and pages at most. */
+/** Messages per page of all branches, and the maximum number of pages. */
 const BRANCH_PAGE = 100;
 const BRANCH_PAGES = 10;
 
@@ -28,13 +28,13 @@ export async function fetchBranches(
   return all;
 }
 
-/** The versions of a message: the messages that follow the same one, oldest first. One = it was never edited or asked for again. */
+/** Returns the versions of a message, oldest first: the messages with the same parent. A single one was never edited or regenerated. */
 export function siblingsIn(all: readonly Message[], { parent_id, role }: Message): Message[] {
   if (parent_id === undefined) return [];
   return all.filter((other) => other.parent_id === parent_id && other.role === role);
 }
 
-/** The newest message that follows another one: what was shown last of its branch. */
+/** Returns the newest message below another one, which is the end of the branch that was shown last. */
 export function newestBelow(all: readonly Message[], from: Message): Message {
   const below = new Set([from.id]);
   let newest = from;

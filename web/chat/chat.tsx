@@ -22,9 +22,9 @@ import { WhyDrawer } from "./why-drawer.tsx";
 interface ChatProps {
   id: string;
   isNew: boolean;
-  /** The session is to be incognito, if it does not exist yet. */
+  /** Whether the session will be incognito if it does not exist yet. */
   isIncognito: boolean;
-  /** The message that a link points at. */
+  /** The message to which a link points. */
   highlighted: string | undefined;
   onOpenSidebar: () => void;
 }

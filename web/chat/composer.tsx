@@ -20,7 +20,7 @@ interface ComposerProps {
   onEditLast: () => void;
 }
 
-/** The field in which a person writes. What is typed is kept until the API has it. */
+/** The text field of a chat. It keeps the text until the API has accepted it. */
 export function Composer(props: ComposerProps) {
   const { draftKey, initial, isBusy, isStopping, isDisabled, onSend, onStop, onEditLast } = props;
   const { identity } = useApp();
@@ -32,7 +32,7 @@ export function Composer(props: ComposerProps) {
   const isReady = !isDisabled && uploads.areReady && (text.trim() !== "" || uploads.files.length > 0);
 
   useLayoutEffect(() => {
-    // On a touch screen the focus would open the keyboard.
+    // Do not focus the field on a touch screen, because this would open the keyboard.
     if (matchMedia("(hover: hover)").matches) field.current?.focus();
   }, []);
   useLayoutEffect(() => {
@@ -53,7 +53,7 @@ export function Composer(props: ComposerProps) {
     onSend({ content: text, files: uploads.take() });
   };
   const press = (event: KeyboardEvent) => {
-    // An input method's Enter chooses a word. Safari reports it by this key code only.
+    // Ignore the Enter with which an input method chooses a word. Safari shows it only by this key code.
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();

@@ -1,18 +1,18 @@
 import type { ApiError } from "../api.ts";
 import type { Draft, LiveAnswer, Message, Session } from "../types.ts";
 
-/** What the page shows of one conversation. */
+/** The state of one conversation on the page. */
 export interface ConversationState {
   status: "loading" | "ready" | "missing" | "failed";
   session: Session | undefined;
   /** The current branch, oldest first. */
   messages: Message[];
-  /** Messages of all branches, as far back as `messages` goes; empty = there is one branch. */
+  /** Messages of all branches, back to the time of the first of `messages`; empty = there is one branch. */
   all: Message[];
-  /** Where the earlier messages begin; null = there are none. */
+  /** The cursor of the earlier messages; null = there are none. */
   cursor: string | null;
   isLoadingOlder: boolean;
-  /** The message that is on its way. */
+  /** The message that is being sent. */
   sending: Draft | undefined;
   live: LiveAnswer | undefined;
   isStopping: boolean;

@@ -4,23 +4,23 @@ import { addPart, readParts } from "./answer-stream.ts";
 import { fetchBranches, newestBelow, siblingsIn } from "./branches.ts";
 import { type ConversationState, initialState } from "./conversation-state.ts";
 
-/** Messages of a page of the transcript. */
+/** Messages per page of the transcript. */
 const PAGE = 50;
-/** Messages of an earlier page: as many as the API gives at most, because each page is rendered at once. */
+/** Messages per earlier page. It is the maximum of the API, because each page is rendered at once. */
 const EARLIER_PAGE = 100;
-/** Milliseconds before an answer whose connection broke is followed again, by attempt. */
+/** Milliseconds before the page follows an answer again after its connection broke, by attempt. */
 const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
-/** Milliseconds of silence after which an answer that is followed has broken off: before its first word, and after it. */
+/** Milliseconds without data after which a followed answer counts as failed: before its first word, and after it. */
 const SILENCE = { before: 45_000, after: 10_000 };
 
 export interface Conversation {
   readonly id: string;
   load(): Promise<void>;
-  /** Loads what other tabs have written, and follows an answer that they have asked for. */
+  /** Loads the messages of other tabs, and follows an answer that another tab has requested. */
   refresh(): Promise<void>;
   loadOlder(): Promise<void>;
   send(draft: Draft): void;
-  /** Sends a changed message in place of another one: begins a branch. */
+  /** Sends a changed message instead of another one, which begins a branch. */
   edit(message: Message, draft: Draft): void;
   regenerate(answer: Message): void;
   stop(): Promise<void>;
@@ -34,21 +34,21 @@ export interface Conversation {
 interface Options {
   api: Api;
   id: string;
-  /** The session exists only when something is sent. */
+  /** Whether the chat is new. Its session is created with the first message. */
   isNew: boolean;
-  /** Whether the session is to be incognito, if it does not exist yet. */
+  /** Whether the session will be incognito if it does not exist yet. */
   isIncognito(): boolean;
-  /** Something was typed for the session: if it does not exist, that was not sent. */
+  /** Whether a draft exists for the session. If the session does not exist, the draft was not sent. */
   hasDraft: boolean;
   changed(state: ConversationState): void;
-  /** A message is on its way. */
+  /** Called when a message is being sent. */
   onAsked(content: string): void;
-  /** The API has the message with this content: its draft is not needed any longer. */
+  /** Called when the API has accepted the message with this content, so that its draft can be deleted. */
   onAccepted(content: string): void;
   onAnswered(session: Session | undefined, answer: Message | undefined): void;
 }
 
-/** The state of one conversation, and everything that a person can do with it. */
+/** The state of one conversation, and all actions of a person on it. */
 export function createConversation(options: Options): Conversation {
   const { api, id, isNew, isIncognito, hasDraft, changed, onAsked, onAccepted, onAnswered } = options;
   const abort = new AbortController();
@@ -77,7 +77,7 @@ export function createConversation(options: Options): Conversation {
     await loadBranches();
   }
 
-  /** Loads the other branches, if there may be any. */
+  /** Loads the other branches, if there can be any. */
   async function loadBranches(): Promise<void> {
     const { session, messages, cursor } = state;
     const oldest = messages[0];
@@ -106,7 +106,7 @@ export function createConversation(options: Options): Conversation {
     await follow();
   }
 
-  /** Follows the answer that is being given, if there is one. Returns whether there was. */
+  /** Follows the running answer. Returns false if there is none. */
   async function follow(): Promise<boolean> {
     const { response, silence } = await openStream().catch(() => ({ response: undefined, silence: undefined }));
     if (response?.status !== 200) return false;
@@ -114,7 +114,7 @@ export function createConversation(options: Options): Conversation {
     return true;
   }
 
-  /** Opens the stream of the answer that is being given. `silence` ends it. */
+  /** Opens the stream of the running answer. `silence` ends it. */
   async function openStream(): Promise<{ response: Response; silence: AbortController }> {
     const silence = new AbortController();
     const request = { params, signal: AbortSignal.any([signal, silence.signal]) };
@@ -130,7 +130,7 @@ export function createConversation(options: Options): Conversation {
     let failed: string | undefined;
     let isOver = false;
     update({ live, failure: undefined });
-    // One change per frame, however fast the pieces come.
+    // Change the page once per frame, also when the pieces come faster.
     let frame: number | undefined;
     const show = () => {
       frame ??= requestAnimationFrame(() => {
@@ -156,7 +156,7 @@ export function createConversation(options: Options): Conversation {
         wait();
       }
     } catch {
-      // The connection broke: what is missing is looked for below.
+      // The connection broke. The code below looks for the missing part.
     }
     clearTimeout(timer);
     if (frame !== undefined) cancelAnimationFrame(frame);
@@ -167,7 +167,7 @@ export function createConversation(options: Options): Conversation {
     await settle(live, failed);
   }
 
-  /** The connection broke while an answer came: follows the answer again, or shows what is stored of it. */
+  /** After the connection of an answer broke, follows the answer again, or shows the stored part of it. */
   async function recover(live: LiveAnswer): Promise<void> {
     for (const milliseconds of FOLLOW_PAUSES) {
       await pause(milliseconds, signal).catch(() => {});
@@ -182,7 +182,7 @@ export function createConversation(options: Options): Conversation {
     update({ failure: { error, again: () => void recover(live) }, isStopping: false });
   }
 
-  /** The answer is over: shows the stored messages, and what there was of an answer that broke off and is not stored yet. */
+  /** After the end of an answer, shows the stored messages, and the known part of a failed answer that is not stored yet. */
   async function settle(live: LiveAnswer, failed: string | undefined, hasBrokenOff = false): Promise<void> {
     try {
       await fetchNewest();
@@ -203,10 +203,10 @@ export function createConversation(options: Options): Conversation {
     onAnswered(state.session, answer);
   }
 
-  /** Asks, and shows the answer. A repeat has the same key, so the API does not store or ask anything twice. */
+  /** Asks, and shows the answer. A repeat has the same key, so the API does not store the message or ask the model twice. */
   function ask(body: object, shown: Partial<ConversationState>): void {
     if (shown.sending) onAsked(shown.sending.content);
-    // With every message: a session that has expired meanwhile begins again as what it was.
+    // Send it with every message, so that a session that has expired meanwhile is created again as incognito.
     const incognito = state.session ? state.session.incognito : isIncognito();
     const kind = incognito ? { incognito: true } : {};
     const headers = { "idempotency-key": crypto.randomUUID(), accept: "text/event-stream" };
@@ -292,7 +292,7 @@ function bodyOf({ content, files }: Draft): object {
   return { parts: [...text, ...files.map((file) => ({ type: "file", ...file }))] };
 }
 
-/** Without a parent, so that it can neither be edited nor answered again: the API does not have it yet. */
+/** A message that the API does not have yet. It has no parent, so that the person can neither edit it nor request another answer. */
 function toBroken(session_id: string, { id = "", text: content }: LiveAnswer): Message {
   const created_at = new Date().toISOString();
   return { id, session_id, role: "assistant", content, created_at, status: "incomplete" } as Message;

@@ -7,7 +7,7 @@ import { FileView, PartView } from "./parts.tsx";
 /** Milliseconds after which the page says that it is still waiting. */
 const SLOW = 8000;
 
-/** An answer on its way. */
+/** A running answer. */
 export function LiveView({ live }: { live: LiveAnswer | undefined }) {
   const isThinking = !live || (live.text === "" && live.parts.length === 0);
   return (
@@ -31,7 +31,7 @@ function Thinking() {
   return <p class="thinking">{isSlow ? texts.chat.slow : texts.chat.thinking}</p>;
 }
 
-/** A message that is on its way. */
+/** A message that is being sent. */
 export function SentView({ draft, isUploaded }: { draft: Draft; isUploaded: boolean }) {
   return (
     <article class={isUploaded ? "message user" : "message user sending"}>

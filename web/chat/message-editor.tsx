@@ -10,7 +10,7 @@ interface EditorProps {
 /** Changes a message before it is sent again. */
 export function MessageEditor({ content, onSave, onCancel }: EditorProps) {
   const field = useRef<HTMLTextAreaElement>(null);
-  // Before the next key is pressed.
+  // A layout effect, so that it runs before the next key is pressed.
   useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(content.length, content.length);

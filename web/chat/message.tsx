@@ -17,7 +17,7 @@ import { filesOf } from "./use-uploads.ts";
 interface MessageProps {
   message: Message;
   conversation: Conversation;
-  /** All versions of this message, itself included; empty = there is one. */
+  /** All versions of this message, including itself; empty = there is only one. */
   versions: Message[];
   isHighlighted: boolean;
   isEditing: boolean;
@@ -29,7 +29,7 @@ interface MessageProps {
 
 /** A stored message with its details and its actions. */
 export class MessageView extends Component<MessageProps> {
-  // A long transcript has thousands of them, and an answer that streams changes none.
+  // Memoized, because a long transcript has thousands of messages, and a streaming answer changes none of them.
   override shouldComponentUpdate(next: MessageProps): boolean {
     const { message, versions, isHighlighted, isEditing, isLast, isBusy } = this.props;
     return (
@@ -95,7 +95,7 @@ function Content({ message: { role, content, parts = [] } }: { message: Message 
   );
 }
 
-/** How an answer ended, unless it is complete. */
+/** The end of an answer that is not complete. */
 function Ending({ message, isLast, conversation }: { message: Message; isLast: boolean; conversation: Conversation }) {
   const { role, status, finish_reason, model } = message;
   if (role !== "assistant") return null;

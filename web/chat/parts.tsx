@@ -55,7 +55,7 @@ function Folded({ title, value }: { title: string; value: unknown }) {
   );
 }
 
-/** A picture, or a link to a file. Its URL is asked for when it is shown, because it ends after a while. */
+/** A picture, or a link to a file. It requests the URL when it is shown, because URLs expire. */
 export function FileView({ file }: { file: FilePart }) {
   const { api } = useApp();
   const [url, setUrl] = useState<string>();

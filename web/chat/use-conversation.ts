@@ -7,7 +7,7 @@ import { texts } from "../texts.ts";
 import { type Conversation, createConversation } from "./conversation.ts";
 import type { ConversationState } from "./conversation-state.ts";
 
-/** Characters of an answer that a screen reader is told when it is finished. */
+/** Maximum characters of a finished answer that are announced to screen readers. */
 const ANNOUNCED = 400;
 
 /** The conversation of a session, and its state. */
@@ -29,9 +29,9 @@ export function useConversation(
       hasDraft: readDraft(identity.user, id) !== "",
       changed: setState,
       onAsked(content) {
-        // The draft belongs to the conversation now, and stays until the API has accepted it.
+        // The draft belongs to the conversation now. It stays until the API has accepted the message.
         if (isNew) writeDraft(identity.user, "", "");
-        // Something else was typed meanwhile: that is not sent yet, while this text is shown and can be sent again.
+        // Keep a draft that was typed meanwhile, because it is not sent. The failed text is shown and can be sent again.
         if (readDraft(identity.user, id) === "") writeDraft(identity.user, id, content);
         if (isNew) goTo(sessionHash(id, latest.current.isIncognito), true);
       },

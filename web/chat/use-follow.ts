@@ -2,9 +2,9 @@ import type { RefObject } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ConversationState } from "./conversation-state.ts";
 
-/** Pixels from the end within which the view counts as at the end. */
+/** Maximum distance from the end, in pixels, at which the view follows the end. */
 const NEAR_END = 80;
-/** Pixels from the beginning at which earlier messages are loaded. */
+/** Distance from the beginning, in pixels, at which earlier messages are loaded. */
 const NEAR_BEGINNING = 1500;
 
 /**
@@ -39,7 +39,7 @@ export function useFollow(
       if (scrollTop < NEAR_BEGINNING) load.current();
     };
     element.addEventListener("scroll", look, { passive: true });
-    // The room changes when the composer grows or the window does.
+    // The height changes when the composer or the window changes its size.
     const observer = new ResizeObserver(() => follows.current && element.scrollTo({ top: element.scrollHeight }));
     observer.observe(element);
     for (const child of element.children) observer.observe(child);

@@ -5,7 +5,7 @@ import { texts } from "../texts.ts";
 import type { Draft, Message } from "../types.ts";
 import { explain } from "../ui/failure.tsx";
 
-/** Bytes of a file at most, by the API's contract. */
+/** Maximum bytes of a file in the API. */
 const MAX_BYTES = 25 * 1000 * 1000;
 
 interface Upload {
@@ -20,11 +20,11 @@ interface Upload {
 
 export interface Uploads {
   files: readonly Upload[];
-  /** Whether no upload is under way or failed. */
+  /** Whether all uploads have succeeded. */
   areReady: boolean;
   add(files: readonly File[]): void;
   remove(key: number): void;
-  /** Returns the uploaded files, and starts over. */
+  /** Returns the uploaded files, and empties the list. */
   take(): Draft["files"];
 }
 
@@ -102,7 +102,7 @@ async function send(api: Api, file: File, media_type: string, onProgress: (perce
   return id;
 }
 
-/** The files of a stored message, to send them again. */
+/** Returns the files of a stored message, to send them again. */
 export function filesOf({ parts = [] }: Message): Draft["files"] {
   return parts.flatMap((part) =>
     part.type === "file"

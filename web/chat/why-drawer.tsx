@@ -7,7 +7,7 @@ import type { Message, Remembered } from "../types.ts";
 import { Drawer } from "../ui/drawer.tsx";
 import { Failure } from "../ui/failure.tsx";
 
-/** The memories that an answer was given, with their sources. An answer keeps their ids only, so that what is forgotten stays forgotten. */
+/** The memories that the model got for an answer, with their sources. An answer keeps only their ids, so deleted memories are not shown. */
 export function WhyDrawer({ answer, onClose }: { answer: Message; onClose: () => void }) {
   const { api } = useApp();
   const [found, setFound] = useState<ReadonlyMap<string, Remembered>>();

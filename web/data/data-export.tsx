@@ -11,7 +11,7 @@ const COUNTS = ["sessions", "messages", "memories", "events", "files"] as const;
 
 type Export = AnswerOf<"GET /v1/exports/{id}">;
 
-/** A copy of everything that is stored of the person, as a zip. */
+/** Exports all data of the person as a zip. */
 export function DataExport() {
   const { api, announce } = useApp();
   const { exports: words } = texts.data;
@@ -59,7 +59,7 @@ function Ready({ job, read }: { job: Export; read: (id: string) => Promise<Expor
   const download = async () => {
     setError(undefined);
     try {
-      // The URL of the last answer may have ended: it holds for an hour.
+      // Read the export again, because the URL of the last answer is valid for only one hour.
       const fresh = await read(job.id);
       if (fresh.url) location.assign(fresh.url);
     } catch (error) {

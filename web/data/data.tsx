@@ -6,9 +6,9 @@ import { DataExport } from "./data-export.tsx";
 import { MemorySwitch } from "./memory-switch.tsx";
 import { UsageToday } from "./usage-today.tsx";
 
-/** What the person has used today, and the controls of the person's data. */
+/** The person's usage of today, and the controls of the person's data. */
 export function Data({ onOpenSidebar }: { onOpenSidebar: () => void }) {
-  /** Counts the erasures, to read everything again after each. */
+  /** The number of erasures. Everything is read again after each. */
   const [erasures, setErasures] = useState(0);
   const { data } = texts;
   useEffect(() => {

@@ -5,7 +5,7 @@ import { FactsTable } from "../ui/facts.tsx";
 
 type Receipt = AnswerOf<"GET /v1/erasures/{id}">;
 
-/** What an erasure has found and erased, and what remains elsewhere. */
+/** The receipt of an erasure: the data that it has found and erased, and the data that remains elsewhere. */
 export function ErasureReceipt({ receipt }: { receipt: Receipt }) {
   const { erasure: words } = texts.data;
   const { stores, remains, completed_at } = receipt;
@@ -44,6 +44,6 @@ function save(receipt: Receipt): void {
   link.href = URL.createObjectURL(file);
   link.download = `memocha-erasure-${receipt.id}.json`;
   link.click();
-  // The browser has begun the download by then.
+  // Wait until the browser has begun the download.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

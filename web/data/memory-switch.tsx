@@ -4,12 +4,12 @@ import { useApp } from "../app-context.ts";
 import { texts } from "../texts.ts";
 import { Failure } from "../ui/failure.tsx";
 
-/** Whether what the person says is remembered. */
+/** The switch for memory: whether new messages become memories. */
 export function MemorySwitch() {
   const { api, announce } = useApp();
   const [isOn, setOn] = useState<boolean>();
   const [failure, setFailure] = useState<{ error: ApiError; again: () => void }>();
-  /** The last request: a change waits for the one before, so that the last choice is the one that is stored. */
+  /** The last request. A change waits for the previous one, so that the last choice is stored last. */
   const last = useRef(Promise.resolve());
   const { memorySwitch: words } = texts.data;
   const load = useCallback(() => {

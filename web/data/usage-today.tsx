@@ -6,7 +6,7 @@ import { texts } from "../texts.ts";
 import { Facts } from "../ui/facts.tsx";
 import { Failure } from "../ui/failure.tsx";
 
-/** What the person has used today, and may use. */
+/** The person's usage of today, and the limits. */
 export function UsageToday() {
   const { api } = useApp();
   const [usage, setUsage] = useState<AnswerOf<"GET /v1/usage">>();

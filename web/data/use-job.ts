@@ -3,25 +3,25 @@ import { type ApiError, asApiError, pause } from "../api.ts";
 import { useApp } from "../app-context.ts";
 import { type JobKind, readJob, writeJob } from "../preferences.ts";
 
-/** Milliseconds between two looks at a running job: the first pause, and the longest. */
+/** Milliseconds between two reads of a running job: the first pause, and the longest. */
 const FIRST = 1000;
 const LONGEST = 15_000;
 const GROWTH = 1.5;
 
 interface JobOptions<T> {
-  /** Begins the job, or returns the one that runs. */
+  /** Begins the job, or returns the running one. */
   begin: (headers: Record<string, string>) => Promise<{ id: string }>;
   read: (id: string, signal?: AbortSignal) => Promise<T>;
-  /** Called when a job that was seen running is over. */
+  /** Called when a job that was running is over. */
   onOver: (job: T) => void;
 }
 
-/** Kept in place of the id until the API has answered: the key with which the request can be repeated. */
+/** The prefix of a kept value that is the key of a request without an answer, and not the id of a job. */
 const KEY = "key:";
 
 /**
- * A job that the person has begun. It is read until it is over. Its id outlives a reload, not the tab. When the page is reloaded before the
- * API has answered, the request is sent again with the same key, so nothing begins twice.
+ * A job that the person has begun, which the page reads until it is over. The id is kept until the tab is closed. If the page is reloaded
+ * before the API has answered, it sends the request again with the same key, so that nothing begins twice.
  */
 export function useJob<T extends { status: string }>(kind: JobKind, options: JobOptions<T>) {
   const { identity } = useApp();
@@ -57,7 +57,7 @@ export function useJob<T extends { status: string }>(kind: JobKind, options: Job
           if (signal.aborted) return;
           const known = asApiError(error);
           if (known.status === 404) {
-            // It is deleted, or it belongs to another deployment.
+            // The job is deleted, or belongs to another deployment.
             writeJob(user, kind, "");
             setJob(undefined);
             return setId("");
@@ -85,7 +85,7 @@ export function useJob<T extends { status: string }>(kind: JobKind, options: Job
         lookAgain();
       } catch (error) {
         const known = asApiError(error);
-        // Without an answer, the job may have begun.
+        // If there is no answer, the job may have begun.
         if (known.status !== 0) writeJob(user, kind, "");
         setFailure({ error: known, again: () => void beginWith(key) });
       }
@@ -98,7 +98,7 @@ export function useJob<T extends { status: string }>(kind: JobKind, options: Job
     if (stored.startsWith(KEY)) void beginWith(stored.slice(KEY.length));
   }, [stored, beginWith]);
 
-  // The button that began it goes away: the focus must not.
+  // Move the focus, because the button that began the job disappears.
   useLayoutEffect(() => {
     if (isBeginning) heading.current?.focus();
   }, [isBeginning]);

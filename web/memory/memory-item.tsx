@@ -6,13 +6,13 @@ import { texts } from "../texts.ts";
 import type { Remembered } from "../types.ts";
 import { explain } from "../ui/failure.tsx";
 
-/** Characters and lines beyond which a memory may scroll. */
+/** Characters and lines above which a memory gets a scrollable region. */
 const LONG = 200;
 const HIGH = 5;
 
 interface MemoryItemProps {
   memory: Remembered;
-  /** Takes it out of the list. */
+  /** Removes the memory from the list. */
   onTake: () => void;
   onPutBack: () => void;
 }
@@ -25,7 +25,7 @@ export function MemoryItem({ memory, onTake, onPutBack }: MemoryItemProps) {
     onTake();
     const commit = () =>
       void api.call("DELETE /v1/memories/{id}", { params: { id } }).catch((error: unknown) => {
-        // It is gone already.
+        // The memory is already deleted.
         if (error instanceof ApiError && error.status === 404) return;
         onPutBack();
         notify({ text: explain(error) });

@@ -8,17 +8,17 @@ import { Failure } from "../ui/failure.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
 import { MemoryItem } from "./memory-item.tsx";
 
-/** Memories of a page of the list, and of a search. */
+/** Memories per page of the list, and per search. */
 const PAGE = 30;
 
 interface Found {
   memories: Remembered[];
-  /** What they were searched by; empty = all memories, newest first. */
+  /** The query of the search; empty = all memories, newest first. */
   query: string;
   cursor: string | null;
 }
 
-/** Everything that is remembered: search, list, forget. */
+/** The view of memories: search, list, forget. */
 export function Memory({ onOpenSidebar }: { onOpenSidebar: () => void }) {
   const { api, notify } = useApp();
   const [found, setFound] = useState<Found>();
@@ -26,7 +26,7 @@ export function Memory({ onOpenSidebar }: { onOpenSidebar: () => void }) {
   const [hidden, setHidden] = useState<readonly string[]>([]);
   const [isAsking, setAsking] = useState(false);
   const field = useRef<HTMLInputElement>(null);
-  /** Requests so far. A late answer to an older one must not replace what a newer one has shown. */
+  /** Number of requests. A late answer to an older request must not replace the result of a newer one. */
   const count = useRef(0);
   const { memory } = texts;
 

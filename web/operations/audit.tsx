@@ -8,7 +8,7 @@ import { TopBar } from "../ui/top-bar.tsx";
 import { AuditTable } from "./audit-table.tsx";
 import { operationTexts } from "./operation-texts.ts";
 
-/** Records of a page of the list. */
+/** Records per page of the list. */
 const PAGE = 50;
 
 type Query = NonNullable<RequestOf<"GET /v1/audit">["query"]>;
@@ -21,7 +21,7 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
   const { api } = useApp();
   const [found, setFound] = useState<Found>();
   const [failure, setFailure] = useState<{ error: ApiError; again: () => void }>();
-  /** Requests so far. A late answer to older filters is dropped. */
+  /** Number of requests. A late answer to older filters is ignored. */
   const count = useRef(0);
   const { audit: words } = operationTexts;
   const asked = filters.toString();
@@ -115,7 +115,7 @@ function AuditFilters({ filters, onSame }: { filters: URLSearchParams; onSame: (
   );
 }
 
-/** The query of the API: from the beginning of the first day to the end of the last one. */
+/** Returns the query for the API: from the beginning of the first day to the end of the last one. */
 function queryOf(filters: URLSearchParams): Query {
   const action = filters.get("action") as Query["action"] | null;
   const user = filters.get("user");
@@ -124,7 +124,7 @@ function queryOf(filters: URLSearchParams): Query {
   return { ...(from && { from }), ...(to && { to }), ...(action && { action }), ...(user && { user_id: user }) };
 }
 
-/** Midnight of a day like 2026-11-21 in the reader's zone, some days later; undefined = it is no day. */
+/** Returns the midnight of a day such as 2026-11-21 in the reader's zone, plus some days; undefined = the text is not a day. */
 function startOf(day: string | null, later: number): string | undefined {
   const [year = 0, month = 0, date = 0] = /^\d{4}-\d\d-\d\d$/.test(day ?? "") ? (day ?? "").split("-").map(Number) : [];
   return year > 0 ? new Date(year, month - 1, date + later).toISOString() : undefined;

@@ -6,17 +6,17 @@ import { endLabels, ticksOf } from "./scale.ts";
 import type { Series, Span } from "./series.ts";
 
 interface ChartProps {
-  /** With the unit. */
+  /** The title, with the unit. */
   title: string;
   kind: "lines" | "bars";
   span: Span;
   series: Series[];
   format: (value: number) => string;
-  /** What the chart says when there is nothing to draw. */
+  /** The text of a chart without values. */
   empty: string;
 }
 
-/** Pixels of the drawing before its place is measured. */
+/** Width of the drawing in pixels before its place is measured. */
 const FIRST_WIDTH = 480;
 const HEIGHT = 200;
 const LEFT = 56;
@@ -25,7 +25,7 @@ const TIME_WIDTH = 76;
 const TOP = 12;
 const BOTTOM = 28;
 
-/** Lines or stacked bars over time, with a value for each window by pointer and keyboard, and a table of them all. */
+/** Lines or stacked bars over time. The pointer and the keys show the values of a window, and a table shows all of them. */
 export function Chart({ title, kind, span, series, format, empty }: ChartProps) {
   const [at, setAt] = useState<number>();
   const [isTable, setTable] = useState(false);
@@ -48,7 +48,7 @@ export function Chart({ title, kind, span, series, format, empty }: ChartProps) 
 }
 
 interface DrawingProps extends Omit<ChartProps, "empty"> {
-  /** The window that is pointed at. */
+  /** The window under the pointer. */
   at: number | undefined;
   onPoint: (at: number | undefined) => void;
 }

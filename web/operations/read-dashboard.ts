@@ -4,11 +4,11 @@ import { groupBy, type RangeName, type Row, readSeries, type Series, type Span, 
 /** One of the numbers at the top. */
 export interface Headline {
   id: "requests" | "errors" | "p95" | "firstToken" | "cost";
-  /** Of the last 24 hours; null = nothing happened. */
+  /** The value of the last 24 hours; null = there was none. */
   now: number | null;
-  /** Of the 24 hours before. */
+  /** The value of the previous 24 hours. */
   before: number | null;
-  /** By hour, for the sparkline. */
+  /** The values by hour, for the sparkline. */
   values: number[];
 }
 
@@ -97,7 +97,7 @@ async function readHeadlines(api: Api, now: number): Promise<Headline[]> {
   const count = (rows: Row[]) => sum(rows, (row) => row.count);
   const mean = (rows: Row[], of: (row: Row) => number) => (count(rows) === 0 ? null : sum(rows, of) / count(rows));
   const share = (rows: Row[]) => mean(rows, (row) => row.errors);
-  // The quantile of a day is not known from those of its hours: their mean, weighted by requests, is close to it.
+  // The quantiles of hours do not give that of the day. Use their mean, weighted by requests, which is close to it.
   const p95 = (rows: Row[]) => mean(rows, (row) => row.p95 * row.count);
   const dollars = (rows: Row[]) => sum(rows, (row) => row.sum);
   return [

@@ -12,7 +12,7 @@ export function ticksOf(most: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? rough;
   const count = Math.ceil(most / step);
-  // Products, not sums, so that the last tick is not 0.30000000000000004.
+  // Multiply instead of adding, so that the last tick is not 0.30000000000000004.
   return Array.from({ length: count + 1 }, (_, n) => Number((n * step).toPrecision(12)));
 }
 
@@ -22,7 +22,7 @@ interface EndLabel {
   index: number;
 }
 
-/** The names of series at the height of their last values, moved apart where they would cover each other. */
+/** Places the names of series at the height of their last values, and moves them apart if they would cover each other. */
 export function endLabels(series: Series[], kind: "lines" | "bars", y: (value: number) => number): EndLabel[] {
   let below = 0;
   const labels = series.map(({ name, values }, index) => {
@@ -39,7 +39,7 @@ export function endLabels(series: Series[], kind: "lines" | "bars", y: (value: n
     label.y = Math.min(label.y, limit);
     limit = label.y - LABEL_HEIGHT;
   }
-  // What was pushed out of the top moves everything down again.
+  // If names are above the top now, move all of them down again.
   const over = LABEL_HEIGHT - (sorted.at(-1)?.y ?? LABEL_HEIGHT);
   return over > 0 ? sorted.map((label) => ({ ...label, y: label.y + over })) : sorted;
 }

@@ -8,7 +8,7 @@ import { operationTexts } from "./operation-texts.ts";
 
 type State = AnswerOf<"GET /v1/state">;
 
-/** What the system is doing now: active sessions, what waits, providers and their circuits, and jobs. */
+/** The current state of the system: active sessions, waiting work, providers with their circuits, and jobs. */
 export function SystemState({ refreshed }: { refreshed: unknown }) {
   const { api } = useApp();
   const [state, setState] = useState<State | "failed">();

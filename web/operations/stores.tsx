@@ -12,7 +12,7 @@ interface Stored {
   items: Series[];
 }
 
-/** What each store holds, and how it grows. A job measures the stores once a day. */
+/** The size of each store and its growth. A job measures the stores once a day. */
 export function Stores({ range }: { range: RangeName }) {
   const { api } = useApp();
   const [stored, setStored] = useState<Stored>();
@@ -66,6 +66,6 @@ function rowOf(items: Series, bytes: Series | undefined): string[] {
 
 const signed = (bytes: number): string => `${bytes < 0 ? "−" : "+"}${formatBytes(Math.abs(bytes))}`;
 
-/** The sizes of the days that have one. */
+/** Returns the sizes of the days that have one. */
 const measured = (series: Series | undefined): number[] =>
   series?.values.filter((value): value is number => Boolean(value)) ?? [];

@@ -6,7 +6,7 @@ import { texts } from "../texts.ts";
 
 const THEMES: readonly Theme[] = ["system", "light", "dark"];
 
-/** The other views, the colours and the way out. */
+/** The menu of the person: the other views, the colour scheme and the sign-out. */
 export function PersonMenu({ current, onShowKeys }: { current: Location; onShowKeys: () => void }) {
   const { identity } = useApp();
   const [theme, chooseTheme] = useState(readTheme());

@@ -3,7 +3,7 @@ import type { Api } from "../api.ts";
 import { onShown } from "../listen.ts";
 import type { Session } from "../types.ts";
 
-/** Sessions of a page of the list: the most that the API gives. */
+/** Sessions per page of the list. It is the maximum of the API. */
 const PAGE = 100;
 
 export type StatusFilter = "all" | "active" | "archived";
@@ -16,9 +16,9 @@ export interface Sessions {
   setFilter(filter: StatusFilter): void;
   loadMore(): Promise<void>;
   reload(): void;
-  /** Puts a session into the list as it is now. */
+  /** Adds a session to the list, or replaces it. */
   put(session: Session): void;
-  /** Takes a session out of the list. */
+  /** Removes a session from the list. */
   take(id: string): void;
 }
 
@@ -36,7 +36,7 @@ export function useSessions(api: Api): Sessions {
       api.call("GET /v1/sessions", { query: { limit: PAGE, status: filter, ...(next && { cursor: next }) } }),
     [api, filter],
   );
-  /** The newest sessions, and the pinned ones however old they are. */
+  /** Loads the newest sessions, and pinned ones of any age. */
   const fetchFirst = useCallback(async () => {
     const query = { limit: PAGE, status: filter, pinned: "true" } as const;
     const [page, pinned] = await Promise.all([fetchPage(null), api.call("GET /v1/sessions", { query })]);

@@ -38,7 +38,7 @@ export function Code({ text, language }: { text: string; language: string }) {
   );
 }
 
-/** Cuts code into comments, strings, numbers, keywords and the rest. It knows what many languages have in common. */
+/** Splits code into comments, strings, numbers, keywords and other text. It knows only the common syntax of many languages. */
 function highlight(text: string, language: string): { kind: Kind; text: string }[] {
   if (PLAIN.test(language)) return [{ kind: "plain", text }];
   const comment = HASH.test(language)

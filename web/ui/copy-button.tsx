@@ -3,7 +3,7 @@ import { texts } from "../texts.ts";
 import { IconButton } from "./icon-button.tsx";
 import { CheckIcon, CopyIcon } from "./icons.tsx";
 
-/** Milliseconds for which the button says that it worked. */
+/** Milliseconds for which the button shows its success. */
 const SHOWN = 1500;
 
 /** Copies a text to the clipboard. */

@@ -31,7 +31,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 interface ConfirmProps {
   title: string;
   text: string;
-  /** What has to be typed; undefined = nothing. */
+  /** The text that the person must type to confirm; undefined = none. */
   word?: string;
   yes: string;
   no: string;
@@ -39,7 +39,7 @@ interface ConfirmProps {
   onNo: () => void;
 }
 
-/** Asks before something that cannot be undone. */
+/** Asks for a confirmation before an action that cannot be undone. */
 export function Confirm({ title, text, word, yes, no, onYes, onNo }: ConfirmProps) {
   const [typed, setTyped] = useState("");
   const isReady = word === undefined || typed.trim().toLowerCase() === word;

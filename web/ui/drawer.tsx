@@ -9,7 +9,7 @@ interface DrawerProps {
   children: ComponentChildren;
 }
 
-/** The panel at the right. It takes the focus, and gives it back to where it was. */
+/** The panel at the right. It takes the focus, and returns it when it closes. */
 export function Drawer({ title, onClose, children }: DrawerProps) {
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {

@@ -5,12 +5,12 @@ import { texts } from "../texts.ts";
 
 interface FailureProps {
   error: ApiError;
-  /** What failed, where the error does not say. */
+  /** The action that failed, if the error does not name it. */
   text?: string | undefined;
   onAgain: () => void;
 }
 
-/** What went wrong and what to do, shown at the place where it happened. */
+/** Shows an error and the remedy, at the place of the error. */
 export function Failure({ error, text, onAgain }: FailureProps) {
   const [left, setLeft] = useState(Math.ceil((error.retryAfter ?? 0) / 1000));
   useEffect(() => {
@@ -20,7 +20,7 @@ export function Failure({ error, text, onAgain }: FailureProps) {
   }, [error]);
   // The network is back: try again without a click.
   useEffect(() => (error.status === 0 ? listen("online", onAgain) : undefined), [error, onAgain]);
-  // Nothing has failed: the person asked for the erasure.
+  // This is not a failure, because the person has requested the erasure.
   const isErased = error.code === "being_erased";
   return (
     <div class={isErased ? "failure calm" : "failure"} role={isErased ? "status" : "alert"}>
@@ -35,7 +35,7 @@ export function Failure({ error, text, onAgain }: FailureProps) {
   );
 }
 
-/** What went wrong, as a sentence for people. */
+/** Describes an error in a sentence for people. */
 export function explain(error: unknown): string {
   const { status, message, code } = asApiError(error);
   if (code === "being_erased") return texts.errors.beingErased;

@@ -3,11 +3,11 @@ import type { CloseIcon } from "./icons.tsx";
 
 interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   icon: typeof CloseIcon;
-  /** What screen readers say. */
+  /** The name for screen readers. */
   label: string;
 }
 
-/** A button that shows an icon only. */
+/** A button with only an icon. */
 export function IconButton({ icon: Icon, label, ...rest }: IconButtonProps) {
   return (
     <button type="button" class="icon" aria-label={label} {...rest}>

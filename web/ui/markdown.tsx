@@ -3,7 +3,7 @@ import { Component, type ComponentChildren } from "preact";
 import { texts } from "../texts.ts";
 import { Code } from "./code.tsx";
 
-// Markdown becomes elements from the tokens of the parser. HTML in it stays text, so no text can run a script.
+// Makes elements from the tokens of the Markdown parser. HTML in Markdown stays text, so that no text can run a script.
 
 /** Renders Markdown. While an answer grows, only its last blocks are rendered again. */
 export function Markdown({ text }: { text: string }) {
@@ -111,7 +111,7 @@ function renderInline(token: Token): ComponentChildren {
       return <br />;
     case "link":
       return <Link href={token.href}>{inline(token)}</Link>;
-    // Pictures of other hosts would tell them who reads what.
+    // Do not load pictures, because the requests would tell other hosts who reads the text.
     case "image":
       return <Link href={token.href}>{token.text || token.href}</Link>;
     case "text":

@@ -4,11 +4,11 @@ import { texts } from "../texts.ts";
 import { IconButton } from "./icon-button.tsx";
 import { CloseIcon } from "./icons.tsx";
 
-/** What happened, for a while, with a way to take it back. */
+/** A message about an action that is shown for some time, with a button that undoes the action. */
 export interface Notice {
   text: string;
   undo?: () => void;
-  /** Called when the notice goes and nothing was taken back. */
+  /** Called when the notice disappears and the action was not undone. */
   commit?: () => void;
 }
 
@@ -16,7 +16,7 @@ interface Shown extends Notice {
   key: number;
 }
 
-/** Milliseconds for which a notice stands. */
+/** Milliseconds for which a notice is shown. */
 const SHOWN = 8000;
 
 let count = 0;
@@ -28,7 +28,7 @@ export function useNotices() {
   return { notices, notify, dismiss };
 }
 
-/** The notices, above everything else. */
+/** Shows the notices above everything else. */
 export function Notices({ notices, onDismiss }: { notices: Shown[]; onDismiss: (key: number) => void }) {
   return (
     <div class="notices" role="status">

@@ -1,7 +1,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-/** Whether an element is in view, or almost. */
+/** Returns whether an element is in view, or nearly. */
 export function useSeen(ref: RefObject<Element | null>, isActive: boolean, margin = 400): boolean {
   const [isSeen, setSeen] = useState(false);
   useEffect(() => {
