@@ -16,7 +16,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 /**
  * Detects the layout of a file from its first bytes, not from its name: an array, an object with an array `conversations`, or one
  * record per line. Returns undefined when it needs more bytes.
- * @param final whether `head` is the whole file
+ * @param final whether no more bytes can be given, so that the function must decide
  */
 export function detectLayout(head: Buffer, final: boolean): Layout | undefined {
   const foreign = detectForeign(head);
