@@ -7,7 +7,7 @@ import type { ExportRecord, ExportResult, ExportStore } from "./export-store.ts"
 import { PAGE_END, PAGE_START } from "./readable.ts";
 import { packFile, type ZipEntry, zipDirectory } from "./zip.ts";
 
-/** Minimum bytes of a part of the upload. S3 accepts 10,000 parts, so a zip can have at least 80 GB. */
+/** Minimum bytes of each part of the upload but the last. S3 accepts 10,000 parts, so a zip can have at least 80 GB. */
 const PART = 8 * 1024 * 1024;
 /** Characters of lines after which they are packed as one file. */
 const LINES = 4 * 1024 * 1024;
