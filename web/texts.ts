@@ -37,7 +37,6 @@ export const texts = {
     noMatch: "No title matches.",
     searching: "Searching older conversations…",
     loading: "Loading conversations…",
-    more: "Load older conversations",
     menu: (title: string) => `Actions for ${title}`,
     rename: "Rename",
     renameLabel: "New title",
@@ -115,7 +114,6 @@ export const texts = {
     ask: "Ask again",
     image: "Image",
     table: "Table",
-    actions: "Actions",
   },
   files: {
     remove: (name: string) => `Remove ${name}`,
@@ -260,7 +258,6 @@ export const texts = {
     limit: "You have reached a limit.",
     wait: (seconds: number) => `Try again in ${seconds} s`,
     again: "Try again",
-    id: (id: string) => `Request ${id}`,
     undo: "Undo",
     dismiss: "Dismiss",
   },

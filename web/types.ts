@@ -18,5 +18,4 @@ export interface LiveAnswer {
   text: string;
   reasoning: string;
   parts: Part[];
-  model: string | undefined;
 }

@@ -4,7 +4,7 @@ type Json = Extract<Part, { type: "tool_call" }>["input"];
 
 /** The parts of the AI SDK's UI message stream that the page uses. */
 type StreamPart =
-  | { type: "start"; messageId: string; messageMetadata?: { model?: string } }
+  | { type: "start"; messageId: string }
   | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
   | { type: "tool-input-available"; toolCallId: string; toolName: string; input: Json }
   | { type: "tool-output-available"; toolCallId: string; output: Json }
@@ -40,7 +40,7 @@ export async function* readParts(response: Response): AsyncGenerator<StreamPart>
 export function addPart(answer: LiveAnswer, part: StreamPart): LiveAnswer {
   switch (part.type) {
     case "start":
-      return { ...answer, id: part.messageId, model: part.messageMetadata?.model };
+      return { ...answer, id: part.messageId };
     case "text-delta":
       return { ...answer, text: answer.text + part.delta };
     case "reasoning-delta":

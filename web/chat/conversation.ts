@@ -14,7 +14,6 @@ const FOLLOW_PAUSES = [300, 1000, 2000, 4000, 8000, 8000, 8000];
 const SILENCE = { before: 45_000, after: 10_000 };
 
 export interface Conversation {
-  readonly id: string;
   load(): Promise<void>;
   /** Loads the messages of other tabs, and follows an answer that another tab has requested. */
   refresh(): Promise<void>;
@@ -126,7 +125,7 @@ export function createConversation(options: Options): Conversation {
    * is ended when nothing comes for a while. `earlier`: what was shown of the answer before its connection broke.
    */
   async function consume(response: Response, silence?: AbortController, earlier?: LiveAnswer): Promise<void> {
-    let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [], model: undefined };
+    let live: LiveAnswer = { id: undefined, text: "", reasoning: "", parts: [] };
     let failed: string | undefined;
     let isOver = false;
     update({ live, failure: undefined });
@@ -231,7 +230,6 @@ export function createConversation(options: Options): Conversation {
   };
 
   return {
-    id,
     load,
     async refresh() {
       if (!exists || state.status !== "ready" || state.live || state.sending) return;
