@@ -1,10 +1,10 @@
 import { lakeBasisKey, lakeDayKey, lakeDays } from "../dynamodb/keys.ts";
 import type { Table } from "../dynamodb/table.ts";
-import { type NewId, randomId } from "../random.ts";
+import { randomId } from "../random.ts";
 import type { ChangedDay, ChangedDays } from "./lake.ts";
 
 /** Stores the marks of changed days as items of one partition, at most one per day. */
-export function createChangedDays(table: Table, newId: NewId = randomId): ChangedDays {
+export function createChangedDays(table: Table): ChangedDays {
   return {
     async mark(days) {
       for (const day of new Set(days)) {
@@ -12,7 +12,7 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
           Key: lakeDayKey(day),
           UpdateExpression: "SET #token = :token REMOVE due",
           ExpressionAttributeNames: { "#token": "token" },
-          ExpressionAttributeValues: { ":token": newId() },
+          ExpressionAttributeValues: { ":token": randomId() },
         });
       }
     },
@@ -25,7 +25,7 @@ export function createChangedDays(table: Table, newId: NewId = randomId): Change
           // Keep the mark of a changed day, because its messages are built with it.
           ConditionExpression: "attribute_not_exists(pk) OR attribute_exists(due)",
           ExpressionAttributeNames: { "#token": "token" },
-          ExpressionAttributeValues: { ":token": newId(), ":now": 0 },
+          ExpressionAttributeValues: { ":token": randomId(), ":now": 0 },
         });
       }
     },

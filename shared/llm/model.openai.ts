@@ -2,7 +2,6 @@ import type OpenAI from "openai";
 import { APIConnectionError, APIError } from "openai";
 import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
-import { type NewId, randomId } from "../random.ts";
 import type { ModelEvent, ModelPrompt, ModelRequest } from "./model.ts";
 import { givenUp, ModelError, type ModelFailure, type ProviderError } from "./model-error.ts";
 import { type ChunkReader, createChunkReader } from "./read-chunks.ts";
@@ -20,11 +19,7 @@ interface Timeouts {
 export type Ask = (target: Target, prompt: ModelPrompt, request: ModelRequest) => Promise<AsyncIterable<ModelEvent>>;
 
 /** Creates a client for any server with the OpenAI API. It keeps connections alive, and calls `apiKey` for each request. */
-export function createOpenAIModel(
-  apiKey: (provider: string) => Promise<string>,
-  timeouts: Timeouts,
-  newId: NewId = randomId,
-): Ask {
+export function createOpenAIModel(apiKey: (provider: string) => Promise<string>, timeouts: Timeouts): Ask {
   const clients = new Map<string, OpenAI>();
   const clientOf = ({ baseUrl, provider }: Target): OpenAI => {
     const known = clients.get(baseUrl);
@@ -47,7 +42,7 @@ export function createOpenAIModel(
         signal,
       });
       step.restart(timeouts.firstToken, "the first token did not arrive in time");
-      const events = read(stream, createChunkReader(newId), step, timeouts.firstToken);
+      const events = read(stream, createChunkReader(), step, timeouts.firstToken);
       const first = await events.next();
       return resumed(first, events);
     } catch (error) {

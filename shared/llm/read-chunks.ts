@@ -1,3 +1,4 @@
+import { randomId } from "../random.ts";
 import type { AnswerPiece, FinishReason, ModelUsage } from "./model.ts";
 import { isTokenCount } from "./tokens.ts";
 
@@ -20,9 +21,9 @@ type ToPiece = (text: string) => AnswerPiece;
 
 /**
  * Reads chunks in OpenAI's format (https://platform.openai.com/docs/api-reference/chat-streaming) of any provider. It checks each value, and
- * ignores values of another form. `newId` creates the id of a tool call when the provider gives none, or the same one twice.
+ * ignores values of another form. It creates the id of a tool call when the provider gives none, or the same one twice.
  */
-export function createChunkReader(newId: () => string): ChunkReader {
+export function createChunkReader(): ChunkReader {
   /** The first half of a surrogate pair whose second half is still to come, by kind of text. */
   const held = new Map<string, { half: string; toPiece: ToPiece }>();
   /** The tool calls so far. `given` is the provider's id. */
@@ -67,7 +68,7 @@ export function createChunkReader(newId: () => string): ChunkReader {
     // Some providers send whole calls with the same index for all of them: distinguish these by their ids.
     const isNew = name !== "" && (!known || (given !== "" && given !== known.given));
     const isUsable = given !== "" && given.length <= MAX_ID && !calls.some(({ id }) => id === given);
-    const call = isNew ? { id: isUsable ? given : `call_${newId()}`, given, index } : known;
+    const call = isNew ? { id: isUsable ? given : `call_${randomId()}`, given, index } : known;
     if (!call) return [];
     if (isNew) calls.push(call);
     const { id } = call;

@@ -2,7 +2,7 @@ import { type Clock, toSeconds, withPatience } from "../clock.ts";
 import type { Item, Table } from "../dynamodb/table.ts";
 import { hashId } from "../hash.ts";
 import { log } from "../log.ts";
-import { type NewId, randomId } from "../random.ts";
+import { randomId } from "../random.ts";
 import { retention } from "../retention/policy.ts";
 import { dimensionValue, type Measure, type Metric, toParts, vocabulary } from "./metric.ts";
 import { rawKey } from "./metric-keys.ts";
@@ -15,11 +15,7 @@ export const PATIENCE = 500;
 const ID_LENGTH = 16;
 
 /** Writes one item of about 250 bytes (1 write unit) per metric to the table `metrics`. */
-export function createRecorder(
-  table: Pick<Table, "put" | "batchWrite">,
-  clock: Clock,
-  newId: NewId = randomId,
-): Recorder {
+export function createRecorder(table: Pick<Table, "put" | "batchWrite">, clock: Clock): Recorder {
   let noted: Item[] = [];
 
   async function writeNoted(): Promise<void> {
@@ -30,10 +26,10 @@ export function createRecorder(
 
   return {
     record(metric) {
-      noted.push(toRawItem(metric, clock(), newId));
+      noted.push(toRawItem(metric, clock()));
       return writeNoted();
     },
-    note: (metric) => void noted.push(toRawItem(metric, clock(), newId)),
+    note: (metric) => void noted.push(toRawItem(metric, clock())),
     flush: writeNoted,
   };
 }
@@ -54,11 +50,11 @@ async function write(table: Pick<Table, "put" | "batchWrite">, items: readonly I
 }
 
 /** The item of a metric. `now` (epoch ms) applies if the metric has no time. */
-export function toRawItem(metric: Metric, now: number, newId: NewId = randomId): Item {
+export function toRawItem(metric: Metric, now: number): Item {
   const { kind, dimensions, measures, error, user } = metric;
   const at = metric.at ?? now;
   return {
-    ...rawKey(at, metric.id ?? newId().replaceAll("-", "").slice(-ID_LENGTH)),
+    ...rawKey(at, metric.id ?? randomId().replaceAll("-", "").slice(-ID_LENGTH)),
     kind,
     dimensions: known(vocabulary[kind].dimensions, dimensions, (_, value: string) => dimensionValue(value)),
     measures: known(vocabulary[kind].measures, measures, (measure, value: number) =>

@@ -9,7 +9,3 @@ it.each([
 ])("%d is shown as %s", (count, text) => {
   expect(counted(count, "session")).toBe(text);
 });
-
-it("a noun may have a plural of its own", () => {
-  expect([counted(1, "memory", "memories"), counted(2, "memory", "memories")]).toEqual(["1 memory", "2 memories"]);
-});

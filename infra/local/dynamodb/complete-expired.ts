@@ -27,14 +27,9 @@ export interface ExpiringTable {
  * Gives each expired item the index keys that it lacks, because the TTL of DynamoDB Local 2.6 stops at the first expired item that lacks
  * a key of any index. Then DynamoDB Local deletes the items itself. Stream records do not show the added keys (see `withoutFillers`).
  * Resolves with the number of items.
- * @param now milliseconds
  */
-export async function completeExpired(
-  client: DynamoDBClient,
-  tables: readonly ExpiringTable[],
-  now = Date.now(),
-): Promise<number> {
-  const seconds = Math.floor(now / 1000);
+export async function completeExpired(client: DynamoDBClient, tables: readonly ExpiringTable[]): Promise<number> {
+  const seconds = Math.floor(Date.now() / 1000);
   let completed = 0;
   for (const { TableName, keys, indexKeys, ttl } of tables) {
     if (indexKeys.length === 0) continue;
