@@ -34,7 +34,7 @@ export function bodyOfPieces(pieces: readonly AnswerPiece[]): MessageBody {
   for (const part of parts) if (part.type === "tool_call") part.input = inputIn(inputs.get(part.tool_call_id) ?? "");
   parts.push(...sources.values());
   const body = bodyOf({ parts: parts.length > 0 ? parts : undefined });
-  // The limit of an answer counts its text, which may be longer as JSON.
+  // Check the size again, because the text of an answer is longer as JSON.
   return Buffer.byteLength(JSON.stringify(parts)) > MAX_CONTENT_BYTES ? { content: textOf(parts) } : body;
 }
 

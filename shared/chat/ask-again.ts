@@ -7,7 +7,7 @@ import type { SessionId } from "../session/session.ts";
 import type { ChatStores, TurnRequest } from "./turn.ts";
 
 /**
- * Finds the message that an answer answers, for a turn that answers it again. `field` names the answer in the request. Throws
+ * Finds the question of an answer, for a turn that answers it again. `field` names the answer in the request. Throws
  * `not_found`, and `validation_failed` when the session has no such answer or the answer follows no message.
  */
 export async function askAgain(

@@ -32,8 +32,7 @@ export interface Budget {
 }
 
 /**
- * Plans the budget of a turn before the context is known, because the budget is reserved while the context is read. So it allows for
- * the longest possible prompt. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question
+ * Plans the budget of a turn for the longest possible prompt, because the budget is reserved while the context is read. Throws `validation_failed` for a model that is not offered, and `payload_too_large` when the question
  * alone is longer than the model's window.
  */
 export async function planBudget(

@@ -5,7 +5,7 @@ import { isImage } from "../files/prompt-files.ts";
 import { contentSchema, type InputPart, MAX_DATA_URL_BYTES, partsSchema, textOf } from "../session/parts.ts";
 import { inputIn } from "./answer-body.ts";
 
-/** What a message of OpenAI's request says. It has parts only if it has images or files. */
+/** The content of a message in OpenAI's request. It has parts only if it has images or files. */
 interface CompletionContent {
   text: string;
   parts?: InputPart[];

@@ -57,7 +57,7 @@ export async function finishTurn(stores: ChatStores, ending: Ending): Promise<Me
       if (current.turns?.[turn.answer]) {
         return (await turns.close(turn, current, answered(turn), clock())) ? finished() : contended;
       }
-      // The mark is gone: another request counted the turn as dead, the response to `close` was lost, or the question was deleted.
+      // The header no longer has the mark of the turn: another request counted the turn as dead, the response to `close` was lost, or the question was deleted.
       const { tree } = await openMessages(stores, turn, { kind: "active", record: current });
       if (isOn(wholeTree(tree), stored)) return finished();
       await turns.discard(turn);
@@ -89,7 +89,7 @@ export async function abandonTurn(
 }
 
 /**
- * Finds what is stored of turns whose function died: the answer that was not counted yet, or the part of it that was saved for
+ * Finds the stored messages of turns whose function was killed: the answer that was not counted yet, or the part of it that was saved for
  * clients that reconnect. The part is stored as an incomplete answer.
  */
 export async function collectDeadTurns(

@@ -13,7 +13,7 @@ import { brokenOff, type ChatStores, type Turn, type TurnEvent, type TurnRequest
 /** Milliseconds between two reads of a turn that another function instance runs. */
 const POLL = 400;
 
-/** How often a repeat looks for a turn that its first attempt has not started yet, and the milliseconds in between. */
+/** Maximum reads, and milliseconds between two reads, while a repeat waits for the first attempt to start the turn. */
 const START_LOOKS = 25;
 const START_POLL = 200;
 
@@ -24,8 +24,8 @@ const SEPARATOR = "\n\n".length;
 const ANSWER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * Finds the turn that another attempt at the same request runs or has run; `null`: this attempt must run the turn. Waits for an attempt
- * that has just begun, and takes over from one that failed. `id` is the answer's. Throws `not_found` when the answer or its session was
+ * Finds the turn of another attempt at the same request. Returns `null` when this attempt must run the turn. Waits for an attempt that
+ * has just begun, and takes over from one that failed. `id` is the answer's. Throws `not_found` when the answer or its session was
  * deleted, `conflict`, and the refusal of the first attempt.
  */
 export async function earlierTurn(
@@ -148,7 +148,7 @@ export async function wholeAnswer(stores: ChatStores, turn: Turn): Promise<Shown
   throw new Error("a turn ended without an `end` event");
 }
 
-/** The events of a stored answer. An answer that broke off ends with an error, as it did for the first client. */
+/** The events of a stored answer. If the provider failed during the answer, they end with an error, as for the first client. */
 async function* replay(message: MessageRecord, from = 0): AsyncGenerator<TurnEvent> {
   // Characters of text that the reader already has. While the model writes, only text is saved.
   let known = from;

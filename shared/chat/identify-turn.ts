@@ -7,9 +7,8 @@ import type { Window } from "./open-turn.ts";
 import type { ChatDependencies, TurnRequest } from "./turn.ts";
 
 /**
- * The identity from which the ids of a turn's messages are made. If the message that the request names as its parent has a later time than
- * the request, because clocks differ, the turn gets the next millisecond after it, so that its messages come after their parent. Each
- * attempt at a request finds the same identity.
+ * Returns the identity from which the ids of a turn's messages are made. Clocks differ: if the parent is later than the request, the
+ * identity has the next millisecond after the parent. Each attempt at a request gets the same identity.
  */
 export async function identifyTurn(
   deps: ChatDependencies,

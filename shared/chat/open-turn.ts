@@ -62,14 +62,14 @@ export async function readWindow(deps: ChatDependencies, request: TurnRequest): 
 /** Messages to read: at least one, because the turn needs the last message even if the model sees no history. */
 const historyLimit = (deps: ChatDependencies, request: TurnRequest): number => Math.max(1, mostHistory(deps, request));
 
-/** Messages before the question that the model sees. Results of parallel calls are messages of their own, and their calls must be seen. */
+/** Messages before the question that the model sees. Each result of a tool is one more, so that the model also sees its call. */
 const mostHistory = ({ settings }: ChatDependencies, { since = [] }: TurnRequest): number =>
   settings.maxMessages - 1 + since.filter(givesResults).length;
 
 /**
  * Stores the question and marks the turn as running: one round trip. It takes more if the session is not hot, if another request
- * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. `null`: another attempt
- * has begun the turn meanwhile, and runs it or has run it. Throws `not_found`, and `validation_failed` when the turn follows a message
+ * changes the session at the same time, if the turn begins a branch, or if a function died during an earlier turn. Returns `null`
+ * when another attempt has begun the turn. Throws `not_found`, and `validation_failed` when the turn follows a message
  * that the session does not have.
  */
 export async function openTurn(
@@ -81,10 +81,10 @@ export async function openTurn(
   const { session, onStored } = request;
   let window = read;
   let isHistoryStored = false;
-  let meant: number | undefined;
+  let planned: number | undefined;
   return retryContended<OpenedTurn | null>(async () => {
     window ??= await makeHot(deps, request, identity, question.id);
-    if (window) refuseOtherKind(request, window.record);
+    if (window) refuseIncognitoMismatch(request, window.record);
     const earlier = (!isHistoryStored && (window?.messages.length === 0 ? request.before : request.since)) || [];
     const paths = request.beforePaths?.slice(request.beforePaths.length - earlier.length);
     const check = (read: Window, before: readonly MessageInput[]) =>
@@ -116,10 +116,10 @@ export async function openTurn(
     const now = deps.clock();
     const died = record.turns ? await collectDeadTurns(deps.turns, record, now, onStored) : [];
     const dead = died.filter((turn) => turn.answer !== answer);
-    // Collecting may have stored an answer: read the messages again.
+    // `collectDeadTurns` may have stored an answer: read the messages again.
     if (dead.some(({ messages }) => messages === 2)) window = (await readWindow(deps, request)) ?? window;
-    meant ??= window.tree.current;
-    const place = await placeTurn(deps, request, window, { question, answer, meant });
+    planned ??= window.tree.current;
+    const place = await placeTurn(deps, request, window, { question, answer, planned });
     const placed = place.branch > 0 && !request.asked ? { ...question, branch: place.branch } : question;
     const isAgain = request.asked !== undefined;
     const named = isAgain ? [] : [{ message: placed, path: request.path ?? "" }];
@@ -157,7 +157,7 @@ export async function openTurn(
 }
 
 /** Throws `conflict` when the session is incognito and the request says that it is not, or the reverse. */
-function refuseOtherKind({ incognito }: TurnRequest, record: Pick<SessionRecord, "incognito">): void {
+function refuseIncognitoMismatch({ incognito }: TurnRequest, record: Pick<SessionRecord, "incognito">): void {
   if (incognito === undefined || incognito === (record.incognito ?? false)) return;
   const kind = incognito ? "not incognito" : "incognito";
   throw new AppError(
@@ -166,17 +166,17 @@ function refuseOtherKind({ incognito }: TurnRequest, record: Pick<SessionRecord,
   );
 }
 
-/** Finds the branch of a turn, and the tree if it begins a new one. `meant`: the branch that was current at first. */
+/** Finds the branch of a turn, and the tree if it begins a new one. `planned`: the branch that was current when the request began. */
 async function placeTurn(
   deps: ChatDependencies,
   { session, parent, asked }: TurnRequest,
   { record, tree, messages }: Window,
-  { question, answer, meant }: Pick<Opening, "question" | "answer"> & { meant: number },
+  { question, answer, planned }: Pick<Opening, "question" | "answer"> & { planned: number },
 ): Promise<Pick<BeginRequest, "branch" | "tree" | "isExact">> {
   const begun = record.turns?.[answer] ?? (asked ? undefined : messages.find(({ id }) => id === question.id));
   if (begun) return { branch: begun.branch ?? 0 };
   if (parent === undefined && !asked) {
-    return { branch: branchFor(tree, meant, positionOf(question), record.head_at) };
+    return { branch: branchFor(tree, planned, positionOf(question), record.head_at) };
   }
   const follows = asked ? asked.id : (parent ?? null);
   if (follows === (messages.at(-1)?.id ?? null)) return { branch: tree.current, isExact: true };
@@ -233,7 +233,7 @@ async function makeHot(
         ttl,
         onStored,
       );
-      // A higher version: an earlier attempt created the session, which may hold messages by now.
+      // If the version is higher, an earlier attempt created the session, so it can have messages.
       if (record.version === 1) return { record, tree: LINEAR, messages: [] };
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "conflict") throw error;
@@ -247,7 +247,7 @@ async function makeHot(
   }
   if (state.kind !== "active") {
     // Only sessions that are not incognito have another state.
-    refuseOtherKind(request, {});
+    refuseIncognitoMismatch(request, {});
     await restoreSession(deps, session);
   }
   return readWindow(deps, request);

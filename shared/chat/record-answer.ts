@@ -35,7 +35,7 @@ interface Recording extends Omit<Ending, "answer"> {
 
 /**
  * Receives the model's answer, gives it to any number of readers, and stores it: the whole answer, or the part that arrived before the
- * model broke off or a client stopped the turn. Continues when all clients have disconnected.
+ * provider failed or a client stopped the turn. Continues when all clients have disconnected.
  */
 export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick<Turn, "events" | "done"> {
   const { turn, answer, prompt, reservation, plan, began, watch } = recording;
@@ -125,7 +125,7 @@ export function recordAnswer(deps: ChatDependencies, recording: Recording): Pick
   }
 }
 
-/** An answer is complete when the model ended it and it says something or calls a tool. Without a reason, it broke off. */
+/** An answer is complete when the model ended it and it has content or calls a tool. Without a reason, the provider failed. */
 function outcomeOf(
   { content, parts = [] }: MessageBody,
   reason: FinishReason | undefined,

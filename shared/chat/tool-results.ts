@@ -14,10 +14,11 @@ export const givesResults = ({ parts = [] }: { parts?: readonly InputPart[] | un
   parts.some(({ type }) => type === "tool_result");
 
 /**
- * Checks that each result of a tool in a turn answers a call in the messages that the turn follows, or in the request, and that the call has no
- * result yet. Returns whether there are any, because then nothing may be written before they are stored. Throws `validation_failed`. Messages
- * that an earlier attempt at the request has stored do not count. `window`: the newest messages of the current branch; `limit`: how many
- * messages of another branch to read.
+ * Checks the results of tools in a turn. Each answers a call in the messages that the turn follows, or in the request, and the call has
+ * no result yet. Messages that an earlier attempt at the request has stored do not count. Returns whether there are results: then
+ * nothing may be written before they are stored. Throws `validation_failed`.
+ * @param window the newest messages of the current branch
+ * @param limit how many messages of another branch to read
  */
 export async function checkToolResults(
   { messages: store }: Pick<ChatStores, "messages">,

@@ -115,7 +115,7 @@ function beginParameters({ record, question, answer, branch, isAgain, tree, isEx
   // Move the expiry only if the session would expire during the turn, because the index is billed for that, too.
   const isAtRisk = record.expires_at !== null && record.expires_at <= toSeconds(until);
   if (isAtRisk) sets.push("expires_at = :expires");
-  // A running turn stands for one message that is not counted yet. If it stores no question, subtract one that is counted.
+  // Each running turn has one stored message that `message_count` does not include. A turn without a new question subtracts one.
   const counted = dead.reduce((sum, { messages }) => sum + messages, isAgain ? -1 : 0);
   const removed = dead.map((_, n) => `#dead${n}`);
   const unchanged = isUnchanged(record, now);

@@ -51,7 +51,7 @@ export async function continuedMessage(stores: Stores, { id, session }: Turn): P
 }
 
 /**
- * Where a UI request belongs: `{}` = at the end of the current branch. The client keeps the id of a message that it edits, so an id is looked
+ * Finds the place of a UI request in the session. `{}` = the end of the current branch. The client keeps the id of a message that it edits, so an id is looked
  * for on the current branch only, which has the latest edit. A message that was never stored, because its turn was refused, is a new one.
  */
 export async function placeUiTurn(

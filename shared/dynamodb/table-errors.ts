@@ -59,7 +59,7 @@ export async function untilUncontended<T>(
     }
     await backOff(attempt);
   }
-  throw new AppError("unavailable", "too many requests write the same items at once", { retryAfter: 1 });
+  throw new AppError("unavailable", "too many requests write the same items at once: try again", { retryAfter: 1 });
 }
 
 /** Why a transaction was cancelled, per action; empty for any other error. */

@@ -15,7 +15,7 @@ const BEFORE = 0.3;
  */
 const LENGTH = 100;
 
-/** How much a term of a query loses where other terms have its dimension. On LoCoMo, 5 to 100 find the same. */
+/** Factor by which a term of a query weighs less for each other term with its dimension. On LoCoMo, 5 to 100 find the same. */
 const CROWDED = 10;
 
 /**

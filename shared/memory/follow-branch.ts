@@ -31,7 +31,8 @@ export interface BranchChange {
 export function followBranch(deps: FollowDependencies, { session, since }: BranchChange): Promise<void> {
   const { memories, stores } = deps;
   return retryContended(async () => {
-    // In this order: a tree that changes after its version was read is refused, and a memory is read before its message is.
+    // First the version of the tree, so that the store refuses a change after the tree has changed. Memories before messages, so that a
+    // message that comes meanwhile keeps its memory.
     const life = (await memories.livesOf([session])).get(session.id);
     const state = await readSession(stores, session);
     if (!life || state.kind === "none") return;

@@ -70,7 +70,7 @@ export interface SearchRequest {
 
 /**
  * Result of an atomic change. If it was not made: the ids that were refused; none = the summary has changed. `isStale`: the
- * anchor of a session has changed, so what the change was decided by must be read again.
+ * anchor of a session has changed, so the caller must read the state again before it decides.
  */
 export type Change = { done: true } | { done: false; refused: ReadonlySet<string>; isStale?: boolean };
 

@@ -43,6 +43,7 @@ export function createRecall(deps: RecallDependencies): Recall<BranchMemory> {
       .map(({ candidate, similarity }) => ({ candidate, similarity: isLexical ? undefined : similarity }));
     const { text, limit } = query;
     const best = rank({ text, statistics: summary.statistics, candidates, now: clock(), limit });
+    // Usually the summary names every session that was forgotten lately. If it may have dropped some, read the sessions.
     if (!namesTooMany(summary, clock())) return best.map(toScored);
     const living = new Set(await memories.ofLivingSessions(best.map(({ candidate }) => candidate)));
     return best.filter(({ candidate }) => living.has(candidate)).map(toScored);

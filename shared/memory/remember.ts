@@ -44,8 +44,7 @@ type Digested = MemoryRecord & { digests: readonly string[] };
  * Turns messages of one user into memories, and returns how many were stored. It may be repeated, and run beside other runs: each memory
  * is stored and counted once, and messages that were deleted or forgotten meanwhile, or are not on the current branch, are not stored, and
  * neither is what was said while the user had switched memory off.
- * Beside what `planMemories` leaves out, the exact repeat of one of the last things that the same speaker said on the same branch is not
- * remembered.
+ * Besides the messages that `planMemories` leaves out, it skips exact repeats of a recent message of the same speaker on the same branch.
  */
 export async function remember(deps: MemoryDependencies, user: string, captured: readonly Captured[]): Promise<number> {
   let stored = 0;

@@ -20,7 +20,7 @@ export interface FunctionSpec {
   memory: number;
   /** Seconds. */
   timeout: number;
-  /** Concurrent invocations at most; absent = no limit. */
+  /** Maximum concurrent invocations; absent = no limit. */
   reservedConcurrency?: number | undefined;
   /** The complete environment (see `lambdaEnvironment`). */
   environment: Record<string, string>;
