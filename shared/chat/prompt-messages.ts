@@ -40,15 +40,16 @@ export function promptGroups(said: readonly Said[], fileOf: FileOf = nameOf): Pr
     });
     const orphans = partsOf(message, "tool_result").filter((part) => !used.has(part));
     const own = [message.content, ...orphans.map(({ output }) => outputText(output))].filter((text) => text.trim());
-    const files = partsOf(message, "file").map(fileOf);
+    // A result without its call, or a tool's message that was captured as text, becomes a message of the user.
+    const role = message.role === "tool" ? "user" : message.role;
+    const files = partsOf(message, "file").map((part) => fileFor(role, part, fileOf));
     if (own.length === 0 && files.length === 0 && answered.length === 0) return [];
     const text = message.parts ? own.join("\n\n") : message.content;
     const results = answered.map(({ call, result }): PromptMessage => {
       return { role: "tool", content: outputText(result.output), tool_call_id: call.tool_call_id };
     });
     const head: PromptMessage = {
-      // A result without its call, or a tool's message that was captured as text, becomes a message of the user.
-      role: message.role === "tool" ? "user" : message.role,
+      role,
       content: files.length > 0 ? [...(text ? [{ type: "text" as const, text }] : []), ...files] : text || null,
       ...speakerOf(message),
       ...(answered.length > 0 ? { tool_calls: answered.map(({ call }) => toToolCall(call)) } : {}),
@@ -86,7 +87,7 @@ function resultOf(said: readonly Said[], call: number, id: string) {
 const toToolCall = ({ tool_call_id: id, name, input }: Part<"tool_call">) => ({
   id,
   type: "function" as const,
-  function: { name, arguments: argumentsOf(input) },
+  function: { name: safeName(name), arguments: argumentsOf(input) },
 });
 
 /** Providers reject arguments that are not JSON, also when a model wrote them. */
@@ -107,9 +108,16 @@ const nameOf: FileOf = ({ filename, media_type }) => ({
   text: `[File ${JSON.stringify(filename ?? "")} (${media_type}), which you cannot read]`,
 });
 
+/** OpenAI accepts images and documents only in messages of the user. */
+function fileFor(role: Said["role"], part: FilePart, fileOf: FileOf): PromptPart {
+  const file = fileOf(part);
+  return role === "user" || file.type === "text" ? file : nameOf(part);
+}
+
 function speakerOf({ role, name }: Said): { name?: string } {
   const speaker = name ?? (role === "tool" ? "tool" : undefined);
-  // OpenAI accepts only these characters in a name.
-  const safe = speaker?.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
-  return safe ? { name: safe } : {};
+  return speaker ? { name: safeName(speaker) } : {};
 }
+
+/** OpenAI accepts only these characters in the name of a speaker or a tool. */
+const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);

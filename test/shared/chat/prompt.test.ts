@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildPrompt as build, type PromptInput } from "../../../shared/chat/prompt.ts";
+import { promptGroups } from "../../../shared/chat/prompt-messages.ts";
 import { estimateTokens, promptTokens } from "../../../shared/llm/tokens.ts";
 import type { MessageRecord } from "../../../shared/session/message.ts";
 
@@ -107,6 +108,25 @@ describe("a prompt", () => {
     expect(memories.length).toBeGreaterThan(3);
     expect(memories).toEqual(many.slice(0, memories.length));
     expect(tokens).toBeLessThan(600);
+  });
+
+  it("shows images only in messages of the user, and only names of tools that providers accept", () => {
+    const image = { type: "file", file_id: "f", media_type: "image/png", filename: "a.png" } as const;
+    const call = { type: "tool_call", tool_call_id: "c", name: "my tool/x", input: {} } as const;
+    const result = { type: "tool_result", tool_call_id: "c", output: "1" } as const;
+    const said = [
+      { ...message(""), parts: [image] },
+      { ...message("", 1), parts: [image, call] },
+      { ...message(""), role: "tool" as const, parts: [result] },
+    ];
+    const shown = { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } } as const;
+    const messages = promptGroups(said, () => shown).flatMap((group) => group.messages);
+    expect(messages.map(({ content }) => content)).toEqual([
+      [shown],
+      [{ type: "text", text: '[File "a.png" (image/png), which you cannot read]' }],
+      "1",
+    ]);
+    expect(messages[1]!.tool_calls![0]).toMatchObject({ function: { name: "my_tool_x" } });
   });
 
   it("uses only the roles that models know", () => {
