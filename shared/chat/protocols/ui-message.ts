@@ -38,6 +38,8 @@ export function toUiMessages(
       const isResult = part.type === "tool_result" && addResult(last, part);
       if (!isResult) last.parts.push(toUiPart(part, `${message.id}:${last.parts.length}`, message.role, urls));
     }
+    // The AI SDK refuses a message without parts.
+    if (last.parts.length === 0) last.parts.push({ type: "text", text: "" });
     const metadata = message.role === "assistant" ? answerMetadata(session, message) : message.metadata;
     if (metadata && message.role !== "tool") last.metadata = metadata;
     previous = message;
@@ -62,7 +64,8 @@ function partsOf({ content, parts }: MessageRecord): MessagePart[] {
 
 /** Adds a result to its tool call. Returns false when there is no such call. */
 function addResult({ parts }: UiMessage, { tool_call_id, output, is_error }: ToolResult): boolean {
-  const call = parts.find(({ toolCallId }) => toolCallId === tool_call_id);
+  // Some providers use an id again in a later round.
+  const call = parts.findLast(({ toolCallId }) => toolCallId === tool_call_id);
   if (call) Object.assign(call, outcomeOf(output, is_error));
   return call !== undefined;
 }
@@ -83,7 +86,9 @@ function toUiPart(part: MessagePart, sourceId: string, role: string, urls: Reado
     case "file": {
       const { file_id, media_type, filename } = part;
       const about = { mediaType: media_type, ...(filename ? { filename } : {}) };
-      return { type: "file", ...about, url: urls.get(file_id) ?? "", providerMetadata: { memocha: { file_id } } };
+      // The AI SDK refuses an empty URL. A deleted file has none.
+      const url = urls.get(file_id) ?? "data:,";
+      return { type: "file", ...about, url, providerMetadata: { memocha: { file_id } } };
     }
     case "tool_call":
       return { type: `tool-${part.name}`, toolCallId: part.tool_call_id, state: "input-available", input: part.input };

@@ -2,7 +2,10 @@ import * as ai7 from "ai";
 import * as ai6 from "ai-6";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Listening } from "../../../infra/local/listen.ts";
+import { toUiMessages } from "../../../shared/chat/protocols/ui-message.ts";
 import { listMessages } from "../../../shared/session/list-messages.ts";
+import type { MessageRecord } from "../../../shared/session/message.ts";
+import type { MessagePart } from "../../../shared/session/parts.ts";
 import { createChatWorld } from "../../support/chat-world.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { type Behaviour, callDeltas, type FakeOpenAI, startFakeOpenAI } from "../../support/fake-openai.ts";
@@ -291,6 +294,19 @@ describe.each([
     ];
     expect(comparable(ours.lastMessage!).parts).toEqual(parts);
     expect((await readBack()).at(-1)!.parts).toEqual(parts);
+  });
+
+  it("accepts what the server shows of empty messages, deleted files and repeated ids of calls", async () => {
+    const said = (role: "system" | "user" | "assistant" | "tool", ...parts: MessagePart[]) =>
+      ({ id: "m", role, content: "", created_at: "", ...(parts.length > 0 ? { parts } : {}) }) as MessageRecord;
+    const called = { type: "tool_call", tool_call_id: "c", name: "f", input: {} } as const;
+    const result = (output: string) => said("tool", { type: "tool_result", tool_call_id: "c", output });
+    const deleted = { type: "file", file_id: "deleted", media_type: "text/plain" } as const;
+    const rounds = [said("assistant", called), result("1"), said("assistant", called), result("2")];
+    const shown = toUiMessages(id, [said("tool"), said("system"), said("user"), said("user", deleted), ...rounds]);
+    expect(await sdk.safeValidateUIMessages({ messages: shown })).toMatchObject({ success: true });
+    expect(await sdk.convertToModelMessages(shown as ai7.UIMessage[])).toHaveLength(8);
+    expect(shown.at(-1)!.parts.flatMap(({ output = [] }) => output)).toEqual(["1", "2"]);
   });
 
   describe("with tools that the client runs", () => {
