@@ -1,4 +1,4 @@
-import { createMcpHandler } from "@modelcontextprotocol/server";
+import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { createHttpHandler, type RepeatedRequest } from "../../shared/http/http-handler.ts";
 import { mcpOperations } from "../../shared/http/operations/mcp-operations.ts";
 import { forgetMemory } from "../../shared/memory/forget.ts";
@@ -6,7 +6,11 @@ import { createSearch, recallNothing } from "../../shared/memory/recall.ts";
 import { lazyHandler, openFiles, openIdempotentHttp, openStores, openTable } from "../compose.ts";
 import { createLazyOpenAIEmbedder, openMemories } from "../compose-chat.ts";
 import type { Caller, McpDependencies } from "./mcp-dependencies.ts";
-import { createMcpServer } from "./server.ts";
+import { registerResources } from "./resources.ts";
+import { registerTools } from "./tools.ts";
+
+const INSTRUCTIONS =
+  "Memocha keeps the user's conversations. Search its memories before you answer questions about the user or about earlier conversations, and remember lasting facts that the user tells you.";
 
 /** Headers that the protocol's handler reads. */
 const PROTOCOL_HEADERS = ["mcp-protocol-version", "mcp-method", "mcp-name"];
@@ -51,6 +55,17 @@ async function answer(
   }
   const response = await fetch(new Request(`${baseUrl}/mcp`, { method: "POST", headers }), { parsedBody: body });
   return { status: response.status, body: messageIn(await response.text()) };
+}
+
+/** Creates the server for one request. It has no state. */
+function createMcpServer(deps: McpDependencies, caller: Caller): McpServer {
+  const server = new McpServer(
+    { name: "memocha", title: "Memocha", version: deps.version },
+    { instructions: INSTRUCTIONS, capabilities: { tools: {}, resources: {} } },
+  );
+  registerTools(server, deps, caller);
+  registerResources(server, deps, caller);
+  return server;
 }
 
 /** Returns the JSON-RPC message in an answer of the library, which is JSON or a stream of one event. */

@@ -1,11 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type AnswerOf, type ApiError, asApiError, type RequestOf } from "../api.ts";
 import { useApp } from "../app-context.ts";
+import { formatDateTime } from "../format.ts";
 import { goTo } from "../route.ts";
 import { texts } from "../texts.ts";
+import { FactsTable } from "../ui/facts.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { TopBar } from "../ui/top-bar.tsx";
-import { AuditTable } from "./audit-table.tsx";
 import { operationTexts } from "./operation-texts.ts";
 
 /** Records per page of the list. */
@@ -66,6 +67,22 @@ export function Audit({ filters, onOpenSidebar }: { filters: URLSearchParams; on
       </div>
     </div>
   );
+}
+
+/** Audit records, the newest first. They name people by hashes. */
+function AuditTable({ records }: { records: Found["data"] }) {
+  const { audit: words } = operationTexts;
+  if (records.length === 0) return <p class="empty">{words.empty}</p>;
+  const rows = records.map(({ at, action, subject, actor, request_id }) => [
+    <time dateTime={at} title={operationTexts.utcTime(Date.parse(at))}>
+      {formatDateTime(at)}
+    </time>,
+    words.actions[action],
+    subject === null ? operationTexts.none : <code>{subject}</code>,
+    <code>{actor}</code>,
+    <code>{request_id}</code>,
+  ]);
+  return <FactsTable title={words.title} class="audit" columns={words.columns} rows={rows} />;
 }
 
 /** `onSame` is called when the person asks for the filters that are shown. */
