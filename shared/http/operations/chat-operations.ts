@@ -75,8 +75,9 @@ export const chatOperations = {
     events: true,
     headers: [...turnHeaders, ...streamHeaders],
     refusals: {
-      404: "The session or the answer was deleted since the first request with this Idempotency-Key.",
+      404: "No such model; or the session or the answer was deleted since the first request with this Idempotency-Key.",
       409: OTHER_KIND,
+      502: NO_PROVIDER,
     },
   },
   readUiChat: {
