@@ -7,9 +7,6 @@ import { indexTtl } from "./sweeper.ts";
  */
 const STREAM_RETENTION = 86_400;
 
-/** Pages of 4 KB that the engine keeps in memory at most. SQLite's default of 2 MB makes it read most pages of a turn again. */
-const CACHED_PAGES = 16_000;
-
 /** The sequence number up to which an event source has finished a stream. */
 export interface Position {
   streamArn: string;
@@ -17,9 +14,9 @@ export interface Position {
 }
 
 /**
- * Adds indexes that the engine lacks, enlarges its cache, and deletes stream records that no event source needs. Without the indexes,
- * every stream write reads all earlier records and every TTL sweep reads all items. The engine must not run. Returns false, and does
- * nothing, when the engine has not created its tables yet.
+ * Adds indexes that the engine lacks and deletes stream records that no event source needs. Without the indexes, every stream write
+ * reads all earlier records and every TTL sweep reads all items. The engine must not run. Returns false, and does nothing, when the
+ * engine has not created its tables yet.
  */
 export function maintainDatabase(database: string, positions: Position[]): boolean {
   const db = new DatabaseSync(database);
@@ -31,8 +28,6 @@ export function maintainDatabase(database: string, positions: Position[]): boole
         "ON _stream_records(table_name, CAST(sequence_number AS INTEGER))",
     );
     indexTtl(db);
-    // The database file keeps this setting. The engine has none of its own.
-    db.exec(`PRAGMA default_cache_size = ${CACHED_PAGES}`);
     // Keep the newest record: the engine derives the next sequence number from it. Without it, the engine would reuse numbers, and
     // event sources would skip those below their checkpoints.
     const trim = db.prepare(

@@ -63,8 +63,6 @@ export async function startDynamo({ directory, checkpoints, log }: DynamoOptions
   const { port, engine: first } = await startOnFreePort(files);
   let engine = first;
   const db = new DatabaseSync(database);
-  // Only the engine needs a large cache: each of its writes empties the one of this connection.
-  db.exec("PRAGMA cache_size = -2000");
   const ahead = await secondsAhead(port);
   const sweep = createSweeper(db, ahead);
   let closing = false;

@@ -93,13 +93,6 @@ describe("the embedded DynamoDB", () => {
     expect(JSON.stringify(plan)).toContain("USING COVERING INDEX memocha_stream_records_by_sequence");
   });
 
-  it("gives each connection to its database a cache of 16,000 pages from the first start on", async () => {
-    await start();
-    const db = new DatabaseSync(path.join(directory, "database.sqlite"), { readOnly: true });
-    expect(db.prepare("PRAGMA cache_size").get()).toEqual({ cache_size: 16_000 });
-    db.close();
-  });
-
   it("keeps every acknowledged write when it is killed, and restarts on the same port", async () => {
     const lines: string[] = [];
     const dynamo = await start({ log: (line) => lines.push(line) });
