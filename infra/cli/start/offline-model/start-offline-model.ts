@@ -12,6 +12,8 @@ interface Request {
   model: string;
   messages: OfflineMessage[];
   max_tokens?: number;
+  /** The newer name of `max_tokens`. */
+  max_completion_tokens?: number;
 }
 
 /** Starts a server of OpenAI's chat completions whose model needs no network. It streams every answer, as functions ask for. */
@@ -29,9 +31,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, n: num
     response.writeHead(404, { "content-type": "application/json" }).end(JSON.stringify({ error }));
     return;
   }
-  const { model, messages, max_tokens } = (await json(request)) as Request;
+  const { model, messages, max_tokens, max_completion_tokens = max_tokens } = (await json(request)) as Request;
   const pieces = answerOffline(messages).match(/\S+\s*/g) ?? [];
-  const said = pieces.slice(0, max_tokens);
+  const said = pieces.slice(0, max_completion_tokens);
   const head = { id: `chatcmpl-offline-${n}`, created: Math.floor(Date.now() / 1000), model };
   const send = (choices: object[], more: object = {}) =>
     response.write(`data: ${JSON.stringify({ ...head, object: "chat.completion.chunk", choices, ...more })}\n\n`);

@@ -46,13 +46,13 @@ describe("the offline model", () => {
     });
     afterAll(() => server.close());
 
-    async function read(messages: ReturnType<typeof user>[], max_tokens?: number) {
+    async function read(messages: ReturnType<typeof user>[], limit: object = {}) {
       const stream = await client.chat.completions.create({
         model: "offline",
         messages,
         stream: true,
         stream_options: { include_usage: true },
-        ...(max_tokens && { max_tokens }),
+        ...limit,
       });
       const read = { text: "", finish: "", tokens: 0 };
       for await (const { choices, usage } of stream) {
@@ -69,8 +69,8 @@ describe("the offline model", () => {
       expect(await read([user("Hello")])).toEqual({ text, finish: "stop", tokens });
     });
 
-    it("respects the token limit of the request", async () => {
-      expect(await read([user("Hello")], 3)).toEqual({ text: "I am the ", finish: "length", tokens: 3 });
+    it.each(["max_tokens", "max_completion_tokens"])("respects the limit %s of the request", async (name) => {
+      expect(await read([user("Hello")], { [name]: 3 })).toEqual({ text: "I am the ", finish: "length", tokens: 3 });
     });
 
     it("refuses unsupported requests", async () => {
