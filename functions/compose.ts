@@ -88,7 +88,7 @@ export function openUngatedTable({ CONVERSATIONS_TABLE }: Config): Table {
   return openNamedTable(CONVERSATIONS_TABLE);
 }
 
-/** The table for the notes of requests. They are also left while a user is being erased. */
+/** The table for the notes of requests. Requests also store notes while a user is being erased. */
 export function openOutboxTable({ AUDIT_OUTBOX_TABLE }: Config): Table {
   return openNamedTable(AUDIT_OUTBOX_TABLE);
 }

@@ -39,7 +39,7 @@ export interface FunctionSpec {
   deadLetters?: keyof typeof deadLetterActions;
   /** Whether the function serves the page. The option `page=false` leaves it out. */
   page?: boolean;
-  /** Whether the function knows who issues the tokens, as the authorizer does. */
+  /** Whether the function gets the issuer of the tokens, as the authorizer does. */
   issuer?: boolean;
   /** Whether the function streams its answer. */
   streams?: boolean;
@@ -83,6 +83,7 @@ export interface StreamTrigger {
   /** Seconds to wait for a full batch. */
   window: number;
   retries: number;
+  /** Batches of a shard that run at the same time. */
   parallelism: number;
 }
 

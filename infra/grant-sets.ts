@@ -27,13 +27,13 @@ const lifecycle = [
 export const guarded = [...lifecycle, "ConditionCheckItem"] as const;
 /** Actions of the idempotency middleware, which every POST has. */
 export const idempotency = ["PutItem", "UpdateItem"] as const;
-/** Actions to create a session, also with the id of one whose time is over and that is still stored. */
+/** Actions to create a session, also with the id of an expired session that is still stored. */
 export const creation = [...idempotency, "GetItem", "DeleteItem", "ConditionCheckItem"] as const;
 /** Actions on files of a function that may find a deleted session, and then deletes what the session has left. */
 export const purge = ["DeleteObject"] as const;
 /** Actions on files of a function that stores messages. They name files, and may hold some. */
 export const fileUse = [...archiveRead, "PutObject", "DeleteObject"] as const;
-/** What a function needs to change a session, which may be archived or deleted meanwhile. */
+/** What a function needs to change a session that may be archived or deleted at the same time. */
 export const sessionChange: Grants = { table: lifecycle, archive: archiveWrite, files: purge };
 /** What a function needs to run a chat turn. */
 export const turn: Grants = {
@@ -47,7 +47,7 @@ export const turn: Grants = {
   memory: 1024,
   timeout: 300,
 };
-/** What a function needs to follow a turn, and to store the partial answer of one that died. */
+/** What a function needs to follow a turn, and to store the partial answer of a turn whose function was killed. */
 export const following: Grants = {
   table: ["GetItem", "Query", "PutItem"],
   archive: archiveRead,

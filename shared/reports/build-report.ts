@@ -14,7 +14,7 @@ interface Ports {
   clock: Clock;
 }
 
-/** Builds the business report of a month (as in 2026-10) from its aggregates, also while the month runs. Throws like `checkMonth`. */
+/** Builds the business report of a month (as in 2026-10) from its aggregates, also before the month has ended. Throws like `checkMonth`. */
 export async function buildReport(ports: Ports, month: string): Promise<Report> {
   checkMonth(ports, month);
   const [current, previous, before, daily] = await Promise.all([
