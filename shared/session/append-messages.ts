@@ -126,9 +126,11 @@ async function readActive(stores: Stores, session: SessionId, requestedAt: numbe
       // Messages of one request have the same time, so move all of them, which keeps their order.
       const early = timed.some(isEarly) ? timed : [];
       const found = early.length > 0 ? await findStored(stores, session, record, early) : undefined;
-      for (const one of rest.filter(({ input }) => input.created_at !== undefined).filter(isEarly)) {
+      // Refuse a chosen time before the head, unless the message is stored already. Later it is too late: a part of the request is stored.
+      const chosen = stored.size > 0 ? [] : rest.filter((one) => one.input.created_at !== undefined && isEarly(one));
+      if (chosen.length > 0) {
         const { locate } = await openMessages(stores, session, { kind: "active", record });
-        if (!(await locate(one.message.id))) throw beforeParent(one.path, head_at);
+        for (const { message, path } of chosen) if (!(await locate(message.id))) throw beforeParent(path, head_at);
       }
       const later = () => ({ created_at: toInstant(Date.parse(head_at.split("#")[0] ?? "") + 1) });
       const messages = rest

@@ -203,6 +203,33 @@ describe("an append that was said before the first message of the current branch
     expect(contents).toEqual([first, first, second, second].map((seed, n) => `${seed} ${(n % 2) + 1}`));
   });
 
+  it("is not refused for its chosen times once a part of it is stored", async () => {
+    const stage = await stageIn("not branched");
+    await say(stage, "edited", "a");
+    const at = stage.stores.clock();
+    const inputs = Array.from({ length: 90 }, (_, n) => {
+      const created_at = new Date(at + 1 + n).toISOString();
+      return { id: `m${n}`, role: "user" as const, content: `lantern ${n}`, created_at };
+    });
+    const { append } = stage.stores.messages;
+    let calls = 0;
+    vi.spyOn(stage.stores.messages, "append").mockImplementation(async (request) => {
+      if (++calls === 2) {
+        stage.advance(10_000);
+        const other = { id: "other", role: "user" as const, content: "lantern other", parent_id: "b" };
+        await appendMessages({ ...stage.stores, messages: { ...stage.stores.messages, append } }, SESSION, [other], {
+          seed: "other",
+          at: stage.stores.clock(),
+        });
+      }
+      return append(request);
+    });
+    await appendMessages(stage.stores, SESSION, inputs, { seed: "many", at });
+    const contents = await contentsOf(stage);
+    expect(inputs.filter(({ content }) => !contents?.includes(content))).toEqual([]);
+    expect(calls).toBe(3);
+  });
+
   it("is stored once, when the same request comes again at any of its calls", async () => {
     for (let n = 0; ; n++) {
       const stage = await stageIn("not branched");
