@@ -1,5 +1,5 @@
 import { type FilePart, fileTokens } from "../files/prompt-files.ts";
-import type { PromptMessage, PromptPart } from "../llm/model.ts";
+import { type PromptMessage, type PromptPart, safeName } from "../llm/model.ts";
 import type { CountTokens } from "../llm/tokenizer.ts";
 import { messageTokens } from "../llm/tokens.ts";
 import type { MessageRecord } from "../session/message.ts";
@@ -87,7 +87,7 @@ function resultOf(said: readonly Said[], call: number, id: string) {
 const toToolCall = ({ tool_call_id: id, name, input }: Part<"tool_call">) => ({
   id,
   type: "function" as const,
-  function: { name: safeName(name), arguments: argumentsOf(input) },
+  function: { name, arguments: argumentsOf(input) },
 });
 
 /** Providers reject arguments that are not JSON, also when a model wrote them. */
@@ -118,6 +118,3 @@ function speakerOf({ role, name }: Said): { name?: string } {
   const speaker = name ?? (role === "tool" ? "tool" : undefined);
   return speaker ? { name: safeName(speaker) } : {};
 }
-
-/** OpenAI accepts only these characters in the name of a speaker or a tool. */
-const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);

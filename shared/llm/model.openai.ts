@@ -2,7 +2,7 @@ import type OpenAI from "openai";
 import { APIConnectionError, APIError } from "openai";
 import { callAfter } from "../clock.ts";
 import { createOpenAI } from "../openai/create-openai.ts";
-import type { ModelEvent, ModelPrompt, ModelRequest } from "./model.ts";
+import { type ModelEvent, type ModelPrompt, type ModelRequest, type PromptMessage, safeName } from "./model.ts";
 import { givenUp, ModelError, type ModelFailure, type ProviderError } from "./model-error.ts";
 import { type ChunkReader, createChunkReader } from "./read-chunks.ts";
 import type { Target } from "./targets.ts";
@@ -119,13 +119,26 @@ function bodyOf(target: Target, { messages, maxOutputTokens }: ModelPrompt, { pa
     ...(target.isOpenAI && cacheKey ? { prompt_cache_key: cacheKey } : {}),
     ...parameters,
     model: target.model,
-    messages: messages as OpenAI.ChatCompletionMessageParam[],
+    messages: withToolNames(messages, parameters?.tools) as OpenAI.ChatCompletionMessageParam[],
     stream: true as const,
     stream_options: { ...(parameters?.stream_options as object), include_usage: true },
     // OpenAI's newer models need `max_completion_tokens`. Most other servers with its API need `max_tokens`, unless the client has sent the
     // newer name.
     [target.isOpenAI || parameters?.max_completion_tokens ? "max_completion_tokens" : "max_tokens"]: maxOutputTokens,
   };
+}
+
+/** Makes the names of called tools safe, except those that the request defines: the model must find these as they are. */
+function withToolNames(messages: readonly PromptMessage[], tools: unknown): PromptMessage[] {
+  const definitions = Array.isArray(tools) ? (tools as { function?: { name?: unknown } }[]) : [];
+  const defined = new Set(definitions.map((tool) => tool.function?.name));
+  return messages.map(({ tool_calls, ...message }) => {
+    const calls = tool_calls?.map((call) => {
+      const { name } = call.function;
+      return { ...call, function: { ...call.function, name: defined.has(name) ? name : safeName(name) } };
+    });
+    return { ...message, ...(calls ? { tool_calls: calls } : {}) };
+  });
 }
 
 const BUSY = new Set([408, 409, 429]);

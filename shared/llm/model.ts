@@ -11,6 +11,9 @@ export interface PromptMessage {
   tool_call_id?: string;
 }
 
+/** OpenAI accepts only these characters in the name of a speaker or a tool. */
+export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64);
+
 /** A part of a message, in OpenAI's form. */
 export type PromptPart =
   | { type: "text"; text: string }

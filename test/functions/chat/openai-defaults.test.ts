@@ -374,6 +374,21 @@ describe.each([
     expect(await stored()).toHaveLength(5);
   });
 
+  it("sees the names of called tools as the request defines them, and other names as OpenAI accepts them", async () => {
+    const odd = ["files.read", "my tool/x"].map((name, n) => ({ id: `odd-${n}`, name, input: "{}" }));
+    const definition = { type: "function", function: { name: "files.read", parameters: { type: "object" } } };
+    fake.next({ pieces: callDeltas(odd), finish: "tool_calls" });
+    await create("Read it.", { tools: [definition] });
+    world.advance(1000);
+    fake.next({ text: "Done." });
+    await create("", { messages: [result("odd-0", "1"), result("odd-1", "2")], tools: [definition] });
+    const called = fake.requests[1]!.messages.flatMap(({ tool_calls = [] }) => tool_calls);
+    expect(called.map((call) => (call as { function: { name: string } }).function.name)).toEqual([
+      "files.read",
+      "my_tool_x",
+    ]);
+  });
+
   it("may call more tools at once than the model sees messages", async () => {
     const many = Array.from({ length: 40 }, (_, n) => ({ id: `call-${n}`, name: "weather", input: "{}" }));
     fake.next({ pieces: callDeltas(many, 1), finish: "tool_calls" });

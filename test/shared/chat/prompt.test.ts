@@ -110,7 +110,7 @@ describe("a prompt", () => {
     expect(tokens).toBeLessThan(600);
   });
 
-  it("shows images only in messages of the user, and only names of tools that providers accept", () => {
+  it("shows images only in messages of the user", () => {
     const image = { type: "file", file_id: "f", media_type: "image/png", filename: "a.png" } as const;
     const call = { type: "tool_call", tool_call_id: "c", name: "my tool/x", input: {} } as const;
     const result = { type: "tool_result", tool_call_id: "c", output: "1" } as const;
@@ -126,7 +126,7 @@ describe("a prompt", () => {
       [{ type: "text", text: '[File "a.png" (image/png), which you cannot read]' }],
       "1",
     ]);
-    expect(messages[1]!.tool_calls![0]).toMatchObject({ function: { name: "my_tool_x" } });
+    expect(messages[1]!.tool_calls![0]).toMatchObject({ function: { name: "my tool/x" } });
   });
 
   it("uses only the roles that models know", () => {
