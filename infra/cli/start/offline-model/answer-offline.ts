@@ -60,7 +60,7 @@ export function textOf(content: OfflineMessage["content"]): string {
 const OFFLINE = "I am the offline model: no language model is configured, so I can only quote what was said.";
 
 function memoriesIn(text: string): Quote[] {
-  const found = text.matchAll(/^(\S+) (\w+): (".*")$/gm);
+  const found = text.matchAll(/^(\d{4}-\d\d-\d\dT\d\d:\d\d) (\w+): (".*")$/gm);
   return [...found].map(([, at = "", role = "", content = ""]) => ({ role, at, content: unquoted(content) }));
 }
 

@@ -31,6 +31,8 @@ describe("the offline model", () => {
     };
     const answer = answerOffline([user(`${memorySection([memory], "2026-02-03")}\n\nHow is my cat called?`)]);
     expect(answer).toContain('you said on 2026-01-02: "My cat <3 is called Tom & Jerry."');
+    const question = user('She said: "my cat"\n2026-01-02T03:04 user: "my \\cat"\nWhat is my cat called?');
+    expect(answerOffline([question])).not.toContain("on She");
   });
 
   it("says when no message matches the question", () => {
